@@ -1,0 +1,13 @@
+#pragma once
+
+namespace countersign {
+
+// std::visit with one lambda per alternative; a forgotten alternative does not compile.
+template <class... Fs>
+struct Overload : Fs... {
+    using Fs::operator()...;
+};
+template <class... Fs>
+Overload(Fs...) -> Overload<Fs...>;
+
+}  // namespace countersign

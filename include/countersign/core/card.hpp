@@ -1,0 +1,78 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "countersign/core/advance.hpp"
+
+namespace countersign::core {
+
+// A person as a card names them: by mention where the viewing chat knows an account, else by name.
+struct Who {
+    std::string name;                  // hostile text as far as a renderer is concerned
+    std::optional<AccountId> account;  // an account on the surface the card is for
+    friend bool operator==(const Who&, const Who&) = default;
+};
+
+struct CardVote {
+    Who who;
+    Verdict verdict;
+    Surface via;
+    Instant at;
+    std::string reason;
+    std::optional<std::string> counted_for;
+};
+struct CardLack {
+    std::string group;
+    std::uint32_t count = 1;
+    std::vector<Who> could_approve;
+};
+struct CardParameter {
+    std::string path;  // "rows", "tags[0]", "where.country"
+    std::string json;  // the value's JSON form
+};
+
+// What a card says, without knowing any chat. Every text in it that came from a request or a person is
+// hostile; renderers show it inertly.
+struct CardView {
+    RequestId id;
+    std::int64_t number = 0;
+    std::int32_t version = 0;
+    State state = State::pending;
+    std::string action;
+    std::optional<std::string> resource;
+    std::optional<std::string> environment;
+    std::string intent;
+    Who requester;
+    bool requester_is_workload = true;
+    std::vector<Who> on_behalf_of;
+    bool no_human_named = false;  // "names no human": reviewers should know
+    std::vector<CardParameter> parameters;  // all of them, flattened one level per line
+    std::vector<std::pair<std::string, std::string>> labels;
+    std::vector<Link> links;
+    std::string digest;  // in full; cards show the first 12 hex digits
+    std::vector<std::string> rules;
+    std::vector<std::vector<CardLack>> missing;  // alternatives of unfilled slots
+    std::vector<CardVote> votes;
+    std::optional<CardVote> held;  // verdict hold
+    Instant expires_at;
+    std::optional<Instant> decided_at;
+    std::optional<Who> decided_by;  // the last person whose act settled it, where one did
+    std::string reason;
+    std::optional<std::string> outcome_detail;  // what the action reported
+    bool buttons() const { return state == State::pending; }
+};
+
+CardView card(const Case& c, const Ruling& ruling, const Directory& directory, Surface surface);
+
+// One line for the card's thread about entry `index`: "amy approved for security: looks right".
+struct ThreadLine {
+    Who who;           // empty name: nobody (time, policy)
+    std::string text;  // the rest of the sentence, hostile
+};
+ThreadLine thread_line(const Case& c, std::size_t index, const Directory& directory, Surface surface);
+// Whether an entry has one at all.
+bool has_thread_line(const Entry& entry);
+
+}  // namespace countersign::core

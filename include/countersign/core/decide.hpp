@@ -1,0 +1,62 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "countersign/core/entry.hpp"
+
+namespace countersign::core {
+
+enum class State : std::uint8_t {
+    pending, approved, denied, refused, expired, cancelled, claimed, succeeded, failed, lapsed
+};
+std::string_view name_of(State state);
+std::optional<State> parse_state(std::string_view text);
+inline bool open(State state) { return state == State::pending; }
+// No entry can ever follow: everything but pending, approved and claimed.
+bool final(State state);
+
+// A person's latest accepted vote.
+struct VoteMark {
+    PersonId person;
+    AccountId account;
+    Verdict verdict;  // approve or deny
+    Surface via;
+    Instant at;
+    std::string reason;
+    std::optional<GroupId> counted_for;  // the slot it fills
+    std::size_t entry;                   // index into the entries
+    friend bool operator==(const VoteMark&, const VoteMark&) = default;
+};
+struct HoldMark {
+    PersonId person;
+    AccountId account;
+    std::string reason;
+    Instant at;
+    friend bool operator==(const HoldMark&, const HoldMark&) = default;
+};
+
+struct Ruling {
+    State state = State::pending;
+    std::vector<VoteMark> votes;   // each person's latest, in log order of that latest
+    std::vector<Slots> missing;    // unfilled slots, one per alternative; empty unless pending
+    std::optional<HoldMark> held;
+    std::optional<Instant> decided_at;  // when it left pending
+    std::string reason;                 // a denier's, a canceller's, the policy's words
+    std::optional<Instant> grant_ends;  // while approved
+    friend bool operator==(const Ruling&, const Ruling&) = default;
+};
+
+// Total, deterministic, without effects: what the entries mean. Slots are assigned by maximum bipartite
+// matching (the lexicographically first maximum one: slots in policy order, votes in log order); nobody
+// behind the request ever counts; the first prefix that reaches a final outcome settles the matter.
+Ruling decide(const Request& request, const Applied& applied, std::span<const Entry> entries);
+inline Ruling decide(const Case& c) { return decide(c.request, c.applied, c.entries); }
+
+// When the clock next has a say: expiry while pending, the grant's end while approved. nullopt: never.
+std::optional<Instant> due_at(const Case& c, const Ruling& ruling);
+
+}  // namespace countersign::core

@@ -1,0 +1,111 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "countersign/core/ids.hpp"
+#include "countersign/core/people.hpp"
+#include "countersign/core/policy.hpp"
+#include "countersign/core/request.hpp"
+#include "countersign/core/time.hpp"
+
+// Everything that can happen to a request. Each entry carries its own facts, so that a ruling can be worked
+// out again years later and come out the same.
+namespace countersign::core {
+
+enum class Verdict : std::uint8_t { approve, deny, hold, release, withdraw };
+enum class Surface : std::uint8_t { slack, teams, api };
+std::string_view name_of(Verdict verdict);
+std::string_view name_of(Surface surface);
+std::optional<Verdict> parse_verdict(std::string_view text);
+std::optional<Surface> parse_surface(std::string_view text);
+
+// What the directory said of a voter at one moment.
+struct Standing {
+    AccountId account;
+    PersonId person;
+    AccountClass klass = AccountClass::unknown;
+    std::vector<GroupId> groups;       // of those the request asks for: where this account may fill slots
+    bool behind = false;               // one of the humans behind the request
+    std::vector<AccountId> unlinked;   // humans behind it who might, for all we know, be this very person
+    Instant as_of;                     // when the oldest of these facts was read from its chat
+    friend bool operator==(const Standing&, const Standing&) = default;
+};
+
+struct Opened {
+    Instant at;
+    std::vector<PersonId> behind;       // persons behind the request, as linked at opening
+    std::vector<AccountId> unlinked;    // named humans whom nothing links to any account of the chats
+    std::optional<std::string> dead_end;  // nobody could ever meet the requirement: refused at once
+    friend bool operator==(const Opened&, const Opened&) = default;
+};
+struct Voted {  // approve, deny or withdraw
+    Instant at;
+    Standing voter;
+    Verdict verdict = Verdict::approve;
+    std::string reason;
+    Surface via = Surface::api;
+    // When this vote would decide: every counted voter's standing again, from the same directory snapshot.
+    // Empty: it would not.
+    std::vector<Standing> recheck;
+    std::optional<std::string> dead_end;  // after it nobody could meet the requirement any more
+    friend bool operator==(const Voted&, const Voted&) = default;
+};
+struct Held {
+    Instant at;
+    Standing voter;
+    std::string reason;
+    Surface via = Surface::api;
+    friend bool operator==(const Held&, const Held&) = default;
+};
+struct Released {
+    Instant at;
+    Standing voter;
+    std::string reason;
+    Surface via = Surface::api;
+    std::vector<Standing> recheck;  // as in Voted: on release the quorum is judged at once
+    friend bool operator==(const Released&, const Released&) = default;
+};
+struct Lapsed {  // the end of time: of a pending request (expired) or of an unclaimed grant (lapsed)
+    Instant at;
+    friend bool operator==(const Lapsed&, const Lapsed&) = default;
+};
+struct Cancelled {
+    Instant at;
+    AccountId by;  // "token:…" or a chat account
+    std::string reason;
+    friend bool operator==(const Cancelled&, const Cancelled&) = default;
+};
+struct Claimed {
+    Instant at;
+    AccountId by;
+    std::string key;  // salted hash of the claimer's Idempotency-Key; empty: none was given
+    friend bool operator==(const Claimed&, const Claimed&) = default;
+};
+struct Reported {
+    Instant at;
+    AccountId by;
+    bool succeeded = false;
+    std::string detail;
+    friend bool operator==(const Reported&, const Reported&) = default;
+};
+using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Claimed, Reported>;
+
+Instant at_of(const Entry& entry);
+std::string_view kind_of(const Entry& entry);  // "opened", "voted", …
+
+// One request with everything recorded about it. Small and bounded; loaded whole, under its row lock.
+struct Case {
+    Request request;
+    Applied applied;
+    std::vector<Entry> entries;  // [0] is Opened
+    std::int32_t version() const { return static_cast<std::int32_t>(entries.size()); }
+    friend bool operator==(const Case&, const Case&) = default;
+};
+inline constexpr std::size_t case_entries_max = 1'024;
+inline constexpr std::size_t vote_changes_max = 20;  // per person
+
+}  // namespace countersign::core

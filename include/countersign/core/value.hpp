@@ -1,0 +1,96 @@
+#pragma once
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace countersign::core {
+
+// A JSON value (I-JSON, RFC 7493): numbers are doubles, object members are unique and kept in RFC 8785
+// order (UTF-16 code units), so that writing one out is writing its canonical form. Text becomes a Value in
+// wire/json.hpp only; everything else builds and reads Values.
+class Value {
+  public:
+    using Member = std::pair<std::string, Value>;
+    using Array = std::vector<Value>;
+    // Sorted by `canonical_less`, names unique. Built through `set` or the initializer list.
+    class Object {
+      public:
+        Object() = default;
+        Object(std::initializer_list<Member> members);
+        const Value* find(std::string_view name) const;  // nullptr: no such member
+        Value* find(std::string_view name);
+        void set(std::string name, Value value);         // inserts or replaces
+        bool insert(std::string name, Value value);      // false: the name is there already
+        bool erase(std::string_view name);
+        std::size_t size() const { return members_.size(); }
+        bool empty() const { return members_.empty(); }
+        auto begin() const { return members_.begin(); }
+        auto end() const { return members_.end(); }
+        friend bool operator==(const Object&, const Object&);
+
+      private:
+        std::vector<Member> members_;
+    };
+
+    Value() = default;  // null
+    Value(std::nullptr_t) {}
+    Value(bool b) : data_(b) {}
+    Value(double n) : data_(n) {}
+    Value(int n) : data_(static_cast<double>(n)) {}
+    Value(std::int64_t n) : data_(static_cast<double>(n)) {}
+    Value(std::size_t n) : data_(static_cast<double>(n)) {}
+    Value(std::uint32_t n) : data_(static_cast<double>(n)) {}
+    Value(const char* text) : data_(std::string(text)) {}
+    Value(std::string_view text) : data_(std::string(text)) {}
+    Value(std::string text) : data_(std::move(text)) {}
+    Value(Array items) : data_(std::move(items)) {}
+    Value(Object members) : data_(std::move(members)) {}
+    static Value array() { return Value{Array{}}; }
+    static Value object() { return Value{Object{}}; }
+    static Value object(std::initializer_list<Member> members) { return Value{Object{members}}; }
+
+    bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
+    // nullptr: another type.
+    const bool* boolean() const { return std::get_if<bool>(&data_); }
+    const double* number() const { return std::get_if<double>(&data_); }
+    const std::string* string() const { return std::get_if<std::string>(&data_); }
+    const Array* items() const { return std::get_if<Array>(&data_); }
+    const Object* members() const { return std::get_if<Object>(&data_); }
+    Array* items() { return std::get_if<Array>(&data_); }
+    Object* members() { return std::get_if<Object>(&data_); }
+    std::optional<std::int64_t> integer() const;  // nullopt: not a whole number within ±(2^53−1)
+    std::string_view type_name() const;           // "null", "boolean", "number", "string", "array", "object"
+
+    // Lenient reading, for messages whose senders may leave things out. Missing or wrong type: the default.
+    const Value& operator[](std::string_view name) const;  // a member, or a null Value
+    const Value& operator[](std::size_t index) const;      // an item, or a null Value
+    std::string_view text(std::string_view otherwise = {}) const;
+    bool truth(bool otherwise = false) const;
+    std::int64_t whole(std::int64_t otherwise = 0) const;
+    const Value* at_pointer(std::string_view json_pointer) const;  // RFC 6901; nullptr: nothing there
+
+    // Building. The value must be an object (or null, which becomes one) / an array (or null).
+    Value& set(std::string name, Value value);
+    Value& push(Value value);
+
+    friend bool operator==(const Value&, const Value&) = default;
+
+  private:
+    std::variant<std::monostate, bool, double, std::string, Array, Object> data_;
+};
+
+// RFC 8785 member order: by UTF-16 code units.
+bool canonical_less(std::string_view a, std::string_view b);
+// RFC 8785 text of a value (which is also how all JSON is written here). Numbers as ECMAScript writes them.
+std::string canonical(const Value& value);
+void canonical_to(std::string& out, const Value& value);
+std::string canonical_number(double finite);
+
+}  // namespace countersign::core

@@ -1,0 +1,98 @@
+#pragma once
+#include <array>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/beast/core/role.hpp>
+#include <boost/system/error_code.hpp>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "countersign/net/stream.hpp"
+
+namespace countersign::net {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+// A small, copyable buffer sequence of bounded length: what type erasure lets through.
+template <class Buffer>
+struct BufferList {
+    using value_type = Buffer;
+    static constexpr std::size_t buffers_max = 16;
+    std::array<Buffer, buffers_max> items{};
+    std::size_t count = 0;
+    const Buffer* begin() const { return items.data(); }
+    const Buffer* end() const { return items.data() + count; }
+    template <class Sequence>
+    static BufferList from(const Sequence& sequence) {
+        BufferList list;
+        auto last = asio::buffer_sequence_end(sequence);
+        for (auto it = asio::buffer_sequence_begin(sequence); it != last && list.count < buffers_max; ++it) {
+            Buffer buffer{*it};
+            if (buffer.size() > 0) list.items[list.count++] = buffer;
+        }
+        return list;
+    }
+};
+
+// One connection: TCP, TLS or memory. Type-erased so that Beast is instantiated once, and so that tests can
+// put an in-memory network underneath. Models Beast's AsyncStream. One read and one write at a time.
+class ByteStream {
+  public:
+    using executor_type = asio::any_io_executor;
+    using IoHandler = asio::any_completion_handler<void(error_code, std::size_t)>;
+
+    virtual ~ByteStream() = default;
+    virtual executor_type get_executor() = 0;
+    // Ends reads and writes at once (operation_aborted); no TLS close_notify, no lingering. Idempotent.
+    virtual void close() = 0;
+    virtual std::string peer_address() const = 0;  // "127.0.0.1"; "memory" in tests
+
+    // At or after this instant the stream closes itself (within net::deadline_slack); Instant::max(): never.
+    // Costs one store: what every exchange uses instead of a timer of its own.
+    void close_at(core::Instant at) { close_at_ = at; }
+    core::Instant closes_at() const { return close_at_; }
+
+    template <class Sequence, class Token>
+    auto async_read_some(const Sequence& sequence, Token&& token) {
+        return asio::async_initiate<Token, void(error_code, std::size_t)>(
+            [](auto handler, ByteStream* self, BufferList<asio::mutable_buffer> buffers) {
+                self->start_read(buffers, IoHandler{std::move(handler)});
+            },
+            token, this, BufferList<asio::mutable_buffer>::from(sequence));
+    }
+    template <class Sequence, class Token>
+    auto async_write_some(const Sequence& sequence, Token&& token) {
+        return asio::async_initiate<Token, void(error_code, std::size_t)>(
+            [](auto handler, ByteStream* self, BufferList<asio::const_buffer> buffers) {
+                self->start_write(buffers, IoHandler{std::move(handler)});
+            },
+            token, this, BufferList<asio::const_buffer>::from(sequence));
+    }
+
+  protected:
+    virtual void start_read(const BufferList<asio::mutable_buffer>& buffers, IoHandler handler) = 0;
+    virtual void start_write(const BufferList<asio::const_buffer>& buffers, IoHandler handler) = 0;
+
+  private:
+    core::Instant close_at_ = core::Instant::max();
+};
+
+// Beast's customisation points.
+inline void teardown(boost::beast::role_type, ByteStream& stream, error_code& ec) {
+    stream.close();
+    ec = {};
+}
+template <class Handler>
+void async_teardown(boost::beast::role_type, ByteStream& stream, Handler&& handler) {
+    stream.close();
+    asio::post(stream.get_executor(),
+               [handler = std::forward<Handler>(handler)]() mutable { handler(error_code{}); });
+}
+inline void beast_close_socket(ByteStream& stream) { stream.close(); }
+
+}  // namespace countersign::net

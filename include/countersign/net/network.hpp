@@ -1,0 +1,34 @@
+#pragma once
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "countersign/net/stream.hpp"
+#include "countersign/rt/clock.hpp"
+
+namespace countersign::net {
+
+// How late a stream may notice that its `close_at` has passed.
+inline constexpr std::chrono::milliseconds deadline_slack{100};
+
+struct TlsFiles {
+    std::string certificate;  // PEM chain
+    std::string key;          // PEM
+};
+
+// The real network on one executor: dials, listens, and sweeps streams whose deadline has passed.
+class Network : public Dialer {
+  public:
+    // conflict: the address is in use (the detail names it and says what to do); invalid_input: not an
+    // address. With `tls`, every accepted stream has finished its handshake (bounded by 10 s each, at most
+    // 256 under way, without holding up other connections).
+    virtual Result<std::unique_ptr<Listener>> listen(const std::string& address_and_port,
+                                                     const TlsFiles* tls = nullptr) = 0;
+    // Additional trusted roots (PEM file), for private CAs and tests; the system's store is always in.
+    virtual Result<Done> trust(const std::string& pem_file) = 0;
+};
+
+std::unique_ptr<Network> make_network(rt::asio::any_io_executor executor, const rt::Clock& clock,
+                                      rt::Timers& timers);
+
+}  // namespace countersign::net

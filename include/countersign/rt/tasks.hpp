@@ -1,0 +1,57 @@
+#pragma once
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "countersign/rt/clock.hpp"
+#include "countersign/rt/later.hpp"
+
+namespace countersign::rt {
+
+// A scope for concurrent tasks: bounded, named, and waited for. For the one I/O thread.
+class TaskGroup {
+  public:
+    using Report = std::function<void(std::string_view name, std::exception_ptr)>;
+    // `on_exception` hears of tasks that ended by throwing, which is a bug in the task.
+    TaskGroup(asio::any_io_executor executor, std::size_t at_most, Report on_exception);
+    TaskGroup(const TaskGroup&) = delete;
+    TaskGroup& operator=(const TaskGroup&) = delete;
+    ~TaskGroup();  // every task must have ended
+
+    bool start(std::string_view name, asio::awaitable<void> task);  // false: the group is full or ending
+    std::size_t size() const { return tasks_.size(); }
+
+    // Asks all tasks to end (cancellation `total`); at `deadline` insists (`terminal`). True if asking was
+    // enough. Safe to call when nothing runs.
+    asio::awaitable<bool> end(Timers& timers, core::Instant deadline);
+
+  private:
+    struct Task {
+        std::string_view name;
+        asio::cancellation_signal signal;
+    };
+    void emit(asio::cancellation_type type);
+    void ended(std::list<Task>::iterator task);
+    asio::awaitable<void> all_ended();
+
+    asio::any_io_executor executor_;
+    std::size_t at_most_;
+    Report on_exception_;
+    bool ending_ = false;
+    std::list<Task> tasks_;
+    // optional: in Boost 1.81 move assignment of any_completion_handler never returns
+    std::optional<asio::any_completion_handler<void(error_code)>> waiter_;
+};
+
+// Logs the exception with the task's name at level error; the usual TaskGroup::Report.
+void report_bug(std::string_view name, std::exception_ptr exception);
+
+}  // namespace countersign::rt
