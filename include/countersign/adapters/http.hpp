@@ -1,0 +1,34 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "countersign/app/service.hpp"
+#include "countersign/base/crypto.hpp"
+#include "countersign/net/http.hpp"
+
+namespace countersign::http {
+
+struct HttpSettings {
+    std::string public_url;  // issuer of grants and base of absolute links; empty: relative
+};
+
+// What /readyz asks. Empty detail: fine.
+struct Readiness {
+    std::function<std::string()> problem;  // "" or why not, one per dependency
+    std::string name;                      // "database", "slack", "schema"
+};
+
+// The callback API. `handler` is given to net::serve_http.
+class Api {
+  public:
+    virtual ~Api() = default;
+    virtual net::HttpHandler handler() = 0;
+    // Counters for /metrics, called from app::World::count.
+    virtual void count(std::string_view what, std::string_view label) = 0;
+};
+std::unique_ptr<Api> make_api(HttpSettings settings, app::World& world, app::TokenStore& tokens,
+                              const SigningKey& signing_key, std::vector<Readiness> readiness);
+
+}  // namespace countersign::http

@@ -1,0 +1,71 @@
+#pragma once
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "countersign/app/ports.hpp"
+#include "countersign/rt/clock.hpp"
+
+namespace countersign::pg {
+
+struct PgSettings {
+    Secret uri;                    // libpq URI or keywords; several hosts allowed
+    std::size_t pool = 16;         // connections, each on a thread of its own
+    std::size_t background = 2;    // of these, how many serve only errands and lists
+    std::size_t queue_max = 4'096; // more jobs waiting: overloaded
+    std::chrono::milliseconds statement_timeout{2'000};
+    std::chrono::milliseconds lock_timeout{1'500};
+    std::chrono::seconds connect_timeout{3};
+};
+
+enum class SchemaState : std::uint8_t { current, behind, ahead, edited, unreachable };
+struct SchemaReport {
+    SchemaState state = SchemaState::unreachable;
+    std::string detail;  // for /readyz and people: what is wrong and the command that mends it
+};
+
+// The database: the stores of app on one pool. Connects in the background and keeps trying; while it is
+// down every call fails at once with `unavailable`.
+class Database {
+  public:
+    virtual ~Database() = default;
+    virtual app::CaseStore& cases() = 0;
+    virtual app::OutboxStore& outbox() = 0;
+    virtual app::TokenStore& tokens() = 0;
+    virtual Later<SchemaReport> schema(Deadline deadline) = 0;
+    virtual bool reachable() const = 0;   // the last job or connection attempt succeeded
+    virtual std::size_t queued() const = 0;
+    virtual void stop() = 0;              // finishes running jobs, fails queued ones, joins
+};
+std::unique_ptr<Database> open_database(PgSettings settings, rt::asio::any_io_executor executor,
+                                        const rt::Clock& clock, rt::Entropy& entropy);
+
+// ---- migrations: files are built into the binary; `folder` (tests) reads them from disk instead
+
+struct MigrationStatus {
+    std::string name;       // "0001_requests"
+    bool applied = false;
+    std::string applied_at; // RFC 3339, empty while pending
+};
+// Blocking. Applies what is missing, each in a transaction, recorded with its checksum; one runner at a
+// time (advisory lock). conflict: a recorded migration was edited or is missing; the detail names it.
+Result<std::vector<MigrationStatus>> migrate(const Secret& uri, const std::string& folder = {});
+Result<std::vector<MigrationStatus>> migration_status(const Secret& uri, const std::string& folder = {});
+
+// ---- the private server of `dev`
+
+// A PostgreSQL of our own under `folder`/postgres: initdb on first use, Unix socket inside the folder, no
+// TCP, run by an unprivileged account when we are root. Dies with us (parent-death signal), is stopped
+// cleanly by the destructor. Must be started on the main thread, before other threads exist.
+class EmbeddedServer {
+  public:
+    // conflict: another process runs on this folder (the detail says which). unavailable: PostgreSQL 15 is
+    // not installed, or did not start (the detail has its last log line).
+    static Result<std::unique_ptr<EmbeddedServer>> start(const std::string& folder);
+    virtual ~EmbeddedServer() = default;
+    virtual Secret uri() const = 0;
+    virtual int process() const = 0;  // the postmaster's pid
+};
+
+}  // namespace countersign::pg

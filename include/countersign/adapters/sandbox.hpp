@@ -1,0 +1,29 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "countersign/base/secret.hpp"
+#include "countersign/net/http.hpp"
+#include "countersign/rt/clock.hpp"
+
+namespace countersign::sandbox {
+
+struct SandboxSettings {
+    std::string base_url;               // "http://127.0.0.1:8490", what the links it hands out start with
+    Secret app_token{"xapp-1-A0SIM-dev"};
+    Secret bot_token{"xoxb-sim-dev"};
+    core::Duration ack_within{std::chrono::seconds{3}};
+};
+
+// The local workspace: Slack's Web API and Socket Mode with their real limits and refusals, a control API
+// for scripts and faults under /control/, and a web page. Users and groups of the sample team are in it.
+class Sandbox {
+  public:
+    virtual ~Sandbox() = default;
+    virtual net::HttpHandler handler() = 0;
+    virtual rt::asio::awaitable<void> run() = 0;  // pings, redelivery, refresh; until cancelled
+};
+std::unique_ptr<Sandbox> make_sandbox(SandboxSettings settings, rt::asio::any_io_executor executor,
+                                      const rt::Clock& clock, rt::Timers& timers, rt::Entropy& entropy);
+
+}  // namespace countersign::sandbox

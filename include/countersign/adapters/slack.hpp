@@ -1,0 +1,41 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "countersign/app/service.hpp"
+#include "countersign/base/secret.hpp"
+#include "countersign/net/http.hpp"
+#include "countersign/net/stream.hpp"
+
+namespace countersign::slack {
+
+struct SlackSettings {
+    Secret app_token;  // xapp-…
+    Secret bot_token;  // xoxb-…
+    std::string api_url = "https://slack.com/api/";
+    std::size_t connections = 2;  // 1..10
+    enum class Pace : std::uint8_t { automatic, strict } pace = Pace::automatic;
+    std::string channel;  // default channel
+    std::vector<std::string> link_hosts;
+};
+
+struct SlackHealth {
+    std::size_t live = 0;        // sockets past their hello
+    std::string problem;         // empty: fine; else what is wrong and what to do, for /readyz and doctor
+    std::string team;            // "T0SIM", once known
+};
+
+// Slack as one adapter: Socket Mode in, Web API out, and what Slack knows about people.
+class Slack : public app::Chat, public app::AccountSource {
+  public:
+    // Learns who we are (auth.test), then keeps the sockets. Runs until cancelled; asks sockets to finish
+    // their acknowledgements first. Never gives up: problems show in `health`.
+    virtual rt::asio::awaitable<void> run() = 0;
+    virtual SlackHealth health() const = 0;
+};
+
+std::unique_ptr<Slack> make_slack(SlackSettings settings, net::Dialer& dialer, app::World& world,
+                                  rt::asio::any_io_executor executor);
+
+}  // namespace countersign::slack
