@@ -1,0 +1,333 @@
+#include "countersign/base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+namespace countersign {
+namespace {
+
+constexpr std::string_view hex_digits = "0123456789abcdef";
+constexpr std::string_view base64_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view base64url_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::uint8_t no_digit = 0xFF;
+
+using Digits = std::array<std::uint8_t, 256>;
+consteval Digits digits_of(std::string_view alphabet) {
+    Digits digits{};
+    digits.fill(no_digit);
+    for (std::size_t i = 0; i < alphabet.size(); ++i)
+        digits[static_cast<unsigned char>(alphabet[i])] = static_cast<std::uint8_t>(i);
+    return digits;
+}
+constexpr Digits base64_digits = digits_of(base64_alphabet);
+constexpr Digits base64url_digits = digits_of(base64url_alphabet);
+
+std::string to_base64(std::string_view bytes, std::string_view alphabet, bool padded) {
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    std::size_t i = 0;
+    auto at = [&](std::size_t n) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[n])); };
+    auto put = [&](std::uint32_t group, int characters) {
+        for (int c = 0; c < characters; ++c) out.push_back(alphabet[(group >> (18 - 6 * c)) & 63]);
+    };
+    for (; i + 3 <= bytes.size(); i += 3) put(at(i) << 16 | at(i + 1) << 8 | at(i + 2), 4);
+    std::size_t rest = bytes.size() - i;
+    if (rest == 1) put(at(i) << 16, 2);
+    if (rest == 2) put(at(i) << 16 | at(i + 1) << 8, 3);
+    if (padded && rest > 0) out.append(3 - rest, '=');
+    return out;
+}
+
+// `text` without padding. One spelling per value: left-over bits must be zero.
+std::optional<std::string> from_base64(std::string_view text, const Digits& digits) {
+    if (text.size() % 4 == 1) return std::nullopt;
+    std::string out;
+    out.reserve(text.size() / 4 * 3 + 2);
+    std::uint32_t bits = 0;
+    int held = 0;
+    for (char c : text) {
+        std::uint8_t digit = digits[static_cast<unsigned char>(c)];
+        if (digit == no_digit) return std::nullopt;
+        bits = bits << 6 | digit;
+        held += 6;
+        if (held < 8) continue;
+        held -= 8;
+        out.push_back(static_cast<char>(bits >> held & 0xFF));
+    }
+    if ((bits & ((1U << held) - 1U)) != 0) return std::nullopt;
+    return out;
+}
+
+struct CodePoint {
+    char32_t value = 0;
+    std::size_t length = 0;  // 0: the bytes here are not UTF-8
+};
+
+CodePoint decode_utf8(std::string_view text, std::size_t at) {
+    auto byte = [&](std::size_t n) { return static_cast<unsigned char>(text[at + n]); };
+    unsigned char first = byte(0);
+    if (first < 0x80) return {first, 1};
+    std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    if (first < 0xC2 || first > 0xF4 || text.size() - at < length) return {};
+    auto value = static_cast<char32_t>(first & (0xFF >> (length + 1)));
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(i) & 0xC0) != 0x80) return {};
+        value = value << 6 | (byte(i) & 0x3F);
+    }
+    bool overlong = (length == 3 && value < 0x800) || (length == 4 && value < 0x10000);
+    bool surrogate = value >= 0xD800 && value <= 0xDFFF;
+    if (overlong || surrogate || value > 0x10FFFF) return {};
+    return {value, length};
+}
+
+struct Range {
+    char32_t first, last;
+};
+// Controls, and what Unicode calls default-ignorable, bidirectional or blank, in order.
+constexpr Range unseen[] = {
+    {0x0000, 0x001F}, {0x007F, 0x009F}, {0x00AD, 0x00AD},   {0x034F, 0x034F},   {0x061C, 0x061C},
+    {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},
+    {0x2060, 0x206F}, {0x2800, 0x2800}, {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},
+    {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+};
+
+bool is_unseen(char32_t c) {
+    const auto* it = std::upper_bound(std::begin(unseen), std::end(unseen), c,
+                                      [](char32_t value, const Range& range) { return value < range.first; });
+    return it != std::begin(unseen) && c <= std::prev(it)->last;
+}
+
+void append_escape(std::string& out, char32_t c) {
+    static constexpr std::string_view upper = "0123456789ABCDEF";
+    out += "\\u{";
+    int shift = 20;
+    while (shift > 0 && (c >> shift) == 0) shift -= 4;
+    for (; shift >= 0; shift -= 4) out.push_back(upper[(c >> shift) & 15]);
+    out.push_back('}');
+}
+
+bool is_line_end(char32_t c) {
+    return c == '\n' || c == '\r' || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
+
+// Optimal string alignment: a swap of neighbours is one mistake, as a typist sees it.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> before_last(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            row[j] = std::min({last[j] + 1, row[j - 1] + 1, replaced});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = std::min(row[j], before_last[j - 2] + 1);
+        }
+        std::swap(before_last, last);
+        std::swap(last, row);
+    }
+    return last[b.size()];
+}
+
+std::optional<std::uint8_t> hex_value(char c) {
+    if (c >= '0' && c <= '9') return static_cast<std::uint8_t>(c - '0');
+    if (c >= 'a' && c <= 'f') return static_cast<std::uint8_t>(c - 'a' + 10);
+    if (c >= 'A' && c <= 'F') return static_cast<std::uint8_t>(c - 'A' + 10);
+    return std::nullopt;
+}
+
+struct Unit {
+    char letter;
+    std::int64_t seconds;
+};
+constexpr Unit units[] = {{'d', 86'400}, {'h', 3'600}, {'m', 60}, {'s', 1}};
+constexpr std::int64_t duration_s_max = std::int64_t{366} * 86'400;
+
+}  // namespace
+
+std::string hex(std::span<const std::byte> bytes) {
+    std::string out;
+    out.reserve(bytes.size() * 2);
+    for (std::byte b : bytes) {
+        out.push_back(hex_digits[static_cast<std::size_t>(b) >> 4]);
+        out.push_back(hex_digits[static_cast<std::size_t>(b) & 15]);
+    }
+    return out;
+}
+
+std::optional<std::string> unhex(std::string_view text) {
+    if (text.size() % 2 != 0) return std::nullopt;
+    std::string out;
+    out.reserve(text.size() / 2);
+    for (std::size_t i = 0; i < text.size(); i += 2) {
+        auto high = hex_value(text[i]);
+        auto low = hex_value(text[i + 1]);
+        if (!high || !low) return std::nullopt;
+        out.push_back(static_cast<char>(*high << 4 | *low));
+    }
+    return out;
+}
+
+std::string base64(std::string_view bytes) {
+    return to_base64(bytes, base64_alphabet, true);
+}
+std::string base64url(std::string_view bytes) {
+    return to_base64(bytes, base64url_alphabet, false);
+}
+
+std::optional<std::string> unbase64(std::string_view text) {
+    if (text.size() % 4 != 0) return std::nullopt;
+    for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+    return from_base64(text, base64_digits);
+}
+
+std::optional<std::string> unbase64url(std::string_view text) {
+    return from_base64(text, base64url_digits);
+}
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool valid_utf8(std::string_view text) {
+    for (std::size_t i = 0; i < text.size();) {
+        auto c = decode_utf8(text, i);
+        if (c.length == 0) return false;
+        i += c.length;
+    }
+    return true;
+}
+
+std::string_view clip_utf8(std::string_view text, std::size_t bytes_max) {
+    if (text.size() <= bytes_max) return text;
+    std::size_t end = bytes_max;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    return text.substr(0, end);
+}
+
+std::size_t utf16_units(std::string_view utf8) {
+    std::size_t units_count = 0;
+    for (char c : utf8) {
+        auto byte = static_cast<unsigned char>(c);
+        if ((byte & 0xC0) != 0x80) units_count += byte >= 0xF0 ? 2 : 1;
+    }
+    return units_count;
+}
+
+std::size_t code_points(std::string_view utf8) {
+    return static_cast<std::size_t>(std::count_if(
+        utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::string visible(std::string_view hostile) {
+    std::string out;
+    out.reserve(hostile.size());
+    for (std::size_t i = 0; i < hostile.size();) {
+        auto c = decode_utf8(hostile, i);
+        if (c.length == 0) {
+            append_escape(out, 0xFFFD);
+            ++i;
+            continue;
+        }
+        std::size_t length = c.length;
+        if (is_line_end(c.value)) {
+            if (c.value == '\r' && hostile.substr(i).starts_with("\r\n")) length = 2;
+            out += "\\n";
+        } else if (is_unseen(c.value)) {
+            append_escape(out, c.value);
+        } else {
+            out.append(hostile.substr(i, length));
+        }
+        i += length;
+    }
+    return out;
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+    std::vector<std::string> parts;
+    for (;;) {
+        std::size_t end = text.find(separator);
+        parts.emplace_back(text.substr(0, end));
+        if (end == std::string_view::npos) return parts;
+        text.remove_prefix(end + 1);
+    }
+}
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator) {
+    std::string out;
+    for (const std::string& part : parts) {
+        if (&part != &parts.front()) out += separator;
+        out += part;
+    }
+    return out;
+}
+
+std::string_view trim(std::string_view text) {
+    constexpr std::string_view space = " \t\r\n\f\v";
+    std::size_t first = text.find_first_not_of(space);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
+std::string lower_ascii(std::string_view text) {
+    std::string out{text};
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return out;
+}
+
+std::optional<std::string> nearest(std::string_view wrong, const std::vector<std::string>& candidates) {
+    constexpr std::size_t word_bytes_max = 100;  // the comparison's cost is quadratic
+    if (wrong.size() > word_bytes_max) return std::nullopt;
+    const std::string* best = nullptr;
+    std::size_t best_distance = std::max<std::size_t>(1, wrong.size() / 3) + 1;
+    for (const std::string& candidate : candidates) {
+        if (candidate.size() > word_bytes_max) continue;
+        std::size_t d = distance(wrong, candidate);
+        if (d >= best_distance) continue;
+        best_distance = d;
+        best = &candidate;
+    }
+    if (best == nullptr) return std::nullopt;
+    return *best;
+}
+
+std::optional<std::int64_t> parse_duration_s(std::string_view text) {
+    std::int64_t total = 0;
+    const Unit* unit = std::begin(units);  // units come in falling order, each at most once
+    while (!text.empty()) {
+        std::int64_t number = 0;
+        std::size_t digits = 0;
+        for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits) {
+            number = number * 10 + (text[digits] - '0');
+            if (number > duration_s_max) return std::nullopt;
+        }
+        if (digits == 0 || digits == text.size()) return std::nullopt;
+        unit = std::find_if(unit, std::end(units), [&](const Unit& u) { return u.letter == text[digits]; });
+        if (unit == std::end(units)) return std::nullopt;
+        total += number * unit->seconds;
+        if (total > duration_s_max) return std::nullopt;
+        ++unit;
+        text.remove_prefix(digits + 1);
+    }
+    if (total == 0) return std::nullopt;
+    return total;
+}
+
+std::string duration_text(std::int64_t seconds) {
+    if (seconds < 0) return "-" + duration_text(-seconds);
+    std::string out;
+    for (const Unit& unit : units) {
+        std::int64_t count = seconds / unit.seconds;
+        seconds %= unit.seconds;
+        if (count == 0) continue;
+        if (!out.empty()) out.push_back(' ');
+        out += std::to_string(count);
+        out.push_back(unit.letter);
+    }
+    return out.empty() ? "0s" : out;
+}
+
+}  // namespace countersign

@@ -1,0 +1,110 @@
+#include "countersign/base/text.hpp"
+
+#include <gtest/gtest.h>
+
+namespace countersign {
+namespace {
+
+using namespace std::string_view_literals;
+
+TEST(Base64, MatchesRfc4648) {
+    const std::pair<std::string_view, std::string_view> table[] = {{"", ""},
+                                                                   {"f", "Zg=="},
+                                                                   {"fo", "Zm8="},
+                                                                   {"foo", "Zm9v"},
+                                                                   {"foob", "Zm9vYg=="},
+                                                                   {"fooba", "Zm9vYmE="},
+                                                                   {"foobar", "Zm9vYmFy"},
+                                                                   {"\xfb\xff", "+/8="}};
+    for (auto [bytes, text] : table) {
+        EXPECT_EQ(base64(bytes), text);
+        EXPECT_EQ(unbase64(text), bytes);
+    }
+    EXPECT_EQ(base64url("\xfb\xff"), "-_8");
+    EXPECT_EQ(unbase64url("-_8"), "\xfb\xff");
+}
+
+TEST(Base64, HasOneSpellingPerValue) {
+    for (std::string_view bad :
+         {"Zg", "Zg=", "Zg===", "Z", "Zh==", "Zm9=", "Zg==\n", "Zm 9v", "=", "====", "-_8="})
+        EXPECT_FALSE(unbase64(bad)) << bad;
+    for (std::string_view bad : {"Zh", "Z", "Zg==", "+/8", "Zm9v\n"}) EXPECT_FALSE(unbase64url(bad)) << bad;
+}
+
+TEST(Hex, RoundTripsAndRefusesJunk) {
+    EXPECT_EQ(unhex("00fFA0"), "\0\xff\xa0"sv);
+    EXPECT_EQ(hex(std::as_bytes(std::span{"\x01\xab", 2})), "01ab");
+    EXPECT_FALSE(unhex("0"));
+    EXPECT_FALSE(unhex("0g"));
+}
+
+TEST(Utf8, RefusesWhatUnicodeForbids) {
+    for (std::string_view good : {"", "a", "é", "€", "😀", "\xf4\x8f\xbf\xbf"}) EXPECT_TRUE(valid_utf8(good));
+    for (std::string_view bad :
+         {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\xff"})
+        EXPECT_FALSE(valid_utf8(bad));
+}
+
+TEST(Utf8, ClipsOnlyBetweenCodePoints) {
+    EXPECT_EQ(clip_utf8("a€b", 1), "a");
+    EXPECT_EQ(clip_utf8("a€b", 2), "a");
+    EXPECT_EQ(clip_utf8("a€b", 3), "a");
+    EXPECT_EQ(clip_utf8("a€b", 4), "a€");
+    EXPECT_EQ(clip_utf8("a€b", 99), "a€b");
+    EXPECT_EQ(clip_utf8("😀", 3), "");
+}
+
+TEST(Utf8, CountsAsJavaScriptDoes) {
+    EXPECT_EQ(utf16_units("aé€😀"), 5U);
+    EXPECT_EQ(code_points("aé€😀"), 4U);
+}
+
+TEST(Visible, NothingInvisibleSurvives) {
+    EXPECT_EQ(visible("plain text, é€😀"), "plain text, é€😀");
+    EXPECT_EQ(visible("a\u202Eb"), "a\\u{202E}b");
+    EXPECT_EQ(visible("a\tb\x1b[31m"), "a\\u{9}b\\u{1B}[31m");
+    EXPECT_EQ(visible("x\nY\r\nZ\rW\u2028V\u0085"), "x\\nY\\nZ\\nW\\nV\\n");
+    EXPECT_EQ(visible("\u200B\uFEFF\U000E0041\u00AD\uFE0F\u3164"),
+              "\\u{200B}\\u{FEFF}\\u{E0041}\\u{AD}\\u{FE0F}\\u{3164}");
+    EXPECT_EQ(visible("\0"sv), "\\u{0}");
+    EXPECT_EQ(visible("a\xff\xe2\x82z"), "a\\u{FFFD}\\u{FFFD}\\u{FFFD}z");
+}
+
+TEST(Text, SplitKeepsEmptyPartsAndJoinPutsThemBack) {
+    EXPECT_EQ(split("a,,b,", ','), (std::vector<std::string>{"a", "", "b", ""}));
+    EXPECT_EQ(split("", ','), (std::vector<std::string>{""}));
+    EXPECT_EQ(join(split("a,,b,", ','), ","), "a,,b,");
+    EXPECT_EQ(trim("\t a b\r\n"), "a b");
+    EXPECT_EQ(trim(" \n"), "");
+    EXPECT_EQ(lower_ascii("AzÉ"), "azÉ");
+}
+
+TEST(Nearest, SuggestsOnlyWhatIsNear) {
+    std::vector<std::string> keys{"approvers", "expires_in", "quorum"};
+    EXPECT_EQ(nearest("aprovers", keys), "approvers");
+    EXPECT_EQ(nearest("quourm", keys), "quorum");
+    EXPECT_EQ(nearest("expire", keys), std::nullopt);
+    EXPECT_EQ(nearest("banana", keys), std::nullopt);
+    EXPECT_EQ(nearest("", {}), std::nullopt);
+}
+
+TEST(Duration, ReadsUnitsInFallingOrder) {
+    EXPECT_EQ(parse_duration_s("30m"), 1800);
+    EXPECT_EQ(parse_duration_s("90s"), 90);
+    EXPECT_EQ(parse_duration_s("1h30m"), 5400);
+    EXPECT_EQ(parse_duration_s("2d"), 172'800);
+    EXPECT_EQ(parse_duration_s("366d"), 366 * 86'400);
+    for (std::string_view bad : {"", "0s", "5", "m", "30m1h", "1h1h", "1h 30m", "-1s", "1.5h", "1w", "367d",
+                                 "99999999999999999999s", "366d1s", "1H"})
+        EXPECT_FALSE(parse_duration_s(bad)) << bad;
+}
+
+TEST(Duration, IsToldToPeople) {
+    EXPECT_EQ(duration_text(5400), "1h 30m");
+    EXPECT_EQ(duration_text(0), "0s");
+    EXPECT_EQ(duration_text(90'061), "1d 1h 1m 1s");
+}
+
+}  // namespace
+}  // namespace countersign
