@@ -17,7 +17,7 @@ namespace countersign::core {
 std::string crockford(const std::array<std::byte, 16>& bytes);
 std::optional<std::array<std::byte, 16>> parse_crockford(std::string_view text);
 
-// Ids that we mint: 16 bytes, ordered by creation (48 bits of milliseconds, then 80 random bits), cheap to copy.
+// Ids that we mint: 16 bytes, ordered by creation (48 bits of milliseconds, then 80 random bits).
 template <class Kind>
 class Minted {
   public:
