@@ -77,6 +77,7 @@ struct HttpServerLimits {
 };
 
 class WebSocket;
+struct FrameTap;  // net/frame_tap.hpp
 
 // One request and the way to answer it. A handler answers exactly once: `respond`, or `begin_stream`
 // followed by writes, or `upgrade`. A handler that returns without answering is a bug: 500 is sent.
@@ -88,8 +89,13 @@ class HttpExchange {
     // Chunked response without an end of its own (server-sent events).
     virtual Later<Done> begin_stream(HttpResponse head) = 0;
     virtual Later<Done> write(std::string_view chunk) = 0;
-    // RFC 6455 handshake; the connection belongs to the WebSocket from then on.
-    virtual Later<std::unique_ptr<WebSocket>> upgrade(std::size_t message_bytes_max) = 0;
+    // RFC 6455 handshake; the connection belongs to the WebSocket from then on. A message over
+    // `message_bytes_max` closes it with 1009. With a tap (which must outlive the WebSocket) the stream goes
+    // through `tap_frames` first.
+    virtual Later<std::unique_ptr<WebSocket>> upgrade(std::size_t message_bytes_max,
+                                                      FrameTap* tap = nullptr) = 0;
+    // Closes the connection without an answer; counts as the answer. For servers that play a failing one.
+    virtual void drop() = 0;
     // Completes when the peer has gone while we wait to answer (a long poll's client hanging up); returns
     // false when the exchange was answered first.
     virtual bool peer_gone() = 0;
