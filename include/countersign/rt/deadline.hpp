@@ -21,7 +21,8 @@ Later<T> within(Timers& timers, core::Instant deadline, Later<T> work) {
     std::optional<Result<T>> answer;
     auto kept = keep(std::move(work), answer);
     bool late = co_await cut_short_at(timers, deadline, std::move(kept));
-    if (late || !answer) co_return fail(Trouble::timed_out, "the deadline passed");
+    if (late) co_return fail(Trouble::timed_out, "the deadline passed");
+    if (!answer) co_return fail(Trouble::cancelled, "cancelled while waiting");
     co_return std::move(*answer);
 }
 

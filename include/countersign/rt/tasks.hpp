@@ -1,5 +1,4 @@
 #pragma once
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -7,12 +6,12 @@
 #include <exception>
 #include <functional>
 #include <list>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "countersign/rt/clock.hpp"
 #include "countersign/rt/later.hpp"
+#include "countersign/rt/wake.hpp"
 
 namespace countersign::rt {
 
@@ -47,8 +46,7 @@ class TaskGroup {
     Report on_exception_;
     bool ending_ = false;
     std::list<Task> tasks_;
-    // optional: in Boost 1.81 move assignment of any_completion_handler never returns
-    std::optional<asio::any_completion_handler<void(error_code)>> waiter_;
+    Wake none_left_;
 };
 
 // Logs the exception with the task's name at level error; the usual TaskGroup::Report.
