@@ -1,0 +1,60 @@
+#pragma once
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "countersign/base/log.hpp"
+#include "countersign/base/result.hpp"
+#include "countersign/base/secret.hpp"
+#include "countersign/core/time.hpp"
+
+namespace countersign::config {
+
+// What `serve` and `migrate` read from a YAML file and the environment; see docs/configuration.md.
+struct Settings {
+    std::string listen = "127.0.0.1:8480";
+    std::string public_url;
+    std::string tls_certificate;  // path; both or neither
+    std::string tls_key;
+    Secret database;
+    std::size_t database_pool = 16;
+    Secret database_owner;  // empty: `database`
+    std::string policy;     // path of a file or a folder
+    struct Slack {
+        Secret app_token;
+        Secret bot_token;
+        std::string api_url = "https://slack.com/api/";
+        std::size_t connections = 2;
+        bool strict_pace = false;
+        std::string channel;
+    } slack;
+    core::Duration identity_age_max{std::chrono::minutes{5}};
+    std::vector<std::string> link_hosts;
+    std::size_t pending_per_requester = 0;  // 0: off
+    std::string signing_key;                // path
+    log::Level log_level = log::Level::info;
+    log::Format log_format = log::Format::text;
+};
+
+using Environment = std::map<std::string, std::string>;
+Environment process_environment();  // the COUNTERSIGN_ variables
+
+inline constexpr std::size_t file_bytes_max = 1024 * 1024;
+
+// Reads `file` ("": none), then the environment, which wins. Relative paths in the file are relative to the
+// file's folder, those of the environment to the working directory. invalid_input: the detail begins with
+// FILE:LINE:COL or the variable's name, and names the nearest known key where there is one. Which keys must
+// be there is the caller's business: see `require`.
+Result<Settings> load(const std::string& file, const Environment& environment);
+
+// One key that a verb cannot do without, in the words of the person who has to add it. `key` as in the file.
+Failure missing(std::string_view key, std::string_view what);
+
+// The variable for a key: "slack.api_url" is COUNTERSIGN_SLACK_API_URL.
+std::string variable_of(std::string_view key);
+
+// A small file whole, e.g. a key or a token. Detail of the failure names the path, never the content.
+Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
+
+}  // namespace countersign::config

@@ -1,0 +1,349 @@
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <functional>
+#include <set>
+#include <system_error>
+
+#include "config/document.hpp"
+#include "countersign/adapters/config.hpp"
+#include "countersign/base/text.hpp"
+
+extern char** environ;
+
+namespace countersign::config {
+namespace {
+
+constexpr std::string_view prefix = "COUNTERSIGN_";
+constexpr std::size_t secret_bytes_max = 64 * 1024;
+// Read by other parts of the program than this one.
+constexpr std::array<std::string_view, 4> other_variables{"COUNTERSIGN_URL", "COUNTERSIGN_TOKEN",
+                                                          "COUNTERSIGN_HOME", "COUNTERSIGN_CONFIG"};
+
+std::unexpected<Failure> wrong(const Item& item, std::string_view what) {
+    return fail(Trouble::invalid_input, fmt::format("{}: {} {}", item.place, item.key, what));
+}
+
+// Where relative paths of an item start from: "" is the working directory.
+using Setter = std::function<Result<Done>(Settings&, const Item&, const std::string& folder)>;
+
+struct Key {
+    std::string name;
+    Setter set;
+    bool secret = false;
+};
+
+Setter text(std::string Settings::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        settings.*member = item.text;
+        return Done{};
+    };
+}
+Setter path(std::string Settings::* member) {
+    return [member](Settings& settings, const Item& item, const std::string& folder) -> Result<Done> {
+        if (item.text.empty()) return wrong(item, "must be a path");
+        settings.*member = item.text.front() == '/' || folder.empty() ? item.text : folder + "/" + item.text;
+        return Done{};
+    };
+}
+Setter secret(Secret Settings::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        settings.*member = Secret{item.text};
+        return Done{};
+    };
+}
+Setter slack_secret(Secret Settings::Slack::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        settings.slack.*member = Secret{item.text};
+        return Done{};
+    };
+}
+Setter slack_text(std::string Settings::Slack::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        settings.slack.*member = item.text;
+        return Done{};
+    };
+}
+
+Result<std::size_t> whole(const Item& item, std::size_t least, std::size_t most) {
+    std::size_t number = 0;
+    const char* end = item.text.data() + item.text.size();
+    auto [stopped, error] = std::from_chars(item.text.data(), end, number);
+    if (error != std::errc{} || stopped != end || item.text.empty() || number < least || number > most) {
+        return wrong(item, fmt::format("must be a whole number from {} to {}", least, most));
+    }
+    return number;
+}
+Setter whole_number(std::function<std::size_t&(Settings&)> member, std::size_t least, std::size_t most) {
+    return [=](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        auto number = whole(item, least, most);
+        if (!number) return pass(number);
+        member(settings) = *number;
+        return Done{};
+    };
+}
+
+Result<Done> set_pace(Settings& settings, const Item& item, const std::string&) {
+    if (item.text != "auto" && item.text != "strict") return wrong(item, "must be auto or strict");
+    settings.slack.strict_pace = item.text == "strict";
+    return Done{};
+}
+Result<Done> set_age(Settings& settings, const Item& item, const std::string&) {
+    auto seconds = parse_duration_s(item.text);
+    if (!seconds) return wrong(item, "must be a duration such as 5m");
+    settings.identity_age_max = std::chrono::seconds{*seconds};
+    return Done{};
+}
+Result<Done> set_level(Settings& settings, const Item& item, const std::string&) {
+    using log::Level;
+    constexpr std::array<std::pair<std::string_view, Level>, 6> levels{{{"trace", Level::trace},
+                                                                        {"debug", Level::debug},
+                                                                        {"info", Level::info},
+                                                                        {"warn", Level::warn},
+                                                                        {"error", Level::error},
+                                                                        {"off", Level::off}}};
+    for (const auto& [word, level] : levels) {
+        if (item.text != word) continue;
+        settings.log_level = level;
+        return Done{};
+    }
+    return wrong(item, "must be one of trace, debug, info, warn, error, off");
+}
+Result<Done> set_format(Settings& settings, const Item& item, const std::string&) {
+    if (item.text != "text" && item.text != "json") return wrong(item, "must be text or json");
+    settings.log_format = item.text == "json" ? log::Format::json : log::Format::text;
+    return Done{};
+}
+Result<Done> set_link_hosts(Settings& settings, const Item& item, const std::string&) {
+    settings.link_hosts = item.items;
+    return Done{};
+}
+
+// Keys that a complete Countersign knows and this version cannot honour. What they say is never dropped in
+// silence: anything but the value that asks for nothing is an error.
+Setter unsupported(std::string nothing) {
+    return [nothing](Settings&, const Item& item, const std::string&) -> Result<Done> {
+        bool asks = item.list ? !item.items.empty() : item.text != nothing;
+        if (item.null || !asks) return Done{};
+        return wrong(item, "is not supported by this version yet");
+    };
+}
+
+bool is_list(std::string_view key) {
+    return key == "link_hosts" || key == "identity.trust_email_domains" || key == "teams.service_url_allow";
+}
+
+std::vector<Key> make_schema() {
+    auto pool = [](Settings& s) -> std::size_t& { return s.database_pool; };
+    auto connections = [](Settings& s) -> std::size_t& { return s.slack.connections; };
+    auto pending = [](Settings& s) -> std::size_t& { return s.pending_per_requester; };
+    std::vector<Key> keys{
+        {"listen", text(&Settings::listen)},
+        {"public_url", text(&Settings::public_url)},
+        {"tls.certificate", path(&Settings::tls_certificate)},
+        {"tls.key", path(&Settings::tls_key)},
+        {"database", secret(&Settings::database), true},
+        {"database_pool", whole_number(pool, 2, 200)},
+        {"database_owner", secret(&Settings::database_owner), true},
+        {"policy", path(&Settings::policy)},
+        {"slack.app_token", slack_secret(&Settings::Slack::app_token), true},
+        {"slack.bot_token", slack_secret(&Settings::Slack::bot_token), true},
+        {"slack.api_url", slack_text(&Settings::Slack::api_url)},
+        {"slack.connections", whole_number(connections, 1, 10)},
+        {"slack.pace", set_pace},
+        {"slack.channel", slack_text(&Settings::Slack::channel)},
+        {"identity.max_age", set_age},
+        {"identity.trust_email_domains", unsupported("")},
+        {"link_hosts", set_link_hosts},
+        {"limits.requests_per_minute", unsupported("0")},
+        {"limits.pending_per_requester", whole_number(pending, 0, 1'000'000)},
+        {"signing_key", path(&Settings::signing_key)},
+        {"webhooks.allow_private_networks", unsupported("false")},
+        {"log.level", set_level},
+        {"log.format", set_format},
+    };
+    for (const char* name : {"app_id", "app_password", "tenant", "openid_metadata_url", "login_url",
+                             "service_url_allow", "channel"}) {
+        keys.push_back({fmt::format("teams.{}", name), unsupported("")});
+    }
+    return keys;
+}
+const std::vector<Key>& schema() {
+    static const std::vector<Key> keys = make_schema();
+    return keys;
+}
+
+std::vector<std::string> known_names() {
+    std::vector<std::string> names;
+    for (const Key& key : schema()) {
+        names.push_back(key.name);
+        if (key.secret) names.push_back(key.name + "_file");
+    }
+    return names;
+}
+
+std::unexpected<Failure> unknown_key(const Item& item) {
+    std::string hint;
+    if (auto near = nearest(item.key, known_names())) hint = fmt::format("; did you mean '{}'?", *near);
+    return fail(Trouble::invalid_input,
+                fmt::format("{}: unknown key '{}'{}", item.place, visible(item.key), hint));
+}
+
+Result<Done> apply(Settings& settings, Item item, const std::string& folder, std::set<std::string>& given) {
+    std::string name = item.key;
+    const auto& keys = schema();
+    auto by_name = [&](std::string_view wanted) {
+        return std::find_if(keys.begin(), keys.end(), [&](const Key& key) { return key.name == wanted; });
+    };
+    auto key = by_name(name);
+    if (key == keys.end() && name.ends_with("_file")) {
+        name.resize(name.size() - 5);
+        key = by_name(name);
+        if (key == keys.end() || !key->secret) return unknown_key(item);
+        std::string file =
+            item.text.starts_with('/') || folder.empty() ? item.text : folder + "/" + item.text;
+        auto content = read_file(file, secret_bytes_max);
+        if (!content) return wrong(item, fmt::format("cannot be read: {}", content.error().detail));
+        item.text = std::string{trim(*content)};
+    }
+    if (key == keys.end()) {
+        auto inside = [&](const Key& each) { return each.name.starts_with(name + "."); };
+        if (item.null && std::any_of(keys.begin(), keys.end(), inside))
+            return Done{};  // `slack:` and nothing
+        return unknown_key(item);
+    }
+    if (!given.insert(name).second) {
+        return wrong(item, fmt::format("and {}_file are both given; keep one", name));
+    }
+    if (item.null) return Done{};
+    if (item.list != is_list(name)) return wrong(item, item.list ? "must be one value" : "must be a list");
+    return key->set(settings, item, folder);
+}
+
+// Kubernetes adds COUNTERSIGN_SERVICE_HOST, COUNTERSIGN_PORT_8480_TCP and the like for a Service of this
+// name.
+bool of_kubernetes(std::string_view rest) {
+    return rest.starts_with("SERVICE_") || rest == "PORT" || rest.starts_with("PORT_");
+}
+
+Result<Done> apply_environment(Settings& settings, const Environment& environment) {
+    std::map<std::string, std::string> names;  // variable without prefix -> key
+    std::vector<std::string> candidates;
+    for (const std::string& name : known_names()) {
+        std::string rest = variable_of(name).substr(prefix.size());
+        names.emplace(rest, name);
+        candidates.push_back(std::move(rest));
+    }
+    std::set<std::string> given;
+    for (const auto& [variable, value] : environment) {
+        if (!variable.starts_with(prefix)) continue;
+        if (std::find(other_variables.begin(), other_variables.end(), variable) != other_variables.end())
+            continue;
+        std::string rest = variable.substr(prefix.size());
+        auto known = names.find(rest);
+        if (known == names.end()) {
+            auto near = of_kubernetes(rest) ? std::nullopt : nearest(rest, candidates);
+            if (!near) continue;  // somebody else's: only what looks like a slip of ours is an error
+            return fail(Trouble::invalid_input, fmt::format("{}: unknown variable; did you mean {}{}?",
+                                                            visible(variable), prefix, *near));
+        }
+        Item item{.key = known->second, .place = variable, .text = value, .items = {}};
+        if (is_list(item.key)) {
+            item.list = true;
+            for (const std::string& each : split(value, ',')) {
+                if (!trim(each).empty()) item.items.emplace_back(trim(each));
+            }
+        }
+        auto applied = apply(settings, std::move(item), "", given);
+        if (!applied) return applied;
+    }
+    return Done{};
+}
+
+}  // namespace
+
+std::string variable_of(std::string_view key) {
+    std::string name{prefix};
+    for (char c : key) {
+        bool lower = c >= 'a' && c <= 'z';
+        name += c == '.' ? '_' : lower ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+    return name;
+}
+
+Failure missing(std::string_view key, std::string_view what) {
+    return Failure{Trouble::invalid_input,
+                   fmt::format("{} is not set: add it to the configuration file or set {}; {}", key,
+                               variable_of(key), what),
+                   "", ""};
+}
+
+Environment process_environment() {
+    Environment found;
+    for (char** each = environ; each != nullptr && *each != nullptr; ++each) {
+        std::string_view line{*each};
+        std::size_t equals = line.find('=');
+        if (!line.starts_with(prefix) || equals == std::string_view::npos) continue;
+        found.emplace(line.substr(0, equals), line.substr(equals + 1));
+    }
+    return found;
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
+    auto problem = [&](int error) {
+        auto trouble = error == ENOENT ? Trouble::not_found : Trouble::invalid_input;
+        return fail(trouble, fmt::format("{}: {}", visible(path), std::generic_category().message(error)));
+    };
+    int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return problem(errno);
+    std::string content;
+    std::array<char, 16 * 1024> piece{};
+    while (true) {
+        ssize_t count = ::read(fd, piece.data(), piece.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) {
+            int error = errno;
+            ::close(fd);
+            if (count < 0) return problem(error);
+            return content;
+        }
+        content.append(piece.data(), static_cast<std::size_t>(count));
+        if (content.size() > bytes_max) {
+            ::close(fd);
+            return fail(Trouble::too_large,
+                        fmt::format("{}: larger than {} bytes", visible(path), bytes_max));
+        }
+    }
+}
+
+Result<Settings> load(const std::string& file, const Environment& environment) {
+    Settings settings;
+    if (!file.empty()) {
+        auto content = read_file(file, file_bytes_max);
+        if (!content) return pass(content);
+        auto items = read_document(file, *content);
+        if (!items) return pass(items);
+        std::size_t slash = file.rfind('/');
+        std::string folder = slash == std::string::npos ? "" : slash == 0 ? "/" : file.substr(0, slash);
+        std::set<std::string> given;
+        for (Item& item : *items) {
+            auto applied = apply(settings, std::move(item), folder, given);
+            if (!applied) return pass(applied);
+        }
+    }
+    auto applied = apply_environment(settings, environment);
+    if (!applied) return pass(applied);
+    if (settings.tls_certificate.empty() != settings.tls_key.empty()) {
+        return std::unexpected(missing(settings.tls_key.empty() ? "tls.key" : "tls.certificate",
+                                       "a certificate and its key come together"));
+    }
+    if (!settings.slack.api_url.ends_with('/')) settings.slack.api_url += '/';
+    return settings;
+}
+
+}  // namespace countersign::config

@@ -1,0 +1,178 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "countersign/adapters/config.hpp"
+
+namespace countersign::config {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+class ConfigTest : public testing::Test {
+  protected:
+    ConfigTest() {
+        std::string shape = (std::filesystem::temp_directory_path() / "countersign-config-XXXXXX").string();
+        folder_ = ::mkdtemp(shape.data());
+    }
+    ~ConfigTest() override { std::filesystem::remove_all(folder_); }
+
+    std::string write(const std::string& name, const std::string& text) {
+        std::string path = folder_ + "/" + name;
+        std::ofstream{path} << text;
+        return path;
+    }
+    Result<Settings> read(const std::string& text, const Environment& environment = {}) {
+        return load(write("countersign.yaml", text), environment);
+    }
+    std::string problem(const std::string& text, const Environment& environment = {}) {
+        auto settings = read(text, environment);
+        return settings ? "no problem" : settings.error().detail;
+    }
+    std::string folder_;
+};
+
+TEST_F(ConfigTest, EveryPartOfAFileIsRead) {
+    auto s = read(R"(
+listen: 0.0.0.0:9000
+public_url: https://approvals.example.com
+tls: { certificate: cert.pem, key: /etc/key.pem }
+database: postgresql://u@h/d
+database_pool: 8
+policy: policies
+slack:
+  app_token: xapp-1
+  bot_token: "xoxb-2"
+  api_url: http://127.0.0.1:1/api
+  connections: 3
+  pace: strict
+  channel: "#ops"
+identity: { max_age: 2m }
+link_hosts: [ci.example.com, git.example.com]
+limits: { requests_per_minute: 0, pending_per_requester: 5 }
+signing_key: keys/signing.pem
+webhooks: { allow_private_networks: false }
+log: { level: debug, format: json }
+)");
+    ASSERT_TRUE(s) << s.error().detail;
+    EXPECT_EQ(s->listen, "0.0.0.0:9000");
+    EXPECT_EQ(s->tls_certificate, folder_ + "/cert.pem");
+    EXPECT_EQ(s->tls_key, "/etc/key.pem");
+    EXPECT_EQ(s->database.reveal(), "postgresql://u@h/d");
+    EXPECT_EQ(s->database_pool, 8U);
+    EXPECT_EQ(s->policy, folder_ + "/policies");
+    EXPECT_EQ(s->slack.app_token.reveal(), "xapp-1");
+    EXPECT_EQ(s->slack.bot_token.reveal(), "xoxb-2");
+    EXPECT_EQ(s->slack.api_url, "http://127.0.0.1:1/api/");
+    EXPECT_EQ(s->slack.connections, 3U);
+    EXPECT_TRUE(s->slack.strict_pace);
+    EXPECT_EQ(s->slack.channel, "#ops");
+    EXPECT_EQ(s->identity_age_max, std::chrono::minutes{2});
+    EXPECT_EQ(s->link_hosts, (std::vector<std::string>{"ci.example.com", "git.example.com"}));
+    EXPECT_EQ(s->pending_per_requester, 5U);
+    EXPECT_EQ(s->signing_key, folder_ + "/keys/signing.pem");
+    EXPECT_EQ(s->log_level, log::Level::debug);
+    EXPECT_EQ(s->log_format, log::Format::json);
+}
+
+TEST_F(ConfigTest, TheEnvironmentAloneIsEnough) {
+    auto s = load("", {{"COUNTERSIGN_DATABASE", "postgresql:///x"},
+                       {"COUNTERSIGN_SLACK_API_URL", "http://h/api/"},
+                       {"COUNTERSIGN_LINK_HOSTS", "a.example, b.example"},
+                       {"COUNTERSIGN_POLICY", "p.yaml"}});
+    ASSERT_TRUE(s) << s.error().detail;
+    EXPECT_EQ(s->database.reveal(), "postgresql:///x");
+    EXPECT_EQ(s->slack.api_url, "http://h/api/");
+    EXPECT_EQ(s->link_hosts, (std::vector<std::string>{"a.example", "b.example"}));
+    EXPECT_EQ(s->policy, "p.yaml");
+}
+
+TEST_F(ConfigTest, TheEnvironmentWins) {
+    auto s = read("listen: 127.0.0.1:1\n", {{"COUNTERSIGN_LISTEN", "127.0.0.1:2"}});
+    ASSERT_TRUE(s);
+    EXPECT_EQ(s->listen, "127.0.0.1:2");
+}
+
+TEST_F(ConfigTest, ASecretCanComeFromAFileBesideTheConfiguration) {
+    write("token", "xapp-from-file\n");
+    auto s = read("slack: { app_token_file: token }\n");
+    ASSERT_TRUE(s) << s.error().detail;
+    EXPECT_EQ(s->slack.app_token.reveal(), "xapp-from-file");
+    auto e = load("", {{"COUNTERSIGN_SLACK_APP_TOKEN_FILE", folder_ + "/token"}});
+    ASSERT_TRUE(e) << e.error().detail;
+    EXPECT_EQ(e->slack.app_token.reveal(), "xapp-from-file");
+}
+
+TEST_F(ConfigTest, AnUnknownKeyNamesItsPlaceAndTheNearestOne) {
+    EXPECT_THAT(problem("listen: 127.0.0.1:1\nslack:\n  app_tokn: x\n"),
+                AllOf(HasSubstr("countersign.yaml:3:3: unknown key 'slack.app_tokn'"),
+                      HasSubstr("did you mean 'slack.app_token'?")));
+    EXPECT_THAT(problem("zzzzzzzzzzz: 1\n"), EndsWith("unknown key 'zzzzzzzzzzz'"));
+}
+
+TEST_F(ConfigTest, ADuplicateKeyIsRefused) {
+    EXPECT_THAT(problem("listen: a:1\nlisten: b:2\n"), HasSubstr(":2:1: 'listen' stands here twice"));
+}
+
+TEST_F(ConfigTest, ASecretAndItsFileAreNotBothGiven) {
+    write("token", "x");
+    EXPECT_THAT(problem("slack: { app_token: a, app_token_file: token }\n"), HasSubstr("both given"));
+}
+
+TEST_F(ConfigTest, AnIllTypedValueSaysWhatItMustBe) {
+    EXPECT_THAT(problem("database_pool: many\n"),
+                HasSubstr("database_pool must be a whole number from 2 to"));
+    EXPECT_THAT(problem("database_pool: 1\n"), HasSubstr("must be a whole number"));
+    EXPECT_THAT(problem("slack: { pace: fast }\n"), HasSubstr("slack.pace must be auto or strict"));
+    EXPECT_THAT(problem("log: { level: loud }\n"), HasSubstr("log.level must be one of"));
+    EXPECT_THAT(problem("link_hosts: one\n"), HasSubstr("link_hosts must be a list"));
+    EXPECT_THAT(problem("listen: [a]\n"), HasSubstr("listen must be one value"));
+    EXPECT_THAT(problem("identity: { max_age: soon }\n"), HasSubstr("must be a duration"));
+    EXPECT_THAT(problem("- a\n"), HasSubstr("a map of keys"));
+    EXPECT_THAT(problem("a: [\n"), HasSubstr("this is not YAML"));
+    EXPECT_THAT(problem("listen: !!str x\n"), HasSubstr("YAML tags"));
+}
+
+TEST_F(ConfigTest, WhatThisVersionCannotHonourIsNeverDroppedInSilence) {
+    EXPECT_THAT(problem("teams: { app_id: x }\n"), HasSubstr("teams.app_id is not supported"));
+    EXPECT_THAT(problem("webhooks: { allow_private_networks: true }\n"), HasSubstr("not supported"));
+    EXPECT_THAT(problem("identity: { trust_email_domains: [example.com] }\n"), HasSubstr("not supported"));
+    EXPECT_EQ(problem("identity: { trust_email_domains: [] }\nteams:\n"), "no problem");
+}
+
+TEST_F(ConfigTest, ASlipInAVariableIsAnErrorAndSomebodyElsesVariableIsNot) {
+    EXPECT_THAT(problem("", {{"COUNTERSIGN_SLACK_APP_TOKN", "x"}}),
+                AllOf(StartsWith("COUNTERSIGN_SLACK_APP_TOKN"), HasSubstr("COUNTERSIGN_SLACK_APP_TOKEN?")));
+    EXPECT_EQ(problem("", {{"COUNTERSIGN_PORT", "tcp://10.0.0.1:80"},
+                           {"COUNTERSIGN_SERVICE_HOST", "10.0.0.1"},
+                           {"COUNTERSIGN_URL", "http://x"},
+                           {"COUNTERSIGN_HOME", "/x"}}),
+              "no problem");
+}
+
+TEST_F(ConfigTest, AnErrorNeverRepeatsASecret) {
+    write("token", "xoxb-very-secret");
+    EXPECT_THAT(problem("slack: { bot_token: [xoxb-very-secret] }\n"), Not(HasSubstr("very-secret")));
+    EXPECT_THAT(problem("", {{"COUNTERSIGN_SLACK_BOT_TOKENN", "xoxb-very-secret"}}),
+                Not(HasSubstr("very-secret")));
+}
+
+TEST_F(ConfigTest, AMissingFileIsNamed) {
+    auto s = load(folder_ + "/absent.yaml", {});
+    ASSERT_FALSE(s);
+    EXPECT_THAT(s.error().detail, HasSubstr("absent.yaml: No such file"));
+}
+
+TEST_F(ConfigTest, ACertificateNeedsItsKey) {
+    EXPECT_THAT(problem("tls: { certificate: c.pem }\n"), HasSubstr("COUNTERSIGN_TLS_KEY"));
+}
+
+}  // namespace
+}  // namespace countersign::config
