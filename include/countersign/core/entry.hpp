@@ -40,6 +40,7 @@ struct Opened {
     std::vector<PersonId> behind;       // persons behind the request, as linked at opening
     std::vector<AccountId> unlinked;    // named humans whom nothing links to any account of the chats
     std::optional<std::string> dead_end;  // nobody could ever meet the requirement: refused at once
+    std::vector<AccountId> behind_accounts = {};  // all accounts of theirs known then: unlinking frees nobody
     friend bool operator==(const Opened&, const Opened&) = default;
 };
 struct Voted {  // approve, deny or withdraw

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,7 +40,11 @@ struct Test {
     };
     std::string field;  // "action", "parameters.rows", "labels.job", "requester.name", …
     Operator op = Operator::eq;
-    Value operand;      // in: an array
+    Value operand;      // in: an array; size: a number, or an object of gt, gte, lt, lte
+    // regex and cidr: the operand, compiled by whoever loaded the policy; nullopt: the text is not of the
+    // kind at all (no address). Shared: copies of a policy share it.
+    using TextMatcher = std::function<std::optional<bool>(std::string_view)>;
+    std::shared_ptr<const TextMatcher> compiled = nullptr;
 };
 struct Condition;
 struct AllOf { std::vector<Condition> of; };  // empty: true

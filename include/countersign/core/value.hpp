@@ -26,9 +26,13 @@ class Value {
         Object(std::initializer_list<Member> members);
         const Value* find(std::string_view name) const;  // nullptr: no such member
         Value* find(std::string_view name);
-        void set(std::string name, Value value);         // inserts or replaces
-        bool insert(std::string name, Value value);      // false: the name is there already
+        void set(std::string name, Value value);     // inserts or replaces
+        bool insert(std::string name, Value value);  // false: the name is there already
         bool erase(std::string_view name);
+        // From members in any order, sorted once. Of several with one name the last wins, and `duplicate`
+        // (where given) is told the first such name.
+        static Object from_unsorted(std::vector<Member> members,
+                                    std::optional<std::string>* duplicate = nullptr);
         std::size_t size() const { return members_.size(); }
         bool empty() const { return members_.empty(); }
         auto begin() const { return members_.begin(); }

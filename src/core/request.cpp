@@ -1,0 +1,47 @@
+#include "countersign/core/request.hpp"
+
+#include <algorithm>
+
+#include "countersign/base/crypto.hpp"
+#include "countersign/core/people.hpp"
+
+namespace countersign::core {
+
+bool valid_action(std::string_view action) {
+    if (action.empty() || action.size() > action_chars_max) return false;
+    auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    if (!alphanumeric(action.front())) return false;
+    return std::all_of(action.begin(), action.end(), [&](char c) {
+        return alphanumeric(c) || c == '.' || c == '_' || c == ':' || c == '-';
+    });
+}
+
+std::string digest_input(const Request& request) {
+    Value::Object digested;
+    digested.set("action", request.action);
+    if (request.resource) digested.set("resource", *request.resource);
+    if (request.environment) digested.set("environment", *request.environment);
+    if (request.parameters) digested.set("parameters", *request.parameters);
+    return canonical(Value{std::move(digested)});
+}
+
+std::string digest_of(const Request& request) {
+    return "sha256:" + sha256_hex(digest_input(request));
+}
+
+std::vector<AccountId> humans_behind(const Request& request) {
+    std::vector<AccountId> humans;
+    auto add = [&](const AccountId& account) {
+        if (std::find(humans.begin(), humans.end(), account) == humans.end()) humans.push_back(account);
+    };
+    if (request.requester.kind == Requester::Kind::person) {
+        // A token or a CI run stands for its owner, who is listed; anything else is the person's own account.
+        auto kind = parts(request.requester.account).kind;
+        if (kind != "token" && kind != "oidc") add(request.requester.account);
+    }
+    for (const AccountId& human : request.requester.humans) add(human);
+    for (const AccountId& human : request.on_behalf_of) add(human);
+    return humans;
+}
+
+}  // namespace countersign::core

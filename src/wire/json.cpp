@@ -1,0 +1,189 @@
+#include "countersign/wire/json.hpp"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "countersign/base/text.hpp"
+
+namespace countersign::wire {
+namespace {
+
+using core::Value;
+
+constexpr std::int64_t whole_max = 9007199254740991;  // 2^53 − 1
+
+std::string escaped(std::string_view name) {
+    std::string token;
+    for (char c : name) {
+        if (c == '~')
+            token += "~0";
+        else if (c == '/')
+            token += "~1";
+        else
+            token += c;
+    }
+    return token;
+}
+
+// Whether a rejected string token ends in half of a surrogate pair.
+bool lone_surrogate(std::string_view token) {
+    auto escape = token.rfind("\\u");
+    if (escape == std::string_view::npos) return false;
+    unsigned unit = 0;
+    auto digits = token.substr(escape + 2, 4);
+    std::from_chars(digits.data(), digits.data() + digits.size(), unit, 16);
+    if (unit >= 0xD800 && unit <= 0xDFFF) return true;
+    return escape >= 6 && lone_surrogate(token.substr(0, escape));
+}
+
+// Receives the parser's events and builds values bottom-up: what is finished but not yet owned by a closed
+// container waits on two stacks, so that each container is allocated once, at its exact size.
+class Builder {
+  public:
+    using json = nlohmann::json;
+
+    Builder(std::string_view text, const JsonRules& rules) : text_(text), rules_(rules) {
+        members_.reserve(64);
+    }
+
+    bool null() { return put(Value{}); }
+    bool boolean(bool truth) { return put(Value{truth}); }
+    bool number_integer(json::number_integer_t n) {
+        if (rules_.strict && (n > whole_max || n < -whole_max)) return integer_too_big();
+        return put(Value{static_cast<double>(n)});
+    }
+    bool number_unsigned(json::number_unsigned_t n) {
+        if (rules_.strict && n > static_cast<json::number_unsigned_t>(whole_max)) return integer_too_big();
+        return put(Value{static_cast<double>(n)});
+    }
+    bool number_float(json::number_float_t n, const std::string& token) {
+        if (!std::isfinite(n)) return stop("json_number", "a number is too large for JSON's arithmetic");
+        if (rules_.strict && token.find_first_of(".eE") == std::string::npos) return integer_too_big();
+        return put(Value{n});
+    }
+    bool string(std::string& text) { return put(Value{std::string_view{text}}); }
+    bool binary(json::binary_t&) { return stop("json_syntax", "binary data is not JSON"); }
+    bool start_object(std::size_t) { return descend(true); }
+    bool start_array(std::size_t) { return descend(false); }
+    bool key(std::string& name) {
+        members_.emplace_back(name, Value{});
+        return true;
+    }
+    bool end_object() {
+        auto first = members_.begin() + static_cast<std::ptrdiff_t>(frames_.back().first);
+        std::vector<Value::Member> own(std::make_move_iterator(first),
+                                       std::make_move_iterator(members_.end()));
+        members_.erase(first, members_.end());
+        frames_.pop_back();
+        std::optional<std::string> duplicate;
+        auto object = Value::Object::from_unsorted(std::move(own), rules_.strict ? &duplicate : nullptr);
+        if (duplicate) {
+            stop("json_duplicate_name", "an object has two members of one name; each name may appear once");
+            failure_->pointer += "/" + escaped(*duplicate);
+            return false;
+        }
+        return put(Value{std::move(object)});
+    }
+    bool end_array() {
+        auto first = items_.begin() + static_cast<std::ptrdiff_t>(frames_.back().first);
+        Value::Array own(std::make_move_iterator(first), std::make_move_iterator(items_.end()));
+        items_.erase(first, items_.end());
+        frames_.pop_back();
+        return put(Value{std::move(own)});
+    }
+    bool parse_error(std::size_t position, const std::string& token,
+                     const nlohmann::detail::exception& error) {
+        if (error.id == 406) return stop("json_number", "a number is too large for JSON's arithmetic");
+        if (!valid_utf8(text_)) return stop("json_unicode", "the text is not valid UTF-8");
+        if (lone_surrogate(token))
+            return stop("json_unicode", "a string holds half of a surrogate pair (\\uD800 to \\uDFFF alone)");
+        return stop("json_syntax", fmt::format("this is not JSON: unexpected input near byte {}", position));
+    }
+
+    // Also for what is found before the parser runs. Always false, as the parser wants it.
+    bool stop(std::string code, std::string detail) {
+        failure_ = Failure{Trouble::invalid_input, std::move(detail), std::move(code), pointer()};
+        return false;
+    }
+    Result<Value> take() {
+        if (failure_) return std::unexpected(std::move(*failure_));
+        return std::move(root_);
+    }
+
+  private:
+    struct Frame {
+        bool object;
+        std::size_t first;  // where its own part of the stack begins
+    };
+
+    bool put(Value value) {
+        if (frames_.empty())
+            root_ = std::move(value);
+        else if (frames_.back().object)
+            members_.back().second = std::move(value);
+        else
+            items_.push_back(std::move(value));
+        return true;
+    }
+    bool descend(bool object) {
+        if (frames_.size() >= rules_.nesting_max)
+            return stop("json_nesting", fmt::format("values nest deeper than {} levels", rules_.nesting_max));
+        frames_.push_back({object, object ? members_.size() : items_.size()});
+        return true;
+    }
+    bool integer_too_big() {
+        return stop("json_number",
+                    "an integer is beyond ±9007199254740991 and would be rounded; send it as a string");
+    }
+    // Where the parser stands. An object's newest member is the last one before the next object's begin.
+    std::string pointer() const {
+        std::string path;
+        std::size_t members_end = members_.size();
+        std::size_t items_end = items_.size();
+        std::vector<std::string> tokens;
+        for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+            if (frame->object) {
+                if (members_end > frame->first) tokens.push_back(escaped(members_[members_end - 1].first));
+                members_end = frame->first;
+            } else {
+                tokens.push_back(std::to_string(items_end - frame->first));
+                items_end = frame->first;
+            }
+        }
+        for (auto token = tokens.rbegin(); token != tokens.rend(); ++token) path += "/" + *token;
+        return path;
+    }
+
+    std::string_view text_;
+    const JsonRules& rules_;
+    std::vector<Frame> frames_;
+    std::vector<Value::Member> members_;
+    std::vector<Value> items_;
+    Value root_;
+    std::optional<Failure> failure_;
+};
+
+}  // namespace
+
+Result<Value> parse_json(std::string_view text, const JsonRules& rules) {
+    if (text.size() > rules.bytes_max) {
+        return fail(Trouble::too_large, fmt::format("the JSON text is larger than {} bytes", rules.bytes_max),
+                    "json_bytes");
+    }
+    Builder builder{text, rules};
+    // The parser would take a zero byte for the end of input and skip a byte order mark.
+    if (text.find('\0') != std::string_view::npos || text.starts_with("\xEF\xBB\xBF")) {
+        builder.stop("json_syntax", "this is not JSON: a zero byte or a byte order mark is in the text");
+    } else {
+        nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+    }
+    return builder.take();
+}
+
+}  // namespace countersign::wire
