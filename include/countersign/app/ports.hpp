@@ -207,8 +207,8 @@ class TokenStore {
 
 // ---- chats
 
-// One chat system. Failures: not_found (the message is gone), overloaded (its `detail` says until when),
-// unavailable, timed_out (may have happened), invalid_input (refused for good: wrong channel, not a member).
+// One chat system. Failures: not_found (the message is gone), overloaded (until its `not_before`,
+// where that is known), unavailable, timed_out (may have happened), invalid_input (refused for good: wrong channel, not a member).
 class Chat {
   public:
     virtual ~Chat() = default;

@@ -1,5 +1,9 @@
 #pragma once
+#include <deque>
 #include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "countersign/app/ports.hpp"
@@ -17,22 +21,35 @@ class Roster {
     std::shared_ptr<const core::Directory> snapshot();
     // Refreshes what a vote of this account on this request rests on, where it is older than age_max.
     // Failing to is not an error here: the snapshot keeps its ages and `advance` refuses what is stale.
-    Later<Done> ensure(const core::AccountId& account, const core::Applied& applied, Deadline deadline);
+    Later<Done> ensure(core::AccountId account, std::vector<core::GroupId> groups, Deadline deadline);
+    Later<Done> ensure(core::AccountId account, const core::Applied& applied, Deadline deadline) {
+        return ensure(std::move(account), core::groups_of(applied), deadline);
+    }
     // Refreshes the chat groups an opening rests on, so that dead ends are seen.
-    Later<Done> ensure_groups(const core::Applied& applied, Deadline deadline);
+    Later<Done> ensure_groups(std::vector<core::GroupId> groups, Deadline deadline);
+    // Whether what a vote of this account on these groups rests on is younger than age_max at `now`.
+    bool fresh(const core::AccountId& account, const std::vector<core::GroupId>& groups, core::Instant now);
+
+    // The groups that a request asks for never change: remembered for the last remembered_max requests, so
+    // that a vote need not read its request first.
+    static constexpr std::size_t remembered_max = 20'000;
+    void remember(core::RequestId request, const core::Applied& applied);
+    const std::vector<core::GroupId>* remembered(core::RequestId request) const;
 
   private:
     struct Source {
         core::Surface surface;
         AccountSource* source;
     };
-    std::vector<std::string> chat_groups(const core::Applied& applied, core::Surface surface) const;
+    std::vector<std::string> chat_groups(const std::vector<core::GroupId>& groups, const Source& source) const;
 
     core::Duration age_max_;
     std::vector<Source> sources_;
     std::shared_ptr<const core::Policy> policy_;
     std::vector<std::shared_ptr<const core::Workspace>> built_from_;
     std::shared_ptr<const core::Directory> snapshot_;
+    std::unordered_map<core::RequestId, std::vector<core::GroupId>> remembered_;
+    std::deque<core::RequestId> remembered_order_;
 };
 
 }  // namespace countersign::app

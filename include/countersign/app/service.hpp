@@ -89,8 +89,17 @@ Later<Answer> report_outcome(World& world, core::RequestId request, core::Report
 
 Later<CasePtr> read_request(World& world, core::RequestId request, Deadline deadline);
 Later<CasePtr> read_by_number(World& world, std::int64_t number, Deadline deadline);
-// The case once its version differs from `seen`, or as it is at `until`.
-Later<CasePtr> wait_for_change(World& world, core::RequestId request, std::int32_t seen, core::Instant until);
+// The case once its version differs from `seen`, or as it is at `until` or when stopped.
+Later<CasePtr> wait_for_change(World& world, core::RequestId request, std::int32_t seen, core::Instant until,
+                               WaitStop* stop = nullptr);
+// The same, from a case that the caller has just read.
+Later<CasePtr> wait_from(World& world, CasePtr seen, core::Instant until, WaitStop* stop = nullptr);
+// One page of cases with their rulings.
+struct Page {
+    std::vector<CasePtr> cases;
+    std::optional<std::int64_t> next_before;
+};
+Later<Page> list_requests(World& world, ListFilter filter, Deadline deadline);
 // Pending requests on which this account's approval would count now.
 Later<std::vector<CasePtr>> waiting_for(World& world, const core::AccountId& account, std::size_t at_most,
                                         Deadline deadline);

@@ -1,6 +1,8 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -32,6 +34,8 @@ struct Failure {
     std::string code;     // stable machine word, e.g. "digest_differs"; may be empty
     std::string pointer;  // JSON Pointer to what is wrong in the input; empty: the whole
     std::source_location where = std::source_location::current();
+    // For overloaded: when to try again, where that is known.
+    std::optional<std::chrono::sys_time<std::chrono::microseconds>> not_before = {};
 };
 
 template <class T>
