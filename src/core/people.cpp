@@ -229,6 +229,18 @@ bool Directory::listed_in_policy(const AccountId& account) const {
     return index_->names.contains(account.text()) || index_->listed_person(full(account)) != nullptr;
 }
 
+bool Directory::connected(const AccountId& account) const {
+    AccountId whole = full(account);
+    auto of = parts(whole);
+    return index_->workspace(of.kind, of.workspace) != nullptr;
+}
+
+bool Directory::elsewhere(const AccountId& account) const {
+    AccountId whole = full(account);
+    auto of = parts(whole);
+    return index_->connected(of.kind) && !of.workspace.empty() && !index_->workspace(of.kind, of.workspace);
+}
+
 const ChatUser* Directory::user(const AccountId& account) const {
     AccountId whole = full(account);
     auto of = parts(whole);

@@ -41,10 +41,31 @@ using Command = std::variant<Cast, Cancel, Claim, Report, Tick>;
 
 // Why a command changed nothing. An answer of the domain, not an error.
 enum class Why : std::uint8_t {
-    self_approval, not_eligible, guest, bot, deleted, foreign, unlinked, directory_stale,
-    decided, expired, digest_differs, repeated, too_many_changes, reason_required,
-    already_held, not_held, not_releaser, nothing_to_withdraw,
-    not_approved, claimed, lapsed, not_claimed, reported, not_behind, case_full
+    self_approval,
+    not_eligible,
+    guest,
+    bot,
+    deleted,
+    foreign,
+    unlinked,
+    directory_stale,
+    decided,
+    expired,
+    digest_differs,
+    repeated,
+    too_many_changes,
+    reason_required,
+    already_held,
+    not_held,
+    not_releaser,
+    nothing_to_withdraw,
+    not_approved,
+    claimed,
+    lapsed,
+    not_claimed,
+    reported,
+    not_behind,
+    case_full
 };
 std::string_view code_of(Why why);  // as in problem documents: "self_approval", "decided", …
 struct Refusal {
@@ -56,7 +77,7 @@ struct Refusal {
 struct Step {
     std::vector<Entry> appended;  // in order; may be non-empty beside a refusal (the vote came too late)
     std::optional<Refusal> refusal;
-    Ruling ruling;                // after the appended entries
+    Ruling ruling;  // after the appended entries
 };
 
 // What a command does to a case: the only way a case changes. `now` was read after the case's row was
@@ -89,5 +110,7 @@ bool could_approve(const Case& c, const Ruling& ruling, const Directory& directo
 // Fails (invalid_input) when more than alternatives_max alternatives result.
 Result<Applied> match(const Policy& policy, const Request& request, std::optional<Duration> expires_in,
                       Instant now);
+// Whether one rule applies, for explanations.
+bool matches(const Rule& rule, const Request& request);
 
 }  // namespace countersign::core

@@ -63,8 +63,7 @@ class Directory {
         AccountId account;
         PersonId person;
     };
-    Directory(std::shared_ptr<const Policy> policy,
-              std::vector<std::shared_ptr<const Workspace>> workspaces,
+    Directory(std::shared_ptr<const Policy> policy, std::vector<std::shared_ptr<const Workspace>> workspaces,
               std::shared_ptr<const std::vector<Link>> links = nullptr);
 
     const Policy& policy() const { return *policy_; }
@@ -76,6 +75,9 @@ class Directory {
     PersonId person_of(const AccountId& account) const;
     std::vector<AccountId> accounts_of(const PersonId& person) const;
     bool listed_in_policy(const AccountId& account) const;
+    bool connected(const AccountId& account) const;  // its own workspace is among those known here
+    // An account of a chat that is connected, but of another workspace of it.
+    bool elsewhere(const AccountId& account) const;
     const ChatUser* user(const AccountId& account) const;  // nullptr: no chat knows it
     // Whether this very account may fill slots of the group: it is in the chat's group, or listed in the
     // policy under a person of the group. Links never count here.

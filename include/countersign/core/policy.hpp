@@ -16,6 +16,7 @@
 namespace countersign::core {
 
 inline constexpr std::size_t alternatives_max = 64;
+inline constexpr std::size_t slots_max = 200;  // people that one alternative may ask for
 
 struct PersonRecord {
     PersonId name;
@@ -23,9 +24,15 @@ struct PersonRecord {
 };
 
 struct GroupRecord {
-    struct People { std::vector<PersonId> people; };
-    struct SlackUsergroup { std::string id; };  // "S0SEC" or "T0SIM/S0SEC"
-    struct TeamsTeam { std::string id; };
+    struct People {
+        std::vector<PersonId> people;
+    };
+    struct SlackUsergroup {
+        std::string id;
+    };  // "S0SEC" or "T0SIM/S0SEC"
+    struct TeamsTeam {
+        std::string id;
+    };
     GroupId name;
     std::variant<People, SlackUsergroup, TeamsTeam> members;
 };
@@ -36,20 +43,39 @@ struct GroupRecord {
 // everything.
 struct Test {
     enum class Operator : std::uint8_t {
-        eq, ne, in, gt, gte, lt, lte, glob, regex, exists, cidr, starts_with, ends_with, size
+        eq,
+        ne,
+        in,
+        gt,
+        gte,
+        lt,
+        lte,
+        glob,
+        regex,
+        exists,
+        cidr,
+        starts_with,
+        ends_with,
+        size
     };
     std::string field;  // "action", "parameters.rows", "labels.job", "requester.name", …
     Operator op = Operator::eq;
-    Value operand;      // in: an array; size: a number, or an object of gt, gte, lt, lte
+    Value operand;  // in: an array; size: a number, or an object of gt, gte, lt, lte
     // regex and cidr: the operand, compiled by whoever loaded the policy; nullopt: the text is not of the
     // kind at all (no address). Shared: copies of a policy share it.
     using TextMatcher = std::function<std::optional<bool>(std::string_view)>;
     std::shared_ptr<const TextMatcher> compiled = nullptr;
 };
 struct Condition;
-struct AllOf { std::vector<Condition> of; };  // empty: true
-struct AnyOf { std::vector<Condition> of; };
-struct NotOf { std::vector<Condition> of; };  // exactly one
+struct AllOf {
+    std::vector<Condition> of;
+};  // empty: true
+struct AnyOf {
+    std::vector<Condition> of;
+};
+struct NotOf {
+    std::vector<Condition> of;
+};  // exactly one
 struct Condition {
     std::variant<AllOf, AnyOf, NotOf, Test> node;
 };
@@ -61,8 +87,12 @@ struct CountOf {
     std::uint32_t count = 1;
     GroupId of;
 };
-struct RequireAll { std::vector<Requirement> of; };
-struct RequireAny { std::vector<Requirement> of; };
+struct RequireAll {
+    std::vector<Requirement> of;
+};
+struct RequireAny {
+    std::vector<Requirement> of;
+};
 struct Requirement {
     std::variant<CountOf, RequireAll, RequireAny> node;
 };
@@ -72,7 +102,9 @@ struct Slots {
     std::vector<CountOf> groups;
     friend bool operator==(const Slots&, const Slots&) = default;
 };
-inline bool operator==(const CountOf& a, const CountOf& b) { return a.count == b.count && a.of == b.of; }
+inline bool operator==(const CountOf& a, const CountOf& b) {
+    return a.count == b.count && a.of == b.of;
+}
 
 struct NotifyTargets {
     std::vector<std::string> slack;  // channel names or ids

@@ -1,0 +1,289 @@
+#include "core/conditions.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "countersign/base/overload.hpp"
+#include "countersign/base/text.hpp"
+
+namespace countersign::core {
+namespace {
+
+enum class Truth : std::uint8_t { no, open, yes };  // in this order: `all` is the least, `any` the greatest
+
+// The path to a field leads through a value that has no such parts: `tags[*]` where tags is a text.
+struct Mismatch {};
+// A field's value, wherever it lives in the request.
+using Seen = std::variant<std::string_view, double, const Value*, Mismatch>;
+
+std::optional<std::string_view> text_of(const Seen& seen) {
+    if (const auto* text = std::get_if<std::string_view>(&seen)) return *text;
+    if (const auto* value = std::get_if<const Value*>(&seen))
+        if (const std::string* text = (*value)->string()) return std::string_view{*text};
+    return std::nullopt;
+}
+
+std::optional<double> number_of(const Seen& seen) {
+    if (const double* number = std::get_if<double>(&seen)) return *number;
+    if (const auto* value = std::get_if<const Value*>(&seen))
+        if (const double* number = (*value)->number()) return *number;
+    return std::nullopt;
+}
+
+// Calls `see` with everything a path like `.where.tags[*]` leads to.
+template <class See>
+void walk(const Value* at, std::string_view path, const See& see) {
+    while (at && !path.empty()) {
+        if (path.front() == '.') {
+            path.remove_prefix(1);
+            auto name = path.substr(0, path.find_first_of(".["));
+            path.remove_prefix(name.size());
+            if (!at->members()) return see(Seen{Mismatch{}});
+            at = at->members()->find(name);
+            continue;
+        }
+        auto close = path.find(']');
+        const Value::Array* items = at->items();
+        if (path.front() != '[' || close == std::string_view::npos || !items) return see(Seen{Mismatch{}});
+        auto inside = path.substr(1, close - 1);
+        path.remove_prefix(close + 1);
+        if (inside == "*") {
+            for (const Value& item : *items) walk(&item, path, see);
+            return;
+        }
+        std::size_t index = 0;
+        std::from_chars(inside.data(), inside.data() + inside.size(), index);
+        at = index < items->size() ? &(*items)[index] : nullptr;
+    }
+    if (at) see(Seen{at});
+}
+
+template <class See>
+void look_up(const Request& request, std::string_view field, const See& see) {
+    auto text = [&](std::string_view t) { see(Seen{t}); };
+    if (field == "action") return text(request.action);
+    if (field == "intent") return text(request.intent);
+    if (field == "resource" && request.resource) return text(*request.resource);
+    if (field == "environment" && request.environment) return text(*request.environment);
+    if (field == "requester.name") return text(request.requester.name);
+    if (field == "requester.account") return text(request.requester.account.text());
+    if (field == "requester.kind")
+        return text(request.requester.kind == Requester::Kind::person ? "person" : "workload");
+    if (field == "requester.humans") return see(Seen{static_cast<double>(humans_behind(request).size())});
+    if (field.starts_with("labels.")) {
+        field.remove_prefix(7);
+        for (const auto& [name, value] : request.labels)
+            if (name == field) return text(value);
+        return;
+    }
+    if (field.starts_with("parameters") && request.parameters)
+        walk(&*request.parameters, field.substr(std::string_view{"parameters"}.size()), see);
+}
+
+Truth truth(bool b) {
+    return b ? Truth::yes : Truth::no;
+}
+
+Truth equals(const Seen& seen, const Value& operand) {
+    if (const std::string* text = operand.string()) {
+        auto value = text_of(seen);
+        return value ? truth(*value == *text) : Truth::open;
+    }
+    if (const double* number = operand.number()) {
+        auto value = number_of(seen);
+        return value ? truth(*value == *number) : Truth::open;
+    }
+    const auto* value = std::get_if<const Value*>(&seen);
+    if (operand.is_null()) return truth(value && (*value)->is_null());
+    const bool* wanted = operand.boolean();
+    const bool* found = value ? (*value)->boolean() : nullptr;
+    return wanted && found ? truth(*wanted == *found) : Truth::open;
+}
+
+Truth among(const Seen& seen, const Value& operand) {
+    const Value::Array* items = operand.items();
+    if (!items) return Truth::open;
+    // A list may mix types: the value has a wrong type only where it fits none of them.
+    Truth best = Truth::open;
+    for (const Value& item : *items) {
+        const std::string* text = item.string();
+        Truth one = Truth::open;
+        if (text && text->find('*') != std::string::npos) {
+            auto value = text_of(seen);
+            one = value ? truth(glob_matches(*text, *value)) : Truth::open;
+        } else {
+            one = equals(seen, item);
+        }
+        if (one == Truth::yes) return one;
+        if (one == Truth::no) best = Truth::no;
+    }
+    return best;
+}
+
+bool compares(Test::Operator op, double value, double bound) {
+    switch (op) {
+        case Test::Operator::gt:
+            return value > bound;
+        case Test::Operator::gte:
+            return value >= bound;
+        case Test::Operator::lt:
+            return value < bound;
+        case Test::Operator::lte:
+            return value <= bound;
+        default:
+            return value == bound;
+    }
+}
+
+Truth size_fits(const Seen& seen, const Value& operand) {
+    double size = 0;
+    const auto* value = std::get_if<const Value*>(&seen);
+    if (auto text = text_of(seen))
+        size = static_cast<double>(code_points(*text));
+    else if (value && (*value)->items())
+        size = static_cast<double>((*value)->items()->size());
+    else if (value && (*value)->members())
+        size = static_cast<double>((*value)->members()->size());
+    else
+        return Truth::open;
+    if (const double* exactly = operand.number()) return truth(size == *exactly);
+    if (!operand.members()) return Truth::open;
+    constexpr std::pair<std::string_view, Test::Operator> bounds[] = {{"gt", Test::Operator::gt},
+                                                                      {"gte", Test::Operator::gte},
+                                                                      {"lt", Test::Operator::lt},
+                                                                      {"lte", Test::Operator::lte},
+                                                                      {"eq", Test::Operator::eq}};
+    for (const auto& [name, op] : bounds) {
+        const double* bound = operand[name].number();
+        if (bound && !compares(op, size, *bound)) return Truth::no;
+    }
+    return Truth::yes;
+}
+
+Truth text_test(const Test& test, std::string_view text) {
+    using enum Test::Operator;
+    if (test.op == regex || test.op == cidr) {
+        if (!test.compiled) return Truth::open;
+        auto matched = (*test.compiled)(text);
+        return matched ? truth(*matched) : Truth::open;
+    }
+    const std::string* operand = test.operand.string();
+    if (!operand) return Truth::open;
+    if (test.op == glob) return truth(glob_matches(*operand, text));
+    if (test.op == starts_with) return truth(text.starts_with(*operand));
+    return truth(text.ends_with(*operand));
+}
+
+Truth one_value(const Test& test, const Seen& seen) {
+    using enum Test::Operator;
+    if (std::holds_alternative<Mismatch>(seen)) return Truth::open;
+    switch (test.op) {
+        case eq:
+        case ne:
+            return equals(seen, test.operand);
+        case in:
+            return among(seen, test.operand);
+        case gt:
+        case gte:
+        case lt:
+        case lte: {
+            auto value = number_of(seen);
+            const double* bound = test.operand.number();
+            return value && bound ? truth(compares(test.op, *value, *bound)) : Truth::open;
+        }
+        case size:
+            return size_fits(seen, test.operand);
+        case exists:
+            return Truth::yes;
+        case glob:
+        case regex:
+        case cidr:
+        case starts_with:
+        case ends_with: {
+            auto text = text_of(seen);
+            return text ? text_test(test, *text) : Truth::open;
+        }
+    }
+    return Truth::open;
+}
+
+Truth negated(Truth t) {
+    if (t == Truth::open) return t;
+    return t == Truth::yes ? Truth::no : Truth::yes;
+}
+
+// Of several values (`[*]`) one that fits is enough; `ne` means that none is equal.
+Truth evaluate(const Test& test, const Request& request, Truth missing) {
+    bool found = false;
+    Truth any = Truth::no;
+    look_up(request, test.field, [&](const Seen& seen) {
+        found = true;
+        if (any != Truth::yes) any = std::max(any, one_value(test, seen));
+    });
+    if (test.op == Test::Operator::exists) {
+        return test.operand.truth(true) ? any : negated(any);
+    }
+    if (!found) return missing;
+    return test.op == Test::Operator::ne ? negated(any) : any;
+}
+
+// Depth is bounded by the loader.
+Truth evaluate(const Condition& condition, const Request& request, Truth missing) {
+    return std::visit(Overload{
+                          [&](const AllOf& all) {
+                              Truth least = Truth::yes;
+                              for (const Condition& one : all.of) {
+                                  least = std::min(least, evaluate(one, request, missing));
+                                  if (least == Truth::no) break;
+                              }
+                              return least;
+                          },
+                          [&](const AnyOf& any) {
+                              Truth greatest = Truth::no;
+                              for (const Condition& one : any.of) {
+                                  greatest = std::max(greatest, evaluate(one, request, missing));
+                                  if (greatest == Truth::yes) break;
+                              }
+                              return greatest;
+                          },
+                          [&](const NotOf& inner) {
+                              return inner.of.empty() ? Truth::open
+                                                      : negated(evaluate(inner.of.front(), request, missing));
+                          },
+                          [&](const Test& test) { return evaluate(test, request, missing); },
+                      },
+                      condition.node);
+}
+
+}  // namespace
+
+bool glob_matches(std::string_view pattern, std::string_view text) {
+    std::size_t p = 0;
+    std::size_t t = 0;
+    std::optional<std::pair<std::size_t, std::size_t>>
+        retry;  // behind the last star, and what it took so far
+    while (t < text.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            retry = {++p, t};
+        } else if (p < pattern.size() && pattern[p] == text[t]) {
+            ++p;
+            ++t;
+        } else if (retry) {
+            p = retry->first;
+            t = ++retry->second;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.size() && pattern[p] == '*') ++p;
+    return p == pattern.size();
+}
+
+bool applies(const Rule& rule, const Request& request) {
+    const bool tightens = rule.refuse.has_value() || rule.require.has_value();
+    Truth outcome = evaluate(rule.when, request, tightens ? Truth::no : Truth::open);
+    return outcome == Truth::yes || (tightens && outcome == Truth::open);
+}
+
+}  // namespace countersign::core

@@ -1,0 +1,269 @@
+#include "core/eligibility.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/quorum.hpp"
+#include "core/tally.hpp"
+#include "countersign/base/text.hpp"
+
+namespace countersign::core {
+namespace {
+
+bool contains(const auto& all, const auto& one) {
+    return std::ranges::find(all, one) != all.end();
+}
+bool in_chat(std::string_view kind) {
+    return kind == "slack" || kind == "teams";
+}
+
+void add_once(auto& all, const auto& one) {
+    if (!contains(all, one)) all.push_back(one);
+}
+
+// Whether two accounts are of one chat's one workspace. Offline, a bare id may be anywhere.
+bool same_home(const AccountParts& a, const AccountParts& b) {
+    return a.kind == b.kind && (a.workspace == b.workspace || a.workspace.empty() || b.workspace.empty());
+}
+
+std::string counted(std::size_t n) {
+    return n == 1 ? "1 person" : fmt::format("{} different people", n);
+}
+
+std::string sentence(const Slots& slots, const Shortage& shortage) {
+    std::vector<std::string> names;
+    for (std::size_t g : shortage.groups) names.push_back(slots.groups[g].of.text());
+    return fmt::format("{} {} {} {}, but only {} of {} members may approve this request",
+                       names.size() == 1 ? "group" : "groups", join(names, " and "),
+                       names.size() == 1 ? "must give" : "must together give", counted(shortage.needed),
+                       shortage.available, names.size() == 1 ? "its" : "their");
+}
+
+// The part of an alternative that rests on groups small enough to run out of people. A group with at least
+// as many members as the whole asks for can always be served last.
+struct Scarce {
+    Slots slots;
+    std::map<PersonId, GroupsOfVoter> people;
+};
+
+Scarce scarce_part(const Slots& slots, const Behind& behind, const Directory& directory) {
+    std::size_t total = 0;
+    for (const CountOf& one : slots.groups) total += one.count;
+    Scarce scarce;
+    for (const CountOf& one : slots.groups) {
+        auto members = directory.members(one.of);
+        if (!members) continue;
+        std::erase_if(*members, [&](const PersonId& person) { return behind.includes(person); });
+        if (members->size() >= total) continue;
+        scarce.slots.groups.push_back(one);
+        for (const PersonId& person : *members) scarce.people[person].push_back(one.of);
+    }
+    return scarce;
+}
+
+}  // namespace
+
+const Opened* opened_of(const Case& c) {
+    return c.entries.empty() ? nullptr : std::get_if<Opened>(&c.entries.front());
+}
+
+Behind::Behind(const Request& request, const Opened* opened, const Directory& directory)
+    : directory_(directory), humans_(humans_behind(request)) {
+    for (const AccountId& human : humans_) add_once(persons_, directory.person_of(human));
+    if (!opened) return;
+    accounts_ = opened->behind_accounts;
+    for (const PersonId& person : opened->behind) {
+        add_once(persons_, person);
+        add_once(persons_, directory.person_of(AccountId{person.text()}));
+    }
+    for (const AccountId& account : accounts_) add_once(persons_, directory.person_of(account));
+}
+
+bool Behind::includes(const PersonId& person) const {
+    return contains(persons_, person);
+}
+
+bool Behind::includes(const AccountId& full_account, const PersonId& person) const {
+    return includes(person) || contains(accounts_, full_account);
+}
+
+std::vector<AccountId> Behind::unlinked_from(const AccountId& voter) const {
+    std::vector<AccountId> unlinked;
+    const auto home = parts(voter);
+    const bool voter_listed = directory_.listed_in_policy(voter);
+    for (const AccountId& human : humans_) {
+        if (voter_listed && directory_.listed_in_policy(human)) continue;
+        auto accounts = directory_.accounts_of(directory_.person_of(human));
+        bool beside = std::ranges::any_of(
+            accounts, [&](const AccountId& account) { return same_home(parts(account), home); });
+        if (!beside) unlinked.push_back(human);
+    }
+    return unlinked;
+}
+
+AccountId voting_account(const Directory& directory, const AccountId& account) {
+    AccountId whole = directory.full(account);
+    if (in_chat(parts(whole).kind)) return whole;
+    std::optional<AccountId> fallback;
+    for (const PersonRecord& person : directory.policy().people) {
+        bool own = person.name.text() == whole.text() ||
+                   std::ranges::any_of(person.accounts,
+                                       [&](const AccountId& one) { return directory.full(one) == whole; });
+        if (!own) continue;
+        for (const AccountId& one : person.accounts) {
+            AccountId candidate = directory.full(one);
+            if (!in_chat(parts(candidate).kind)) continue;
+            const ChatUser* user = directory.user(candidate);
+            if (user && user->klass == AccountClass::member) return candidate;
+            if (!fallback) fallback = candidate;
+        }
+    }
+    return fallback.value_or(whole);
+}
+
+Standing standing_of(const Case& c, const Behind& behind, const Directory& directory,
+                     const AccountId& account) {
+    AccountId voter = voting_account(directory, account);
+    Standing standing{voter, directory.person_of(voter), AccountClass::unknown, {}, false, {}, Instant{}};
+    if (const ChatUser* user = directory.user(voter)) {
+        standing.klass = user->klass;
+    } else if (directory.elsewhere(voter)) {
+        standing.klass = AccountClass::foreign;
+    }
+    for (const GroupId& group : groups_of(c.applied))
+        if (directory.eligible(voter, group)) standing.groups.push_back(group);
+    standing.behind = behind.includes(voter, standing.person);
+    if (!standing.behind) standing.unlinked = behind.unlinked_from(voter);
+    standing.as_of = directory.as_of(voter, standing.groups).value_or(Instant{});
+    return standing;
+}
+
+Standing standing(const Case& c, const Directory& directory, const AccountId& account) {
+    return standing_of(c, Behind{c.request, opened_of(c), directory}, directory, account);
+}
+
+std::optional<std::string> dead_end(const Applied& applied, const Behind& behind,
+                                    const Directory& directory) {
+    if (applied.kind != Applied::Kind::require) return std::nullopt;
+    std::vector<std::string> reasons;
+    for (const Slots& slots : applied.alternatives) {
+        Scarce scarce = scarce_part(slots, behind, directory);
+        std::vector<const GroupsOfVoter*> people;
+        for (const auto& [person, groups] : scarce.people) people.push_back(&groups);
+        auto short_of = shortage(scarce.slots, people);
+        if (!short_of) return std::nullopt;
+        auto reason = sentence(scarce.slots, *short_of);
+        if (!contains(reasons, reason)) reasons.push_back(std::move(reason));
+    }
+    return "nobody can approve this: " + join(reasons, "; and ");
+}
+
+Opened opening(const Request& request, const Applied& applied, const Directory& directory, Instant now) {
+    Behind behind{request, nullptr, directory};
+    Opened opened{now, behind.persons(), {}, std::nullopt, {}};
+    for (const AccountId& human : humans_behind(request)) {
+        auto accounts = directory.accounts_of(directory.person_of(human));
+        bool chats = std::ranges::any_of(
+            accounts, [](const AccountId& account) { return in_chat(parts(account).kind); });
+        if (!chats && !directory.listed_in_policy(human)) opened.unlinked.push_back(human);
+        add_once(opened.behind_accounts, directory.full(human));
+        for (const AccountId& account : accounts) add_once(opened.behind_accounts, account);
+    }
+    opened.dead_end = dead_end(applied, behind, directory);
+    return opened;
+}
+
+namespace {
+
+// The approvals of a pending case as the matching sees them, from their latest standings.
+struct Present {
+    std::vector<PersonId> persons;
+    std::vector<GroupsOfVoter> groups;
+    std::vector<const GroupsOfVoter*> pointers() const {
+        std::vector<const GroupsOfVoter*> all;
+        for (const GroupsOfVoter& one : groups) all.push_back(&one);
+        return all;
+    }
+};
+
+Present present_of(const Case& c) {
+    Tally tally{c.request, c.applied};
+    for (const Entry& entry : c.entries) tally.read(entry);
+    Present present;
+    for (const Standing& standing : tally.approvals()) {
+        present.persons.push_back(standing.person);
+        present.groups.push_back(standing.groups);
+    }
+    return present;
+}
+
+bool may_vote(const Case& c, const Behind& behind, const Directory& directory, const AccountId& account) {
+    Standing now = standing_of(c, behind, directory, account);
+    return !now.behind && now.unlinked.empty() && !now.groups.empty() && now.klass == AccountClass::member;
+}
+
+// Some account of the person may fill a slot of one of these groups. Offline nothing is known of classes.
+bool person_may(const Case& c, const Behind& behind, const Directory& directory, const PersonId& person) {
+    auto accounts = directory.accounts_of(person);
+    if (accounts.empty()) return true;
+    return std::ranges::any_of(accounts, [&](const AccountId& account) {
+        if (!directory.user(account) && !directory.connected(account)) return true;
+        return may_vote(c, behind, directory, account);
+    });
+}
+
+}  // namespace
+
+std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory) {
+    std::vector<std::vector<Lack>> all;
+    if (ruling.state != State::pending) return all;
+    Behind behind{c.request, opened_of(c), directory};
+    Present present = present_of(c);
+    auto voters = present.pointers();
+    for (const Slots& slots : c.applied.alternatives) {
+        Assignment assignment = assign(slots, voters);
+        std::vector<Lack> lacks;
+        for (const CountOf& missing : unfilled(slots, assignment).groups) {
+            auto wanted = static_cast<std::size_t>(std::ranges::find(slots.groups, missing.of, &CountOf::of) -
+                                                   slots.groups.begin());
+            std::vector<PersonId> candidates;
+            for (std::size_t g : openings(slots, voters, assignment, wanted)) {
+                auto members = directory.members(slots.groups[g].of);
+                if (members) candidates.insert(candidates.end(), members->begin(), members->end());
+            }
+            std::ranges::sort(candidates);
+            auto repeated = std::ranges::unique(candidates);
+            candidates.erase(repeated.begin(), repeated.end());
+            Lack lack{missing.of, missing.count, {}};
+            for (const PersonId& person : candidates) {
+                if (lack.could_approve.size() == could_approve_max) break;
+                if (behind.includes(person) || contains(present.persons, person)) continue;
+                if (person_may(c, behind, directory, person)) lack.could_approve.push_back(person);
+            }
+            lacks.push_back(std::move(lack));
+        }
+        all.push_back(std::move(lacks));
+    }
+    return all;
+}
+
+bool could_approve(const Case& c, const Ruling& ruling, const Directory& directory,
+                   const AccountId& account) {
+    if (ruling.state != State::pending) return false;
+    Behind behind{c.request, opened_of(c), directory};
+    Standing now = standing_of(c, behind, directory, account);
+    if (!may_vote(c, behind, directory, account)) return false;
+    Present present = present_of(c);
+    if (contains(present.persons, now.person)) return false;
+    auto voters = present.pointers();
+    return std::ranges::any_of(c.applied.alternatives, [&](const Slots& slots) {
+        Assignment before = assign(slots, voters);
+        auto more = voters;
+        more.push_back(&now.groups);
+        return assign(slots, more).filled > before.filled;
+    });
+}
+
+}  // namespace countersign::core

@@ -1,0 +1,40 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "countersign/core/advance.hpp"
+
+namespace countersign::core {
+
+// Everybody behind a request: as linked when it was opened and as linked now. It only ever grows.
+class Behind {
+  public:
+    Behind(const Request& request, const Opened* opened, const Directory& directory);
+    bool includes(const PersonId& person) const;
+    bool includes(const AccountId& full_account, const PersonId& person) const;
+    const std::vector<PersonId>& persons() const { return persons_; }
+    // Humans behind the request of whom nothing shows that they are not the voter: their accounts.
+    std::vector<AccountId> unlinked_from(const AccountId& voter) const;
+
+  private:
+    const Directory& directory_;
+    std::vector<AccountId> humans_;
+    std::vector<PersonId> persons_;
+    std::vector<AccountId> accounts_;
+};
+
+const Opened* opened_of(const Case& c);
+
+// The account in a chat for which a caller votes who came another way (a token's owner by e-mail, or by the
+// policy's name): the first of the same person that the policy lists. A chat's account stands for itself.
+AccountId voting_account(const Directory& directory, const AccountId& account);
+
+Standing standing_of(const Case& c, const Behind& behind, const Directory& directory,
+                     const AccountId& account);
+
+// Why no choice of people could ever meet the requirement, in a sentence; nullopt: some could. A group that
+// was never read can meet anything.
+std::optional<std::string> dead_end(const Applied& applied, const Behind& behind, const Directory& directory);
+
+}  // namespace countersign::core

@@ -1,0 +1,184 @@
+#include "core/quorum.hpp"
+
+#include <algorithm>
+
+namespace countersign::core {
+namespace {
+
+// Bipartite matching between single slots and voters, small enough for plain augmenting paths.
+class Matcher {
+  public:
+    Matcher(const Slots& slots, std::span<const GroupsOfVoter* const> voters)
+        : by_group_(slots.groups.size()), slot_of_(voters.size()), voter_settled_(voters.size(), false) {
+        for (std::size_t g = 0; g < slots.groups.size(); ++g) {
+            group_of_.insert(group_of_.end(), slots.groups[g].count, g);
+            for (std::size_t v = 0; v < voters.size(); ++v)
+                if (std::ranges::find(*voters[v], slots.groups[g].of) != voters[v]->end())
+                    by_group_[g].push_back(v);
+        }
+        voter_of_.resize(group_of_.size());
+        slot_settled_.resize(group_of_.size(), false);
+    }
+
+    // Fills as many slots as can be; the slot at which it first fails is told.
+    std::optional<std::size_t> fill() {
+        std::optional<std::size_t> failed;
+        for (std::size_t slot = 0; slot < voter_of_.size(); ++slot)
+            if (!augment(slot) && !failed) failed = slot;
+        return failed;
+    }
+
+    // Moves each slot in turn to its earliest possible voter and settles it there.
+    void make_first() {
+        for (std::size_t slot = 0; slot < voter_of_.size(); ++slot) {
+            for (std::size_t voter : by_group_[group_of_[slot]]) {
+                if (voter_settled_[voter] || !give(slot, voter)) continue;
+                voter_settled_[voter] = true;
+                break;
+            }
+            slot_settled_[slot] = true;
+        }
+    }
+
+    // Everything an alternating path from this slot reaches.
+    struct Reach {
+        std::vector<bool> slots;
+        std::vector<bool> voters;
+    };
+    Reach reach(std::size_t from) const {
+        Reach seen{std::vector<bool>(voter_of_.size(), false), std::vector<bool>(slot_of_.size(), false)};
+        std::vector<std::size_t> open{from};
+        seen.slots[from] = true;
+        while (!open.empty()) {
+            std::size_t slot = open.back();
+            open.pop_back();
+            for (std::size_t voter : by_group_[group_of_[slot]]) {
+                if (seen.voters[voter]) continue;
+                seen.voters[voter] = true;
+                auto next = slot_of_[voter];
+                if (!next || seen.slots[*next]) continue;
+                seen.slots[*next] = true;
+                open.push_back(*next);
+            }
+        }
+        return seen;
+    }
+
+    const std::vector<std::optional<std::size_t>>& voter_of() const { return voter_of_; }
+    const std::vector<std::size_t>& group_of() const { return group_of_; }
+    void adopt(const Assignment& assignment) {
+        voter_of_ = assignment.voter_of;
+        for (std::size_t slot = 0; slot < voter_of_.size(); ++slot)
+            if (voter_of_[slot]) slot_of_[*voter_of_[slot]] = slot;
+    }
+
+  private:
+    void pair(std::size_t slot, std::size_t voter) {
+        voter_of_[slot] = voter;
+        slot_of_[voter] = slot;
+    }
+
+    bool augment(std::size_t slot) {
+        seen_.assign(slot_of_.size(), false);
+        return augment_from(slot);
+    }
+    // Depth is bounded by the number of slots, at most slots_max.
+    bool augment_from(std::size_t slot) {
+        for (std::size_t voter : by_group_[group_of_[slot]]) {
+            if (seen_[voter] || voter_settled_[voter]) continue;
+            seen_[voter] = true;
+            if (!slot_of_[voter] || augment_from(*slot_of_[voter])) {
+                pair(slot, voter);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    // Puts the voter into the slot if a maximum matching allows it; changes nothing otherwise.
+    bool give(std::size_t slot, std::size_t voter) {
+        auto loser = voter_of_[slot];
+        auto left = slot_of_[voter];
+        if (loser == voter) return true;
+        auto old_voter_of = voter_of_;
+        auto old_slot_of = slot_of_;
+        if (loser) slot_of_[*loser].reset();
+        if (left) voter_of_[*left].reset();
+        pair(slot, voter);
+        if (!loser || !left) return true;
+        voter_settled_[voter] = true;
+        slot_settled_[slot] = true;
+        bool repaired = augment(*left);
+        for (std::size_t other = 0; !repaired && other < voter_of_.size(); ++other)
+            repaired = !voter_of_[other] && !slot_settled_[other] && augment(other);
+        voter_settled_[voter] = false;
+        slot_settled_[slot] = false;
+        if (repaired) return true;
+        voter_of_ = std::move(old_voter_of);
+        slot_of_ = std::move(old_slot_of);
+        return false;
+    }
+
+    std::vector<std::size_t> group_of_;
+    std::vector<std::vector<std::size_t>> by_group_;
+    std::vector<std::optional<std::size_t>> voter_of_;
+    std::vector<std::optional<std::size_t>> slot_of_;
+    std::vector<bool> slot_settled_;
+    std::vector<bool> voter_settled_;
+    std::vector<bool> seen_;
+};
+
+std::vector<std::size_t> groups_among(const std::vector<bool>& slots,
+                                      const std::vector<std::size_t>& group_of, std::size_t first) {
+    std::vector<std::size_t> groups{first};
+    for (std::size_t slot = 0; slot < slots.size(); ++slot)
+        if (slots[slot] && std::ranges::find(groups, group_of[slot]) == groups.end())
+            groups.push_back(group_of[slot]);
+    return groups;
+}
+
+}  // namespace
+
+Assignment assign(const Slots& slots, std::span<const GroupsOfVoter* const> voters) {
+    Matcher matcher{slots, voters};
+    matcher.fill();
+    matcher.make_first();
+    Assignment result{matcher.voter_of(), matcher.group_of(), 0};
+    result.filled = static_cast<std::size_t>(
+        std::ranges::count_if(result.voter_of, [](const auto& voter) { return voter.has_value(); }));
+    return result;
+}
+
+Slots unfilled(const Slots& slots, const Assignment& assignment) {
+    std::vector<std::uint32_t> lack(slots.groups.size(), 0);
+    for (std::size_t slot = 0; slot < assignment.voter_of.size(); ++slot)
+        if (!assignment.voter_of[slot]) ++lack[assignment.group_of[slot]];
+    Slots missing;
+    for (std::size_t g = 0; g < lack.size(); ++g)
+        if (lack[g] > 0) missing.groups.push_back({lack[g], slots.groups[g].of});
+    return missing;
+}
+
+std::vector<std::size_t> openings(const Slots& slots, std::span<const GroupsOfVoter* const> voters,
+                                  const Assignment& assignment, std::size_t wanted) {
+    Matcher matcher{slots, voters};
+    matcher.adopt(assignment);
+    for (std::size_t slot = 0; slot < assignment.voter_of.size(); ++slot)
+        if (assignment.group_of[slot] == wanted && !assignment.voter_of[slot])
+            return groups_among(matcher.reach(slot).slots, assignment.group_of, wanted);
+    return {};
+}
+
+std::optional<Shortage> shortage(const Slots& slots, std::span<const GroupsOfVoter* const> people) {
+    Matcher matcher{slots, people};
+    auto failed = matcher.fill();
+    if (!failed) return std::nullopt;
+    auto reach = matcher.reach(*failed);
+    Shortage found{groups_among(reach.slots, matcher.group_of(), matcher.group_of()[*failed]), 0, 0};
+    // Count whole groups, also slots of theirs that the search had no need to visit.
+    for (std::size_t g : found.groups) found.needed += slots.groups[g].count;
+    found.available = static_cast<std::size_t>(std::ranges::count(reach.voters, true));
+    return found;
+}
+
+}  // namespace countersign::core

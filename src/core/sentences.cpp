@@ -1,0 +1,80 @@
+#include "core/sentences.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "countersign/base/text.hpp"
+
+namespace countersign::core {
+namespace {
+
+std::string because(const std::string& reason) {
+    return reason.empty() ? "" : ": " + visible(reason);
+}
+
+std::string deciders(const Ruling& ruling, Verdict verdict) {
+    std::vector<std::string> names;
+    for (const VoteMark& vote : ruling.votes)
+        if (vote.verdict == verdict && (verdict == Verdict::deny || vote.counted_for))
+            names.push_back(person_text(vote.person));
+    return names.empty() ? "the policy" : join(names, " and ");
+}
+
+}  // namespace
+
+std::string person_text(const PersonId& person) {
+    return visible(person.text());
+}
+
+std::string group_names(const std::vector<GroupId>& groups) {
+    std::vector<std::string> names;
+    for (const GroupId& group : groups) names.push_back(group.text());
+    return join(names, " or ");
+}
+
+std::string decided_sentence(const Case& c, const Ruling& ruling) {
+    switch (ruling.state) {
+        case State::pending:
+            return "This request is still pending.";
+        case State::approved:
+            return fmt::format("This request was already approved by {}.",
+                               deciders(ruling, Verdict::approve));
+        case State::denied:
+            return fmt::format("This request was already denied by {}{}", deciders(ruling, Verdict::deny),
+                               ruling.reason.empty() ? "." : because(ruling.reason));
+        case State::refused:
+            return "This request was refused by the policy" + because(ruling.reason);
+        case State::expired:
+            return fmt::format("This request expired at {}; file it again if it is still wanted.",
+                               rfc3339(c.request.expires_at));
+        case State::cancelled: {
+            auto entry = std::ranges::find_if(
+                c.entries, [](const Entry& one) { return std::holds_alternative<Cancelled>(one); });
+            if (entry == c.entries.end()) return "This request was cancelled.";
+            return fmt::format("This request was cancelled by {}{}",
+                               visible(std::get<Cancelled>(*entry).by.text()),
+                               ruling.reason.empty() ? "." : because(ruling.reason));
+        }
+        case State::claimed:
+        case State::succeeded:
+        case State::failed:
+            return fmt::format("This request was already approved by {}, and the approval was used.",
+                               deciders(ruling, Verdict::approve));
+        case State::lapsed:
+            return "This request was approved, but nobody claimed the approval in time.";
+    }
+    return {};
+}
+
+std::string unlinked_sentence(const std::vector<AccountId>& humans) {
+    std::vector<std::string> names;
+    for (const AccountId& human : humans) names.push_back(visible(human.text()));
+    return fmt::format(
+        "Nothing shows that you are not {0}, who {1} behind this request: list {0} and yourself under "
+        "`people:` in "
+        "the policy, or have {0} link their chat account with `/approvals link`.",
+        join(names, " or "), humans.size() == 1 ? "is" : "are");
+}
+
+}  // namespace countersign::core
