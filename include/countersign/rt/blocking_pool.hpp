@@ -1,0 +1,214 @@
+#pragma once
+#include <array>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "countersign/base/check.hpp"
+#include "countersign/rt/later.hpp"
+
+namespace countersign::rt {
+
+// Carries finished work back to the I/O thread: however many finish at once, it is woken once.
+class WayHome {
+  public:
+    using Resume = std::move_only_function<void()>;
+    explicit WayHome(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+
+    // From any thread. The io_context does not run dry while something is under way.
+    void deliver(std::vector<Resume> finished) {
+        bool first = false;
+        {
+            std::lock_guard lock(mutex_);
+            first = finished_.empty();
+            for (Resume& resume : finished) finished_.push_back(std::move(resume));
+        }
+        if (first && !finished.empty()) asio::post(executor_, [this] { arrive(); });
+    }
+    void deliver(Resume one) {
+        std::vector<Resume> finished;
+        finished.push_back(std::move(one));
+        deliver(std::move(finished));
+    }
+    const asio::any_io_executor& executor() const { return executor_; }
+
+  private:
+    void arrive() {
+        std::vector<Resume> now;
+        {
+            std::lock_guard lock(mutex_);
+            now.swap(finished_);
+        }
+        for (Resume& resume : now) resume();
+    }
+
+    asio::any_io_executor executor_;
+    std::mutex mutex_;
+    std::vector<Resume> finished_;
+};
+
+// One awaited answer. Lives in the frame of the coroutine that waits for it; whoever works on the answer
+// owns the coroutine through `resume`, so the frame cannot go away before.
+template <class T>
+struct Awaited {
+    std::optional<Result<T>> answer;
+    WayHome::Resume resume;
+};
+
+// Suspends until somebody has set `awaited.answer` and delivered `awaited.resume`; `start` hands it to them
+// and may do so from any thread at once.
+template <class T, class Start>
+Later<T> await_answer(const asio::any_io_executor& home, Start start) {
+    Awaited<T> awaited;
+    auto initiate = [&](auto handler) {
+        // Keeps the io_context running meanwhile.
+        auto work = asio::prefer(home, asio::execution::outstanding_work.tracked);
+        awaited.resume = [handler = std::move(handler), work = std::move(work)]() mutable {
+            std::move(handler)();
+        };
+        start(awaited);
+    };
+    asio::use_awaitable_t<> token;
+    co_await asio::async_initiate<asio::use_awaitable_t<>, void()>(initiate, token);
+    COUNTERSIGN_CHECK(awaited.answer.has_value());
+    co_return std::move(*awaited.answer);
+}
+
+enum class Lane : std::uint8_t { interactive, background };
+
+// Threads that may block. Each makes one Worker (a database connection), which no other thread ever touches.
+// Interactive jobs may use every thread; background jobs only `background` of them at a time, and they wait
+// while interactive ones do. Callers run on the executor given here.
+template <class Worker>
+class BlockingPool {
+  public:
+    struct Limits {
+        std::size_t threads = 16;
+        std::size_t background = 2;
+        std::size_t queue_max = 4'096;  // jobs waiting, per lane
+    };
+    using MakeWorker = std::function<std::unique_ptr<Worker>()>;
+    template <class T>
+    using Job = std::move_only_function<Result<T>(Worker&)>;
+    using Task = std::move_only_function<void(Worker*)>;  // nullptr: the pool stopped before it began
+
+    BlockingPool(asio::any_io_executor home, Limits limits, MakeWorker make)
+        : home_(std::move(home)), limits_(limits), make_(std::move(make)) {
+        COUNTERSIGN_CHECK(limits_.threads > 0 && limits_.background > 0);
+        for (std::size_t i = 0; i < limits_.threads; ++i) threads_.emplace_back([this] { serve(); });
+    }
+    BlockingPool(const BlockingPool&) = delete;
+    BlockingPool& operator=(const BlockingPool&) = delete;
+    ~BlockingPool() { stop(); }
+
+    // Runs job(worker) on a pool thread and resumes the caller on the home executor. Not cancellable: a job
+    // is bounded by its own limits. overloaded: queue_max jobs wait already; unavailable: stopped.
+    template <class T>
+    Later<T> run(Lane lane, Job<T> job) {
+        auto start = [this, lane, &job](Awaited<T>& awaited) {
+            Task task = [this, &awaited, job = std::move(job)](Worker* worker) mutable {
+                if (worker)
+                    awaited.answer.emplace(job(*worker));
+                else
+                    awaited.answer.emplace(fail(Trouble::unavailable, "the server is stopping"));
+                home_.deliver(std::move(awaited.resume));
+            };
+            if (post(lane, task)) return;
+            awaited.answer.emplace(fail(Trouble::overloaded, "too much is waiting already; try again"));
+            home_.deliver(std::move(awaited.resume));
+        };
+        return await_answer<T>(home_.executor(), std::move(start));
+    }
+
+    // Queues a task that answers for itself. False (and the task is left alone): the queue is full. When the
+    // pool has stopped the task runs here, without a worker.
+    bool post(Lane lane, Task& task) {
+        {
+            std::unique_lock lock(mutex_);
+            auto& queue = queues_[static_cast<std::size_t>(lane)];
+            if (queue.size() >= limits_.queue_max) return false;
+            if (!stopping_) {
+                queue.push_back(std::move(task));
+                lock.unlock();
+                ready_.notify_one();
+                return true;
+            }
+        }
+        task(nullptr);
+        return true;
+    }
+
+    // Finishes running jobs, fails queued ones, joins. Idempotent. Not from a pool thread.
+    void stop() {
+        std::vector<Task> left;
+        {
+            std::lock_guard lock(mutex_);
+            stopping_ = true;
+            for (auto& queue : queues_) {
+                for (Task& task : queue) left.push_back(std::move(task));
+                queue.clear();
+            }
+        }
+        ready_.notify_all();
+        for (Task& task : left) task(nullptr);
+        for (std::thread& thread : threads_) {
+            if (thread.joinable()) thread.join();
+        }
+    }
+    std::size_t queued() const {
+        std::lock_guard lock(mutex_);
+        return queues_[0].size() + queues_[1].size();
+    }
+    WayHome& home() { return home_; }
+
+  private:
+    static constexpr auto interactive = static_cast<std::size_t>(Lane::interactive);
+    static constexpr auto background = static_cast<std::size_t>(Lane::background);
+
+    bool background_may_run() const {
+        return !queues_[background].empty() && in_background_ < limits_.background;
+    }
+    void serve() {
+        std::unique_ptr<Worker> worker = make_();
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            ready_.wait(
+                lock, [this] { return stopping_ || !queues_[interactive].empty() || background_may_run(); });
+            if (stopping_) return;
+            std::size_t lane = queues_[interactive].empty() ? background : interactive;
+            Task task = std::move(queues_[lane].front());
+            queues_[lane].pop_front();
+            if (lane == background) ++in_background_;
+            lock.unlock();
+            task(worker.get());
+            task = nullptr;
+            lock.lock();
+            if (lane == background) --in_background_;
+        }
+    }
+
+    WayHome home_;
+    const Limits limits_;
+    const MakeWorker make_;
+    mutable std::mutex mutex_;
+    std::condition_variable ready_;
+    std::array<std::deque<Task>, 2> queues_;
+    std::size_t in_background_ = 0;
+    bool stopping_ = false;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace countersign::rt

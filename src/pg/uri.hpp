@@ -1,0 +1,13 @@
+#pragma once
+#include <chrono>
+#include <string>
+
+#include "countersign/base/secret.hpp"
+
+namespace countersign::pg {
+
+// The connection string with what it leaves open filled in: connect_timeout, application_name, keep-alives
+// and, for several hosts, target_session_attrs=read-write, so that a failover is a reconnect. Holds secrets.
+std::string complete_uri(const Secret& uri, std::chrono::seconds connect_timeout, const std::string& name);
+
+}  // namespace countersign::pg
