@@ -36,7 +36,7 @@ struct CardParameter {
 // What a card says, without knowing any chat. Every text in it that came from a request or a person is
 // hostile; renderers show it inertly.
 struct CardView {
-    RequestId id;
+    RequestId id{RequestId::Bytes{}};
     std::int64_t number = 0;
     std::int32_t version = 0;
     State state = State::pending;
@@ -47,7 +47,7 @@ struct CardView {
     Who requester;
     bool requester_is_workload = true;
     std::vector<Who> on_behalf_of;
-    bool no_human_named = false;  // "names no human": reviewers should know
+    bool no_human_named = false;            // "names no human": reviewers should know
     std::vector<CardParameter> parameters;  // all of them, flattened one level per line
     std::vector<std::pair<std::string, std::string>> labels;
     std::vector<Link> links;

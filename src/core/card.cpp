@@ -1,0 +1,244 @@
+#include "countersign/core/card.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "core/sentences.hpp"
+#include "countersign/base/overload.hpp"
+#include "countersign/base/text.hpp"
+
+namespace countersign::core {
+namespace {
+
+// Names people for one surface: the account there that a mention can use, and a name for everybody else.
+class Naming {
+  public:
+    Naming(const Directory& directory, Surface surface) : directory_(directory), surface_(name_of(surface)) {}
+
+    Who person(const PersonId& id) const { return named(id, directory_.accounts_of(id)); }
+    // Somebody who acted: their own account is the one to mention, where it is of this surface.
+    Who account(const AccountId& id) const {
+        auto accounts = directory_.accounts_of(directory_.person_of(id));
+        accounts.insert(accounts.begin(), directory_.full(id));
+        return named(directory_.person_of(id), accounts);
+    }
+
+  private:
+    Who named(const PersonId& id, const std::vector<AccountId>& accounts) const {
+        Who who{id.text(), std::nullopt};
+        for (const AccountId& one : accounts) {
+            const ChatUser* user = directory_.user(one);
+            // A display name is anybody's choice, so it never stands without the account it belongs to.
+            if (user && !user->name.empty() && id.text().find(':') != std::string::npos &&
+                who.name == id.text())
+                who.name = user->name + " (" + id.text() + ")";
+            if (user && !who.account && parts(one).kind == surface_) who.account = one;
+        }
+        return who;
+    }
+
+    const Directory& directory_;
+    std::string_view surface_;
+};
+
+bool plain_name(std::string_view name) {
+    return !name.empty() && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+               c == '-';
+    });
+}
+
+// Depth is bounded by nesting_max. A name that could be taken for a path is written in JSON form.
+void flatten(std::vector<CardParameter>& out, const std::string& path, const Value& value) {
+    if (const Value::Object* object = value.members(); object && !object->empty()) {
+        for (const auto& [name, member] : *object) {
+            std::string step = plain_name(name) ? name : "[" + canonical(Value{name}) + "]";
+            const bool dot = !path.empty() && step.front() != '[';
+            flatten(out, path + (dot ? "." : "") + step, member);
+        }
+    } else if (const Value::Array* array = value.items(); array && !array->empty()) {
+        for (std::size_t i = 0; i < array->size(); ++i)
+            flatten(out, fmt::format("{}[{}]", path, i), (*array)[i]);
+    } else {
+        out.push_back({path, canonical(value)});
+    }
+}
+
+CardVote card_vote(const Naming& naming, const VoteMark& vote) {
+    return {naming.account(vote.account),
+            vote.verdict,
+            vote.via,
+            vote.at,
+            vote.reason,
+            vote.counted_for ? std::optional{vote.counted_for->text()} : std::nullopt};
+}
+
+// Whoever acted through the API: the requester is known by its name rather than by its token.
+Who actor(const Case& c, const Naming& naming, const AccountId& by) {
+    if (by != c.request.requester.account) return naming.account(by);
+    return {c.request.requester.name, std::nullopt};
+}
+
+// Whose act settled it: the last one who acted before it left pending, or who cancelled.
+std::optional<Who> decider(const Case& c, const Ruling& ruling, const Naming& naming) {
+    if (ruling.state == State::cancelled) {
+        for (const Entry& entry : c.entries)
+            if (const auto* cancelled = std::get_if<Cancelled>(&entry))
+                return actor(c, naming, cancelled->by);
+    }
+    const bool by_vote = ruling.state != State::pending && ruling.state != State::refused &&
+                         ruling.state != State::expired && c.applied.kind == Applied::Kind::require;
+    if (!by_vote || !ruling.decided_at) return std::nullopt;
+    std::optional<AccountId> last;
+    for (const Entry& entry : c.entries) {
+        if (at_of(entry) > *ruling.decided_at) break;
+        if (const auto* voted = std::get_if<Voted>(&entry)) {
+            last = voted->voter.account;
+            if (voted->verdict == Verdict::deny) break;
+        }
+        if (const auto* released = std::get_if<Released>(&entry)) last = released->voter.account;
+    }
+    if (!last) return std::nullopt;
+    return naming.account(*last);
+}
+
+void add_lacks(CardView& view, const Case& c, const Ruling& ruling, const Directory& directory,
+               const Naming& naming) {
+    for (const auto& lacks : lacking(c, ruling, directory)) {
+        std::vector<CardLack> alternative;
+        for (const Lack& lack : lacks) {
+            CardLack shown{lack.group.text(), lack.count, {}};
+            for (const PersonId& person : lack.could_approve)
+                shown.could_approve.push_back(naming.person(person));
+            alternative.push_back(std::move(shown));
+        }
+        view.missing.push_back(std::move(alternative));
+    }
+}
+
+std::string with_reason(std::string text, const std::string& reason) {
+    return reason.empty() ? text : text + ": " + reason;
+}
+
+std::string vote_text(const Case& c, std::size_t index, const Voted& vote) {
+    switch (vote.verdict) {
+        case Verdict::deny:
+            return with_reason("denied this request", vote.reason);
+        case Verdict::withdraw:
+            return with_reason("withdrew their vote", vote.reason);
+        default:
+            break;
+    }
+    auto ruling = decide(c.request, c.applied, std::span{c.entries}.first(index + 1));
+    std::string text = "approved";
+    for (const VoteMark& mark : ruling.votes)
+        if (mark.entry == index && mark.counted_for) text += " for " + mark.counted_for->text();
+    if (ruling.held) text += ", which counts once the hold is released";
+    return with_reason(std::move(text), vote.reason);
+}
+
+}  // namespace
+
+CardView card(const Case& c, const Ruling& ruling, const Directory& directory, Surface surface) {
+    const Naming naming{directory, surface};
+    const Request& request = c.request;
+    CardView view;
+    view.id = request.id;
+    view.number = request.number;
+    view.version = c.version();
+    view.state = ruling.state;
+    view.action = request.action;
+    view.resource = request.resource;
+    view.environment = request.environment;
+    view.intent = request.intent;
+    view.requester_is_workload = request.requester.kind == Requester::Kind::workload;
+    view.requester = {request.requester.name, std::nullopt};
+    if (!view.requester_is_workload) {
+        auto humans = humans_behind(request);
+        if (!humans.empty()) view.requester = naming.account(humans.front());
+    }
+    for (const AccountId& human : request.on_behalf_of) view.on_behalf_of.push_back(naming.account(human));
+    view.no_human_named = humans_behind(request).empty();
+    if (request.parameters) {
+        const Value& parameters = *request.parameters;
+        if (!parameters.members() || !parameters.members()->empty()) flatten(view.parameters, "", parameters);
+    }
+    view.labels = request.labels;
+    view.links = request.links;
+    view.digest = request.digest;
+    view.rules = c.applied.rules;
+    add_lacks(view, c, ruling, directory, naming);
+    for (const VoteMark& vote : ruling.votes) view.votes.push_back(card_vote(naming, vote));
+    if (ruling.held) {
+        view.held = CardVote{naming.account(ruling.held->account),
+                             Verdict::hold,
+                             Surface::api,
+                             ruling.held->at,
+                             ruling.held->reason,
+                             std::nullopt};
+        for (const Entry& entry : c.entries)
+            if (const auto* held = std::get_if<Held>(&entry); held && held->at == ruling.held->at)
+                view.held->via = held->via;
+    }
+    view.expires_at = request.expires_at;
+    view.decided_at = ruling.decided_at;
+    view.decided_by = decider(c, ruling, naming);
+    view.reason = ruling.reason;
+    for (const Entry& entry : c.entries)
+        if (const auto* reported = std::get_if<Reported>(&entry)) view.outcome_detail = reported->detail;
+    return view;
+}
+
+bool has_thread_line(const Entry& entry) {
+    const auto* opened = std::get_if<Opened>(&entry);
+    return !opened || opened->dead_end.has_value();
+}
+
+ThreadLine thread_line(const Case& c, std::size_t index, const Directory& directory, Surface surface) {
+    const Naming naming{directory, surface};
+    if (index >= c.entries.size()) return {};
+    return std::visit(
+        Overload{
+            [&](const Opened& opened) {
+                return ThreadLine{{}, with_reason("Refused by the policy", opened.dead_end.value_or(""))};
+            },
+            [&](const Voted& vote) {
+                std::string text = vote_text(c, index, vote);
+                auto after = decide(c.request, c.applied, std::span{c.entries}.first(index + 1));
+                if (vote.dead_end && after.state == State::refused)
+                    text += "; then the policy refused the request: " + *vote.dead_end;
+                return ThreadLine{naming.account(vote.voter.account), std::move(text)};
+            },
+            [&](const Held& held) {
+                return ThreadLine{naming.account(held.voter.account),
+                                  with_reason("holds this request", held.reason)};
+            },
+            [&](const Released& released) {
+                return ThreadLine{naming.account(released.voter.account),
+                                  with_reason("released the hold", released.reason)};
+            },
+            [&](const Lapsed&) {
+                auto before = decide(c.request, c.applied, std::span{c.entries}.first(index));
+                return ThreadLine{{},
+                                  before.state == State::approved
+                                      ? "Nobody claimed the approval in time; it has lapsed."
+                                      : "Nobody decided in time; the request has expired."};
+            },
+            [&](const Cancelled& cancelled) {
+                return ThreadLine{actor(c, naming, cancelled.by),
+                                  with_reason("cancelled this request", cancelled.reason)};
+            },
+            [&](const Claimed& claimed) {
+                return ThreadLine{actor(c, naming, claimed.by), "claimed the approval"};
+            },
+            [&](const Reported& reported) {
+                return ThreadLine{actor(c, naming, reported.by),
+                                  with_reason(reported.succeeded ? "reported success" : "reported failure",
+                                              reported.detail)};
+            },
+        },
+        c.entries[index]);
+}
+
+}  // namespace countersign::core
