@@ -52,7 +52,9 @@ bool well_formed_token(std::string_view text) {
     return with_checksum(text.substr(0, text.size() - checksum_chars)) == text;
 }
 
-Sha256 token_hash(std::string_view token) { return sha256(token); }
+Sha256 token_hash(std::string_view token) {
+    return sha256(token);
+}
 
 std::string_view token_hint(std::string_view token) {
     return token.size() < 4 ? token : token.substr(token.size() - 4);

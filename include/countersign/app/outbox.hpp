@@ -14,7 +14,7 @@ class Outbox {
     explicit Outbox(World& world);
     ~Outbox();
     void take(std::vector<CardJob> cards, std::vector<Errand> errands, CasePtr now);
-    rt::asio::awaitable<void> run();   // until cancelled
+    rt::asio::awaitable<void> run();       // until cancelled
     Later<Done> drain(Deadline deadline);  // finishes what is under way, hands the rest back
     std::size_t backlog() const;
 

@@ -67,12 +67,12 @@ struct Errand {
 
 struct Idempotency {
     core::TokenId token;
-    std::string key;          // as sent, unquoted, 1 to 255 visible characters
-    Sha256 fingerprint;       // of method, route and canonical body
+    std::string key;     // as sent, unquoted, 1 to 255 visible characters
+    Sha256 fingerprint;  // of method, route and canonical body
 };
 
 struct NewCase {
-    core::Request request;    // its number is given by the store
+    core::Request request;  // its number is given by the store
     core::Applied applied;
     core::Opened opened;
     std::vector<CardTarget> cards;  // posted only while pending
@@ -98,20 +98,20 @@ struct Appended {
     core::Case after;
     core::Ruling ruling;
     std::optional<core::Refusal> refusal;
-    std::size_t first_new = 0;     // index of the first appended entry; after.entries.size(): none
-    bool repeat = false;           // this origin was stored before; nothing changed now
-    std::vector<CardJob> cards;    // behind now, leased to us
-    std::vector<Errand> errands;   // created now, leased to us
+    std::size_t first_new = 0;    // index of the first appended entry; after.entries.size(): none
+    bool repeat = false;          // this origin was stored before; nothing changed now
+    std::vector<CardJob> cards;   // behind now, leased to us
+    std::vector<Errand> errands;  // created now, leased to us
 };
 
 struct ListFilter {
     std::vector<core::State> states;  // empty: any
     std::optional<std::string> action;
-    std::optional<std::string> requester;        // the requester's name
-    std::optional<core::AccountId> asked_by;     // requests of this very caller ("own")
-    std::optional<core::Instant> since;          // created at or after
-    std::size_t limit = 50;                      // 1..200
-    std::optional<std::int64_t> before_number;   // the cursor: newest first, numbers below this one
+    std::optional<std::string> requester;       // the requester's name
+    std::optional<core::AccountId> asked_by;    // requests of this very caller ("own")
+    std::optional<core::Instant> since;         // created at or after
+    std::size_t limit = 50;                     // 1..200
+    std::optional<std::int64_t> before_number;  // the cursor: newest first, numbers below this one
 };
 struct ListPage {
     std::vector<core::Case> cases;
@@ -185,7 +185,7 @@ struct Token {
     core::TokenId id;
     std::string name;
     std::vector<Scope> scopes;
-    std::optional<core::AccountId> owner;  // a person's name or an account
+    std::optional<core::AccountId> owner;         // a person's name or an account
     std::vector<std::string> allow_actions;       // globs; empty: any
     std::vector<std::string> allow_environments;  // globs; empty: any
     core::Instant created_at;
@@ -208,7 +208,8 @@ class TokenStore {
 // ---- chats
 
 // One chat system. Failures: not_found (the message is gone), overloaded (until its `not_before`,
-// where that is known), unavailable, timed_out (may have happened), invalid_input (refused for good: wrong channel, not a member).
+// where that is known), unavailable, timed_out (may have happened), invalid_input (refused for good: wrong
+// channel, not a member).
 class Chat {
   public:
     virtual ~Chat() = default;

@@ -41,7 +41,8 @@ class Roster {
         core::Surface surface;
         AccountSource* source;
     };
-    std::vector<std::string> chat_groups(const std::vector<core::GroupId>& groups, const Source& source) const;
+    std::vector<std::string> chat_groups(const std::vector<core::GroupId>& groups,
+                                         const Source& source) const;
 
     core::Duration age_max_;
     std::vector<Source> sources_;

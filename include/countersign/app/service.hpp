@@ -15,11 +15,11 @@
 namespace countersign::app {
 
 struct Limits {
-    core::Duration lease{std::chrono::seconds{30}};    // longer than chat_deadline
+    core::Duration lease{std::chrono::seconds{30}};  // longer than chat_deadline
     core::Duration chat_deadline{std::chrono::seconds{10}};
-    core::Duration poll{std::chrono::seconds{1}};      // how soon other replicas' work is noticed
+    core::Duration poll{std::chrono::seconds{1}};  // how soon other replicas' work is noticed
     std::size_t cards_in_flight_max = 64;
-    std::size_t pending_per_requester = 0;             // 0: off
+    std::size_t pending_per_requester = 0;  // 0: off
 };
 
 // Everything the use cases work with; main builds it once and lends it.

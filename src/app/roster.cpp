@@ -1,0 +1,101 @@
+#include "countersign/app/roster.hpp"
+
+#include <algorithm>
+#include <variant>
+
+#include "countersign/base/check.hpp"
+#include "countersign/core/policy.hpp"
+
+namespace countersign::app {
+
+Roster::Roster(core::Duration age_max) : age_max_(age_max) {}
+
+void Roster::add_source(core::Surface surface, AccountSource& source) {
+    sources_.push_back({surface, &source});
+    snapshot_.reset();
+}
+
+void Roster::set_policy(std::shared_ptr<const core::Policy> policy) {
+    COUNTERSIGN_CHECK(policy != nullptr);
+    policy_ = std::move(policy);
+    snapshot_.reset();
+}
+
+std::shared_ptr<const core::Directory> Roster::snapshot() {
+    COUNTERSIGN_CHECK(policy_ != nullptr);
+    std::vector<std::shared_ptr<const core::Workspace>> now;
+    now.reserve(sources_.size());
+    for (const auto& source : sources_)
+        if (auto workspace = source.source->workspace()) now.push_back(std::move(workspace));
+    if (snapshot_ && now == built_from_) return snapshot_;
+    built_from_ = now;
+    snapshot_ = std::make_shared<const core::Directory>(policy_, std::move(now));
+    return snapshot_;
+}
+
+std::vector<std::string> Roster::chat_groups(const std::vector<core::GroupId>& groups,
+                                             const Source& source) const {
+    std::vector<std::string> ids;
+    if (!policy_ || source.surface != core::Surface::slack) return ids;
+    auto workspace = source.source->workspace();
+    for (const auto& record : policy_->groups) {
+        const auto* usergroup = std::get_if<core::GroupRecord::SlackUsergroup>(&record.members);
+        if (usergroup == nullptr || std::ranges::find(groups, record.name) == groups.end()) continue;
+        auto slash = usergroup->id.find('/');
+        if (slash == std::string::npos) {
+            ids.push_back(usergroup->id);
+        } else if (!workspace || usergroup->id.compare(0, slash, workspace->id) == 0) {
+            ids.push_back(usergroup->id.substr(slash + 1));
+        }
+    }
+    return ids;
+}
+
+Later<Done> Roster::ensure(core::AccountId account, std::vector<core::GroupId> groups, Deadline deadline) {
+    Result<Done> worst = Done{};
+    for (auto& source : sources_) {
+        std::optional<core::AccountId> theirs;
+        if (core::parts(account).kind == core::name_of(source.surface)) theirs = account;
+        auto ids = chat_groups(groups, source);
+        if (!theirs && ids.empty()) continue;
+        auto refreshed =
+            co_await source.source->refresh(std::move(theirs), std::move(ids), age_max_, deadline);
+        if (!refreshed) worst = pass(refreshed);
+    }
+    co_return worst;
+}
+
+Later<Done> Roster::ensure_groups(std::vector<core::GroupId> groups, Deadline deadline) {
+    Result<Done> worst = Done{};
+    for (auto& source : sources_) {
+        auto ids = chat_groups(groups, source);
+        if (ids.empty()) continue;
+        auto refreshed = co_await source.source->refresh(std::nullopt, std::move(ids), age_max_, deadline);
+        if (!refreshed) worst = pass(refreshed);
+    }
+    co_return worst;
+}
+
+bool Roster::fresh(const core::AccountId& account, const std::vector<core::GroupId>& groups,
+                   core::Instant now) {
+    auto directory = snapshot();
+    auto as_of = directory->as_of(directory->full(account), groups);
+    return as_of && *as_of >= now - age_max_;
+}
+
+void Roster::remember(core::RequestId request, const core::Applied& applied) {
+    auto [it, fresh] = remembered_.try_emplace(request);
+    if (!fresh) return;
+    it->second = core::groups_of(applied);
+    remembered_order_.push_back(request);
+    if (remembered_order_.size() <= remembered_max) return;
+    remembered_.erase(remembered_order_.front());
+    remembered_order_.pop_front();
+}
+
+const std::vector<core::GroupId>* Roster::remembered(core::RequestId request) const {
+    auto it = remembered_.find(request);
+    return it == remembered_.end() ? nullptr : &it->second;
+}
+
+}  // namespace countersign::app

@@ -1,0 +1,34 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "countersign/app/ports.hpp"
+
+namespace countersign::app {
+namespace {
+
+constexpr std::array<std::pair<Scope, std::string_view>, 5> scopes{{{Scope::request, "request"},
+                                                                    {Scope::read, "read"},
+                                                                    {Scope::vote, "vote"},
+                                                                    {Scope::subscribe, "subscribe"},
+                                                                    {Scope::admin, "admin"}}};
+
+}  // namespace
+
+std::string_view name_of(Scope scope) {
+    for (const auto& [known, name] : scopes)
+        if (known == scope) return name;
+    return "unknown";
+}
+
+std::optional<Scope> parse_scope(std::string_view text) {
+    for (const auto& [known, name] : scopes)
+        if (name == text) return known;
+    return std::nullopt;
+}
+
+bool Token::has(Scope scope) const {
+    return std::ranges::find(scopes, scope) != scopes.end();
+}
+
+}  // namespace countersign::app
