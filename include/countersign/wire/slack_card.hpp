@@ -1,0 +1,84 @@
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "countersign/core/card.hpp"
+#include "countersign/core/value.hpp"
+
+// What people see in Slack, as Block Kit values. Every text that came from a request or a person goes into
+// literal text (rich_text, plain_text), never into mrkdwn, so nothing of it can mention, link or format.
+namespace countersign::wire {
+
+// Slack refuses a message whose blocks hold much more than this many characters (UTF-16 units, escaped).
+inline constexpr std::size_t slack_card_text_units_max = 9'500;
+inline constexpr std::size_t slack_view_bytes_max = 240'000;  // of 250 kB
+inline constexpr std::size_t slack_view_blocks_max = 100;
+
+// action_id of our buttons.
+inline constexpr std::string_view slack_approve = "approve";
+inline constexpr std::string_view slack_deny = "deny";
+inline constexpr std::string_view slack_hold = "hold";
+inline constexpr std::string_view slack_details = "details";
+
+struct SlackStyle {
+    std::string team;                     // accounts of this workspace are mentioned, others named
+    std::vector<std::string> link_hosts;  // only links to these are clickable
+};
+
+struct SlackMessage {
+    std::string text;  // the fallback: words of ours only
+    core::Value blocks;
+    core::Value metadata;  // null: none
+    bool whole = true;     // all that is asked for stands on it, unshortened
+};
+
+SlackMessage slack_card(const core::CardView& card, const SlackStyle& style);
+// Whether a card shows all of what its approvers approve; if not, Approve opens the full view first.
+bool slack_card_is_whole(const core::CardView& card, const SlackStyle& style);
+// The card for one person's eyes: with Details alone.
+SlackMessage slack_private_card(const core::CardView& card, const SlackStyle& style);
+SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& style);
+
+// What a view carries back to us.
+struct SlackViewNote {
+    std::string request;
+    std::string channel;  // of the card it was opened from; may be empty
+    std::string message;
+    friend bool operator==(const SlackViewNote&, const SlackViewNote&) = default;
+};
+std::string slack_view_note(const SlackViewNote& note);
+std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata);
+
+core::Value slack_reason_view(core::Verdict verdict, const SlackViewNote& note);  // deny or hold
+// Everything about a request, parameters in full as far as a view can hold them.
+core::Value slack_details_view(const core::CardView& card, const SlackStyle& style, const SlackViewNote& note,
+                               bool with_approve);
+core::Value slack_outcome_view(std::string_view title, std::string_view sentence);
+
+// A message that one person sees: the body for a response_url, for a command's answer, or (its text and
+// blocks) for chat.postEphemeral.
+core::Value slack_private(std::string_view sentence);
+// The same with a button that opens the full view of a request, from which it can be approved.
+core::Value slack_private_full_view(std::string_view sentence, const core::RequestId& request);
+struct SlackListItem {
+    core::RequestId id;
+    std::int64_t number = 0;
+    std::string line;    // hostile
+    std::string detail;  // hostile; may be empty
+};
+core::Value slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items);
+
+// What block_id says of the buttons beneath: Approve must open the full view first.
+bool slack_opens_full_view(std::string_view block_id);
+
+// ---- parts, for tests and for other messages
+
+std::string slack_escaped(std::string_view text);                          // & < >
+std::string slack_date(core::Instant at);                                  // <!date^…|2026-01-02 03:04 UTC>
+std::string slack_mention(const core::Who& who, const SlackStyle& style);  // mrkdwn: <@U…> or `name`
+std::size_t slack_text_units(const core::Value& blocks);  // all block text, as Slack may count it
+
+}  // namespace countersign::wire

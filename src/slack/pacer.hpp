@@ -1,0 +1,55 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "countersign/core/time.hpp"
+
+namespace countersign::slack {
+
+// When the next call of a method may go. `automatic`: at once until Slack first answers 429 for that method
+// and channel; then after Retry-After, and one a second until five minutes have passed without another.
+// `strict`: the documented rates from the start. No clock of its own.
+class Pacer {
+  public:
+    enum class Mode : std::uint8_t { automatic, strict };
+    static constexpr core::Duration slow_gap = std::chrono::seconds{1};
+    static constexpr core::Duration slow_for = std::chrono::minutes{5};
+    static constexpr std::size_t lanes_max = 4'096;
+
+    // A place in the queue of a method and channel. It stays good unless a 429 comes meanwhile.
+    struct Turn {
+        core::Instant at;
+        std::uint64_t epoch = 0;
+    };
+
+    explicit Pacer(Mode mode) : mode_(mode) {}
+    // A turn at or before `latest`; nullopt: none, and none was taken. `per_minute`: the method's documented
+    // rate, 0: none; used in strict mode. A posting method also keeps one a second per channel there.
+    std::optional<Turn> take(std::string_view method, std::string_view channel, unsigned per_minute,
+                             core::Instant now, core::Instant latest);
+    // Whether the turn still stands: false after a 429 on its lane; then take another.
+    bool stands(std::string_view method, std::string_view channel, const Turn& turn) const;
+    // When the lane opens again, for telling people.
+    core::Instant opens_at(std::string_view method, std::string_view channel, core::Instant now) const;
+    void limited(std::string_view method, std::string_view channel, core::Instant now,
+                 core::Duration retry_after);
+
+  private:
+    struct Lane {
+        core::Instant next{};        // no turn before
+        core::Instant slow_until{};  // one a second until then
+        std::uint64_t epoch = 0;     // rises with each 429
+    };
+    using Key = std::pair<std::string, std::string>;
+    Lane& lane(std::string_view method, std::string_view channel, core::Instant now);
+    core::Duration gap(const Lane& lane, std::string_view channel, unsigned per_minute,
+                       core::Instant now) const;
+
+    Mode mode_;
+    std::map<Key, Lane, std::less<>> lanes_;
+};
+
+}  // namespace countersign::slack

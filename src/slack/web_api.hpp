@@ -1,0 +1,75 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "countersign/adapters/slack.hpp"
+#include "countersign/core/value.hpp"
+#include "countersign/net/http.hpp"
+#include "countersign/rt/clock.hpp"
+#include "slack/pacer.hpp"
+
+namespace countersign::slack {
+
+enum class Method : std::uint8_t {
+    connections_open,
+    auth_test,
+    post_message,
+    update_message,
+    post_ephemeral,
+    views_open,
+    views_update,
+    history,
+    own_conversations,
+    users_info,
+    usergroup_users,
+    count
+};
+
+struct MethodFacts {
+    std::string_view name;
+    bool json;            // takes a JSON body; else form-encoded
+    bool app_token;       // authorised by the app-level token
+    bool changes;         // has effects: an unanswered call may have happened
+    bool posts;           // one message a second and channel
+    unsigned per_minute;  // documented rate; 0: none to speak of
+};
+const MethodFacts& facts(Method method);
+
+// Slack's Web API: calling convention, pace and error classes. Failures: unauthenticated (a token or scope is
+// wrong), invalid_input (refused for good), not_found, overloaded (with not_before), unavailable (nothing
+// happened), timed_out (a method with effects may have happened). `code` is Slack's word where it gave one.
+class WebApi {
+  public:
+    // `scopes` hears the x-oauth-scopes of each answer to auth.test.
+    WebApi(const SlackSettings& settings, net::HttpClient& client, const rt::Clock& clock, rt::Timers& timers,
+           rt::Entropy& entropy);
+
+    // `channel` chooses the lane of the pace; empty for methods without one. Waits for its turn no longer
+    // than `patience`, and for the answer until the deadline.
+    Later<core::Value> call(Method method, core::Value arguments, std::string channel, Deadline deadline,
+                            std::optional<core::Duration> patience = {});
+    // To a response_url. invalid_input: not a place that Slack would name.
+    Later<Done> respond(std::string url, core::Value body, Deadline deadline);
+    const std::string& scopes() const { return scopes_; }  // of the bot token, as Slack last said
+
+    static constexpr std::size_t answer_bytes_max = 4 * 1024 * 1024;
+
+  private:
+    Later<core::Value> send(Method method, std::string body, Deadline deadline, core::Duration& retry_after);
+    Result<core::Value> judge(Method method, const net::HttpResponse& response, core::Duration& retry_after);
+    Result<Done> trusted(const net::Url& url) const;
+
+    const SlackSettings& settings_;
+    net::HttpClient& client_;
+    const rt::Clock& clock_;
+    rt::Timers& timers_;
+    rt::Entropy& entropy_;
+    Pacer pacer_;
+    std::string scopes_;
+};
+
+}  // namespace countersign::slack

@@ -1,0 +1,242 @@
+#include "wire/slack_blocks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "countersign/base/text.hpp"
+
+namespace countersign::wire {
+
+std::string slack_escaped(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (char c : text) {
+        switch (c) {
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            default:
+                out += c;
+        }
+    }
+    return out;
+}
+
+std::string slack_date(core::Instant at) {
+    auto seconds = std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
+    std::string utc = core::rfc3339(at);  // 2026-01-02T03:04:05…Z
+    return fmt::format("<!date^{}^{{date_short_pretty}} {{time}}|{} {} UTC>", seconds, utc.substr(0, 10),
+                       utc.substr(11, 5));
+}
+
+namespace {
+
+// Ids of this workspace that look like ids; anything else is never put into a mention.
+std::string_view user_id(const core::Who& who, const SlackStyle& style) {
+    if (!who.account) return {};
+    auto account = core::parts(*who.account);
+    if (account.kind != "slack" || (!account.workspace.empty() && account.workspace != style.team)) return {};
+    auto idlike = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+    bool good = !account.id.empty() && account.id.size() <= 30 && std::ranges::all_of(account.id, idlike);
+    return good ? account.id : std::string_view{};
+}
+
+std::size_t units_below(const core::Value& value) {
+    if (const auto* items = value.items()) {
+        std::size_t sum = 0;
+        for (const core::Value& item : *items) sum += units_below(item);
+        return sum;
+    }
+    const auto* members = value.members();
+    if (!members) return 0;
+    std::size_t sum = 0;
+    for (const auto& [name, member] : *members) {
+        if (const std::string* text = member.string())
+            sum += name == "text" || name == "url" ? blocks::units(*text) : 0;
+        else
+            sum += units_below(member);
+    }
+    return sum;
+}
+
+}  // namespace
+
+std::string slack_mention(const core::Who& who, const SlackStyle& style) {
+    if (auto id = user_id(who, style); !id.empty()) return fmt::format("<@{}>", id);
+    std::string name = blocks::shortened(who.name, 80).text;
+    std::ranges::replace(name, '`', '\'');  // nothing else ends a code span
+    if (trim(name).empty()) return "somebody";
+    return "`" + slack_escaped(name) + "`";
+}
+
+std::size_t slack_text_units(const core::Value& blocks) {
+    return units_below(blocks);
+}
+
+namespace blocks {
+
+std::size_t units(std::string_view text) {
+    std::size_t sum = utf16_units(text);
+    for (char c : text) sum += c == '&' ? 4U : c == '<' || c == '>' ? 3U : 0U;
+    return sum;
+}
+
+namespace {
+
+bool plain_path(std::string_view path) {
+    auto fine = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+               c == '-' || c == '.' || c == '[' || c == ']';
+    };
+    return !path.empty() && std::ranges::all_of(path, fine);
+}
+
+std::size_t length_of_char(std::string_view text, std::size_t at) {
+    std::size_t end = at + 1;
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) ++end;
+    return end - at;
+}
+
+}  // namespace
+
+std::string_view head(std::string_view text, std::size_t units_max) {
+    std::size_t sum = 0;
+    std::size_t at = 0;
+    while (at < text.size()) {
+        std::size_t length = length_of_char(text, at);
+        sum += units(text.substr(at, length));
+        if (sum > units_max) break;
+        at += length;
+    }
+    return text.substr(0, at);
+}
+
+std::string_view tail(std::string_view text, std::size_t units_max) {
+    std::size_t sum = 0;
+    std::size_t from = text.size();
+    while (from > 0) {
+        std::size_t start = from - 1;
+        while (start > 0 && (static_cast<unsigned char>(text[start]) & 0xC0U) == 0x80U) --start;
+        sum += units(text.substr(start, from - start));
+        if (sum > units_max) break;
+        from = start;
+    }
+    return text.substr(from);
+}
+
+Short shortened(std::string_view hostile, std::size_t units_max) {
+    std::string safe = visible(hostile);
+    if (units(safe) <= units_max) return {std::move(safe), true};
+    constexpr std::size_t note_units = 40;
+    std::size_t room = units_max > note_units ? units_max - note_units : 0;
+    auto start = head(safe, room - room / 4);
+    auto end = tail(std::string_view{safe}.substr(start.size()), room / 4);
+    std::size_t left_out = code_points(std::string_view{safe}.substr(start.size())) - code_points(end);
+    return {fmt::format("{} […{} more characters…] {}", start, left_out, end), false};
+}
+
+Value plain(std::string_view words) {
+    return Value::object({{"type", "plain_text"}, {"text", words}, {"emoji", false}});
+}
+
+Value mrkdwn(std::string_view words) {
+    return Value::object({{"type", "mrkdwn"}, {"text", words}, {"verbatim", true}});
+}
+
+Value header(std::string id, std::string_view words) {
+    return Value::object(
+        {{"type", "header"}, {"block_id", std::move(id)}, {"text", plain(head(words, 145))}});
+}
+
+Value section(std::string id, Value its_text) {
+    return Value::object({{"type", "section"}, {"block_id", std::move(id)}, {"text", std::move(its_text)}});
+}
+
+Value context(std::string id, std::string_view mrkdwn_text) {
+    return Value::object({{"type", "context"},
+                          {"block_id", std::move(id)},
+                          {"elements", Value{Value::Array{mrkdwn(mrkdwn_text)}}}});
+}
+
+Value button(std::string_view action, std::string_view label, std::string_view value,
+             std::string_view style) {
+    auto made =
+        Value::object({{"type", "button"}, {"action_id", action}, {"text", plain(label)}, {"value", value}});
+    if (!style.empty()) made.set("style", style);
+    return made;
+}
+
+Value rich_text(std::string id, Value::Array elements) {
+    return Value::object(
+        {{"type", "rich_text"}, {"block_id", std::move(id)}, {"elements", Value{std::move(elements)}}});
+}
+
+Value rich_section(Value::Array inline_elements) {
+    return Value::object({{"type", "rich_text_section"}, {"elements", Value{std::move(inline_elements)}}});
+}
+
+Value rich_preformatted(std::string_view words) {
+    return Value::object(
+        {{"type", "rich_text_preformatted"}, {"border", 0}, {"elements", Value{Value::Array{text(words)}}}});
+}
+
+Value rich_quote(Value::Array inline_elements) {
+    return Value::object({{"type", "rich_text_quote"}, {"elements", Value{std::move(inline_elements)}}});
+}
+
+Value text(std::string_view words) {
+    return Value::object({{"type", "text"}, {"text", words}});
+}
+
+Value bold(std::string_view words) {
+    return Value::object({{"type", "text"}, {"text", words}, {"style", Value::object({{"bold", true}})}});
+}
+
+Value code(std::string_view words) {
+    return Value::object({{"type", "text"}, {"text", words}, {"style", Value::object({{"code", true}})}});
+}
+
+Value link(std::string_view url, std::string_view words) {
+    return Value::object({{"type", "link"}, {"url", url}, {"text", words}});
+}
+
+Value person(const core::Who& who, const SlackStyle& style) {
+    if (auto id = user_id(who, style); !id.empty()) return Value::object({{"type", "user"}, {"user_id", id}});
+    std::string name = shortened(who.name, 80).text;
+    return code(trim(name).empty() ? std::string_view{"somebody"} : std::string_view{name});
+}
+
+void push_text(Value::Array& to, std::string_view words) {
+    while (!words.empty()) {
+        auto part = head(words, text_units_max);
+        to.push_back(text(part));
+        words.remove_prefix(part.size());
+    }
+}
+
+std::string parameter_line(const core::CardParameter& parameter) {
+    std::string name = plain_path(parameter.path) ? parameter.path : core::canonical(Value{parameter.path});
+    return visible(name) + " = " + visible(parameter.json);
+}
+
+bool may_link(std::string_view url, const SlackStyle& style) {
+    bool secure = url.starts_with("https://");
+    if (!secure && !url.starts_with("http://")) return false;
+    if (visible(url) != url || url.find_first_of(" \"<>\\^`{|}") != std::string_view::npos) return false;
+    auto rest = url.substr(secure ? 8 : 7);
+    auto authority = rest.substr(0, rest.find_first_of("/?#"));
+    if (authority.find('@') != std::string_view::npos) return false;
+    auto host = lower_ascii(authority.substr(0, authority.find(':')));
+    return std::ranges::any_of(style.link_hosts,
+                               [&](const std::string& allowed) { return lower_ascii(allowed) == host; });
+}
+
+}  // namespace blocks
+}  // namespace countersign::wire

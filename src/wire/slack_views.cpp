@@ -1,0 +1,240 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "countersign/base/text.hpp"
+#include "countersign/wire/json.hpp"
+#include "countersign/wire/slack_card.hpp"
+#include "wire/slack_blocks.hpp"
+
+// Views (modals) and the messages that one person sees.
+namespace countersign::wire {
+
+namespace b = blocks;
+using core::CardView;
+using core::Value;
+
+namespace {
+
+constexpr std::size_t note_bytes_max = 3'000;
+
+Value view(std::string_view callback, std::string_view title, Value::Array blocks, std::string metadata) {
+    return Value::object({{"type", "modal"},
+                          {"callback_id", callback},
+                          {"title", b::plain(b::head(title, 24))},
+                          {"close", b::plain("Close")},
+                          {"blocks", Value{std::move(blocks)}},
+                          {"private_metadata", std::move(metadata)}});
+}
+
+// Fills a view up to its limits of blocks and bytes, keeping room for the closing words.
+class ViewWriter {
+  public:
+    bool add(Value block) {
+        std::size_t bytes = core::canonical(block).size() + 1;
+        if (blocks_.size() + 2 > slack_view_blocks_max || bytes_ + bytes > slack_view_bytes_max - 4'000)
+            return false;
+        bytes_ += bytes;
+        blocks_.push_back(std::move(block));
+        return true;
+    }
+    void close_with(std::string_view words) { blocks_.push_back(b::section("rest", b::plain(words))); }
+    Value::Array take() { return std::move(blocks_); }
+
+  private:
+    Value::Array blocks_;
+    std::size_t bytes_ = 500;
+};
+
+void add_fact(Value::Array& line, std::string_view name, std::string_view hostile) {
+    line.push_back(b::bold(fmt::format("{}{} ", line.empty() ? "" : "\n", name)));
+    std::string safe = visible(hostile);
+    if (safe.empty()) safe = "(empty)";
+    for (std::string_view rest = safe; !rest.empty();) {
+        auto part = b::head(rest, b::text_units_max);
+        line.push_back(b::code(part));
+        rest.remove_prefix(part.size());
+    }
+}
+
+void add_facts(ViewWriter& to, const CardView& card, const SlackStyle& style) {
+    Value::Array line;
+    add_fact(line, "Request", fmt::format("#{} {}", card.number, card.id.text()));
+    add_fact(line, "State", core::name_of(card.state));
+    add_fact(line, "Action", card.action);
+    if (card.resource) add_fact(line, "Resource", *card.resource);
+    if (card.environment) add_fact(line, "Environment", *card.environment);
+    line.push_back(b::bold("\nAsked by "));
+    line.push_back(b::person(card.requester, style));
+    for (const core::Who& who : card.on_behalf_of) {
+        line.push_back(b::bold("\nOn behalf of "));
+        line.push_back(b::person(who, style));
+    }
+    if (card.no_human_named) line.push_back(b::bold("\nThis request names no human."));
+    add_fact(line, "Digest", card.digest);
+    add_fact(line, "Rules", join(card.rules, ", "));
+    to.add(b::rich_text("facts", {b::rich_section(std::move(line))}));
+}
+
+void add_intent(ViewWriter& to, const CardView& card) {
+    if (trim(card.intent).empty()) return;
+    Value::Array words;
+    b::push_text(words, visible(card.intent));
+    to.add(b::rich_text("intent", {b::rich_section({b::bold("Intent, in the requester's words")}),
+                                   b::rich_quote(std::move(words))}));
+}
+
+// All parameters, one per line, cut into blocks. Returns how many characters did not fit.
+std::size_t add_parameters(ViewWriter& to, const CardView& card) {
+    std::string all;
+    for (const auto& parameter : card.parameters) {
+        if (!all.empty()) all += '\n';
+        all += b::parameter_line(parameter);
+    }
+    std::string_view rest = all;
+    for (int n = 0; !rest.empty(); ++n) {
+        auto part = b::head(rest, b::text_units_max);
+        // Between two lines where that is possible.
+        if (auto end = part.rfind('\n');
+            part.size() < rest.size() && end != part.npos && end > part.size() / 2)
+            part = part.substr(0, end);
+        Value::Array elements;
+        if (n == 0) elements.push_back(b::rich_section({b::bold("Parameters")}));
+        elements.push_back(b::rich_preformatted(part));
+        if (!to.add(b::rich_text(fmt::format("parameters{}", n), std::move(elements))))
+            return code_points(rest);
+        rest.remove_prefix(part.size());
+        if (rest.starts_with('\n')) rest.remove_prefix(1);
+    }
+    return 0;
+}
+
+void add_people(ViewWriter& to, const CardView& card, const SlackStyle& style) {
+    for (std::size_t i = 0; i < card.votes.size() && i < 20; ++i) {
+        const auto& vote = card.votes[i];
+        Value::Array line{b::person(vote.who, style),
+                          b::text(fmt::format(" {}", core::name_of(vote.verdict)))};
+        if (!trim(vote.reason).empty()) {
+            line.push_back(b::text(": "));
+            b::push_text(line, b::shortened(vote.reason, 2'000).text);
+        }
+        if (!to.add(b::rich_text(fmt::format("vote{}", i), {b::rich_section(std::move(line))}))) return;
+    }
+    for (std::size_t i = 0; i < card.links.size(); ++i) {
+        std::string title = b::shortened(card.links[i].title, 200).text;
+        Value::Array line{b::bold("Link "), b::text(title.empty() ? " " : title + " ")};
+        if (b::may_link(card.links[i].url, style))
+            line.push_back(b::link(card.links[i].url, card.links[i].url));
+        else
+            add_fact(line, "address", card.links[i].url);
+        if (!to.add(b::rich_text(fmt::format("link{}", i), {b::rich_section(std::move(line))}))) return;
+    }
+    if (card.labels.empty()) return;
+    Value::Array line;
+    for (const auto& [name, value] : card.labels) add_fact(line, "Label", name + "=" + value);
+    to.add(b::rich_text("labels", {b::rich_section(std::move(line))}));
+}
+
+Value private_body(std::string_view fallback, Value::Array blocks) {
+    return Value::object({{"response_type", "ephemeral"},
+                          {"replace_original", false},
+                          {"text", slack_escaped(fallback)},
+                          {"blocks", Value{std::move(blocks)}}});
+}
+
+std::string inert(std::string_view sentence, std::size_t units_max) {
+    auto shown = b::shortened(sentence, units_max).text;
+    return trim(shown).empty() ? std::string{"…"} : shown;
+}
+
+}  // namespace
+
+std::string slack_view_note(const SlackViewNote& note) {
+    return core::canonical(
+        Value::object({{"request", note.request}, {"channel", note.channel}, {"message", note.message}}));
+}
+
+std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata) {
+    auto parsed = parse_json(metadata, {.bytes_max = note_bytes_max, .strict = false});
+    if (!parsed || !(*parsed)["request"].string()) return std::nullopt;
+    SlackViewNote note;
+    note.request = (*parsed)["request"].text();
+    note.channel = (*parsed)["channel"].text();
+    note.message = (*parsed)["message"].text();
+    return note;
+}
+
+Value slack_reason_view(core::Verdict verdict, const SlackViewNote& note) {
+    bool deny = verdict == core::Verdict::deny;
+    auto input = Value::object({{"type", "plain_text_input"},
+                                {"action_id", "text"},
+                                {"multiline", true},
+                                {"min_length", 1},
+                                {"max_length", core::reason_chars_max},
+                                {"focus_on_load", true}});
+    auto block = Value::object({{"type", "input"},
+                                {"block_id", "reason"},
+                                {"label", b::plain("Reason")},
+                                {"hint", b::plain("Shown on the card and to the requester")},
+                                {"element", std::move(input)}});
+    auto made = view(core::name_of(verdict), deny ? "Deny request" : "Hold request", {std::move(block)},
+                     slack_view_note(note));
+    made.set("submit", b::plain(deny ? "Deny" : "Hold"));
+    made.set("close", b::plain("Cancel"));
+    return made;
+}
+
+Value slack_details_view(const CardView& card, const SlackStyle& style, const SlackViewNote& note,
+                         bool with_approve) {
+    ViewWriter writer;
+    add_facts(writer, card, style);
+    add_intent(writer, card);
+    std::size_t left_out = add_parameters(writer, card);
+    if (left_out == 0) add_people(writer, card, style);
+    if (left_out > 0)
+        writer.close_with(
+            fmt::format("{} more characters of parameters do not fit into a Slack view. To read all of it "
+                        "run: countersign "
+                        "show {}",
+                        left_out, card.id.text()));
+    auto made = view(with_approve ? slack_approve : slack_details, fmt::format("Request #{}", card.number),
+                     writer.take(), slack_view_note(note));
+    if (with_approve) {
+        made.set("submit", b::plain("Approve"));
+        made.set("close", b::plain("Cancel"));
+    }
+    return made;
+}
+
+Value slack_outcome_view(std::string_view title, std::string_view sentence) {
+    return view("outcome", title, {b::section("outcome", b::plain(inert(sentence, b::text_units_max)))}, {});
+}
+
+Value slack_private(std::string_view sentence) {
+    auto shown = inert(sentence, b::text_units_max);
+    return private_body(shown, {b::section("private", b::plain(shown))});
+}
+
+Value slack_private_full_view(std::string_view sentence, const core::RequestId& request) {
+    auto shown = inert(sentence, b::text_units_max);
+    auto buttons = Value::object(
+        {{"type", "actions"},
+         {"block_id", fmt::format("act.{}.full", request.text())},
+         {"elements", Value{Value::Array{b::button(slack_approve, "Open the full view", request.text())}}}});
+    return private_body(shown, {b::section("private", b::plain(shown)), std::move(buttons)});
+}
+
+Value slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items) {
+    Value::Array blocks{b::section("heading", b::plain(inert(heading, 500)))};
+    for (const SlackListItem& item : items) {
+        auto words = fmt::format("#{}  {}", item.number, inert(item.line, 240));
+        if (!item.detail.empty()) words += "\n" + inert(item.detail, 240);
+        auto row = b::section(fmt::format("item.{}", item.id.text()), b::plain(words));
+        row.set("accessory", b::button(slack_details, "Details", item.id.text()));
+        blocks.push_back(std::move(row));
+    }
+    return private_body(inert(heading, 500), std::move(blocks));
+}
+
+}  // namespace countersign::wire
