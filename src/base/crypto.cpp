@@ -59,6 +59,14 @@ Sha256 sha256(std::string_view bytes) {
     return digest;
 }
 
+std::array<std::byte, 20> sha1(std::string_view bytes) {
+    std::array<std::byte, 20> digest{};
+    unsigned int length = 0;
+    int ok = EVP_Digest(bytes.data(), bytes.size(), bytes_of(digest.data()), &length, EVP_sha1(), nullptr);
+    COUNTERSIGN_CHECK(ok == 1 && length == digest.size());
+    return digest;
+}
+
 std::string sha256_hex(std::string_view bytes) {
     return hex(sha256(bytes));
 }

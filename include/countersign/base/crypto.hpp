@@ -15,6 +15,8 @@ namespace countersign {
 using Sha256 = std::array<std::byte, 32>;
 
 Sha256 sha256(std::string_view bytes);
+// Only for the WebSocket handshake (RFC 6455 §4.2.2), where no security rests on it.
+std::array<std::byte, 20> sha1(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes);
 // RFC 5869, extract and expand, at most 8160 bytes.

@@ -50,12 +50,17 @@ class ByteStream {
     virtual executor_type get_executor() = 0;
     // Ends reads and writes at once (operation_aborted); no TLS close_notify, no lingering. Idempotent.
     virtual void close() = 0;
+    virtual void
+    cancel() = 0;  // ends the pending read and write (operation_aborted); the stream stays usable
     virtual std::string peer_address() const = 0;  // "127.0.0.1"; "memory" in tests
 
     // At or after this instant the stream closes itself (within net::deadline_slack); Instant::max(): never.
     // Costs one store: what every exchange uses instead of a timer of its own.
-    void close_at(core::Instant at) { close_at_ = at; }
-    core::Instant closes_at() const { return close_at_; }
+    void close_at(core::Instant at) { limit(at, false); }
+    // Likewise, but only `cancel`s: for whoever still has something to say to a peer that was too slow. A
+    // later call of either takes the place of the earlier.
+    void cancel_at(core::Instant at) { limit(at, true); }
+    core::Instant closes_at() const { return limit_; }
 
     template <class Sequence, class Token>
     auto async_read_some(const Sequence& sequence, Token&& token) {
@@ -78,8 +83,28 @@ class ByteStream {
     virtual void start_read(const BufferList<asio::mutable_buffer>& buffers, IoHandler handler) = 0;
     virtual void start_write(const BufferList<asio::const_buffer>& buffers, IoHandler handler) = 0;
 
+    // For whoever watches the clock on behalf of streams.
+    void act_on_limit(core::Instant now) {
+        if (now < limit_) return;
+        if (!only_cancels_) {
+            close();
+            return;
+        }
+        limit_ = core::Instant::max();
+        cancel();
+    }
+    // A stream that watches the clock by itself sets this and hears of every change.
+    bool hears_of_limit_ = false;
+    virtual void limit_moved() {}
+
   private:
-    core::Instant close_at_ = core::Instant::max();
+    void limit(core::Instant at, bool only_cancels) {
+        limit_ = at;
+        only_cancels_ = only_cancels;
+        if (hears_of_limit_) limit_moved();
+    }
+    core::Instant limit_ = core::Instant::max();
+    bool only_cancels_ = false;
 };
 
 // Beast's customisation points.
@@ -93,6 +118,8 @@ void async_teardown(boost::beast::role_type, ByteStream& stream, Handler&& handl
     asio::post(stream.get_executor(),
                [handler = std::forward<Handler>(handler)]() mutable { handler(error_code{}); });
 }
-inline void beast_close_socket(ByteStream& stream) { stream.close(); }
+inline void beast_close_socket(ByteStream& stream) {
+    stream.close();
+}
 
 }  // namespace countersign::net

@@ -90,8 +90,8 @@ class HttpExchange {
     virtual Later<Done> begin_stream(HttpResponse head) = 0;
     virtual Later<Done> write(std::string_view chunk) = 0;
     // RFC 6455 handshake; the connection belongs to the WebSocket from then on. A message over
-    // `message_bytes_max` closes it with 1009. With a tap (which must outlive the WebSocket) the stream goes
-    // through `tap_frames` first.
+    // `message_bytes_max` closes it with 1009. With a tap (which must outlive the WebSocket) it
+    // reports each inbound frame and can be made deaf.
     virtual Later<std::unique_ptr<WebSocket>> upgrade(std::size_t message_bytes_max,
                                                       FrameTap* tap = nullptr) = 0;
     // Closes the connection without an answer; counts as the answer. For servers that play a failing one.

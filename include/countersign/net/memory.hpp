@@ -11,9 +11,9 @@ namespace countersign::net {
 // How an in-memory connection treats its bytes. Everything from the seed.
 struct MemoryWeather {
     std::uint64_t seed = 1;
-    bool split = true;                         // deliver in random pieces
-    core::Duration delay_max{0};               // per piece, through Timers
-    std::size_t cut_after_bytes = SIZE_MAX;    // then the connection is reset
+    bool split = true;                       // deliver in random pieces
+    core::Duration delay_max{0};             // per piece, through Timers; needs a clock
+    std::size_t cut_after_bytes = SIZE_MAX;  // then the connection is reset
 };
 
 // Two ends of one connection.
@@ -27,6 +27,7 @@ class MemoryNetwork : public Dialer {
     virtual void weather(MemoryWeather for_new_connections) = 0;
     virtual void cut_all() = 0;  // resets every open connection
 };
-std::unique_ptr<MemoryNetwork> make_memory_network(rt::asio::any_io_executor executor, rt::Timers& timers);
+std::unique_ptr<MemoryNetwork> make_memory_network(rt::asio::any_io_executor executor, rt::Timers& timers,
+                                                   const rt::Clock* clock = nullptr);
 
 }  // namespace countersign::net

@@ -1,0 +1,39 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "countersign/net/network.hpp"
+#include "net/live_stream.hpp"
+
+namespace countersign::net {
+
+// One side's TLS settings: 1.2 or newer, ALPN http/1.1.
+class TlsContext {
+  public:
+    static TlsContext client();  // trusts the system's store
+    static Result<TlsContext> server(const TlsFiles& files);
+    TlsContext(TlsContext&&) noexcept;
+    TlsContext& operator=(TlsContext&&) noexcept;
+    ~TlsContext();
+    Result<Done> trust(const std::string& pem_file);
+
+    struct Native;
+    Native& native() { return *native_; }
+
+  private:
+    TlsContext();
+    std::unique_ptr<Native> native_;
+};
+
+// A stream that speaks TLS once its socket is connected and one of the handshakes has succeeded.
+class TlsStream : public LiveStream {
+  public:
+    using LiveStream::LiveStream;
+    // Verifies chain and host; the detail of a failure says which was wrong. Bounded by `close_at`.
+    virtual Later<Done> handshake_as_client(const std::string& host) = 0;
+    virtual void handshake_as_server(std::move_only_function<void(error_code)> then) = 0;
+};
+std::unique_ptr<TlsStream> make_tls_stream(std::shared_ptr<LiveStreams> all, TlsContext& context);
+
+}  // namespace countersign::net
