@@ -1,0 +1,177 @@
+#include "countersign/adapters/sandbox.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "countersign/base/text.hpp"
+#include "sandbox/assets.hpp"
+#include "sandbox/control.hpp"
+#include "sandbox/interactions.hpp"
+#include "sandbox/json.hpp"
+#include "sandbox/sockets.hpp"
+#include "sandbox/web_api.hpp"
+#include "sandbox/workspace.hpp"
+
+namespace countersign::sandbox {
+namespace {
+
+constexpr std::chrono::seconds keep_alive_every{15};
+
+constexpr std::string_view page_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+std::string_view without_port(std::string_view authority) {
+    if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
+    return authority.substr(0, authority.find(':'));
+}
+
+net::HttpResponse plain(unsigned status, std::string body) {
+    net::HttpResponse response;
+    response.status = status;
+    response.fields.add("Content-Type", "text/plain; charset=utf-8");
+    response.body = std::move(body);
+    return response;
+}
+
+class SandboxImpl final : public Sandbox {
+  public:
+    SandboxImpl(SandboxSettings settings, rt::asio::any_io_executor executor, const rt::Clock& clock,
+                rt::Timers& timers, rt::Entropy& entropy)
+        : timers_(timers),
+          workspace_(settings.base_url, executor, clock, entropy),
+          sockets_(workspace_, executor, clock, timers, entropy, settings.ack_within),
+          api_(workspace_, sockets_, settings.app_token, settings.bot_token, timers),
+          interactions_(workspace_, sockets_, api_),
+          control_(workspace_, sockets_, api_, interactions_) {
+        auto start = settings.base_url.find("://");
+        if (start != std::string::npos) authority_ = settings.base_url.substr(start + 3);
+    }
+
+    net::HttpHandler handler() override {
+        return [this](net::HttpExchange& exchange) { return route(exchange); };
+    }
+    rt::asio::awaitable<void> run() override { return sockets_.run(); }
+
+  private:
+    rt::asio::awaitable<void> route(net::HttpExchange& exchange) {
+        const std::string target = exchange.request().target;
+        const std::string_view whole{target};
+        const auto mark = whole.find('?');
+        const std::string_view path = whole.substr(0, mark);
+        const std::string_view query = mark == whole.npos ? std::string_view{} : whole.substr(mark + 1);
+        if (path.starts_with("/api/")) {
+            co_await api_.serve(exchange, path.substr(5), query);
+            co_return;
+        }
+        if (path == "/link/" || path == "/link") {
+            std::string ticket = ticket_of(query);
+            co_await sockets_.serve(exchange, ticket);
+            co_return;
+        }
+        bool answered = co_await api_.serve_response_url(exchange, path);
+        if (answered) co_return;
+        // The rest is for people and scripts of this machine.
+        if (!from_here(exchange.request())) {
+            co_await exchange.respond(plain(403, "only for pages and scripts of this address\n"));
+        } else if (path.starts_with("/control/")) {
+            co_await control_.serve(exchange, path.substr(9), query);
+        } else if (path == "/events") {
+            co_await stream_events(exchange, query);
+        } else {
+            co_await serve_page(exchange, path);
+        }
+    }
+
+    static std::string ticket_of(std::string_view query) {
+        auto fields = net::parse_form(query);
+        if (fields)
+            for (auto& [name, value] : *fields)
+                if (name == "ticket") return value;
+        return {};
+    }
+
+    // Against pages of other sites, also those whose name was made to resolve to this address.
+    bool from_here(const net::HttpRequest& request) const {
+        static constexpr std::array<std::string_view, 4> own{"localhost", "127.0.0.1", "[::1]", "memory"};
+        std::string host = lower_ascii(request.fields.find("host").value_or(""));
+        const bool named = host == authority_ || std::ranges::find(own, without_port(host)) != own.end();
+        auto origin = request.fields.find("origin");
+        return named && (!origin || *origin == "http://" + host || *origin == "https://" + host);
+    }
+
+    rt::asio::awaitable<void> serve_page(net::HttpExchange& exchange, std::string_view path) {
+        net::HttpResponse response;
+        const Asset* asset = exchange.request().method == "GET" ? find_asset(path) : nullptr;
+        if (asset) {
+            response.body = asset->bytes;
+            response.fields.add("Content-Type", std::string(asset->type));
+            response.fields.add("Content-Security-Policy", std::string(page_policy));
+            response.fields.add("X-Content-Type-Options", "nosniff");
+            response.fields.add("Referrer-Policy", "no-referrer");
+            response.fields.add("Cache-Control", "no-cache");
+        } else {
+            response = plain(404, "There is nothing here. The workspace is at /\n");
+        }
+        co_await exchange.respond(std::move(response));
+    }
+
+    // Counts a page as watching for as long as it is there.
+    class Watching {
+      public:
+        explicit Watching(Feed& feed) : feed_(feed) { feed_.watched(1); }
+        Watching(const Watching&) = delete;
+        Watching& operator=(const Watching&) = delete;
+        ~Watching() { feed_.watched(-1); }
+
+      private:
+        Feed& feed_;
+    };
+
+    rt::asio::awaitable<void> stream_events(net::HttpExchange& exchange, std::string_view query) {
+        Feed& feed = workspace_.feed;
+        auto fields = net::parse_form(query);
+        std::int64_t after = -1;
+        if (fields && !fields->empty() && fields->front().first == "after")
+            after = number(Value{fields->front().second}, -1);
+        if (auto last = exchange.request().fields.find("last-event-id")) after = number(Value{*last}, -1);
+        std::uint64_t seen = after >= 0 ? static_cast<std::uint64_t>(after) : feed.last();
+        net::HttpResponse head;
+        head.fields.add("Content-Type", "text/event-stream");
+        head.fields.add("Cache-Control", "no-store");
+        Watching watching{feed};
+        auto begun = co_await exchange.begin_stream(std::move(head));
+        if (!begun) co_return;
+        std::string text = "retry: 1000\n\n";
+        for (;;) {
+            auto written = co_await exchange.write(text);
+            if (!written) co_return;
+            if (feed.last() == seen) {
+                co_await feed.news().wait_until(timers_, workspace_.now() + keep_alive_every);
+            }
+            // Nothing new is a comment, which keeps the connection alive.
+            auto news = feed.after(seen);
+            text = !news ? "event: restart\ndata: {}\n\n" : news->empty() ? ": \n\n" : std::move(*news);
+            seen = feed.last();
+        }
+    }
+
+    rt::Timers& timers_;
+    std::string authority_;
+    Workspace workspace_;
+    Sockets sockets_;
+    WebApi api_;
+    Interactions interactions_;
+    Control control_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sandbox> make_sandbox(SandboxSettings settings, rt::asio::any_io_executor executor,
+                                      const rt::Clock& clock, rt::Timers& timers, rt::Entropy& entropy) {
+    return std::make_unique<SandboxImpl>(std::move(settings), std::move(executor), clock, timers, entropy);
+}
+
+}  // namespace countersign::sandbox

@@ -1,0 +1,67 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "countersign/core/value.hpp"
+
+// The sample team: who is there, what they belong to, and how Slack words it.
+namespace countersign::sandbox {
+
+inline constexpr std::string_view team_id = "T0SIM";
+inline constexpr std::string_view team_domain = "sim-harbor";
+inline constexpr std::string_view app_id = "A0SIM";
+inline constexpr std::string_view bot_user = "U0BOT";
+inline constexpr std::string_view bot_id = "B0BOT";
+
+struct User {
+    std::string id;
+    std::string name;
+    std::string real_name;
+    std::string email;
+    std::string team{team_id};
+    bool deleted = false;
+    bool bot = false;
+    bool restricted = false;
+    bool ultra_restricted = false;
+    bool admin = false;
+    bool email_confirmed = true;
+    std::int64_t updated_s = 0;
+};
+core::Value describe(const User& user, bool with_email);
+
+struct Group {
+    std::string id;
+    std::string handle;
+    std::string name;
+    std::vector<std::string> users;
+    std::int64_t created_s = 0;
+    std::int64_t updated_s = 0;
+    std::int64_t disabled_s = 0;  // not 0: the group is switched off
+};
+core::Value describe(const Group& group, bool with_users);
+
+struct Channel {
+    std::string id;
+    std::string name;
+    std::set<std::string> members;
+    bool is_private = false;
+    bool archived = false;
+    bool ext_shared = false;
+    std::string im_user;                          // not empty: the direct messages of this user and the bot
+    std::map<std::string, core::Value> messages;  // by ts, threads included
+    bool has(std::string_view user) const { return members.contains(std::string(user)); }
+};
+core::Value describe(const Channel& channel);
+
+struct Team {
+    std::map<std::string, User> users;
+    std::map<std::string, Group> groups;
+    std::map<std::string, Channel> channels;
+};
+Team sample_team(std::int64_t now_s);
+
+}  // namespace countersign::sandbox

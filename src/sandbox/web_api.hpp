@@ -1,0 +1,137 @@
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "countersign/base/secret.hpp"
+#include "countersign/core/value.hpp"
+#include "countersign/net/http.hpp"
+#include "sandbox/blocks.hpp"
+#include "sandbox/limits.hpp"
+#include "sandbox/sockets.hpp"
+#include "sandbox/workspace.hpp"
+
+namespace countersign::sandbox {
+
+inline constexpr std::size_t journal_entries_max = 2'000;
+
+// One order to misbehave at a method ("*": any).
+struct MethodFault {
+    std::string method;
+    int times = 1;
+    std::string error;    // answered instead, with ok:false
+    unsigned status = 0;  // answered instead
+    int retry_after_s = 0;
+    bool work = false;  // do the work all the same: the ambiguous case
+    bool drop = false;  // then cut the connection
+    core::Duration delay{};
+    std::string body;  // answered instead, as text/html
+};
+
+// What a method says; `body` gets its "ok" by `yes` and `no`.
+struct Answer {
+    core::Value body;
+    int retry_after_s = 0;
+};
+
+// Slack's Web API over the workspace.
+class WebApi {
+  public:
+    WebApi(Workspace& workspace, Sockets& sockets, Secret app_token, Secret bot_token, rt::Timers& timers);
+
+    // /api/<method>
+    rt::asio::awaitable<void> serve(net::HttpExchange& exchange, std::string_view method,
+                                    std::string_view query);
+    // The paths that `response_url`s have; false: not one of ours.
+    rt::asio::awaitable<bool> serve_response_url(net::HttpExchange& exchange, std::string_view path);
+    // Posts what a slash command's ack or a response_url holds.
+    core::Value answer_to(const ResponseUrl& use, core::Value given);
+
+    Limits limits;
+    std::deque<MethodFault> faults;
+    std::set<std::string> scopes;
+    core::Value journal(std::string_view method) const;
+    void forget_journal() { journal_.clear(); }
+    std::uint64_t calls() const { return calls_; }
+
+  private:
+    using Args = core::Value;
+    using Run = Answer (WebApi::*)(const Args&);
+    struct Method {
+        std::string_view name;
+        Tier tier;
+        bool json;
+        std::string_view scope;
+        Run run;
+    };
+    struct Called {
+        std::string at;
+        std::string method;
+        core::Value args;
+        std::string error;
+        unsigned status = 200;
+    };
+    static const Method* find(std::string_view name);
+    std::optional<MethodFault> take_fault(std::string_view method);
+    Args read_args(const net::HttpRequest& request, const Method& method, std::string_view query,
+                   std::vector<std::string>& warnings) const;
+    Answer call(const Method& method, const net::HttpRequest& request, const Args& args);
+    std::optional<Answer> refuse_token(const Method& method, const net::HttpRequest& request,
+                                       const Args& args);
+    void note(std::string_view method, const Args& args, std::string_view error, unsigned status);
+
+    Answer connections_open(const Args&);
+    Answer auth_test(const Args&);
+    Answer api_test(const Args&);
+    Answer post_message(const Args&);
+    Answer update(const Args&);
+    Answer post_ephemeral(const Args&);
+    Answer remove(const Args&);
+    Answer permalink(const Args&);
+    Answer react(const Args&);
+    Answer channel_info(const Args&);
+    Answer channel_list(const Args&);
+    Answer channel_members(const Args&);
+    Answer channel_open(const Args&);
+    Answer channel_join(const Args&);
+    Answer history(const Args&);
+    Answer replies(const Args&);
+    Answer user_info(const Args&);
+    Answer user_list(const Args&);
+    Answer user_by_email(const Args&);
+    Answer group_list(const Args&);
+    Answer group_users(const Args&);
+    Answer view_open(const Args&);
+    Answer view_push(const Args&);
+    Answer view_update(const Args&);
+    Answer view_publish(const Args&);
+    Answer blocks_validate(const Args&);
+
+    std::optional<Answer> refuse_content(const Args& args, bool updating) const;
+    std::optional<Answer> refuse_view(const core::Value& view, Surface surface, const View* self);
+    std::optional<Answer> use_trigger(const Args& args, Trigger& used);
+    core::Value message_from(const Args& args, std::string_view ts);
+    Answer in_pages(core::Value::Array all, std::string_view name, const Args& args,
+                    std::size_t page_default) const;
+    bool with_email() const { return scopes.contains("users:read.email"); }
+
+    Workspace& workspace_;
+    Sockets& sockets_;
+    Secret app_token_;
+    Secret bot_token_;
+    rt::Timers& timers_;
+    std::uint64_t calls_ = 0;
+    std::deque<Called> journal_;
+};
+
+// {"ok":true, …} and {"ok":false,"error":…}
+Answer yes(core::Value::Object members = {});
+Answer no(std::string_view error);
+Answer no_with(std::string_view error, const Complaints& complaints);
+
+}  // namespace countersign::sandbox
