@@ -1,0 +1,322 @@
+#include "countersign/wire/request.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "countersign/base/text.hpp"
+
+namespace countersign::wire {
+namespace {
+
+using core::Value;
+
+constexpr std::size_t account_chars_max = 320;
+constexpr std::size_t link_title_chars_max = 200;
+constexpr std::size_t url_chars_max = 2'000;
+constexpr std::size_t label_name_chars_max = 100;
+constexpr std::size_t sensitive_max = 50;
+
+std::string escaped(std::string_view name) {
+    std::string out;
+    for (char c : name) {
+        if (c == '~')
+            out += "~0";
+        else if (c == '/')
+            out += "~1";
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::unexpected<Failure> wrong_type(const std::string& pointer, std::string_view expected, const Value& got) {
+    std::string article = got.is_null() ? " (leave the member out instead)" : "";
+    return fail(Trouble::invalid_input,
+                "expected " + std::string(expected) + ", got " + std::string(got.type_name()) + article,
+                "wrong_type", pointer);
+}
+std::unexpected<Failure> invalid(const std::string& pointer, std::string detail) {
+    return fail(Trouble::invalid_input, std::move(detail), "invalid_value", pointer);
+}
+
+// One JSON object with a fixed set of members.
+class Reader {
+  public:
+    static Result<Reader> over(const Value& value, std::string at, std::span<const std::string_view> known) {
+        const auto* members = value.members();
+        if (members == nullptr) return wrong_type(at, "an object", value);
+        for (const auto& [name, member] : *members) {
+            if (std::ranges::find(known, name) != known.end()) continue;
+            std::string detail = "\"" + visible(clip_utf8(name, 100)) + "\" is not a member known here";
+            if (auto near = nearest(name, {known.begin(), known.end()}))
+                detail += "; did you mean \"" + *near + "\"?";
+            return fail(Trouble::invalid_input, std::move(detail), "unknown_field", at + "/" + escaped(name));
+        }
+        return Reader{*members, std::move(at)};
+    }
+
+    const Value* find(std::string_view name) const { return members_->find(name); }
+    std::string pointer(std::string_view name) const { return at_ + "/" + std::string(name); }
+
+    // Absent: nullopt.
+    Result<std::optional<std::string>> text(std::string_view name, std::size_t chars_max) const {
+        const Value* value = find(name);
+        if (value == nullptr) return std::nullopt;
+        const auto* string = value->string();
+        if (string == nullptr) return wrong_type(pointer(name), "a string", *value);
+        if (code_points(*string) > chars_max)
+            return fail(Trouble::invalid_input, "longer than " + std::to_string(chars_max) + " characters",
+                        "too_long", pointer(name));
+        return *string;
+    }
+    Result<std::string> needed_text(std::string_view name, std::size_t chars_max) const {
+        auto value = text(name, chars_max);
+        if (!value) return pass(value);
+        if (!*value)
+            return fail(Trouble::invalid_input, "\"" + std::string(name) + "\" is missing", "missing_field",
+                        pointer(name));
+        return std::move(**value);
+    }
+    // Absent: an empty list.
+    Result<std::span<const Value>> list(std::string_view name, std::size_t items_max) const {
+        const Value* value = find(name);
+        if (value == nullptr) return std::span<const Value>{};
+        const auto* items = value->items();
+        if (items == nullptr) return wrong_type(pointer(name), "an array", *value);
+        if (items->size() > items_max)
+            return fail(Trouble::invalid_input, "more than " + std::to_string(items_max) + " items",
+                        "too_long", pointer(name));
+        return std::span<const Value>{*items};
+    }
+
+  private:
+    Reader(const Value::Object& members, std::string at) : members_(&members), at_(std::move(at)) {}
+
+    const Value::Object* members_;
+    std::string at_;
+};
+
+Result<std::vector<std::string>> texts(const Reader& reader, std::string_view name, std::size_t items_max,
+                                       std::size_t chars_max) {
+    auto items = reader.list(name, items_max);
+    if (!items) return pass(items);
+    std::vector<std::string> all;
+    for (const Value& item : *items) {
+        auto pointer = reader.pointer(name) + "/" + std::to_string(all.size());
+        if (item.string() == nullptr) return wrong_type(pointer, "a string", item);
+        if (item.string()->empty()) return invalid(pointer, "must not be empty");
+        if (code_points(*item.string()) > chars_max)
+            return fail(Trouble::invalid_input, "longer than " + std::to_string(chars_max) + " characters",
+                        "too_long", pointer);
+        all.push_back(*item.string());
+    }
+    return all;
+}
+
+// Where a member named "$commit" stands; it is reserved for committed values.
+std::optional<std::string> reserved_name(const Value& root) {
+    std::vector<std::pair<const Value*, std::string>> open{{&root, "/parameters"}};
+    while (!open.empty()) {
+        auto [value, pointer] = std::move(open.back());
+        open.pop_back();
+        if (const auto* members = value->members()) {
+            for (const auto& [name, member] : *members) {
+                if (name == "$commit") return pointer + "/$commit";
+                if (member.members() != nullptr || member.items() != nullptr)
+                    open.emplace_back(&member, pointer + "/" + escaped(name));
+            }
+        } else if (const auto* items = value->items()) {
+            for (std::size_t i = 0; i < items->size(); ++i)
+                if ((*items)[i].members() != nullptr || (*items)[i].items() != nullptr)
+                    open.emplace_back(&(*items)[i], pointer + "/" + std::to_string(i));
+        }
+    }
+    return std::nullopt;
+}
+
+Result<std::optional<Value>> parameters_of(const Reader& reader) {
+    const Value* value = reader.find("parameters");
+    if (value == nullptr) return std::nullopt;
+    if (value->members() == nullptr) return wrong_type("/parameters", "an object", *value);
+    if (auto pointer = reserved_name(*value))
+        return fail(Trouble::invalid_input, "no member may be named \"$commit\": the name is reserved",
+                    "reserved_name", *pointer);
+    if (core::canonical(*value).size() > core::parameters_bytes_max)
+        return fail(Trouble::too_large,
+                    "parameters may take 256 KiB at most: pass a digest or a reference instead",
+                    "parameters_too_large", "/parameters");
+    return *value;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> labels_of(const Reader& reader) {
+    std::vector<std::pair<std::string, std::string>> labels;
+    const Value* value = reader.find("labels");
+    if (value == nullptr) return labels;
+    const auto* members = value->members();
+    if (members == nullptr) return wrong_type("/labels", "an object", *value);
+    if (members->size() > core::labels_max)
+        return fail(Trouble::invalid_input, "more than " + std::to_string(core::labels_max) + " labels",
+                    "too_long", "/labels");
+    for (const auto& [name, label] : *members) {
+        auto pointer = "/labels/" + escaped(name);
+        if (label.string() == nullptr) return wrong_type(pointer, "a string", label);
+        if (name.empty()) return invalid(pointer, "a label needs a name");
+        bool long_name = code_points(name) > label_name_chars_max;
+        if (long_name || code_points(*label.string()) > core::label_chars_max)
+            return fail(Trouble::invalid_input,
+                        "longer than " +
+                            std::to_string(long_name ? label_name_chars_max : core::label_chars_max) +
+                            " characters",
+                        "too_long", pointer);
+        labels.emplace_back(name, *label.string());
+    }
+    return labels;
+}
+
+bool plain_url(std::string_view url) {
+    std::size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
+    if (scheme == 0 || url.size() <= scheme) return false;
+    return std::ranges::none_of(url, [](char c) {
+        auto byte = static_cast<unsigned char>(c);
+        return byte <= 0x20 || byte == 0x7F;
+    });
+}
+
+Result<std::vector<core::Link>> links_of(const Reader& reader) {
+    auto items = reader.list("links", core::links_max);
+    if (!items) return pass(items);
+    std::vector<core::Link> links;
+    constexpr std::array<std::string_view, 2> known{"title", "url"};
+    for (const Value& item : *items) {
+        auto link = Reader::over(item, "/links/" + std::to_string(links.size()), known);
+        if (!link) return pass(link);
+        auto title = link->text("title", link_title_chars_max);
+        if (!title) return pass(title);
+        auto url = link->needed_text("url", url_chars_max);
+        if (!url) return pass(url);
+        if (!plain_url(*url)) return invalid(link->pointer("url"), "must be an absolute http or https URL");
+        links.push_back({title->value_or(*url), std::move(*url)});
+    }
+    return links;
+}
+
+Result<std::vector<core::AccountId>> people_of(const Reader& reader) {
+    auto names = texts(reader, "on_behalf_of", core::on_behalf_of_max, account_chars_max);
+    if (!names) return pass(names);
+    std::vector<core::AccountId> people;
+    for (auto& name : *names) {
+        auto colon = name.find(':');
+        if (colon == 0 || colon == name.size() - 1)
+            return invalid("/on_behalf_of/" + std::to_string(people.size()),
+                           "must be a person of the policy (riley) or an account (email:riley@example.com)");
+        people.emplace_back(std::move(name));
+    }
+    return people;
+}
+
+// What a request is about, except its action.
+Result<Done> describe(const Reader& reader, app::Ask& ask) {
+    auto resource = reader.text("resource", core::resource_chars_max);
+    if (!resource) return pass(resource);
+    auto environment = reader.text("environment", core::environment_chars_max);
+    if (!environment) return pass(environment);
+    auto intent = reader.text("intent", core::intent_chars_max);
+    if (!intent) return pass(intent);
+    auto parameters = parameters_of(reader);
+    if (!parameters) return pass(parameters);
+    ask.resource = std::move(*resource);
+    ask.environment = std::move(*environment);
+    ask.intent = std::move(*intent).value_or("");
+    ask.parameters = std::move(*parameters);
+    return Done{};
+}
+
+constexpr std::array<std::string_view, 11> ask_members{"action",     "resource",     "environment", "intent",
+                                                       "parameters", "on_behalf_of", "labels",      "links",
+                                                       "sensitive",  "expires_in",   "callback"};
+
+}  // namespace
+
+Result<app::Ask> ask_from(const Value& body) {
+    auto reader = Reader::over(body, "", ask_members);
+    if (!reader) return pass(reader);
+    app::Ask ask;
+    auto action = reader->needed_text("action", core::action_chars_max);
+    if (!action) return pass(action);
+    if (!core::valid_action(*action))
+        return invalid(
+            "/action",
+            "must be 1 to 128 lower-case letters, digits and . _ : - and start with a letter or digit");
+    ask.action = std::move(*action);
+    auto described = describe(*reader, ask);
+    if (!described) return pass(described);
+
+    auto people = people_of(*reader);
+    if (!people) return pass(people);
+    auto labels = labels_of(*reader);
+    if (!labels) return pass(labels);
+    auto links = links_of(*reader);
+    if (!links) return pass(links);
+    auto sensitive = texts(*reader, "sensitive", sensitive_max, core::resource_chars_max);
+    if (!sensitive) return pass(sensitive);
+    ask.on_behalf_of = std::move(*people);
+    ask.labels = std::move(*labels);
+    ask.links = std::move(*links);
+    ask.sensitive = std::move(*sensitive);
+
+    auto expires_in = reader->text("expires_in", 40);
+    if (!expires_in) return pass(expires_in);
+    if (*expires_in) {
+        auto seconds = parse_duration_s(**expires_in);
+        if (!seconds) return invalid("/expires_in", "must be a duration such as 30m, 90s, 1h30m or 2d");
+        ask.expires_in = std::chrono::seconds{*seconds};
+    }
+    if (reader->find("callback") != nullptr)
+        return fail(Trouble::invalid_input,
+                    "callbacks are not available in this version: wait for the decision", "not_available",
+                    "/callback");
+    return ask;
+}
+
+Result<CancelBody> cancel_from(const Value& body) {
+    constexpr std::array<std::string_view, 1> known{"reason"};
+    auto reader = Reader::over(body, "", known);
+    if (!reader) return pass(reader);
+    auto reason = reader->text("reason", core::reason_chars_max);
+    if (!reason) return pass(reason);
+    return CancelBody{std::move(*reason).value_or("")};
+}
+
+Result<ClaimBody> claim_from(const Value& body) {
+    constexpr std::array<std::string_view, 1> known{"digest"};
+    auto reader = Reader::over(body, "", known);
+    if (!reader) return pass(reader);
+    auto digest = reader->needed_text("digest", 100);
+    if (!digest) return pass(digest);
+    auto hex_part = std::string_view(*digest);
+    bool prefixed = hex_part.starts_with("sha256:");
+    if (prefixed) hex_part.remove_prefix(7);
+    bool is_hex = hex_part.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    if (!prefixed || hex_part.size() != 64 || !is_hex)
+        return invalid("/digest", "must be \"sha256:\" and 64 lower-case hex digits");
+    return ClaimBody{std::move(*digest)};
+}
+
+Result<OutcomeBody> outcome_from(const Value& body) {
+    constexpr std::array<std::string_view, 2> known{"status", "detail"};
+    auto reader = Reader::over(body, "", known);
+    if (!reader) return pass(reader);
+    auto status = reader->needed_text("status", 20);
+    if (!status) return pass(status);
+    if (*status != "succeeded" && *status != "failed")
+        return invalid("/status", "must be \"succeeded\" or \"failed\"");
+    auto detail = reader->text("detail", core::reason_chars_max);
+    if (!detail) return pass(detail);
+    return OutcomeBody{*status == "succeeded", std::move(*detail).value_or("")};
+}
+
+}  // namespace countersign::wire

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "countersign/wire/request.hpp"
+
+namespace countersign::wire {
+namespace {
+
+using core::Value;
+
+Value or_null(const std::optional<std::string>& text) {
+    return text ? Value(*text) : Value();
+}
+Value text_or_null(const std::string& text) {
+    return text.empty() ? Value() : Value(text);
+}
+Value time_or_null(const std::optional<core::Instant>& at) {
+    return at ? Value(core::rfc3339(*at)) : Value();
+}
+
+template <class Ids>
+Value texts(const Ids& ids) {
+    auto list = Value::array();
+    for (const auto& id : ids) list.push(id.text());
+    return list;
+}
+
+Value missing_of(const core::Case& c, const core::Ruling& ruling, const core::Directory& directory) {
+    if (!core::open(ruling.state)) return Value::array();
+    auto slots = [](const std::vector<core::Lack>& lacks) {
+        auto list = Value::array();
+        for (const auto& lack : lacks)
+            list.push(Value::object({{"group", lack.group.text()},
+                                     {"count", lack.count},
+                                     {"could_approve", texts(lack.could_approve)}}));
+        return list;
+    };
+    auto alternatives = core::lacking(c, ruling, directory);
+    if (alternatives.empty()) return Value::array();
+    if (alternatives.size() == 1) return slots(alternatives.front());
+    auto any = Value::array();
+    for (const auto& alternative : alternatives) any.push(slots(alternative));
+    return Value::object({{"any", std::move(any)}});
+}
+
+Value votes_of(const core::Ruling& ruling) {
+    auto votes = Value::array();
+    for (const auto& mark : ruling.votes)
+        votes.push(
+            Value::object({{"person", mark.person.text()},
+                           {"verdict", core::name_of(mark.verdict)},
+                           {"via", core::name_of(mark.via)},
+                           {"at", core::rfc3339(mark.at)},
+                           {"reason", text_or_null(mark.reason)},
+                           {"counted_for", mark.counted_for ? Value(mark.counted_for->text()) : Value()}}));
+    return votes;
+}
+
+void what_was_asked(Value& document, const core::Request& request) {
+    document.set("id", request.id.text());
+    document.set("number", request.number);
+    document.set("digest", request.digest);
+    document.set("action", request.action);
+    document.set("resource", or_null(request.resource));
+    document.set("environment", or_null(request.environment));
+    document.set("intent", request.intent);
+    document.set("parameters", request.parameters ? *request.parameters : Value());
+    auto labels = Value::object();
+    for (const auto& [name, value] : request.labels) labels.set(name, value);
+    document.set("labels", std::move(labels));
+    document.set("on_behalf_of", texts(request.on_behalf_of));
+    if (!request.links.empty()) {
+        auto related = Value::array();
+        for (const auto& link : request.links)
+            related.push(Value::object({{"title", link.title}, {"url", link.url}}));
+        document.set("related", std::move(related));
+    }
+    document.set("created_at", core::rfc3339(request.created_at));
+    document.set("expires_at", core::rfc3339(request.expires_at));
+    document.set("links", Value::object({{"self", "/v1/requests/" + request.id.text()}}));
+}
+
+void what_became_of_it(Value& document, const core::Case& c, const core::Ruling& ruling, core::Instant now) {
+    if (ruling.grant_ends) document.set("grant_expires_at", core::rfc3339(*ruling.grant_ends));
+    for (const auto& entry : c.entries) {
+        if (const auto* claimed = std::get_if<core::Claimed>(&entry)) {
+            document.set("claimed_at", core::rfc3339(claimed->at));
+            bool overdue = ruling.state == core::State::claimed && now - claimed->at > overdue_after;
+            if (overdue) document.set("overdue", true);
+        }
+        if (const auto* reported = std::get_if<core::Reported>(&entry))
+            document.set("outcome", Value::object({{"status", reported->succeeded ? "succeeded" : "failed"},
+                                                   {"detail", text_or_null(reported->detail)},
+                                                   {"at", core::rfc3339(reported->at)}}));
+    }
+}
+
+}  // namespace
+
+Value request_document(const core::Case& c, const core::Ruling& ruling, const core::Directory& directory,
+                       core::Instant now) {
+    auto document = Value::object();
+    what_was_asked(document, c.request);
+    document.set("version", std::int64_t{c.version()});
+    document.set("state", core::name_of(ruling.state));
+
+    const auto* opened = c.entries.empty() ? nullptr : std::get_if<core::Opened>(&c.entries.front());
+    const auto& requester = c.request.requester;
+    bool workload = requester.kind == core::Requester::Kind::workload;
+    document.set("requester", Value::object({{"kind", workload ? "workload" : "person"},
+                                             {"name", requester.name},
+                                             {"people", opened ? texts(opened->behind) : Value::array()}}));
+    document.set("unlinked", opened ? texts(opened->unlinked) : Value::array());
+    document.set("held", ruling.held ? Value::object({{"person", ruling.held->person.text()},
+                                                      {"reason", text_or_null(ruling.held->reason)},
+                                                      {"at", core::rfc3339(ruling.held->at)}})
+                                     : Value());
+    auto rules = Value::array();
+    for (const auto& rule : c.applied.rules) rules.push(rule);
+    document.set("policy", Value::object({{"rules", std::move(rules)},
+                                          {"digest", text_or_null(c.applied.policy_digest)}}));
+    document.set("missing", missing_of(c, ruling, directory));
+    document.set("votes", votes_of(ruling));
+    document.set("decided_at", time_or_null(ruling.decided_at));
+    document.set("reason", text_or_null(ruling.reason));
+    what_became_of_it(document, c, ruling, now);
+    return document;
+}
+
+}  // namespace countersign::wire
