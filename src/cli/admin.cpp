@@ -1,0 +1,251 @@
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "cli/console.hpp"
+#include "cli/home.hpp"
+#include "cli/loop.hpp"
+#include "cli/outcome.hpp"
+#include "cli/verbs.hpp"
+#include "countersign/adapters/config.hpp"
+#include "countersign/adapters/pg.hpp"
+#include "countersign/adapters/policy.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/wire/token.hpp"
+
+namespace countersign::cli {
+namespace {
+
+constexpr std::size_t uri_bytes_max = 4096;
+constexpr core::Duration database_patience = std::chrono::seconds{10};
+
+int failed(const Failure& failure) {
+    complain(failure.detail);
+    return failure.trouble == Trouble::invalid_input ? exit_usage : exit_failed;
+}
+
+// The database a verb works on: the configured one, else the one that `dev` runs in its folder.
+Result<Secret> database_uri(const std::string& config_file, bool as_owner) {
+    auto settings = config::load(config_file, config::process_environment());
+    if (!settings) return pass(settings);
+    if (as_owner && !settings->database_owner.empty()) return settings->database_owner;
+    if (!settings->database.empty()) return settings->database;
+    auto left = config::read_file(home_folder() + "/database", uri_bytes_max);
+    if (left) return Secret{std::string{trim(*left)}};
+    return std::unexpected(config::missing("database", "or start `countersign dev`, which has its own"));
+}
+
+struct Opened {
+    std::unique_ptr<Loop> loop;
+    std::unique_ptr<pg::Database> database;
+    ~Opened() {
+        if (database) database->stop();
+    }
+    Opened() = default;
+    Opened(Opened&&) noexcept = default;
+    Opened& operator=(Opened&&) noexcept = default;
+};
+Result<Opened> open(const std::string& config_file) {
+    auto uri = database_uri(config_file, false);
+    if (!uri) return pass(uri);
+    Opened opened;
+    opened.loop = std::make_unique<Loop>();
+    pg::PgSettings settings;
+    settings.uri = std::move(*uri);
+    settings.pool = 2;
+    settings.background = 1;
+    opened.database = pg::open_database(std::move(settings), opened.loop->executor(), opened.loop->clock(),
+                                        opened.loop->entropy());
+    auto schema = opened.loop->finish(opened.database->schema(opened.loop->within(database_patience)));
+    if (!schema) return pass(schema);
+    if (schema->state != pg::SchemaState::current) return fail(Trouble::unavailable, schema->detail);
+    return opened;
+}
+
+Result<app::Token> token_of(const TokenOptions& options, Loop& loop) {
+    app::Token token{.id = core::TokenId::mint(loop.now(), rt::chance(loop.entropy())),
+                     .name = options.name,
+                     .scopes = {},
+                     .owner = std::nullopt,
+                     .allow_actions = options.allow_actions,
+                     .allow_environments = options.allow_environments,
+                     .created_at = loop.now(),
+                     .expires_at = std::nullopt,
+                     .revoked_at = std::nullopt,
+                     .hint = {}};
+    for (const std::string& each : options.scopes) {
+        for (const std::string& word : split(each, ',')) {
+            auto scope = app::parse_scope(trim(word));
+            if (!scope) {
+                return fail(
+                    Trouble::invalid_input,
+                    fmt::format("--scope {}: must be one or more of request, read, vote, subscribe, admin",
+                                visible(word)));
+            }
+            token.scopes.push_back(*scope);
+        }
+    }
+    if (!options.owner.empty()) token.owner = core::AccountId{options.owner};
+    bool votes = token.has(app::Scope::vote);
+    if (votes && token.scopes.size() > 1) {
+        return fail(Trouble::invalid_input, "a token with the scope vote has no other scope");
+    }
+    if (votes && !token.owner)
+        return fail(Trouble::invalid_input, "a token with the scope vote needs --owner");
+    if (!options.expires_in.empty()) {
+        auto seconds = parse_duration_s(options.expires_in);
+        if (!seconds) return fail(Trouble::invalid_input, "--expires-in must be a duration such as 90d");
+        token.expires_at = token.created_at + std::chrono::seconds{*seconds};
+    }
+    return token;
+}
+
+std::string scopes_text(const app::Token& token) {
+    std::vector<std::string> words;
+    for (app::Scope scope : token.scopes) words.emplace_back(app::name_of(scope));
+    return join(words, ",");
+}
+
+core::Value token_value(const app::Token& token) {
+    auto time = [](const std::optional<core::Instant>& at) {
+        return at ? core::Value{core::rfc3339(*at)} : core::Value{};
+    };
+    core::Value scopes = core::Value::array();
+    for (app::Scope scope : token.scopes) scopes.push(app::name_of(scope));
+    return core::Value::object({{"id", token.id.text()},
+                                {"name", token.name},
+                                {"scopes", std::move(scopes)},
+                                {"owner", token.owner ? core::Value{token.owner->text()} : core::Value{}},
+                                {"hint", token.hint},
+                                {"created_at", core::rfc3339(token.created_at)},
+                                {"expires_at", time(token.expires_at)},
+                                {"revoked_at", time(token.revoked_at)}});
+}
+
+core::Value migration_value(const pg::MigrationStatus& migration) {
+    core::Value at;
+    if (!migration.applied_at.empty()) at = migration.applied_at;
+    return core::Value::object(
+        {{"name", migration.name}, {"applied", migration.applied}, {"applied_at", at}});
+}
+
+std::string_view severity_word(const PolicyFinding& finding) {
+    return finding.severity == PolicyFinding::Severity::error ? "error" : "warning";
+}
+
+}  // namespace
+
+int migrate_verb(const MigrateOptions& options) {
+    auto uri = database_uri(options.config_file, true);
+    if (!uri) return failed(uri.error());
+    auto migrations = options.status ? pg::migration_status(*uri) : pg::migrate(*uri);
+    if (!migrations) return failed(migrations.error());
+    if (options.json) {
+        core::Value list = core::Value::array();
+        for (const auto& migration : *migrations) list.push(migration_value(migration));
+        print_json(list);
+    } else {
+        std::vector<std::vector<std::string>> rows{{"MIGRATION", "APPLIED"}};
+        for (const auto& migration : *migrations) {
+            rows.push_back({migration.name, migration.applied ? migration.applied_at : "pending"});
+        }
+        print_table(rows);
+    }
+    bool pending =
+        std::any_of(migrations->begin(), migrations->end(), [](const auto& m) { return !m.applied; });
+    return pending ? exit_failed : exit_ok;
+}
+
+int token_create_verb(const TokenOptions& options) {
+    auto opened = open(options.config_file);
+    if (!opened) return failed(opened.error());
+    Loop& loop = *opened->loop;
+    auto token = token_of(options, loop);
+    if (!token) return failed(token.error());
+    Secret text = wire::mint_token(loop.entropy());
+    token->hint = std::string{wire::token_hint(text.reveal())};
+    auto created = loop.finish(opened->database->tokens().create(*token, wire::token_hash(text.reveal()),
+                                                                 loop.within(database_patience)));
+    if (!created) return failed(created.error());
+    if (options.json) {
+        core::Value value = token_value(*token);
+        value.set("token", text.reveal());
+        print_json(value);
+    } else {
+        print(text.reveal());
+        if (on_terminal(STDOUT_FILENO)) note("Keep it: it is shown this once.");
+    }
+    return exit_ok;
+}
+
+int token_list_verb(const TokenOptions& options) {
+    auto opened = open(options.config_file);
+    if (!opened) return failed(opened.error());
+    Loop& loop = *opened->loop;
+    auto tokens = loop.finish(opened->database->tokens().list(loop.within(database_patience)));
+    if (!tokens) return failed(tokens.error());
+    if (options.json) {
+        core::Value list = core::Value::array();
+        for (const app::Token& token : *tokens) list.push(token_value(token));
+        print_json(list);
+        return exit_ok;
+    }
+    std::vector<std::vector<std::string>> rows{{"ID", "NAME", "SCOPES", "OWNER", "ENDS WITH", "STATE"}};
+    for (const app::Token& token : *tokens) {
+        std::string state = "valid";
+        if (token.expires_at) state = "until " + core::rfc3339(*token.expires_at);
+        if (token.expires_at && *token.expires_at <= loop.now()) state = "expired";
+        if (token.revoked_at) state = "revoked";
+        rows.push_back({token.id.text(), visible(token.name), scopes_text(token),
+                        token.owner ? visible(token.owner->text()) : "-", token.hint, state});
+    }
+    print_table(rows);
+    return exit_ok;
+}
+
+int token_revoke_verb(const TokenOptions& options) {
+    auto id = core::TokenId::parse(options.id);
+    if (!id) {
+        complain(fmt::format("{}: not a token id; `countersign token list` shows them", visible(options.id)));
+        return exit_usage;
+    }
+    auto opened = open(options.config_file);
+    if (!opened) return failed(opened.error());
+    Loop& loop = *opened->loop;
+    auto revoked =
+        loop.finish(opened->database->tokens().revoke(*id, loop.now(), loop.within(database_patience)));
+    if (!revoked) return failed(revoked.error());
+    note(fmt::format("{} is revoked", options.id));
+    return exit_ok;
+}
+
+int policy_check_verb(const PolicyCheckOptions& options) {
+    bool wrong = false;
+    core::Value list = core::Value::array();
+    for (const std::string& file : options.files) {
+        std::vector<PolicyFinding> findings;
+        auto loaded = load_policy(file, findings);
+        bool has_error = false;
+        for (const auto& finding : findings) {
+            bool error = finding.severity == PolicyFinding::Severity::error;
+            has_error = has_error || error;
+            wrong = wrong || error || options.strict;
+            list.push(core::Value::object({{"file", finding.file},
+                                           {"line", finding.line},
+                                           {"column", finding.column},
+                                           {"severity", severity_word(finding)},
+                                           {"message", finding.message}}));
+            if (!options.json) print(finding.text());
+        }
+        if (loaded) continue;
+        wrong = true;
+        if (!has_error) complain(loaded.error().detail);
+    }
+    if (options.json) print_json(list);
+    return wrong ? exit_failed : exit_ok;
+}
+
+}  // namespace countersign::cli

@@ -1,0 +1,128 @@
+#include "cli/client.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "cli/home.hpp"
+#include "cli/outcome.hpp"
+#include "countersign/adapters/config.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/wire/json.hpp"
+
+namespace countersign::cli {
+namespace {
+
+constexpr std::size_t reply_bytes_max = 16 * 1024 * 1024;
+constexpr std::size_t token_bytes_max = 1024;
+constexpr core::Duration pause_max = std::chrono::seconds{5};
+
+std::string from_environment(const char* name, std::string_view otherwise = {}) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0' ? std::string{value} : std::string{otherwise};
+}
+
+}  // namespace
+
+Result<ClientSettings> client_settings() {
+    ClientSettings settings;
+    settings.url = from_environment("COUNTERSIGN_URL", "http://127.0.0.1:8480");
+    while (settings.url.ends_with('/')) settings.url.pop_back();
+    auto url = net::parse_url(settings.url);
+    if (!url || (url->scheme != "http" && url->scheme != "https")) {
+        return fail(Trouble::invalid_input, "COUNTERSIGN_URL must be an http or https URL");
+    }
+    settings.token = Secret{from_environment("COUNTERSIGN_TOKEN")};
+    if (!settings.token.empty()) return settings;
+    std::string path = home_folder() + "/token";
+    auto content = config::read_file(path, token_bytes_max);
+    if (content) {
+        settings.token = Secret{std::string{trim(*content)}};
+    } else if (content.error().trouble != Trouble::not_found) {
+        return pass(content);
+    }
+    return settings;
+}
+
+Failure failure_of(const Reply& reply) {
+    std::string detail = visible(reply.body["detail"].text());
+    if (detail.empty()) detail = visible(reply.body["title"].text());
+    if (detail.empty()) detail = fmt::format("the server answered {}", reply.status);
+    std::string pointer{reply.body["pointer"].text()};
+    if (!pointer.empty() && detail.find(pointer) == std::string::npos)
+        detail += fmt::format(" ({})", visible(pointer));
+    Trouble trouble = Trouble::invalid_input;
+    if (reply.status == 401) {
+        trouble = Trouble::unauthenticated;
+        detail += "; set COUNTERSIGN_TOKEN to a token from `countersign token create`";
+    }
+    if (reply.status == 403) trouble = Trouble::forbidden;
+    if (reply.status == 404) trouble = Trouble::not_found;
+    if (reply.status == 409) trouble = Trouble::conflict;
+    if (reply.status == 413) trouble = Trouble::too_large;
+    if (reply.status == 429) trouble = Trouble::overloaded;
+    if (reply.status >= 500) trouble = Trouble::unavailable;
+    return Failure{trouble, detail, std::string{reply.body["code"].text()}, pointer};
+}
+
+Client::Client(ClientSettings settings)
+    : settings_(std::move(settings)),
+      network_(net::make_network(loop_.executor(), loop_.clock(), loop_.timers())),
+      http_(net::make_http_client(*network_, loop_.clock(), loop_.timers(), loop_.executor())) {}
+
+Client::~Client() = default;
+
+Later<Reply> Client::call(Call call) {
+    auto url = net::parse_url(settings_.url + call.path);
+    if (!url) co_return pass(url);
+    net::HttpRequest request{
+        .method = call.method, .target = url->target, .fields = {}, .body = {}, .peer = {}};
+    request.fields.add("Accept", "application/json");
+    if (!settings_.token.empty()) {
+        request.fields.add("Authorization", fmt::format("Bearer {}", settings_.token.reveal()));
+    }
+    for (const auto& [name, value] : call.fields) request.fields.add(name, value);
+    if (call.body) {
+        request.fields.add("Content-Type", "application/json");
+        request.body = core::canonical(*call.body);
+    }
+    auto answer = co_await http_->send(*url, std::move(request), Deadline{now() + call.patience});
+    if (!answer) {
+        co_return fail(answer.error().trouble,
+                       fmt::format("cannot reach {}: {}", visible(settings_.url), answer.error().detail));
+    }
+    Reply reply{.status = answer->status, .body = {}, .etag = {}};
+    if (auto etag = answer->fields.find("ETag")) reply.etag = std::string{*etag};
+    if (!answer->body.empty()) {
+        auto body = wire::parse_json(answer->body, {.bytes_max = reply_bytes_max, .strict = false});
+        if (body) reply.body = std::move(*body);
+    }
+    if (reply.status >= 500 || reply.status == 429) co_return std::unexpected(failure_of(reply));
+    co_return reply;
+}
+
+Later<Reply> Client::insist(Call wanted, core::Duration give_up_after,
+                            std::function<void(const Failure&)> on_trouble) {
+    core::Instant give_up = now() + give_up_after;
+    for (unsigned failures = 0;; ++failures) {
+        auto reply = co_await call(wanted);
+        if (reply || exit_of(reply.error()) != exit_unreachable) co_return reply;
+        if (failures == 0 && on_trouble) on_trouble(reply.error());
+        if (now() >= give_up) co_return reply;
+        auto paused = co_await pause(failures);
+        if (!paused) co_return pass(paused);
+    }
+}
+
+Later<Done> Client::pause(unsigned failures) {
+    auto most =
+        std::min<core::Duration>(pause_max, std::chrono::milliseconds{250} * (1U << std::min(failures, 6U)));
+    auto length = core::Duration{static_cast<core::Duration::rep>(static_cast<double>(most.count()) *
+                                                                  (0.5 + rt::fraction(loop_.entropy()) / 2))};
+    auto ec = co_await loop_.timers().sleep_until(now() + length);
+    if (ec) co_return fail(Trouble::cancelled, "interrupted");
+    co_return Done{};
+}
+
+}  // namespace countersign::cli

@@ -1,0 +1,75 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/loop.hpp"
+#include "countersign/base/secret.hpp"
+#include "countersign/core/value.hpp"
+#include "countersign/net/http.hpp"
+#include "countersign/net/network.hpp"
+#include "countersign/rt/clock.hpp"
+
+namespace countersign::cli {
+
+struct ClientSettings {
+    std::string url;  // "http://127.0.0.1:8480", no slash at its end
+    Secret token;     // may be empty: the server says what is missing
+};
+// COUNTERSIGN_URL and COUNTERSIGN_TOKEN, or the token that `dev` left in its folder.
+Result<ClientSettings> client_settings();
+
+struct Call {
+    std::string method = "GET";
+    std::string path;  // "/v1/requests"
+    std::vector<std::pair<std::string, std::string>> fields;
+    std::optional<core::Value> body;
+    core::Duration patience{std::chrono::seconds{15}};  // for one attempt
+};
+struct Reply {
+    unsigned status = 0;
+    core::Value body;
+    std::string etag;
+};
+// What a problem document says, as one line.
+Failure failure_of(const Reply& reply);
+
+// The API as the client verbs see it: one thread, one io_context that runs while something is awaited.
+class Client {
+  public:
+    explicit Client(ClientSettings settings);
+    ~Client();
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    // As Loop's.
+    template <class T>
+    Result<T> finish(Later<T> work, std::function<void()> each_second = {}) {
+        return loop_.finish(std::move(work), std::move(each_second));
+    }
+    int interrupted() const { return loop_.interrupted(); }
+
+    // One attempt. A value for every status below 500 but 429; else unavailable, overloaded or timed_out.
+    Later<Reply> call(Call call);
+    // Attempts until one has a value or failures have gone on for `give_up_after`. Only for calls that may
+    // safely be repeated. `on_trouble` hears of the first failure in a row.
+    Later<Reply> insist(Call call, core::Duration give_up_after,
+                        std::function<void(const Failure&)> on_trouble);
+    // The wait before attempt `failures` + 1: growing, jittered, at most 5 s.
+    Later<Done> pause(unsigned failures);
+
+    const std::string& url() const { return settings_.url; }
+    core::Instant now() const { return loop_.now(); }
+    rt::Entropy& entropy() { return loop_.entropy(); }
+
+  private:
+    ClientSettings settings_;
+    Loop loop_;
+    std::unique_ptr<net::Network> network_;
+    std::unique_ptr<net::HttpClient> http_;
+};
+
+}  // namespace countersign::cli

@@ -1,0 +1,262 @@
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "cli/console.hpp"
+#include "cli/home.hpp"
+#include "cli/outcome.hpp"
+#include "cli/process.hpp"
+#include "cli/sample_policy.hpp"
+#include "cli/verbs.hpp"
+#include "countersign/adapters/sandbox.hpp"
+#include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/wire/token.hpp"
+
+namespace countersign::cli {
+namespace {
+
+constexpr std::size_t token_bytes_max = 1024;
+constexpr core::Duration ready_max = std::chrono::seconds{15};
+constexpr core::Duration ready_poll = std::chrono::milliseconds{50};
+constexpr core::Duration token_patience = std::chrono::seconds{5};
+// Who `dev`'s own requests are from: the sample team's requester, so that her own click shows what happens.
+constexpr const char* token_owner = "slack:T0SIM/U0RILEY";
+constexpr const char* default_listen = "127.0.0.1:8480";
+
+int failed(const Failure& failure) {
+    complain(failure.detail);
+    bool told = failure.trouble == Trouble::invalid_input || failure.trouble == Trouble::conflict;
+    return told ? exit_usage : exit_failed;
+}
+
+// The workspace with its listener; its tasks belong to the process.
+class Workspace {
+  public:
+    static Result<std::unique_ptr<Workspace>> make(Process& process, const std::string& listen) {
+        Ground ground = process.ground();
+        auto listener = ground.network.listen(listen);
+        if (!listener) {
+            return fail(listener.error().trouble, fmt::format("workspace: {}", listener.error().detail));
+        }
+        return std::unique_ptr<Workspace>{new Workspace{ground, listen, std::move(*listener)}};
+    }
+    void start(Process& process) {
+        process.start("workspace", sandbox_->run());
+        process.start("workspace listener", net::serve_http(*listener_, sandbox_->handler(), sessions_,
+                                                            ground_.clock, ground_.timers, limits()));
+    }
+    rt::asio::awaitable<void> end() {
+        listener_->close();
+        co_await sessions_.end(ground_.timers, ground_.clock.now() + std::chrono::milliseconds{200});
+    }
+    const std::string& url() const { return settings_.base_url; }
+    const sandbox::SandboxSettings& settings() const { return settings_; }
+
+  private:
+    static constexpr std::size_t sessions_max = 1'024;
+
+    Workspace(const Ground& ground, const std::string& listen, std::unique_ptr<net::Listener> listener)
+        : ground_(ground),
+          listener_(std::move(listener)),
+          sessions_(ground.executor, sessions_max, rt::report_bug) {
+        settings_.base_url = local_url(listen, listener_->port(), false);
+        sandbox_ =
+            sandbox::make_sandbox(settings_, ground.executor, ground.clock, ground.timers, ground.entropy);
+    }
+    static net::HttpServerLimits limits() {
+        net::HttpServerLimits limits;
+        limits.body_bytes_max = 2 * 1024 * 1024;  // Slack takes more than our own API does
+        return limits;
+    }
+
+    Ground ground_;
+    std::unique_ptr<net::Listener> listener_;
+    sandbox::SandboxSettings settings_;
+    std::unique_ptr<sandbox::Sandbox> sandbox_;
+    rt::TaskGroup sessions_;
+};
+
+// The token client verbs find, made anew unless the database knows the one that is there.
+Later<Done> provide_token(const Ground& ground, app::TokenStore& tokens, const std::string& path) {
+    Deadline deadline{ground.clock.now() + token_patience};
+    auto kept = config::read_file(path, token_bytes_max);
+    if (kept) {
+        auto known = co_await tokens.by_hash(wire::token_hash(trim(*kept)), deadline);
+        if (known && !known->revoked_at) co_return Done{};
+        if (!known && known.error().trouble != Trouble::not_found) co_return pass(known);
+    }
+    Secret text = wire::mint_token(ground.entropy);
+    app::Token token{.id = core::TokenId::mint(ground.clock.now(), rt::chance(ground.entropy)),
+                     .name = "dev",
+                     .scopes = {app::Scope::request, app::Scope::read},
+                     .owner = core::AccountId{token_owner},
+                     .allow_actions = {},
+                     .allow_environments = {},
+                     .created_at = ground.clock.now(),
+                     .expires_at = std::nullopt,
+                     .revoked_at = std::nullopt,
+                     .hint = std::string{wire::token_hint(text.reveal())}};
+    auto created = co_await tokens.create(token, wire::token_hash(text.reveal()), deadline);
+    if (!created) co_return pass(created);
+    co_return write_private_file(path, fmt::format("{}\n", text.reveal()));
+}
+
+// What to type to see it work, from the shell that started us.
+std::string command_to_try(const std::string& api) {
+    std::string program = "countersign";
+    std::error_code error;
+    auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+    auto here = std::filesystem::current_path(error);
+    if (!error) program = path.lexically_relative(here).string();
+    if (program.starts_with("../..")) program = path.string();
+    std::string command =
+        api == fmt::format("http://{}", default_listen) ? "" : fmt::format("COUNTERSIGN_URL={} ", api);
+    if (std::getenv("COUNTERSIGN_HOME") != nullptr)
+        command += fmt::format("COUNTERSIGN_HOME={} ", home_folder());
+    return command + program +
+           " run --action db.export --environment production --intent 'Monthly churn' -- echo exported";
+}
+
+rt::asio::awaitable<void> announce(Process& process, Server& server, const Workspace& workspace,
+                                   std::string api, bool& fine) {
+    Ground ground = process.ground();
+    core::Instant give_up = ground.clock.now() + ready_max;
+    while (!server.problems().empty() && ground.clock.now() < give_up) {
+        auto ec = co_await ground.timers.sleep_until(ground.clock.now() + ready_poll);
+        if (ec) co_return;
+    }
+    for (const std::string& problem : server.problems()) complain(problem);
+    auto provided = co_await provide_token(ground, server.database().tokens(), home_folder() + "/token");
+    if (!provided) {
+        complain(provided.error().detail);
+        fine = false;
+        process.stop();
+        co_return;
+    }
+    print(fmt::format("workspace  {}/", workspace.url()));
+    print(fmt::format("api        {}", api));
+    print(fmt::format("try        {}", command_to_try(api)));
+}
+
+Result<std::string> provide_policy(const std::string& home) {
+    std::string path = home + "/policy.yaml";
+    if (std::filesystem::exists(path)) return path;  // somebody may have changed it to see what happens
+    auto written = write_private_file(path, sample_policy);
+    if (!written) return pass(written);
+    return path;
+}
+
+Result<config::Settings> dev_settings(const DevOptions& options, const std::string& home,
+                                      const Workspace& workspace, const Secret& database) {
+    config::Settings settings;
+    settings.listen = options.listen;
+    settings.database = database;
+    settings.database_pool = 8;
+    settings.policy = options.policy;
+    if (settings.policy.empty()) {
+        auto path = provide_policy(home);
+        if (!path) return pass(path);
+        settings.policy = *path;
+    }
+    settings.slack.app_token = workspace.settings().app_token;
+    settings.slack.bot_token = workspace.settings().bot_token;
+    settings.slack.api_url = workspace.url() + "/api/";
+    settings.slack.channel = "#approvals";
+    settings.signing_key = home + "/keys/signing.pem";
+    return settings;
+}
+
+// Waits for SIGTERM or SIGINT without a thread of its own.
+void wait_for_end() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    int number = 0;
+    sigwait(&set, &number);
+}
+
+log::Level dev_log_level() {
+    const char* level = std::getenv("COUNTERSIGN_LOG_LEVEL");
+    if (level == nullptr) return log::Level::warn;  // the three lines are what there is to read
+    auto settings = config::load("", {{"COUNTERSIGN_LOG_LEVEL", level}});
+    return settings ? settings->log_level : log::Level::warn;
+}
+
+}  // namespace
+
+int dev_verb(const DevOptions& options) {
+    std::string home = home_folder();
+    auto folder = make_private_folder(home);
+    if (!folder) return failed(folder.error());
+    // First of all, while there is one thread: the server is our child and dies with us.
+    auto postgres = pg::EmbeddedServer::start(home);
+    if (!postgres) return failed(postgres.error());
+    auto migrated = pg::migrate((*postgres)->uri());
+    if (!migrated) return failed(migrated.error());
+    auto noted = write_private_file(home + "/database", fmt::format("{}\n", (*postgres)->uri().reveal()));
+    if (!noted) return failed(noted.error());
+
+    raise_descriptor_limit();
+    log::start(dev_log_level(), log::Format::text);
+    Process process;
+    Ground ground = process.ground();
+    auto workspace = Workspace::make(process, options.workspace);
+    if (!workspace) return failed(workspace.error());
+    auto settings = dev_settings(options, home, **workspace, (*postgres)->uri());
+    if (!settings) return failed(settings.error());
+    auto policy = load_policy_aloud(settings->policy);
+    if (!policy) return failed(policy.error());
+    auto key = load_or_make_signing_key(settings->signing_key, ground.entropy);
+    if (!key) return failed(key.error());
+    auto server = Server::make(ground, *settings, std::move(*key), *policy);
+    if (!server) return failed(server.error());
+
+    auto reload = [&] {
+        auto fresh = load_policy_aloud(settings->policy);
+        if (fresh) (*server)->set_policy(*fresh);
+        note(fresh ? "policy reloaded" : "policy not reloaded, the last good one stays");
+    };
+    (*workspace)->start(process);
+    (*server)->start();
+    bool fine = true;
+    std::string api = local_url(options.listen, (*server)->port(), false);
+    process.start("announcement", announce(process, **server, **workspace, api, fine));
+    process.run(reload, [&]() -> rt::asio::awaitable<void> {
+        co_await (*server)->drain();
+        co_await (*workspace)->end();
+    });
+    server->reset();
+    log::stop();
+    return fine ? exit_ok : exit_failed;
+}
+
+int sandbox_verb(const std::string& listen) {
+    raise_descriptor_limit();
+    log::start(dev_log_level(), log::Format::text);
+    Process process;
+    auto workspace = Workspace::make(process, listen);
+    if (!workspace) return failed(workspace.error());
+    (*workspace)->start(process);
+    print(fmt::format("workspace  {}/", (*workspace)->url()));
+    process.run({}, [&] { return (*workspace)->end(); });
+    log::stop();
+    return exit_ok;
+}
+
+int postgres_verb(const std::string& home) {
+    auto folder = make_private_folder(home);
+    if (!folder) return failed(folder.error());
+    auto postgres = pg::EmbeddedServer::start(home);
+    if (!postgres) return failed(postgres.error());
+    print((*postgres)->uri().reveal());
+    wait_for_end();
+    return exit_ok;
+}
+
+}  // namespace countersign::cli

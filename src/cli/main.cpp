@@ -1,0 +1,241 @@
+#include <fmt/core.h>
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <exception>
+#include <functional>
+#include <string>
+
+#include "cli/console.hpp"
+#include "cli/outcome.hpp"
+#include "cli/verbs.hpp"
+
+namespace countersign::cli {
+namespace {
+
+// Everything the command line can say; the verb that was named is `chosen`.
+struct CommandLine {
+    CLI::App app{"Chat approvals for privileged actions of pipelines and agents.", "countersign"};
+    std::string config_file;
+    DevOptions dev;
+    MigrateOptions migrate;
+    TokenOptions token;
+    RequestOptions request;
+    IdOptions id;
+    ListOptions list;
+    RunOptions run;
+    PolicyCheckOptions policy_check;
+    std::string sandbox_listen = "127.0.0.1:8490";
+    std::string postgres_home;
+    std::function<int()> chosen;
+
+    CommandLine();
+    CLI::App* verb(CLI::App& parent, const char* name, const char* does, const char* example,
+                   std::function<int()> act);
+    void add_config(CLI::App& verb, std::string& file);
+    void add_ask(CLI::App& verb, AskOptions& ask);
+    void add_server_verbs();
+    void add_token_verbs();
+    void add_client_verbs();
+    void add_run();
+};
+
+CommandLine::CommandLine() {
+    app.set_version_flag("--version", "countersign " COUNTERSIGN_VERSION);
+    app.require_subcommand(1);
+    app.get_formatter()->column_width(34);
+    add_server_verbs();
+    add_token_verbs();
+    add_client_verbs();
+    add_run();
+}
+
+CLI::App* CommandLine::verb(CLI::App& parent, const char* name, const char* does, const char* example,
+                            std::function<int()> act) {
+    CLI::App* made = parent.add_subcommand(name, does);
+    made->footer(fmt::format("Example:\n  {}", example));
+    made->callback([this, act = std::move(act)] { chosen = act; });
+    return made;
+}
+
+void CommandLine::add_config(CLI::App& verb, std::string& file) {
+    verb.add_option("--config", file, "configuration file; the environment wins over it")->type_name("FILE");
+}
+
+void CommandLine::add_ask(CLI::App& verb, AskOptions& ask) {
+    // One value per option: what follows belongs to the command line again.
+    auto many = [&](const char* name, std::vector<std::string>& list, const char* does, const char* type) {
+        verb.add_option(name, list, does)->type_name(type)->allow_extra_args(false);
+    };
+    verb.add_option("--action", ask.action, "what is to be done, e.g. db.export")->required()->type_name("A");
+    verb.add_option("--resource", ask.resource, "what it is done to")->type_name("R");
+    verb.add_option("--environment", ask.environment, "where, e.g. production")->type_name("E");
+    verb.add_option("--intent", ask.intent, "why, in words for the reviewers")->type_name("TEXT");
+    many("--param", ask.params, "a parameter; JSON where it reads as JSON, else text", "K=V");
+    verb.add_option("--params-file", ask.params_file, "parameters as a JSON object; - is stdin")
+        ->type_name("FILE");
+    many("--on-behalf-of", ask.on_behalf_of, "a person this is for: a name of the policy, or an account",
+         "P");
+    many("--label", ask.labels, "a label", "K=V");
+    many("--link", ask.links, "a link for the reviewers", "TITLE=URL");
+    many("--sensitive", ask.sensitive, "JSON Pointer of a value nobody is to see", "POINTER");
+    verb.add_option("--expires-in", ask.expires_in, "shorten the time to decide, e.g. 10m")->type_name("D");
+    verb.add_option("--unreachable-after", ask.unreachable_after,
+                    "give up when the server has been unreachable this long without a break (10m)")
+        ->type_name("D");
+}
+
+void CommandLine::add_server_verbs() {
+    auto* serve = verb(app, "serve", "the bot and the API", "countersign serve --config countersign.yaml",
+                       [this] { return serve_verb(config_file); });
+    add_config(*serve, config_file);
+
+    auto* dev_app =
+        verb(app, "dev", "everything in one process: a private PostgreSQL, a local chat workspace, the bot",
+             "countersign dev --policy policy.yaml", [this] { return dev_verb(dev); });
+    dev_app->add_option("--listen", dev.listen, "address of the API")
+        ->capture_default_str()
+        ->type_name("ADDR");
+    dev_app->add_option("--workspace", dev.workspace, "address of the workspace")
+        ->capture_default_str()
+        ->type_name("ADDR");
+    dev_app->add_option("--policy", dev.policy, "a policy instead of the sample")->type_name("FILE");
+
+    auto* migrate_app = verb(app, "migrate", "brings the database's schema up to date",
+                             "countersign migrate --status", [this] { return migrate_verb(migrate); });
+    add_config(*migrate_app, migrate.config_file);
+    migrate_app->add_flag("--status", migrate.status,
+                          "only say what is applied; exit 1 when something is not");
+    migrate_app->add_flag("--json", migrate.json, "print JSON");
+
+    auto* policy = app.add_subcommand("policy", "works on policy files");
+    policy->require_subcommand(1);
+    auto* check =
+        verb(*policy, "check", "loads and lints policies; exit 1 on any error",
+             "countersign policy check policy.yaml", [this] { return policy_check_verb(policy_check); });
+    check->add_option("FILE", policy_check.files, "files or folders")->required();
+    check->add_flag("--strict", policy_check.strict, "warnings are errors");
+    check->add_flag("--json", policy_check.json, "print JSON");
+
+    auto* sandbox =
+        verb(app, "sandbox", "the local workspace alone", "countersign sandbox --listen 127.0.0.1:0",
+             [this] { return sandbox_verb(sandbox_listen); });
+    sandbox->add_option("--listen", sandbox_listen, "its address")->capture_default_str();
+    sandbox->group("");
+    auto* postgres =
+        verb(app, "postgres", "the private PostgreSQL alone", "countersign postgres --home /tmp/cs",
+             [this] { return postgres_verb(postgres_home); });
+    postgres->add_option("--home", postgres_home, "its folder")->required();
+    postgres->group("");
+}
+
+void CommandLine::add_token_verbs() {
+    auto* tokens = app.add_subcommand("token", "API tokens");
+    tokens->require_subcommand(1);
+    auto* create = verb(*tokens, "create", "makes a token and prints it, once",
+                        "countersign token create --name ci --scope request,read --allow-action 'deploy.*'",
+                        [this] { return token_create_verb(token); });
+    auto many = [&](const char* name, std::vector<std::string>& list, const char* does, const char* type) {
+        create->add_option(name, list, does)->type_name(type)->allow_extra_args(false);
+    };
+    add_config(*create, token.config_file);
+    create->add_option("--name", token.name, "what it is called, shown on cards")->required()->type_name("N");
+    many("--scope", token.scopes, "request, read, vote, subscribe or admin; several with commas", "S");
+    create->get_option("--scope")->required();
+    create->add_option("--owner", token.owner, "whose it is: a person of the policy, or an account")
+        ->type_name("P");
+    many("--allow-action", token.allow_actions, "actions it may ask for", "GLOB");
+    many("--allow-environment", token.allow_environments, "environments it may ask for", "GLOB");
+    create->add_option("--expires-in", token.expires_in, "how long it is good, e.g. 90d")->type_name("D");
+    create->add_flag("--json", token.json, "print JSON");
+
+    auto* list_app = verb(*tokens, "list", "lists them", "countersign token list --json",
+                          [this] { return token_list_verb(token); });
+    add_config(*list_app, token.config_file);
+    list_app->add_flag("--json", token.json, "print JSON");
+
+    auto* revoke =
+        verb(*tokens, "revoke", "ends one at once", "countersign token revoke tok_01JD0000000000000000000000",
+             [this] { return token_revoke_verb(token); });
+    add_config(*revoke, token.config_file);
+    revoke->add_option("ID", token.id, "as `token list` shows it")->required();
+}
+
+void CommandLine::add_client_verbs() {
+    auto* request_app = verb(app, "request", "files a request",
+                             "countersign request --action deploy.api --environment production --wait",
+                             [this] { return request_verb(request); });
+    add_ask(*request_app, request.ask);
+    request_app->add_flag("--wait", request.wait, "wait for the decision; the exit code tells it");
+    request_app->add_flag("--json", request.ask.json, "print the request as JSON");
+
+    auto one = [this](const char* name, const char* does, const char* example, int (*act)(const IdOptions&)) {
+        auto* made = verb(app, name, does, example, [this, act] { return act(id); });
+        made->add_option("ID", id.id, "req_…")->required();
+        made->add_flag("--json", id.json, "print the request as JSON");
+        return made;
+    };
+    auto* wait =
+        one("wait", "waits for a decision", "countersign wait req_01JD0000000000000000000000", wait_verb);
+    wait->add_option("--unreachable-after", id.unreachable_after,
+                     "give up when the server has been unreachable this long without a break (10m)")
+        ->type_name("D");
+    one("show", "shows a request", "countersign show req_01JD0000000000000000000000 --json", show_verb);
+    one("cancel", "takes a request back", "countersign cancel req_01JD0000000000000000000000", cancel_verb);
+
+    auto* list_app = verb(app, "list", "lists requests, newest first",
+                          "countersign list --state pending --for me", [this] { return list_verb(list); });
+    list_app->add_option("--state", list.state, "pending, approved, denied, …")->type_name("S");
+    list_app->add_option("--for", list.approver, "those a person could approve; me: the token's owner")
+        ->type_name("P");
+    list_app->add_option("--action", list.action, "of one action")->type_name("A");
+    list_app->add_option("--requester", list.requester, "asked for by this name")->type_name("N");
+    list_app->add_option("--since", list.since, "created at or after, RFC 3339")->type_name("TIME");
+    list_app->add_option("--limit", list.limit, "at most this many")->capture_default_str();
+    list_app->add_flag("--json", list.json, "print a JSON array");
+}
+
+void CommandLine::add_run() {
+    auto* run_app = verb(app, "run", "runs a command once it is approved, and never otherwise",
+                         "countersign run --action db.export --environment production -- ./export.sh --all",
+                         [this] { return run_verb(run); });
+    add_ask(*run_app, run.ask);
+    run_app->add_option("--attach", run.command.attach, "a file whose content is approved too")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+    run_app->add_option("--env", run.command.env, "a variable whose value is approved too")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    run_app->add_option("CMD", run.command.argv, "the command and its arguments, after --")->required();
+    run_app->positionals_at_end();
+}
+
+int act(int argc, char** argv) {
+    CommandLine line;
+    try {
+        line.app.parse(argc, argv);
+    } catch (const CLI::CallForHelp& e) {
+        return line.app.exit(e);
+    } catch (const CLI::CallForAllHelp& e) {
+        return line.app.exit(e);
+    } catch (const CLI::CallForVersion& e) {
+        return line.app.exit(e);
+    } catch (const CLI::ParseError& e) {
+        complain(fmt::format("{}; see `countersign --help`", e.what()));
+        return exit_usage;
+    }
+    return line.chosen();
+}
+
+}  // namespace
+}  // namespace countersign::cli
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        return countersign::cli::act(argc, argv);
+    } catch (const std::exception& e) {
+        countersign::cli::complain(fmt::format("internal error: {}", e.what()));
+        return countersign::cli::exit_failed;
+    }
+}

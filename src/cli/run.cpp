@@ -1,0 +1,214 @@
+#include <fmt/core.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "cli/client.hpp"
+#include "cli/console.hpp"
+#include "cli/follow.hpp"
+#include "cli/grant.hpp"
+#include "cli/outcome.hpp"
+#include "cli/verbs.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/core/request.hpp"
+
+namespace countersign::cli {
+namespace {
+
+constexpr core::Duration cancelling_patience = std::chrono::seconds{5};
+constexpr core::Duration reporting_patience = std::chrono::seconds{30};
+
+int complained(const Failure& failure) {
+    complain(failure.detail);
+    return exit_of(failure);
+}
+
+// One wrapped command, from filing to its outcome. Every step returns an exit code, or nothing to go on.
+class Wrapped {
+  public:
+    Wrapped(Client& client, const RunOptions& options, Facts facts, Ask ask, core::Duration patience)
+        : client_(client),
+          options_(options),
+          facts_(std::move(facts)),
+          ask_(std::move(ask)),
+          patience_(patience),
+          progress_(client) {}
+
+    int run() {
+        if (auto end = file()) return *end;
+        if (auto end = wait()) return *end;
+        if (auto end = unchanged()) return *end;
+        if (auto end = claim()) return *end;
+        return execute();
+    }
+
+  private:
+    std::optional<int> file();
+    std::optional<int> wait();
+    std::optional<int> unchanged();
+    std::optional<int> claim();
+    int execute();
+    int interrupted();
+    int not_approved(const core::Value& request);
+    void report(bool succeeded, const std::string& detail);
+
+    Client& client_;
+    const RunOptions& options_;
+    Facts facts_;
+    Ask ask_;
+    core::Duration patience_;
+    Progress progress_;
+    std::string key_;
+    std::string id_;
+};
+
+std::optional<int> Wrapped::file() {
+    key_ = fresh_key(client_);
+    core::Duration give_up_after = options_.ask.unreachable_after.empty() ? filing_patience : patience_;
+    auto filed = file_request(client_, ask_.body, key_, give_up_after, progress_);
+    if (!filed && client_.interrupted() != 0) {
+        // It may have been filed. The same key finds out, so that nobody is asked for what nobody waits for.
+        filed = file_request(client_, ask_.body, key_, core::Duration::zero(), progress_);
+        if (!filed) return exit_signal_base + client_.interrupted();
+        id_ = std::string{(*filed)["id"].text()};
+        return interrupted();
+    }
+    if (!filed) return complained(filed.error());
+    id_ = std::string{(*filed)["id"].text()};
+    if (!core::RequestId::parse(id_)) {
+        complain("the server's answer is not a request; check COUNTERSIGN_URL");
+        return exit_usage;
+    }
+    if ((*filed)["digest"].text() != ask_.digest) {
+        complain("the server filed something else than was asked; cancelling it");
+        auto cancelled = cancel(client_, id_, cancelling_patience);
+        if (!cancelled) complain(cancelled.error().detail);
+        return exit_changed;
+    }
+    note(fmt::format("countersign: filed {} ({})", one_line(*filed), id_));
+    return std::nullopt;
+}
+
+std::optional<int> Wrapped::wait() {
+    auto decided = follow(client_, id_, patience_, progress_);
+    if (!decided && client_.interrupted() != 0) return interrupted();
+    if (!decided) return complained(decided.error());
+    if ((*decided)["state"].text() != "approved") return not_approved(*decided);
+    note(fmt::format("countersign: {}", decision_line(*decided)));
+    return std::nullopt;
+}
+
+int Wrapped::not_approved(const core::Value& request) {
+    complain(decision_line(request) + "; the command was not run");
+    int code = exit_of_state(request["state"].text());
+    // Claimed or further, but not by this process: whatever that was, it was not this.
+    return code == exit_ok ? exit_changed : code;
+}
+
+int Wrapped::interrupted() {
+    int number = client_.interrupted();
+    auto cancelled = cancel(client_, id_, cancelling_patience);
+    if (!cancelled) {
+        complain(
+            fmt::format("interrupted, and {} could not be cancelled: {}", id_, cancelled.error().detail));
+        return exit_signal_base + number;
+    }
+    complain(fmt::format("interrupted; {} is cancelled and the command was not run", id_));
+    return exit_cancelled;
+}
+
+std::optional<int> Wrapped::unchanged() {
+    auto now = facts_of(options_.command);
+    if (now && *now == facts_) return std::nullopt;
+    std::string what = now ? difference(facts_, *now) + " changed" : now.error().detail;
+    complain(fmt::format("{} since {} was filed; the command was not run", what, id_));
+    return exit_changed;
+}
+
+std::optional<int> Wrapped::claim() {
+    Call call{.method = "POST",
+              .path = fmt::format("/v1/requests/{}/claim", id_),
+              .fields = {{"Idempotency-Key", fresh_key(client_)}},
+              .body = core::Value::object({{"digest", ask_.digest}})};
+    auto trouble = [&](const Failure& failure) { progress_.trouble(failure); };
+    auto claimed = client_.finish(client_.insist(std::move(call), patience_, trouble));
+    if (!claimed && client_.interrupted() != 0) {
+        report(false, "interrupted before the command was started");
+        return exit_signal_base + client_.interrupted();
+    }
+    if (!claimed) return complained(claimed.error());
+    if (claimed->status != 200) {
+        Failure failure = failure_of(*claimed);
+        complain(failure.detail + "; the command was not run");
+        if (claimed->status == 410) return exit_expired;
+        if (claimed->status == 409 && failure.code == "not_approved") {
+            auto now = follow(client_, id_, asking_patience, progress_);
+            if (now && exit_of_state((*now)["state"].text()) != exit_ok)
+                return exit_of_state((*now)["state"].text());
+        }
+        return claimed->status == 409 ? exit_changed : exit_usage;
+    }
+    auto keys = client_.finish(
+        client_.insist({.path = "/.well-known/jwks.json", .fields = {}, .body = {}}, patience_, trouble));
+    Result<Done> fine = Done{};
+    if (!keys) {
+        fine = pass(keys);
+    } else {
+        fine = verify_grant(claimed->body["grant"].text(), keys->body,
+                            {.request = id_, .digest = ask_.digest, .now = client_.now()});
+    }
+    if (fine) return std::nullopt;
+    complain(fine.error().detail + "; the command was not run");
+    report(false, "the command was not run: " + fine.error().detail);
+    return keys ? exit_changed : exit_of(fine.error());
+}
+
+int Wrapped::execute() {
+    HeldSignals held;
+    if (auto end = unchanged()) {
+        report(false, "the command was not run: something changed after approval");
+        return *end;
+    }
+    Ended ended = run_command(facts_, options_.command.argv, held);
+    if (ended.exec_error != 0) {
+        std::string why = fmt::format("{}: {}", visible(facts_.executable), std::strerror(ended.exec_error));
+        complain(why);
+        report(false, "the command could not be started: " + why);
+        return exit_not_found;
+    }
+    report(ended.code == 0, ended.signal != 0 ? fmt::format("killed by signal {}", ended.signal)
+                                              : fmt::format("exit code {}", ended.code));
+    return ended.code;
+}
+
+void Wrapped::report(bool succeeded, const std::string& detail) {
+    Call call{
+        .method = "POST",
+        .path = fmt::format("/v1/requests/{}/outcome", id_),
+        .fields = {{"Idempotency-Key", fresh_key(client_)}},
+        .body = core::Value::object({{"status", succeeded ? "succeeded" : "failed"}, {"detail", detail}})};
+    auto told = client_.finish(client_.insist(std::move(call), reporting_patience, {}));
+    if (told && told->status == 200) return;
+    complain(fmt::format("the outcome of {} ({}) could not be reported: {}", id_, detail,
+                         told ? failure_of(*told).detail : told.error().detail));
+}
+
+}  // namespace
+
+int run_verb(const RunOptions& options) {
+    auto settings = client_settings();
+    if (!settings) return complained(settings.error());
+    auto patience_given = patience(options.ask.unreachable_after, waiting_patience);
+    if (!patience_given) return complained(patience_given.error());
+    auto facts = facts_of(options.command);
+    if (!facts) {
+        complain(facts.error().detail);
+        return facts.error().trouble == Trouble::not_found ? exit_not_found : exit_usage;
+    }
+    auto ask = make_ask(options.ask, facts->parameters);
+    if (!ask) return complained(ask.error());
+    Client client{std::move(*settings)};
+    return Wrapped{client, options, std::move(*facts), std::move(*ask), *patience_given}.run();
+}
+
+}  // namespace countersign::cli

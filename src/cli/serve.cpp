@@ -1,0 +1,76 @@
+#include <fmt/core.h>
+
+#include <optional>
+#include <utility>
+
+#include "cli/console.hpp"
+#include "cli/home.hpp"
+#include "cli/outcome.hpp"
+#include "cli/process.hpp"
+#include "cli/verbs.hpp"
+#include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
+
+namespace countersign::cli {
+namespace {
+
+std::optional<Failure> first_missing(const config::Settings& settings) {
+    if (settings.database.empty()) return config::missing("database", "a libpq URI, postgresql://…");
+    if (settings.policy.empty()) return config::missing("policy", "the file that says who must approve what");
+    if (settings.slack.app_token.empty()) {
+        return config::missing("slack.app_token",
+                               "an app-level token (xapp-…) with the scope connections:write, from "
+                               "api.slack.com/apps > Basic Information > App-Level Tokens");
+    }
+    if (settings.slack.bot_token.empty()) {
+        return config::missing("slack.bot_token",
+                               "a bot token (xoxb-…), from api.slack.com/apps > Install App");
+    }
+    return std::nullopt;
+}
+
+int failed(const Failure& failure) {
+    complain(failure.detail);
+    return failure.trouble == Trouble::invalid_input ? exit_usage : exit_failed;
+}
+
+}  // namespace
+
+int serve_verb(const std::string& config_file) {
+    auto settings = config::load(config_file, config::process_environment());
+    if (!settings) return failed(settings.error());
+    if (auto absent = first_missing(*settings)) return failed(*absent);
+    auto policy = load_policy_aloud(settings->policy);
+    if (!policy) return failed(policy.error());
+    raise_descriptor_limit();
+    log::start(settings->log_level, settings->log_format);
+    Process process;
+    Ground ground = process.ground();
+    // Grants must verify after a restart and with every replica: one key, kept in a file.
+    std::string key_path =
+        settings->signing_key.empty() ? home_folder() + "/keys/signing.pem" : settings->signing_key;
+    auto key = load_or_make_signing_key(key_path, ground.entropy);
+    if (!key) return failed(key.error());
+    log::info("server", "grants are signed with {} (key id {})", visible(key_path), key->key_id());
+    auto server = Server::make(ground, *settings, std::move(*key), *policy);
+    if (!server) return failed(server.error());
+    auto reload = [&] {
+        auto fresh = load_policy_aloud(settings->policy);
+        if (!fresh) {
+            log::error("policy", "not reloaded, the last good one stays: {}", fresh.error().detail);
+            return;
+        }
+        (*server)->set_policy(*fresh);
+        log::info("policy", "reloaded, {}", (*fresh)->digest);
+    };
+    (*server)->start();
+    log::info("server", "listening on {}",
+              local_url(settings->listen, (*server)->port(), !settings->tls_key.empty()));
+    process.run(reload, [&] { return (*server)->drain(); });
+    log::info("server", "ended");
+    server->reset();
+    log::stop();
+    return exit_ok;
+}
+
+}  // namespace countersign::cli

@@ -1,0 +1,198 @@
+#include "cli/server.hpp"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "cli/console.hpp"
+#include "countersign/base/log.hpp"
+
+namespace countersign::cli {
+namespace {
+
+constexpr std::size_t sessions_max = 25'100;  // the listener's own limit answers first, with 503
+constexpr std::size_t tasks_max = 16;
+constexpr core::Duration schema_patience = std::chrono::seconds{5};
+constexpr core::Duration schema_poll = std::chrono::seconds{1};
+constexpr core::Duration schema_poll_calm = std::chrono::seconds{15};
+// How the time of a drain is spent.
+constexpr core::Duration intake_end_max = std::chrono::seconds{3};
+constexpr core::Duration sessions_end_max = std::chrono::seconds{4};
+constexpr core::Duration outbox_end_max = std::chrono::seconds{7};
+
+pg::PgSettings pg_settings(const config::Settings& settings) {
+    pg::PgSettings made;
+    made.uri = settings.database;
+    made.pool = settings.database_pool;
+    return made;
+}
+
+slack::SlackSettings slack_settings(const config::Settings& settings) {
+    return slack::SlackSettings{
+        .app_token = settings.slack.app_token,
+        .bot_token = settings.slack.bot_token,
+        .api_url = settings.slack.api_url,
+        .connections = settings.slack.connections,
+        .pace = settings.slack.strict_pace ? slack::SlackSettings::Pace::strict
+                                           : slack::SlackSettings::Pace::automatic,
+        .channel = settings.slack.channel,
+        .link_hosts = settings.link_hosts,
+    };
+}
+
+}  // namespace
+
+Server::Server(const Ground& ground, const config::Settings& settings, SigningKey signing_key,
+               std::unique_ptr<net::Listener> listener)
+    : ground_(ground),
+      settings_(settings),
+      signing_key_(std::move(signing_key)),
+      listener_(std::move(listener)),
+      database_(pg::open_database(pg_settings(settings), ground.executor, ground.clock, ground.entropy)),
+      roster_(settings.identity_age_max),
+      waiters_(ground.executor),
+      world_{.cases = database_->cases(),
+             .outbox = database_->outbox(),
+             .roster = roster_,
+             .waiters = waiters_,
+             .clock = ground_.clock,
+             .timers = ground_.timers,
+             .entropy = ground_.entropy,
+             .chats = {},
+             .default_channel = {},
+             .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
+             .limits = {},
+             .hand_over = {},
+             .count = {}},
+      sessions_(ground.executor, sessions_max, rt::report_bug),
+      intake_(ground.executor, tasks_max, rt::report_bug),
+      workers_(ground.executor, tasks_max, rt::report_bug) {
+    world_.limits.pending_per_requester = settings.pending_per_requester;
+    outbox_ = std::make_unique<app::Outbox>(world_);
+    world_.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
+                              app::CasePtr now) {
+        outbox_->take(std::move(cards), std::move(errands), std::move(now));
+    };
+    slack_ = slack::make_slack(slack_settings(settings_), ground_.network, world_, ground_.executor);
+    world_.chats.emplace(core::Surface::slack, slack_.get());
+    world_.default_channel.emplace(core::Surface::slack, settings_.slack.channel);
+    roster_.add_source(core::Surface::slack, *slack_);
+    api_ = http::make_api({.public_url = settings_.public_url}, world_, database_->tokens(), signing_key_,
+                          readiness());
+    world_.count = [this](std::string_view what, std::string_view label) { api_->count(what, label); };
+}
+
+Server::~Server() {
+    database_->stop();
+}
+
+Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config::Settings& settings,
+                                             SigningKey signing_key,
+                                             std::shared_ptr<const core::Policy> policy) {
+    net::TlsFiles tls{.certificate = settings.tls_certificate, .key = settings.tls_key};
+    auto listener = ground.network.listen(settings.listen, tls.key.empty() ? nullptr : &tls);
+    if (!listener) {
+        return fail(listener.error().trouble,
+                    fmt::format("listen ({}): {}", config::variable_of("listen"), listener.error().detail));
+    }
+    config::Settings complete = settings;
+    if (complete.public_url.empty()) {
+        complete.public_url = local_url(settings.listen, (*listener)->port(), !tls.key.empty());
+    }
+    std::unique_ptr<Server> server{
+        new Server{ground, complete, std::move(signing_key), std::move(*listener)}};
+    server->set_policy(std::move(policy));
+    return server;
+}
+
+void Server::set_policy(std::shared_ptr<const core::Policy> policy) {
+    roster_.set_policy(std::move(policy));
+}
+
+std::string Server::database_problem() const {
+    if (!schema_seen_) return "not connected yet";
+    if (!database_->reachable()) return "the database cannot be reached; trying again";
+    return {};
+}
+
+std::vector<http::Readiness> Server::readiness() {
+    auto schema = [this]() -> std::string {
+        bool fine = !schema_seen_ || schema_.state == pg::SchemaState::current ||
+                    schema_.state == pg::SchemaState::unreachable;
+        return fine ? std::string{} : schema_.detail;
+    };
+    auto chat = [this]() -> std::string {
+        auto health = slack_->health();
+        if (health.live > 0) return {};
+        return health.problem.empty() ? "not connected yet" : health.problem;
+    };
+    auto stopping = [this]() -> std::string { return draining_ ? "shutting down" : ""; };
+    return {{.problem = [this] { return database_problem(); }, .name = "database"},
+            {.problem = schema, .name = "schema"},
+            {.problem = chat, .name = "slack"},
+            {.problem = stopping, .name = "server"}};
+}
+
+std::vector<std::string> Server::problems() const {
+    std::vector<std::string> found;
+    for (const auto& part : const_cast<Server*>(this)->readiness()) {
+        std::string problem = part.problem();
+        if (!problem.empty()) found.push_back(fmt::format("{}: {}", part.name, problem));
+    }
+    return found;
+}
+
+void Server::start() {
+    intake_.start("api listener",
+                  net::serve_http(*listener_, api_->handler(), sessions_, ground_.clock, ground_.timers));
+    workers_.start("schema", watch_schema());
+    intake_.start("slack", slack_->run());
+}
+
+// Nothing is written before the schema is known to be ours; a database that comes later is as good.
+rt::asio::awaitable<void> Server::watch_schema() {
+    bool started = false;
+    std::string told;
+    while (true) {
+        auto report = co_await database_->schema(Deadline{ground_.clock.now() + schema_patience});
+        if (report) {
+            schema_ = std::move(*report);
+        } else {
+            schema_ = {.state = pg::SchemaState::unreachable, .detail = report.error().detail};
+        }
+        schema_seen_ = true;
+        bool current = schema_.state == pg::SchemaState::current;
+        if (current && !started) start_workers();
+        started = started || current;
+        if (current && !told.empty()) log::info("database", "connected; the schema is current");
+        if (!current && schema_.detail != told) log::error("database", "{}", schema_.detail);
+        told = current ? "" : schema_.detail;
+        auto ec = co_await ground_.timers.sleep_until(ground_.clock.now() +
+                                                      (current ? schema_poll_calm : schema_poll));
+        if (ec) co_return;
+    }
+}
+
+void Server::start_workers() {
+    if (draining_) return;
+    workers_.start("outbox", outbox_->run());
+    workers_.start("lapses", app::lapse_due(world_));
+    workers_.start("other replicas", app::follow_others(world_));
+}
+
+rt::asio::awaitable<void> Server::drain() {
+    core::Instant begun = ground_.clock.now();
+    draining_ = true;
+    listener_->close();
+    bool calm = co_await intake_.end(ground_.timers, begun + intake_end_max);
+    if (!calm) log::warn("server", "the chat link did not end by itself in time");
+    co_await sessions_.end(ground_.timers, begun + sessions_end_max);
+    auto handed_back = co_await outbox_->drain(Deadline{begun + outbox_end_max});
+    if (!handed_back) {
+        log::warn("server", "leases were not handed back, others take over when they run out: {}",
+                  handed_back.error().detail);
+    }
+    co_await workers_.end(ground_.timers, begun + drain_max);
+}
+
+}  // namespace countersign::cli

@@ -1,0 +1,90 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "countersign/adapters/config.hpp"
+#include "countersign/adapters/http.hpp"
+#include "countersign/adapters/pg.hpp"
+#include "countersign/adapters/slack.hpp"
+#include "countersign/app/outbox.hpp"
+#include "countersign/app/service.hpp"
+#include "countersign/base/crypto.hpp"
+#include "countersign/net/network.hpp"
+#include "countersign/rt/tasks.hpp"
+
+namespace countersign::cli {
+
+// What every part of the program stands on: one I/O thread with its clock, timers, chance and network.
+struct Ground {
+    rt::asio::any_io_executor executor;
+    const rt::Clock& clock;
+    rt::Timers& timers;
+    rt::Entropy& entropy;
+    net::Network& network;
+};
+
+// The bot and the API, built in order and lent to one another by reference.
+class Server {
+  public:
+    // Binds the address at once; nothing runs yet. Failures name the setting to change.
+    static Result<std::unique_ptr<Server>> make(const Ground& ground, const config::Settings& settings,
+                                                SigningKey signing_key,
+                                                std::shared_ptr<const core::Policy> policy);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    void start();
+    // Stops taking new work, finishes what is under way, hands leases back. Within `drain_max`.
+    rt::asio::awaitable<void> drain();
+    static constexpr core::Duration drain_max = std::chrono::seconds{9};
+
+    void set_policy(std::shared_ptr<const core::Policy> policy);
+    std::uint16_t port() const { return listener_->port(); }
+    pg::Database& database() { return *database_; }
+    std::vector<std::string> problems() const;  // what /readyz says; empty: ready
+
+  private:
+    Server(const Ground& ground, const config::Settings& settings, SigningKey signing_key,
+           std::unique_ptr<net::Listener> listener);
+    rt::asio::awaitable<void> watch_schema();
+    void start_workers();
+    std::vector<http::Readiness> readiness();
+    std::string database_problem() const;
+
+    Ground ground_;
+    config::Settings settings_;
+    SigningKey signing_key_;
+    std::unique_ptr<net::Listener> listener_;
+    std::unique_ptr<pg::Database> database_;
+    app::Roster roster_;
+    app::Waiters waiters_;
+    app::World world_;
+    std::unique_ptr<app::Outbox> outbox_;
+    std::unique_ptr<slack::Slack> slack_;
+    std::unique_ptr<http::Api> api_;
+    pg::SchemaReport schema_;
+    bool schema_seen_ = false;
+    bool draining_ = false;
+    rt::TaskGroup sessions_;  // one per connection
+    rt::TaskGroup intake_;    // what brings new work in: the listener, Slack
+    rt::TaskGroup workers_;   // what carries work out
+};
+
+// "0.0.0.0:8480" and port 8480 make "http://127.0.0.1:8480": how this machine reaches a listener.
+std::string local_url(const std::string& listen, std::uint16_t port, bool tls);
+
+// Reads the key, or makes one where there is none.
+Result<SigningKey> load_or_make_signing_key(const std::string& path, rt::Entropy& entropy);
+// Loads a policy and prints every finding to stderr.
+Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string& path);
+// Readable by its owner alone, from its first byte; replaces what was there.
+Result<Done> write_private_file(const std::string& path, std::string_view content);
+// mkdir -p with 0700 for the last one.
+Result<Done> make_private_folder(const std::string& path);
+// As many descriptors as the system lets us have: each waiter is one.
+void raise_descriptor_limit();
+
+}  // namespace countersign::cli

@@ -1,0 +1,90 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/ask.hpp"
+#include "cli/command.hpp"
+
+// One function per verb; each returns the process' exit code and prints for itself.
+namespace countersign::cli {
+
+// ---- requests (client verbs)
+
+struct RequestOptions {
+    AskOptions ask;
+    bool wait = false;
+};
+int request_verb(const RequestOptions& options);
+
+struct IdOptions {
+    std::string id;
+    std::string unreachable_after;
+    bool json = false;
+};
+int wait_verb(const IdOptions& options);
+int show_verb(const IdOptions& options);
+int cancel_verb(const IdOptions& options);
+
+struct ListOptions {
+    std::string state;
+    std::string action;
+    std::string approver;  // --for
+    std::string requester;
+    std::string since;
+    std::size_t limit = 50;
+    bool json = false;
+};
+int list_verb(const ListOptions& options);
+
+struct RunOptions {
+    AskOptions ask;
+    Command command;
+};
+int run_verb(const RunOptions& options);
+
+// ---- the server and what administers it
+
+int serve_verb(const std::string& config_file);
+
+struct DevOptions {
+    std::string listen = "127.0.0.1:8480";
+    std::string workspace = "127.0.0.1:8490";
+    std::string policy;  // empty: the sample
+};
+int dev_verb(const DevOptions& options);
+
+struct MigrateOptions {
+    std::string config_file;
+    bool status = false;
+    bool json = false;
+};
+int migrate_verb(const MigrateOptions& options);
+
+struct TokenOptions {
+    std::string config_file;
+    std::string name;
+    std::vector<std::string> scopes;
+    std::string owner;
+    std::vector<std::string> allow_actions;
+    std::vector<std::string> allow_environments;
+    std::string expires_in;
+    std::string id;
+    bool json = false;
+};
+int token_create_verb(const TokenOptions& options);
+int token_list_verb(const TokenOptions& options);
+int token_revoke_verb(const TokenOptions& options);
+
+struct PolicyCheckOptions {
+    std::vector<std::string> files;
+    bool strict = false;
+    bool json = false;
+};
+int policy_check_verb(const PolicyCheckOptions& options);
+
+// Parts of `dev` on their own, for tests that kill one of them: hidden verbs.
+int sandbox_verb(const std::string& listen);
+int postgres_verb(const std::string& home);
+
+}  // namespace countersign::cli
