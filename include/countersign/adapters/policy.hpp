@@ -1,0 +1,43 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "countersign/base/result.hpp"
+#include "countersign/core/policy.hpp"
+
+// Policies are written in YAML, with a closed schema: whatever this version does not know or cannot honour is
+// an error that says where, never silently left out.
+namespace countersign {
+
+inline constexpr std::size_t policy_bytes_max = 1024 * 1024;  // per file
+inline constexpr std::size_t policy_nesting_max = 32;
+inline constexpr std::size_t policy_files_max = 200;
+inline constexpr std::size_t policy_findings_max = 200;
+inline constexpr std::size_t policy_rules_max = 2'000;
+inline constexpr std::uint32_t policy_count_max = 50;  // people one `count` may ask for
+inline constexpr std::size_t policy_pattern_chars_max = 1'000;
+
+struct PolicyFinding {
+    enum class Severity : std::uint8_t { error, warning };
+    std::string file;
+    int line = 0;  // from 1; 0: the file as a whole
+    int column = 0;
+    Severity severity = Severity::error;
+    std::string message;
+    // "policy.yaml:3:7: error: unknown key `requir`; did you mean `require`?"
+    std::string text() const;
+    friend bool operator==(const PolicyFinding&, const PolicyFinding&) = default;
+};
+
+// A file, or every *.yaml and *.yml of a folder taken together, in order of name. Fails (invalid_input,
+// `policy_invalid`) when any finding is an error, not_found when there is nothing to read.
+Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_or_folder,
+                                                        std::vector<PolicyFinding>& findings);
+// The same from memory; `file` is what findings call it.
+Result<std::shared_ptr<const core::Policy>> read_policy(std::string_view yaml, const std::string& file,
+                                                        std::vector<PolicyFinding>& findings);
+
+}  // namespace countersign

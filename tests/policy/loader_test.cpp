@@ -1,0 +1,228 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "countersign/adapters/policy.hpp"
+#include "countersign/base/crypto.hpp"
+
+namespace countersign {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::vector<std::string> lines(const std::vector<PolicyFinding>& findings) {
+    std::vector<std::string> all;
+    for (const auto& finding : findings) all.push_back(finding.text());
+    return all;
+}
+
+std::vector<std::string> findings_of(std::string_view yaml) {
+    std::vector<PolicyFinding> findings;
+    auto policy = read_policy(yaml, "p.yaml", findings);
+    bool errors = false;
+    for (const auto& finding : findings) errors |= finding.severity == PolicyFinding::Severity::error;
+    EXPECT_EQ(policy.has_value(), !errors);
+    return lines(findings);
+}
+
+// A policy whose one rule is this.
+std::string with_rule(std::string_view rule) {
+    return "version: 1\npeople: {amy: {slack: U1}}\ngroups: {g: {people: [amy]}}\nrules:\n  - name: r\n" +
+           std::string{rule};
+}
+
+TEST(PolicyFiles, TheSamplePolicyLoads) {
+    std::vector<PolicyFinding> findings;
+    auto policy = load_policy("examples/policies/sample.yaml", findings);
+    ASSERT_TRUE(policy) << policy.error().detail;
+    EXPECT_EQ((*policy)->people.size(), 4U);
+    EXPECT_EQ((*policy)->groups.size(), 3U);
+    EXPECT_EQ((*policy)->rules.size(), 4U);
+    EXPECT_EQ((*policy)->otherwise.kind, core::PolicyDefault::Kind::require);
+    EXPECT_EQ((*policy)->rules[0].grant, core::Duration{std::chrono::minutes{10}});
+    EXPECT_THAT(lines(findings),
+                ElementsAre(HasSubstr("warning: rule `prod exports` never asks for `requester.humans`")));
+}
+
+TEST(PolicyFiles, TheDigestIsOverTheFilesBytes) {
+    std::vector<PolicyFinding> findings;
+    const std::string yaml = "version: 1\n";
+    auto policy = read_policy(yaml, "p.yaml", findings);
+    ASSERT_TRUE(policy);
+    EXPECT_EQ((*policy)->digest, "sha256:" + sha256_hex(yaml));
+    EXPECT_EQ((*policy)->otherwise.kind, core::PolicyDefault::Kind::refuse);
+}
+
+TEST(PolicyFiles, AFolderIsOnePolicy) {
+    auto folder = std::filesystem::temp_directory_path() / ("countersign_policy_" + std::to_string(getpid()));
+    std::filesystem::create_directories(folder);
+    std::ofstream{folder / "a.yaml"} << "version: 1\nrules: [{name: r, require: {of: g}}]\n";
+    std::ofstream{folder / "b.yml"}
+        << "version: 1\npeople: {amy: {slack: U1}}\ngroups: {g: {people: [amy]}}\n";
+    std::ofstream{folder / "notes.txt"} << "not a policy";
+    std::vector<PolicyFinding> findings;
+    auto policy = load_policy(folder.string(), findings);
+    std::filesystem::remove_all(folder);
+    ASSERT_TRUE(policy) << policy.error().detail;
+    EXPECT_EQ((*policy)->rules.size(), 1U);
+    EXPECT_THAT(findings, IsEmpty());
+}
+
+TEST(PolicyFiles, WhatIsNotThereIsNotFound) {
+    std::vector<PolicyFinding> findings;
+    auto policy = load_policy("no/such/file.yaml", findings);
+    ASSERT_FALSE(policy);
+    EXPECT_EQ(policy.error().trouble, Trouble::not_found);
+}
+
+TEST(PolicySchema, UnknownKeysNameTheNearestKnownOne) {
+    EXPECT_THAT(findings_of("version: 1\nrulez: []\n"),
+                ElementsAre("p.yaml:2:1: error: unknown key `rulez` in a policy; did you mean `rules`?"));
+    EXPECT_THAT(
+        findings_of(with_rule("    requires: {of: g}\n    allow: true\n")),
+        Contains(HasSubstr("p.yaml:6:5: error: unknown key `requires` in a rule; did you mean `require`?")));
+    EXPECT_THAT(findings_of(with_rule("    allow: true\n    when: {enviroment: dev}\n")),
+                Contains(HasSubstr("unknown field `enviroment`; did you mean `environment`?")));
+    EXPECT_THAT(findings_of(with_rule("    require: {of: gg}\n")),
+                Contains(HasSubstr("there is no group `gg`; did you mean `g`?")));
+    EXPECT_THAT(findings_of("version: 1\npeople: {amy: {slack: U1}}\ngroups: {g: {people: [any]}}\n"),
+                Contains(HasSubstr("there is no person `any`; did you mean `amy`?")));
+}
+
+TEST(PolicySchema, RepeatedKeysAreErrors) {
+    EXPECT_THAT(findings_of("version: 1\nversion: 1\n"),
+                Contains(HasSubstr("p.yaml:2:1: error: key `version` appears twice")));
+    EXPECT_THAT(findings_of(with_rule("    allow: true\n    when: {action: a, \"action\": b}\n")),
+                Contains(HasSubstr("key `action` appears twice")));
+}
+
+TEST(PolicySchema, WhatThisVersionCannotHonourIsAnErrorAndNeverIgnored) {
+    for (const char* key :
+         {"remind: [10m]", "escalate: {after: 1m}", "hold: {release: g}", "self_approval: {}",
+          "unlinked: allow", "hide: [/x]", "step_up: true", "timezone: UTC"})
+        EXPECT_THAT(findings_of(with_rule("    allow: true\n    " + std::string{key} + "\n")),
+                    Contains(HasSubstr("is not supported by this version yet")))
+            << key;
+    EXPECT_THAT(findings_of("version: 1\nrisk: []\n"), Contains(HasSubstr("`risk` is not supported")));
+    EXPECT_THAT(findings_of(with_rule("    require: {of: g}\n    deny: {count: 2, of: g}\n")),
+                Contains(HasSubstr("`deny` other than `any` is not supported")));
+    EXPECT_THAT(findings_of(with_rule("    allow: true\n    when: {time.hour: {gt: 8}}\n")),
+                Contains(HasSubstr("the field `time.hour` is not supported")));
+    EXPECT_THAT(findings_of("version: 1\ntests: [{name: x}]\n"), IsEmpty());
+    EXPECT_THAT(findings_of(with_rule("    require: {of: g}\n    deny: any\n")), IsEmpty());
+}
+
+TEST(PolicySchema, AnchorsAliasesTagsAndMergeKeysAreErrors) {
+    EXPECT_THAT(findings_of("version: &v 1\n"), Contains(HasSubstr("anchors")));
+    EXPECT_THAT(findings_of("version: 1\nrules: *r\n"), Contains(HasSubstr("error")));
+    EXPECT_THAT(findings_of("version: !!str 1\n"), Contains(HasSubstr("tags")));
+    EXPECT_THAT(findings_of("version: 1\n<<: {default: allow}\n"), Contains(HasSubstr("merge keys")));
+    EXPECT_THAT(findings_of("version: 1\n---\nversion: 1\n"), Contains(HasSubstr("one document")));
+    EXPECT_THAT(findings_of("version: 1\n{a: b}: c\n"), Contains(HasSubstr("error")));
+}
+
+TEST(PolicySchema, SizeAndDepthAreLimited) {
+    EXPECT_THAT(findings_of("version: 1\n# " + std::string(policy_bytes_max, 'x')),
+                Contains(HasSubstr("larger than")));
+    EXPECT_THAT(findings_of("version: " + std::string(40, '[') + std::string(40, ']')),
+                Contains(HasSubstr("nest deeper")));
+    EXPECT_THAT(findings_of("version: " + std::string(100'000, '[')), Contains(HasSubstr("error")));
+    EXPECT_THAT(findings_of("version: 1 # \xFF"), Contains(HasSubstr("UTF-8")));
+    EXPECT_THAT(findings_of(""), Contains(HasSubstr("must be a map")));
+    EXPECT_THAT(findings_of("version: 2"), Contains(HasSubstr("`version: 1`")));
+}
+
+TEST(PolicySchema, AnAccountBelongsToOnePerson) {
+    EXPECT_THAT(findings_of("version: 1\npeople:\n  amy: {email: A@x.y}\n  ben: {email: a@X.y}\n"),
+                ElementsAre(HasSubstr("p.yaml:4:16: error: account email:a@X.y is listed under `amy` too")));
+    EXPECT_THAT(findings_of("version: 1\npeople:\n  amy: {slack: U1}\n  ben: {slack: T1/U1}\n"),
+                Contains(HasSubstr("listed under `amy` too")));
+    EXPECT_THAT(findings_of("version: 1\npeople:\n  amy: {slack: T1/U1}\n  ben: {slack: T2/U1}\n"),
+                IsEmpty());
+    EXPECT_THAT(findings_of("version: 1\npeople:\n  amy: {slack: u1}\n"),
+                Contains(HasSubstr("not a slack account")));
+    EXPECT_THAT(findings_of("version: 1\npeople:\n  'slack:U1': {}\n"), Contains(HasSubstr("is not a name")));
+}
+
+TEST(PolicySchema, ARuleHasANameOfItsOwnAndOneEffect) {
+    EXPECT_THAT(findings_of("version: 1\nrules: [{allow: true}]\n"), Contains(HasSubstr("needs a `name`")));
+    EXPECT_THAT(findings_of("version: 1\nrules: [{name: a, allow: true}, {name: a, refuse: x}]\n"),
+                Contains(HasSubstr("two rules are called `a`")));
+    EXPECT_THAT(findings_of(with_rule("    allow: true\n    refuse: no\n")),
+                Contains(HasSubstr("exactly one of")));
+    EXPECT_THAT(findings_of(with_rule("    allow: false\n")),
+                Contains(HasSubstr("`allow` can only be true")));
+    EXPECT_THAT(findings_of(with_rule("    allow: \"true\"\n")),
+                Contains(HasSubstr("`allow` can only be true")));
+    EXPECT_THAT(findings_of(with_rule("    refuse: true\n")), Contains(HasSubstr("must be text")));
+    for (const char* count : {"0", "-1", "51", "1.5", "\"2\"", "many"})
+        EXPECT_THAT(findings_of(with_rule("    require: {of: g, count: " + std::string{count} + "}\n")),
+                    Contains(HasSubstr("whole number from 1 to 50")))
+            << count;
+    EXPECT_THAT(findings_of(with_rule("    require: {all: []}\n")),
+                Contains(HasSubstr("at least one requirement")));
+    EXPECT_THAT(findings_of(with_rule("    allow: true\n    expires: 30\n")),
+                Contains(HasSubstr("duration like 30m")));
+}
+
+TEST(PolicyTypes, PlainScalarsFollowTheYaml12CoreSchema) {
+    std::vector<PolicyFinding> findings;
+    auto policy = read_policy(
+        with_rule("    refuse: x\n    when: {parameters.a: [no, 012, 0x1F, 0o17, \"1\", true, 1.5, ~, "
+                  "1e3, yes, 1_000, 0.0, -7]}\n"),
+        "p.yaml", findings);
+    ASSERT_TRUE(policy) << policy.error().detail;
+    const auto& test = std::get<core::Test>((*policy)->rules[0].when.node);
+    EXPECT_EQ(core::canonical(test.operand), R"(["no",12,31,15,"1",true,1.5,null,1000,"yes","1_000",0,-7])");
+    EXPECT_THAT(findings_of(with_rule("    refuse: x\n    when: {parameters.a: 9007199254740992}\n")),
+                Contains(HasSubstr("beyond what JSON can hold")));
+    EXPECT_THAT(findings_of(with_rule("    refuse: x\n    when: {parameters.a: .inf}\n")),
+                Contains(HasSubstr("beyond")));
+    EXPECT_THAT(findings_of(with_rule("    refuse: x\n    when: {environment: 5}\n")),
+                Contains(HasSubstr("put it in quotes")));
+    EXPECT_THAT(findings_of("version: 1\npeople: {amy: {github: 123}}\n"),
+                Contains(HasSubstr("put it in quotes")));
+}
+
+TEST(PolicyTypes, ConditionsThatCannotBeMeantAreErrors) {
+    for (const auto& [when, message] : std::vector<std::pair<std::string, std::string>>{
+             {"{action: {regex: '('}}", "missing )"},
+             {"{action: {gt: 1}}", "text, which has no order"},
+             {"{requester.humans: none}", "is a number"},
+             {"{parameters.a: {gt: x}}", "must be a number"},
+             {"{parameters.a: []}", "at least one value"},
+             {"{parameters.a: {}}", "needs an operator"},
+             {"{parameters.a: {equals: 1}}", "unknown key `equals`"},
+             {"{'parameters.a[x]': 1}", "is not a path"},
+             {"{parameters.: 1}", "is not a path"},
+             {"{'parameters.a[0': 1}", "is not a path"},
+             {"{action: {ne: 'a*'}}", "write not"},
+             {"{parameters.ip: {cidr: 10.0.0.0/33}}", "not an address range"},
+             {"{action: {exists: maybe}}", "true or false"},
+             {"{any: {action: a}}", "take a list"},
+             {"{}", "matches everything"},
+             {"[]", "must be a map"}})
+        EXPECT_THAT(findings_of(with_rule("    refuse: x\n    when: " + when + "\n")),
+                    Contains(HasSubstr(message)))
+            << when;
+}
+
+TEST(PolicyLint, ImpossibleAndLooseRulesAreWarnedAbout) {
+    EXPECT_THAT(findings_of(with_rule("    require: {of: g, count: 2}\n")),
+                Contains(HasSubstr("which has only 1")));
+    EXPECT_THAT(findings_of(with_rule("    allow: true\n")),
+                Contains(HasSubstr("warning: rule `r` allows everything")));
+    EXPECT_THAT(findings_of(with_rule("    allow: true\n    when: {action: a}\n")),
+                Contains(HasSubstr("no rule asks for group `g`")));
+    EXPECT_THAT(findings_of("version: 1\ndefault: allow\n"), Contains(HasSubstr("lets everything through")));
+    EXPECT_THAT(findings_of(with_rule("    allow: true\n    when: {'parameters.f[*]': a}\n")),
+                Contains(HasSubstr("any one element")));
+}
+
+}  // namespace
+}  // namespace countersign

@@ -1,0 +1,239 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "countersign/adapters/policy.hpp"
+#include "countersign/core/advance.hpp"
+
+namespace countersign {
+namespace {
+
+using namespace std::chrono_literals;
+using core::Applied;
+using core::Value;
+using testing::ElementsAre;
+
+core::Request request(std::string action, std::optional<std::string> environment = std::nullopt,
+                      std::optional<Value> parameters = std::nullopt) {
+    core::Request r{core::RequestId{core::RequestId::Bytes{}},
+                    1,
+                    std::move(action),
+                    {},
+                    std::move(environment),
+                    "why",
+                    std::move(parameters),
+                    {},
+                    {},
+                    {},
+                    {},
+                    "",
+                    {},
+                    {}};
+    r.requester.name = "ci-main";
+    return r;
+}
+
+Applied outcome(const std::string& yaml, const core::Request& r,
+                std::optional<core::Duration> expires_in = std::nullopt) {
+    std::vector<PolicyFinding> findings;
+    const std::string head =
+        "version: 1\npeople: {amy: {slack: U1}, ben: {slack: U2}}\n"
+        "groups: {a: {people: [amy, ben]}, b: {people: [amy]}, c: {people: [ben]}}\n";
+    auto policy = read_policy(head + yaml, "p.yaml", findings);
+    EXPECT_TRUE(policy) << (policy ? "" : policy.error().detail);
+    if (!policy) return {};
+    auto applied = core::match(**policy, r, expires_in, {});
+    EXPECT_TRUE(applied) << (applied ? "" : applied.error().detail);
+    return applied ? *applied : Applied{};
+}
+
+std::string slots(const Applied& applied) {
+    std::string text;
+    for (const auto& alternative : applied.alternatives) {
+        if (!text.empty()) text += " | ";
+        for (std::size_t i = 0; i < alternative.groups.size(); ++i)
+            text += (i ? "+" : "") + std::to_string(alternative.groups[i].count) +
+                    alternative.groups[i].of.text();
+    }
+    return text;
+}
+
+// Whether a rule of this effect applies under this condition.
+bool applies(const std::string& effect, const std::string& when, const core::Request& r) {
+    return !outcome("rules: [{name: r, " + effect + ", when: " + when + "}]\n", r).rules.empty();
+}
+bool refuses(const std::string& when, const core::Request& r) {
+    return applies("refuse: no", when, r);
+}
+bool allows(const std::string& when, const core::Request& r) {
+    return applies("allow: true", when, r);
+}
+
+TEST(Match, RefuseBeatsRequireBeatsAllow) {
+    const std::string rules =
+        "rules:\n  - {name: free, allow: true}\n  - {name: ask, require: {of: a}, when: {environment: [dev, "
+        "prod]}}\n"
+        "  - {name: never, refuse: not here, when: {environment: prod}}\n";
+    EXPECT_EQ(outcome(rules, request("x")).kind, Applied::Kind::allow);
+    EXPECT_EQ(outcome(rules, request("x", "dev")).kind, Applied::Kind::require);
+    auto refused = outcome(rules, request("x", "prod"));
+    EXPECT_EQ(refused.kind, Applied::Kind::refuse);
+    EXPECT_EQ(refused.refusal, "not here");
+    EXPECT_TRUE(refused.alternatives.empty());
+    EXPECT_THAT(refused.rules, ElementsAre("free", "ask", "never"));
+}
+
+TEST(Match, WhatNoRuleMentionsIsTheDefault) {
+    EXPECT_EQ(outcome("", request("x")).refusal, "no rule of the policy matches this action");
+    EXPECT_EQ(outcome("default: allow\n", request("x")).kind, Applied::Kind::allow);
+    EXPECT_EQ(slots(outcome("default: {require: {count: 2, of: a}}\n", request("x"))), "2a");
+}
+
+TEST(Match, InsideOneRuleAGroupAddsAndAcrossRulesTheLargerCountIsAsked) {
+    EXPECT_EQ(slots(outcome("rules: [{name: r, require: {all: [{of: a}, {of: b}, {count: 2, of: a}]}}]\n",
+                            request("x"))),
+              "3a+1b");
+    EXPECT_EQ(
+        slots(outcome(
+            "rules: [{name: r, require: {count: 2, of: a}}, {name: s, require: {all: [{of: a}, {of: c}]}}]\n",
+            request("x"))),
+        "2a+1c");
+}
+
+TEST(Match, AlternativesMultiplyAndNeedlessOnesAreDropped) {
+    EXPECT_EQ(slots(outcome("rules: [{name: r, require: {any: [{of: a}, {of: b}]}}, {name: s, require: {any: "
+                            "[{of: a}, {of: c}]}}]\n",
+                            request("x"))),
+              "1a | 1b+1c");
+    EXPECT_EQ(slots(outcome("rules: [{name: r, require: {any: [{count: 2, of: a}, {of: a}, {of: a}]}}]\n",
+                            request("x"))),
+              "1a");
+}
+
+TEST(Match, MoreThanSixtyFourAlternativesAreAnError) {
+    std::string people = "people: {";
+    std::string groups = "groups: {";
+    std::string all = "rules:\n";
+    for (int rule = 0; rule < 7; ++rule) {
+        std::string n = std::to_string(rule);
+        people += "x" + n + ": {slack: X" + n + "}, y" + n + ": {slack: Y" + n + "}, ";
+        groups += "x" + n + ": {people: [x" + n + "]}, y" + n + ": {people: [y" + n + "]}, ";
+        all += "  - {name: r" + n + ", require: {any: [{of: x" + n + "}, {of: y" + n + "}]}}\n";
+    }
+    std::vector<PolicyFinding> findings;
+    auto policy = read_policy("version: 1\n" + people + "}\n" + groups + "}\n" + all, "p.yaml", findings);
+    ASSERT_TRUE(policy) << policy.error().detail;
+    auto applied = core::match(**policy, request("x"), std::nullopt, {});
+    ASSERT_FALSE(applied);
+    EXPECT_EQ(applied.error().code, "policy_alternatives");
+    core::Policy six = **policy;
+    six.rules.pop_back();
+    auto fits = core::match(six, request("x"), std::nullopt, {});
+    ASSERT_TRUE(fits);
+    EXPECT_EQ(fits->alternatives.size(), 64U);
+}
+
+TEST(Match, TheShortestTimesApplyAndTheRequestMayOnlyShortenThem) {
+    const std::string rules =
+        "rules: [{name: r, require: {of: a}, expires: 30m}, {name: s, allow: true, expires: 2h, grant: "
+        "5m}]\n";
+    EXPECT_EQ(outcome(rules, request("x")).expires, core::Duration{30min});
+    EXPECT_EQ(outcome(rules, request("x")).grant, core::Duration{5min});
+    EXPECT_EQ(outcome(rules, request("x"), core::Duration{10min}).expires, core::Duration{10min});
+    EXPECT_EQ(outcome(rules, request("x"), core::Duration{24h}).expires, core::Duration{30min});
+    EXPECT_EQ(outcome("default: allow\n", request("x"), core::Duration{24h}).expires, core::expires_default);
+}
+
+TEST(Conditions, ValuesListsAndGlobsMatchTheWholeText) {
+    EXPECT_TRUE(refuses("{action: db.export}", request("db.export")));
+    EXPECT_FALSE(refuses("{action: db}", request("db.export")));
+    EXPECT_TRUE(refuses("{action: db.*}", request("db.export")));
+    EXPECT_TRUE(refuses("{action: '*'}", request("db.export")));
+    EXPECT_TRUE(refuses("{action: 'd*e*t'}", request("db.export")));
+    EXPECT_FALSE(refuses("{action: '*.import'}", request("db.export")));
+    EXPECT_TRUE(refuses("{action: [x, 'db.*']}", request("db.export")));
+    EXPECT_FALSE(refuses("{action: {eq: 'db.*'}}", request("db.export")));
+    EXPECT_FALSE(refuses("{action: DB.EXPORT}", request("db.export")));
+    EXPECT_TRUE(
+        refuses("{requester.name: 'ci-*', requester.kind: workload, requester.humans: 0}", request("x")));
+}
+
+TEST(Conditions, EveryOperatorDoesWhatItsNameSays) {
+    auto r =
+        request("db.export", "prod",
+                Value::object({{"rows", 100},
+                               {"ip", "10.1.2.3"},
+                               {"six", "2001:db8::1"},
+                               {"tags", Value::Array{"a", "b"}},
+                               {"deep", Value::object({{"list", Value::Array{Value::object({{"n", 7}})}}})},
+                               {"flag", true},
+                               {"none", nullptr},
+                               {"word", "häß"}}));
+    for (const char* yes : {"{parameters.rows: 100}",
+                            "{parameters.rows: {gt: 99}}",
+                            "{parameters.rows: {gte: 100, lt: 101}}",
+                            "{parameters.rows: {lte: 100}}",
+                            "{parameters.rows: {ne: 5}}",
+                            "{parameters.rows: {in: [1, 100]}}",
+                            "{action: {regex: 'db\\..*'}}",
+                            "{action: {starts_with: db., ends_with: export}}",
+                            "{action: {glob: 'd*'}}",
+                            "{parameters.ip: {cidr: 10.0.0.0/8}}",
+                            "{parameters.ip: {cidr: [192.168.0.0/16, 10.1.2.3]}}",
+                            "{parameters.six: {cidr: '2001:db8::/32'}}",
+                            "{parameters.tags: {size: 2}}",
+                            "{parameters.word: {size: 3}}",
+                            "{parameters.tags: {size: {gt: 1, lt: 3}}}",
+                            "{'parameters.tags[0]': a}",
+                            "{'parameters.tags[*]': b}",
+                            "{'parameters.tags[*]': {ne: c}}",
+                            "{'parameters.deep.list[*].n': 7}",
+                            "{'parameters.deep.list[0].n': {gt: 6}}",
+                            "{parameters.flag: true}",
+                            "{parameters.none: null}",
+                            "{parameters.none: {exists: true}}",
+                            "{parameters.nope: {exists: false}}",
+                            "{any: [{action: x}, {environment: prod}]}",
+                            "{all: [{action: db.export}, {not: {environment: dev}}]}",
+                            "{not: {action: x}}"})
+        EXPECT_TRUE(refuses(yes, r) && allows(yes, r)) << yes;
+    for (const char* no :
+         {"{parameters.rows: 99}", "{parameters.rows: {gt: 100}}", "{parameters.rows: {ne: 100}}",
+          "{action: {regex: db}}", "{parameters.ip: {cidr: 11.0.0.0/8}}",
+          "{parameters.six: {cidr: 10.0.0.0/8}}", "{'parameters.tags[*]': c}",
+          "{'parameters.tags[*]': {ne: a}}", "{'parameters.tags[2]': a}", "{parameters.flag: false}",
+          "{parameters.rows: {exists: false}}", "{parameters.nope: {exists: true}}",
+          "{parameters.tags: {size: {gt: 2}}}", "{any: [{action: x}, {action: y}]}",
+          "{not: {environment: prod}}"})
+        EXPECT_FALSE(refuses(no, r) || allows(no, r)) << no;
+}
+
+TEST(Conditions, AMissingFieldMatchesNothingAndInsideNotItTightensOnly) {
+    auto r = request("x");
+    EXPECT_FALSE(refuses("{environment: prod}", r));
+    EXPECT_FALSE(refuses("{environment: {ne: prod}}", r));
+    EXPECT_FALSE(allows("{environment: prod}", r));
+    EXPECT_TRUE(refuses("{not: {environment: dev}}", r));
+    EXPECT_FALSE(allows("{not: {environment: prod}}", r));
+    EXPECT_FALSE(allows("{not: {any: [{environment: prod}, {action: y}]}}", r));
+    EXPECT_TRUE(allows("{not: {all: [{environment: prod}, {action: y}]}}", r));
+}
+
+TEST(Conditions, APresentFieldOfTheWrongTypeTightensAndNeverLoosens) {
+    auto r = request("x", "prod",
+                     Value::object({{"rows", "many"}, {"tags", "prod"}, {"n", 5}, {"ip", "no address"}}));
+    for (const char* when :
+         {"{parameters.rows: {gt: 1000}}", "{parameters.rows: {lt: 1}}", "{parameters.rows: 5}",
+          "{'parameters.tags[*]': prod}", "{'parameters.tags[0]': prod}", "{parameters.rows.deep: 1}",
+          "{parameters.n: 'a*'}", "{parameters.n: {size: 1}}", "{not: {parameters.rows: {lt: 10}}}",
+          "{not: {parameters.rows: {gt: 10}}}", "{parameters.n: {regex: '5'}}", "{parameters.n: [a, b]}",
+          "{parameters.ip: {cidr: 10.0.0.0/8}}"}) {
+        EXPECT_TRUE(refuses(when, r)) << when;
+        EXPECT_FALSE(allows(when, r)) << when;
+    }
+    EXPECT_FALSE(refuses("{parameters.rows: {gt: 1000}, action: y}", r));
+    EXPECT_TRUE(allows("{any: [{parameters.rows: {gt: 1000}}, {action: x}]}", r));
+    EXPECT_FALSE(refuses("{parameters.n: [a, 6]}", r));
+}
+
+}  // namespace
+}  // namespace countersign
