@@ -29,6 +29,7 @@ constexpr std::array<MethodFacts, static_cast<std::size_t>(Method::count)> table
     {"users.conversations", false, false, false, false, 50},
     {"users.info", false, false, false, false, 100},
     {"usergroups.users.list", false, false, false, false, 20},
+    {"usergroups.list", false, false, false, false, 20},
 }};
 
 constexpr core::Duration retry_after_default = std::chrono::seconds{30};

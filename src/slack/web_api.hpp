@@ -26,6 +26,7 @@ enum class Method : std::uint8_t {
     own_conversations,
     users_info,
     usergroup_users,
+    usergroups,
     count
 };
 
@@ -44,7 +45,6 @@ const MethodFacts& facts(Method method);
 // happened), timed_out (a method with effects may have happened). `code` is Slack's word where it gave one.
 class WebApi {
   public:
-    // `scopes` hears the x-oauth-scopes of each answer to auth.test.
     WebApi(const SlackSettings& settings, net::HttpClient& client, const rt::Clock& clock, rt::Timers& timers,
            rt::Entropy& entropy);
 

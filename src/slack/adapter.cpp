@@ -1,0 +1,335 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <utility>
+
+#include "countersign/adapters/slack.hpp"
+#include "countersign/base/check.hpp"
+#include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/wire/slack_card.hpp"
+#include "slack/api_errors.hpp"
+#include "slack/directory.hpp"
+#include "slack/interactions.hpp"
+#include "slack/sockets.hpp"
+#include "slack/web_api.hpp"
+
+namespace countersign::slack {
+
+using core::Value;
+using rt::asio::awaitable;
+
+namespace {
+
+constexpr std::size_t connections_max = 10;
+constexpr core::Duration ask_within = std::chrono::seconds{10};
+constexpr core::Duration ask_again_min = std::chrono::seconds{1};
+constexpr core::Duration ask_again_max = std::chrono::seconds{60};
+constexpr core::Duration probe = std::chrono::minutes{5};
+// A card's edit waits no longer for its turn: by then it should show something newer.
+constexpr core::Duration edit_patience = std::chrono::seconds{2};
+constexpr core::Duration finish_within = std::chrono::milliseconds{2'500};
+constexpr core::Duration close_within = std::chrono::milliseconds{1'500};
+constexpr std::size_t found_pages_max = 5;
+constexpr core::Duration clocks_differ_max = std::chrono::minutes{1};
+
+bool channel_id(std::string_view text) {
+    auto idlike = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+    return text.size() > 2 && std::string_view{"CGD"}.find(text.front()) != text.npos &&
+           std::ranges::all_of(text, idlike);
+}
+
+std::string slack_ts(core::Instant at) {
+    auto us = at.time_since_epoch().count();
+    return fmt::format("{}.{:06}", us / 1'000'000, us % 1'000'000);
+}
+
+std::string token_problem(const SlackSettings& settings) {
+    auto wrong = [](std::string_view setting, const Secret& token, std::string_view prefix) -> std::string {
+        if (token.empty()) return advice(setting, "nothing: it is not set", {});
+        if (!token.reveal().starts_with(prefix))
+            return advice(setting, "nothing: it is another kind of token", {});
+        return {};
+    };
+    if (auto app = wrong("slack.app_token", settings.app_token, "xapp-"); !app.empty()) return app;
+    return wrong("slack.bot_token", settings.bot_token, "xoxb-");
+}
+
+// Scopes without which the bot cannot do its work, of those Slack says it has.
+std::string scope_problem(std::string_view granted) {
+    if (trim(granted).empty()) return {};  // Slack did not say
+    std::vector<std::string> have;
+    for (const std::string& scope : split(granted, ',')) have.emplace_back(trim(scope));
+    std::string lacking;
+    for (std::string_view need :
+         std::array<std::string_view, 4>{"chat:write", "commands", "users:read", "usergroups:read"})
+        if (std::ranges::find(have, need) == have.end())
+            lacking += (lacking.empty() ? "" : ", ") + std::string(need);
+    return lacking.empty() ? lacking : advice("slack.bot_token", "missing_scope", lacking);
+}
+
+class Adapter final : public Slack {
+  public:
+    Adapter(SlackSettings settings, net::Dialer& dialer, app::World& world,
+            rt::asio::any_io_executor executor)
+        : settings_(std::move(settings)),
+          world_(world),
+          client_(net::make_http_client(dialer, world.clock, world.timers, executor)),
+          api_(settings_, *client_, world.clock, world.timers, world.entropy),
+          directory_(api_, world, executor),
+          interactions_(api_, directory_, world, settings_, executor),
+          sockets_(std::clamp<std::size_t>(settings_.connections, 1, connections_max), api_, dialer,
+                   world.clock, world.timers, world.entropy, executor, hooks()),
+          tasks_(executor, 4, rt::report_bug),
+          problem_(token_problem(settings_)) {}
+
+    awaitable<void> run() override;
+    SlackHealth health() const override;
+
+    Later<app::MessageRef> post(const core::CardView& card, const std::string& channel,
+                                Deadline deadline) override;
+    Later<Done> refresh(const app::MessageRef& message, const core::CardView& card,
+                        Deadline deadline) override;
+    Later<Done> say(const app::MessageRef& card, const core::ThreadLine& line, Deadline deadline) override;
+    Later<std::optional<app::MessageRef>> find_posted(core::RequestId request, const std::string& channel,
+                                                      core::Instant since, Deadline deadline) override;
+
+    std::shared_ptr<const core::Workspace> workspace() const override { return directory_.workspace(); }
+    Later<Done> refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,
+                        core::Duration age_max, Deadline deadline) override {
+        co_return co_await directory_.refresh(std::move(account), std::move(groups), age_max, deadline);
+    }
+
+  private:
+    Sockets::Hooks hooks();
+    awaitable<bool> learn_home();
+    wire::SlackStyle style() const;
+    Value message(const wire::SlackMessage& card, std::string channel) const;
+    Later<std::string> channel_of(std::string name, Deadline deadline);
+    std::optional<app::MessageRef> ours_among(const Value& history, const std::string& channel,
+                                              const std::string& request) const;
+
+    SlackSettings settings_;
+    app::World& world_;
+    std::unique_ptr<net::HttpClient> client_;
+    WebApi api_;
+    SlackDirectory directory_;
+    Interactions interactions_;
+    Sockets sockets_;
+    rt::TaskGroup tasks_;
+    std::map<std::string, std::string, std::less<>> channel_ids_;  // by name without '#'
+    static constexpr std::size_t channel_ids_max = 10'000;
+    std::string problem_;  // of tokens and scopes; empty: none
+    bool connected_ = false;
+};
+
+Sockets::Hooks Adapter::hooks() {
+    return {.envelope =
+                [this](SocketPtr socket, wire::SlackEnvelope envelope) {
+                    interactions_.take(std::move(socket), std::move(envelope));
+                },
+            .back = [this] { directory_.doubt_all(); },
+            .app_id = [this] { return directory_.home() ? directory_.home()->app : std::string{}; }};
+}
+
+SlackHealth Adapter::health() const {
+    SlackHealth health;
+    health.live = sockets_.live();
+    health.problem = problem_;
+    if (problem_.empty()) health.problem = connected_ ? sockets_.problem() : "slack: connecting";
+    if (directory_.home()) health.team = directory_.home()->team;
+    for (const std::string& note : {sockets_.note(), directory_.note()})
+        if (!note.empty()) health.notes.push_back(note);
+    return health;
+}
+
+// ---- running
+
+awaitable<bool> Adapter::learn_home() {
+    core::Duration wait = ask_again_min;
+    for (;;) {
+        auto answer =
+            co_await api_.call(Method::auth_test, Value::object(), {}, {world_.clock.now() + ask_within});
+        if (answer) {
+            auto home = wire::read_slack_home(*answer);
+            log::info("slack", "connected to {} ({}) as {}", visible(home.team), visible(home.team_name),
+                      visible(home.bot_user));
+            problem_ = scope_problem(api_.scopes());
+            if (!problem_.empty()) log::error("slack", "{}", problem_);
+            directory_.connected_to(std::move(home));
+            connected_ = true;
+            co_return true;
+        }
+        const Failure& failure = answer.error();
+        bool settings_wrong = failure.trouble == Trouble::unauthenticated;
+        problem_ = settings_wrong ? advice("slack.bot_token", failure.code, "")
+                                  : "slack: not reached: " + failure.detail;
+        log::warn("slack", "{}", problem_);
+        auto until = failure.not_before.value_or(world_.clock.now() + (settings_wrong ? probe : wait));
+        auto cancelled = co_await world_.timers.sleep_until(until);
+        if (cancelled) co_return false;
+        wait = std::min(wait * 2, ask_again_max);
+    }
+}
+
+awaitable<void> Adapter::run() {
+    namespace this_coro = rt::asio::this_coro;
+    co_await this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
+    co_await this_coro::throw_if_cancelled(false);
+    bool ready = problem_.empty();
+    if (!ready) log::error("slack", "{}", problem_);  // until it is started with other settings
+    if (ready) ready = co_await learn_home();
+    if (ready) {
+        tasks_.start("slack directory", directory_.keep_warm());
+        sockets_.start();
+    }
+    auto state = co_await this_coro::cancellation_state;
+    while (state.cancelled() == rt::asio::cancellation_type::none) {
+        co_await world_.timers.sleep_until(world_.clock.now() + std::chrono::hours{24});
+        state = co_await this_coro::cancellation_state;
+    }
+    // What was clicked is acknowledged before the sockets go.
+    co_await this_coro::reset_cancellation_state();
+    co_await interactions_.finish(world_.clock.now() + finish_within);
+    co_await sockets_.stop(world_.clock.now() + close_within);
+    co_await tasks_.end(world_.timers, world_.clock.now() + close_within);
+}
+
+// ---- the chat
+
+wire::SlackStyle Adapter::style() const {
+    return {.team = directory_.home() ? directory_.home()->team : std::string{},
+            .link_hosts = settings_.link_hosts};
+}
+
+Value Adapter::message(const wire::SlackMessage& card, std::string channel) const {
+    auto arguments = Value::object({{"channel", std::move(channel)},
+                                    {"text", card.text},
+                                    {"blocks", card.blocks},
+                                    {"parse", "none"},
+                                    {"link_names", false}});
+    if (!card.metadata.is_null()) arguments.set("metadata", card.metadata);
+    return arguments;
+}
+
+Later<app::MessageRef> Adapter::post(const core::CardView& card, const std::string& channel,
+                                     Deadline deadline) {
+    auto arguments = message(wire::slack_card(card, style()), channel);
+    arguments.set("unfurl_links", false);
+    arguments.set("unfurl_media", false);
+    auto name = channel;
+    auto answer = co_await api_.call(Method::post_message, std::move(arguments), channel, deadline);
+    if (!answer) co_return pass(answer);
+    app::MessageRef posted{std::string((*answer)["channel"].text()), std::string((*answer)["ts"].text())};
+    if (posted.channel.empty() || posted.message.empty())
+        co_return fail(Trouble::timed_out, "Slack did not say where it put a message");
+    if (name.starts_with('#')) name.erase(0, 1);
+    if (channel_ids_.size() < channel_ids_max) channel_ids_[name] = posted.channel;
+    interactions_.knows_card(posted);
+    co_return posted;
+}
+
+Later<Done> Adapter::refresh(const app::MessageRef& posted, const core::CardView& card, Deadline deadline) {
+    auto arguments = message(wire::slack_card(card, style()), posted.channel);
+    arguments.set("ts", posted.message);
+    interactions_.knows_card(posted);
+    auto answer = co_await api_.call(Method::update_message, std::move(arguments), posted.channel, deadline,
+                                     edit_patience);
+    if (!answer) co_return pass(answer);
+    co_return Done{};
+}
+
+Later<Done> Adapter::say(const app::MessageRef& card, const core::ThreadLine& line, Deadline deadline) {
+    auto channel = card.channel;
+    auto arguments = message(wire::slack_thread_line(line, style()), channel);
+    arguments.set("thread_ts", card.message);
+    arguments.set("unfurl_links", false);
+    arguments.set("unfurl_media", false);
+    auto answer = co_await api_.call(Method::post_message, std::move(arguments), channel, deadline);
+    if (!answer) co_return pass(answer);
+    co_return Done{};
+}
+
+// Slack takes names only where messages are posted; elsewhere it wants ids.
+Later<std::string> Adapter::channel_of(std::string name, Deadline deadline) {
+    if (name.starts_with('#')) name.erase(0, 1);
+    if (auto it = channel_ids_.find(name); it != channel_ids_.end()) co_return it->second;
+    if (channel_id(name)) co_return name;
+    std::string cursor;
+    for (std::size_t page = 0; page < found_pages_max; ++page) {
+        auto arguments = Value::object(
+            {{"types", "public_channel,private_channel"}, {"exclude_archived", true}, {"limit", 200}});
+        if (!cursor.empty()) arguments.set("cursor", cursor);
+        auto answer = co_await api_.call(Method::own_conversations, std::move(arguments), {}, deadline);
+        if (!answer) co_return pass(answer);
+        if (const auto* channels = (*answer)["channels"].items())
+            for (const Value& channel : *channels)
+                if (channel_ids_.size() < channel_ids_max)
+                    channel_ids_[std::string(channel["name"].text())] = channel["id"].text();
+        if (auto it = channel_ids_.find(name); it != channel_ids_.end()) co_return it->second;
+        cursor = (*answer)["response_metadata"]["next_cursor"].text();
+        if (cursor.empty()) break;
+    }
+    co_return fail(Trouble::not_found, "the bot is in no channel of that name", "channel_not_found");
+}
+
+std::optional<app::MessageRef> Adapter::ours_among(const Value& history, const std::string& channel,
+                                                   const std::string& request) const {
+    const auto* messages = history["messages"].items();
+    const auto& home = directory_.home();
+    if (!messages || !home) return std::nullopt;
+    auto same = [](const Value& said, const std::string& known) {
+        return !known.empty() && said.text() == known;
+    };
+    for (const Value& message : *messages) {
+        const Value& metadata = message["metadata"];
+        bool ours = same(message["app_id"], home->app) || same(message["bot_id"], home->bot) ||
+                    same(message["user"], home->bot_user);
+        if (!ours || metadata["event_type"].text() != "countersign_request") continue;
+        if (metadata["event_payload"]["request_id"].text() != request) continue;
+        return app::MessageRef{channel, std::string(message["ts"].text())};
+    }
+    return std::nullopt;
+}
+
+Later<std::optional<app::MessageRef>> Adapter::find_posted(core::RequestId request,
+                                                           const std::string& channel, core::Instant since,
+                                                           Deadline deadline) {
+    using Found = std::optional<app::MessageRef>;
+    auto cannot_know = [](const Failure& failure) {
+        return failure.code == "missing_scope" || failure.code == "not_in_channel" ||
+               failure.code == "channel_not_found";
+    };
+    auto id = co_await channel_of(channel, deadline);
+    if (!id && cannot_know(id.error())) co_return Found{};
+    if (!id) co_return pass(id);
+    std::string cursor;
+    for (std::size_t page = 0; page < found_pages_max; ++page) {
+        auto arguments = Value::object({{"channel", *id},
+                                        {"oldest", slack_ts(since - clocks_differ_max)},
+                                        {"include_all_metadata", true},
+                                        {"limit", 200}});
+        if (!cursor.empty()) arguments.set("cursor", cursor);
+        auto history = co_await api_.call(Method::history, std::move(arguments), *id, deadline);
+        if (!history && cannot_know(history.error())) co_return Found{};
+        if (!history) co_return pass(history);
+        if (auto found = ours_among(*history, *id, request.text())) {
+            interactions_.knows_card(*found);
+            co_return Found{std::move(*found)};
+        }
+        cursor = (*history)["response_metadata"]["next_cursor"].text();
+        if (cursor.empty()) break;
+    }
+    co_return Found{};
+}
+
+}  // namespace
+
+std::unique_ptr<Slack> make_slack(SlackSettings settings, net::Dialer& dialer, app::World& world,
+                                  rt::asio::any_io_executor executor) {
+    return std::make_unique<Adapter>(std::move(settings), dialer, world, std::move(executor));
+}
+
+}  // namespace countersign::slack

@@ -1,0 +1,330 @@
+#include "slack/directory.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/core/policy.hpp"
+
+namespace countersign::slack {
+
+using core::Value;
+
+namespace {
+
+constexpr core::Duration look_up_max = std::chrono::seconds{10};
+constexpr core::Duration warm_every = std::chrono::seconds{5};
+constexpr core::Duration warm_rest = std::chrono::seconds{20};  // after a failure
+constexpr core::Duration group_flags_age_max = std::chrono::minutes{1};
+
+std::string user_key(std::string_view id) {
+    return "u:" + std::string(id);
+}
+std::string group_key(std::string_view id) {
+    return "g:" + std::string(id);
+}
+
+}  // namespace
+
+SlackDirectory::SlackDirectory(WebApi& api, app::World& world, rt::asio::any_io_executor executor)
+    : api_(api),
+      world_(world),
+      executor_(executor),
+      tasks_(executor, flights_max, rt::report_bug),
+      nudge_(executor) {}
+
+void SlackDirectory::connected_to(wire::SlackHome home) {
+    if (home_ && home_->team != home.team) {
+        users_.clear();
+        groups_.clear();
+    }
+    home_ = std::move(home);
+    published_.reset();
+    nudge_.notify_all();
+}
+
+std::shared_ptr<const core::Workspace> SlackDirectory::workspace() const {
+    if (!home_) return nullptr;
+    if (!published_)
+        published_ = std::make_shared<const core::Workspace>(
+            core::Workspace{.surface = "slack", .id = home_->team, .users = users_, .groups = groups_});
+    return published_;
+}
+
+// "U1" of "U1" and of "T0SIM/U1"; empty when the id is another workspace's.
+std::string SlackDirectory::local_id(std::string_view id) const {
+    auto slash = id.find('/');
+    if (slash == id.npos) return std::string(id);
+    if (!home_ || id.substr(0, slash) != home_->team) return {};
+    return std::string(id.substr(slash + 1));
+}
+
+std::optional<core::Instant> SlackDirectory::as_of(const std::string& key) const {
+    auto id = key.substr(2);
+    if (key.starts_with('u')) {
+        auto it = users_.find(id);
+        return it == users_.end() ? std::nullopt : std::optional{it->second->as_of};
+    }
+    auto it = groups_.find(id);
+    return it == groups_.end() ? std::nullopt : std::optional{it->second->as_of};
+}
+
+bool SlackDirectory::fresh(const std::string& key, core::Duration age_max) const {
+    auto at = as_of(key);
+    return at && world_.clock.now() - *at <= age_max;
+}
+
+Later<Done> SlackDirectory::refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,
+                                    core::Duration age_max, Deadline deadline) {
+    if (!home_) co_return fail(Trouble::unavailable, "Slack was not reached yet");
+    std::vector<std::string> keys;
+    if (account) {
+        auto its = core::parts(*account);
+        bool ours = its.kind == "slack" && (its.workspace.empty() || its.workspace == home_->team);
+        if (ours && !its.id.empty()) {
+            keys.push_back(user_key(its.id));
+            if (asked_.size() >= users_max) asked_.clear();
+            asked_[std::string(its.id)] = world_.clock.now();
+        }
+    }
+    for (const std::string& group : groups)
+        if (auto id = local_id(group); !id.empty()) keys.push_back(group_key(id));
+    std::erase_if(keys, [&](const std::string& key) { return fresh(key, age_max); });
+    if (keys.empty()) co_return Done{};
+
+    std::vector<FlightPtr> under_way;
+    for (const std::string& key : keys) {
+        auto flight = look_up(key);
+        if (!flight) co_return fail(Trouble::overloaded, "too many look-ups in Slack are under way");
+        under_way.push_back(std::move(flight));
+    }
+    for (const FlightPtr& flight : under_way) {
+        if (!flight->over) {
+            bool landed = co_await flight->landed.wait_until(world_.timers, deadline.at);
+            if (!landed) co_return fail(Trouble::unavailable, "Slack did not answer in time");
+        }
+        if (flight->failure) co_return std::unexpected(*flight->failure);
+    }
+    co_return Done{};
+}
+
+SlackDirectory::FlightPtr SlackDirectory::look_up(const std::string& key) {
+    if (auto it = flights_.find(key); it != flights_.end()) return it->second;
+    auto flight = std::make_shared<Flight>(executor_);
+    flights_.emplace(key, flight);
+    if (tasks_.start("slack look-up", fly(key, flight))) return flight;
+    flights_.erase(key);
+    return nullptr;
+}
+
+rt::asio::awaitable<void> SlackDirectory::fly(std::string key, FlightPtr flight) {
+    // Whoever waits must hear of the end, however it comes.
+    struct Landing {
+        SlackDirectory& self;
+        const std::string& key;
+        FlightPtr& flight;
+        ~Landing() {
+            self.flights_.erase(key);
+            flight->over = true;
+            flight->landed.notify_all();
+        }
+    } landing{*this, key, flight};
+    flight->failure = Failure{Trouble::cancelled, "the look-up in Slack was ended", {}, {}};
+    for (int round = 0; round < 3; ++round) {
+        flight->again = false;
+        auto fetched = co_await fetch(key);
+        if (fetched) {
+            flight->failure.reset();
+        } else {
+            flight->failure = std::move(fetched).error();
+            warm_not_before_ = world_.clock.now() + warm_rest;
+            log::warn("slack", "could not look up {}: {}", visible(key), flight->failure->detail);
+            co_return;
+        }
+        if (!flight->again) co_return;
+        doubt(key);
+    }
+}
+
+Later<Done> SlackDirectory::fetch(const std::string& key) {
+    auto id = key.substr(2);
+    if (key.starts_with('u')) co_return co_await fetch_user(std::move(id));
+    co_return co_await fetch_group(std::move(id));
+}
+
+Later<Done> SlackDirectory::fetch_user(std::string id) {
+    auto asked_at = world_.clock.now();  // what comes back is at least as new as the question
+    auto arguments = Value::object({{"user", id}});
+    auto answer = co_await api_.call(Method::users_info, std::move(arguments), {}, {asked_at + look_up_max});
+    if (!answer && answer.error().trouble != Trouble::not_found) co_return pass(answer);
+    if (!answer ||
+        (*answer)["user"]["id"].text() != id) {  // not there, or somebody else: nobody we may count
+        keep_user(
+            {.id = id, .klass = core::AccountClass::unknown, .name = {}, .email = {}, .as_of = asked_at});
+        co_return Done{};
+    }
+    keep_user(wire::read_slack_user((*answer)["user"], *home_, asked_at));
+    co_return Done{};
+}
+
+Later<Done> SlackDirectory::fetch_group(std::string id) {
+    auto asked_at = world_.clock.now();
+    Deadline deadline{asked_at + look_up_max};
+    auto arguments = Value::object({{"usergroup", id}});
+    auto answer = co_await api_.call(Method::usergroup_users, std::move(arguments), {}, deadline);
+    core::ChatGroup group{.id = id, .handle = {}, .members = {}, .enabled = false, .as_of = asked_at};
+    if (!answer && answer.error().trouble != Trouble::not_found) {
+        if (answer.error().code == "missing_scope" || answer.error().code == "plan_upgrade_required")
+            note_ = "slack: user groups cannot be read: " + answer.error().detail;
+        co_return pass(answer);
+    }
+    if (answer) {
+        if (asked_at - group_flags_as_of_ > group_flags_age_max) co_await fetch_group_flags(deadline);
+        auto flags = group_flags_.find(id);
+        group.enabled = flags == group_flags_.end() || flags->second.enabled;
+        if (flags != group_flags_.end()) group.handle = flags->second.handle;
+        if (const auto* users = (*answer)["users"].items())
+            for (const Value& user : *users) group.members.emplace_back(user.text());
+        std::ranges::sort(group.members);
+    }
+    keep_group(std::move(group));
+    co_return Done{};
+}
+
+// Which groups are switched off or another organisation's: these authorise nobody.
+Later<Done> SlackDirectory::fetch_group_flags(Deadline deadline) {
+    auto asked_at = world_.clock.now();
+    auto arguments = Value::object({{"include_disabled", true}});
+    auto answer = co_await api_.call(Method::usergroups, std::move(arguments), {}, deadline);
+    if (!answer) co_return pass(answer);
+    group_flags_.clear();
+    group_flags_as_of_ = asked_at;
+    if (const auto* groups = (*answer)["usergroups"].items())
+        for (const Value& group : *groups) {
+            bool deleted = group["date_delete"].whole() != 0;
+            bool external = group["is_external"].truth();
+            group_flags_[std::string(group["id"].text())] = {std::string(group["handle"].text()),
+                                                             !deleted && !external};
+        }
+    co_return Done{};
+}
+
+void SlackDirectory::keep_user(core::ChatUser user) {
+    if (users_.size() >= users_max && !users_.contains(user.id)) users_.clear();
+    auto id = user.id;
+    users_[id] = std::make_shared<const core::ChatUser>(std::move(user));
+    published_.reset();
+}
+
+void SlackDirectory::keep_group(core::ChatGroup group) {
+    auto id = group.id;
+    groups_[id] = std::make_shared<const core::ChatGroup>(std::move(group));
+    published_.reset();
+}
+
+void SlackDirectory::doubt(const std::string& key) {
+    if (auto it = flights_.find(key); it != flights_.end()) it->second->again = true;
+    auto id = key.substr(2);
+    if (auto it = users_.find(id); key.starts_with('u') && it != users_.end()) {
+        auto user = *it->second;
+        user.as_of = core::Instant{};
+        keep_user(std::move(user));
+    }
+    if (auto it = groups_.find(id); key.starts_with('g') && it != groups_.end()) {
+        auto group = *it->second;
+        group.as_of = core::Instant{};
+        keep_group(std::move(group));
+    }
+    nudge_.notify_all();
+}
+
+void SlackDirectory::doubt_all() {
+    std::vector<std::string> keys;
+    for (const auto& [id, user] : users_) keys.push_back(user_key(id));
+    for (const auto& [id, group] : groups_) keys.push_back(group_key(id));
+    group_flags_as_of_ = {};
+    for (const std::string& key : keys) doubt(key);
+}
+
+// Sent for trifles too (a new status line). Only what matters to a vote makes us look again.
+void SlackDirectory::hear_user(const Value& user) {
+    auto it = users_.find(std::string(user["id"].text()));
+    if (it == users_.end() || !home_) return;
+    auto said = wire::read_slack_user(user, *home_, it->second->as_of);
+    bool same = said.klass == it->second->klass && said.email == it->second->email;
+    if (!same) doubt(user_key(it->first));
+}
+
+void SlackDirectory::hear(const wire::SlackEvent& event) {
+    const Value& said = event.event;
+    if (event.type == "user_change" || event.type == "team_join") return hear_user(said["user"]);
+    if (event.type == "subteam_members_changed") {
+        doubt(group_key(said["subteam_id"].text()));
+    } else if (event.type == "subteam_updated" || event.type == "subteam_created") {
+        group_flags_as_of_ = {};
+        doubt(group_key(said["subteam"]["id"].text()));
+    }
+}
+
+// Whom a vote may soon rest on: the policy's people and groups, their members, and who voted lately.
+std::vector<std::string> SlackDirectory::wanted() const {
+    std::set<std::string> users;
+    std::vector<std::string> keys;
+    auto now = world_.clock.now();
+    for (const auto& [id, at] : asked_)
+        if (now - at < asked_lately) users.insert(id);
+    auto directory = world_.roster.snapshot();
+    if (directory && directory->policy_ptr()) {
+        for (const auto& person : directory->policy().people)
+            for (const core::AccountId& account : person.accounts) {
+                auto its = core::parts(account);
+                if (its.kind == "slack" && (its.workspace.empty() || its.workspace == home_->team))
+                    users.insert(std::string(its.id));
+            }
+        for (const auto& group : directory->policy().groups) {
+            const auto* slack = std::get_if<core::GroupRecord::SlackUsergroup>(&group.members);
+            auto id = slack ? local_id(slack->id) : std::string{};
+            if (id.empty()) continue;
+            keys.push_back(group_key(id));
+            if (auto known = groups_.find(id); known != groups_.end())
+                users.insert(known->second->members.begin(), known->second->members.end());
+        }
+    }
+    for (const std::string& id : users) {
+        if (keys.size() >= warm_users_max) break;
+        keys.push_back(user_key(id));
+    }
+    return keys;
+}
+
+std::size_t SlackDirectory::warm_up() {
+    constexpr std::size_t at_once_max = 8;
+    if (!home_ || world_.clock.now() < warm_not_before_) return 0;
+    std::size_t started = 0;
+    for (const std::string& key : wanted()) {
+        if (flights_.size() >= at_once_max) break;
+        auto known = as_of(key);
+        if (known && world_.clock.now() - *known < world_.roster.age_max() * 6 / 10) continue;
+        if (!flights_.contains(key) && look_up(key)) ++started;
+    }
+    return started;
+}
+
+rt::asio::awaitable<void> SlackDirectory::keep_warm() {
+    using namespace rt::asio;
+    co_await this_coro::reset_cancellation_state(enable_total_cancellation());
+    co_await this_coro::throw_if_cancelled(false);
+    auto state = co_await this_coro::cancellation_state;
+    while (state.cancelled() == cancellation_type::none) {
+        std::size_t started = warm_up();
+        auto wait = started > 0 ? core::Duration{std::chrono::milliseconds{200}} : warm_every;
+        co_await nudge_.wait_until(world_.timers, world_.clock.now() + wait);
+        state = co_await this_coro::cancellation_state;
+    }
+    co_await this_coro::reset_cancellation_state();
+    co_await tasks_.end(world_.timers, world_.clock.now());
+}
+
+}  // namespace countersign::slack

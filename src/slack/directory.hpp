@@ -1,0 +1,94 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "countersign/app/service.hpp"
+#include "countersign/core/people.hpp"
+#include "countersign/rt/signal.hpp"
+#include "countersign/rt/tasks.hpp"
+#include "countersign/wire/slack_payload.hpp"
+#include "slack/web_api.hpp"
+
+namespace countersign::slack {
+
+// What Slack says about people, each fact with the time it was read at. An outage only lets facts age; a
+// change that Slack announces makes them old at once. For the I/O thread.
+class SlackDirectory {
+  public:
+    static constexpr std::size_t flights_max = 64;      // look-ups under way
+    static constexpr std::size_t users_max = 50'000;    // remembered
+    static constexpr std::size_t warm_users_max = 200;  // kept fresh without being asked
+    static constexpr core::Duration asked_lately = std::chrono::minutes{30};
+
+    SlackDirectory(WebApi& api, app::World& world, rt::asio::any_io_executor executor);
+
+    void connected_to(wire::SlackHome home);
+    const std::optional<wire::SlackHome>& home() const { return home_; }
+    std::shared_ptr<const core::Workspace> workspace() const;  // null before `connected_to`
+    Later<Done> refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,
+                        core::Duration age_max, Deadline deadline);
+    void hear(const wire::SlackEvent& event);
+    // Announcements may have been missed: nothing known counts as fresh any more.
+    void doubt_all();
+    // Looks known approvers up again before what is known of them gets old, so that a click rarely waits.
+    // Until cancelled; ends its look-ups.
+    rt::asio::awaitable<void> keep_warm();
+    const std::string& note() const { return note_; }  // what an admin should know; empty: nothing
+
+  private:
+    // A look-up under way; shared by the task and by all who wait for it.
+    struct Flight {
+        explicit Flight(rt::asio::any_io_executor executor) : landed(std::move(executor)) {}
+        rt::Signal landed;
+        bool over = false;
+        bool again = false;  // doubted meanwhile: what comes back may be from before the change
+        std::optional<Failure> failure;
+    };
+    using FlightPtr = std::shared_ptr<Flight>;
+
+    FlightPtr look_up(const std::string& key);
+    rt::asio::awaitable<void> fly(std::string key, FlightPtr flight);
+    Later<Done> fetch(const std::string& key);
+    Later<Done> fetch_user(std::string id);
+    Later<Done> fetch_group(std::string id);
+    Later<Done> fetch_group_flags(Deadline deadline);
+    void keep_user(core::ChatUser user);
+    void keep_group(core::ChatGroup group);
+    bool fresh(const std::string& key, core::Duration age_max) const;
+    std::optional<core::Instant> as_of(const std::string& key) const;
+    void doubt(const std::string& key);
+    void hear_user(const core::Value& user);
+    std::vector<std::string> wanted() const;
+    std::size_t warm_up();
+    std::string local_id(std::string_view id) const;
+
+    WebApi& api_;
+    app::World& world_;
+    rt::asio::any_io_executor executor_;
+    rt::TaskGroup tasks_;
+    rt::Signal nudge_;
+    std::optional<wire::SlackHome> home_;
+    std::map<std::string, FlightPtr>
+        flights_;  // keys are "U…" of a person, "S…" of a group, prefixed u: or g:
+    std::unordered_map<std::string, core::Instant> asked_;  // users asked for, and when last
+    struct GroupFlags {
+        std::string handle;
+        bool enabled = true;
+    };
+    std::unordered_map<std::string, GroupFlags> group_flags_;
+    core::Instant group_flags_as_of_{};
+    core::Instant warm_not_before_{};
+    std::string note_;
+    // shared: published snapshots share them
+    std::unordered_map<std::string, std::shared_ptr<const core::ChatUser>> users_;
+    std::unordered_map<std::string, std::shared_ptr<const core::ChatGroup>> groups_;
+    // Built when asked for after a change, so that many changes make one snapshot.
+    mutable std::shared_ptr<const core::Workspace> published_;
+};
+
+}  // namespace countersign::slack
