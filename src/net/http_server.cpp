@@ -337,9 +337,14 @@ rt::asio::awaitable<Incoming> read_head(Connection& c) {
     core::Instant until = c.after(limits.header_time_max);
     c.stream->cancel_at(until);
     std::size_t seen = 0;
+    bool forgiving = true;
     for (;;) {
         // One empty line before a request is forgiven (RFC 9112 §2.2).
-        if (seen == 0 && c.reader->bytes().starts_with("\r\n")) c.reader->consume(2);
+        if (forgiving && c.reader->bytes().starts_with("\r\n")) {
+            forgiving = false;
+            seen = 0;
+            c.reader->consume(2);
+        }
         std::string_view bytes = c.reader->bytes();
         auto end = find_head_end(bytes, seen);
         if ((end ? *end : bytes.size()) > limits.header_bytes_max)
