@@ -1,0 +1,222 @@
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "countersign/adapters/http.hpp"
+#include "countersign/base/log.hpp"
+#include "countersign/wire/problem.hpp"
+#include "http/gate.hpp"
+#include "http/metrics.hpp"
+#include "http/requests.hpp"
+
+namespace countersign::http {
+namespace {
+
+constexpr core::Duration call_patience{std::chrono::seconds{5}};  // for the database, beside deliberate waits
+constexpr std::string_view try_again_after = "1";
+
+enum class Act : std::uint8_t { create, list, show, cancel, claim, outcome, health, ready, metrics, keys };
+
+struct Route {
+    std::string_view method;
+    std::string_view path;  // "{id}" stands for one segment
+    Act act;
+    bool open = false;  // no token needed
+};
+constexpr std::array<Route, 10> routes{{{"POST", "/v1/requests", Act::create},
+                                        {"GET", "/v1/requests", Act::list},
+                                        {"GET", "/v1/requests/{id}", Act::show},
+                                        {"POST", "/v1/requests/{id}/cancel", Act::cancel},
+                                        {"POST", "/v1/requests/{id}/claim", Act::claim},
+                                        {"POST", "/v1/requests/{id}/outcome", Act::outcome},
+                                        {"GET", "/healthz", Act::health, true},
+                                        {"GET", "/readyz", Act::ready, true},
+                                        {"GET", "/metrics", Act::metrics, true},
+                                        {"GET", "/.well-known/jwks.json", Act::keys, true}}};
+
+// The segment that "{id}" stands for (empty where there is none); nullopt: another path.
+std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
+    auto hole = pattern.find("{id}");
+    if (hole == std::string_view::npos)
+        return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
+    auto before = pattern.substr(0, hole);
+    auto after = pattern.substr(hole + 4);
+    if (path.size() <= before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after))
+        return std::nullopt;
+    auto id = path.substr(before.size(), path.size() - before.size() - after.size());
+    if (id.find('/') != std::string_view::npos) return std::nullopt;
+    return id;
+}
+
+struct Found {
+    const Route* route = nullptr;
+    std::string id;
+    std::string allow;  // methods of this path, when none fits
+};
+Found find_route(std::string_view method, std::string_view path) {
+    Found found;
+    for (const Route& route : routes) {
+        auto id = match(route.path, path);
+        if (!id) continue;
+        if (route.method == method) return {&route, std::string(*id), {}};
+        found.allow += (found.allow.empty() ? "" : ", ") + std::string(route.method);
+    }
+    return found;
+}
+
+net::HttpResponse problem(const Failure& failure) {
+    auto status = wire::status_of(failure);
+    auto response = json_answer(status, core::canonical(wire::problem_document(status, failure)),
+                                "application/problem+json");
+    if (status == 401)
+        response.fields.add("WWW-Authenticate",
+                            failure.code == "token_missing"
+                                ? "Bearer realm=\"countersign\""
+                                : "Bearer realm=\"countersign\", error=\"invalid_token\"");
+    if (status == 429 || status == 503 || failure.code == "idempotency_running")
+        response.fields.add("Retry-After", std::string(try_again_after));
+    return response;
+}
+
+// What callers may be told of a failure that is not theirs.
+Failure told(Failure failure, bool writes) {
+    if (failure.trouble == Trouble::timed_out && writes) {
+        failure.detail =
+            "it is unknown whether this happened: repeat the call with the same Idempotency-Key, or look at "
+            "the request";
+        failure.code = "outcome_unknown";
+    } else if (failure.trouble == Trouble::corrupt) {
+        failure.detail = "this request is set aside because its stored record is damaged: tell an admin";
+        failure.code = "quarantined";
+    }
+    return failure;
+}
+
+class RealApi final : public Api {
+  public:
+    RealApi(HttpSettings settings, app::World& world, app::TokenStore& tokens, const SigningKey& key,
+            std::vector<Readiness> readiness)
+        : settings_(std::move(settings)),
+          world_(world),
+          key_(key),
+          readiness_(std::move(readiness)),
+          gate_(tokens, world.clock),
+          requests_(settings_, world, key) {}
+
+    net::HttpHandler handler() override {
+        return [this](net::HttpExchange& exchange) { return serve(exchange); };
+    }
+    void count(std::string_view what, std::string_view label) override { metrics_.count(what, label); }
+
+  private:
+    rt::asio::awaitable<void> serve(net::HttpExchange& exchange);
+    rt::asio::awaitable<net::HttpResponse> guarded(net::HttpExchange& exchange, const Route& route,
+                                                   Target target, std::string id, bool& waited);
+    Later<net::HttpResponse> dispatch(Act act, Call& call);
+    net::HttpResponse open_call(Act act);
+
+    HttpSettings settings_;
+    app::World& world_;
+    const SigningKey& key_;
+    std::vector<Readiness> readiness_;
+    Gate gate_;
+    Requests requests_;
+    Metrics metrics_;
+};
+
+rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
+    auto begun = world_.clock.now();
+    const auto& request = exchange.request();
+    std::string_view route = "none";
+    bool waited = false;
+    net::HttpResponse response;
+    auto target = split_target(request.target);
+    auto found = target ? find_route(request.method, target->path) : Found{};
+    if (!target) {
+        response = problem(target.error());
+    } else if (found.route == nullptr && found.allow.empty()) {
+        response = problem({Trouble::not_found, "there is nothing at this path", "not_found", {}});
+    } else if (found.route == nullptr) {
+        response =
+            problem({Trouble::invalid_input, "this path takes " + found.allow, "method_not_allowed", {}});
+        response.fields.add("Allow", found.allow);
+    } else if (found.route->open) {
+        route = found.route->path;
+        response = open_call(found.route->act);
+    } else {
+        route = found.route->path;
+        response = co_await guarded(exchange, *found.route, std::move(*target), std::move(found.id), waited);
+    }
+    metrics_.answered(route, response.status, world_.clock.now() - begun, !waited);
+    if (exchange.peer_gone()) {
+        exchange.drop();
+        co_return;
+    }
+    co_await exchange.respond(std::move(response));
+}
+
+rt::asio::awaitable<net::HttpResponse> RealApi::guarded(net::HttpExchange& exchange, const Route& route,
+                                                        Target target, std::string id, bool& waited) {
+    Deadline deadline{world_.clock.now() + call_patience};
+    auto caller = co_await gate_.caller(exchange.request().fields, deadline);
+    if (!caller) co_return problem(told(std::move(caller).error(), false));
+    Call call{exchange, std::move(target), std::move(id), std::move(*caller), deadline};
+    auto answer = co_await dispatch(route.act, call);
+    waited = call.waited;
+    if (answer) co_return std::move(*answer);
+    auto failure = told(std::move(answer).error(), route.method == "POST");
+    if (wire::status_of(failure) >= 500)
+        log::warn("http", "{} {}: {} ({})", route.method, route.path, failure.detail,
+                  name_of(failure.trouble));
+    co_return problem(failure);
+}
+
+Later<net::HttpResponse> RealApi::dispatch(Act act, Call& call) {
+    switch (act) {
+        case Act::create:
+            return requests_.create(call);
+        case Act::list:
+            return requests_.list(call);
+        case Act::show:
+            return requests_.show(call);
+        case Act::cancel:
+            return requests_.cancel(call);
+        case Act::claim:
+            return requests_.claim(call);
+        default:
+            return requests_.outcome(call);
+    }
+}
+
+net::HttpResponse RealApi::open_call(Act act) {
+    using core::Value;
+    if (act == Act::health) return json_answer(200, core::canonical(Value::object({{"status", "ok"}})));
+    if (act == Act::keys) {
+        net::HttpResponse response;
+        response.fields.add("Content-Type", "application/json");
+        response.fields.add("Cache-Control", "public, max-age=300");
+        response.body = core::canonical(key_set(key_));
+        return response;
+    }
+    if (act == Act::metrics) {
+        metrics_.waiting(world_.waiters.size());
+        return json_answer(200, metrics_.text(), "text/plain; version=0.0.4; charset=utf-8");
+    }
+    auto reasons = Value::array();
+    for (const auto& dependency : readiness_)
+        if (auto reason = dependency.problem(); !reason.empty())
+            reasons.push(dependency.name + ": " + reason);
+    if (reasons.items()->empty())
+        return json_answer(200, core::canonical(Value::object({{"status", "ready"}})));
+    return json_answer(503, core::canonical(Value::object({{"status", "unready"}, {"reasons", reasons}})));
+}
+
+}  // namespace
+
+std::unique_ptr<Api> make_api(HttpSettings settings, app::World& world, app::TokenStore& tokens,
+                              const SigningKey& signing_key, std::vector<Readiness> readiness) {
+    return std::make_unique<RealApi>(std::move(settings), world, tokens, signing_key, std::move(readiness));
+}
+
+}  // namespace countersign::http

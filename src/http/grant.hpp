@@ -1,0 +1,22 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "countersign/base/crypto.hpp"
+#include "countersign/core/entry.hpp"
+#include "countersign/core/value.hpp"
+
+namespace countersign::http {
+
+struct Grant {
+    std::string token;  // compact JWS, EdDSA, typ grant+jwt
+    core::Instant expires_at;
+};
+// The grant of a claimed request: the same text every time, for it follows from the claim alone. nullopt:
+// nobody claimed it.
+std::optional<Grant> grant_of(const core::Case& c, const SigningKey& key, const std::string& issuer);
+
+// RFC 7517 set with the one public key.
+core::Value key_set(const SigningKey& key);
+
+}  // namespace countersign::http

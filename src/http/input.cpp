@@ -1,0 +1,211 @@
+#include "http/input.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "countersign/base/text.hpp"
+#include "countersign/wire/json.hpp"
+#include "countersign/wire/request.hpp"
+
+namespace countersign::http {
+namespace {
+
+constexpr std::size_t body_bytes_max = 1024 * 1024;  // the server refuses bigger ones before
+constexpr std::size_t idempotency_key_chars_max = 255;
+constexpr std::size_t query_value_chars_max = 512;
+constexpr std::int64_t limit_max = 200;
+constexpr std::string_view cursor_prefix = "before:";
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+    std::int64_t number = 0;
+    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+    bool all = ec == std::errc{} && end == text.data() + text.size();
+    return all && !text.empty() && text.front() != '-' ? std::optional{number} : std::nullopt;
+}
+
+std::unexpected<Failure> bad_query(std::string_view name, std::string detail) {
+    return fail(Trouble::invalid_input, "?" + std::string(name) + ": " + std::move(detail), "bad_query");
+}
+
+// The seconds of "wait=60" among preferences separated by commas.
+std::optional<std::int64_t> preferred_wait(std::string_view prefer) {
+    for (const auto& preference : split(prefer, ',')) {
+        auto token = trim(std::string_view(preference).substr(0, preference.find(';')));
+        auto equals = token.find('=');
+        if (equals == std::string_view::npos) continue;
+        if (lower_ascii(trim(token.substr(0, equals))) != "wait") continue;
+        auto value = trim(token.substr(equals + 1));
+        if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+            value = value.substr(1, value.size() - 2);
+        return whole_number(value);
+    }
+    return std::nullopt;
+}
+
+core::Duration clamped(std::int64_t seconds) {
+    return std::min<core::Duration>(std::chrono::seconds{std::min<std::int64_t>(seconds, 1'000)}, wait_max);
+}
+
+}  // namespace
+
+std::optional<std::string_view> Target::find(std::string_view name) const {
+    for (const auto& [key, value] : query)
+        if (key == name) return value;
+    return std::nullopt;
+}
+
+Result<Target> split_target(std::string_view text) {
+    auto mark = text.find('?');
+    Target target;
+    auto path = net::percent_decode(text.substr(0, mark), false);
+    if (!path) return fail(Trouble::invalid_input, "the path has a broken % escape", "bad_target");
+    target.path = std::move(*path);
+    if (mark != std::string_view::npos) {
+        auto query = net::parse_form(text.substr(mark + 1));
+        if (!query) return fail(Trouble::invalid_input, "the query has a broken % escape", "bad_target");
+        target.query = std::move(*query);
+    }
+    return target;
+}
+
+Result<Done> only_known(const Target& target, std::span<const std::string_view> known) {
+    for (std::size_t i = 0; i < target.query.size(); ++i) {
+        const auto& name = target.query[i].first;
+        auto shown = visible(clip_utf8(name, 100));
+        if (std::ranges::find(known, name) == known.end()) {
+            std::string detail = "\"" + shown + "\" is not a query parameter known here";
+            if (auto near = nearest(name, {known.begin(), known.end()}))
+                detail += "; did you mean \"" + *near + "\"?";
+            return fail(Trouble::invalid_input, std::move(detail), "unknown_query_parameter");
+        }
+        bool repeated =
+            std::any_of(target.query.begin(), target.query.begin() + static_cast<std::ptrdiff_t>(i),
+                        [&](const auto& other) { return other.first == name; });
+        if (repeated && name != "state")
+            return fail(Trouble::invalid_input, "the query parameter \"" + shown + "\" came twice",
+                        "repeated_query_parameter");
+        if (code_points(target.query[i].second) > query_value_chars_max ||
+            !valid_utf8(target.query[i].second))
+            return bad_query(name, "too long, or not UTF-8");
+    }
+    return Done{};
+}
+
+Result<std::optional<Wait>> wait_of(const Target& target, const net::Fields& fields) {
+    if (auto text = target.find("wait")) {
+        auto seconds = whole_number(*text);
+        if (!seconds) return fail(Trouble::invalid_input, "?wait takes whole seconds, 0 to 120", "bad_wait");
+        return Wait{clamped(*seconds), false};
+    }
+    for (const auto& [name, value] : fields)
+        if (lower_ascii(name) == "prefer")
+            if (auto seconds = preferred_wait(value)) return Wait{clamped(*seconds), true};
+    return std::nullopt;
+}
+
+bool NoneMatch::matches(std::int32_t version) const {
+    return any || std::ranges::find(versions, version) != versions.end();
+}
+
+std::optional<NoneMatch> none_match_of(const net::Fields& fields) {
+    auto header = fields.find("If-None-Match");
+    if (!header) return std::nullopt;
+    NoneMatch match;
+    for (const auto& item : split(*header, ',')) {
+        auto tag = trim(item);
+        if (tag == "*") match.any = true;
+        if (tag.starts_with("W/")) tag.remove_prefix(2);  // weak comparison, RFC 9110 §13.1.2
+        if (tag.size() < 3 || tag.front() != '"' || tag.back() != '"') continue;
+        auto version = whole_number(tag.substr(1, tag.size() - 2));
+        if (version && *version <= INT32_MAX) match.versions.push_back(static_cast<std::int32_t>(*version));
+    }
+    return match;
+}
+
+Result<std::optional<std::string>> idempotency_key_of(const net::Fields& fields) {
+    auto header = fields.find("Idempotency-Key");
+    if (!header) return std::nullopt;
+    auto bad = [] {
+        return fail(Trouble::invalid_input,
+                    "Idempotency-Key takes 1 to 255 visible ASCII characters, quoted or bare",
+                    "bad_idempotency_key");
+    };
+    if (fields.count("Idempotency-Key") != 1) return bad();
+    auto text = trim(*header);
+    std::string key;
+    if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
+        text = text.substr(1, text.size() - 2);
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            if (text[i] == '"') return bad();
+            if (text[i] == '\\' && ++i == text.size()) return bad();
+            key += text[i];
+        }
+    } else {
+        key = text;
+    }
+    bool plain = std::ranges::all_of(key, [](char c) { return c >= 0x21 && c <= 0x7E; });
+    if (key.empty() || key.size() > idempotency_key_chars_max || !plain) return bad();
+    return key;
+}
+
+Result<core::Value> json_body(const net::HttpRequest& request, bool may_be_absent) {
+    if (request.body.empty() && may_be_absent) return core::Value::object();
+    auto type = request.fields.find("Content-Type");
+    auto media = type ? lower_ascii(trim(type->substr(0, type->find(';')))) : std::string();
+    if (media != "application/json")
+        return fail(Trouble::invalid_input, "send the body as Content-Type: application/json",
+                    "unsupported_media_type");
+    return wire::parse_json(
+        request.body, {.bytes_max = body_bytes_max, .nesting_max = wire::body_nesting_max, .strict = true});
+}
+
+Result<ListQuery> list_query(const Target& target, core::Instant now) {
+    constexpr std::array<std::string_view, 7> known{"state", "action", "requester", "approver",
+                                                    "since", "limit",  "cursor"};
+    auto fine = only_known(target, known);
+    if (!fine) return pass(fine);
+    ListQuery query;
+    for (const auto& [name, value] : target.query) {
+        if (name != "state") continue;
+        for (const auto& word : split(value, ',')) {
+            auto state = core::parse_state(word);
+            if (!state) return bad_query("state", "\"" + visible(word) + "\" is not a state");
+            query.filter.states.push_back(*state);
+        }
+    }
+    auto text = [&](std::string_view name) {
+        auto value = target.find(name);
+        return value ? std::optional<std::string>(*value) : std::nullopt;
+    };
+    query.filter.action = text("action");
+    query.filter.requester = text("requester");
+    query.approver = text("approver");
+    if (auto since = target.find("since")) {
+        query.filter.since = core::parse_rfc3339(*since);
+        if (auto seconds = parse_duration_s(*since))
+            query.filter.since = now - std::chrono::seconds{*seconds};
+        if (!query.filter.since)
+            return bad_query("since", "takes a time (2026-01-02T03:04:05Z) or an age (7d)");
+    }
+    if (auto limit = target.find("limit")) {
+        auto number = whole_number(*limit);
+        if (!number || *number < 1 || *number > limit_max) return bad_query("limit", "takes 1 to 200");
+        query.filter.limit = static_cast<std::size_t>(*number);
+    }
+    if (auto cursor = target.find("cursor"); cursor && !cursor->empty()) {
+        auto plain = unbase64url(*cursor);
+        auto number = plain && plain->starts_with(cursor_prefix)
+                          ? whole_number(std::string_view(*plain).substr(cursor_prefix.size()))
+                          : std::nullopt;
+        if (!number) return bad_query("cursor", "is not one of ours; start again without it");
+        query.filter.before_number = *number;
+    }
+    return query;
+}
+
+std::string cursor_text(std::int64_t before_number) {
+    return base64url(std::string(cursor_prefix) + std::to_string(before_number));
+}
+
+}  // namespace countersign::http

@@ -1,0 +1,363 @@
+#include "http/requests.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "countersign/base/text.hpp"
+#include "countersign/wire/problem.hpp"
+#include "countersign/wire/request.hpp"
+#include "http/gate.hpp"
+
+namespace countersign::http {
+namespace {
+
+constexpr std::size_t approver_pages_max = 10;
+
+std::string etag_of(std::int32_t version) {
+    return "\"" + std::to_string(version) + "\"";
+}
+
+std::unexpected<Failure> no_such_request() {
+    return fail(Trouble::not_found, "there is no such request: check the id", "request_not_found");
+}
+
+std::optional<std::int64_t> number_of(std::string_view text) {
+    std::int64_t number = 0;
+    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+    bool all = ec == std::errc{} && end == text.data() + text.size() && number > 0;
+    return all ? std::optional{number} : std::nullopt;
+}
+
+Result<core::RequestId> id_of(const Call& call) {
+    auto id = core::RequestId::parse(call.id);
+    if (!id) return no_such_request();
+    return *id;
+}
+
+// A token that may read everything, or one that may at least read its own.
+Result<Done> may_read(const app::Caller& caller) {
+    if (caller.token.has(app::Scope::request)) return Done{};
+    return needs(caller, app::Scope::read);
+}
+
+std::unexpected<Failure> not_yours() {
+    return fail(
+        Trouble::forbidden,
+        "this request was filed by somebody else: use the token that filed it, or one of the same owner",
+        "not_yours");
+}
+
+}  // namespace
+
+net::HttpResponse json_answer(unsigned status, std::string body, std::string_view type) {
+    net::HttpResponse response;
+    response.status = status;
+    response.fields.add("Content-Type", std::string(type));
+    response.fields.add("Cache-Control", "no-store");
+    response.body = std::move(body);
+    return response;
+}
+
+Requests::Requests(const HttpSettings& settings, app::World& world, const SigningKey& key)
+    : settings_(settings),
+      world_(world),
+      key_(key),
+      issuer_(settings.public_url.empty() ? "countersign" : settings.public_url) {}
+
+std::string Requests::body_of(const app::CasePtr& now) {
+    auto directory = world_.roster.snapshot();
+    auto same = [&](const Rendered& one) { return one.now == now && one.directory == directory; };
+    if (auto it = std::ranges::find_if(rendered_, same); it != rendered_.end()) return *it->body;
+    auto document = wire::request_document(now->c, now->ruling, *directory, world_.clock.now());
+    auto body = core::canonical(document);
+    // `overdue` comes with time alone.
+    if (now->ruling.state == core::State::claimed) return body;
+    if (rendered_.size() == rendered_max) rendered_.pop_front();
+    rendered_.push_back({now, std::move(directory), std::make_shared<const std::string>(body)});
+    return body;
+}
+
+net::HttpResponse Requests::answer(unsigned status, const app::CasePtr& now) {
+    auto response = json_answer(status, body_of(now));
+    response.fields.add("ETag", etag_of(now->c.version()));
+    return response;
+}
+
+Later<net::HttpResponse> Requests::create(Call& call) {
+    auto scope = needs(call.caller, app::Scope::request);
+    if (!scope) co_return pass(scope);
+    auto known = only_known(call.target, {});
+    if (!known) co_return pass(known);
+    const auto& request = call.exchange.request();
+    auto key = idempotency_key_of(request.fields);
+    if (!key) co_return pass(key);
+    auto body = json_body(request, false);
+    if (!body) co_return pass(body);
+    auto ask = wire::ask_from(*body);
+    if (!ask) co_return pass(ask);
+    ask->idempotency_key = *key;
+    if (*key) ask->fingerprint = sha256("POST\n/v1/requests\n" + core::canonical(*body));
+
+    struct Running {
+        decltype(running_)& all;
+        std::optional<std::pair<core::TokenId, std::string>> mine;
+        ~Running() {
+            if (mine) all.erase(*mine);
+        }
+    } running{running_, {}};
+    if (*key) {
+        std::pair mine{call.caller.token.id, **key};
+        if (!running_.insert(mine).second)
+            co_return fail(
+                Trouble::conflict,
+                "the first call with this Idempotency-Key is still under way: repeat it in a moment",
+                "idempotency_running");
+        running.mine = std::move(mine);
+    }
+    auto filed = co_await app::open_request(world_, call.caller, std::move(*ask), call.deadline);
+    if (!filed) co_return pass(filed);
+    auto response = answer(filed->repeat ? 200 : 201, filed->now);
+    response.fields.add("Location", settings_.public_url + "/v1/requests/" + filed->now->c.request.id.text());
+    co_return response;
+}
+
+Later<app::CasePtr> Requests::find(const Call& call) {
+    auto id = core::RequestId::parse(call.id);
+    auto number = number_of(call.id);
+    if (!id && !number) co_return no_such_request();
+    Result<app::CasePtr> read = app::CasePtr{};
+    if (id)
+        read = co_await app::read_request(world_, *id, call.deadline);
+    else
+        read = co_await app::read_by_number(world_, *number, call.deadline);
+    if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
+    co_return read;
+}
+
+// Without If-None-Match until the request is decided, with it until its version is another one.
+Later<app::CasePtr> Requests::wait_it_out(Call& call, app::CasePtr now, Wait wait,
+                                          const std::optional<NoneMatch>& none_match) {
+    auto until = world_.clock.now() + wait.length;
+    auto settled = [&] {
+        return none_match ? !none_match->matches(now->c.version()) : !core::open(now->ruling.state);
+    };
+    if (settled() || wait.length <= core::Duration::zero()) co_return now;
+    app::WaitStop stop;
+    call.exchange.on_peer_gone([&stop] { stop.stop(); });
+    call.waited = true;
+    Result<app::CasePtr> next = now;
+    while (next && !settled()) {
+        next = co_await app::wait_from(world_, now, until, &stop);
+        if (!next || *next == now) break;  // time is up, the client is gone or the server is closing
+        now = *next;
+    }
+    call.exchange.on_peer_gone({});
+    if (!next) co_return pass(next);
+    co_return now;
+}
+
+Later<net::HttpResponse> Requests::show(Call& call) {
+    auto scope = may_read(call.caller);
+    if (!scope) co_return pass(scope);
+    constexpr std::array<std::string_view, 1> parameters{"wait"};
+    auto known = only_known(call.target, parameters);
+    if (!known) co_return pass(known);
+    const auto& fields = call.exchange.request().fields;
+    auto wait = wait_of(call.target, fields);
+    if (!wait) co_return pass(wait);
+    auto none_match = none_match_of(fields);
+
+    auto read = co_await find(call);
+    if (!read) co_return pass(read);
+    auto now = std::move(*read);
+    if (!call.caller.token.has(app::Scope::read) && !app::own(call.caller, now->c.request))
+        co_return not_yours();
+    if (*wait) {
+        auto waited = co_await wait_it_out(call, std::move(now), **wait, none_match);
+        if (!waited) co_return pass(waited);
+        now = std::move(*waited);
+    }
+    net::HttpResponse response;
+    if (none_match && none_match->matches(now->c.version())) {
+        response.status = 304;
+        response.fields.add("ETag", etag_of(now->c.version()));
+        response.fields.add("Cache-Control", "no-store");
+    } else {
+        response = answer(200, now);
+    }
+    response.fields.add("Vary", "Prefer");
+    if (*wait && (*wait)->preferred) {
+        auto seconds = std::chrono::duration_cast<std::chrono::seconds>((*wait)->length).count();
+        response.fields.add("Preference-Applied", "wait=" + std::to_string(seconds));
+    }
+    co_return response;
+}
+
+Later<net::HttpResponse> Requests::list(Call& call) {
+    auto scope = may_read(call.caller);
+    if (!scope) co_return pass(scope);
+    auto query = list_query(call.target, world_.clock.now());
+    if (!query) co_return pass(query);
+    auto filter = std::move(query->filter);
+    if (!call.caller.token.has(app::Scope::read)) filter.asked_by = call.caller.account();
+    if (query->approver) filter.states = {core::State::pending};
+
+    auto directory = world_.roster.snapshot();
+    std::vector<core::AccountId> approvers;
+    if (query->approver) {
+        bool account = query->approver->find(':') != std::string::npos;
+        approvers = account ? std::vector{core::AccountId{*query->approver}}
+                            : directory->accounts_of(core::PersonId{*query->approver});
+    }
+    auto wanted = filter.limit;
+    std::vector<app::CasePtr> found;
+    std::optional<std::int64_t> next;
+    // Who could approve is no column: pages are read until enough of them match.
+    for (std::size_t pages = 0; pages < (query->approver ? approver_pages_max : 1); ++pages) {
+        auto page = co_await app::list_requests(world_, filter, call.deadline);
+        if (!page) co_return pass(page);
+        next = page->next_before;
+        for (auto& now : page->cases) {
+            auto could = [&](const auto& account) {
+                return core::could_approve(now->c, now->ruling, *directory, account);
+            };
+            if (query->approver && std::ranges::none_of(approvers, could)) continue;
+            if (found.size() == wanted) {
+                next = found.back()->c.request.number;
+                break;
+            }
+            found.push_back(std::move(now));
+        }
+        if (!next || found.size() == wanted) break;
+        filter.before_number = next;
+    }
+    std::string body = "{\"next_cursor\":";
+    body += next ? "\"" + cursor_text(*next) + "\"" : "null";
+    body += ",\"requests\":[";
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        if (i > 0) body += ',';
+        auto document = wire::request_document(found[i]->c, found[i]->ruling, *directory, world_.clock.now());
+        core::canonical_to(body, document);
+    }
+    body += "]}";
+    co_return json_answer(200, std::move(body));
+}
+
+Later<Done> Requests::must_be_own(const Call& call, core::RequestId request) {
+    // Who asked never changes, so any version of the case will do.
+    auto now = world_.waiters.recent(request);
+    if (!now) {
+        auto read = co_await app::read_request(world_, request, call.deadline);
+        if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
+        if (!read) co_return pass(read);
+        now = std::move(*read);
+    }
+    if (!app::own(call.caller, now->c.request)) co_return not_yours();
+    co_return Done{};
+}
+
+app::Origin Requests::origin(const Call& call, std::string_view act, const std::optional<std::string>& key) {
+    std::string unique;
+    if (key) {
+        unique = sha256_hex(*key);
+    } else {
+        std::array<std::byte, 16> random{};
+        world_.entropy.fill(random);
+        unique = hex(random);
+    }
+    return {"api:" + std::string(act) + ":" + call.caller.token.id.text() + ":" + unique};
+}
+
+Later<net::HttpResponse> Requests::cancel(Call& call) {
+    auto scope = needs(call.caller, app::Scope::request);
+    if (!scope) co_return pass(scope);
+    auto known = only_known(call.target, {});
+    if (!known) co_return pass(known);
+    auto id = id_of(call);
+    if (!id) co_return pass(id);
+    const auto& request = call.exchange.request();
+    auto key = idempotency_key_of(request.fields);
+    if (!key) co_return pass(key);
+    auto json = json_body(request, true);
+    if (!json) co_return pass(json);
+    auto body = wire::cancel_from(*json);
+    if (!body) co_return pass(body);
+    auto mine = co_await must_be_own(call, *id);
+    if (!mine) co_return pass(mine);
+
+    core::Cancel command{call.caller.account(), {}, std::move(body->reason)};
+    if (call.caller.token.owner) command.also.push_back(*call.caller.token.owner);
+    auto done = co_await app::cancel_request(world_, *id, std::move(command), origin(call, "cancel", *key),
+                                             call.deadline);
+    if (!done) co_return pass(done);
+    if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
+    co_return answer(200, done->now);
+}
+
+Later<net::HttpResponse> Requests::claim(Call& call) {
+    auto scope = needs(call.caller, app::Scope::request);
+    if (!scope) co_return pass(scope);
+    auto known = only_known(call.target, {});
+    if (!known) co_return pass(known);
+    auto id = id_of(call);
+    if (!id) co_return pass(id);
+    const auto& request = call.exchange.request();
+    auto key = idempotency_key_of(request.fields);
+    if (!key) co_return pass(key);
+    auto json = json_body(request, false);
+    if (!json) co_return pass(json);
+    auto body = wire::claim_from(*json);
+    if (!body) co_return pass(body);
+    auto mine = co_await must_be_own(call, *id);
+    if (!mine) co_return pass(mine);
+
+    core::Claim command{call.caller.account(), body->digest, {}};
+    // The request's id is the salt: a key says nothing about others it was used for.
+    if (*key) command.key = sha256_hex(id->text() + "\n" + call.caller.token.id.text() + "\n" + **key);
+    auto done = co_await app::claim_grant(world_, *id, std::move(command), origin(call, "claim", *key),
+                                          call.deadline);
+    if (!done) co_return pass(done);
+    if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
+    const auto& now = *done->now;
+    if (now.c.request.digest != body->digest)
+        co_return fail(Trouble::conflict, "the request has another digest than the one you sent",
+                       "digest_differs", "/digest");
+    auto grant = grant_of(now.c, key_, issuer_);
+    bool over = !grant || world_.clock.now() >= grant->expires_at;
+    if (over)
+        co_return fail(Trouble::conflict, "this approval was already claimed and its grant has run out",
+                       "claimed");
+    std::string text = "{\"expires_at\":\"" + core::rfc3339(grant->expires_at) + "\",\"grant\":\"" +
+                       grant->token + "\",\"request\":" + body_of(done->now) + "}";
+    auto response = json_answer(200, std::move(text));
+    response.fields.add("ETag", etag_of(now.c.version()));
+    co_return response;
+}
+
+Later<net::HttpResponse> Requests::outcome(Call& call) {
+    auto scope = needs(call.caller, app::Scope::request);
+    if (!scope) co_return pass(scope);
+    auto known = only_known(call.target, {});
+    if (!known) co_return pass(known);
+    auto id = id_of(call);
+    if (!id) co_return pass(id);
+    const auto& request = call.exchange.request();
+    auto key = idempotency_key_of(request.fields);
+    if (!key) co_return pass(key);
+    auto json = json_body(request, false);
+    if (!json) co_return pass(json);
+    auto body = wire::outcome_from(*json);
+    if (!body) co_return pass(body);
+    auto mine = co_await must_be_own(call, *id);
+    if (!mine) co_return pass(mine);
+
+    core::Report command{call.caller.account(), body->succeeded, std::move(body->detail)};
+    auto done = co_await app::report_outcome(world_, *id, std::move(command), origin(call, "outcome", *key),
+                                             call.deadline);
+    if (!done) co_return pass(done);
+    if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
+    co_return answer(200, done->now);
+}
+
+}  // namespace countersign::http

@@ -1,0 +1,64 @@
+#pragma once
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "countersign/adapters/http.hpp"
+#include "http/grant.hpp"
+#include "http/input.hpp"
+
+namespace countersign::http {
+
+// One call that has passed the gate.
+struct Call {
+    net::HttpExchange& exchange;
+    Target target;
+    std::string id;  // of the path, where it has one
+    app::Caller caller;
+    Deadline deadline;
+    bool waited = false;  // the answer came late on purpose
+};
+
+// The calls about requests. Failures become problem documents further up.
+class Requests {
+  public:
+    Requests(const HttpSettings& settings, app::World& world, const SigningKey& key);
+
+    Later<net::HttpResponse> create(Call& call);
+    Later<net::HttpResponse> show(Call& call);
+    Later<net::HttpResponse> list(Call& call);
+    Later<net::HttpResponse> cancel(Call& call);
+    Later<net::HttpResponse> claim(Call& call);
+    Later<net::HttpResponse> outcome(Call& call);
+
+  private:
+    struct Rendered {
+        app::CasePtr now;
+        std::shared_ptr<const core::Directory> directory;
+        std::shared_ptr<const std::string> body;
+    };
+    static constexpr std::size_t rendered_max = 32;
+
+    std::string body_of(const app::CasePtr& now);
+    net::HttpResponse answer(unsigned status, const app::CasePtr& now);
+    Later<app::CasePtr> find(const Call& call);
+    Later<Done> must_be_own(const Call& call, core::RequestId request);
+    app::Origin origin(const Call& call, std::string_view act, const std::optional<std::string>& key);
+    Later<app::CasePtr> wait_it_out(Call& call, app::CasePtr now, Wait wait,
+                                    const std::optional<NoneMatch>& none_match);
+
+    const HttpSettings& settings_;
+    app::World& world_;
+    const SigningKey& key_;
+    std::string issuer_;
+    std::deque<Rendered> rendered_;  // the last bodies, for the many who wait for one request
+    std::set<std::pair<core::TokenId, std::string>> running_;  // idempotency keys of requests being opened
+};
+
+// An answer with a JSON body; nothing of ours may be cached.
+net::HttpResponse json_answer(unsigned status, std::string body, std::string_view type = "application/json");
+
+}  // namespace countersign::http
