@@ -8,12 +8,14 @@ from pathlib import Path
 from .process import family_processor_us
 from .standin import Trouble
 
-# What a vote writes at the least, in one statement: the state, the vote, the fact, its place in the queue of facts,
-# and the errand for the card.
+# What a vote writes at the least, in one statement: the state, the vote, the fact, its place in the queue of
+# facts, and the errand for the card.
 VOTE_SCHEMA = """
 create table request(id bigint primary key, state text not null, version int not null default 1);
-create table vote(id bigserial primary key, request_id bigint not null, approver text not null, at timestamptz not null);
-create table event(id bigserial primary key, request_id bigint not null, what text not null, at timestamptz not null);
+create table vote(id bigserial primary key, request_id bigint not null, approver text not null,
+    at timestamptz not null);
+create table event(id bigserial primary key, request_id bigint not null, what text not null,
+    at timestamptz not null);
 create table unsequenced(event_id bigint primary key);
 create table errand(id bigserial primary key, request_id bigint not null, kind text not null);
 insert into request select i, 'pending' from generate_series(1, 200000) i;
@@ -63,10 +65,12 @@ class Postgres:
 
     def __enter__(self):
         data = self.folder / "data"
-        self._tool("initdb", "-D", str(data), "-A", "peer", "--no-instructions", "-E", "UTF8", "--locale=C.UTF-8")
-        # One account without rights beyond its databases may come in over the loopback, for the time of the run.
+        self._tool("initdb", "-D", str(data), "-A", "peer", "--no-instructions", "-E", "UTF8",
+                   "--locale=C.UTF-8")
+        # One account without rights beyond its databases may come in over the loopback, while this runs.
         hba = f"local all all peer\nhost all {self.user} 127.0.0.1/32 trust\n"
-        settings = (f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{self.folder}'\n"
+        settings = (f"listen_addresses = '127.0.0.1'\nport = {self.port}\n"
+                    f"unix_socket_directories = '{self.folder}'\n"
                     "fsync = on\nsynchronous_commit = on\nfull_page_writes = on\nmax_wal_size = 4GB\n"
                     "checkpoint_timeout = 30min\nmax_connections = 100\n")
         self._write(data / "pg_hba.conf", hba, append=False)
@@ -86,8 +90,8 @@ class Postgres:
             file.write(text)
 
     def sql(self, database, text):
-        return self._tool("psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder), "-p",
-                          str(self.port), "-d", database, "-c", text).strip()
+        return self._tool("psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h",
+                          str(self.folder), "-p", str(self.port), "-d", database, "-c", text).strip()
 
     def settings(self):
         names = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method")
@@ -113,8 +117,8 @@ class Postgres:
         self._write(script, VOTE_SCRIPT, append=False)
         os.chmod(script, 0o644)
         self.checkpoint()
-        out = self._tool("pgbench", "-n", "-M", "prepared", "-c", "16", "-j", "1", "-T", str(seconds), "-f", str(script),
-                         uri)
+        out = self._tool("pgbench", "-n", "-M", "prepared", "-c", "16", "-j", "1", "-T", str(seconds),
+                         "-f", str(script), uri)
         for line in out.splitlines():
             if line.startswith("tps = "):
                 return float(line.split()[2])

@@ -38,11 +38,11 @@ def check_complete(name, figures, plan):
     """Says on stderr when something was lost: a figure that hides losses is no figure."""
     for part, wanted in (("paced", plan.paced), ("racing", plan.racing), ("waiting", plan.waiters)):
         if part in figures and figures[part]["completed"] != wanted:
-            print(f"  {name}: only {figures[part]['completed']} of {wanted} {part} clicks were acknowledged, shown on "
-                  "the card and told", file=sys.stderr)
+            print(f"  {name}: only {figures[part]['completed']} of {wanted} {part} clicks were acknowledged, "
+                  "shown on the card and told", file=sys.stderr)
     if figures["filed"]["refused"]:
-        print(f"  {name}: {figures['filed']['refused']} requests refused: {figures['filed']['first_refusal']}",
-              file=sys.stderr)
+        print(f"  {name}: {figures['filed']['refused']} requests refused: "
+              f"{figures['filed']['first_refusal']}", file=sys.stderr)
 
 
 def _flat(figures):
@@ -85,8 +85,8 @@ def summarise(results):
         bound = limit if limit is not None else factor * yardstick[key]
         met = ours[key] >= bound if sense == "least" else ours[key] <= bound
         targets.append({"target": title, "bound": bound, "found": ours[key], "met": met})
-    return {"subjects": subjects, "targets": targets, "pgbench_vote_statement_tps": statistics.median(results["pgbench"]),
-            "processors": os.cpu_count(), "load_average": os.getloadavg()[0]}
+    return {"subjects": subjects, "targets": targets,
+            "pgbench_vote_statement_tps": statistics.median(results["pgbench"]), "processors": os.cpu_count(), "load_average": os.getloadavg()[0]}
 
 
 def print_table(summary, results):
@@ -104,9 +104,10 @@ def print_table(summary, results):
         if compare and subjects["countersign"][key] and subjects["slack-go"][key]:
             line += f"{subjects['countersign'][key] / subjects['slack-go'][key]:>18.2f}"
         print(line)
-    print(f"\npgbench, one durable five-row vote statement, 16 clients: {summary['pgbench_vote_statement_tps']:,.0f}/s")
-    print(f"medians of {results['rounds']} round(s) on {summary['processors']} processors shared with the load and "
-          f"PostgreSQL {results['postgres']['server_version']} (fsync {results['postgres']['fsync']}, "
+    print("\npgbench, one durable five-row vote statement, 16 clients: "
+          f"{summary['pgbench_vote_statement_tps']:,.0f}/s")
+    print(f"medians of {results['rounds']} round(s) on {summary['processors']} processors shared with the load "
+          f"and PostgreSQL {results['postgres']['server_version']} (fsync {results['postgres']['fsync']}, "
           f"synchronous_commit {results['postgres']['synchronous_commit']}); load average at the end "
           f"{summary['load_average']:.1f}")
     for name in names:

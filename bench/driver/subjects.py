@@ -55,8 +55,8 @@ class Subject:
         arguments, environment = self.launch(self.standin_port)
         clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         with open(self.log, "ab") as log:
-            self.child = subprocess.Popen([str(a) for a in arguments], env={**clean, **environment}, stdout=log,
-                                          stderr=log, stdin=subprocess.DEVNULL)
+            self.child = subprocess.Popen([str(a) for a in arguments], env={**clean, **environment},
+                                          stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def await_port(self):
         give_up_at = time.monotonic() + 20
@@ -99,6 +99,7 @@ class Subject:
 
 class EmptyBot(Subject):
     name = "empty_bot"
+    has_waiters = True
 
     def __init__(self, binary):
         super().__init__()
@@ -188,7 +189,8 @@ class Countersign(Subject):
         return [self.binary, "serve"], {
             **self.settings(), "COUNTERSIGN_LISTEN": f"127.0.0.1:{self.port}",
             "COUNTERSIGN_SLACK_API_URL": f"http://127.0.0.1:{standin_port}/api/",
-            "COUNTERSIGN_SLACK_APP_TOKEN": "xapp-1-A0BENCH-bench", "COUNTERSIGN_SLACK_BOT_TOKEN": "xoxb-bench",
+            "COUNTERSIGN_SLACK_APP_TOKEN": "xapp-1-A0BENCH-bench",
+            "COUNTERSIGN_SLACK_BOT_TOKEN": "xoxb-bench",
             "COUNTERSIGN_SLACK_CHANNEL": "C0OPS"}
 
     def await_port(self):
@@ -214,7 +216,7 @@ class Countersign(Subject):
         raise Trouble(f"{self.name} is not ready: {said}")
 
     def time_starts(self, count):
-        """Milliseconds from exec to a 200 of /readyz, on the database as the load left it: the median of some."""
+        """Milliseconds from exec to a 200 of /readyz, on the database as the load left it: the median."""
         times = []
         for _ in range(count):
             self.stop()

@@ -4,14 +4,15 @@
 #include <exception>
 #include <iterator>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "standin/http_text.hpp"
 #include "standin/json_scan.hpp"
 #include "standin/loop.hpp"
 
-// A bot that decides nothing and stores nothing: it acknowledges every click and updates the card. What the
-// stand-in does with it is the most that any bot could reach here.
+// A bot that decides nothing and stores nothing: it acknowledges every click, updates the card and tells who
+// waits. What the stand-in does with it is the most that any bot could reach here.
 // usage: empty_bot WORKSPACE_PORT API_PORT
 namespace bench {
 namespace {
@@ -40,7 +41,10 @@ class EmptyBot {
         EmptyBot& bot;
         explicit Requests(EmptyBot& b) : bot(b) {}
         void received(Connection& connection, Nanos) override { bot.request(connection); }
-        void closed(Connection&) override {}
+        void closed(Connection& connection) override {
+            std::erase_if(bot.waiting_clients_,
+                          [&](const auto& entry) { return entry.second == &connection; });
+        }
     };
     struct Answers : ConnectionOwner {
         EmptyBot& bot;
@@ -59,6 +63,12 @@ class EmptyBot {
         while (true) {
             HttpMessage message;
             if (parse_message(connection.input(), scratch_, message) != Parsed::whole) return;
+            if (message.start_line.starts_with("GET ")) {
+                auto target = message.target().substr(0, message.target().find('?'));
+                waiting_clients_[std::string{target.substr(target.rfind('/') + 1)}] = &connection;
+                connection.consume(message.bytes);
+                continue;
+            }
             auto number = ++requests_filed_;
             call("chat.postMessage",
                  fmt::format(R"({{"channel":"C0OPS","text":"Approval","blocks":[{{"type":"header","text":)"
@@ -94,11 +104,22 @@ class EmptyBot {
         auto id = member(envelope, "envelope_id");
         if (id.empty()) return;  // the hello
         write_frame(connection.output(), Opcode::text, fmt::format(R"({{"envelope_id":{}}})", id), true);
-        auto container = member(member(envelope, "payload"), "container");
+        auto payload = member(envelope, "payload");
+        tell_waiter(payload);
+        auto container = member(payload, "container");
         call("chat.update",
              fmt::format(R"({{"channel":{},"ts":{},"text":"approved","blocks":[{{"type":"header",)"
                          R"("text":{{"type":"plain_text","text":"Approved: db.export"}}}}]}})",
                          member(container, "channel_id"), member(container, "message_ts")));
+    }
+
+    void tell_waiter(std::string_view payload) {
+        auto actions = items(member(payload, "actions"));
+        if (actions.empty()) return;
+        auto found = waiting_clients_.find(std::string{inside_quotes(member(actions.front(), "value"))});
+        if (found == waiting_clients_.end()) return;
+        found->second->output() += "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"state\":\"approved\"}";
+        waiting_clients_.erase(found);
     }
 
     void call(std::string_view method, const std::string& body) {
@@ -132,6 +153,7 @@ class EmptyBot {
     std::deque<std::string> waiting_;
     std::string scratch_;
     std::uint64_t requests_filed_ = 0;
+    std::unordered_map<std::string, Connection*> waiting_clients_;  // by request
     bool over_ = false;
 };
 
