@@ -118,7 +118,7 @@ class BlockingPool {
     // is bounded by its own limits. overloaded: queue_max jobs wait already; unavailable: stopped.
     template <class T>
     Later<T> run(Lane lane, Job<T> job) {
-        auto start = [this, lane, &job](Awaited<T>& awaited) {
+        auto start = [this, lane, job = std::move(job)](Awaited<T>& awaited) mutable {
             Task task = [this, &awaited, job = std::move(job)](Worker* worker) mutable {
                 if (worker)
                     awaited.answer.emplace(job(*worker));

@@ -1,0 +1,547 @@
+#include "pg/append.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "countersign/base/log.hpp"
+#include "pg/facts.hpp"
+#include "pg/sql.hpp"
+
+namespace countersign::pg {
+
+struct Appender::Item {
+    app::Append what;
+    Deadline deadline;
+    std::array<std::byte, 10> chance;
+    rt::Awaited<app::Appended>* awaited = nullptr;
+    std::optional<Result<app::Appended>> answer;
+};
+
+// One entry to be written, with its texts made.
+struct NewEntry {
+    std::int32_t version;
+    core::Instant at;
+    std::string_view kind;
+    std::string origin;  // hex; empty: none
+    std::string body;
+    std::string doc;
+};
+struct NewEvent {
+    core::EventId id;
+    core::Instant at;
+    std::string_view type;
+    std::string body;
+};
+struct RefusedVote {
+    std::string person;
+    std::string_view why;
+    core::Instant at;
+    NewEvent event;
+};
+
+// What one request's commands come to, within one transaction.
+struct Appender::Group {
+    explicit Group(core::RequestId id) : request(id) {}
+
+    core::RequestId request;
+    std::vector<Item*> items;
+    std::optional<Known> known;
+    bool located = false;     // its row was there and is locked
+    bool maybe_ours = false;  // an earlier attempt may have committed: origins found may be our own
+
+    // Made anew by every attempt:
+    std::vector<NewEntry> entries;
+    std::vector<NewEvent> events;
+    std::vector<RefusedVote> refused;
+    std::vector<std::pair<Item*, app::Errand>> errands;
+    core::Ruling ruling;
+    bool wrote() const { return !entries.empty(); }
+    bool nothing_to_write() const { return entries.empty() && refused.empty(); }
+
+    void start_over() {
+        entries.clear();
+        events.clear();
+        refused.clear();
+        errands.clear();
+        known.reset();
+        located = false;
+        for (Item* item : items) item->answer.reset();
+    }
+    void fail_all(const Failure& failure) {
+        for (Item* item : items) item->answer.emplace(std::unexpected(failure));
+    }
+    const app::Lease& lease() const { return items.back()->what.lease; }
+};
+
+Appender::Appender(Pool& pool, Memory& memory, const rt::Clock& clock, rt::Entropy& entropy)
+    : pool_(pool), memory_(memory), clock_(clock), entropy_(entropy) {}
+Appender::~Appender() = default;
+
+Later<app::Appended> Appender::append(app::Append what, Deadline deadline) {
+    auto start = [this, &what, deadline](rt::Awaited<app::Appended>& awaited) {
+        auto item = std::make_unique<Item>(std::move(what), deadline, rt::chance(entropy_));
+        item->awaited = &awaited;
+        enqueue(std::move(item));
+    };
+    co_return co_await rt::await_answer<app::Appended>(pool_.home().executor(), start);
+}
+
+std::size_t Appender::waiting() const {
+    std::lock_guard lock(mutex_);
+    return waiting_.size();
+}
+
+void Appender::enqueue(std::unique_ptr<Item> item) {
+    bool start = false;
+    {
+        std::lock_guard lock(mutex_);
+        if (waiting_.size() < waiting_max) {
+            // A request that is under way is looked at again when its thread is done with it.
+            start = batches_ < batches_max && !under_way_.contains(item->what.request);
+            if (start) ++batches_;
+            waiting_.push_back(std::move(item));
+        }
+    }
+    if (start) return start_batch();
+    if (!item) return;
+    item->awaited->answer.emplace(fail(Trouble::overloaded, "too much is waiting already; try again"));
+    pool_.home().deliver(std::move(item->awaited->resume));
+}
+
+void Appender::start_batch() {
+    Pool::Task task = [this](Session* session) { work(session); };
+    // The queue is full: whoever is at work takes what waits; with nobody at work it is run when next asked.
+    if (pool_.post(rt::Lane::interactive, task)) return;
+    std::vector<std::unique_ptr<Item>> left;
+    {
+        std::lock_guard lock(mutex_);
+        --batches_;
+        if (batches_ == 0) {
+            for (auto& item : waiting_) left.push_back(std::move(item));
+            waiting_.clear();
+        }
+    }
+    for (auto& item : left) {
+        item->awaited->answer.emplace(fail(Trouble::overloaded, "too much is waiting already; try again"));
+        pool_.home().deliver(std::move(item->awaited->resume));
+    }
+}
+
+// What waits, except for requests that another thread is at.
+std::vector<std::unique_ptr<Appender::Item>> Appender::next_batch() {
+    std::vector<std::unique_ptr<Item>> batch;
+    std::unordered_set<core::RequestId> mine;
+    std::deque<std::unique_ptr<Item>> left;
+    while (!waiting_.empty() && batch.size() < batch_max) {
+        auto item = std::move(waiting_.front());
+        waiting_.pop_front();
+        const auto& request = item->what.request;
+        if (mine.contains(request) || under_way_.insert(request).second) {
+            mine.insert(request);
+            batch.push_back(std::move(item));
+        } else {
+            left.push_back(std::move(item));
+        }
+    }
+    while (!left.empty()) {
+        waiting_.push_front(std::move(left.back()));
+        left.pop_back();
+    }
+    return batch;
+}
+
+void Appender::work(Session* session) {
+    for (;;) {
+        std::vector<std::unique_ptr<Item>> batch;
+        {
+            std::lock_guard lock(mutex_);
+            batch = next_batch();
+            if (batch.empty()) {
+                --batches_;
+                return;
+            }
+        }
+        if (session) {
+            carry_out(*session, batch);
+        } else {
+            for (auto& item : batch)
+                item->answer.emplace(fail(Trouble::unavailable, "the server is stopping"));
+        }
+        {
+            std::lock_guard lock(mutex_);
+            for (auto& item : batch) under_way_.erase(item->what.request);
+        }
+        std::vector<rt::WayHome::Resume> finished;
+        for (auto& item : batch) {
+            item->awaited->answer = std::move(item->answer);
+            finished.push_back(std::move(item->awaited->resume));
+        }
+        pool_.home().deliver(std::move(finished));
+        // Others wait for a thread: give them a turn.
+        if (session && pool_.queued() > 0) return start_batch();
+    }
+}
+
+void Appender::carry_out(Session& session, std::vector<std::unique_ptr<Item>>& items) {
+    core::Instant now = clock_.now();
+    std::vector<Group> groups;
+    for (auto& item : items) {
+        if (now >= item->deadline.at) {
+            item->answer.emplace(fail(Trouble::overloaded, "busy, try again"));
+            continue;
+        }
+        auto same = std::ranges::find(groups, item->what.request, &Group::request);
+        if (same == groups.end()) {
+            groups.emplace_back(item->what.request);
+            same = groups.end() - 1;
+        }
+        same->items.push_back(item.get());
+    }
+    if (groups.size() > 1) {
+        std::vector<Group*> all;
+        for (Group& group : groups) all.push_back(&group);
+        auto locked = lock(session, all);
+        Sql<Done> written = Done{};
+        if (locked) {
+            std::erase_if(all, [](Group* group) { return !group->located; });
+            for (Group* group : all) decide(*group);
+            written = write(session, all);
+        }
+        if (!locked || !written) {
+            bool unknown = !written && written.error().kind == SqlTrouble::Kind::lost;
+            session.roll_back();
+            for (Group& group : groups) {
+                group.start_over();
+                group.maybe_ours = unknown;
+            }
+        }
+    }
+    for (Group& group : groups) {
+        bool answered = std::ranges::all_of(group.items, [](Item* item) { return item->answer.has_value(); });
+        if (!answered) alone(session, group);
+    }
+}
+
+// One request in a transaction of its own: waits for its lock, and says what went wrong.
+void Appender::alone(Session& session, Group& group) {
+    constexpr int attempts_max = 3;
+    for (int attempt = 1;; ++attempt) {
+        group.start_over();
+        std::vector<Group*> one{&group};
+        auto locked = lock(session, one);
+        if (locked && !group.located) {
+            session.roll_back();
+            bool said = group.items.front()->answer.has_value();
+            if (said) return quarantine(session, group);
+            return group.fail_all({Trouble::not_found, "there is no such request", {}, {}});
+        }
+        Sql<Done> written = std::unexpected(SqlTrouble{});
+        if (locked) {
+            decide(group);
+            written = write(session, one);
+            if (written) return;
+        }
+        SqlTrouble trouble = locked ? written.error() : locked.error();
+        session.roll_back();
+        using enum SqlTrouble::Kind;
+        if (locked && trouble.kind == lost) group.maybe_ours = true;
+        bool worth_trying = trouble.kind == lost || trouble.kind == again;
+        if (worth_trying && attempt < attempts_max && clock_.now() < group.items.back()->deadline.at)
+            continue;
+        Failure failure = as_failure(trouble);
+        if (group.maybe_ours)
+            failure = {Trouble::timed_out,
+                       "the database went away before it said whether this was recorded",
+                       {},
+                       {}};
+        group.fail_all(failure);
+        if (trouble.kind == broken) quarantine(session, group);
+        return;
+    }
+}
+
+Sql<Done> Appender::lock(Session& session, std::vector<Group*>& groups) {
+    bool waits = groups.size() == 1;
+    auto prepared = session.prepare({Statement::lock_case, Statement::lock_cases, Statement::read_cases,
+                                     Statement::write_steps, Statement::cards_of});
+    if (!prepared) return prepared;
+    Array ids;
+    Array known;
+    for (Group* group : groups) {
+        if (!group->known) group->known = memory_.take(group->request);
+        ids.plain(group->request);
+        known.plain(group->known ? group->known->c.version() : 0);
+    }
+    std::string sql = waits ? "BEGIN; EXECUTE lock_case(" : "BEGIN; EXECUTE lock_cases(";
+    append_arrays(sql, ids, known);
+    sql += ')';
+    auto rows = session.run(sql);
+    if (!rows) return std::unexpected(rows.error());
+    std::vector<Group*> moved;
+    auto taken = take_rows(*rows, groups, moved, waits);
+    if (!taken || moved.empty()) return taken;
+    // The lock was waited for, and the statement's snapshot is older than what it waited for: look again.
+    Array moved_ids;
+    Array moved_known;
+    for (Group* group : moved) {
+        moved_ids.plain(group->request);
+        moved_known.plain(group->known->c.version());
+    }
+    sql = "EXECUTE read_cases(";
+    append_arrays(sql, moved_ids, moved_known);
+    sql += ')';
+    auto again = session.run(sql);
+    if (!again) return std::unexpected(again.error());
+    std::vector<Group*> none;
+    return take_rows(*again, moved, none, waits);
+}
+
+Sql<Done> Appender::take_rows(const pqxx::result& rows, std::vector<Group*>& groups,
+                              std::vector<Group*>& moved, bool alone) {
+    for (const auto& row : rows) {
+        auto id = id_from<core::RequestId>(view(row[0]));
+        auto group = std::ranges::find_if(groups, [&](Group* g) { return id && g->request == *id; });
+        if (group == groups.end()) continue;
+        auto taken = take_in((*group)->known, row);
+        if (taken) {
+            (*group)->located = true;
+        } else if (taken.error().code == "moved") {
+            moved.push_back(*group);
+        } else if (alone) {
+            (*group)->fail_all(taken.error());
+        } else {
+            (*group)->known.reset();  // looked at again alone
+        }
+    }
+    return Done{};
+}
+
+namespace {
+
+bool is_refused_vote(const core::Command& command, const core::Step& step) {
+    return std::holds_alternative<core::Cast>(command) && step.refusal &&
+           step.refusal->why != core::Why::repeated;
+}
+
+}  // namespace
+
+// Takes the group's commands in order. Nothing here can fail but for our own bugs: it is all in memory.
+void Appender::decide(Group& group) {
+    Known& known = *group.known;
+    // Read after the lock is held, and never earlier than what is recorded already.
+    core::Instant now = std::max(clock_.now(), at_of(known.c.entries.back()));
+    for (Item* item : group.items) {
+        const app::Append& what = item->what;
+        std::string origin;
+        if (what.origin && known.salt) origin = origin_hash(*known.salt, what.origin->key);
+        if (!origin.empty()) {
+            auto seen = std::ranges::find(known.origins, origin);
+            if (seen != known.origins.end()) {
+                auto index = static_cast<std::size_t>(seen - known.origins.begin());
+                app::Appended had{.after = known.c,
+                                  .ruling = core::decide(known.c),
+                                  .refusal = {},
+                                  .first_new = group.maybe_ours ? index : known.c.entries.size(),
+                                  .repeat = !group.maybe_ours,
+                                  .cards = {},
+                                  .errands = {}};
+                item->answer.emplace(std::move(had));
+                continue;
+            }
+        }
+        core::Step step = core::advance(known.c, what.command, *what.directory, now, what.age_max);
+        if (!known.salt && !step.appended.empty()) {
+            item->answer.emplace(
+                fail(Trouble::conflict, "the texts of this request were erased: it cannot go on"));
+            continue;
+        }
+        Minter minter(now, item->chance);
+        auto add_event = [&](std::string_view type, core::Instant at, core::State state,
+                             std::string_view body, std::string_view person, std::string_view why) {
+            wire::Leaf leaf{.type = type,
+                            .id = minter.next<core::EventId>(),
+                            .at = at,
+                            .request = group.request,
+                            .version = known.c.version(),
+                            .state = state,
+                            .digest = known.c.request.digest,
+                            .policy = known.c.applied.policy_digest,
+                            .entry_body = body,
+                            .person = person,
+                            .why = why};
+            return NewEvent{leaf.id, at, type, wire::leaf_body(leaf)};
+        };
+        std::size_t first_new = known.c.entries.size();
+        std::vector<app::Errand> errands;
+        for (std::size_t i = 0; i < step.appended.size(); ++i) {
+            core::Entry& entry = step.appended[i];
+            bool last = i + 1 == step.appended.size();
+            NewEntry row{
+                .version = known.c.version() + 1,
+                .at = at_of(entry),
+                .kind = kind_of(entry),
+                // A command that was refused leaves no trace of itself: come again, it is judged again.
+                .origin = last && !step.refusal ? origin : std::string{},
+                .body = wire::stored_entry(entry, &*known.salt),
+                .doc = wire::stored_entry(entry, nullptr)};
+            core::State before = known.state;
+            known.c.entries.push_back(std::move(entry));
+            known.origins.push_back(row.origin);
+            known.weight_bytes += 2 * row.doc.size() + 256;
+            known.state = last ? step.ruling.state : core::decide(known.c).state;
+            for (std::string_view type : event_types(known.c.entries.back(), before, known.state)) {
+                group.events.push_back(add_event(type, row.at, known.state, row.body, {}, {}));
+            }
+            if (core::has_thread_line(known.c.entries.back())) {
+                app::Errand errand{.kind = app::Errand::Kind::thread_line,
+                                   .id = minter.next<core::ErrandId>(),
+                                   .request = group.request,
+                                   .entry = static_cast<std::int32_t>(known.c.entries.size() - 1),
+                                   .attempts = 0};
+                errands.push_back(errand);
+                group.errands.emplace_back(item, errand);
+            }
+            group.entries.push_back(std::move(row));
+        }
+        if (known.salt && is_refused_vote(what.command, step)) {
+            const auto& account = std::get<core::Cast>(what.command).account;
+            std::string person = wire::sealed(*known.salt, what.directory->person_of(account).text());
+            std::string_view why = code_of(step.refusal->why);
+            NewEvent event = add_event("request.vote_refused", now, known.state, {}, person, why);
+            group.refused.push_back({person.substr(0, 32), why, now, std::move(event)});
+        }
+        group.ruling = step.ruling;
+        item->answer.emplace(app::Appended{.after = known.c,
+                                           .ruling = std::move(step.ruling),
+                                           .refusal = std::move(step.refusal),
+                                           .first_new = first_new,
+                                           .repeat = false,
+                                           .cards = {},
+                                           .errands = std::move(errands)});
+    }
+}
+
+namespace {
+
+std::string write_refused(const core::RequestId& request, const RefusedVote& refused) {
+    return "WITH x AS (INSERT INTO refused_vote AS had (request_id, person, why, last_at) VALUES (" +
+           literal(request) + ", '" + refused.person + "', '" + std::string(refused.why) + "', " +
+           literal(refused.at) +
+           ") ON CONFLICT (request_id, person, why) DO UPDATE SET times = had.times + 1, last_at = "
+           "excluded.last_at "
+           "RETURNING times), v AS (INSERT INTO event (id, request_id, at, type, body) SELECT " +
+           literal(refused.event.id) + ", " + literal(request) + ", " + literal(refused.at) +
+           ", 'request.vote_refused', convert_to(" + literal(refused.event.body) +
+           ", 'UTF8') FROM x WHERE times = 1 RETURNING id) INSERT INTO unsequenced SELECT id FROM v; ";
+}
+
+}  // namespace
+
+// Everything the batch changes, the commit, and the cards that are ours now: one round trip.
+Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
+    Array e_request, e_version, e_at, e_kind, e_origin, e_body, e_doc;
+    Array v_id, v_request, v_at, v_type, v_body;
+    Array r_id, r_version, r_state, r_due, r_counted, r_holder, r_until;
+    Array g_id, g_request, g_entry, g_holder, g_until;
+    Array card_requests;
+    std::string refused;
+    core::Instant now = clock_.now();
+    for (Group* group : groups) {
+        for (const auto& vote : group->refused) refused += write_refused(group->request, vote);
+        if (group->wrote() || group->maybe_ours) card_requests.plain(group->request);
+        if (!group->wrote()) continue;
+        for (const auto& entry : group->entries) {
+            e_request.plain(group->request);
+            e_version.plain(entry.version);
+            e_at.plain(entry.at);
+            e_kind.plain(entry.kind);
+            if (entry.origin.empty())
+                e_origin.null();
+            else
+                e_origin.plain(entry.origin);
+            e_body.text(entry.body);
+            e_doc.text(entry.doc);
+        }
+        for (const auto& event : group->events) {
+            v_id.plain(event.id);
+            v_request.plain(group->request);
+            v_at.plain(event.at);
+            v_type.plain(event.type);
+            v_body.text(event.body);
+        }
+        const Known& known = *group->known;
+        r_id.plain(group->request);
+        r_version.plain(known.c.version());
+        r_state.plain(name_of(known.state));
+        auto due = core::due_at(known.c, group->ruling);
+        if (due)
+            r_due.plain(*due);
+        else
+            r_due.null();
+        r_counted.text(counted_persons(group->ruling, *known.salt));
+        r_holder.plain(group->lease().holder);
+        r_until.plain(group->lease().until);
+        for (const auto& [item, errand] : group->errands) {
+            g_id.plain(errand.id);
+            g_request.plain(errand.request);
+            g_entry.plain(errand.entry);
+            g_holder.plain(item->what.lease.holder);
+            g_until.plain(item->what.lease.until);
+        }
+    }
+    std::string sql;
+    if (!e_request.empty()) {
+        sql = "EXECUTE write_steps(";
+        append_arrays(sql, e_request, e_version, e_at, e_kind, e_origin, e_body, e_doc, v_id, v_request, v_at,
+                      v_type, v_body, r_id, r_version, r_state, r_due, r_counted, r_holder, r_until);
+        sql += "," + literal(now) + ",";
+        append_arrays(sql, g_id, g_request, g_entry, g_holder, g_until);
+        sql += "); ";
+    }
+    sql += refused;
+    sql += sql.empty() ? "ROLLBACK" : "COMMIT";
+    bool asks_cards = !card_requests.empty();
+    if (asks_cards) {
+        sql += "; EXECUTE cards_of(";
+        append_arrays(sql, card_requests);
+        sql += ')';
+    }
+    auto rows = session.run(sql);
+    if (!rows) return std::unexpected(rows.error());
+
+    std::vector<CardRow> cards;
+    if (asks_cards) {
+        for (const auto& row : *rows) {
+            auto card = card_from(row);
+            if (card) cards.push_back(std::move(*card));
+        }
+    }
+    for (Group* group : groups) {
+        bool has_cards = false;
+        Item* last = group->items.back();
+        for (auto& card : cards) {
+            if (card.job.request != group->request) continue;
+            has_cards = true;
+            if (card.holder == last->what.lease.holder && last->answer && *last->answer) {
+                (*last->answer)->cards.push_back(std::move(card.job));
+            }
+        }
+        for (Item* item : group->items) {
+            if (!has_cards && item->answer && *item->answer) (*item->answer)->errands.clear();
+        }
+        if (group->known) memory_.put(std::move(*group->known));
+        group->known.reset();
+    }
+    return Done{};
+}
+
+void Appender::quarantine(Session& session, Group& group) {
+    const auto& answer = group.items.front()->answer;
+    if (!answer || *answer || answer->error().trouble != Trouble::corrupt) return;
+    log::error("pg", "request {} does not hold together and is set aside: {}", group.request.text(),
+               answer->error().detail);
+    static_cast<void>(session.run("UPDATE request SET quarantined = true WHERE NOT quarantined AND id = " +
+                                  literal(group.request)));
+}
+
+}  // namespace countersign::pg

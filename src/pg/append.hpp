@@ -1,0 +1,63 @@
+#pragma once
+#include <array>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "countersign/app/ports.hpp"
+#include "countersign/rt/clock.hpp"
+#include "pg/job.hpp"
+#include "pg/memory.hpp"
+#include "pg/session.hpp"
+
+namespace countersign::pg {
+
+// Appends, gathered: whatever waits while a commit is under way goes into the next transaction together, so
+// that many votes share one lock statement, one write and one flush to disk. Two round trips each, however
+// many there are. One request is worked on by one thread of this process at a time; several commands for it
+// are taken in order, each seeing what the one before it did. Whatever goes wrong for a batch is tried again
+// one request at a time, so that no request suffers for another.
+class Appender {
+  public:
+    static constexpr std::size_t batch_max = 32;   // appends per transaction
+    static constexpr std::size_t batches_max = 4;  // at a time
+    static constexpr std::size_t waiting_max = 4'096;
+
+    Appender(Pool& pool, Memory& memory, const rt::Clock& clock, rt::Entropy& entropy);
+    ~Appender();
+
+    Later<app::Appended> append(app::Append what, Deadline deadline);
+    std::size_t waiting() const;
+
+    struct Item;
+    struct Group;
+    struct Batch;
+
+  private:
+    void enqueue(std::unique_ptr<Item> item);
+    void start_batch();
+    void work(Session* session);
+    std::vector<std::unique_ptr<Item>> next_batch();
+
+    void carry_out(Session& session, std::vector<std::unique_ptr<Item>>& items);
+    void alone(Session& session, Group& group);
+    Sql<Done> lock(Session& session, std::vector<Group*>& groups);
+    Sql<Done> take_rows(const pqxx::result& rows, std::vector<Group*>& groups, std::vector<Group*>& moved,
+                        bool alone);
+    void decide(Group& group);
+    Sql<Done> write(Session& session, std::vector<Group*>& groups);
+    void quarantine(Session& session, Group& group);
+
+    Pool& pool_;
+    Memory& memory_;
+    const rt::Clock& clock_;
+    rt::Entropy& entropy_;
+    mutable std::mutex mutex_;
+    std::deque<std::unique_ptr<Item>> waiting_;
+    std::unordered_set<core::RequestId> under_way_;
+    std::size_t batches_ = 0;
+};
+
+}  // namespace countersign::pg

@@ -1,0 +1,73 @@
+#include <utility>
+
+#include "countersign/adapters/pg.hpp"
+#include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
+#include "pg/case_store.hpp"
+#include "pg/outbox_store.hpp"
+#include "pg/schema.hpp"
+#include "pg/token_store.hpp"
+
+namespace countersign::pg {
+namespace {
+
+Pool::Limits limits_of(const PgSettings& settings) {
+    return {.threads = std::max<std::size_t>(settings.pool, 1),
+            .background = std::max<std::size_t>(std::min(settings.background, settings.pool), 1),
+            .queue_max = settings.queue_max};
+}
+
+class PgDatabase final : public Database {
+  public:
+    PgDatabase(PgSettings settings, rt::asio::any_io_executor executor, const rt::Clock& clock,
+               rt::Entropy& entropy)
+        : health_(std::move(settings)),
+          pool_(std::move(executor), limits_of(health_.settings()),
+                [this] { return std::make_unique<Session>(health_); }),
+          cases_(pool_, clock, entropy),
+          outbox_(pool_, clock, entropy),
+          tokens_(pool_, clock),
+          clock_(clock) {}
+    ~PgDatabase() override { stop(); }
+
+    app::CaseStore& cases() override { return cases_; }
+    app::OutboxStore& outbox() override { return outbox_; }
+    app::TokenStore& tokens() override { return tokens_; }
+    bool reachable() const override { return health_.up(); }
+    std::size_t queued() const override { return pool_.queued() + cases_.waiting(); }
+    void stop() override {
+        pool_.stop();
+        health_.stop();
+    }
+    Later<SchemaReport> schema(Deadline deadline) override {
+        return run_job<SchemaReport>(
+            pool_, rt::Lane::interactive, clock_, deadline, [](Session& session) -> Result<SchemaReport> {
+                pqxx::transaction_base* work = session.direct();
+                if (!work) return SchemaReport{SchemaState::unreachable, "the database cannot be reached"};
+                try {
+                    return schema_report(*work);
+                } catch (const std::exception& e) {
+                    session.forget();
+                    return SchemaReport{SchemaState::unreachable,
+                                        "the database cannot be read: " + visible(trim(e.what()))};
+                }
+            });
+    }
+
+  private:
+    Health health_;
+    Pool pool_;
+    PgCaseStore cases_;
+    PgOutboxStore outbox_;
+    PgTokenStore tokens_;
+    const rt::Clock& clock_;
+};
+
+}  // namespace
+
+std::unique_ptr<Database> open_database(PgSettings settings, rt::asio::any_io_executor executor,
+                                        const rt::Clock& clock, rt::Entropy& entropy) {
+    return std::make_unique<PgDatabase>(std::move(settings), std::move(executor), clock, entropy);
+}
+
+}  // namespace countersign::pg

@@ -1,0 +1,86 @@
+#pragma once
+#include <atomic>
+#include <bitset>
+#include <condition_variable>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <pqxx/pqxx>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "countersign/adapters/pg.hpp"
+#include "pg/statements.hpp"
+
+namespace countersign::pg {
+
+// Why a statement did not run, sorted by what can be done about it.
+struct SqlTrouble {
+    enum class Kind : std::uint8_t {
+        lost,        // no connection, or it broke: what was under way may have happened
+        busy,        // a timeout of ours (lock, statement): nothing happened
+        again,       // deadlock or serialization: nothing happened, worth another try
+        unmigrated,  // tables or columns are missing
+        broken,      // a constraint refused: the data, or this program, is wrong
+        other,
+    } kind = Kind::other;
+    std::string detail;
+    std::string constraint;
+};
+template <class T>
+using Sql = std::expected<T, SqlTrouble>;
+
+// The failure a caller sees when nothing happened.
+Failure as_failure(const SqlTrouble& trouble);
+
+// Whether the database can be reached, as the last attempt found. While it cannot, one watcher thread tries
+// again and everybody else fails at once instead of waiting out a connect timeout each.
+class Health {
+  public:
+    explicit Health(PgSettings settings);
+    ~Health();
+    const PgSettings& settings() const { return settings_; }
+    const std::string& uri() const { return uri_; }  // complete; holds secrets
+    bool up() const { return up_.load(std::memory_order_relaxed); }
+    void went_down();
+    void came_up();
+    void stop();
+
+  private:
+    void watch();
+
+    const PgSettings settings_;
+    const std::string uri_;
+    std::atomic<bool> up_ = true;  // until an attempt says otherwise
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool stopping_ = false;
+    std::thread watcher_;
+};
+
+// One connection, made when first needed and again when it broke. For one thread.
+class Session {
+  public:
+    explicit Session(Health& health) : health_(health) {}
+
+    // Sends one string, which may hold several statements; answers with the last one's rows.
+    Sql<pqxx::result> run(const std::string& sql);
+    // Makes sure that EXECUTE of these will work on this connection.
+    Sql<Done> prepare(std::initializer_list<Statement> statements);
+    // After an error inside a transaction.
+    void roll_back();
+    // For statements pqxx should run by itself (schema reports). Connects if need be; null: cannot.
+    pqxx::transaction_base* direct();
+    void forget();  // the connection is of no use any more
+
+  private:
+    Sql<Done> connect();
+
+    Health& health_;
+    std::unique_ptr<pqxx::connection> connection_;
+    std::unique_ptr<pqxx::nontransaction> work_;
+    std::bitset<static_cast<std::size_t>(Statement::count)> prepared_;
+};
+
+}  // namespace countersign::pg

@@ -1,0 +1,204 @@
+#include "pg/statements.hpp"
+
+#include "countersign/base/check.hpp"
+
+namespace countersign::pg {
+namespace {
+
+// A newline never occurs inside canonical JSON. The sub-selects run only where there is something new.
+constexpr const char* case_columns = R"(
+    r.id, r.version, r.state, r.quarantined,
+    CASE WHEN r.version > w.known THEN
+        (SELECT string_agg(coalesce(t.doc, e.body), E'\n' ORDER BY e.version)
+           FROM entry e LEFT JOIN entry_text t ON t.request_id = e.request_id AND t.version = e.version
+          WHERE e.request_id = r.id AND e.version > w.known) END,
+    CASE WHEN r.version > w.known THEN
+        (SELECT string_agg(coalesce(e.origin::text, ''), E'\n' ORDER BY e.version)
+           FROM entry e WHERE e.request_id = r.id AND e.version > w.known) END,
+    CASE WHEN w.known = 0 THEN r.number END,
+    CASE WHEN w.known = 0 THEN
+        (SELECT coalesce(t.doc, b.body)
+           FROM request_body b LEFT JOIN request_text t ON t.request_id = b.request_id
+          WHERE b.request_id = r.id) END,
+    CASE WHEN w.known = 0 THEN (SELECT b.applied FROM request_body b WHERE b.request_id = r.id) END,
+    CASE WHEN w.known = 0 THEN
+        (SELECT encode(t.salt, 'hex') FROM request_text t WHERE t.request_id = r.id) END)";
+
+constexpr const char* these_cases = "\nFROM unnest($1, $2) AS w(id, known) JOIN request r ON r.id = w.id";
+
+constexpr const char* card_columns = R"(
+    c.id, c.request_id, c.surface, c.channel, c.message_channel, c.message, c.unsure, c.rendered_version,
+    c.attempts, (extract(epoch FROM c.created_at) * 1000000)::bigint,
+    CASE WHEN c.due_at IS NOT NULL THEN c.holder END)";
+
+// Cards are locked in the order of their ids by everyone who locks several, so that nobody waits in a circle.
+// A card that somebody else is at stays theirs: they will see that it fell behind again.
+constexpr const char* write_steps = R"(
+WITH e AS (
+    INSERT INTO entry (request_id, version, at, kind, origin, body)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6)),
+t AS (
+    INSERT INTO entry_text (request_id, version, doc) SELECT * FROM unnest($1, $2, $7)),
+v AS (
+    INSERT INTO event (id, request_id, at, type, body)
+    SELECT x.id, x.request_id, x.at, x.type, convert_to(x.body, 'UTF8')
+      FROM unnest($8, $9, $10, $11, $12) AS x(id, request_id, at, type, body)),
+u AS (
+    INSERT INTO unsequenced (event_id) SELECT * FROM unnest($8)),
+r AS (
+    UPDATE request r SET version = w.version, state = w.state, due_at = w.due_at, counted = w.counted::uuid[]
+      FROM unnest($13, $14, $15, $16, $17) AS w(id, version, state, due_at, counted)
+     WHERE r.id = w.id),
+c AS MATERIALIZED (
+    SELECT c.id, w.version, w.holder, w.until
+      FROM unnest($13, $14, $18, $19) AS w(request_id, version, holder, until)
+      JOIN card c ON c.request_id = w.request_id
+     WHERE NOT c.closed
+     ORDER BY c.id FOR NO KEY UPDATE OF c),
+k AS (
+    UPDATE card SET wanted_version = c.version,
+           holder = CASE WHEN card.due_at > $20 AND card.holder <> c.holder THEN card.holder ELSE c.holder END,
+           due_at = CASE WHEN card.due_at > $20 AND card.holder <> c.holder THEN card.due_at ELSE c.until END
+      FROM c WHERE card.id = c.id)
+INSERT INTO errand (id, kind, request_id, entry, holder, due_at)
+SELECT x.id, 'thread_line', x.request_id, x.entry, x.holder, x.until
+  FROM unnest($21, $22, $23, $24, $25) AS x(id, request_id, entry, holder, until)
+ WHERE EXISTS (SELECT FROM card WHERE card.request_id = x.request_id))";
+constexpr const char* write_steps_types =
+    "uuid[], integer[], timestamptz[], text[], uuid[], text[], text[], "
+    "uuid[], uuid[], timestamptz[], text[], text[], "
+    "uuid[], integer[], text[], timestamptz[], text[], uuid[], timestamptz[], timestamptz, "
+    "uuid[], uuid[], integer[], uuid[], timestamptz[]";
+
+// Everything hangs on `i`: a key that is taken (and not a day old yet) makes the whole statement do nothing.
+constexpr const char* open_case = R"(
+WITH i AS (
+    INSERT INTO idempotency AS had (token, key, fingerprint, request_id, created_at)
+    SELECT $1, $2, decode($3, 'hex'), $5, $8 WHERE $1 IS NOT NULL
+    ON CONFLICT (token, key) DO UPDATE SET fingerprint = excluded.fingerprint,
+        request_id = excluded.request_id, created_at = excluded.created_at
+     WHERE had.created_at < $4
+    RETURNING request_id),
+r AS (
+    INSERT INTO request (id, version, state, action, created_at, expires_at, due_at, quorum_min, behind)
+    SELECT $5, 1, $6, $7, $8, $9, $10, $11, $12 WHERE $1 IS NULL OR EXISTS (SELECT FROM i)
+    RETURNING id, number),
+b AS (
+    INSERT INTO request_body (request_id, digest, body, applied) SELECT r.id, $13, $14, $15 FROM r),
+t AS (
+    INSERT INTO request_text (request_id, salt, requester, asked_by, doc)
+    SELECT r.id, decode($16, 'hex'), $17, $18, $19 FROM r),
+e AS (
+    INSERT INTO entry (request_id, version, at, kind, body) SELECT r.id, 1, $20, 'opened', $21 FROM r),
+et AS (
+    INSERT INTO entry_text (request_id, version, doc) SELECT r.id, 1, $22 FROM r),
+v AS (
+    INSERT INTO event (id, request_id, at, type, body)
+    SELECT x.id, r.id, $20, x.type, convert_to(x.body, 'UTF8')
+      FROM r, unnest($23, $24, $25) AS x(id, type, body)),
+u AS (
+    INSERT INTO unsequenced (event_id) SELECT x.id FROM r, unnest($23) AS x(id)),
+c AS (
+    INSERT INTO card (id, request_id, surface, channel, wanted_version, due_at, holder, created_at)
+    SELECT x.id, r.id, x.surface, x.channel, 1, $30, $29, $20
+      FROM r, unnest($26, $27, $28) AS x(id, surface, channel))
+SELECT number FROM r)";
+constexpr const char* open_case_types =
+    "uuid, text, text, timestamptz, uuid, text, text, timestamptz, timestamptz, timestamptz, integer, "
+    "uuid[], "
+    "text, text, text, text, text, text, text, timestamptz, text, text, "
+    "uuid[], text[], text[], uuid[], text[], text[], uuid, timestamptz";
+
+// Only what is still ours is settled: where a lease was lost, whoever has it now edits again anyway.
+std::string settle() {
+    return std::string(R"(
+WITH mine AS MATERIALIZED (
+    SELECT id FROM card WHERE id = ANY($1 || $6) AND holder = $13 ORDER BY id FOR NO KEY UPDATE),
+done AS (
+    UPDATE card SET message_channel = w.message_channel, message = w.message, unsure = false, attempts = 0,
+           rendered_version = least(greatest(card.rendered_version, w.version), card.wanted_version),
+           closed = w.closed,
+           due_at = CASE WHEN NOT w.closed AND greatest(card.rendered_version, w.version) < card.wanted_version
+                         THEN $14 END,
+           holder = CASE WHEN NOT w.closed AND greatest(card.rendered_version, w.version) < card.wanted_version
+                         THEN $13 END
+      FROM mine JOIN unnest($1, $2, $3, $4, $5) AS w(id, message_channel, message, version, closed)
+           ON w.id = mine.id
+     WHERE card.id = mine.id RETURNING card.*),
+again AS (
+    UPDATE card SET attempts = card.attempts + 1, due_at = w.not_before, holder = NULL,
+           unsure = (card.unsure OR w.unsure) AND NOT w.forget,
+           message = CASE WHEN NOT w.forget THEN card.message END,
+           message_channel = CASE WHEN NOT w.forget THEN card.message_channel END,
+           rendered_version = CASE WHEN w.forget THEN 0 ELSE card.rendered_version END
+      FROM mine JOIN unnest($6, $7, $8, $9) AS w(id, not_before, unsure, forget) ON w.id = mine.id
+     WHERE card.id = mine.id),
+gone AS (DELETE FROM errand WHERE id = ANY($10)),
+later AS (
+    UPDATE errand SET attempts = errand.attempts + 1, due_at = w.not_before, holder = NULL
+      FROM unnest($11, $12) AS w(id, not_before) WHERE errand.id = w.id AND errand.holder = $13)
+SELECT)") + card_columns +
+           " FROM done c WHERE c.due_at IS NOT NULL";
+}
+constexpr const char* settle_types =
+    "uuid[], text[], text[], integer[], boolean[], uuid[], timestamptz[], boolean[], boolean[], "
+    "uuid[], uuid[], timestamptz[], uuid, timestamptz";
+
+std::string claim_cards() {
+    return std::string(R"(
+WITH w AS MATERIALIZED (
+    SELECT id FROM card WHERE due_at <= $3 ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED),
+c AS (
+    UPDATE card SET holder = $1, due_at = $2 FROM w WHERE card.id = w.id RETURNING card.*)
+SELECT)") + card_columns +
+           " FROM c ORDER BY c.id";
+}
+
+constexpr const char* claim_errands = R"(
+WITH w AS MATERIALIZED (
+    SELECT id FROM errand WHERE due_at <= $3 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED),
+c AS (
+    UPDATE errand SET holder = $1, due_at = $2 FROM w WHERE errand.id = w.id RETURNING errand.*)
+SELECT id, request_id, entry, attempts FROM c ORDER BY id)";
+
+std::string prepared(const char* name, const std::string& types, const std::string& body) {
+    return "PREPARE " + std::string(name) + "(" + types + ") AS " + body + ";";
+}
+
+}  // namespace
+
+std::string definition_of(Statement statement) {
+    const std::string cases = std::string("SELECT") + case_columns + these_cases;
+    switch (statement) {
+        case Statement::lock_case:
+            return prepared("lock_case", "uuid[], integer[]", cases + " FOR NO KEY UPDATE OF r");
+        case Statement::lock_cases:
+            return prepared("lock_cases", "uuid[], integer[]", cases + " FOR NO KEY UPDATE OF r SKIP LOCKED");
+        case Statement::read_cases:
+            return prepared("read_cases", "uuid[], integer[]", cases);
+        case Statement::read_number:
+            return prepared("read_number", "bigint",
+                            std::string("SELECT") + case_columns +
+                                " FROM request r, (VALUES (0)) AS w(known) WHERE r.number = $1");
+        case Statement::write_steps:
+            return prepared("write_steps", write_steps_types, write_steps);
+        case Statement::cards_of:
+            return prepared("cards_of", "uuid[]",
+                            std::string("SELECT") + card_columns +
+                                " FROM card c WHERE c.request_id = ANY($1) ORDER BY c.id");
+        case Statement::open_case:
+            return prepared("open_case", open_case_types, open_case);
+        case Statement::settle:
+            return prepared("settle", settle_types, settle());
+        case Statement::claim_cards:
+            return prepared("claim_cards", "uuid, timestamptz, timestamptz, integer", claim_cards());
+        case Statement::claim_errands:
+            return prepared("claim_errands", "uuid, timestamptz, timestamptz, integer", claim_errands);
+        case Statement::count:
+            break;
+    }
+    COUNTERSIGN_CHECK(false && "no such statement");
+    return {};
+}
+
+}  // namespace countersign::pg

@@ -1,0 +1,26 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace countersign::pg {
+
+// What is prepared on a connection. Cases come as rows of: id, version, state, quarantined, entries beyond
+// the `known` first ones (newline between), their origins (likewise), and, where known is 0: number, request,
+// applied, salt. See rows.hpp.
+enum class Statement : std::uint8_t {
+    lock_case,    // (uuid[] ids, int[] known): waits for the locks
+    lock_cases,   // the same; leaves out what others have locked
+    read_cases,   // the same, without locks
+    read_number,  // (bigint)
+    write_steps,  // everything a batch of appends changes, see append.cpp
+    cards_of,     // (uuid[] requests)
+    open_case,    // everything a new case is, see open.cpp
+    settle,       // see outbox.cpp
+    claim_cards,  // (uuid holder, timestamptz until, timestamptz now, int at_most)
+    claim_errands,
+    count
+};
+// "PREPARE …;"
+std::string definition_of(Statement statement);
+
+}  // namespace countersign::pg

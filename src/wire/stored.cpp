@@ -1,0 +1,534 @@
+#include "countersign/wire/stored.hpp"
+
+#include <charconv>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "countersign/base/crypto.hpp"
+#include "countersign/base/overload.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/core/value.hpp"
+#include "countersign/wire/json.hpp"
+
+namespace countersign::wire {
+
+using core::Value;
+
+namespace {
+
+constexpr std::size_t stored_bytes_max = 4 * 1024 * 1024;
+constexpr std::size_t stored_nesting_max = core::nesting_max + 8;
+
+// Writes canonical JSON straight away: members are put in RFC 8785 order by hand, which for the names used
+// here is plain byte order. An entry is written twice for every vote, so no Value is built.
+class Writer {
+  public:
+    explicit Writer(const Salt* seal) : seal_(seal) { out_.reserve(512); }
+    std::string take() { return std::move(out_); }
+
+    Writer& begin() { return raw('{'); }
+    Writer& end() { return close('}'); }
+    Writer& begin_list() { return raw('['); }
+    Writer& end_list() { return close(']'); }
+    Writer& key(std::string_view name) {
+        comma();
+        out_ += '"';
+        out_ += name;
+        out_ += "\":";
+        fresh_ = true;
+        return *this;
+    }
+    Writer& text(std::string_view value) {
+        comma();
+        quote(value);
+        return *this;
+    }
+    // A text of a person.
+    Writer& own(std::string_view value) {
+        if (!seal_) return text(value);
+        comma();
+        out_ += '"';
+        out_ += sealed(*seal_, value);
+        out_ += '"';
+        return *this;
+    }
+    Writer& whole(std::int64_t value) {
+        comma();
+        char digits[24];
+        auto done = std::to_chars(digits, digits + sizeof digits, value);
+        out_.append(digits, done.ptr);
+        return *this;
+    }
+    Writer& truth(bool value) {
+        comma();
+        out_ += value ? "true" : "false";
+        return *this;
+    }
+    Writer& value(const Value& value) {
+        comma();
+        core::canonical_to(out_, value);
+        return *this;
+    }
+    Writer& at(core::Instant value) { return whole(value.time_since_epoch().count()); }
+    const Salt* seal() const { return seal_; }
+
+  private:
+    Writer& raw(char c) {
+        comma();
+        out_ += c;
+        fresh_ = true;
+        return *this;
+    }
+    Writer& close(char c) {
+        out_ += c;
+        fresh_ = false;
+        return *this;
+    }
+    void comma() {
+        if (!fresh_) out_ += ',';
+        fresh_ = false;
+    }
+    void quote(std::string_view text) {
+        constexpr std::string_view digits = "0123456789abcdef";
+        out_ += '"';
+        for (char c : text) {
+            switch (c) {
+                case '"':
+                    out_ += "\\\"";
+                    break;
+                case '\\':
+                    out_ += "\\\\";
+                    break;
+                case '\b':
+                    out_ += "\\b";
+                    break;
+                case '\t':
+                    out_ += "\\t";
+                    break;
+                case '\n':
+                    out_ += "\\n";
+                    break;
+                case '\f':
+                    out_ += "\\f";
+                    break;
+                case '\r':
+                    out_ += "\\r";
+                    break;
+                default:
+                    if (static_cast<unsigned char>(c) < 0x20) {
+                        out_ += "\\u00";
+                        out_ += digits[static_cast<std::size_t>(c) >> 4];
+                        out_ += digits[static_cast<std::size_t>(c) & 15];
+                    } else {
+                        out_ += c;
+                    }
+            }
+        }
+        out_ += '"';
+    }
+
+    const Salt* seal_;
+    std::string out_;
+    bool fresh_ = true;
+};
+
+void write_owns(Writer& w, const std::vector<core::AccountId>& accounts) {
+    w.begin_list();
+    for (const auto& account : accounts) w.own(account.text());
+    w.end_list();
+}
+
+void write(Writer& w, const core::Standing& s) {
+    w.begin().key("account").own(s.account.text()).key("as_of").at(s.as_of).key("behind").truth(s.behind);
+    w.key("class").text(name_of(s.klass)).key("groups").begin_list();
+    for (const auto& group : s.groups) w.text(group.text());
+    w.end_list().key("person").own(s.person.text()).key("unlinked");
+    write_owns(w, s.unlinked);
+    w.end();
+}
+
+void write(Writer& w, std::string_view name, const std::vector<core::Standing>& standings) {
+    w.key(name).begin_list();
+    for (const auto& one : standings) write(w, one);
+    w.end_list();
+}
+
+void write_members(Writer& w, const core::Opened& e) {
+    w.key("at").at(e.at).key("behind").begin_list();
+    for (const auto& person : e.behind) w.own(person.text());
+    w.end_list();
+    if (e.dead_end) w.key("dead_end").own(*e.dead_end);
+    w.key("kind").text("opened").key("unlinked");
+    write_owns(w, e.unlinked);
+}
+void write_members(Writer& w, const core::Voted& e) {
+    w.key("at").at(e.at);
+    if (e.dead_end) w.key("dead_end").own(*e.dead_end);
+    w.key("kind").text("voted").key("reason").own(e.reason);
+    write(w, "recheck", e.recheck);
+    w.key("verdict").text(name_of(e.verdict)).key("via").text(name_of(e.via)).key("voter");
+    write(w, e.voter);
+}
+void write_members(Writer& w, const core::Held& e) {
+    w.key("at").at(e.at).key("kind").text("held").key("reason").own(e.reason);
+    w.key("via").text(name_of(e.via)).key("voter");
+    write(w, e.voter);
+}
+void write_members(Writer& w, const core::Released& e) {
+    w.key("at").at(e.at).key("kind").text("released").key("reason").own(e.reason);
+    write(w, "recheck", e.recheck);
+    w.key("via").text(name_of(e.via)).key("voter");
+    write(w, e.voter);
+}
+void write_members(Writer& w, const core::Lapsed& e) {
+    w.key("at").at(e.at).key("kind").text("lapsed");
+}
+void write_members(Writer& w, const core::Cancelled& e) {
+    w.key("at").at(e.at).key("by").own(e.by.text()).key("kind").text("cancelled").key("reason").own(e.reason);
+}
+void write_members(Writer& w, const core::Claimed& e) {
+    w.key("at").at(e.at).key("by").own(e.by.text()).key("key").text(e.key).key("kind").text("claimed");
+}
+void write_members(Writer& w, const core::Reported& e) {
+    w.key("at").at(e.at).key("by").own(e.by.text()).key("detail").own(e.detail);
+    w.key("kind").text("reported").key("succeeded").truth(e.succeeded);
+}
+
+// ---- reading. A stored text was written by us; anything else is corrupt.
+
+class Reader {
+  public:
+    explicit Reader(const Value& value) : value_(value) {}
+    bool ok() const { return ok_; }
+    void must(bool condition) { ok_ = ok_ && condition; }
+
+    const Value& member(std::string_view name) { return value_[name]; }
+    std::string text(std::string_view name) {
+        const std::string* found = value_[name].string();
+        must(found != nullptr);
+        return found ? *found : std::string{};
+    }
+    std::optional<std::string> maybe_text(std::string_view name) {
+        if (value_[name].is_null()) return std::nullopt;
+        return text(name);
+    }
+    std::int64_t whole(std::string_view name) {
+        auto found = value_[name].integer();
+        must(found.has_value());
+        return found.value_or(0);
+    }
+    bool truth(std::string_view name) {
+        const bool* found = value_[name].boolean();
+        must(found != nullptr);
+        return found && *found;
+    }
+    core::Instant at(std::string_view name) { return core::Instant{core::Duration{whole(name)}}; }
+    const Value::Array& list(std::string_view name) {
+        static const Value::Array none;
+        const Value::Array* found = value_[name].items();
+        must(found != nullptr);
+        return found ? *found : none;
+    }
+    template <class Id>
+    std::vector<Id> ids(std::string_view name) {
+        std::vector<Id> all;
+        for (const Value& item : list(name)) {
+            must(item.string() != nullptr);
+            all.emplace_back(std::string(item.text()));
+        }
+        return all;
+    }
+    std::vector<std::string> texts(std::string_view name) {
+        std::vector<std::string> all;
+        for (const Value& item : list(name)) {
+            must(item.string() != nullptr);
+            all.emplace_back(item.text());
+        }
+        return all;
+    }
+    template <class T>
+    T known(std::optional<T> parsed) {
+        must(parsed.has_value());
+        return parsed.value_or(T{});
+    }
+
+  private:
+    const Value& value_;
+    bool ok_ = true;
+};
+
+std::optional<core::AccountClass> parse_class(std::string_view text) {
+    using enum core::AccountClass;
+    for (auto klass : {member, guest, bot, deleted, foreign, unknown}) {
+        if (name_of(klass) == text) return klass;
+    }
+    return std::nullopt;
+}
+
+core::Standing read_standing(Reader& outer, const Value& value) {
+    Reader r(value);
+    core::Standing s{.account = core::AccountId{r.text("account")},
+                     .person = core::PersonId{r.text("person")},
+                     .klass = r.known(parse_class(r.text("class"))),
+                     .groups = r.ids<core::GroupId>("groups"),
+                     .behind = r.truth("behind"),
+                     .unlinked = r.ids<core::AccountId>("unlinked"),
+                     .as_of = r.at("as_of")};
+    outer.must(r.ok());
+    return s;
+}
+
+std::vector<core::Standing> read_standings(Reader& r, std::string_view name) {
+    std::vector<core::Standing> all;
+    for (const Value& item : r.list(name)) all.push_back(read_standing(r, item));
+    return all;
+}
+
+std::optional<core::Entry> read_kind(Reader& r, const std::string& kind) {
+    if (kind == "opened") {
+        return core::Opened{.at = r.at("at"),
+                            .behind = r.ids<core::PersonId>("behind"),
+                            .unlinked = r.ids<core::AccountId>("unlinked"),
+                            .dead_end = r.maybe_text("dead_end")};
+    }
+    if (kind == "voted") {
+        return core::Voted{.at = r.at("at"),
+                           .voter = read_standing(r, r.member("voter")),
+                           .verdict = r.known(core::parse_verdict(r.text("verdict"))),
+                           .reason = r.text("reason"),
+                           .via = r.known(core::parse_surface(r.text("via"))),
+                           .recheck = read_standings(r, "recheck"),
+                           .dead_end = r.maybe_text("dead_end")};
+    }
+    if (kind == "held") {
+        return core::Held{.at = r.at("at"),
+                          .voter = read_standing(r, r.member("voter")),
+                          .reason = r.text("reason"),
+                          .via = r.known(core::parse_surface(r.text("via")))};
+    }
+    if (kind == "released") {
+        return core::Released{.at = r.at("at"),
+                              .voter = read_standing(r, r.member("voter")),
+                              .reason = r.text("reason"),
+                              .via = r.known(core::parse_surface(r.text("via"))),
+                              .recheck = read_standings(r, "recheck")};
+    }
+    if (kind == "lapsed") return core::Lapsed{.at = r.at("at")};
+    if (kind == "cancelled") {
+        return core::Cancelled{
+            .at = r.at("at"), .by = core::AccountId{r.text("by")}, .reason = r.text("reason")};
+    }
+    if (kind == "claimed") {
+        return core::Claimed{.at = r.at("at"), .by = core::AccountId{r.text("by")}, .key = r.text("key")};
+    }
+    if (kind == "reported") {
+        return core::Reported{.at = r.at("at"),
+                              .by = core::AccountId{r.text("by")},
+                              .succeeded = r.truth("succeeded"),
+                              .detail = r.text("detail")};
+    }
+    return std::nullopt;
+}
+
+Result<Value> parse_stored(std::string_view text) {
+    auto value = parse_json(text, {.bytes_max = stored_bytes_max, .nesting_max = stored_nesting_max, .strict = false});
+    if (!value) return fail(Trouble::corrupt, "stored text is not JSON: " + value.error().detail);
+    return value;
+}
+
+std::unexpected<Failure> not_ours(const char* what) {
+    return fail(Trouble::corrupt,
+                std::string("a stored ") + what + " does not have the form it was written in");
+}
+
+void write_requester(Writer& w, const core::Requester& r) {
+    w.begin().key("account").own(r.account.text()).key("humans");
+    write_owns(w, r.humans);
+    w.key("kind").text(r.kind == core::Requester::Kind::person ? "person" : "workload");
+    w.key("name").own(r.name).end();
+}
+
+core::Requester read_requester(Reader& outer, const Value& value) {
+    Reader r(value);
+    std::string kind = r.text("kind");
+    r.must(kind == "person" || kind == "workload");
+    core::Requester requester{
+        .kind = kind == "person" ? core::Requester::Kind::person : core::Requester::Kind::workload,
+        .name = r.text("name"),
+        .account = core::AccountId{r.text("account")},
+        .humans = r.ids<core::AccountId>("humans")};
+    outer.must(r.ok());
+    return requester;
+}
+
+std::string_view name_of_kind(core::Applied::Kind kind) {
+    switch (kind) {
+        case core::Applied::Kind::refuse:
+            return "refuse";
+        case core::Applied::Kind::require:
+            return "require";
+        case core::Applied::Kind::allow:
+            return "allow";
+    }
+    return "refuse";
+}
+
+}  // namespace
+
+std::string sealed(const Salt& salt, std::string_view text) {
+    std::string input(as_text(salt));
+    input += text;
+    return sha256_hex(input);
+}
+
+std::string sealed_uuid(const Salt& salt, std::string_view text) {
+    return sealed(salt, text).substr(0, 32);
+}
+
+std::string stored_entry(const core::Entry& entry, const Salt* seal) {
+    Writer w(seal);
+    w.begin();
+    std::visit([&](const auto& e) { write_members(w, e); }, entry);
+    w.end();
+    return w.take();
+}
+
+std::string stored_request(const core::Request& request, const Salt* seal) {
+    Writer w(seal);
+    w.begin().key("action").text(request.action).key("created_at").at(request.created_at);
+    w.key("digest").text(request.digest);
+    if (request.environment) w.key("environment").text(*request.environment);
+    w.key("expires_at").at(request.expires_at).key("intent").own(request.intent);
+    w.key("labels").begin_list();
+    for (const auto& [name, value] : request.labels) w.begin_list().text(name).own(value).end_list();
+    w.end_list().key("links").begin_list();
+    for (const auto& link : request.links) w.begin_list().own(link.title).own(link.url).end_list();
+    w.end_list().key("on_behalf_of");
+    write_owns(w, request.on_behalf_of);
+    if (request.parameters) {
+        w.key("parameters");
+        if (seal)
+            w.begin().key("erased").own(core::canonical(*request.parameters)).end();
+        else
+            w.value(*request.parameters);
+    }
+    w.key("requester");
+    write_requester(w, request.requester);
+    if (request.resource) w.key("resource").own(*request.resource);
+    w.end();
+    return w.take();
+}
+
+std::string stored_applied(const core::Applied& a) {
+    Writer w(nullptr);
+    w.begin().key("alternatives").begin_list();
+    for (const auto& slots : a.alternatives) {
+        w.begin_list();
+        for (const auto& group : slots.groups) {
+            w.begin().key("count").whole(group.count).key("of").text(group.of.text()).end();
+        }
+        w.end_list();
+    }
+    w.end_list().key("expires").whole(a.expires.count()).key("grant").whole(a.grant.count());
+    w.key("kind").text(name_of_kind(a.kind)).key("notify_slack").begin_list();
+    for (const auto& channel : a.notify.slack) w.text(channel);
+    w.end_list().key("notify_teams").begin_list();
+    for (const auto& channel : a.notify.teams) w.text(channel);
+    w.end_list().key("policy_digest").text(a.policy_digest).key("refusal").text(a.refusal);
+    w.key("rules").begin_list();
+    for (const auto& rule : a.rules) w.text(rule);
+    w.end_list().end();
+    return w.take();
+}
+
+Result<core::Entry> read_stored_entry(std::string_view text) {
+    auto value = parse_stored(text);
+    if (!value) return pass(value);
+    Reader r(*value);
+    std::optional<core::Entry> entry = read_kind(r, r.text("kind"));
+    if (!entry || !r.ok()) return not_ours("entry");
+    return std::move(*entry);
+}
+
+Result<core::Request> read_stored_request(std::string_view text, core::RequestId id, std::int64_t number) {
+    auto value = parse_stored(text);
+    if (!value) return pass(value);
+    Reader r(*value);
+    core::Request request{.id = id,
+                          .number = number,
+                          .action = r.text("action"),
+                          .resource = r.maybe_text("resource"),
+                          .environment = r.maybe_text("environment"),
+                          .intent = r.text("intent"),
+                          .parameters = {},
+                          .labels = {},
+                          .on_behalf_of = r.ids<core::AccountId>("on_behalf_of"),
+                          .links = {},
+                          .requester = read_requester(r, r.member("requester")),
+                          .digest = r.text("digest"),
+                          .created_at = r.at("created_at"),
+                          .expires_at = r.at("expires_at")};
+    if (const Value& parameters = r.member("parameters"); !parameters.is_null())
+        request.parameters = parameters;
+    for (const Value& item : r.list("labels")) {
+        r.must(item[0].string() && item[1].string());
+        request.labels.emplace_back(item[0].text(), item[1].text());
+    }
+    for (const Value& item : r.list("links")) {
+        r.must(item[0].string() && item[1].string());
+        request.links.push_back({std::string(item[0].text()), std::string(item[1].text())});
+    }
+    if (!r.ok()) return not_ours("request");
+    return request;
+}
+
+Result<core::Applied> read_stored_applied(std::string_view text) {
+    auto value = parse_stored(text);
+    if (!value) return pass(value);
+    Reader r(*value);
+    core::Applied a;
+    std::string kind = r.text("kind");
+    std::optional<core::Applied::Kind> known;
+    for (auto one : {core::Applied::Kind::refuse, core::Applied::Kind::require, core::Applied::Kind::allow}) {
+        if (name_of_kind(one) == kind) known = one;
+    }
+    a.kind = r.known(known);
+    for (const Value& item : r.list("alternatives")) {
+        core::Slots slots;
+        r.must(item.items() != nullptr);
+        for (std::size_t i = 0; item.items() && i < item.items()->size(); ++i) {
+            Reader group(item[i]);
+            std::int64_t count = group.whole("count");
+            r.must(count > 0 && count <= UINT32_MAX);
+            slots.groups.push_back({static_cast<std::uint32_t>(count), core::GroupId{group.text("of")}});
+            r.must(group.ok());
+        }
+        a.alternatives.push_back(std::move(slots));
+    }
+    a.expires = core::Duration{r.whole("expires")};
+    a.grant = core::Duration{r.whole("grant")};
+    a.notify.slack = r.texts("notify_slack");
+    a.notify.teams = r.texts("notify_teams");
+    a.policy_digest = r.text("policy_digest");
+    a.refusal = r.text("refusal");
+    a.rules = r.texts("rules");
+    if (!r.ok()) return not_ours("set of rules");
+    return a;
+}
+
+std::string leaf_body(const Leaf& leaf) {
+    Writer w(nullptr);
+    w.begin().key("digest").text(leaf.digest);
+    if (!leaf.entry_body.empty()) w.key("entry_sha256").text(sha256_hex(leaf.entry_body));
+    w.key("id").text(leaf.id.text()).key("occurred_at").text(core::rfc3339(leaf.at));
+    if (!leaf.person.empty()) w.key("person").text(leaf.person);
+    w.key("policy").text(leaf.policy).key("request_id").text(leaf.request.text());
+    w.key("state").text(name_of(leaf.state)).key("type").text(leaf.type).key("v").whole(1);
+    w.key("version").whole(leaf.version);
+    if (!leaf.why.empty()) w.key("why").text(leaf.why);
+    w.end();
+    return w.take();
+}
+
+}  // namespace countersign::wire
