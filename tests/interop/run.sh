@@ -3,8 +3,9 @@
 # BINARY is sandbox_server (started here on a port the kernel chooses); URL is a workspace that runs already.
 # Exits 0 when every client did everything, 77 when npm cannot provide the clients.
 set -euo pipefail
-cd "$(dirname "$0")"
 target=${1:?usage: run.sh BINARY|URL}
+case $target in http://*) ;; *) target=$(realpath "$target") ;; esac
+cd "$(dirname "$0")"
 log=$(mktemp)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -f "$log"' EXIT
