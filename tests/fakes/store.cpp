@@ -1,0 +1,356 @@
+#include "fakes/store.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace countersign::fakes {
+namespace {
+
+std::unexpected<Failure> missing() {
+    return fail(Trouble::not_found, "there is no such request");
+}
+
+// As the contract of events has it: an entry, and the decision it brought about.
+std::vector<std::string> events_for(const core::Entry& entry, core::State before, core::State after) {
+    std::string kind(kind_of(entry));
+    if (kind == "opened") kind = "created";
+    if (kind == "lapsed" && after == core::State::expired) kind = "expired";
+    if (kind == "reported") kind = name_of(after);
+    std::vector<std::string> types{"request." + kind};
+    bool decided =
+        after == core::State::approved || after == core::State::denied || after == core::State::refused;
+    if (before != after && decided) types.push_back("request." + std::string(name_of(after)));
+    return types;
+}
+
+}  // namespace
+
+Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
+    if (auto failed = trouble("open")) co_return std::unexpected(*failed);
+    if (fresh.idempotency) {
+        auto found = keys_.find({fresh.idempotency->token, fresh.idempotency->key});
+        if (found != keys_.end() && fresh.opened.at - found->second.at <= std::chrono::hours{24}) {
+            if (found->second.fingerprint != fresh.idempotency->fingerprint) {
+                co_return fail(Trouble::conflict, "this Idempotency-Key was used for another request",
+                               "idempotency_mismatch");
+            }
+            app::OpenedCase had{cases_.at(found->second.request).c, {}, true};
+            co_return had;
+        }
+        keys_.insert_or_assign({fresh.idempotency->token, fresh.idempotency->key},
+                               Key{fresh.idempotency->fingerprint, fresh.request.id, fresh.opened.at});
+    }
+    fresh.request.number = numbers_.empty() ? 1 : numbers_.rbegin()->first + 1;
+    core::RequestId id = fresh.request.id;
+    numbers_.emplace(fresh.request.number, id);
+    core::Case c{std::move(fresh.request), std::move(fresh.applied), {core::Entry{fresh.opened}}};
+    app::OpenedCase opened{c, {}, false};
+    for (const auto& target : fresh.cards) {
+        Card card{.job = {.id = mint<core::CardId>(),
+                          .request = id,
+                          .target = target,
+                          .posted = {},
+                          .post_may_have_happened = false,
+                          .rendered_version = 0,
+                          .attempts = 0,
+                          .created_at = fresh.opened.at},
+                  .wanted = 1,
+                  .closed = false,
+                  .due = fresh.lease.until,
+                  .holder = fresh.lease.holder};
+        opened.cards.push_back(card.job);
+        cards_.emplace(card.job.id, std::move(card));
+    }
+    auto events = events_for(c.entries[0], core::State::pending, core::decide(c).state);
+    cases_.emplace(id, Kept{std::move(c), {std::string{}}, {}, std::move(events)});
+    co_return opened;
+}
+
+void Store::lease_cards(const core::RequestId& request, std::int32_t version, const app::Lease& lease,
+                        std::vector<app::CardJob>& leased) {
+    for (auto& [id, card] : cards_) {
+        if (card.job.request != request || card.closed) continue;
+        card.wanted = version;
+        bool theirs = card.due && *card.due > clock_.now() && card.holder && *card.holder != lease.holder;
+        if (theirs) continue;
+        card.due = lease.until;
+        card.holder = lease.holder;
+        leased.push_back(card.job);
+    }
+}
+
+Later<app::Appended> Store::append(app::Append append, Deadline) {
+    if (auto failed = trouble("append")) co_return std::unexpected(*failed);
+    auto found = cases_.find(append.request);
+    if (found == cases_.end()) co_return missing();
+    Kept& kept = found->second;
+    auto seen = append.origin ? std::ranges::find(kept.origins, append.origin->key) : kept.origins.end();
+    if (append.origin && seen != kept.origins.end()) {
+        app::Appended had{kept.c, core::decide(kept.c), {}, kept.c.entries.size(), true, {}, {}};
+        co_return had;
+    }
+    core::Instant now = std::max(clock_.now(), at_of(kept.c.entries.back()));
+    core::Step step = core::advance(kept.c, append.command, *append.directory, now, append.age_max);
+    app::Appended done{kept.c, step.ruling, step.refusal, kept.c.entries.size(), false, {}, {}};
+    bool shown =
+        std::ranges::any_of(cards_, [&](auto& card) { return card.second.job.request == append.request; });
+    for (std::size_t i = 0; i < step.appended.size(); ++i) {
+        core::State before = core::decide(kept.c).state;
+        kept.c.entries.push_back(step.appended[i]);
+        bool last = i + 1 == step.appended.size();
+        kept.origins.push_back(last && !step.refusal && append.origin ? append.origin->key : std::string{});
+        for (auto& type : events_for(step.appended[i], before, core::decide(kept.c).state)) {
+            kept.events.push_back(std::move(type));
+        }
+        if (!shown || !core::has_thread_line(step.appended[i])) continue;
+        app::Errand errand{app::Errand::Kind::thread_line, mint<core::ErrandId>(), append.request,
+                           static_cast<std::int32_t>(kept.c.entries.size() - 1), 0};
+        errands_.emplace(errand.id, Errand{errand, append.lease.until, append.lease.holder});
+        done.errands.push_back(errand);
+    }
+    const auto* cast = std::get_if<core::Cast>(&append.command);
+    if (cast && step.refusal && step.refusal->why != core::Why::repeated) {
+        std::string who =
+            append.directory->person_of(cast->account).text() + " " + std::string(code_of(step.refusal->why));
+        if (kept.refused.insert(who).second) kept.events.emplace_back("request.vote_refused");
+    }
+    if (!step.appended.empty()) lease_cards(append.request, kept.c.version(), append.lease, done.cards);
+    done.after = kept.c;
+    co_return done;
+}
+
+Later<core::Case> Store::read(core::RequestId request, Deadline) {
+    if (auto failed = trouble("read")) co_return std::unexpected(*failed);
+    auto found = cases_.find(request);
+    if (found == cases_.end()) co_return missing();
+    co_return found->second.c;
+}
+
+Later<core::Case> Store::read_number(std::int64_t number, Deadline) {
+    if (auto failed = trouble("read_number")) co_return std::unexpected(*failed);
+    auto found = numbers_.find(number);
+    if (found == numbers_.end()) co_return missing();
+    co_return cases_.at(found->second).c;
+}
+
+Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
+    if (auto failed = trouble("list")) co_return std::unexpected(*failed);
+    app::ListPage page;
+    std::size_t limit = std::clamp<std::size_t>(filter.limit, 1, 200);
+    for (auto place = numbers_.rbegin(); place != numbers_.rend(); ++place) {
+        const core::Case& c = cases_.at(place->second).c;
+        core::State state = core::decide(c).state;
+        bool wanted =
+            (filter.states.empty() || std::ranges::find(filter.states, state) != filter.states.end()) &&
+            (!filter.action || c.request.action == *filter.action) &&
+            (!filter.requester || c.request.requester.name == *filter.requester) &&
+            (!filter.asked_by || c.request.requester.account == *filter.asked_by) &&
+            (!filter.since || c.request.created_at >= *filter.since) &&
+            (!filter.before_number || c.request.number < *filter.before_number);
+        if (!wanted) continue;
+        if (page.cases.size() == limit) {
+            page.next_before = page.cases.back().request.number;
+            break;
+        }
+        page.cases.push_back(c);
+    }
+    co_return page;
+}
+
+Later<std::vector<core::RequestId>> Store::due(core::Instant now, std::size_t at_most, Deadline) {
+    if (auto failed = trouble("due")) co_return std::unexpected(*failed);
+    std::vector<std::pair<core::Instant, core::RequestId>> ready;
+    for (const auto& [id, kept] : cases_) {
+        auto due = core::due_at(kept.c, core::decide(kept.c));
+        if (due && *due <= now) ready.emplace_back(*due, id);
+    }
+    std::ranges::sort(ready);
+    std::vector<core::RequestId> ids;
+    for (const auto& one : ready) {
+        if (ids.size() < at_most) ids.push_back(one.second);
+    }
+    co_return ids;
+}
+
+Later<std::vector<std::pair<core::RequestId, std::int32_t>>> Store::versions(
+    std::vector<core::RequestId> requests, Deadline) {
+    if (auto failed = trouble("versions")) co_return std::unexpected(*failed);
+    std::vector<std::pair<core::RequestId, std::int32_t>> all;
+    for (const auto& request : requests) {
+        auto found = cases_.find(request);
+        if (found != cases_.end()) all.emplace_back(request, found->second.c.version());
+    }
+    co_return all;
+}
+
+Later<std::vector<app::CardJob>> Store::claim_cards(app::Lease lease, core::Instant now, std::size_t at_most,
+                                                    Deadline) {
+    if (auto failed = trouble("claim_cards")) co_return std::unexpected(*failed);
+    std::vector<app::CardJob> claimed;
+    for (auto& [id, card] : cards_) {
+        if (!card.due || *card.due > now || claimed.size() >= at_most) continue;
+        card.due = lease.until;
+        card.holder = lease.holder;
+        claimed.push_back(card.job);
+    }
+    co_return claimed;
+}
+
+Later<std::vector<app::Errand>> Store::claim_errands(app::Lease lease, core::Instant now, std::size_t at_most,
+                                                     Deadline) {
+    if (auto failed = trouble("claim_errands")) co_return std::unexpected(*failed);
+    std::vector<app::Errand> claimed;
+    for (auto& [id, row] : errands_) {
+        if (row.due > now || claimed.size() >= at_most) continue;
+        row.due = lease.until;
+        row.holder = lease.holder;
+        claimed.push_back(row.errand);
+    }
+    co_return claimed;
+}
+
+void Store::settle_card(const app::CardDone& done, const app::Lease& lease,
+                        std::vector<app::CardJob>& behind) {
+    auto found = cards_.find(done.id);
+    if (found == cards_.end() || found->second.holder != lease.holder) return;
+    Card& card = found->second;
+    card.job.posted = done.posted;
+    card.job.post_may_have_happened = false;
+    card.job.attempts = 0;
+    card.job.rendered_version = std::min(std::max(card.job.rendered_version, done.version), card.wanted);
+    card.closed = done.closed;
+    if (card.behind()) {
+        card.due = lease.until;
+        behind.push_back(card.job);
+    } else {
+        card.due.reset();
+        card.holder.reset();
+    }
+}
+
+void Store::put_off(const Retry& retry, const app::Lease& lease) {
+    auto found = cards_.find(retry.card);
+    if (found == cards_.end() || found->second.holder != lease.holder) return;
+    Card& card = found->second;
+    ++card.job.attempts;
+    card.due = retry.not_before;
+    card.holder.reset();
+    card.job.post_may_have_happened =
+        (card.job.post_may_have_happened || retry.post_may_have_happened) && !retry.forget_message;
+    if (!retry.forget_message) return;
+    card.job.posted.reset();
+    card.job.rendered_version = 0;
+}
+
+Later<std::vector<app::CardJob>> Store::settle(Batch batch, app::Lease lease, Deadline) {
+    if (auto failed = trouble("settle")) co_return std::unexpected(*failed);
+    std::vector<app::CardJob> behind;
+    for (const auto& done : batch.cards) settle_card(done, lease, behind);
+    for (const auto& retry : batch.cards_again) put_off(retry, lease);
+    for (const auto& id : batch.errands) errands_.erase(id);
+    for (const auto& again : batch.errands_again) {
+        auto found = errands_.find(again.errand);
+        if (found == errands_.end() || found->second.holder != lease.holder) continue;
+        ++found->second.errand.attempts;
+        found->second.due = again.not_before;
+        found->second.holder.reset();
+    }
+    co_return behind;
+}
+
+Later<bool> Store::adopt(core::RequestId request, app::CardTarget target, app::MessageRef message, Deadline) {
+    if (auto failed = trouble("adopt")) co_return std::unexpected(*failed);
+    auto kept = cases_.find(request);
+    if (kept == cases_.end()) co_return false;
+    for (auto& [id, card] : cards_) {
+        if (card.job.target.surface == target.surface && card.job.posted == message) co_return false;
+    }
+    for (auto& [id, card] : cards_) {
+        bool here = card.job.target.channel == target.channel || card.job.target.channel == message.channel;
+        if (card.job.request != request || card.job.posted || !here) continue;
+        card.job.posted = message;
+        co_return false;
+    }
+    Card card{.job = {.id = mint<core::CardId>(),
+                      .request = request,
+                      .target = target,
+                      .posted = message,
+                      .post_may_have_happened = false,
+                      .rendered_version = 0,
+                      .attempts = 0,
+                      .created_at = clock_.now()},
+              .wanted = kept->second.c.version(),
+              .closed = false,
+              .due = clock_.now(),
+              .holder = {}};
+    core::CardId id = card.job.id;
+    cards_.emplace(id, std::move(card));
+    co_return true;
+}
+
+Later<Done> Store::hand_back(app::Lease lease, Deadline) {
+    if (auto failed = trouble("hand_back")) co_return std::unexpected(*failed);
+    for (auto& [id, card] : cards_) {
+        if (!card.due || card.holder != lease.holder) continue;
+        card.due = clock_.now();
+        card.holder.reset();
+    }
+    for (auto& [id, row] : errands_) {
+        if (row.holder != lease.holder) continue;
+        row.due = clock_.now();
+        row.holder.reset();
+    }
+    co_return Done{};
+}
+
+Later<std::vector<app::CardJob>> Store::cards_of(core::RequestId request, Deadline) {
+    if (auto failed = trouble("cards_of")) co_return std::unexpected(*failed);
+    std::vector<app::CardJob> all;
+    for (const auto& [id, card] : cards_) {
+        if (card.job.request == request) all.push_back(card.job);
+    }
+    co_return all;
+}
+
+Later<app::Token> Store::by_hash(Sha256 hash, Deadline) {
+    if (auto failed = trouble("by_hash")) co_return std::unexpected(*failed);
+    auto found = tokens_.find(hash);
+    if (found == tokens_.end()) co_return fail(Trouble::not_found, "there is no such token");
+    co_return found->second;
+}
+
+Later<Done> Store::create(app::Token token, Sha256 hash, Deadline) {
+    if (auto failed = trouble("create")) co_return std::unexpected(*failed);
+    tokens_.emplace(hash, std::move(token));
+    co_return Done{};
+}
+
+Later<std::vector<app::Token>> Store::list(Deadline) {
+    if (auto failed = trouble("tokens")) co_return std::unexpected(*failed);
+    std::vector<app::Token> all;
+    for (const auto& [hash, token] : tokens_) all.push_back(token);
+    std::ranges::sort(all, {}, &app::Token::id);
+    co_return all;
+}
+
+Later<Done> Store::revoke(core::TokenId id, core::Instant now, Deadline) {
+    if (auto failed = trouble("revoke")) co_return std::unexpected(*failed);
+    for (auto& [hash, token] : tokens_) {
+        if (token.id != id) continue;
+        if (!token.revoked_at) token.revoked_at = now;
+        co_return Done{};
+    }
+    co_return fail(Trouble::not_found, "there is no such token");
+}
+
+std::vector<std::string> Store::events_of(core::RequestId request) const {
+    auto found = cases_.find(request);
+    return found == cases_.end() ? std::vector<std::string>{} : found->second.events;
+}
+
+std::size_t Store::cards_behind() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(cards_, [](auto& card) { return card.second.behind(); }));
+}
+
+}  // namespace countersign::fakes

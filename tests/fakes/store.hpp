@@ -1,0 +1,98 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "countersign/app/ports.hpp"
+#include "countersign/rt/clock.hpp"
+
+namespace countersign::fakes {
+
+// The stores of app, in memory, held to the same contract suite as PostgreSQL. For one thread.
+class Store final : public app::CaseStore, public app::OutboxStore, public app::TokenStore {
+  public:
+    Store(const rt::Clock& clock, rt::Entropy& entropy) : clock_(clock), entropy_(entropy) {}
+
+    Later<app::OpenedCase> open(app::NewCase fresh, Deadline deadline) override;
+    Later<app::Appended> append(app::Append append, Deadline deadline) override;
+    Later<core::Case> read(core::RequestId request, Deadline deadline) override;
+    Later<core::Case> read_number(std::int64_t number, Deadline deadline) override;
+    Later<app::ListPage> list(app::ListFilter filter, Deadline deadline) override;
+    Later<std::vector<core::RequestId>> due(core::Instant now, std::size_t at_most,
+                                            Deadline deadline) override;
+    Later<std::vector<std::pair<core::RequestId, std::int32_t>>> versions(
+        std::vector<core::RequestId> requests, Deadline deadline) override;
+
+    Later<std::vector<app::CardJob>> claim_cards(app::Lease lease, core::Instant now, std::size_t at_most,
+                                                 Deadline deadline) override;
+    Later<std::vector<app::Errand>> claim_errands(app::Lease lease, core::Instant now, std::size_t at_most,
+                                                  Deadline deadline) override;
+    Later<std::vector<app::CardJob>> settle(Batch batch, app::Lease lease, Deadline deadline) override;
+    Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
+                      Deadline deadline) override;
+    Later<Done> hand_back(app::Lease lease, Deadline deadline) override;
+    Later<std::vector<app::CardJob>> cards_of(core::RequestId request, Deadline deadline) override;
+
+    Later<app::Token> by_hash(Sha256 hash, Deadline deadline) override;
+    Later<Done> create(app::Token token, Sha256 hash, Deadline deadline) override;
+    Later<std::vector<app::Token>> list(Deadline deadline) override;
+    Later<Done> revoke(core::TokenId id, core::Instant now, Deadline deadline) override;
+
+    // Asked before every call ("open", "append", "settle", …): a failure is answered and nothing happens.
+    std::function<std::optional<Failure>(std::string_view call)> fault;
+    // Types of the events recorded for a request, in order.
+    std::vector<std::string> events_of(core::RequestId request) const;
+    std::size_t cards_behind() const;
+    std::size_t errands_left() const { return errands_.size(); }
+
+  private:
+    struct Kept {
+        core::Case c;
+        std::vector<std::string> origins;  // per entry
+        std::set<std::string> refused;     // "person why"
+        std::vector<std::string> events;
+    };
+    struct Card {
+        app::CardJob job;
+        std::int32_t wanted = 1;
+        bool closed = false;
+        std::optional<core::Instant> due;
+        std::optional<core::ProcessId> holder;
+        bool behind() const { return !closed && job.rendered_version < wanted; }
+    };
+    struct Errand {
+        app::Errand errand;
+        core::Instant due;
+        std::optional<core::ProcessId> holder;
+    };
+    struct Key {
+        Sha256 fingerprint;
+        core::RequestId request;
+        core::Instant at;
+    };
+    template <class Id>
+    Id mint() {
+        return Id::mint(clock_.now(), rt::chance(entropy_));
+    }
+    std::optional<Failure> trouble(std::string_view call) const {
+        return fault ? fault(call) : std::optional<Failure>{};
+    }
+    void lease_cards(const core::RequestId& request, std::int32_t version, const app::Lease& lease,
+                     std::vector<app::CardJob>& leased);
+    void settle_card(const app::CardDone& done, const app::Lease& lease, std::vector<app::CardJob>& behind);
+    void put_off(const Retry& retry, const app::Lease& lease);
+
+    const rt::Clock& clock_;
+    rt::Entropy& entropy_;
+    std::map<core::RequestId, Kept> cases_;
+    std::map<std::int64_t, core::RequestId> numbers_;
+    std::map<std::pair<core::TokenId, std::string>, Key> keys_;
+    std::map<core::CardId, Card> cards_;
+    std::map<core::ErrandId, Errand> errands_;
+    std::map<Sha256, app::Token> tokens_;
+};
+
+}  // namespace countersign::fakes

@@ -1,0 +1,102 @@
+#include "support/postgres.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <pqxx/pqxx>
+#include <stdexcept>
+#include <thread>
+
+namespace countersign::support {
+namespace {
+
+[[noreturn]] void give_up(const std::string& what) {
+    throw std::runtime_error(what);
+}
+
+std::string with_database(const Secret& uri, const std::string& name) {
+    std::string text(uri.reveal());
+    std::size_t at = text.find("dbname=");
+    return text.substr(0, at) + "dbname=" + name;
+}
+
+}  // namespace
+
+Postgres::Postgres() {
+    std::string name = (std::filesystem::temp_directory_path() / "countersign-test-XXXXXX").string();
+    if (!mkdtemp(name.data())) give_up("cannot make a temporary folder");
+    folder_ = name;
+    restart();
+}
+
+Postgres::~Postgres() {
+    server_.reset();
+    std::error_code ec;
+    std::filesystem::remove_all(folder_, ec);
+}
+
+void Postgres::restart() {
+    auto started = pg::EmbeddedServer::start(folder_);
+    if (!started) give_up(started.error().detail);
+    server_ = std::move(*started);
+}
+
+void Postgres::kill() {
+    if (server_) ::kill(server_->process(), SIGQUIT);  // immediate: as a crash, without a checkpoint
+    server_.reset();
+}
+
+void Postgres::kill_and_restart() {
+    kill();
+    restart();
+}
+
+Secret Postgres::empty_database() {
+    std::string name = "test_" + std::to_string(++databases_);
+    pqxx::connection link{std::string(server_->uri().reveal())};
+    pqxx::nontransaction work{link};
+    work.exec("CREATE DATABASE " + name);
+    return Secret{with_database(server_->uri(), name)};
+}
+
+Secret Postgres::fresh_database() {
+    Secret uri = empty_database();
+    auto migrated = pg::migrate(uri);
+    if (!migrated) give_up(migrated.error().detail);
+    return uri;
+}
+
+Postgres& postgres() {
+    static Postgres one;
+    return one;
+}
+
+std::string sql(const Secret& uri, const std::string& text) {
+    try {
+        pqxx::connection link{std::string(uri.reveal())};
+        pqxx::nontransaction work{link};
+        auto rows = work.exec(text);
+        if (rows.empty() || rows.columns() == 0) return {};
+        return rows[0][0].c_str();
+    } catch (const std::exception& e) {
+        ADD_FAILURE() << text << ": " << e.what();
+        return {};
+    }
+}
+
+std::string sqlstate_of(const Secret& uri, const std::string& text) {
+    try {
+        pqxx::connection link{std::string(uri.reveal())};
+        pqxx::nontransaction work{link};
+        work.exec(text);
+        return {};
+    } catch (const pqxx::sql_error& e) {
+        return e.sqlstate();
+    }
+}
+
+}  // namespace countersign::support

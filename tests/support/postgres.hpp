@@ -1,0 +1,39 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "countersign/adapters/pg.hpp"
+
+namespace countersign::support {
+
+// A PostgreSQL of this test program's own, started on first use and gone with the program: an
+// EmbeddedServer in a temporary folder. Call `postgres()` from the main thread first.
+class Postgres {
+  public:
+    // A fresh, migrated database on it.
+    Secret fresh_database();
+    // The same without any table.
+    Secret empty_database();
+    pg::EmbeddedServer& server() { return *server_; }
+    const std::string& folder() const { return folder_; }
+    // Dies the hard way and comes back on the same socket.
+    void kill_and_restart();
+    void kill();
+    void restart();
+
+    Postgres();
+    ~Postgres();
+
+  private:
+    std::string folder_;
+    std::unique_ptr<pg::EmbeddedServer> server_;
+    int databases_ = 0;
+};
+Postgres& postgres();
+
+// Runs SQL as the owner and returns the first column of the first row; fails the test on an error.
+std::string sql(const Secret& uri, const std::string& text);
+// The SQLSTATE a statement is refused with; empty: it was not refused.
+std::string sqlstate_of(const Secret& uri, const std::string& text);
+
+}  // namespace countersign::support
