@@ -154,12 +154,14 @@ std::vector<std::size_t> Tally::voters(std::span<const Standing> only) const {
     for (std::size_t i = 0; i < marks_.size(); ++i) {
         const Mark& mark = marks_[i];
         if (mark.vote.verdict != Verdict::approve || !counts(mark.standing)) continue;
-        auto same = [&](const Standing& one) { return one.account == mark.vote.account; };
-        if (!only.empty() && std::ranges::none_of(only, same)) continue;
         std::erase_if(found,
                       [&](std::size_t j) { return marks_[j].standing.person == mark.standing.person; });
         found.push_back(i);
     }
+    if (only.empty()) return found;
+    std::erase_if(found, [&](std::size_t i) {
+        return std::ranges::find(only, marks_[i].vote.account, &Standing::account) == only.end();
+    });
     return found;
 }
 

@@ -199,19 +199,22 @@ Present present_of(const Case& c) {
     return present;
 }
 
-bool may_vote(const Case& c, const Behind& behind, const Directory& directory, const AccountId& account) {
-    Standing now = standing_of(c, behind, directory, account);
+bool may_vote(const Standing& now) {
     return !now.behind && now.unlinked.empty() && !now.groups.empty() && now.klass == AccountClass::member;
 }
 
-// Some account of the person may fill a slot of one of these groups. Offline nothing is known of classes.
+// Whether some chat account of the person may fill a slot. Where its chat is not connected (an offline
+// check), or the policy lists none, nothing speaks against it.
 bool person_may(const Case& c, const Behind& behind, const Directory& directory, const PersonId& person) {
-    auto accounts = directory.accounts_of(person);
-    if (accounts.empty()) return true;
-    return std::ranges::any_of(accounts, [&](const AccountId& account) {
-        if (!directory.user(account) && !directory.connected(account)) return true;
-        return may_vote(c, behind, directory, account);
-    });
+    bool any = false;
+    for (const AccountId& account : directory.accounts_of(person)) {
+        if (!in_chat(parts(account).kind)) continue;
+        any = true;
+        Standing now = standing_of(c, behind, directory, account);
+        if (!directory.connected(account) && !directory.elsewhere(account)) now.klass = AccountClass::member;
+        if (may_vote(now)) return true;
+    }
+    return !any;
 }
 
 }  // namespace
@@ -254,7 +257,7 @@ bool could_approve(const Case& c, const Ruling& ruling, const Directory& directo
     if (ruling.state != State::pending) return false;
     Behind behind{c.request, opened_of(c), directory};
     Standing now = standing_of(c, behind, directory, account);
-    if (!may_vote(c, behind, directory, account)) return false;
+    if (!may_vote(now)) return false;
     Present present = present_of(c);
     if (contains(present.persons, now.person)) return false;
     auto voters = present.pointers();

@@ -130,8 +130,9 @@ void unite(std::vector<std::string>& all, const std::vector<std::string>& more) 
         if (std::ranges::find(all, one) == all.end()) all.push_back(one);
 }
 
-void shorten(std::optional<Duration>& shortest, const std::optional<Duration>& candidate) {
-    if (candidate) shortest = shortest ? std::min(*shortest, *candidate) : *candidate;
+// A rule that does not say asks for the default: so one rule more can only shorten.
+void shorten(std::optional<Duration>& shortest, Duration candidate) {
+    shortest = shortest ? std::min(*shortest, candidate) : candidate;
 }
 
 struct Combined {
@@ -149,8 +150,8 @@ struct Combined {
             refused = true;
         }
         allowed = allowed || rule.allow;
-        shorten(expires, rule.expires);
-        shorten(grant, rule.grant);
+        shorten(expires, rule.expires.value_or(expires_default));
+        shorten(grant, rule.grant.value_or(grant_default));
         unite(applied.notify.slack, rule.notify.slack);
         unite(applied.notify.teams, rule.notify.teams);
         if (rule.require) return ask(*rule.require);

@@ -175,6 +175,7 @@ std::optional<Shortage> shortage(const Slots& slots, std::span<const GroupsOfVot
     if (!failed) return std::nullopt;
     auto reach = matcher.reach(*failed);
     Shortage found{groups_among(reach.slots, matcher.group_of(), matcher.group_of()[*failed]), 0, 0};
+    std::ranges::sort(found.groups);
     // Count whole groups, also slots of theirs that the search had no need to visit.
     for (std::size_t g : found.groups) found.needed += slots.groups[g].count;
     found.available = static_cast<std::size_t>(std::ranges::count(reach.voters, true));
