@@ -187,8 +187,9 @@ TEST(HttpClient, AConnectionItsServerClosedIsNotUsedAgain) {
     EXPECT_EQ(world.script.requests, 3);
 }
 
-asio::awaitable<void> never_answers(net::HttpExchange&, NetWorld& world) {
+asio::awaitable<void> never_answers(net::HttpExchange& exchange, NetWorld& world) {
     co_await world.time.sleep_until(world.time.now() + 1h);
+    co_await exchange.respond({});
 }
 
 TEST(HttpClient, TheDeadlineEndsAnExchange) {

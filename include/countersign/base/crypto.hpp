@@ -20,14 +20,15 @@ std::array<std::byte, 20> sha1(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes);
 // RFC 5869, extract and expand, at most 8160 bytes.
-std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info, std::size_t length);
+std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info,
+                        std::size_t length);
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 
 // Ed25519 (RFC 8032). A resource: loaded once at start, lent by reference.
 class SigningKey {
   public:
-    static Result<SigningKey> from_pem(std::string_view pem);        // PKCS#8, as `openssl genpkey` writes it
-    static SigningKey from_seed(const std::array<std::byte, 32>&);   // for new keys and test vectors
+    static Result<SigningKey> from_pem(std::string_view pem);       // PKCS#8, as `openssl genpkey` writes it
+    static SigningKey from_seed(const std::array<std::byte, 32>&);  // for new keys and test vectors
     SigningKey(SigningKey&&) noexcept;
     SigningKey& operator=(SigningKey&&) noexcept;
     ~SigningKey();

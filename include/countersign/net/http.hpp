@@ -33,7 +33,7 @@ struct HttpRequest {
     std::string target;  // origin-form, byte-exact; a server sees only what starts with "/"
     Fields fields;       // a client adds neither Host nor Content-Length nor Connection: the library does
     std::string body;
-    std::string peer;    // server side: the peer's address
+    std::string peer;  // server side: the peer's address
 };
 
 struct HttpResponse {
@@ -67,13 +67,13 @@ std::unique_ptr<HttpClient> make_http_client(Dialer& dialer, const rt::Clock& cl
 // ---- server
 
 struct HttpServerLimits {
-    std::size_t header_bytes_max = 16 * 1024;         // more: 431
-    std::size_t body_bytes_max = 320 * 1024;          // more: 413, told before the body is read
-    std::size_t connections_max = 25'000;             // more: 503 and close
-    std::chrono::seconds header_time_max{10};         // slow clients: 408 and close
+    std::size_t header_bytes_max = 16 * 1024;  // more: 431
+    std::size_t body_bytes_max = 320 * 1024;   // more: 413, told before the body is read
+    std::size_t connections_max = 25'000;      // more: 503 and close
+    std::chrono::seconds header_time_max{10};  // slow clients: 408 and close
     std::chrono::seconds body_time_max{20};
-    std::chrono::seconds idle_max{75};                // between requests on a kept-alive connection
-    std::chrono::seconds write_time_max{20};          // one response or one stream write
+    std::chrono::seconds idle_max{75};        // between requests on a kept-alive connection
+    std::chrono::seconds write_time_max{20};  // one response or one stream write
 };
 
 class WebSocket;
@@ -96,8 +96,8 @@ class HttpExchange {
                                                       FrameTap* tap = nullptr) = 0;
     // Closes the connection without an answer; counts as the answer. For servers that play a failing one.
     virtual void drop() = 0;
-    // Completes when the peer has gone while we wait to answer (a long poll's client hanging up); returns
-    // false when the exchange was answered first.
+    // Whether the peer has hung up while it waits for the answer. The first call of this or of `on_peer_gone`
+    // begins to watch; until then a hang-up shows only in `respond`.
     virtual bool peer_gone() = 0;
     // Runs once when the peer goes away before the answer; for waking a waiting handler. May be empty.
     virtual void on_peer_gone(std::function<void()> wake) = 0;
@@ -110,7 +110,8 @@ using HttpHandler = std::function<rt::asio::awaitable<void>(HttpExchange&)>;
 // another authority, …) are answered here with `application/problem+json` and never reach the handler.
 // Pipelined requests are answered in order.
 rt::asio::awaitable<void> serve_http(Listener& listener, HttpHandler handler, rt::TaskGroup& sessions,
-                                     const rt::Clock& clock, rt::Timers& timers, HttpServerLimits limits = {});
+                                     const rt::Clock& clock, rt::Timers& timers,
+                                     HttpServerLimits limits = {});
 
 // "a=1&b=%20" helpers; invalid escapes: nullopt.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);

@@ -28,10 +28,10 @@ class WebSocket {
     virtual Later<Done> ping(Deadline deadline) = 0;
     // Close handshake, bounded by `deadline`, then TCP is closed in any case.
     virtual Later<Done> close(std::uint16_t code, std::string reason, Deadline deadline) = 0;
-    virtual void shut() = 0;  // closes TCP at once
-    virtual std::uint16_t close_code() const = 0;      // 0: no close frame came
+    virtual void shut() = 0;                       // closes TCP at once
+    virtual std::uint16_t close_code() const = 0;  // 0: no close frame came
     virtual std::string close_reason() const = 0;
-    virtual core::Instant last_heard() const = 0;      // the last inbound frame, control frames included
+    virtual core::Instant last_heard() const = 0;  // the last inbound frame, control frames included
 };
 
 struct WebSocketLimits {
