@@ -86,6 +86,7 @@ struct Outbox::Impl {
     asio::awaitable<std::size_t> claim();
     asio::awaitable<void> settle();
     asio::awaitable<void> settle_once();
+    OutboxStore::Batch next_batch();
     void done(Card& card, std::int32_t version, bool closed);
     void again(Card& card, OutboxStore::Retry retry);
     void settled(const OutboxStore::Batch& batch, std::vector<CardJob> behind);
@@ -450,10 +451,21 @@ asio::awaitable<void> Outbox::Impl::settle() {
     }
 }
 
+// One batch says one thing about a card: a result and a later failure go one after the other.
+OutboxStore::Batch Outbox::Impl::next_batch() {
+    auto next = std::exchange(batch, {});
+    std::erase_if(next.cards_again, [&](const OutboxStore::Retry& retry) {
+        bool also_done = std::ranges::find(next.cards, retry.card, &CardDone::id) != next.cards.end();
+        if (also_done) batch.cards_again.push_back(retry);
+        return also_done;
+    });
+    return next;
+}
+
 asio::awaitable<void> Outbox::Impl::settle_once() {
     if (batch.empty() || settling) co_return;
     settling = true;
-    auto now = std::exchange(batch, {});
+    auto now = next_batch();
     auto behind = co_await world.outbox.settle(now, lease(), store_deadline());
     settling = false;
     if (behind) {
@@ -474,7 +486,12 @@ void Outbox::Impl::settled(const OutboxStore::Batch& settled_rows, std::vector<C
         if (it->second.unsettled > 0) --it->second.unsettled;
         if (it->second.unsettled == 0 && !it->second.busy()) cards.erase(it);
     };
-    for (auto& job : behind) absorb(std::move(job), nullptr, false);
+    for (auto& job : behind) {
+        // What has failed meanwhile rests first.
+        bool resting = std::ranges::find(batch.cards_again, job.id, &OutboxStore::Retry::card) !=
+                       batch.cards_again.end();
+        if (!resting) absorb(std::move(job), nullptr, false);
+    }
     for (const auto& row : settled_rows.cards) settle_card(row.id);
     for (const auto& row : settled_rows.cards_again) settle_card(row.card);
 }
@@ -563,7 +580,8 @@ Later<Done> Outbox::drain(Deadline deadline) {
     impl.stopping = true;
     while (impl.running && impl.under_way() && impl.world.clock.now() < deadline.at)
         co_await impl.running->idle.wait_until(impl.world.timers, deadline.at);
-    co_await impl.settle_once();
+    while (!impl.batch.empty() && !impl.settling && impl.world.clock.now() < deadline.at)
+        co_await impl.settle_once();
     auto lease = impl.lease();
     co_return co_await impl.world.outbox.hand_back(lease, deadline);
 }

@@ -1,0 +1,212 @@
+#pragma once
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "countersign/adapters/policy.hpp"
+#include "countersign/app/outbox.hpp"
+#include "countersign/app/service.hpp"
+#include "countersign/base/check.hpp"
+#include "countersign/rt/tasks.hpp"
+#include "fakes/accounts.hpp"
+#include "fakes/chat.hpp"
+#include "fakes/store.hpp"
+#include "rt/world.hpp"
+
+namespace countersign::test {
+
+using namespace std::chrono_literals;
+
+struct Dice final : rt::Entropy {
+    explicit Dice(std::uint64_t seed) : engine(seed) {}
+    void fill(std::span<std::byte> bytes) override {
+        for (auto& b : bytes) b = static_cast<std::byte>(engine() & 0xFFU);
+    }
+    std::mt19937_64 engine;
+};
+
+inline std::shared_ptr<const core::Policy> office_policy() {
+    constexpr std::string_view yaml = R"(
+version: 1
+people:
+  riley: { slack: U0REQ }
+  amy: { slack: U0AMY }
+  ben: { slack: U0BEN }
+  cat: { slack: U0CAT }
+groups:
+  security: { slack_usergroup: S0SEC }
+  dba: { people: [cat] }
+rules:
+  - name: exports
+    when: { action: db.export }
+    require: { all: [ { count: 2, of: security }, { count: 1, of: dba } ] }
+    expires: 30m
+    grant: 10m
+  - name: deploys
+    when: { action: deploy }
+    require: { count: 1, of: security }
+    notify: { slack: ["#deploys", "#watch"] }
+  - name: reads
+    when: { action: db.read }
+    allow: true
+)";
+    std::vector<PolicyFinding> findings;
+    auto policy = read_policy(yaml, "office.yaml", findings);
+    COUNTERSIGN_CHECK(policy.has_value());
+    return *policy;
+}
+
+template <class T>
+rt::asio::awaitable<void> keep(Later<T> call, std::optional<Result<T>>& answer) {
+    answer.emplace(co_await std::move(call));
+}
+
+// What all processes share: time, the store, the chat.
+struct Office {
+    World world;
+    Dice dice{7};
+    fakes::Store store{world.time, dice};
+    FakeChat chat{world.time, world.time};
+    FakeAccounts accounts{world.time, "T0"};
+    core::Duration age_max = 5min;
+
+    Office() {
+        for (const char* user : {"U0REQ", "U0AMY", "U0BEN", "U0CAT", "U0DAN"}) accounts.user(user);
+        accounts.user("U0GST", core::AccountClass::guest);
+        accounts.group("S0SEC", {"U0AMY", "U0BEN"});
+        accounts.publish_all();
+    }
+    core::Instant now() const { return world.time.now(); }
+    Deadline soon() const { return {now() + 5s}; }
+    void pass(core::Duration d) { world.run_until(now() + d); }
+
+    // Runs one call to its end without letting time pass further than it needs.
+    template <class T>
+    Result<T> get(Later<T> call) {
+        std::optional<Result<T>> answer;
+        world.spawn(keep(std::move(call), answer));
+        for (int i = 0; i < 10'000 && !answer; ++i) {
+            world.settle();
+            if (answer) break;
+            auto next = world.time.next();
+            COUNTERSIGN_CHECK(next.has_value());
+            world.time.advance_to(*next);
+        }
+        COUNTERSIGN_CHECK(answer.has_value());
+        return std::move(*answer);
+    }
+};
+
+// One server process.
+struct Process {
+    explicit Process(Office& o)
+        : office(o),
+          roster(o.age_max),
+          waiters(o.world.io.get_executor()),
+          world{.cases = o.store,
+                .outbox = o.store,
+                .roster = roster,
+                .waiters = waiters,
+                .clock = o.world.time,
+                .timers = o.world.time,
+                .entropy = o.dice,
+                .chats = {{core::Surface::slack, &o.chat}},
+                .default_channel = {{core::Surface::slack, "#approvals"}},
+                .process = core::ProcessId::mint(o.now(), rt::chance(o.dice)),
+                .limits = {},
+                .hand_over = {},
+                .count = {}},
+          outbox(world),
+          tasks(o.world.io.get_executor(), 16, rt::report_bug) {
+        roster.add_source(core::Surface::slack, o.accounts);
+        roster.set_policy(office_policy());
+        world.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
+                                 app::CasePtr now) {
+            outbox.take(std::move(cards), std::move(errands), std::move(now));
+        };
+    }
+    ~Process() { kill(); }
+
+    void start() {
+        tasks.start("outbox", outbox.run());
+        tasks.start("lapses", app::lapse_due(world));
+        tasks.start("others", app::follow_others(world));
+        office.world.settle();
+    }
+    // Ends at once, wherever it is: nothing is settled, no lease is handed back.
+    void kill() {
+        if (dead) return;
+        dead = true;
+        std::optional<bool> ended;
+        auto end = [](rt::TaskGroup& group, rt::Timers& timers, core::Instant at,
+                      std::optional<bool>& done) -> rt::asio::awaitable<void> {
+            done = co_await group.end(timers, at);
+        };
+        office.world.spawn(end(tasks, office.world.time, office.now() + 30s, ended));
+        while (!ended) {
+            office.world.settle();
+            auto next = office.world.time.next();
+            if (!ended && next) office.world.time.advance_to(*next);
+        }
+        office.world.settle();
+    }
+
+    app::Caller caller(const std::string& name = "ci", std::optional<std::string> owner = std::nullopt) {
+        auto [it, fresh] =
+            tokens.try_emplace(name, core::TokenId::mint(office.now(), rt::chance(office.dice)));
+        app::Token token{.id = it->second,
+                         .name = name,
+                         .scopes = {app::Scope::request, app::Scope::read},
+                         .owner = std::nullopt,
+                         .allow_actions = {},
+                         .allow_environments = {},
+                         .created_at = office.now(),
+                         .expires_at = std::nullopt,
+                         .revoked_at = std::nullopt,
+                         .hint = ""};
+        if (owner) token.owner = core::AccountId{*owner};
+        return {std::move(token)};
+    }
+    static app::Ask ask(const std::string& action) {
+        app::Ask ask;
+        ask.action = action;
+        ask.intent = "because";
+        ask.on_behalf_of = {core::AccountId{"riley"}};
+        return ask;
+    }
+    Result<app::Filed> try_open(app::Ask wanted, const app::Caller& who) {
+        return office.get(app::open_request(world, who, std::move(wanted), office.soon()));
+    }
+    app::CasePtr open(const std::string& action) {
+        auto filed = try_open(ask(action), caller());
+        COUNTERSIGN_CHECK(filed.has_value());
+        return filed->now;
+    }
+    Result<app::Answer> vote(core::RequestId request, const std::string& user,
+                             core::Verdict verdict = core::Verdict::approve, std::string origin = {}) {
+        if (origin.empty()) origin = "click:" + std::to_string(++clicks);
+        core::Cast cast{.account = core::AccountId{"slack:T0/" + user},
+                        .verdict = verdict,
+                        .reason = verdict == core::Verdict::approve ? "" : "no",
+                        .via = core::Surface::slack,
+                        .shown_digest = std::nullopt};
+        return office.get(app::cast_vote(world, request, std::move(cast), {origin}, office.soon()));
+    }
+
+    Office& office;
+    app::Roster roster;
+    app::Waiters waiters;
+    app::World world;
+    app::Outbox outbox;
+    rt::TaskGroup tasks;
+    std::map<std::string, core::TokenId> tokens;
+    int clicks = 0;
+    bool dead = false;
+};
+
+}  // namespace countersign::test

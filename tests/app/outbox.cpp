@@ -1,0 +1,387 @@
+#include "countersign/app/outbox.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "app/office.hpp"
+
+namespace countersign::test {
+namespace {
+
+using Act = FakeChat::Act;
+using Fault = FakeChat::Fault;
+using core::State;
+
+struct Cards : testing::Test {
+    Office office;
+    std::unique_ptr<Process> process = fresh();
+
+    std::unique_ptr<Process> fresh() {
+        auto made = std::make_unique<Process>(office);
+        made->start();
+        return made;
+    }
+    std::vector<FakeChat::Message> shown(core::RequestId request) {
+        std::vector<FakeChat::Message> found;
+        for (const auto& [ref, message] : office.chat.messages)
+            if (message.request == request) found.push_back(message);
+        return found;
+    }
+    std::int32_t version(core::RequestId request) {
+        return office.get(app::read_request(process->world, request, office.soon())).value()->c.version();
+    }
+    // Nothing is left to do and every card tells the truth.
+    void expect_calm(core::RequestId request, std::size_t cards) {
+        EXPECT_EQ(office.store.cards_behind(), 0U);
+        EXPECT_EQ(office.store.errands_left(), 0U);
+        auto messages = shown(request);
+        EXPECT_EQ(messages.size(), cards);
+        for (const auto& message : messages) EXPECT_EQ(message.version, version(request));
+    }
+    // The next `times` calls of this kind go wrong.
+    void fail_next(Act act, Fault fault, int times = 1) {
+        office.chat.weather = [act, fault, times](Act called) mutable {
+            if (called != act || times <= 0) return Fault::none;
+            --times;
+            return fault;
+        };
+    }
+};
+
+TEST_F(Cards, ANewRequestIsPostedInTheDefaultChannel) {
+    auto request = process->open("db.export");
+    office.pass(100ms);
+    auto messages = shown(request->c.request.id);
+    ASSERT_EQ(messages.size(), 1U);
+    EXPECT_EQ(messages[0].channel, "#approvals");
+    expect_calm(request->c.request.id, 1);
+}
+
+TEST_F(Cards, ARulesChannelsGetOneCardEach) {
+    auto request = process->open("deploy");
+    office.pass(100ms);
+    auto messages = shown(request->c.request.id);
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_THAT((std::vector{messages[0].channel, messages[1].channel}),
+                testing::UnorderedElementsAre("#deploys", "#watch"));
+}
+
+TEST_F(Cards, AVoteRefreshesTheCardInTheTurnOfItsCommit) {
+    auto request = process->open("db.export");
+    office.pass(1s);
+    auto before = office.chat.calls(Act::refresh);
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    office.world.settle();
+    EXPECT_EQ(office.chat.calls(Act::refresh), before + 1) << "without any time passing";
+    office.pass(1s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_THAT(shown(request->c.request.id)[0].lines, testing::SizeIs(1));
+}
+
+TEST_F(Cards, TheCardComesBeforeItsThreadLine) {
+    auto request = process->open("db.export");
+    office.pass(1s);
+    std::vector<Act> order;
+    office.chat.weather = [&](Act act) {
+        order.push_back(act);
+        return Fault::none;
+    };
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    office.pass(1s);
+    EXPECT_THAT(order, testing::ElementsAre(Act::refresh, Act::say));
+}
+
+TEST_F(Cards, ManyChangesCollapseIntoFewEditsAndEveryLineAppearsOnce) {
+    office.chat.latency = 2s;
+    auto request = process->open("db.export");
+    office.pass(3s);
+    auto edits = office.chat.calls(Act::refresh);
+    for (const char* user : {"U0AMY", "U0CAT"}) ASSERT_TRUE(process->vote(request->c.request.id, user));
+    for (int i = 0; i < 8; ++i)
+        ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY",
+                                  i % 2 == 0 ? core::Verdict::withdraw : core::Verdict::approve));
+    office.pass(30s);
+    EXPECT_LE(office.chat.calls(Act::refresh) - edits, 3U);
+    EXPECT_LE(office.chat.calls(Act::say), 4U);
+    expect_calm(request->c.request.id, 1);
+    std::string all;
+    auto messages = shown(request->c.request.id);
+    for (const auto& line : messages[0].lines) all += line + "\n";
+    std::size_t withdrawn = 0;
+    for (auto at = all.find("withdrew"); at != std::string::npos; at = all.find("withdrew", at + 1))
+        ++withdrawn;
+    EXPECT_EQ(withdrawn, 4U) << all;
+}
+
+TEST_F(Cards, OneCardIsEditedOnceAtATime) {
+    office.chat.latency = 500ms;
+    auto request = process->open("db.export");
+    for (const char* user : {"U0AMY", "U0CAT", "U0BEN"})
+        ASSERT_TRUE(process->vote(request->c.request.id, user));
+    office.pass(100ms);
+    EXPECT_EQ(office.chat.most_at_once, 1U);
+    office.pass(10s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_EQ(shown(request->c.request.id)[0].state, State::approved);
+}
+
+TEST_F(Cards, ManyCardsAreCarriedOutTogetherUpToTheLimit) {
+    process->world.limits.cards_in_flight_max = 8;
+    for (int i = 0; i < 40; ++i) process->open("db.export");
+    office.pass(20s);
+    EXPECT_EQ(office.chat.most_at_once, 8U);
+    EXPECT_EQ(office.chat.messages.size(), 40U);
+    EXPECT_EQ(office.store.cards_behind(), 0U);
+}
+
+TEST_F(Cards, ResultsAreSettledInBatches) {
+    std::size_t settles = 0;
+    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        settles += call == "settle" ? 1 : 0;
+        return std::nullopt;
+    };
+    for (int i = 0; i < 60; ++i) process->open("db.export");
+    office.pass(5s);
+    EXPECT_LE(settles, 6U);
+    EXPECT_EQ(office.store.cards_behind(), 0U);
+}
+
+TEST_F(Cards, AnUnavailableChatOnlyDelays) {
+    fail_next(Act::post, Fault::unavailable, 3);
+    auto request = process->open("db.export");
+    office.pass(100ms);
+    EXPECT_TRUE(office.chat.messages.empty());
+    office.pass(30s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_EQ(office.chat.calls(Act::find), 0U) << "each failure was definite";
+}
+
+TEST_F(Cards, AnOverloadedChatIsLeftAloneUntilItSaysSo) {
+    auto request = process->open("db.export");
+    office.pass(1s);
+    fail_next(Act::refresh, Fault::overloaded);
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    office.pass(6s);
+    EXPECT_EQ(shown(request->c.request.id)[0].version, 1);
+    office.pass(4s);
+    expect_calm(request->c.request.id, 1);
+}
+
+TEST_F(Cards, APostWhoseAnswerWasLostIsFoundInsteadOfPostedTwice) {
+    fail_next(Act::post, Fault::lost_answer);
+    auto request = process->open("db.export");
+    office.pass(10s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_EQ(office.chat.calls(Act::post), 1U);
+}
+
+TEST_F(Cards, APostThatNeverArrivedIsLookedForAndThenPosted) {
+    fail_next(Act::post, Fault::lost_call);
+    auto request = process->open("db.export");
+    office.pass(10s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_EQ(office.chat.calls(Act::post), 2U);
+}
+
+TEST_F(Cards, AnEditOfUnknownOutcomeIsMadeAgain) {
+    auto request = process->open("db.export");
+    office.pass(1s);
+    fail_next(Act::refresh, Fault::lost_call);
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    office.pass(5s);
+    expect_calm(request->c.request.id, 1);
+}
+
+TEST_F(Cards, ACardThatSomebodyDeletedIsPostedAgain) {
+    auto request = process->open("db.export");
+    office.pass(1s);
+    office.chat.messages.clear();
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    office.pass(5s);
+    expect_calm(request->c.request.id, 1);
+}
+
+TEST_F(Cards, ADeletedCardOfAFinalRequestStaysDeleted) {
+    auto request = process->open("db.export");
+    office.pass(1s);
+    office.chat.messages.clear();
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY", core::Verdict::deny));
+    office.pass(10s);
+    EXPECT_TRUE(office.chat.messages.empty());
+    EXPECT_EQ(office.store.cards_behind(), 0U);
+    EXPECT_EQ(office.store.errands_left(), 0U);
+}
+
+TEST_F(Cards, AChannelThatRefusesIsTriedAgainUntilItIsMended) {
+    fail_next(Act::post, Fault::refused, 2);
+    auto request = process->open("db.export");
+    office.pass(70s);
+    EXPECT_TRUE(office.chat.messages.empty());
+    EXPECT_LE(office.chat.calls(Act::post), 2U);
+    office.pass(70s);
+    expect_calm(request->c.request.id, 1);
+}
+
+TEST_F(Cards, LinesWaitForTheirCard) {
+    fail_next(Act::post, Fault::unavailable, 2);
+    auto request = process->open("db.export");
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    office.pass(60s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_THAT(shown(request->c.request.id)[0].lines, testing::SizeIs(1));
+}
+
+TEST_F(Cards, ALineThatFailedInOneChannelIsNotRepeatedInTheOther) {
+    auto request = process->open("deploy");
+    office.pass(1s);
+    fail_next(Act::say, Fault::unavailable);
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY", core::Verdict::hold));
+    office.pass(30s);
+    expect_calm(request->c.request.id, 2);
+    for (const auto& message : shown(request->c.request.id)) EXPECT_THAT(message.lines, testing::SizeIs(1));
+}
+
+TEST_F(Cards, AStoreThatIsDownDelaysSettlingAndLosesNothing) {
+    bool down = false;
+    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        if (down && call == "settle") return Failure{Trouble::unavailable, "down", "", ""};
+        return std::nullopt;
+    };
+    down = true;
+    auto request = process->open("db.export");
+    office.pass(3s);
+    EXPECT_EQ(office.chat.messages.size(), 1U);
+    EXPECT_EQ(office.store.cards_behind(), 1U);
+    down = false;
+    office.pass(3s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_EQ(office.chat.calls(Act::post), 1U);
+}
+
+TEST_F(Cards, TheNextProcessFinishesWhatADeadOneLeft) {
+    office.chat.latency = 5s;
+    auto request = process->open("db.export");
+    office.pass(1s);
+    process->kill();
+    office.chat.latency = 50ms;
+    process = fresh();
+    office.pass(40s);  // until the dead one's lease has run out
+    expect_calm(request->c.request.id, 1);
+}
+
+TEST_F(Cards, ADeathBetweenPostingAndRememberingLeavesOneCard) {
+    auto request = process->open("db.export");
+    office.pass(51ms);  // posted, not yet settled
+    ASSERT_EQ(office.chat.messages.size(), 1U);
+    ASSERT_EQ(office.store.cards_behind(), 1U);
+    process->kill();
+    process = fresh();
+    office.pass(40s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_EQ(office.chat.calls(Act::post), 1U);
+}
+
+TEST_F(Cards, DrainingFinishesWhatIsUnderWayAndHandsTheRestBack) {
+    process->world.limits.cards_in_flight_max = 2;
+    office.chat.latency = 1s;
+    for (int i = 0; i < 6; ++i) process->open("db.export");
+    office.pass(100ms);
+    auto before = office.now();
+    ASSERT_TRUE(office.get(process->outbox.drain({office.now() + 5s})));
+    EXPECT_LE(office.now() - before, 2s);
+    EXPECT_EQ(office.chat.messages.size(), 2U);
+    EXPECT_EQ(office.store.cards_behind(), 4U);
+    process->kill();
+    process = fresh();
+    office.pass(10s);  // long before any lease would have run out
+    EXPECT_EQ(office.chat.messages.size(), 6U);
+    EXPECT_EQ(office.store.cards_behind(), 0U);
+}
+
+TEST_F(Cards, AnUnknownCopyIsBroughtInLineToo) {
+    auto request = process->open("db.export");
+    office.pass(1s);
+    office.chat.messages.emplace("99",
+                                 FakeChat::Message{request->c.request.id, "#copy", 0, State::pending, 0, {}});
+    auto adopted = office.get(office.store.adopt(request->c.request.id, {core::Surface::slack, "C-#copy"},
+                                                 {"C-#copy", "99"}, office.soon()));
+    ASSERT_TRUE(adopted && *adopted);
+    office.pass(2s);
+    expect_calm(request->c.request.id, 2);
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    office.pass(2s);
+    expect_calm(request->c.request.id, 2);
+}
+
+TEST_F(Cards, TwoReplicasConverge) {
+    Process other{office};
+    other.start();
+    auto request = process->open("db.export");
+    office.pass(1s);
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    ASSERT_TRUE(other.vote(request->c.request.id, "U0CAT", core::Verdict::approve, "elsewhere"));
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0BEN"));
+    office.pass(5s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_EQ(shown(request->c.request.id)[0].state, State::approved);
+}
+
+// Everything that can go wrong does, at random, and in the end every card tells the truth.
+class Storm : public Cards, public testing::WithParamInterface<std::uint64_t> {};
+
+TEST_P(Storm, CardsConvergeAndNoLineIsLost) {
+    std::mt19937_64 engine(GetParam());
+    auto roll = [&](std::size_t sides) { return static_cast<std::size_t>(engine() % sides); };
+    bool storm = true;
+    office.chat.weather = [&](Act) {
+        if (!storm || roll(3) != 0) return Fault::none;
+        constexpr std::array faults{Fault::unavailable, Fault::lost_answer, Fault::lost_call,
+                                    Fault::overloaded};
+        return faults[roll(faults.size())];
+    };
+    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        bool outbox =
+            call == "settle" || call == "claim_cards" || call == "claim_errands" || call == "cards_of";
+        if (!storm || !outbox || roll(5) != 0) return std::nullopt;
+        return Failure{Trouble::unavailable, "down", "", ""};
+    };
+    std::vector<core::RequestId> requests;
+    for (int step = 0; step < 60; ++step) {
+        office.chat.latency = std::chrono::milliseconds{10 + roll(2'000)};
+        auto what = roll(10);
+        if (what < 2 || requests.empty()) {
+            requests.push_back(process->open(roll(2) == 0 ? "db.export" : "deploy")->c.request.id);
+        } else if (what == 2) {
+            process->kill();
+            process = fresh();
+        } else if (what == 3 && !office.chat.messages.empty()) {
+            office.chat.messages.erase(office.chat.messages.begin());
+        } else {
+            constexpr std::array users{"U0AMY", "U0BEN", "U0CAT"};
+            auto verdict = roll(6) == 0 ? core::Verdict::withdraw : core::Verdict::approve;
+            // A restarted process must not use an old click's name.
+            (void)process->vote(requests[roll(requests.size())], users[roll(users.size())], verdict,
+                                "step " + std::to_string(step));
+        }
+        office.pass(std::chrono::milliseconds{roll(3'000)});
+    }
+    storm = false;
+    office.chat.latency = 20ms;
+    office.pass(6min);
+    EXPECT_EQ(office.store.cards_behind(), 0U);
+    EXPECT_EQ(office.store.errands_left(), 0U);
+    for (auto request : requests) {
+        auto now = office.get(app::read_request(process->world, request, office.soon())).value();
+        for (const auto& message : shown(request)) {
+            EXPECT_EQ(message.version, now->c.version());
+            EXPECT_EQ(message.state, now->ruling.state);
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Storm, testing::Range<std::uint64_t>(1, 61));
+
+}  // namespace
+}  // namespace countersign::test
