@@ -1,0 +1,396 @@
+#include "countersign/wire/slack_card.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <random>
+#include <set>
+
+#include "countersign/base/text.hpp"
+#include "wire/golden.hpp"
+
+namespace countersign::wire {
+namespace {
+
+using namespace std::chrono_literals;
+using core::AccountId;
+using core::CardView;
+using core::State;
+using core::Value;
+using core::Verdict;
+
+const SlackStyle style{.team = "T0SIM", .link_hosts = {"ci.example.com"}};
+
+core::Instant at(int hour, int minute) {
+    return std::chrono::sys_days{std::chrono::year{2026} / 1 / 2} + std::chrono::hours{hour} +
+           std::chrono::minutes{minute};
+}
+
+core::Who slack_person(const char* name, const char* id) {
+    return {name, AccountId{std::string("slack:T0SIM/") + id}};
+}
+
+CardView sample() {
+    CardView card;
+    card.id = *core::RequestId::parse("req_01JD0000000000000000000001");
+    card.number = 1042;
+    card.version = 1;
+    card.action = "db.export";
+    card.resource = "postgres://orders/users";
+    card.environment = "production";
+    card.intent = "Monthly churn analysis";
+    card.requester = {"ci", std::nullopt};
+    card.on_behalf_of = {slack_person("riley", "U0RILEY")};
+    card.parameters = {
+        {"destination", "\"s3://exports/x\""}, {"rows", "120000"}, {"where.country", "\"AT\""}};
+    card.labels = {{"job", "nightly"}};
+    card.links = {{"Run", "https://ci.example.com/run/7"}, {"Elsewhere", "https://evil.example/x"}};
+    card.digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    card.rules = {"prod exports"};
+    card.missing = {{{"security", 2, {slack_person("amy", "U0AMY"), slack_person("ben", "U0BEN")}},
+                     {"dba", 1, {{"cat", std::nullopt}}}}};
+    card.expires_at = at(10, 30);
+    return card;
+}
+
+CardView decided(State state) {
+    auto card = sample();
+    card.state = state;
+    card.version = 4;
+    card.missing.clear();
+    card.votes = {
+        {slack_person("amy", "U0AMY"), Verdict::approve, core::Surface::slack, at(10, 1), "", "security"},
+        {slack_person("ben", "U0BEN"), Verdict::deny, core::Surface::slack, at(10, 2), "window closed", {}}};
+    card.decided_at = at(10, 2);
+    card.decided_by = slack_person("ben", "U0BEN");
+    card.reason = "window closed";
+    return card;
+}
+
+Value as_value(const SlackMessage& message) {
+    return Value::object({{"text", message.text},
+                          {"blocks", message.blocks},
+                          {"metadata", message.metadata},
+                          {"whole", message.whole}});
+}
+
+TEST(SlackCard, PendingLooksAsAgreed) {
+    test::expect_golden("slack_card_pending", as_value(slack_card(sample(), style)));
+}
+
+TEST(SlackCard, OnHoldLooksAsAgreed) {
+    auto card = sample();
+    card.version = 2;
+    card.held = core::CardVote{
+        slack_person("amy", "U0AMY"), Verdict::hold, core::Surface::slack, at(10, 0), "wait", {}};
+    test::expect_golden("slack_card_held", as_value(slack_card(card, style)));
+}
+
+TEST(SlackCard, AlternativesLookAsAgreed) {
+    auto card = sample();
+    card.missing.push_back({{"cto", 1, {}}});
+    card.no_human_named = true;
+    card.on_behalf_of.clear();
+    test::expect_golden("slack_card_alternatives", as_value(slack_card(card, style)));
+}
+
+TEST(SlackCard, EachEndLooksAsAgreed) {
+    for (auto state : {State::approved, State::denied, State::refused, State::expired, State::cancelled,
+                       State::claimed, State::succeeded, State::failed, State::lapsed}) {
+        auto card = decided(state);
+        if (state == State::failed) card.outcome_detail = "disk full";
+        test::expect_golden("slack_card_" + std::string(core::name_of(state)),
+                            as_value(slack_card(card, style)));
+    }
+}
+
+TEST(SlackCard, OverflowLooksAsAgreed) {
+    auto card = sample();
+    card.parameters = {{"first", "1"}, {"query", "\"" + std::string(20'000, 'x') + "\""}, {"last", "2"}};
+    test::expect_golden("slack_card_overflow", as_value(slack_card(card, style)));
+}
+
+TEST(SlackCard, ThreadLineLooksAsAgreed) {
+    auto line =
+        slack_thread_line({slack_person("amy", "U0AMY"), "approved for security: <!here> *yes*"}, style);
+    test::expect_golden("slack_thread_line", as_value(line));
+}
+
+TEST(SlackCard, ViewsLookAsAgreed) {
+    SlackViewNote note{sample().id.text(), "C0APPROVALS", "1795219301.417039"};
+    test::expect_golden("slack_view_deny", slack_reason_view(Verdict::deny, note));
+    test::expect_golden("slack_view_hold", slack_reason_view(Verdict::hold, note));
+    test::expect_golden("slack_view_details", slack_details_view(sample(), style, note, false));
+    test::expect_golden("slack_view_approve", slack_details_view(sample(), style, note, true));
+}
+
+TEST(SlackCard, EveryButtonCarriesTheFullRequestIdAndNothingElse) {
+    auto card = slack_card(sample(), style);
+    const auto& blocks = *card.blocks.items();
+    const auto& buttons = *blocks.back()["elements"].items();
+    std::vector<std::string> actions;
+    for (const auto& button : buttons) {
+        EXPECT_EQ(button["value"].text(), sample().id.text());
+        actions.emplace_back(button["action_id"].text());
+    }
+    EXPECT_EQ(actions, (std::vector<std::string>{"approve", "deny", "hold", "details"}));
+}
+
+TEST(SlackCard, AFinalCardHasNoButtons) {
+    for (auto state : {State::approved, State::denied, State::refused, State::expired, State::cancelled,
+                       State::claimed, State::succeeded, State::failed, State::lapsed})
+        for (const auto& block : *slack_card(decided(state), style).blocks.items())
+            EXPECT_NE(block["type"].text(), "actions");
+}
+
+TEST(SlackCard, BlockIdsAreNewForEveryVersion) {
+    auto ids = [](const SlackMessage& message) {
+        std::set<std::string> all;
+        for (const auto& block : *message.blocks.items()) all.emplace(block["block_id"].text());
+        EXPECT_EQ(all.size(), message.blocks.items()->size());
+        return all;
+    };
+    auto one = sample();
+    auto two = sample();
+    two.version = 2;
+    auto before = ids(slack_card(one, style));
+    for (const auto& id : ids(slack_card(two, style))) EXPECT_FALSE(before.contains(id)) << id;
+}
+
+TEST(SlackCard, WhatDoesNotFitMakesApproveOpenTheFullView) {
+    auto card = sample();
+    EXPECT_TRUE(slack_card_is_whole(card, style));
+    EXPECT_FALSE(slack_opens_full_view((*slack_card(card, style).blocks.items()).back()["block_id"].text()));
+    card.parameters.push_back({"big", "\"" + std::string(10'000, 'y') + "\""});
+    EXPECT_FALSE(slack_card_is_whole(card, style));
+    EXPECT_TRUE(slack_opens_full_view((*slack_card(card, style).blocks.items()).back()["block_id"].text()));
+}
+
+TEST(SlackCard, AShortenedResourceCountsAsNotFullyShown) {
+    auto card = sample();
+    card.resource = std::string(1'000, 'r');
+    EXPECT_FALSE(slack_card_is_whole(card, style));
+}
+
+TEST(SlackCard, AShortenedValueShowsItsTail) {
+    auto card = sample();
+    card.parameters = {{"query", "\"" + std::string(20'000, 'x') + " drop table users\""}};
+    auto text = core::canonical(slack_card(card, style).blocks);
+    EXPECT_NE(text.find("drop table users"), std::string::npos);
+    EXPECT_NE(text.find("more characters"), std::string::npos);
+}
+
+TEST(SlackCard, AParameterNameCannotPassForAnAssignment) {
+    auto card = sample();
+    card.parameters = {{"rows = 5\nforce", "true"}};
+    auto text = core::canonical(slack_card(card, style).blocks);
+    EXPECT_NE(text.find(R"(\"rows = 5\\nforce\" = true)"), std::string::npos) << text;
+}
+
+TEST(SlackCard, OnlyLinksToNamedHostsAreClickable) {
+    auto text = core::canonical(slack_card(sample(), style).blocks);
+    EXPECT_NE(text.find(R"("type":"link","url":"https://ci.example.com/run/7")"), std::string::npos);
+    EXPECT_EQ(text.find(R"("url":"https://evil.example/x")"), std::string::npos);
+    for (const char* url :
+         {"https://ci.example.com@evil.example/", "javascript:alert(1)", "https://ci.example.com.evil/",
+          "https://evil\\@ci.example.com/", "https://ci.example.com/\xE2\x80\xAE"}) {
+        auto card = sample();
+        card.links = {{"t", url}};
+        EXPECT_EQ(core::canonical(slack_card(card, style).blocks).find("\"link\""), std::string::npos) << url;
+    }
+}
+
+TEST(SlackCard, OnlyAccountsOfThisWorkspaceAreMentioned) {
+    EXPECT_EQ(slack_mention(slack_person("amy", "U0AMY"), style), "<@U0AMY>");
+    EXPECT_EQ(slack_mention({"eve", AccountId{"slack:T0OTHER/U0EVE"}}, style), "`eve`");
+    EXPECT_EQ(slack_mention({"eve", AccountId{"slack:T0SIM/U0EVE> <!here"}}, style), "`eve`");
+    EXPECT_EQ(slack_mention({"x` <!here> `", std::nullopt}, style), "`x' &lt;!here&gt; '`");
+}
+
+TEST(SlackCard, TheFallbackTextHoldsOurWordsOnly) {
+    auto card = sample();
+    card.intent = card.requester.name = "<!channel> hostile";
+    EXPECT_EQ(slack_card(card, style).text,
+              "Approval needed: request #1042 (req_01JD0000000000000000000001)");
+}
+
+TEST(SlackCard, ViewNotesComeBackAsTheyWere) {
+    SlackViewNote note{"req_x", "C1", "1.2"};
+    EXPECT_EQ(read_slack_view_note(slack_view_note(note)), note);
+    for (const char* bad : {"", "{", "[]", "{}", "{\"request\":1}", "null"})
+        EXPECT_FALSE(read_slack_view_note(bad));
+}
+
+TEST(SlackCard, DetailsShowEveryParameterInFullAndSayWhatDoesNotFit) {
+    auto card = sample();
+    card.parameters = {{"a", "\"" + std::string(60'000, 'a') + "END\""}};
+    auto fits = core::canonical(slack_details_view(card, style, {}, true));
+    EXPECT_NE(fits.find("END"), std::string::npos);
+    EXPECT_EQ(fits.find("do not fit"), std::string::npos);
+    card.parameters = {{"a", "\"" + std::string(262'000, 'a') + "END\""}};
+    auto huge = core::canonical(slack_details_view(card, style, {}, true));
+    EXPECT_LE(huge.size(), 250'000U);
+    EXPECT_NE(huge.find("countersign show req_01JD0000000000000000000001"), std::string::npos);
+}
+
+// ---- properties
+
+class Hostile {
+  public:
+    explicit Hostile(std::uint64_t seed) : random_(seed) {}
+    std::size_t below(std::size_t n) { return std::uniform_int_distribution<std::size_t>{0, n - 1}(random_); }
+    std::string text(std::size_t pieces_max) {
+        static const std::vector<std::string> pieces{"<!channel>",
+                                                     "<@U0AMY>",
+                                                     "<!here|x>",
+                                                     "<https://evil.example|ok>",
+                                                     "http://evil.example",
+                                                     "*bold*",
+                                                     "`",
+                                                     "```",
+                                                     "\n",
+                                                     "\r\n",
+                                                     "\xE2\x80\xAE",
+                                                     "\xE2\x80\x8B",
+                                                     "&lt;",
+                                                     "&",
+                                                     "<",
+                                                     ">",
+                                                     ":tada:",
+                                                     "\x01",
+                                                     "\xFF",
+                                                     "é",
+                                                     "漢字",
+                                                     "😀",
+                                                     "a",
+                                                     " ",
+                                                     "0123456789",
+                                                     "#general",
+                                                     "@here",
+                                                     "<!subteam^S0SEC>",
+                                                     "<!date^1^x^https://e|y>",
+                                                     "_",
+                                                     "\"",
+                                                     "\\",
+                                                     "\t",
+                                                     "\xC2\x85",
+                                                     std::string(200, 'z')};
+        std::string out;
+        for (std::size_t n = below(pieces_max + 1); n > 0; --n) out += pieces[below(pieces.size())];
+        return out;
+    }
+    CardView card() {
+        auto card = sample();
+        card.state = static_cast<State>(below(10));
+        card.resource = text(20);
+        card.environment = text(10);
+        card.intent = text(60);
+        card.reason = text(30);
+        if (below(2) != 0) card.outcome_detail = text(20);
+        card.requester = who();
+        card.on_behalf_of.clear();
+        for (std::size_t n = below(21); n > 0; --n) card.on_behalf_of.push_back(who());
+        card.parameters.clear();
+        for (std::size_t n = below(40); n > 0; --n) card.parameters.push_back({text(6), text(40)});
+        for (std::size_t n = below(50); n > 0; --n) card.labels.emplace_back(text(5), text(8));
+        for (std::size_t n = below(20); n > 0; --n)
+            card.links.push_back({text(6), "https://ci.example.com/" + text(8)});
+        for (std::size_t n = below(10); n > 0; --n) card.rules.push_back(text(6));
+        card.missing.clear();
+        for (std::size_t n = below(64); n > 0; --n) card.missing.push_back({lack(), lack()});
+        for (std::size_t n = below(40); n > 0; --n)
+            card.votes.push_back(
+                {who(), static_cast<Verdict>(below(5)), core::Surface::api, at(1, 1), text(20), text(4)});
+        if (below(3) == 0)
+            card.held = core::CardVote{who(), Verdict::hold, core::Surface::api, at(1, 1), text(10), {}};
+        if (below(2) != 0) card.decided_by = who();
+        card.digest = text(5);
+        return card;
+    }
+
+  private:
+    core::Who who() {
+        core::Who made{text(5), std::nullopt};
+        if (below(2) != 0) made.account = AccountId{"slack:T0SIM/U0AMY"};
+        if (below(5) == 0) made.account = AccountId{"slack:T0SIM/" + text(3)};
+        return made;
+    }
+    core::CardLack lack() {
+        core::CardLack made{text(4), 1, {}};
+        for (std::size_t n = below(20); n > 0; --n) made.could_approve.push_back(who());
+        return made;
+    }
+    std::mt19937_64 random_;
+};
+
+constexpr std::string_view id_characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+// Every `<` in mrkdwn is one that we made: a mention of an id, or a date.
+void expect_inert(const std::string& mrkdwn, const std::string& where) {
+    for (auto i = mrkdwn.find('<'); i != std::string::npos; i = mrkdwn.find('<', i + 1)) {
+        auto rest = std::string_view{mrkdwn}.substr(i);
+        auto inside = rest.substr(0, rest.find('>'));
+        bool mention = inside.starts_with("<@") && inside.find_first_not_of(id_characters, 2) == inside.npos;
+        bool date = rest.starts_with("<!date^") && rest.substr(0, rest.find('>')).find("UTC") != rest.npos &&
+                    rest.substr(0, rest.find('>')).find("http") == rest.npos;
+        EXPECT_TRUE(mention || date) << where << ": " << rest.substr(0, 40);
+    }
+}
+
+void expect_limits(const Value& value, const std::string& where) {
+    if (const auto* items = value.items())
+        for (const auto& item : *items) expect_limits(item, where);
+    const auto* members = value.members();
+    if (!members) return;
+    auto type = value["type"].text();
+    if (type == "mrkdwn" || type == "plain_text" || type == "text") {
+        EXPECT_FALSE(value["text"].text().empty()) << where << ": empty text of " << type;
+        EXPECT_LE(utf16_units(value["text"].text()), 3'000U) << where;
+        EXPECT_TRUE(valid_utf8(value["text"].text())) << where;
+    }
+    if (type == "mrkdwn") {
+        EXPECT_TRUE(value["verbatim"].truth()) << where;
+        expect_inert(std::string(value["text"].text()), where);
+    }
+    if (type == "plain_text") {
+        EXPECT_FALSE(value["emoji"].truth(true)) << where;
+    }
+    if (type == "header") {
+        EXPECT_LE(utf16_units(value["text"]["text"].text()), 150U) << where;
+    }
+    if (type == "button") {
+        EXPECT_LE(utf16_units(value["text"]["text"].text()), 75U) << where;
+    }
+    EXPECT_LE(value["block_id"].text().size(), 255U) << where;
+    for (const auto& [name, member] : *members) expect_limits(member, where);
+}
+
+TEST(SlackCard, NoHostileTextEscapesAndNoLimitIsBroken) {
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+        Hostile hostile{seed};
+        auto card = hostile.card();
+        auto where = "seed " + std::to_string(seed);
+        auto message = slack_card(card, style);
+        expect_limits(message.blocks, where);
+        EXPECT_LE(slack_text_units(message.blocks), 10'000U) << where;
+        EXPECT_LE(message.blocks.items()->size(), 50U) << where;
+        EXPECT_LE(core::canonical(message.metadata).size(), 1'000U) << where;
+        EXPECT_EQ(message.text.find('<'), std::string::npos) << where;
+
+        auto view = slack_details_view(card, style, {card.id.text(), "C1", "1.2"}, true);
+        expect_limits(view, where);
+        EXPECT_LE(view["blocks"].items()->size(), 100U) << where;
+        EXPECT_LE(core::canonical(view).size(), 250'000U) << where;
+        EXPECT_LE(utf16_units(view["title"]["text"].text()), 24U) << where;
+
+        auto said = slack_private(hostile.text(400));
+        expect_limits(said, where);
+        expect_inert(std::string(said["text"].text()), where);
+        expect_limits(slack_thread_line({{hostile.text(4), std::nullopt}, hostile.text(200)}, style).blocks,
+                      where);
+        if (testing::Test::HasFailure()) return;
+    }
+}
+
+}  // namespace
+}  // namespace countersign::wire
