@@ -58,6 +58,7 @@ asio::awaitable<bool> TaskGroup::end(Timers& timers, core::Instant deadline) {
     auto waiting = all_ended();
     bool late = co_await cut_short_at(timers, deadline, std::move(waiting));
     if (!late) co_return true;
+    for (const Task& task : tasks_) log::warn("rt", "task {} does not end when asked; insisting", task.name);
     emit(asio::cancellation_type::terminal);
     co_await all_ended();
     co_return false;
