@@ -1,8 +1,10 @@
 // Appends per second on a PostgreSQL of its own, with so many commands in flight on distinct cases, and what
-// one costs this process: pg_append [cases] [in flight] [pool threads]. The folder it works in is removed.
+// one costs this process: pg_append [cases] [in flight] [pool threads] [batches]. The folder it works in is
+// removed.
 #include <fmt/core.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
@@ -10,6 +12,9 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,6 +34,22 @@ double cpu_seconds() {
         return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
     };
     return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+// Of the server's processes that live now.
+double server_cpu_seconds(int postmaster) {
+    double ticks = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        std::ifstream in(entry.path() / "stat");
+        std::string line;
+        std::size_t end = 0;
+        if (!std::getline(in, line) || (end = line.rfind(')')) == std::string::npos) continue;
+        std::istringstream rest(line.substr(end + 2));
+        std::vector<std::string> words{std::istream_iterator<std::string>(rest), {}};
+        if (words.size() > 12 && std::stoi(words[1]) == postmaster)
+            ticks += std::stod(words[11]) + std::stod(words[12]);
+    }
+    return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 struct Load {
@@ -107,7 +128,8 @@ void run_all(rt::asio::io_context& io, std::size_t in_flight, rt::asio::awaitabl
     io.run();
 }
 
-int bench(const std::string& folder, std::size_t cases, std::size_t in_flight, std::size_t threads) {
+int bench(const std::string& folder, std::size_t cases, std::size_t in_flight, std::size_t threads,
+          std::size_t batches) {
     auto server = pg::EmbeddedServer::start(folder);
     if (!server) {
         fmt::print(stderr, "{}\n", server.error().detail);
@@ -121,8 +143,8 @@ int bench(const std::string& folder, std::size_t cases, std::size_t in_flight, s
     rt::asio::io_context io{1};
     auto clock = rt::system_clock();
     auto entropy = rt::system_entropy();
-    auto database =
-        pg::open_database({.uri = (*server)->uri(), .pool = threads}, io.get_executor(), *clock, *entropy);
+    auto database = pg::open_database({.uri = (*server)->uri(), .pool = threads, .append_batches = batches},
+                                      io.get_executor(), *clock, *entropy);
     core::testing::World world;
     world = core::testing::World{};
     world.read_at = clock->now();
@@ -140,12 +162,16 @@ int bench(const std::string& folder, std::size_t cases, std::size_t in_flight, s
     for (const char* what : {"open", "append"}) {
         bool appends = std::string_view(what) == "append";
         double cpu = cpu_seconds();
+        double server_cpu = server_cpu_seconds((*server)->process());
         auto began = std::chrono::steady_clock::now();
         run_all(io, in_flight, appends ? vote_some : open_some, load);
         double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
         double count = static_cast<double>(appends ? load.latencies_ms.size() : load.opened.size());
-        fmt::print("{:7} {:8.0f} in {:6.2f} s = {:7.0f}/s, {:5.1f} us of client CPU each, {} failed\n", what,
-                   count, wall, count / wall, (cpu_seconds() - cpu) / count * 1e6, load.failed);
+        fmt::print(
+            "{:7} {:8.0f} in {:6.2f} s = {:7.0f}/s, {:5.1f} us of client CPU and {:5.1f} of the server each, "
+            "{} failed\n",
+            what, count, wall, count / wall, (cpu_seconds() - cpu) / count * 1e6,
+            (server_cpu_seconds((*server)->process()) - server_cpu) / count * 1e6, load.failed);
     }
     std::ranges::sort(load.latencies_ms);
     auto at = [&](double share) {
@@ -162,9 +188,9 @@ int main(int argc, char** argv) {
     auto number = [&](int index, std::size_t otherwise) {
         return argc > index ? static_cast<std::size_t>(std::stoul(argv[index])) : otherwise;
     };
-    std::string folder = "/tmp/countersign-bench-XXXXXX";
+    std::string folder = (std::filesystem::temp_directory_path() / "countersign-bench-XXXXXX").string();
     if (!mkdtemp(folder.data())) return 1;
-    int code = bench(folder, number(1, 20'000), number(2, 32), number(3, 8));
+    int code = bench(folder, number(1, 20'000), number(2, 32), number(3, 8), number(4, 3));
     std::filesystem::remove_all(folder);
     return code;
 }

@@ -53,10 +53,9 @@ struct Appender::Group {
     std::vector<NewEntry> entries;
     std::vector<NewEvent> events;
     std::vector<RefusedVote> refused;
-    std::vector<std::pair<Item*, app::Errand>> errands;
+    std::vector<std::pair<app::Lease, app::Errand>> errands;
     core::Ruling ruling;
     bool wrote() const { return !entries.empty(); }
-    bool nothing_to_write() const { return entries.empty() && refused.empty(); }
 
     void start_over() {
         entries.clear();
@@ -73,8 +72,9 @@ struct Appender::Group {
     const app::Lease& lease() const { return items.back()->what.lease; }
 };
 
-Appender::Appender(Pool& pool, Memory& memory, const rt::Clock& clock, rt::Entropy& entropy)
-    : pool_(pool), memory_(memory), clock_(clock), entropy_(entropy) {}
+Appender::Appender(Pool& pool, Memory& memory, const rt::Clock& clock, rt::Entropy& entropy,
+                   std::size_t batches_max)
+    : pool_(pool), memory_(memory), clock_(clock), entropy_(entropy), batches_max_(batches_max) {}
 Appender::~Appender() = default;
 
 Later<app::Appended> Appender::append(app::Append what, Deadline deadline) {
@@ -97,7 +97,7 @@ void Appender::enqueue(std::unique_ptr<Item> item) {
         std::lock_guard lock(mutex_);
         if (waiting_.size() < waiting_max) {
             // A request that is under way is looked at again when its thread is done with it.
-            start = batches_ < batches_max && !under_way_.contains(item->what.request);
+            start = batches_ < batches_max_ && !under_way_.contains(item->what.request);
             if (start) ++batches_;
             waiting_.push_back(std::move(item));
         }
@@ -318,12 +318,28 @@ Sql<Done> Appender::take_rows(const pqxx::result& rows, std::vector<Group*>& gro
 
 namespace {
 
-bool is_refused_vote(const core::Command& command, const core::Step& step) {
-    return std::holds_alternative<core::Cast>(command) && step.refusal &&
-           step.refusal->why != core::Why::repeated;
+bool is_refused_vote(const core::Command& command, const std::optional<core::Refusal>& refusal) {
+    return std::holds_alternative<core::Cast>(command) && refusal && refusal->why != core::Why::repeated;
 }
 
 }  // namespace
+
+// Whether the item's act is recorded already; then that is its answer.
+bool Appender::answer_repeat(Group& group, Item& item, const std::string& origin) const {
+    const Known& known = *group.known;
+    auto seen = origin.empty() ? known.origins.end() : std::ranges::find(known.origins, origin);
+    if (seen == known.origins.end()) return false;
+    auto index = static_cast<std::size_t>(seen - known.origins.begin());
+    // What an earlier attempt of ours may have written is no repeat.
+    item.answer.emplace(app::Appended{.after = known.c,
+                                      .ruling = core::decide(known.c),
+                                      .refusal = {},
+                                      .first_new = group.maybe_ours ? index : known.c.entries.size(),
+                                      .repeat = !group.maybe_ours,
+                                      .cards = {},
+                                      .errands = {}});
+    return true;
+}
 
 // Takes the group's commands in order. Nothing here can fail but for our own bugs: it is all in memory.
 void Appender::decide(Group& group) {
@@ -334,21 +350,7 @@ void Appender::decide(Group& group) {
         const app::Append& what = item->what;
         std::string origin;
         if (what.origin && known.salt) origin = origin_hash(*known.salt, what.origin->key);
-        if (!origin.empty()) {
-            auto seen = std::ranges::find(known.origins, origin);
-            if (seen != known.origins.end()) {
-                auto index = static_cast<std::size_t>(seen - known.origins.begin());
-                app::Appended had{.after = known.c,
-                                  .ruling = core::decide(known.c),
-                                  .refusal = {},
-                                  .first_new = group.maybe_ours ? index : known.c.entries.size(),
-                                  .repeat = !group.maybe_ours,
-                                  .cards = {},
-                                  .errands = {}};
-                item->answer.emplace(std::move(had));
-                continue;
-            }
-        }
+        if (answer_repeat(group, *item, origin)) continue;
         core::Step step = core::advance(known.c, what.command, *what.directory, now, what.age_max);
         if (!known.salt && !step.appended.empty()) {
             item->answer.emplace(
@@ -356,69 +358,86 @@ void Appender::decide(Group& group) {
             continue;
         }
         Minter minter(now, item->chance);
-        auto add_event = [&](std::string_view type, core::Instant at, core::State state,
-                             std::string_view body, std::string_view person, std::string_view why) {
-            wire::Leaf leaf{.type = type,
-                            .id = minter.next<core::EventId>(),
-                            .at = at,
-                            .request = group.request,
-                            .version = known.c.version(),
-                            .state = state,
-                            .digest = known.c.request.digest,
-                            .policy = known.c.applied.policy_digest,
-                            .entry_body = body,
-                            .person = person,
-                            .why = why};
-            return NewEvent{leaf.id, at, type, wire::leaf_body(leaf)};
-        };
-        std::size_t first_new = known.c.entries.size();
-        std::vector<app::Errand> errands;
+        app::Appended done{.after = known.c,
+                           .ruling = {},
+                           .refusal = std::move(step.refusal),
+                           .first_new = known.c.entries.size(),
+                           .repeat = false,
+                           .cards = {},
+                           .errands = {}};
         for (std::size_t i = 0; i < step.appended.size(); ++i) {
-            core::Entry& entry = step.appended[i];
             bool last = i + 1 == step.appended.size();
-            NewEntry row{
-                .version = known.c.version() + 1,
-                .at = at_of(entry),
-                .kind = kind_of(entry),
-                // A command that was refused leaves no trace of itself: come again, it is judged again.
-                .origin = last && !step.refusal ? origin : std::string{},
-                .body = wire::stored_entry(entry, &*known.salt),
-                .doc = wire::stored_entry(entry, nullptr)};
-            core::State before = known.state;
-            known.c.entries.push_back(std::move(entry));
-            known.origins.push_back(row.origin);
-            known.weight_bytes += 2 * row.doc.size() + 256;
-            known.state = last ? step.ruling.state : core::decide(known.c).state;
-            for (std::string_view type : event_types(known.c.entries.back(), before, known.state)) {
-                group.events.push_back(add_event(type, row.at, known.state, row.body, {}, {}));
-            }
-            if (core::has_thread_line(known.c.entries.back())) {
-                app::Errand errand{.kind = app::Errand::Kind::thread_line,
-                                   .id = minter.next<core::ErrandId>(),
-                                   .request = group.request,
-                                   .entry = static_cast<std::int32_t>(known.c.entries.size() - 1),
-                                   .attempts = 0};
-                errands.push_back(errand);
-                group.errands.emplace_back(item, errand);
-            }
-            group.entries.push_back(std::move(row));
+            // A command that was refused leaves no trace of itself: come again, it is judged again.
+            bool accepted = last && !done.refusal;
+            record(group, *item, minter, std::move(step.appended[i]), accepted ? origin : std::string{},
+                   last ? &step.ruling : nullptr, done.errands);
         }
-        if (known.salt && is_refused_vote(what.command, step)) {
-            const auto& account = std::get<core::Cast>(what.command).account;
-            std::string person = wire::sealed(*known.salt, what.directory->person_of(account).text());
-            std::string_view why = code_of(step.refusal->why);
-            NewEvent event = add_event("request.vote_refused", now, known.state, {}, person, why);
-            group.refused.push_back({person.substr(0, 32), why, now, std::move(event)});
+        if (known.salt && is_refused_vote(what.command, done.refusal)) {
+            record_refusal(group, *item, minter, done.refusal->why, now);
         }
-        group.ruling = step.ruling;
-        item->answer.emplace(app::Appended{.after = known.c,
-                                           .ruling = std::move(step.ruling),
-                                           .refusal = std::move(step.refusal),
-                                           .first_new = first_new,
-                                           .repeat = false,
-                                           .cards = {},
-                                           .errands = std::move(errands)});
+        done.after = known.c;
+        done.ruling = step.ruling;
+        group.ruling = std::move(step.ruling);
+        item->answer.emplace(std::move(done));
     }
+}
+
+// One more entry: on the case in memory, and as the rows it becomes. `ruling` null: to be worked out.
+void Appender::record(Group& group, const Item& item, Minter& minter, core::Entry entry, std::string origin,
+                      const core::Ruling* ruling, std::vector<app::Errand>& errands) const {
+    Known& known = *group.known;
+    NewEntry row{.version = known.c.version() + 1,
+                 .at = at_of(entry),
+                 .kind = kind_of(entry),
+                 .origin = std::move(origin),
+                 .body = wire::stored_entry(entry, &*known.salt),
+                 .doc = wire::stored_entry(entry, nullptr)};
+    core::State before = known.state;
+    known.c.entries.push_back(std::move(entry));
+    known.origins.push_back(row.origin);
+    known.weight_bytes += 2 * row.doc.size() + 256;
+    known.state = ruling ? ruling->state : core::decide(known.c).state;
+    const core::Entry& kept = known.c.entries.back();
+    for (std::string_view type : event_types(kept, before, known.state)) {
+        wire::Leaf leaf = leaf_of(group, minter, type, row.at);
+        leaf.entry_body = row.body;
+        group.events.push_back({leaf.id, leaf.at, type, wire::leaf_body(leaf)});
+    }
+    if (core::has_thread_line(kept)) {
+        errands.push_back({.kind = app::Errand::Kind::thread_line,
+                           .id = minter.next<core::ErrandId>(),
+                           .request = group.request,
+                           .entry = known.c.version() - 1,
+                           .attempts = 0});
+        group.errands.emplace_back(item.what.lease, errands.back());
+    }
+    group.entries.push_back(std::move(row));
+}
+
+wire::Leaf Appender::leaf_of(const Group& group, Minter& minter, std::string_view type, core::Instant at) {
+    const Known& known = *group.known;
+    return {.type = type,
+            .id = minter.next<core::EventId>(),
+            .at = at,
+            .request = group.request,
+            .version = known.c.version(),
+            .state = known.state,
+            .digest = known.c.request.digest,
+            .policy = known.c.applied.policy_digest,
+            .entry_body = {},
+            .person = {},
+            .why = {}};
+}
+
+void Appender::record_refusal(Group& group, const Item& item, Minter& minter, core::Why why,
+                              core::Instant now) const {
+    const auto& account = std::get<core::Cast>(item.what.command).account;
+    std::string person = wire::sealed(*group.known->salt, item.what.directory->person_of(account).text());
+    wire::Leaf leaf = leaf_of(group, minter, "request.vote_refused", now);
+    leaf.person = person;
+    leaf.why = code_of(why);
+    group.refused.push_back(
+        {person.substr(0, 32), leaf.why, now, {leaf.id, now, leaf.type, wire::leaf_body(leaf)}});
 }
 
 namespace {
@@ -435,70 +454,80 @@ std::string write_refused(const core::RequestId& request, const RefusedVote& ref
            ", 'UTF8') FROM x WHERE times = 1 RETURNING id) INSERT INTO unsequenced SELECT id FROM v; ";
 }
 
-}  // namespace
-
-// Everything the batch changes, the commit, and the cards that are ours now: one round trip.
-Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
+// The arrays of write_steps.
+struct Rows {
     Array e_request, e_version, e_at, e_kind, e_origin, e_body, e_doc;
     Array v_id, v_request, v_at, v_type, v_body;
     Array r_id, r_version, r_state, r_due, r_counted, r_holder, r_until;
     Array g_id, g_request, g_entry, g_holder, g_until;
-    Array card_requests;
-    std::string refused;
-    core::Instant now = clock_.now();
-    for (Group* group : groups) {
-        for (const auto& vote : group->refused) refused += write_refused(group->request, vote);
-        if (group->wrote() || group->maybe_ours) card_requests.plain(group->request);
-        if (!group->wrote()) continue;
-        for (const auto& entry : group->entries) {
-            e_request.plain(group->request);
-            e_version.plain(entry.version);
-            e_at.plain(entry.at);
-            e_kind.plain(entry.kind);
-            if (entry.origin.empty())
-                e_origin.null();
-            else
-                e_origin.plain(entry.origin);
-            e_body.text(entry.body);
-            e_doc.text(entry.doc);
-        }
-        for (const auto& event : group->events) {
-            v_id.plain(event.id);
-            v_request.plain(group->request);
-            v_at.plain(event.at);
-            v_type.plain(event.type);
-            v_body.text(event.body);
-        }
-        const Known& known = *group->known;
-        r_id.plain(group->request);
+
+    void add(const core::RequestId& request, const NewEntry& entry) {
+        e_request.plain(request);
+        e_version.plain(entry.version);
+        e_at.plain(entry.at);
+        e_kind.plain(entry.kind);
+        if (entry.origin.empty())
+            e_origin.null();
+        else
+            e_origin.plain(entry.origin);
+        e_body.text(entry.body);
+        e_doc.text(entry.doc);
+    }
+    void add(const core::RequestId& request, const NewEvent& event) {
+        v_id.plain(event.id);
+        v_request.plain(request);
+        v_at.plain(event.at);
+        v_type.plain(event.type);
+        v_body.text(event.body);
+    }
+    void add(const Known& known, const core::Ruling& ruling, const app::Lease& lease) {
+        r_id.plain(known.c.request.id);
         r_version.plain(known.c.version());
         r_state.plain(name_of(known.state));
-        auto due = core::due_at(known.c, group->ruling);
+        auto due = core::due_at(known.c, ruling);
         if (due)
             r_due.plain(*due);
         else
             r_due.null();
-        r_counted.text(counted_persons(group->ruling, *known.salt));
-        r_holder.plain(group->lease().holder);
-        r_until.plain(group->lease().until);
-        for (const auto& [item, errand] : group->errands) {
-            g_id.plain(errand.id);
-            g_request.plain(errand.request);
-            g_entry.plain(errand.entry);
-            g_holder.plain(item->what.lease.holder);
-            g_until.plain(item->what.lease.until);
-        }
+        r_counted.text(counted_persons(ruling, *known.salt));
+        r_holder.plain(lease.holder);
+        r_until.plain(lease.until);
     }
-    std::string sql;
-    if (!e_request.empty()) {
-        sql = "EXECUTE write_steps(";
-        append_arrays(sql, e_request, e_version, e_at, e_kind, e_origin, e_body, e_doc, v_id, v_request, v_at,
-                      v_type, v_body, r_id, r_version, r_state, r_due, r_counted, r_holder, r_until);
-        sql += "," + literal(now) + ",";
-        append_arrays(sql, g_id, g_request, g_entry, g_holder, g_until);
-        sql += "); ";
+    void add(const app::Lease& lease, const app::Errand& errand) {
+        g_id.plain(errand.id);
+        g_request.plain(errand.request);
+        g_entry.plain(errand.entry);
+        g_holder.plain(lease.holder);
+        g_until.plain(lease.until);
     }
-    sql += refused;
+    std::string sql(core::Instant now) {
+        if (e_request.empty()) return {};
+        std::string text = "EXECUTE write_steps(";
+        append_arrays(text, e_request, e_version, e_at, e_kind, e_origin, e_body, e_doc, v_id, v_request,
+                      v_at, v_type, v_body, r_id, r_version, r_state, r_due, r_counted, r_holder, r_until);
+        text += "," + literal(now) + ",";
+        append_arrays(text, g_id, g_request, g_entry, g_holder, g_until);
+        return text + "); ";
+    }
+};
+
+}  // namespace
+
+// Everything the batch changes, the commit, and the cards that are ours now: one round trip.
+Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
+    Rows rows;
+    Array card_requests;
+    std::string refused;
+    for (Group* group : groups) {
+        for (const auto& vote : group->refused) refused += write_refused(group->request, vote);
+        if (group->wrote() || group->maybe_ours) card_requests.plain(group->request);
+        if (!group->wrote()) continue;
+        for (const auto& entry : group->entries) rows.add(group->request, entry);
+        for (const auto& event : group->events) rows.add(group->request, event);
+        for (const auto& [lease, errand] : group->errands) rows.add(lease, errand);
+        rows.add(*group->known, group->ruling, group->lease());
+    }
+    std::string sql = rows.sql(clock_.now()) + refused;
     sql += sql.empty() ? "ROLLBACK" : "COMMIT";
     bool asks_cards = !card_requests.empty();
     if (asks_cards) {
@@ -506,33 +535,38 @@ Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
         append_arrays(sql, card_requests);
         sql += ')';
     }
-    auto rows = session.run(sql);
-    if (!rows) return std::unexpected(rows.error());
-
+    auto done = session.run(sql);
+    if (!done) return std::unexpected(done.error());
     std::vector<CardRow> cards;
     if (asks_cards) {
-        for (const auto& row : *rows) {
+        for (const auto& row : *done) {
             auto card = card_from(row);
             if (card) cards.push_back(std::move(*card));
         }
     }
     for (Group* group : groups) {
-        bool has_cards = false;
-        Item* last = group->items.back();
-        for (auto& card : cards) {
-            if (card.job.request != group->request) continue;
-            has_cards = true;
-            if (card.holder == last->what.lease.holder && last->answer && *last->answer) {
-                (*last->answer)->cards.push_back(std::move(card.job));
-            }
-        }
-        for (Item* item : group->items) {
-            if (!has_cards && item->answer && *item->answer) (*item->answer)->errands.clear();
-        }
-        if (group->known) memory_.put(std::move(*group->known));
+        hand_out(*group, cards);
+        memory_.put(std::move(*group->known));
         group->known.reset();
     }
     return Done{};
+}
+
+// Cards go to the last command of their request: it knows the newest version. A request without cards has no
+// thread lines either: their rows were not written.
+void Appender::hand_out(Group& group, std::vector<CardRow>& cards) {
+    bool shown = false;
+    const Item& last = *group.items.back();
+    for (auto& card : cards) {
+        if (card.job.request != group.request) continue;
+        shown = true;
+        bool ours = card.holder == last.what.lease.holder;
+        if (ours && last.answer && *last.answer)
+            (*group.items.back()->answer)->cards.push_back(std::move(card.job));
+    }
+    for (Item* item : group.items) {
+        if (!shown && item->answer && *item->answer) (*item->answer)->errands.clear();
+    }
 }
 
 void Appender::quarantine(Session& session, Group& group) {

@@ -8,6 +8,7 @@
 
 #include "countersign/app/ports.hpp"
 #include "countersign/rt/clock.hpp"
+#include "pg/facts.hpp"
 #include "pg/job.hpp"
 #include "pg/memory.hpp"
 #include "pg/session.hpp"
@@ -22,10 +23,10 @@ namespace countersign::pg {
 class Appender {
   public:
     static constexpr std::size_t batch_max = 32;   // appends per transaction
-    static constexpr std::size_t batches_max = 4;  // at a time
     static constexpr std::size_t waiting_max = 4'096;
 
-    Appender(Pool& pool, Memory& memory, const rt::Clock& clock, rt::Entropy& entropy);
+    Appender(Pool& pool, Memory& memory, const rt::Clock& clock, rt::Entropy& entropy,
+             std::size_t batches_max);  // transactions at a time
     ~Appender();
 
     Later<app::Appended> append(app::Append what, Deadline deadline);
@@ -47,6 +48,13 @@ class Appender {
     Sql<Done> take_rows(const pqxx::result& rows, std::vector<Group*>& groups, std::vector<Group*>& moved,
                         bool alone);
     void decide(Group& group);
+    bool answer_repeat(Group& group, Item& item, const std::string& origin) const;
+    void record(Group& group, const Item& item, Minter& minter, core::Entry entry, std::string origin,
+                const core::Ruling* ruling, std::vector<app::Errand>& errands) const;
+    void record_refusal(Group& group, const Item& item, Minter& minter, core::Why why,
+                        core::Instant now) const;
+    static wire::Leaf leaf_of(const Group& group, Minter& minter, std::string_view type, core::Instant at);
+    static void hand_out(Group& group, std::vector<CardRow>& cards);
     Sql<Done> write(Session& session, std::vector<Group*>& groups);
     void quarantine(Session& session, Group& group);
 
@@ -54,6 +62,7 @@ class Appender {
     Memory& memory_;
     const rt::Clock& clock_;
     rt::Entropy& entropy_;
+    const std::size_t batches_max_;
     mutable std::mutex mutex_;
     std::deque<std::unique_ptr<Item>> waiting_;
     std::unordered_set<core::RequestId> under_way_;

@@ -30,8 +30,11 @@ struct PgCaseStore::Opening {
     std::vector<app::CardJob> cards;
 };
 
-PgCaseStore::PgCaseStore(Pool& pool, const rt::Clock& clock, rt::Entropy& entropy)
-    : pool_(pool), clock_(clock), entropy_(entropy), appender_(pool, memory_, clock, entropy) {}
+PgCaseStore::PgCaseStore(Pool& pool, const rt::Clock& clock, rt::Entropy& entropy, std::size_t append_batches)
+    : pool_(pool),
+      clock_(clock),
+      entropy_(entropy),
+      appender_(pool, memory_, clock, entropy, append_batches) {}
 
 Later<app::Appended> PgCaseStore::append(app::Append append, Deadline deadline) {
     return appender_.append(std::move(append), deadline);

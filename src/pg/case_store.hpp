@@ -5,7 +5,7 @@ namespace countersign::pg {
 
 class PgCaseStore final : public app::CaseStore {
   public:
-    PgCaseStore(Pool& pool, const rt::Clock& clock, rt::Entropy& entropy);
+    PgCaseStore(Pool& pool, const rt::Clock& clock, rt::Entropy& entropy, std::size_t append_batches);
     Later<app::OpenedCase> open(app::NewCase fresh, Deadline deadline) override;
     Later<app::Appended> append(app::Append append, Deadline deadline) override;
     Later<core::Case> read(core::RequestId request, Deadline deadline) override;

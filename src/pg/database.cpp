@@ -24,7 +24,7 @@ class PgDatabase final : public Database {
         : health_(std::move(settings)),
           pool_(std::move(executor), limits_of(health_.settings()),
                 [this] { return std::make_unique<Session>(health_); }),
-          cases_(pool_, clock, entropy),
+          cases_(pool_, clock, entropy, std::max<std::size_t>(health_.settings().append_batches, 1)),
           outbox_(pool_, clock, entropy),
           tokens_(pool_, clock),
           clock_(clock) {}

@@ -10,10 +10,12 @@
 namespace countersign::pg {
 
 struct PgSettings {
-    Secret uri;                    // libpq URI or keywords; several hosts allowed
-    std::size_t pool = 16;         // connections, each on a thread of its own
-    std::size_t background = 2;    // of these, how many serve only errands and lists
-    std::size_t queue_max = 4'096; // more jobs waiting: overloaded
+    Secret uri;                  // libpq URI or keywords; several hosts allowed
+    std::size_t pool = 16;       // connections, each on a thread of its own
+    std::size_t background = 2;  // of these, how many serve only errands and lists
+    std::size_t append_batches =
+        3;  // transactions that append at a time; what waits meanwhile shares the next
+    std::size_t queue_max = 4'096;  // more jobs waiting: overloaded
     std::chrono::milliseconds statement_timeout{2'000};
     std::chrono::milliseconds lock_timeout{1'500};
     std::chrono::seconds connect_timeout{3};
@@ -34,9 +36,9 @@ class Database {
     virtual app::OutboxStore& outbox() = 0;
     virtual app::TokenStore& tokens() = 0;
     virtual Later<SchemaReport> schema(Deadline deadline) = 0;
-    virtual bool reachable() const = 0;   // the last job or connection attempt succeeded
+    virtual bool reachable() const = 0;  // the last job or connection attempt succeeded
     virtual std::size_t queued() const = 0;
-    virtual void stop() = 0;              // finishes running jobs, fails queued ones, joins
+    virtual void stop() = 0;  // finishes running jobs, fails queued ones, joins
 };
 std::unique_ptr<Database> open_database(PgSettings settings, rt::asio::any_io_executor executor,
                                         const rt::Clock& clock, rt::Entropy& entropy);
@@ -44,9 +46,9 @@ std::unique_ptr<Database> open_database(PgSettings settings, rt::asio::any_io_ex
 // ---- migrations: files are built into the binary; `folder` (tests) reads them from disk instead
 
 struct MigrationStatus {
-    std::string name;       // "0001_requests"
+    std::string name;  // "0001_requests"
     bool applied = false;
-    std::string applied_at; // RFC 3339, empty while pending
+    std::string applied_at;  // RFC 3339, empty while pending
 };
 // Blocking. Applies what is missing, each in a transaction, recorded with its checksum; one runner at a
 // time (advisory lock). conflict: a recorded migration was edited or is missing; the detail names it.
