@@ -105,6 +105,7 @@ class Adapter final : public Slack {
   private:
     Sockets::Hooks hooks();
     awaitable<bool> learn_home();
+    awaitable<void> connect();
     wire::SlackStyle style() const;
     Value message(const wire::SlackMessage& card, std::string channel) const;
     Later<std::string> channel_of(std::string name, Deadline deadline);
@@ -123,6 +124,7 @@ class Adapter final : public Slack {
     static constexpr std::size_t channel_ids_max = 10'000;
     std::string problem_;  // of tokens and scopes; empty: none
     bool connected_ = false;
+    bool stopping_ = false;
 };
 
 Sockets::Hooks Adapter::hooks() {
@@ -174,26 +176,32 @@ awaitable<bool> Adapter::learn_home() {
     }
 }
 
+awaitable<void> Adapter::connect() {
+    bool known = co_await learn_home();
+    if (!known || stopping_) co_return;
+    tasks_.start("slack directory", directory_.keep_warm());
+    sockets_.start();
+}
+
 awaitable<void> Adapter::run() {
     namespace this_coro = rt::asio::this_coro;
     co_await this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
     co_await this_coro::throw_if_cancelled(false);
-    bool ready = problem_.empty();
-    if (!ready) log::error("slack", "{}", problem_);  // until it is started with other settings
-    if (ready) ready = co_await learn_home();
-    if (ready) {
-        tasks_.start("slack directory", directory_.keep_warm());
-        sockets_.start();
-    }
+    if (problem_.empty())
+        tasks_.start("slack connect", connect());
+    else
+        log::error("slack", "{}", problem_);  // until it is started with other settings
     auto state = co_await this_coro::cancellation_state;
     while (state.cancelled() == rt::asio::cancellation_type::none) {
         co_await world_.timers.sleep_until(world_.clock.now() + std::chrono::hours{24});
         state = co_await this_coro::cancellation_state;
     }
     // What was clicked is acknowledged before the sockets go.
-    co_await this_coro::reset_cancellation_state();
+    co_await this_coro::reset_cancellation_state(rt::asio::enable_terminal_cancellation());
+    stopping_ = true;
     co_await interactions_.finish(world_.clock.now() + finish_within);
     co_await sockets_.stop(world_.clock.now() + close_within);
+    co_await directory_.stop(world_.clock.now() + close_within);
     co_await tasks_.end(world_.timers, world_.clock.now() + close_within);
 }
 

@@ -313,18 +313,17 @@ std::size_t SlackDirectory::warm_up() {
 }
 
 rt::asio::awaitable<void> SlackDirectory::keep_warm() {
-    using namespace rt::asio;
-    co_await this_coro::reset_cancellation_state(enable_total_cancellation());
-    co_await this_coro::throw_if_cancelled(false);
-    auto state = co_await this_coro::cancellation_state;
-    while (state.cancelled() == cancellation_type::none) {
+    while (!stopped_) {
         std::size_t started = warm_up();
         auto wait = started > 0 ? core::Duration{std::chrono::milliseconds{200}} : warm_every;
         co_await nudge_.wait_until(world_.timers, world_.clock.now() + wait);
-        state = co_await this_coro::cancellation_state;
     }
-    co_await this_coro::reset_cancellation_state();
-    co_await tasks_.end(world_.timers, world_.clock.now());
+}
+
+rt::asio::awaitable<void> SlackDirectory::stop(core::Instant deadline) {
+    stopped_ = true;
+    nudge_.notify_all();
+    co_await tasks_.end(world_.timers, deadline);
 }
 
 }  // namespace countersign::slack

@@ -36,9 +36,10 @@ class SlackDirectory {
     // Announcements may have been missed: nothing known counts as fresh any more.
     void doubt_all();
     // Looks known approvers up again before what is known of them gets old, so that a click rarely waits.
-    // Until cancelled; ends its look-ups.
+    // Until `stop`.
     rt::asio::awaitable<void> keep_warm();
-    const std::string& note() const { return note_; }  // what an admin should know; empty: nothing
+    rt::asio::awaitable<void> stop(core::Instant deadline);  // ends look-ups too
+    const std::string& note() const { return note_; }        // what an admin should know; empty: nothing
 
   private:
     // A look-up under way; shared by the task and by all who wait for it.
@@ -84,6 +85,7 @@ class SlackDirectory {
     core::Instant group_flags_as_of_{};
     core::Instant warm_not_before_{};
     std::string note_;
+    bool stopped_ = false;
     // shared: published snapshots share them
     std::unordered_map<std::string, std::shared_ptr<const core::ChatUser>> users_;
     std::unordered_map<std::string, std::shared_ptr<const core::ChatGroup>> groups_;

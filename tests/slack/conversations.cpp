@@ -1,0 +1,446 @@
+#include <gtest/gtest.h>
+
+#include "slack/office.hpp"
+
+// The adapter, the use cases and the reconciler against the local workspace, over the real protocols.
+namespace countersign::slack {
+namespace {
+
+using namespace std::chrono_literals;
+using core::State;
+using core::Value;
+using test::SlackOffice;
+
+bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+std::string text_of(const Value& value) {
+    return core::canonical(value);
+}
+
+TEST(SlackConversation, ARequestBecomesACardWithItsMetadata) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    EXPECT_EQ(card["metadata"]["event_type"].text(), "countersign_request");
+    EXPECT_EQ(card["metadata"]["event_payload"]["version"].whole(), 1);
+    EXPECT_TRUE(has(text_of(card["blocks"]), "<@U0AMY>"));
+    EXPECT_TRUE(has(text_of(card["blocks"]), "because <!here>"));  // in literal text only
+}
+
+TEST(SlackConversation, AClickIsAVoteAndTheCardShowsTheDecision) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    auto clicked = office.click(card, "U0AMY", "approve");
+    EXPECT_TRUE(clicked["acked"].truth()) << text_of(clicked);
+    EXPECT_EQ(office.state(request), State::approved);
+    office.pass(2s);
+    auto after = office.posted(request);
+    EXPECT_FALSE(has(text_of(after["blocks"]), "\"actions\""));
+    EXPECT_TRUE(has(text_of(after["blocks"]), "*Approved* by <@U0AMY>"));
+    EXPECT_EQ(after["metadata"]["event_payload"]["version"].whole(), 2);
+    EXPECT_TRUE(office.whispers("U0AMY").empty());
+}
+
+TEST(SlackConversation, TheVoteIsInTheStoreBeforeItIsAcknowledged) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.click(card, "U0AMY", "approve");
+    EXPECT_EQ(office.state(request), State::approved);  // without letting time pass after the acknowledgement
+}
+
+TEST(SlackConversation, EachVoteGoesIntoTheThread) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.click(card, "U0AMY", "approve");
+    office.pass(3s);
+    auto said = office.messages();
+    std::vector<Value> replies;
+    for (const auto& message : *said.items())
+        if (message["thread_ts"].text() == card["ts"].text() && message["ts"].text() != card["ts"].text())
+            replies.push_back(message);
+    ASSERT_EQ(replies.size(), 1U);
+    EXPECT_TRUE(has(text_of(replies[0]), "U0AMY"));
+    EXPECT_TRUE(has(text_of(replies[0]), "approved"));
+}
+
+TEST(SlackConversation, ARequesterCannotApproveTheirOwnRequestAndIsToldPrivately) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto clicked = office.click(office.posted(request), "U0RILEY", "approve");
+    EXPECT_TRUE(clicked["acked"].truth());
+    office.pass(1s);
+    EXPECT_EQ(office.state(request), State::pending);
+    EXPECT_EQ(office.whispers("U0RILEY").size(), 1U);
+    EXPECT_TRUE(office.whispers("U0AMY").empty());
+}
+
+TEST(SlackConversation, GuestsBotsTheDeletedAndStrangersAreRefused) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    for (const char* user : {"U0GUEST", "U0GONE", "U0STRANGER", "U0BOT", "U0DAN"}) {
+        office.click(card, user, "approve");
+        office.pass(1s);
+        EXPECT_EQ(office.state(request), State::pending) << user;
+        EXPECT_EQ(office.whispers(user).size(), 1U) << user;
+    }
+    EXPECT_EQ(office.read(request)->c.entries.size(), 1U);
+}
+
+TEST(SlackConversation, ADoubledClickCountsOnce) {
+    SlackOffice office;
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    office.fault(Value::object({{"duplicate_next", 1}}));
+    office.click(card, "U0AMY", "approve");
+    office.pass(5s);
+    EXPECT_EQ(office.read(request)->c.entries.size(), 2U);
+    EXPECT_TRUE(office.whispers("U0AMY").empty());
+}
+
+TEST(SlackConversation, DenyAsksForAReasonAndShowsIt) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.click(card, "U0BEN", "deny");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Deny request"); }, 3s));
+    EXPECT_EQ(office.state(request), State::pending);
+    auto sent = office.submit("U0BEN", "window closed <!channel>");
+    EXPECT_TRUE(sent["closed"].truth()) << text_of(sent);
+    EXPECT_EQ(office.state(request), State::denied);
+    office.pass(2s);
+    auto after = text_of(office.posted(request)["blocks"]);
+    EXPECT_TRUE(has(after, "*Denied* by <@U0BEN>"));
+    EXPECT_TRUE(has(after, "window closed"));
+}
+
+TEST(SlackConversation, HoldAndReleaseGoThroughDialogAndCommand) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.click(card, "U0BEN", "hold");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Hold request"); }, 3s));
+    office.submit("U0BEN", "let me look");
+    ASSERT_TRUE(office.read(request)->ruling.held);
+    auto number = std::to_string(office.read(request)->c.request.number);
+    EXPECT_TRUE(has(office.command("U0BEN", "release " + number), "recorded"));
+    EXPECT_FALSE(office.read(request)->ruling.held);
+}
+
+TEST(SlackConversation, ALostRaceShowsTheOutcomeInTheDialog) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.click(card, "U0BEN", "deny");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Deny request"); }, 3s));
+    office.click(card, "U0AMY", "approve");
+    auto sent = office.submit("U0BEN", "too late");
+    EXPECT_TRUE(has(text_of(sent["view"]), "Not recorded")) << text_of(sent);
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(SlackConversation, DetailsShowEveryParameter) {
+    SlackOffice office;
+    auto request =
+        office.ask("deploy", Value::object({{"rows", 120000}, {"note", std::string(30'000, 'x') + "END"}}));
+    office.click(office.posted(request), "U0AMY", "details");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0AMY"), "END"); }, 3s));
+    EXPECT_TRUE(has(office.views("U0AMY"), "rows = 120000"));
+}
+
+TEST(SlackConversation, WhatDoesNotFitTheCardIsApprovedFromTheFullView) {
+    SlackOffice office;
+    auto request = office.ask("deploy", Value::object({{"note", std::string(30'000, 'x') + "END"}}));
+    auto card = office.posted(request);
+    office.click(card, "U0AMY", "approve");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0AMY"), "END"); }, 3s));
+    EXPECT_EQ(office.state(request), State::pending);
+    auto sent = office.control("submit_view", Value::object({{"user", "U0AMY"}}));
+    EXPECT_TRUE(sent["closed"].truth()) << text_of(sent);
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(SlackConversation, CommandsListShowAndVote) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    office.posted(request);
+    auto number = std::to_string(office.read(request)->c.request.number);
+    EXPECT_TRUE(has(office.command("U0AMY", ""), "Waiting for you"));
+    EXPECT_TRUE(has(office.command("U0RILEY", "list"), "Nothing waits for you"));
+    EXPECT_TRUE(has(office.command("U0RILEY", "mine"), "#" + number));
+    EXPECT_TRUE(has(office.command("U0DAN", "all"), "#" + number));
+    EXPECT_TRUE(has(office.command("U0AMY", "show #" + number), request.text()));
+    EXPECT_TRUE(has(office.command("U0AMY", "help"), "/approvals approve N"));
+    EXPECT_TRUE(has(office.command("U0AMY", "frobnicate"), "/approvals approve N"));
+    EXPECT_TRUE(has(office.command("U0AMY", "link"), "not available in this version yet"));
+    EXPECT_TRUE(has(office.command("U0AMY", "show 999999"), "There is no request #999999"));
+    EXPECT_TRUE(has(office.command("U0AMY", "approve"), "Say which request"));
+    EXPECT_TRUE(has(office.command("U0AMY", "approve " + number + " looks right"), "recorded"));
+    auto now = office.read(request);
+    EXPECT_EQ(now->ruling.state, State::approved);
+    EXPECT_EQ(now->ruling.votes.at(0).reason, "looks right");
+}
+
+TEST(SlackConversation, DenyByCommandNeedsAReason) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto number = std::to_string(office.read(request)->c.request.number);
+    office.command("U0AMY", "deny " + number);
+    EXPECT_EQ(office.state(request), State::pending);
+    office.command("U0AMY", "deny " + number + " not now");
+    EXPECT_EQ(office.state(request), State::denied);
+}
+
+TEST(SlackConversation, APersonBehindTheRequestCancelsByCommand) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto number = std::to_string(office.read(request)->c.request.number);
+    office.command("U0AMY", "cancel " + number);
+    EXPECT_EQ(office.state(request), State::pending);
+    EXPECT_TRUE(has(office.command("U0RILEY", "cancel " + number + " mistake"), "cancelled"));
+    EXPECT_EQ(office.state(request), State::cancelled);
+}
+
+TEST(SlackConversation, ApproveByCommandAsksForTheFullViewWhenTheCardIsNotWhole) {
+    SlackOffice office;
+    auto request = office.ask("deploy", Value::object({{"note", std::string(30'000, 'x')}}));
+    auto number = std::to_string(office.read(request)->c.request.number);
+    EXPECT_TRUE(has(office.command("U0AMY", "approve " + number), "Open the full view"));
+    EXPECT_EQ(office.state(request), State::pending);
+}
+
+// ---- trouble
+
+TEST(SlackTrouble, WhileTheStoreIsDownAClickIsNotRecordedAndThePersonIsToldSo) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.store.fault = [](std::string_view call) -> std::optional<Failure> {
+        if (call != "append") return std::nullopt;
+        return Failure{Trouble::unavailable, "down", {}, {}};
+    };
+    auto clicked = office.click(card, "U0AMY", "approve");
+    EXPECT_TRUE(clicked["acked"].truth());
+    office.pass(1s);
+    office.store.fault = {};
+    EXPECT_EQ(office.state(request), State::pending);
+    ASSERT_EQ(office.whispers("U0AMY").size(), 1U);
+    EXPECT_TRUE(has(office.whispers("U0AMY")[0], "NOT recorded"));
+}
+
+TEST(SlackTrouble, AfterAnUnknownOutcomeTheSameActIsAskedAgainAndCountsOnce) {
+    SlackOffice office;
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    int asked = 0;
+    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        if (call != "append" || asked++ > 0) return std::nullopt;
+        return Failure{Trouble::timed_out, "unknown", {}, {}};
+    };
+    office.click(card, "U0AMY", "approve");
+    EXPECT_EQ(asked, 2);
+    EXPECT_EQ(office.read(request)->ruling.votes.size(), 1U);
+}
+
+TEST(SlackTrouble, AClickOnAnUnknownCopyIsCountedAndTheCopyIsKeptUpToDate) {
+    SlackOffice office;
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    auto copy = office.call("chat.postMessage", Value::object({{"channel", "C0APPROVALS"},
+                                                               {"text", card["text"]},
+                                                               {"blocks", card["blocks"]},
+                                                               {"metadata", card["metadata"]}}));
+    office.click(copy.body, "U0AMY", "approve");
+    office.pass(5s);
+    auto cards = office.cards(request);
+    ASSERT_EQ(cards.size(), 2U);
+    for (const auto& each : cards)
+        EXPECT_EQ(each["metadata"]["event_payload"]["version"].whole(), 2) << text_of(each);
+}
+
+TEST(SlackTrouble, APostWhoseAnswerWasLostIsFoundAgainNotDoubled) {
+    SlackOffice office;
+    office.fault(Value::object({{"method", "chat.postMessage"}, {"work", true}, {"drop", true}}));
+    auto request = office.ask("deploy");
+    office.pass(20s);
+    EXPECT_EQ(office.store.cards_behind(), 0U);
+    EXPECT_EQ(office.cards(request).size(), 1U);
+}
+
+TEST(SlackTrouble, WithoutHistoryScopesALostPostIsPostedAgain) {
+    SlackOffice office;
+    auto scopes = Value::array();
+    for (const char* scope : {"chat:write", "commands", "users:read", "usergroups:read", "channels:read"})
+        scopes.push(scope);
+    office.control("scopes", Value::object({{"scopes", scopes}}));
+    office.fault(Value::object({{"method", "chat.postMessage"}, {"work", true}, {"drop", true}}));
+    auto request = office.ask("deploy");
+    office.pass(20s);
+    EXPECT_EQ(office.store.cards_behind(), 0U);
+    EXPECT_EQ(office.cards(request).size(), 2U);
+}
+
+TEST(SlackTrouble, A429DelaysAnEditUntilRetryAfter) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.fault(Value::object({{"method", "chat.update"}, {"retry_after", 5}}));
+    office.click(card, "U0AMY", "approve");
+    office.pass(3s);
+    EXPECT_EQ(office.cards(request).at(0)["metadata"]["event_payload"]["version"].whole(), 1);
+    office.pass(6s);
+    EXPECT_EQ(office.cards(request).at(0)["metadata"]["event_payload"]["version"].whole(), 2);
+    EXPECT_LE(office.calls("chat.update"), 2U);
+}
+
+TEST(SlackTrouble, SocketsComeBackAfterEveryKindOfLoss) {
+    SlackOffice office;
+    for (const char* action : {"drop", "close"}) {
+        office.control("sockets", Value::object({{"action", action}}));
+        ASSERT_TRUE(office.until([&] { return office.bot->health().live == 2; }, 90s)) << action;
+    }
+    for (const char* reason : {"warning", "refresh_requested", "too_many_websockets", "unheard_of"}) {
+        office.control("disconnect", Value::object({{"reason", reason}, {"grace_ms", 0}}));
+        office.pass(1s);
+        ASSERT_TRUE(office.until([&] { return office.bot->health().live == 2; }, 120s)) << reason;
+    }
+    office.fault(Value::object({{"refuse_handshakes", 2}}));
+    office.control("sockets", Value::object({{"action", "drop"}}));
+    ASSERT_TRUE(office.until([&] { return office.bot->health().live == 2; }, 120s));
+    auto request = office.ask("deploy");
+    auto clicked = office.click(office.posted(request), "U0AMY", "approve");
+    EXPECT_TRUE(clicked["acked"].truth());
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(SlackTrouble, ASilentHalfOpenSocketIsGivenUpWithinAMinute) {
+    SlackOffice office;
+    office.control("sockets", Value::object({{"action", "deaf"}}));
+    EXPECT_TRUE(office.until([&] { return office.bot->health().live == 0; }, 60s));
+    office.control("sockets", Value::object({{"action", "hear"}}));
+    EXPECT_TRUE(office.until([&] { return office.bot->health().live == 2; }, 120s));
+}
+
+TEST(SlackTrouble, ARefreshLosesNoClick) {
+    SlackOffice office;
+    office.control("disconnect", Value::object({{"reason", "warning"}, {"grace_ms", 10'000}}));
+    for (int i = 0; i < 8; ++i) {
+        auto request = office.ask("deploy");
+        auto clicked = office.click(office.posted(request), "U0AMY", "approve");
+        EXPECT_TRUE(clicked["acked"].truth()) << i;
+        office.pass(2s);
+    }
+    EXPECT_EQ(office.bot->health().live, 2U);
+}
+
+// ---- people
+
+TEST(SlackPeopleKnown, AChangeOfAGroupIsHeardAtOnce) {
+    SlackOffice office;
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    auto users = Value::array();
+    users.push("U0BEN");
+    users.push("U0DAN");
+    office.control("groups", Value::object({{"id", "S0SEC"}, {"users", users}}));
+    office.pass(1s);
+    office.click(card, "U0AMY", "approve");
+    EXPECT_EQ(office.read(request)->ruling.votes.size(), 0U);
+    office.click(card, "U0DAN", "approve");
+    EXPECT_EQ(office.read(request)->ruling.votes.size(), 1U);
+}
+
+TEST(SlackPeopleKnown, ADeactivatedApproverIsHeardOfAtOnce) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.control("users", Value::object({{"id", "U0AMY"}, {"deleted", true}}));
+    office.pass(1s);
+    office.click(card, "U0AMY", "approve");
+    EXPECT_EQ(office.state(request), State::pending);
+}
+
+TEST(SlackPeopleKnown, ADisabledGroupAuthorisesNobody) {
+    SlackOffice office;
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    office.control("groups", Value::object({{"id", "S0SEC"}, {"disabled", true}}));
+    office.pass(1s);
+    office.click(card, "U0AMY", "approve");
+    EXPECT_EQ(office.read(request)->ruling.votes.size(), 0U);
+}
+
+TEST(SlackPeopleKnown, KnownApproversAreKeptFreshWithoutBeingAsked) {
+    SlackOffice office;
+    office.pass(20min);
+    auto before = office.calls("users.info");
+    auto request = office.ask("deploy");
+    office.click(office.posted(request), "U0AMY", "approve");
+    EXPECT_EQ(office.calls("users.info"), before);
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(SlackPeopleKnown, AnOutageNeverWidensRights) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.fault(Value::object({{"method", "users.info"}, {"times", 1'000'000}, {"http_status", 503}}));
+    office.pass(6min);
+    office.click(card, "U0AMY", "approve");
+    office.pass(1s);
+    EXPECT_EQ(office.state(request), State::pending);
+    EXPECT_EQ(office.whispers("U0AMY").size(), 1U);
+    office.fault(Value::object({{"clear", true}}));
+    office.pass(30s);
+    office.click(card, "U0AMY", "approve");
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+// ---- health
+
+TEST(SlackSays, WhichTokenIsMissingOrWrongAndWhereToGetIt) {
+    auto settings = SlackOffice::default_settings();
+    settings.app_token = Secret{};
+    SlackOffice none{false, settings};
+    EXPECT_TRUE(has(none.bot->health().problem, "slack.app_token"));
+    EXPECT_TRUE(has(none.bot->health().problem, "connections:write"));
+
+    settings = SlackOffice::default_settings();
+    settings.bot_token = Secret{"xoxb-wrong"};
+    SlackOffice wrong{false, settings};
+    wrong.pass(1s);
+    EXPECT_TRUE(has(wrong.bot->health().problem, "slack.bot_token")) << wrong.bot->health().problem;
+    EXPECT_TRUE(has(wrong.bot->health().problem, "invalid_auth"));
+    EXPECT_FALSE(has(wrong.bot->health().problem, "xoxb-wrong"));
+
+    settings = SlackOffice::default_settings();
+    settings.app_token = Secret{"xapp-1-wrong"};
+    SlackOffice other{false, settings};
+    other.pass(1s);
+    EXPECT_TRUE(has(other.bot->health().problem, "slack.app_token")) << other.bot->health().problem;
+}
+
+TEST(SlackSays, HealthNamesTheTeamAndTheLiveSockets) {
+    SlackOffice office;
+    auto health = office.bot->health();
+    EXPECT_EQ(health.team, "T0SIM");
+    EXPECT_EQ(health.live, 2U);
+    EXPECT_EQ(health.problem, "");
+    EXPECT_TRUE(health.notes.empty()) << health.notes.front();
+}
+
+TEST(SlackSays, AnotherConnectionOfTheSameAppIsNoticed) {
+    SlackOffice office;
+    office.connect();
+    office.control("disconnect", Value::object({{"reason", "warning"}, {"grace_ms", 10'000}}));
+    office.pass(2s);
+    ASSERT_FALSE(office.bot->health().notes.empty());
+    EXPECT_TRUE(has(office.bot->health().notes.front(), "connections open"));
+}
+
+}  // namespace
+}  // namespace countersign::slack

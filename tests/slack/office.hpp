@@ -1,0 +1,190 @@
+#pragma once
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "countersign/adapters/policy.hpp"
+#include "countersign/adapters/slack.hpp"
+#include "countersign/app/outbox.hpp"
+#include "countersign/app/service.hpp"
+#include "fakes/store.hpp"
+#include "sandbox/sandbox_world.hpp"
+
+namespace countersign::test {
+
+inline std::shared_ptr<const core::Policy> slack_policy() {
+    constexpr std::string_view yaml = R"(
+version: 1
+people:
+  riley: { slack: U0RILEY }
+  amy: { slack: U0AMY }
+  ben: { slack: U0BEN }
+  cat: { slack: U0CAT }
+groups:
+  security: { slack_usergroup: S0SEC }
+  dba: { people: [cat] }
+  reviewers: { people: [amy, ben, cat, riley] }
+rules:
+  - name: exports
+    when: { action: db.export }
+    require: { all: [ { count: 2, of: security }, { count: 1, of: dba } ] }
+    expires: 30m
+  - name: deploys
+    when: { action: deploy }
+    require: { count: 1, of: reviewers }
+    expires: 30m
+)";
+    std::vector<PolicyFinding> findings;
+    auto policy = read_policy(yaml, "slack.yaml", findings);
+    EXPECT_TRUE(policy) << (findings.empty() ? "" : findings.front().text());
+    return policy ? *policy : nullptr;
+}
+
+// The bot of one process and the workspace it is connected to, over a network in memory, in simulated time.
+struct SlackOffice : SandboxWorld {
+    fakes::Store store{time, entropy};
+    app::Roster roster{std::chrono::minutes{5}};
+    app::Waiters waiters{io.get_executor()};
+    app::World world{.cases = store,
+                     .outbox = store,
+                     .roster = roster,
+                     .waiters = waiters,
+                     .clock = time,
+                     .timers = time,
+                     .entropy = entropy,
+                     .chats = {},
+                     .default_channel = {{core::Surface::slack, "#approvals"}},
+                     .process = core::ProcessId::mint(time.now(), rt::chance(entropy)),
+                     .limits = {},
+                     .hand_over = {},
+                     .count = {}};
+    std::unique_ptr<app::Outbox> outbox;
+    std::unique_ptr<slack::Slack> bot;
+    rt::TaskGroup bot_tasks{io.get_executor(), 16, rt::report_bug};
+
+    explicit SlackOffice(bool connect = true, slack::SlackSettings settings = default_settings()) {
+        outbox = std::make_unique<app::Outbox>(world);
+        world.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
+                                 app::CasePtr now) {
+            outbox->take(std::move(cards), std::move(errands), std::move(now));
+        };
+        bot = slack::make_slack(std::move(settings), *network, world, io.get_executor());
+        world.chats.emplace(core::Surface::slack, bot.get());
+        roster.add_source(core::Surface::slack, *bot);
+        roster.set_policy(slack_policy());
+        bot_tasks.start("outbox", outbox->run());
+        bot_tasks.start("slack", bot->run());
+        if (connect) EXPECT_TRUE(until([&] { return bot->health().live == 2; })) << bot->health().problem;
+        // Known approvers are looked up at once; clicks then wait for nothing.
+        if (connect) pass(std::chrono::seconds{2});
+    }
+    ~SlackOffice() {
+        spawn(end_bot());
+        until([&] { return bot_tasks.size() == 0; });
+    }
+    asio::awaitable<void> end_bot() { co_await bot_tasks.end(time, time.now() + std::chrono::seconds{30}); }
+
+    static slack::SlackSettings default_settings() {
+        slack::SlackSettings settings;
+        settings.app_token = Secret{std::string(app_token)};
+        settings.bot_token = Secret{std::string(bot_token)};
+        settings.api_url = "http://server/api/";
+        settings.channel = "#approvals";
+        return settings;
+    }
+
+    // Runs one call of the program to its end.
+    template <class T>
+    static asio::awaitable<void> keep(Later<T> call, std::optional<Result<T>>& answer) {
+        answer.emplace(co_await std::move(call));
+    }
+    template <class T>
+    Result<T> get(Later<T> call) {
+        std::optional<Result<T>> answer;
+        spawn(keep(std::move(call), answer));
+        EXPECT_TRUE(until([&] { return answer.has_value(); }));
+        return answer ? std::move(*answer) : fail(Trouble::timed_out, "the test's call did not end");
+    }
+    Deadline soon() const { return Deadline{time.now() + std::chrono::seconds{20}}; }
+
+    core::RequestId ask(std::string action, std::optional<core::Value> parameters = {}) {
+        app::Caller caller{app::Token{.id = core::TokenId::mint(time.now(), rt::chance(entropy)),
+                                      .name = "ci",
+                                      .scopes = {app::Scope::request},
+                                      .owner = core::AccountId{"riley"},
+                                      .allow_actions = {},
+                                      .allow_environments = {},
+                                      .created_at = time.now(),
+                                      .expires_at = {},
+                                      .revoked_at = {},
+                                      .hint = {}}};
+        app::Ask wanted;
+        wanted.action = std::move(action);
+        wanted.environment = "production";
+        wanted.intent = "because <!here>";
+        wanted.parameters = std::move(parameters);
+        auto filed = get(app::open_request(world, caller, std::move(wanted), soon()));
+        EXPECT_TRUE(filed) << (filed ? "" : filed.error().detail);
+        return (*filed).now->c.request.id;
+    }
+    app::CasePtr read(core::RequestId request) {
+        auto now = get(app::read_request(world, request, soon()));
+        return now ? *now : nullptr;
+    }
+    core::State state(core::RequestId request) { return read(request)->ruling.state; }
+
+    // ---- what people see and do
+
+    Value messages(std::string_view channel = "C0APPROVALS") {
+        return look(fmt::format("messages?channel={}", channel))["messages"];
+    }
+    // Cards of this request in the channel, oldest first.
+    std::vector<Value> cards(core::RequestId request, std::string_view channel = "C0APPROVALS") {
+        std::vector<Value> found;
+        for (const auto& message : *messages(channel).items())
+            if (message["metadata"]["event_payload"]["request_id"].text() == request.text())
+                found.push_back(message);
+        return found;
+    }
+    Value posted(core::RequestId request) {
+        std::vector<Value> found;
+        EXPECT_TRUE(until([&] { return store.cards_behind() == 0; }));
+        found = cards(request);
+        EXPECT_EQ(found.size(), 1U);
+        return found.empty() ? Value{} : found.front();
+    }
+    Value click(const Value& card, std::string_view user, std::string_view action) {
+        return control(
+            "click",
+            Value::object(
+                {{"user", user}, {"channel", "C0APPROVALS"}, {"ts", card["ts"]}, {"action_id", action}}));
+    }
+    Value submit(std::string_view user, std::string_view reason) {
+        auto values = Value::object({{"reason", Value::object({{"text", reason}})}});
+        return control("submit_view", Value::object({{"user", user}, {"values", values}}));
+    }
+    std::string command(std::string_view user, std::string_view text) {
+        auto answer =
+            control("command", Value::object({{"user", user}, {"channel", "C0APPROVALS"}, {"text", text}}));
+        return core::canonical(answer);
+    }
+    std::vector<std::string> whispers(std::string_view user) {
+        std::vector<std::string> said;
+        for (const auto& entry : *look(fmt::format("ephemerals?user={}", user))["ephemerals"].items())
+            said.push_back(core::canonical(entry["message"]));
+        return said;
+    }
+    std::string views(std::string_view user) {
+        return core::canonical(look(fmt::format("views?user={}", user)));
+    }
+    std::size_t calls(std::string_view method) {
+        return look(fmt::format("journal?method={}", method))["calls"].items()->size();
+    }
+    void fault(Value order) { control("faults", order); }
+};
+
+}  // namespace countersign::test
