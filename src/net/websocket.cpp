@@ -263,6 +263,9 @@ rt::asio::awaitable<std::optional<ParsedHead>> read_head(CorePtr core) {
             violation = head.error();
         } else if (*head) {
             Opcode opcode = (*head)->opcode;
+            if (c.tap != nullptr && c.tap->on_frame)
+                c.tap->on_frame(
+                    FrameHead{(*head)->final, static_cast<std::uint8_t>(opcode), (*head)->payload_bytes});
             bool starts = opcode == Opcode::text || opcode == Opcode::binary;
             if (starts && c.message_opcode)
                 violation = Violation{close_code::protocol_error, "a message inside another"};
@@ -321,10 +324,7 @@ rt::asio::awaitable<std::optional<WebSocketFrame>> read_message(CorePtr core) {
     while (!c.ended) {
         auto head = co_await read_head(core);
         if (!head) co_return std::nullopt;
-        auto opcode_number = static_cast<std::uint8_t>(head->opcode);
-        if (c.tap != nullptr && c.tap->on_frame)
-            c.tap->on_frame(FrameHead{head->final, opcode_number, head->payload_bytes});
-        bool control = (opcode_number & 8) != 0;
+        bool control = (static_cast<std::uint8_t>(head->opcode) & 8) != 0;
         std::string control_payload;
         if (!control && head->opcode != Opcode::continuation) c.message_opcode = head->opcode;
         bool whole = co_await read_payload(core, *head, control ? control_payload : c.message);
