@@ -5,15 +5,27 @@
 #include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 namespace countersign::rt {
+namespace {
+
+// A coroutine of its own hears nothing but `terminal` unless it says so: what asks the waiting one to end
+// (`total`) must reach what it waits for.
+template <class T>
+asio::awaitable<T> hearing(asio::awaitable<T> work) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_return co_await std::move(work);
+}
+
+}  // namespace
 
 // Not the `||` of awaitable_operators: that one forgets an exception of `work` and waits on.
 asio::awaitable<bool> cut_short_at(Timers& timers, core::Instant deadline, asio::awaitable<void> work) {
     auto executor = co_await asio::this_coro::executor;
     auto race = asio::experimental::make_parallel_group(
-        asio::co_spawn(executor, std::move(work), asio::deferred),
-        asio::co_spawn(executor, timers.sleep_until(deadline), asio::deferred));
+        asio::co_spawn(executor, hearing(std::move(work)), asio::deferred),
+        asio::co_spawn(executor, hearing(timers.sleep_until(deadline)), asio::deferred));
     auto [order, work_threw, sleep_threw, slept] =
         co_await race.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
     bool late = order[0] == 1 && !sleep_threw && !slept;

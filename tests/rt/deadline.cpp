@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <stdexcept>
 
 #include "rt/world.hpp"
@@ -55,6 +59,25 @@ TEST(Deadline, LateWorkIsCancelledAndWaitedFor) {
     EXPECT_EQ(seen.answer->error().trouble, Trouble::timed_out);
     EXPECT_TRUE(seen.cancelled);
     EXPECT_EQ(seen.at, 2500ms);
+}
+
+rt::asio::awaitable<void> asked_to_end(World& world, Seen& seen) {
+    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
+    co_await rt::asio::this_coro::throw_if_cancelled(false);
+    co_await bounded(world, 10min, 20min, seen);
+}
+
+TEST(Deadline, AskingToEndReachesTheWork) {
+    World world;
+    Seen seen;
+    rt::asio::cancellation_signal ask;
+    rt::asio::co_spawn(world.io, asked_to_end(world, seen),
+                       rt::asio::bind_cancellation_slot(ask.slot(), [](std::exception_ptr) {}));
+    world.settle();
+    ask.emit(rt::asio::cancellation_type::total);
+    world.settle();
+    EXPECT_TRUE(seen.cancelled);
+    EXPECT_EQ(world.elapsed(), 0s);
 }
 
 rt::asio::awaitable<void> throwing(rt::Timers& timers, core::Instant at) {
