@@ -114,6 +114,7 @@ std::string command_to_try(const std::string& api) {
     auto here = std::filesystem::current_path(error);
     if (!error) program = path.lexically_relative(here).string();
     if (program.starts_with("../..")) program = path.string();
+    if (!error && program.find('/') == std::string::npos) program = "./" + program;
     std::string command =
         api == fmt::format("http://{}", default_listen) ? "" : fmt::format("COUNTERSIGN_URL={} ", api);
     if (std::getenv("COUNTERSIGN_HOME") != nullptr)
@@ -210,7 +211,7 @@ int dev_verb(const DevOptions& options) {
     if (!workspace) return failed(workspace.error());
     auto settings = dev_settings(options, home, **workspace, (*postgres)->uri());
     if (!settings) return failed(settings.error());
-    auto policy = load_policy_aloud(settings->policy);
+    auto policy = load_policy_aloud(settings->policy, !options.policy.empty());
     if (!policy) return failed(policy.error());
     auto key = load_or_make_signing_key(settings->signing_key, ground.entropy);
     if (!key) return failed(key.error());
@@ -218,7 +219,7 @@ int dev_verb(const DevOptions& options) {
     if (!server) return failed(server.error());
 
     auto reload = [&] {
-        auto fresh = load_policy_aloud(settings->policy);
+        auto fresh = load_policy_aloud(settings->policy, !options.policy.empty());
         if (fresh) (*server)->set_policy(*fresh);
         note(fresh ? "policy reloaded" : "policy not reloaded, the last good one stays");
     };
@@ -231,9 +232,16 @@ int dev_verb(const DevOptions& options) {
         co_await (*server)->drain();
         co_await (*workspace)->end();
     });
+    int code = fine ? exit_ok : exit_failed;
+    if (!(*server)->calm()) {
+        (*server)->database().stop();
+        postgres->reset();
+        log::stop();
+        std::_Exit(code);
+    }
     server->reset();
     log::stop();
-    return fine ? exit_ok : exit_failed;
+    return code;
 }
 
 int sandbox_verb(const std::string& listen) {

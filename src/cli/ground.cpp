@@ -85,10 +85,12 @@ Result<SigningKey> load_or_make_signing_key(const std::string& path, rt::Entropy
     return key;
 }
 
-Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string& path) {
+Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string& path, bool warnings) {
     std::vector<PolicyFinding> findings;
     auto loaded = load_policy(path, findings);
-    for (const auto& finding : findings) note(finding.text());
+    for (const auto& finding : findings) {
+        if (warnings || finding.severity == PolicyFinding::Severity::error) note(finding.text());
+    }
     return loaded;
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -68,8 +69,10 @@ int serve_verb(const std::string& config_file) {
               local_url(settings->listen, (*server)->port(), !settings->tls_key.empty()));
     process.run(reload, [&] { return (*server)->drain(); });
     log::info("server", "ended");
-    server->reset();
+    bool calm = (*server)->calm();
+    if (calm) server->reset();
     log::stop();
+    if (!calm) std::_Exit(exit_ok);
     return exit_ok;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <boost/asio/this_coro.hpp>
+
 #include <utility>
 
 #include "cli/console.hpp"
@@ -15,10 +17,11 @@ constexpr std::size_t tasks_max = 16;
 constexpr core::Duration schema_patience = std::chrono::seconds{5};
 constexpr core::Duration schema_poll = std::chrono::seconds{1};
 constexpr core::Duration schema_poll_calm = std::chrono::seconds{15};
-// How the time of a drain is spent.
-constexpr core::Duration intake_end_max = std::chrono::seconds{3};
-constexpr core::Duration sessions_end_max = std::chrono::seconds{4};
-constexpr core::Duration outbox_end_max = std::chrono::seconds{7};
+// How the time of a drain is spent, counted from its beginning. Slack takes up to 5.5 s when it is slow to
+// close its sockets.
+constexpr core::Duration sessions_end_max = std::chrono::milliseconds{1'500};
+constexpr core::Duration intake_end_max = std::chrono::milliseconds{7'500};
+constexpr core::Duration outbox_end_max = std::chrono::milliseconds{8'500};
 
 pg::PgSettings pg_settings(const config::Settings& settings) {
     pg::PgSettings made;
@@ -38,6 +41,12 @@ slack::SlackSettings slack_settings(const config::Settings& settings) {
         .channel = settings.slack.channel,
         .link_hosts = settings.link_hosts,
     };
+}
+
+// A loop that ends, wherever it is, when its group asks it to.
+rt::asio::awaitable<void> until_asked(rt::asio::awaitable<void> loop) {
+    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
+    co_await std::move(loop);
 }
 
 }  // namespace
@@ -145,7 +154,7 @@ std::vector<std::string> Server::problems() const {
 void Server::start() {
     intake_.start("api listener",
                   net::serve_http(*listener_, api_->handler(), sessions_, ground_.clock, ground_.timers));
-    workers_.start("schema", watch_schema());
+    workers_.start("schema", until_asked(watch_schema()));
     intake_.start("slack", slack_->run());
 }
 
@@ -176,23 +185,24 @@ rt::asio::awaitable<void> Server::watch_schema() {
 void Server::start_workers() {
     if (draining_) return;
     workers_.start("outbox", outbox_->run());
-    workers_.start("lapses", app::lapse_due(world_));
-    workers_.start("other replicas", app::follow_others(world_));
+    workers_.start("lapses", until_asked(app::lapse_due(world_)));
+    workers_.start("other replicas", until_asked(app::follow_others(world_)));
 }
 
 rt::asio::awaitable<void> Server::drain() {
     core::Instant begun = ground_.clock.now();
     draining_ = true;
     listener_->close();
-    bool calm = co_await intake_.end(ground_.timers, begun + intake_end_max);
-    if (!calm) log::warn("server", "the chat link did not end by itself in time");
     co_await sessions_.end(ground_.timers, begun + sessions_end_max);
+    calm_ = co_await intake_.end(ground_.timers, begun + intake_end_max);
+    if (!calm_) log::warn("server", "the chat link did not end by itself in time");
     auto handed_back = co_await outbox_->drain(Deadline{begun + outbox_end_max});
     if (!handed_back) {
         log::warn("server", "leases were not handed back, others take over when they run out: {}",
                   handed_back.error().detail);
     }
-    co_await workers_.end(ground_.timers, begun + drain_max);
+    bool rested = co_await workers_.end(ground_.timers, begun + drain_max);
+    calm_ = calm_ && rested;
 }
 
 }  // namespace countersign::cli

@@ -40,6 +40,9 @@ class Server {
     // Stops taking new work, finishes what is under way, hands leases back. Within `drain_max`.
     rt::asio::awaitable<void> drain();
     static constexpr core::Duration drain_max = std::chrono::seconds{9};
+    // Whether everything ended by itself. If not, parts may still refer to one another: leave, do not
+    // destroy.
+    bool calm() const { return calm_; }
 
     void set_policy(std::shared_ptr<const core::Policy> policy);
     std::uint16_t port() const { return listener_->port(); }
@@ -68,6 +71,7 @@ class Server {
     pg::SchemaReport schema_;
     bool schema_seen_ = false;
     bool draining_ = false;
+    bool calm_ = true;
     rt::TaskGroup sessions_;  // one per connection
     rt::TaskGroup intake_;    // what brings new work in: the listener, Slack
     rt::TaskGroup workers_;   // what carries work out
@@ -78,8 +82,8 @@ std::string local_url(const std::string& listen, std::uint16_t port, bool tls);
 
 // Reads the key, or makes one where there is none.
 Result<SigningKey> load_or_make_signing_key(const std::string& path, rt::Entropy& entropy);
-// Loads a policy and prints every finding to stderr.
-Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string& path);
+// Loads a policy and prints every finding to stderr; warnings only where they are `wanted`.
+Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string& path, bool warnings = true);
 // Readable by its owner alone, from its first byte; replaces what was there.
 Result<Done> write_private_file(const std::string& path, std::string_view content);
 // mkdir -p with 0700 for the last one.
