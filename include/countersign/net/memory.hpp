@@ -18,7 +18,7 @@ struct MemoryWeather {
 
 // Two ends of one connection.
 std::pair<StreamPtr, StreamPtr> memory_pair(rt::asio::any_io_executor executor, rt::Timers& timers,
-                                            MemoryWeather weather = {});
+                                            MemoryWeather weather = {}, const rt::Clock* clock = nullptr);
 
 // A network in memory: names are host:port strings; nothing touches the machine's own.
 class MemoryNetwork : public Dialer {
