@@ -113,6 +113,7 @@ struct Outbox::Impl {
     std::size_t cards_running = 0;
     std::size_t threads_running = 0;
     bool starting = false;
+    bool settler_rests = false;
     bool settling = false;
     bool more_in_store = false;
     bool stopping = false;
@@ -128,8 +129,9 @@ void Outbox::Impl::absorb(CardJob job, const CasePtr& now, bool handed_over) {
     card.leased_until = world.clock.now() + world.limits.lease;
     if (fresh) {
         card.rendered = job.rendered_version;
-        // Somebody held it before us and did not say how it ended.
-        bool unknown = !handed_over && !job.posted && job.attempts == 0;
+        // Whoever held it before us may have died while posting.
+        bool brand_new = handed_over && now && now->c.version() == 1;
+        bool unknown = !job.posted && !brand_new;
         card.job.post_may_have_happened = job.post_may_have_happened || unknown;
     } else if (handed_over) {
         bool newer = card.newest && now && card.newest->c.version() < now->c.version();
@@ -364,6 +366,8 @@ void Outbox::Impl::done(Card& card, std::int32_t version, bool closed) {
 
 void Outbox::Impl::again(Card& card, OutboxStore::Retry retry) {
     if (!card.job.posted) threads.lost(card.job.request, card.job.id);
+    card.job.post_may_have_happened = retry.post_may_have_happened;
+    ++card.job.attempts;
     // A message that was found gone and could not be posted again must not be edited next time.
     retry.forget_message = !card.job.posted && card.rendered > 0;
     batch.cards_again.push_back(std::move(retry));
@@ -437,14 +441,16 @@ asio::awaitable<void> Outbox::Impl::tell(core::RequestId request) {
 
 void Outbox::Impl::row_added() {
     if (!running) return;
-    auto waiting = rows(batch);
-    if (waiting == 1 || waiting >= settle_rows) running->settle_now.notify_all();
+    if (settler_rests || rows(batch) >= settle_rows) running->settle_now.notify_all();
 }
 
 asio::awaitable<void> Outbox::Impl::settle() {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
+        settler_rests = true;
         while (batch.empty())
             co_await running->settle_now.wait_until(world.timers, world.clock.now() + idle_pause);
+        settler_rests = false;
         auto at = world.clock.now() + settle_delay;
         if (rows(batch) < settle_rows) co_await running->settle_now.wait_until(world.timers, at);
         co_await settle_once();
@@ -537,6 +543,7 @@ asio::awaitable<std::size_t> Outbox::Impl::claim() {
 }
 
 asio::awaitable<void> Outbox::Impl::poll() {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
         if (!stopping) co_await claim();
         start_ready();
