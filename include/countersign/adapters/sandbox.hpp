@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -8,8 +9,11 @@
 
 namespace countersign::sandbox {
 
+// What the listener of a workspace should let through: views may have 250 kB, and forms triple their bytes.
+inline constexpr std::size_t request_bytes_max = 4 * 1024 * 1024;
+
 struct SandboxSettings {
-    std::string base_url;               // "http://127.0.0.1:8490", what the links it hands out start with
+    std::string base_url;  // "http://127.0.0.1:8490", what the links it hands out start with
     Secret app_token{"xapp-1-A0SIM-dev"};
     Secret bot_token{"xoxb-sim-dev"};
     core::Duration ack_within{std::chrono::seconds{3}};
@@ -17,6 +21,7 @@ struct SandboxSettings {
 
 // The local workspace: Slack's Web API and Socket Mode with their real limits and refusals, a control API
 // for scripts and faults under /control/, and a web page. Users and groups of the sample team are in it.
+// It outlives every exchange given to its handler: end the listener's sessions first.
 class Sandbox {
   public:
     virtual ~Sandbox() = default;
