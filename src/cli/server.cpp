@@ -43,13 +43,12 @@ slack::SlackSettings slack_settings(const config::Settings& settings) {
     };
 }
 
-// A loop that ends, wherever it is, when its group asks it to.
+}  // namespace
+
 rt::asio::awaitable<void> until_asked(rt::asio::awaitable<void> loop) {
     co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
     co_await std::move(loop);
 }
-
-}  // namespace
 
 Server::Server(const Ground& ground, const config::Settings& settings, SigningKey signing_key,
                std::unique_ptr<net::Listener> listener)
