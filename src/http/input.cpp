@@ -142,6 +142,7 @@ Result<std::optional<std::string>> idempotency_key_of(const net::Fields& fields)
             key += text[i];
         }
     } else {
+        if (text.find('"') != std::string_view::npos) return bad();
         key = text;
     }
     bool plain = std::ranges::all_of(key, [](char c) { return c >= 0x21 && c <= 0x7E; });

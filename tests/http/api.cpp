@@ -1,0 +1,577 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "countersign/base/text.hpp"
+#include "http/desk.hpp"
+
+namespace countersign::test {
+namespace {
+
+using app::Scope;
+using testing::HasSubstr;
+
+struct Api : testing::Test {
+    Desk desk;
+};
+
+// ---- filing
+
+TEST_F(Api, ARequestIsCreatedAndToldWhereItLives) {
+    auto reply =
+        desk.post("/v1/requests", R"({"action":"db.export","resource":"pg://orders","environment":"prod",
+        "intent":"churn","parameters":{"rows":3},"labels":{"job":"nightly"},"on_behalf_of":["riley"],
+        "links":[{"title":"Run","url":"https://ci.example.com/1"}],"expires_in":"10m"})");
+    ASSERT_EQ(reply.status, 201U) << reply.text;
+    auto id = std::string(reply.body["id"].text());
+    EXPECT_EQ(reply.field("Location"), "https://approvals.example.com/v1/requests/" + id);
+    EXPECT_EQ(reply.field("ETag"), "\"1\"");
+    EXPECT_EQ(reply.field("Cache-Control"), "no-store");
+    EXPECT_EQ(reply.body["state"].text(), "pending");
+    EXPECT_EQ(reply.body["version"].whole(), 1);
+    EXPECT_EQ(reply.body["resource"].text(), "pg://orders");
+    EXPECT_EQ(reply.body["parameters"]["rows"].whole(), 3);
+    EXPECT_EQ(reply.body["requester"]["kind"].text(), "workload");
+    EXPECT_EQ(reply.body["requester"]["people"][0].text(), "riley");
+    EXPECT_EQ(reply.body["missing"][0]["group"].text(), "security");
+    EXPECT_EQ(reply.body["missing"][0]["count"].whole(), 2);
+    EXPECT_EQ(reply.body["missing"][0]["could_approve"][0].text(), "amy");
+    EXPECT_EQ(reply.body["policy"]["rules"][0].text(), "exports");
+    EXPECT_TRUE(reply.body["held"].is_null());
+    EXPECT_TRUE(reply.body["decided_at"].is_null());
+    EXPECT_EQ(reply.body["links"]["self"].text(), "/v1/requests/" + id);
+    EXPECT_EQ(reply.body["digest"].text(),
+              "sha256:" + sha256_hex(R"({"action":"db.export","environment":"prod","parameters":{"rows":3},)"
+                                     R"("resource":"pg://orders"})"));
+    auto created = core::parse_rfc3339(reply.body["created_at"].text());
+    auto expires = core::parse_rfc3339(reply.body["expires_at"].text());
+    ASSERT_TRUE(created && expires);
+    EXPECT_EQ(*expires - *created, 10min) << "shorter than the rule's 30 minutes";
+}
+
+struct BadBody {
+    std::string name;
+    std::string body;
+    unsigned status;
+    std::string code;
+    std::string pointer;
+};
+struct BadBodies : Api, testing::WithParamInterface<BadBody> {};
+
+TEST_P(BadBodies, AreRefusedWithAReasonAndAPlace) {
+    const auto& bad = GetParam();
+    auto reply = desk.post("/v1/requests", bad.body);
+    EXPECT_EQ(reply.status, bad.status) << reply.text;
+    EXPECT_EQ(reply.code(), bad.code) << reply.text;
+    EXPECT_EQ(reply.pointer(), bad.pointer) << reply.text;
+    EXPECT_EQ(reply.field("Content-Type"), "application/problem+json");
+    EXPECT_EQ(reply.body["status"].whole(), bad.status);
+    EXPECT_EQ(reply.body["type"].text(), "about:blank");
+    EXPECT_FALSE(reply.body["detail"].text().empty());
+}
+
+std::string nested(std::size_t levels) {
+    std::string body = R"({"action":"x","parameters":{"a":)";
+    for (std::size_t i = 1; i < levels; ++i) body += "[";
+    for (std::size_t i = 1; i < levels; ++i) body += "]";
+    return body + "}}";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadBodies,
+    testing::Values(
+        BadBody{"no_json", "action=x", 400, "json_syntax", ""},
+        BadBody{"trailing", R"({"action":"x"} x)", 400, "json_syntax", ""},
+        BadBody{"an_array", "[]", 400, "wrong_type", ""},
+        BadBody{"no_action", "{}", 400, "missing_field", "/action"},
+        BadBody{"unknown_field", R"({"acton":"x","action":"x"})", 400, "unknown_field", "/acton"},
+        BadBody{"action_type", R"({"action":5})", 400, "wrong_type", "/action"},
+        BadBody{"action_null", R"({"action":null})", 400, "wrong_type", "/action"},
+        BadBody{"action_upper", R"({"action":"Deploy"})", 400, "invalid_value", "/action"},
+        BadBody{"action_empty", R"({"action":""})", 400, "invalid_value", "/action"},
+        BadBody{"action_long", R"({"action":")" + std::string(129, 'a') + "\"}", 400, "too_long", "/action"},
+        BadBody{"resource_type", R"({"action":"x","resource":[]})", 400, "wrong_type", "/resource"},
+        BadBody{"intent_long", R"({"action":"x","intent":")" + std::string(4'001, 'i') + "\"}", 400,
+                "too_long", "/intent"},
+        BadBody{"parameters_type", R"({"action":"x","parameters":[1]})", 400, "wrong_type", "/parameters"},
+        BadBody{"parameters_large",
+                R"({"action":"x","parameters":{"a":")" + std::string(257 * 1024, 'p') + "\"}}", 413,
+                "parameters_too_large", "/parameters"},
+        BadBody{"parameters_commit", R"({"action":"x","parameters":{"a":[{"$commit":"1"}]}})", 400,
+                "reserved_name", "/parameters/a/0/$commit"},
+        BadBody{"labels_type", R"({"action":"x","labels":{"job":1}})", 400, "wrong_type", "/labels/job"},
+        BadBody{"links_type", R"({"action":"x","links":{}})", 400, "wrong_type", "/links"},
+        BadBody{"links_scheme", R"({"action":"x","links":[{"title":"t","url":"javascript:void"}]
+})",
+                400, "invalid_value", "/links/0/url"},
+        BadBody{"links_member", R"({"action":"x","links":[{"url":"https://x.y","href":"z"}]})", 400,
+                "unknown_field", "/links/0/href"},
+        BadBody{"behalf_item", R"({"action":"x","on_behalf_of":["riley",3]})", 400, "wrong_type",
+                "/on_behalf_of/1"},
+        BadBody{"behalf_form", R"({"action":"x","on_behalf_of":["email:"]})", 400, "invalid_value",
+                "/on_behalf_of/0"},
+        BadBody{"expires", R"({"action":"x","expires_in":"soon"})", 400, "invalid_value", "/expires_in"},
+        BadBody{"sensitive", R"({"action":"deploy","sensitive":["/parameters/a"]})", 422,
+                "sensitive_not_allowed", "/sensitive/0"},
+        BadBody{"callback", R"({"action":"x","callback":{"url":"https://x.y"}})", 400, "not_available",
+                "/callback"},
+        BadBody{"too_deep", nested(65), 400, "json_nesting",
+                "/parameters/a" +
+                    [] {
+                        std::string at;
+                        for (int i = 0; i < 63; ++i) at += "/0";
+                        return at;
+                    }()}),
+    [](const auto& one) { return one.param.name; });
+
+TEST_F(Api, SixtyFourLevelsOfParametersAreFine) {
+    EXPECT_EQ(desk.post("/v1/requests", nested(64)).status, 201U);
+}
+
+TEST_F(Api, ATypoIsToldTheNearestName) {
+    auto reply = desk.post("/v1/requests", R"({"action":"x","enviroment":"prod"})");
+    EXPECT_THAT(std::string(reply.body["detail"].text()), HasSubstr("did you mean \"environment\"?"));
+}
+
+TEST_F(Api, DuplicateNamesAreRefused) {
+    auto reply = desk.post("/v1/requests", R"({"action":"x","action":"y"})");
+    EXPECT_EQ(reply.status, 400U);
+    EXPECT_EQ(reply.code(), "json_duplicate_name");
+}
+
+TEST_F(Api, ABodyMustSayThatItIsJson) {
+    auto reply = desk.post("/v1/requests", R"({"action":"x"})", {{"Content-Type", "text/plain"}});
+    EXPECT_EQ(reply.status, 415U);
+    EXPECT_EQ(
+        desk.post("/v1/requests", R"({"action":"x"})", {{"Content-Type", "Application/JSON; charset=utf-8"}})
+            .status,
+        201U);
+}
+
+// ---- who
+
+struct BadToken {
+    std::string name;
+    Headers headers;
+    std::string code;
+};
+struct BadTokens : Api, testing::WithParamInterface<BadToken> {};
+
+TEST_P(BadTokens, AreTurnedAway) {
+    auto reply = desk.call("GET", "/v1/requests", {}, GetParam().headers, "");
+    EXPECT_EQ(reply.status, 401U);
+    EXPECT_EQ(reply.code(), GetParam().code);
+    EXPECT_THAT(reply.field("WWW-Authenticate"), testing::StartsWith("Bearer "));
+    EXPECT_THAT(reply.text, testing::Not(HasSubstr("000000")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadTokens,
+    testing::Values(BadToken{"none", {}, "token_missing"},
+                    BadToken{"basic", {{"Authorization", "Basic dTpw"}}, "token_missing"},
+                    BadToken{"wrong_checksum",
+                             {{"Authorization", "Bearer csk_000000000000000000000000000000000000"}},
+                             "token_malformed"},
+                    BadToken{
+                        "unknown",
+                        {{"Authorization", "Bearer " + wire::with_checksum("csk_" + std::string(30, '0'))}},
+                        "token_unknown"}),
+    [](const auto& one) { return one.param.name; });
+
+TEST_F(Api, AMadeUpTokenCostsNoLookUp) {
+    std::size_t looked_up = 0;
+    desk.office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        looked_up += call == "by_hash" ? 1 : 0;
+        return std::nullopt;
+    };
+    auto wrong = desk.token;
+    wrong.back() = wrong.back() == 'a' ? 'b' : 'a';
+    EXPECT_EQ(desk.call("GET", "/v1/requests", {}, {}, wrong).code(), "token_malformed");
+    EXPECT_EQ(looked_up, 0U);
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(desk.get("/v1/requests").status, 200U);
+    EXPECT_EQ(looked_up, 1U) << "remembered for a second";
+}
+
+TEST_F(Api, ARevokedTokenEndsWithinASecond) {
+    EXPECT_EQ(desk.get("/v1/requests").status, 200U);
+    ASSERT_TRUE(
+        desk.office.get(desk.office.store.revoke(desk.issued[0], desk.office.now(), desk.office.soon())));
+    desk.office.pass(1s);
+    auto reply = desk.get("/v1/requests");
+    EXPECT_EQ(reply.status, 401U);
+    EXPECT_EQ(reply.code(), "token_revoked");
+}
+
+TEST_F(Api, AnExpiredTokenEnds) {
+    auto token = desk.issue({Scope::read}, std::nullopt, desk.office.now() + 10s);
+    EXPECT_EQ(desk.call("GET", "/v1/requests", {}, {}, token).status, 200U);
+    desk.office.pass(10s);
+    EXPECT_EQ(desk.call("GET", "/v1/requests", {}, {}, token).code(), "token_expired");
+}
+
+TEST_F(Api, AMissingScopeIsNamed) {
+    auto reader = desk.issue({Scope::read});
+    auto reply = desk.call("POST", "/v1/requests", R"({"action":"x"})", {}, reader);
+    EXPECT_EQ(reply.status, 403U);
+    EXPECT_EQ(reply.code(), "scope_missing");
+    EXPECT_THAT(std::string(reply.body["detail"].text()), HasSubstr("\"request\""));
+    auto voter = desk.issue({Scope::vote});
+    EXPECT_EQ(desk.call("GET", "/v1/requests", {}, {}, voter).code(), "scope_missing");
+}
+
+TEST_F(Api, ARequestTokenReadsItsOwnAndNoOther) {
+    auto mine = desk.issue({Scope::request});
+    auto other = desk.issue({Scope::request});
+    auto reply = desk.call("POST", "/v1/requests", R"({"action":"deploy"})", {}, mine);
+    auto path = std::string(reply.body["links"]["self"].text());
+    EXPECT_EQ(desk.call("GET", path, {}, {}, mine).status, 200U);
+    EXPECT_EQ(desk.call("GET", path, {}, {}, other).code(), "not_yours");
+    EXPECT_EQ(desk.call("POST", path + "/cancel", {}, {}, other).code(), "not_yours");
+    auto list = desk.call("GET", "/v1/requests", {}, {}, other);
+    EXPECT_TRUE(list.body["requests"].items()->empty());
+}
+
+TEST_F(Api, TokensOfOneOwnerShareTheirRequests) {
+    auto one = desk.issue({Scope::request}, "amy");
+    auto two = desk.issue({Scope::request}, "amy");
+    auto reply = desk.call("POST", "/v1/requests", R"({"action":"deploy"})", {}, one);
+    EXPECT_EQ(reply.body["requester"]["kind"].text(), "person");
+    auto path = std::string(reply.body["links"]["self"].text());
+    EXPECT_EQ(desk.call("GET", path, {}, {}, two).status, 200U);
+    EXPECT_EQ(desk.call("POST", path + "/cancel", {}, {}, two).status, 200U);
+}
+
+// ---- paths
+
+TEST_F(Api, UnknownPathsAndMethodsAreTold) {
+    EXPECT_EQ(desk.get("/v2/requests").status, 404U);
+    EXPECT_EQ(desk.get("/v1/requests/req_0/x").status, 404U);
+    auto reply = desk.call("DELETE", "/v1/requests");
+    EXPECT_EQ(reply.status, 405U);
+    EXPECT_EQ(reply.field("Allow"), "POST, GET");
+    EXPECT_EQ(desk.get("/v1/requests/nonsense").code(), "request_not_found");
+    EXPECT_EQ(desk.get("/v1/requests/req_01JD0000000000000000000000").code(), "request_not_found");
+    auto typo = desk.get("/v1/requests?stat=pending");
+    EXPECT_EQ(typo.status, 400U);
+    EXPECT_THAT(std::string(typo.body["detail"].text()), HasSubstr("did you mean \"state\"?"));
+}
+
+TEST_F(Api, ARequestIsFoundByItsNumberToo) {
+    auto id = desk.file();
+    auto shown = desk.get("/v1/requests/" + id);
+    auto by_number = desk.get("/v1/requests/" + std::to_string(shown.body["number"].whole()));
+    EXPECT_EQ(by_number.body["id"].text(), id);
+}
+
+// ---- idempotency
+
+TEST_F(Api, QuotedAndBareKeysAreOne) {
+    auto first = desk.post("/v1/requests", R"({"action":"deploy"})", {{"Idempotency-Key", "\"k-1\""}});
+    auto second = desk.post("/v1/requests", R"({ "action" : "deploy" })", {{"Idempotency-Key", "k-1"}});
+    EXPECT_EQ(first.status, 201U);
+    EXPECT_EQ(second.status, 200U);
+    EXPECT_EQ(first.text, second.text);
+    auto other = desk.post("/v1/requests", R"({"action":"db.read"})", {{"Idempotency-Key", "k-1"}});
+    EXPECT_EQ(other.status, 422U);
+    EXPECT_EQ(other.code(), "idempotency_mismatch");
+    auto stranger = desk.call("POST", "/v1/requests", R"({"action":"deploy"})", {{"Idempotency-Key", "k-1"}},
+                              desk.issue({Scope::request}));
+    EXPECT_EQ(stranger.status, 201U) << "keys belong to their token";
+}
+
+TEST_F(Api, BadKeysAreRefused) {
+    for (const std::string& key : {std::string("\"\""), std::string("a b"), std::string(256, 'k'),
+                                   std::string("\"open"), std::string("ü")})
+        EXPECT_EQ(desk.post("/v1/requests", R"({"action":"deploy"})", {{"Idempotency-Key", key}}).code(),
+                  "bad_idempotency_key")
+            << key;
+}
+
+TEST_F(Api, ARepeatWhileTheFirstIsUnderWayIsAConflict) {
+    desk.office.pass(6min);  // the directory is old: opening has to look it up, which takes a moment
+    struct Slow final : app::AccountSource {
+        Slow(FakeAccounts& real, World& given) : accounts(real), world(given) {}
+        std::shared_ptr<const core::Workspace> workspace() const override { return accounts.workspace(); }
+        Later<Done> refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,
+                            core::Duration age_max, Deadline deadline) override {
+            co_await world.time.sleep_until(world.time.now() + 500ms);
+            co_return co_await accounts.refresh(std::move(account), std::move(groups), age_max, deadline);
+        }
+        FakeAccounts& accounts;
+        World& world;
+    } slow{desk.office.accounts, desk.office.world};
+    desk.process.roster.add_source(core::Surface::slack, slow);
+    auto first = desk.begin("POST", "/v1/requests", R"({"action":"deploy"})", {{"Idempotency-Key", "k"}});
+    ASSERT_TRUE(first->answers.empty());
+    auto second = desk.begin("POST", "/v1/requests", R"({"action":"deploy"})", {{"Idempotency-Key", "k"}});
+    EXPECT_EQ(reply_of(*second).status, 409U);
+    EXPECT_EQ(reply_of(*second).code(), "idempotency_running");
+    desk.office.pass(1s);
+    EXPECT_EQ(reply_of(*first).status, 201U);
+}
+
+TEST_F(Api, AnUnknownOutcomeSaysHowToFindOut) {
+    desk.office.store.fault = [](std::string_view call) -> std::optional<Failure> {
+        if (call == "open") return Failure{Trouble::timed_out, "no answer", "", ""};
+        return std::nullopt;
+    };
+    auto reply = desk.post("/v1/requests", R"({"action":"deploy"})");
+    EXPECT_EQ(reply.status, 503U);
+    EXPECT_EQ(reply.code(), "outcome_unknown");
+    EXPECT_THAT(std::string(reply.body["detail"].text()), HasSubstr("same Idempotency-Key"));
+    EXPECT_EQ(reply.field("Retry-After"), "1");
+}
+
+// ---- waiting
+
+TEST_F(Api, APollIsAnsweredWhenTheStateLeavesPending) {
+    auto id = desk.file("db.export");
+    auto poll = desk.begin("GET", "/v1/requests/" + id, {}, {{"Prefer", "respond-async, wait=60"}});
+    EXPECT_TRUE(poll->answers.empty());
+    desk.approve(id);
+    desk.office.world.settle();
+    EXPECT_TRUE(poll->answers.empty()) << "a vote is not a decision";
+    desk.approve(id, "U0BEN");
+    desk.approve(id, "U0CAT");
+    desk.office.world.settle();
+    auto reply = reply_of(*poll);
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_EQ(reply.body["state"].text(), "approved");
+    EXPECT_EQ(reply.field("Preference-Applied"), "wait=60");
+}
+
+TEST_F(Api, APollEndsInTimeWithTheStateAsItIs) {
+    auto id = desk.file();
+    auto poll = desk.begin("GET", "/v1/requests/" + id + "?wait=300");
+    desk.office.pass(119s);
+    EXPECT_TRUE(poll->answers.empty());
+    desk.office.pass(1s);
+    auto reply = reply_of(*poll);
+    EXPECT_EQ(reply.status, 200U) << "clamped to two minutes";
+    EXPECT_EQ(reply.body["state"].text(), "pending");
+    EXPECT_EQ(reply.field("Preference-Applied"), "");
+}
+
+TEST_F(Api, WithATagAPollIsForAnotherVersion) {
+    auto id = desk.file("db.export");
+    auto poll = desk.begin("GET", "/v1/requests/" + id + "?wait=60", {}, {{"If-None-Match", "\"1\""}});
+    EXPECT_TRUE(poll->answers.empty());
+    desk.approve(id);
+    desk.office.world.settle();
+    EXPECT_EQ(reply_of(*poll).field("ETag"), "\"2\"");
+
+    auto late =
+        desk.begin("GET", "/v1/requests/" + id + "?wait=60", {}, {{"If-None-Match", "W/\"2\", \"7\""}});
+    desk.office.pass(60s);
+    EXPECT_EQ(reply_of(*late).status, 304U);
+    EXPECT_EQ(reply_of(*late).text, "");
+    EXPECT_EQ(desk.get("/v1/requests/" + id, {{"If-None-Match", "\"2\""}}).status, 304U);
+    EXPECT_EQ(desk.get("/v1/requests/" + id, {{"If-None-Match", "\"1\""}}).status, 200U);
+}
+
+TEST_F(Api, ADecidedRequestIsAnsweredAtOnce) {
+    auto id = desk.file();
+    desk.approve(id);
+    auto poll = desk.begin("GET", "/v1/requests/" + id + "?wait=60");
+    EXPECT_EQ(reply_of(*poll).body["state"].text(), "approved");
+}
+
+TEST_F(Api, ABadWaitIsRefusedAndABadPreferenceIgnored) {
+    auto path = "/v1/requests/" + desk.file();
+    for (const char* wait : {"-1", "soon", "", "1.5", "60s"})
+        EXPECT_EQ(desk.get(path + "?wait=" + wait).code(), "bad_wait") << wait;
+    for (const char* prefer : {"wait=soon", "wait", "wait=-3", "return=minimal"})
+        EXPECT_EQ(desk.get(path, {{"Prefer", prefer}}).status, 200U) << prefer;
+}
+
+TEST_F(Api, AClientThatHangsUpIsForgotten) {
+    auto id = desk.file();
+    auto poll = desk.begin("GET", "/v1/requests/" + id + "?wait=60");
+    EXPECT_EQ(desk.process.waiters.size(), 1U);
+    poll->hang_up();
+    desk.office.world.settle();
+    EXPECT_EQ(desk.process.waiters.size(), 0U);
+    EXPECT_TRUE(poll->dropped);
+}
+
+TEST_F(Api, ShutdownAnswersPollsWithTheStateAsItIs) {
+    auto id = desk.file();
+    auto poll = desk.begin("GET", "/v1/requests/" + id + "?wait=60");
+    desk.process.waiters.close();
+    desk.office.world.settle();
+    EXPECT_EQ(reply_of(*poll).status, 200U);
+    EXPECT_EQ(reply_of(*poll).body["state"].text(), "pending");
+}
+
+// ---- claiming and reporting
+
+TEST_F(Api, AGrantIsSignedForExactlyWhatWasAsked) {
+    auto id = desk.file();
+    desk.approve(id);
+    auto digest = std::string(desk.get("/v1/requests/" + id).body["digest"].text());
+    auto reply = desk.post("/v1/requests/" + id + "/claim", R"({"digest":")" + digest + "\"}",
+                           {{"Idempotency-Key", "c1"}});
+    ASSERT_EQ(reply.status, 200U) << reply.text;
+    EXPECT_EQ(reply.body["request"]["state"].text(), "claimed");
+    auto parts = split(reply.body["grant"].text(), '.');
+    ASSERT_EQ(parts.size(), 3U);
+    auto json = [](const std::string& part) {
+        return *wire::parse_json(*unbase64url(part), {.bytes_max = 10'000, .strict = true});
+    };
+    auto header = json(parts[0]);
+    EXPECT_EQ(header["alg"].text(), "EdDSA");
+    EXPECT_EQ(header["typ"].text(), "grant+jwt");
+    auto keys = desk.get("/.well-known/jwks.json");
+    EXPECT_EQ(header["kid"].text(), keys.body["keys"][0]["kid"].text());
+    auto claims = json(parts[1]);
+    EXPECT_EQ(claims["iss"].text(), "https://approvals.example.com");
+    EXPECT_EQ(claims["act_hash"].text(), digest);
+    EXPECT_EQ(claims["request"].text(), id);
+    EXPECT_EQ(claims["exp"].whole() - claims["iat"].whole(), 15 * 60);
+    std::array<std::byte, 64> signature{};
+    auto raw = *unbase64url(parts[2]);
+    ASSERT_EQ(raw.size(), signature.size());
+    std::memcpy(signature.data(), raw.data(), raw.size());
+    EXPECT_TRUE(verify_ed25519(desk.key.public_key(), parts[0] + "." + parts[1], signature));
+
+    desk.office.pass(1min);
+    auto again = desk.post("/v1/requests/" + id + "/claim", R"({"digest":")" + digest + "\"}",
+                           {{"Idempotency-Key", "\"c1\""}});
+    EXPECT_EQ(again.status, 200U);
+    EXPECT_EQ(again.body["grant"].text(), reply.body["grant"].text());
+    auto other = desk.post("/v1/requests/" + id + "/claim", R"({"digest":")" + digest + "\"}",
+                           {{"Idempotency-Key", "c2"}});
+    EXPECT_EQ(other.status, 409U);
+    EXPECT_EQ(other.code(), "claimed");
+    desk.office.pass(15min);
+    auto late = desk.post("/v1/requests/" + id + "/claim", R"({"digest":")" + digest + "\"}",
+                          {{"Idempotency-Key", "c1"}});
+    EXPECT_EQ(late.code(), "claimed");
+}
+
+TEST_F(Api, OnlyAnApprovedRequestOfOnesOwnWithItsDigestCanBeClaimed) {
+    auto id = desk.file();
+    auto path = "/v1/requests/" + id + "/claim";
+    auto digest = std::string(desk.get("/v1/requests/" + id).body["digest"].text());
+    auto body = R"({"digest":")" + digest + "\"}";
+    EXPECT_EQ(desk.post(path, body).code(), "not_approved");
+    EXPECT_EQ(desk.post(path, R"({"digest":"abc"})").pointer(), "/digest");
+    EXPECT_EQ(desk.post(path, "{}").code(), "missing_field");
+    desk.approve(id);
+    auto wrong = desk.post(path, R"({"digest":"sha256:)" + std::string(64, '0') + "\"}");
+    EXPECT_EQ(wrong.status, 409U);
+    EXPECT_EQ(wrong.code(), "digest_differs");
+    auto stranger = desk.call("POST", path, body, {}, desk.issue({Scope::request}));
+    EXPECT_EQ(stranger.status, 403U);
+    EXPECT_EQ(stranger.code(), "not_yours");
+    desk.office.pass(16min);
+    auto late = desk.post(path, body);
+    EXPECT_EQ(late.status, 410U);
+    EXPECT_EQ(late.code(), "lapsed");
+}
+
+TEST_F(Api, AnOutcomeIsReportedOnceAfterTheClaim) {
+    auto id = desk.file();
+    auto path = "/v1/requests/" + id;
+    desk.approve(id);
+    EXPECT_EQ(desk.post(path + "/outcome", R"({"status":"succeeded"})").code(), "not_claimed");
+    auto digest = std::string(desk.get(path).body["digest"].text());
+    ASSERT_EQ(desk.post(path + "/claim", R"({"digest":")" + digest + "\"}").status, 200U);
+    EXPECT_EQ(desk.post(path + "/outcome", R"({"status":"fine"})").pointer(), "/status");
+    auto reply = desk.post(path + "/outcome", R"({"status":"failed","detail":"disk full"})",
+                           {{"Idempotency-Key", "o1"}});
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_EQ(reply.body["state"].text(), "failed");
+    EXPECT_EQ(reply.body["outcome"]["detail"].text(), "disk full");
+    EXPECT_EQ(desk.post(path + "/outcome", R"({"status":"failed","detail":"disk full"})",
+                        {{"Idempotency-Key", "o1"}})
+                  .status,
+              200U);
+    EXPECT_EQ(desk.post(path + "/outcome", R"({"status":"succeeded"})").code(), "reported");
+}
+
+TEST_F(Api, AClaimWithoutAnOutcomeIsOverdueAfterADay) {
+    auto id = desk.file();
+    auto path = "/v1/requests/" + id;
+    desk.approve(id);
+    auto digest = std::string(desk.get(path).body["digest"].text());
+    ASSERT_EQ(desk.post(path + "/claim", R"({"digest":")" + digest + "\"}").status, 200U);
+    desk.office.pass(24h);
+    EXPECT_FALSE(desk.get(path).body["overdue"].truth());
+    desk.office.pass(1s);
+    EXPECT_TRUE(desk.get(path).body["overdue"].truth());
+    EXPECT_EQ(desk.get(path).body["state"].text(), "claimed");
+}
+
+TEST_F(Api, PendingAndUnclaimedRequestsCanBeCancelled) {
+    auto id = desk.file();
+    auto reply = desk.post("/v1/requests/" + id + "/cancel", R"({"reason":"not needed"})");
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_EQ(reply.body["state"].text(), "cancelled");
+    EXPECT_EQ(reply.body["reason"].text(), "not needed");
+    EXPECT_EQ(desk.call("POST", "/v1/requests/" + id + "/cancel").code(), "decided");
+    auto approved = desk.file();
+    desk.approve(approved);
+    EXPECT_EQ(desk.call("POST", "/v1/requests/" + approved + "/cancel").body["state"].text(), "cancelled");
+}
+
+// ---- lists
+
+TEST_F(Api, AListPagesWithoutGapsOrRepeats) {
+    std::vector<std::string> filed;
+    for (int i = 0; i < 7; ++i) filed.push_back(desk.file());
+    std::vector<std::string> seen;
+    std::string cursor;
+    for (int page = 0; page < 5; ++page) {
+        auto reply = desk.get("/v1/requests?limit=3" + (cursor.empty() ? "" : "&cursor=" + cursor));
+        ASSERT_EQ(reply.status, 200U) << reply.text;
+        for (const auto& request : *reply.body["requests"].items()) seen.emplace_back(request["id"].text());
+        if (page == 0) desk.file();  // newer ones do not disturb
+        if (reply.body["next_cursor"].is_null()) break;
+        cursor = reply.body["next_cursor"].text();
+    }
+    std::ranges::reverse(filed);
+    EXPECT_EQ(seen, filed);
+}
+
+TEST_F(Api, AListIsNarrowedDown) {
+    auto deploy = desk.file();
+    auto export_id = desk.file("db.export");
+    auto ids = [&](const std::string& query) {
+        std::vector<std::string> found;
+        auto reply = desk.get("/v1/requests?" + query);
+        EXPECT_EQ(reply.status, 200U) << reply.text;
+        for (const auto& request : *reply.body["requests"].items()) found.emplace_back(request["id"].text());
+        return found;
+    };
+    EXPECT_THAT(ids("action=deploy"), testing::ElementsAre(deploy));
+    EXPECT_THAT(ids("approver=cat"), testing::ElementsAre(export_id));
+    EXPECT_THAT(ids("approver=slack:T0/U0AMY"), testing::ElementsAre(export_id, deploy));
+    EXPECT_THAT(ids("approver=riley"), testing::IsEmpty());
+    desk.approve(deploy);
+    EXPECT_THAT(ids("state=approved"), testing::ElementsAre(deploy));
+    EXPECT_THAT(ids("state=approved,pending"), testing::SizeIs(2));
+    EXPECT_THAT(ids("requester=nobody"), testing::IsEmpty());
+    EXPECT_THAT(ids("since=1h"), testing::SizeIs(2));
+    for (const char* bad : {"state=open", "limit=0", "limit=201", "limit=x", "cursor=zzz", "since=yesterday"})
+        EXPECT_EQ(desk.get(std::string("/v1/requests?") + bad).code(), "bad_query") << bad;
+}
+
+// ---- without a token
+
+TEST_F(Api, HealthReadinessAndMetricsNeedNoToken) {
+    EXPECT_EQ(desk.call("GET", "/healthz", {}, {}, "").status, 200U);
+    EXPECT_EQ(desk.call("GET", "/readyz", {}, {}, "").status, 200U);
+    desk.problems = {"the schema is behind: run `countersign migrate`"};
+    auto unready = desk.call("GET", "/readyz", {}, {}, "");
+    EXPECT_EQ(unready.status, 503U);
+    EXPECT_EQ(unready.body["status"].text(), "unready");
+    EXPECT_THAT(std::string(unready.body["reasons"][0].text()), HasSubstr("database: the schema is behind"));
+    desk.api->count("vote_recorded", "approve");
+    auto metrics = desk.call("GET", "/metrics", {}, {}, "");
+    EXPECT_THAT(metrics.text, HasSubstr(R"(what="vote_recorded"} 1)"));
+    EXPECT_THAT(metrics.text, testing::Not(HasSubstr("csk_")));
+    EXPECT_THAT(metrics.field("Content-Type"), testing::StartsWith("text/plain; version=0.0.4"));
+}
+
+}  // namespace
+}  // namespace countersign::test

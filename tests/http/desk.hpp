@@ -1,0 +1,153 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/office.hpp"
+#include "countersign/adapters/http.hpp"
+#include "countersign/net/websocket.hpp"
+#include "countersign/wire/json.hpp"
+#include "countersign/wire/token.hpp"
+
+namespace countersign::test {
+
+// One call, answered into memory.
+class FakeExchange final : public net::HttpExchange {
+  public:
+    explicit FakeExchange(net::HttpRequest request) : request_(std::move(request)) {}
+    net::HttpRequest& request() override { return request_; }
+    Later<Done> respond(net::HttpResponse response) override {
+        answers.push_back(std::move(response));
+        co_return Done{};
+    }
+    Later<Done> begin_stream(net::HttpResponse) override {
+        co_return fail(Trouble::unavailable, "no streams");
+    }
+    Later<Done> write(std::string_view) override { co_return fail(Trouble::unavailable, "no streams"); }
+    Later<std::unique_ptr<net::WebSocket>> upgrade(std::size_t, net::FrameTap*) override {
+        co_return fail(Trouble::unavailable, "no WebSockets");
+    }
+    void drop() override { dropped = true; }
+    bool peer_gone() override { return gone; }
+    void on_peer_gone(std::function<void()> wake) override { wake_ = std::move(wake); }
+
+    void hang_up() {
+        gone = true;
+        if (auto wake = std::exchange(wake_, nullptr)) wake();
+    }
+
+    std::vector<net::HttpResponse> answers;
+    bool dropped = false;
+    bool gone = false;
+
+  private:
+    net::HttpRequest request_;
+    std::function<void()> wake_;
+};
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Reply {
+    unsigned status = 0;
+    net::Fields fields;
+    std::string text;
+    core::Value body;
+    std::string code() const { return std::string(body["code"].text()); }
+    std::string pointer() const { return std::string(body["pointer"].text()); }
+    std::string field(std::string_view name) const { return std::string(fields.find(name).value_or("")); }
+};
+
+inline Reply reply_of(const FakeExchange& exchange) {
+    COUNTERSIGN_CHECK(exchange.answers.size() == 1);
+    const auto& response = exchange.answers.front();
+    Reply reply{response.status, response.fields, response.body, {}};
+    auto json = wire::parse_json(response.body, {.bytes_max = 1'000'000, .nesting_max = 80, .strict = true});
+    if (json) reply.body = std::move(*json);
+    return reply;
+}
+
+// An office with a counter: the API over one process.
+struct Desk {
+    Office office;
+    Process process{office};
+    SigningKey key = SigningKey::from_seed({});
+    std::vector<std::string> problems;  // of dependencies
+    std::unique_ptr<http::Api> api =
+        http::make_api({.public_url = "https://approvals.example.com"}, process.world, office.store, key,
+                       {{.problem = [this] { return problems.empty() ? std::string() : problems.front(); },
+                         .name = "database"}});
+    net::HttpHandler handler = api->handler();
+    std::vector<core::TokenId> issued;
+    std::string token = issue({app::Scope::request, app::Scope::read});
+
+    std::string issue(std::vector<app::Scope> scopes, std::optional<std::string> owner = std::nullopt,
+                      std::optional<core::Instant> expires = std::nullopt) {
+        auto secret = wire::mint_token(office.dice);
+        app::Token fresh{.id = core::TokenId::mint(office.now(), rt::chance(office.dice)),
+                         .name = "ci",
+                         .scopes = std::move(scopes),
+                         .owner = std::nullopt,
+                         .allow_actions = {},
+                         .allow_environments = {},
+                         .created_at = office.now(),
+                         .expires_at = expires,
+                         .revoked_at = std::nullopt,
+                         .hint = std::string(wire::token_hint(secret.reveal()))};
+        if (owner) fresh.owner = core::AccountId{*owner};
+        issued.push_back(fresh.id);
+        COUNTERSIGN_CHECK(
+            office.get(office.store.create(fresh, wire::token_hash(secret.reveal()), office.soon()))
+                .has_value());
+        return std::string(secret.reveal());
+    }
+
+    std::unique_ptr<FakeExchange> begin(const std::string& method, const std::string& target,
+                                        std::string body = {}, const Headers& headers = {},
+                                        std::optional<std::string> as = std::nullopt) {
+        net::HttpRequest request{
+            .method = method, .target = target, .fields = {}, .body = std::move(body), .peer = "127.0.0.1"};
+        bool authorized = false;
+        bool typed = false;
+        for (const auto& [name, value] : headers) {
+            request.fields.add(name, value);
+            authorized = authorized || name == "Authorization";
+            typed = typed || name == "Content-Type";
+        }
+        auto bearer = as.value_or(token);
+        if (!authorized && !bearer.empty()) request.fields.add("Authorization", "Bearer " + bearer);
+        if (!typed && !request.body.empty()) request.fields.add("Content-Type", "application/json");
+        auto exchange = std::make_unique<FakeExchange>(std::move(request));
+        office.world.spawn(handler(*exchange));
+        office.world.settle();
+        return exchange;
+    }
+    Reply call(const std::string& method, const std::string& target, std::string body = {},
+               const Headers& headers = {}, std::optional<std::string> as = std::nullopt) {
+        auto exchange = begin(method, target, std::move(body), headers, std::move(as));
+        for (int i = 0; i < 1'000 && exchange->answers.empty() && office.world.time.next(); ++i) {
+            office.world.time.advance_to(*office.world.time.next());
+            office.world.settle();
+        }
+        return reply_of(*exchange);
+    }
+    Reply get(const std::string& target, const Headers& headers = {}) {
+        return call("GET", target, {}, headers);
+    }
+    Reply post(const std::string& target, std::string body, const Headers& headers = {}) {
+        return call("POST", target, std::move(body), headers);
+    }
+    // Files a deployment and returns its id.
+    std::string file(const std::string& action = "deploy") {
+        auto reply = post("/v1/requests", R"({"action":")" + action + R"(","on_behalf_of":["riley"]})");
+        COUNTERSIGN_CHECK(reply.status == 201);
+        return std::string(reply.body["id"].text());
+    }
+    void approve(const std::string& id, const std::string& user = "U0AMY") {
+        COUNTERSIGN_CHECK(process.vote(*core::RequestId::parse(id), user).has_value());
+    }
+};
+
+}  // namespace countersign::test
