@@ -66,7 +66,7 @@ class Move {
         for (const Entry& entry : before.entries) tally_.read(entry);
         if (!before.entries.empty()) now_ = std::max(now_, at_of(before.entries.back()));
         // Time speaks first.
-        auto due = due_at(before, tally_.ruling());
+        auto due = tally_.due_at();
         if (due && now_ >= *due) {
             lapsed_ = true;
             append(Lapsed{now_});

@@ -122,7 +122,7 @@ bool Tally::counts(const Standing& standing) const {
 }
 
 void Tally::leave_pending(State state, Instant at, const std::string& reason) {
-    if (state != State::approved && applied_.kind == Applied::Kind::require) count(best_seats());
+    if (state != State::approved && applied_.kind == Applied::Kind::require) count_best(all_seats());
     state_ = state;
     decided_at_ = at;
     reason_ = reason;
@@ -173,16 +173,18 @@ Tally::Seats Tally::seat(std::size_t alternative, std::vector<std::size_t> marks
     return {alternative, std::move(marks), std::move(assignment)};
 }
 
-// The alternative that lacks least, the first of several.
-Tally::Seats Tally::best_seats() const {
+std::vector<Tally::Seats> Tally::all_seats() const {
     auto present = voters({});
-    std::optional<Seats> best;
+    std::vector<Seats> all;
+    for (std::size_t i = 0; i < applied_.alternatives.size(); ++i) all.push_back(seat(i, present));
+    return all;
+}
+
+// By the alternative that lacks least, the first of several.
+void Tally::count_best(const std::vector<Seats>& all) {
     auto lack = [](const Seats& seats) { return seats.assignment.voter_of.size() - seats.assignment.filled; };
-    for (std::size_t i = 0; i < applied_.alternatives.size(); ++i) {
-        Seats seats = seat(i, present);
-        if (!best || lack(seats) < lack(*best)) best = std::move(seats);
-    }
-    return best ? std::move(*best) : Seats{};
+    auto best = std::ranges::min_element(all, {}, lack);
+    if (best != all.end()) count(*best);
 }
 
 void Tally::count(const Seats& seats) {
@@ -216,10 +218,7 @@ void Tally::assert_quorum(const Seats& seats) const {
 }
 
 bool Tally::quorum() const {
-    auto present = voters({});
-    for (std::size_t i = 0; i < applied_.alternatives.size(); ++i)
-        if (seat(i, present).assignment.complete()) return true;
-    return false;
+    return std::ranges::any_of(all_seats(), [](const Seats& seats) { return seats.assignment.complete(); });
 }
 
 std::vector<AccountId> Tally::approvers() const {
@@ -239,10 +238,10 @@ Ruling Tally::ruling() const {
     Tally settled = *this;
     Ruling result;
     if (state_ == State::pending && applied_.kind == Applied::Kind::require) {
-        settled.count(best_seats());
-        auto present = voters({});
-        for (std::size_t i = 0; i < applied_.alternatives.size(); ++i)
-            result.missing.push_back(unfilled(applied_.alternatives[i], seat(i, present).assignment));
+        auto all = all_seats();
+        settled.count_best(all);
+        for (const Seats& seats : all)
+            result.missing.push_back(unfilled(applied_.alternatives[seats.alternative], seats.assignment));
     }
     result.state = state_;
     for (Mark& mark : settled.marks_) result.votes.push_back(std::move(mark.vote));
@@ -257,6 +256,11 @@ Ruling decide(const Request& request, const Applied& applied, std::span<const En
     Tally tally{request, applied};
     for (const Entry& entry : entries) tally.read(entry);
     return tally.ruling();
+}
+
+std::optional<Instant> Tally::due_at() const {
+    if (state_ == State::pending) return request_.expires_at;
+    return grant_ends_;
 }
 
 std::optional<Instant> due_at(const Case& c, const Ruling& ruling) {

@@ -17,6 +17,7 @@ class Tally {
     Ruling ruling() const;
 
     State state() const { return state_; }
+    std::optional<Instant> due_at() const;
     bool held() const { return held_.has_value(); }
     // Whether the standings recorded so far would fill every slot of an alternative. Only a recheck decides.
     bool quorum() const;
@@ -52,7 +53,8 @@ class Tally {
     void recheck(const std::vector<Standing>& standings, Instant at);
     std::vector<std::size_t> voters(std::span<const Standing> only) const;
     Seats seat(std::size_t alternative, std::vector<std::size_t> marks) const;
-    Seats best_seats() const;
+    std::vector<Seats> all_seats() const;
+    void count_best(const std::vector<Seats>& all);
     void count(const Seats& seats);
     void assert_quorum(const Seats& seats) const;
 
