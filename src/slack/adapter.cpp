@@ -48,9 +48,10 @@ std::string slack_ts(core::Instant at) {
 
 std::string token_problem(const SlackSettings& settings) {
     auto wrong = [](std::string_view setting, const Secret& token, std::string_view prefix) -> std::string {
-        if (token.empty()) return advice(setting, "nothing: it is not set", {});
+        if (token.empty()) return fmt::format("{}: not set; needed is {}", setting, token_needed(setting));
         if (!token.reveal().starts_with(prefix))
-            return advice(setting, "nothing: it is another kind of token", {});
+            return fmt::format("{}: this is another kind of token; needed is {}", setting,
+                               token_needed(setting));
         return {};
     };
     if (auto app = wrong("slack.app_token", settings.app_token, "xapp-"); !app.empty()) return app;
@@ -268,9 +269,9 @@ Later<std::string> Adapter::channel_of(std::string name, Deadline deadline) {
     std::string cursor;
     for (std::size_t page = 0; page < found_pages_max; ++page) {
         auto arguments = Value::object(
-            {{"types", "public_channel,private_channel"}, {"exclude_archived", true}, {"limit", 200}});
+            {{"types", "public_channel,private_channel"}, {"exclude_archived", true}, {"limit", 900}});
         if (!cursor.empty()) arguments.set("cursor", cursor);
-        auto answer = co_await api_.call(Method::own_conversations, std::move(arguments), {}, deadline);
+        auto answer = co_await api_.call(Method::conversations, std::move(arguments), {}, deadline);
         if (!answer) co_return pass(answer);
         if (const auto* channels = (*answer)["channels"].items())
             for (const Value& channel : *channels)
@@ -306,9 +307,10 @@ Later<std::optional<app::MessageRef>> Adapter::find_posted(core::RequestId reque
                                                            const std::string& channel, core::Instant since,
                                                            Deadline deadline) {
     using Found = std::optional<app::MessageRef>;
+    // A scope that is missing, a channel that is not ours: asking again would not help.
     auto cannot_know = [](const Failure& failure) {
-        return failure.code == "missing_scope" || failure.code == "not_in_channel" ||
-               failure.code == "channel_not_found";
+        return failure.trouble == Trouble::unauthenticated || failure.trouble == Trouble::invalid_input ||
+               failure.trouble == Trouble::not_found;
     };
     auto id = co_await channel_of(channel, deadline);
     if (!id && cannot_know(id.error())) co_return Found{};

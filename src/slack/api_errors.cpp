@@ -140,13 +140,19 @@ Failure failure_of(std::string_view method, std::string_view word, std::string_v
     return Failure{trouble_of(error, changes), std::move(what), std::string(word.substr(0, 80)), {}};
 }
 
+std::string_view token_needed(std::string_view setting) {
+    if (setting == "slack.app_token")
+        return "an app-level token xapp-… with scope connections:write: api.slack.com/apps > Basic "
+               "Information > "
+               "App-Level Tokens";
+    return "the bot token xoxb-… of the installed app: api.slack.com/apps > OAuth & Permissions > Bot User "
+           "OAuth "
+           "Token";
+}
+
 std::string advice(std::string_view setting, std::string_view word, std::string_view needed) {
     bool app = setting == "slack.app_token";
-    std::string_view need =
-        app ? "an app-level token xapp-… with scope connections:write: api.slack.com/apps > "
-              "Basic Information > App-Level Tokens"
-            : "the bot token xoxb-… of the installed app: api.slack.com/apps > OAuth & "
-              "Permissions > Bot User OAuth Token";
+    auto need = token_needed(setting);
     if (word == "missing_scope") {
         if (app) return fmt::format("{}: lacks the scope connections:write; it needs {}", setting, need);
         return fmt::format(

@@ -28,6 +28,7 @@ ApiError classify(std::string_view word);
 Failure failure_of(std::string_view method, std::string_view word, std::string_view needed, bool changes);
 
 // What people must do about a credential or scope problem of `setting` ("slack.bot_token"); empty: nothing.
+std::string_view token_needed(std::string_view setting);  // which token, and where to get it
 std::string advice(std::string_view setting, std::string_view word, std::string_view needed);
 
 }  // namespace countersign::slack

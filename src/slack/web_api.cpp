@@ -26,7 +26,7 @@ constexpr std::array<MethodFacts, static_cast<std::size_t>(Method::count)> table
     {"views.open", true, false, true, false, 100},
     {"views.update", true, false, true, false, 100},
     {"conversations.history", true, false, false, false, 50},
-    {"users.conversations", false, false, false, false, 50},
+    {"conversations.list", false, false, false, false, 20},
     {"users.info", false, false, false, false, 100},
     {"usergroups.users.list", false, false, false, false, 20},
     {"usergroups.list", false, false, false, false, 20},

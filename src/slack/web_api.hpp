@@ -23,7 +23,7 @@ enum class Method : std::uint8_t {
     views_open,
     views_update,
     history,
-    own_conversations,
+    conversations,
     users_info,
     usergroup_users,
     usergroups,
