@@ -339,6 +339,7 @@ TEST(Property, DecideAgreesWithTheNaiveWay) {
             EXPECT_EQ(missing, seats.size() - seated(seats));
         }
     });
+    if (number_from("COUNTERSIGN_CASES", 20'000) < 20'000) return;  // too few to see them all
     for (State state : {State::pending, State::approved, State::denied, State::refused, State::expired,
                         State::cancelled, State::claimed, State::succeeded, State::failed, State::lapsed})
         EXPECT_GT(seen[state], 0U) << name_of(state);
