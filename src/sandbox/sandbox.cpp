@@ -1,5 +1,7 @@
 #include "countersign/adapters/sandbox.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -57,6 +59,8 @@ class SandboxImpl final : public Sandbox {
 
   private:
     rt::asio::awaitable<void> route(net::HttpExchange& exchange) {
+        // Sockets and event streams wait for hours: they must hear when they are asked to end.
+        co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
         const std::string target = exchange.request().target;
         const std::string_view whole{target};
         const auto mark = whole.find('?');

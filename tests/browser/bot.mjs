@@ -14,7 +14,7 @@ export async function startBot(url) {
     { type: 'section', block_id: 'facts', fields: [
       mrk('*Asked by*\nagent `nightly-export` for <@U0RILEY>'), mrk('*Environment*\nproduction'),
       mrk('*Resource*\n`postgres://orders/users`'), mrk(`*Expires*\n<!date^${Math.floor(Date.now() / 1000) + 1800}^{date_short_pretty} {time}|soon>`)] },
-    { type: 'rich_text', block_id: 'intent', elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: 'In the requester’s words', style: { bold: true } }] },
+    { type: 'rich_text', block_id: 'intent', elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: 'Job ', style: { bold: true } }, { type: 'text', text: 'nightly', style: { code: true } }, { type: 'text', text: '\nIn the requester’s words', style: { bold: true } }] },
       { type: 'rich_text_quote', elements: [{ type: 'text', text: 'Monthly churn analysis. <script>alert(1)</script> *not bold* <!channel> https://evil.example' }] }] },
     { type: 'rich_text', block_id: 'parameters', elements: [{ type: 'rich_text_preformatted', elements: [{ type: 'text', text: 'rows         120000\ndestination  "s3://exports/churn/2026-11"\nformat       "parquet"' }] }] },
   ];

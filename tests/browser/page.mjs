@@ -54,6 +54,9 @@ try {
     assert.ok(quote.includes('<script>alert(1)</script> *not bold* <!channel>'), quote);
     assert.equal(await page.$(`[data-ts="${card.ts}"] blockquote a`), null);
     assert.equal(await page.$(`[data-ts="${card.ts}"] script`), null);
+    // A line break inside a styled text is one on the page too.
+    const tops = await page.$$eval(`[data-ts="${card.ts}"] .b-rich .rich strong`, (nodes) => nodes.map((node) => node.getBoundingClientRect().bottom));
+    assert.ok(tops[1] > tops[0] + 5, `${tops}`);
     await shot('card');
   });
   await step('amy approves: the card changes, and only she is told', async () => {

@@ -89,6 +89,21 @@ TEST(Connecting, AnOrderedDisconnectNamesItsReasonAndClosesAfterTheGrace) {
     EXPECT_TRUE(bot.closed);
 }
 
+TEST(Ending, WhateverWaitsEndsWhenAsked) {
+    SandboxWorld world;
+    world.connect();
+    net::HttpRequest watch;
+    watch.method = "GET";
+    world.begin(std::move(watch), "/events");
+    world.settle();
+    ASSERT_GE(world.sessions.size(), 2U);
+    const auto asked = world.time.now();
+    world.spawn(world.end_sessions());
+    world.spawn(world.end_tasks());
+    ASSERT_TRUE(world.until([&] { return world.sessions.size() == 0; }));
+    EXPECT_LT(world.time.now() - asked, 100ms);
+}
+
 TEST(Frames, AMessageOverTheCapClosesWith1009) {
     SandboxWorld world;
     Bot& bot = world.connect();

@@ -171,12 +171,11 @@ function richInline(item, names) {
 
 function richPart(part, names) {
   const children = () => (part.elements ?? []).map((item) => richInline(item, names));
-  const lines = () => children().flatMap((child) => (typeof child === 'string' ? child.split('\n').flatMap((line, i) => (i ? [el('br'), line] : [line])) : [child]));
   switch (part.type) {
     case 'rich_text_preformatted': return el('pre', {}, children());
-    case 'rich_text_quote': return el('blockquote', {}, lines());
+    case 'rich_text_quote': return el('blockquote', { class: 'rich' }, children());
     case 'rich_text_list': return el(part.style === 'ordered' ? 'ol' : 'ul', { class: 'line-list' }, (part.elements ?? []).map((item) => el('li', {}, richPart(item, names))));
-    default: return el('div', {}, lines());
+    default: return el('div', { class: 'rich' }, children());
   }
 }
 
