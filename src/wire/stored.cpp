@@ -157,7 +157,8 @@ void write(Writer& w, std::string_view name, const std::vector<core::Standing>& 
 void write_members(Writer& w, const core::Opened& e) {
     w.key("at").at(e.at).key("behind").begin_list();
     for (const auto& person : e.behind) w.own(person.text());
-    w.end_list();
+    w.end_list().key("behind_accounts");
+    write_owns(w, e.behind_accounts);
     if (e.dead_end) w.key("dead_end").own(*e.dead_end);
     w.key("kind").text("opened").key("unlinked");
     write_owns(w, e.unlinked);
@@ -290,7 +291,8 @@ std::optional<core::Entry> read_kind(Reader& r, const std::string& kind) {
         return core::Opened{.at = r.at("at"),
                             .behind = r.ids<core::PersonId>("behind"),
                             .unlinked = r.ids<core::AccountId>("unlinked"),
-                            .dead_end = r.maybe_text("dead_end")};
+                            .dead_end = r.maybe_text("dead_end"),
+                            .behind_accounts = r.ids<core::AccountId>("behind_accounts")};
     }
     if (kind == "voted") {
         return core::Voted{.at = r.at("at"),
