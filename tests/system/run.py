@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Runs the system tests and ends with `N passed, N failed, N skipped`. Arguments: names to choose from."""
+import pathlib
+import sys
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+
+
+class Result(unittest.TextTestResult):
+    def startTest(self, test):
+        super().startTest(test)
+        self.begun = time.monotonic()
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.stream.writeln(f"      {time.monotonic() - self.begun:.1f} s")
+
+
+def chosen(suite, words):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from chosen(test, words)
+        elif not words or any(word in test.id() for word in words):
+            yield test
+
+
+def main():
+    found = unittest.defaultTestLoader.discover(str(HERE), pattern="test_*.py", top_level_dir=str(HERE))
+    suite = unittest.TestSuite(chosen(found, sys.argv[1:]))
+    result = unittest.TextTestRunner(verbosity=2, resultclass=Result).run(suite)
+    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    passed = result.testsRun - len({id(t) for t, _ in result.failures + result.errors}) - len(result.skipped)
+    print(f"{max(passed, 0)} passed, {failed} failed, {len(result.skipped)} skipped")
+    return 1 if failed or passed <= 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
