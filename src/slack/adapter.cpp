@@ -108,7 +108,7 @@ class Adapter final : public Slack {
     awaitable<bool> learn_home();
     awaitable<void> connect();
     wire::SlackStyle style() const;
-    Value message(const wire::SlackMessage& card, std::string channel) const;
+    Value message(wire::SlackMessage card, std::string channel) const;
     Later<std::string> channel_of(std::string name, Deadline deadline);
     std::optional<app::MessageRef> ours_among(const Value& history, const std::string& channel,
                                               const std::string& request) const;
@@ -213,13 +213,11 @@ wire::SlackStyle Adapter::style() const {
             .link_hosts = settings_.link_hosts};
 }
 
-Value Adapter::message(const wire::SlackMessage& card, std::string channel) const {
-    auto arguments = Value::object({{"channel", std::move(channel)},
-                                    {"text", card.text},
-                                    {"blocks", card.blocks},
-                                    {"parse", "none"},
-                                    {"link_names", false}});
-    if (!card.metadata.is_null()) arguments.set("metadata", card.metadata);
+Value Adapter::message(wire::SlackMessage card, std::string channel) const {
+    Value arguments;  // set by set: a card's tree is moved, not copied
+    arguments.set("channel", std::move(channel)).set("text", std::move(card.text));
+    arguments.set("blocks", std::move(card.blocks)).set("parse", "none").set("link_names", false);
+    if (!card.metadata.is_null()) arguments.set("metadata", std::move(card.metadata));
     return arguments;
 }
 

@@ -231,10 +231,10 @@ awaitable<Value> Interactions::answer_show(std::string number, core::Instant rec
     auto now = co_await find(std::move(number), Deadline{received + acknowledge_within});
     if (!now) co_return wire::slack_private(not_found_sentence(now.error()));
     auto card = wire::slack_private_card(view_of(**now), style());
-    co_return Value::object({{"response_type", "ephemeral"},
-                             {"replace_original", false},
-                             {"text", card.text},
-                             {"blocks", std::move(card.blocks)}});
+    Value body;
+    body.set("response_type", "ephemeral").set("replace_original", false);
+    body.set("text", std::move(card.text)).set("blocks", std::move(card.blocks));
+    co_return body;
 }
 
 awaitable<void> Interactions::command_vote(Reply& reply, const wire::SlackCommand& command, Verdict verdict,

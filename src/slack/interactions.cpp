@@ -243,7 +243,8 @@ awaitable<void> Interactions::open_details(Reply reply, wire::SlackClick click, 
 }
 
 awaitable<void> Interactions::open_view(wire::SlackActor actor, Value view, core::Instant received) {
-    auto arguments = Value::object({{"trigger_id", actor.trigger_id}, {"view", std::move(view)}});
+    Value arguments;
+    arguments.set("trigger_id", actor.trigger_id).set("view", std::move(view));
     auto opened =
         co_await api_.call(Method::views_open, std::move(arguments), {}, Deadline{received + trigger_life});
     if (opened) co_return;

@@ -150,19 +150,24 @@ Value mrkdwn(std::string_view words) {
     return Value::object({{"type", "mrkdwn"}, {"text", words}, {"verbatim", true}});
 }
 
+// Children are moved in with `set`: an initializer list would copy whole trees.
 Value header(std::string id, std::string_view words) {
-    return Value::object(
-        {{"type", "header"}, {"block_id", std::move(id)}, {"text", plain(head(words, 145))}});
+    Value made;
+    made.set("type", "header").set("block_id", std::move(id)).set("text", plain(head(words, 145)));
+    return made;
 }
 
 Value section(std::string id, Value its_text) {
-    return Value::object({{"type", "section"}, {"block_id", std::move(id)}, {"text", std::move(its_text)}});
+    Value made;
+    made.set("type", "section").set("block_id", std::move(id)).set("text", std::move(its_text));
+    return made;
 }
 
 Value context(std::string id, std::string_view mrkdwn_text) {
-    return Value::object({{"type", "context"},
-                          {"block_id", std::move(id)},
-                          {"elements", Value{Value::Array{mrkdwn(mrkdwn_text)}}}});
+    Value made;
+    made.set("type", "context").set("block_id", std::move(id));
+    made.set("elements", Value::array().push(mrkdwn(mrkdwn_text)));
+    return made;
 }
 
 Value button(std::string_view action, std::string_view label, std::string_view value,
@@ -173,22 +178,36 @@ Value button(std::string_view action, std::string_view label, std::string_view v
     return made;
 }
 
+namespace {
+
+Value rich(std::string_view type, Value::Array elements) {
+    Value made;
+    made.set("type", type).set("elements", Value{std::move(elements)});
+    return made;
+}
+
+}  // namespace
+
 Value rich_text(std::string id, Value::Array elements) {
-    return Value::object(
-        {{"type", "rich_text"}, {"block_id", std::move(id)}, {"elements", Value{std::move(elements)}}});
+    Value made = rich("rich_text", std::move(elements));
+    made.set("block_id", std::move(id));
+    return made;
 }
 
 Value rich_section(Value::Array inline_elements) {
-    return Value::object({{"type", "rich_text_section"}, {"elements", Value{std::move(inline_elements)}}});
+    return rich("rich_text_section", std::move(inline_elements));
 }
 
 Value rich_preformatted(std::string_view words) {
-    return Value::object(
-        {{"type", "rich_text_preformatted"}, {"border", 0}, {"elements", Value{Value::Array{text(words)}}}});
+    Value::Array one;
+    one.push_back(text(words));
+    Value made = rich("rich_text_preformatted", std::move(one));
+    made.set("border", 0);
+    return made;
 }
 
 Value rich_quote(Value::Array inline_elements) {
-    return Value::object({{"type", "rich_text_quote"}, {"elements", Value{std::move(inline_elements)}}});
+    return rich("rich_text_quote", std::move(inline_elements));
 }
 
 Value text(std::string_view words) {

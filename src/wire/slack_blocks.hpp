@@ -14,6 +14,15 @@ using core::Value;
 
 inline constexpr std::size_t text_units_max = 2'900;  // of 3,000
 
+// An array whose items are moved in; an initializer list would copy them.
+template <class... Items>
+Value::Array list(Items... items) {
+    Value::Array made;
+    made.reserve(sizeof...(items));
+    (made.push_back(std::move(items)), ...);
+    return made;
+}
+
 // The size of a text as Slack may count it: UTF-16 units after escaping.
 std::size_t units(std::string_view text);
 std::string_view head(std::string_view text, std::size_t units_max);

@@ -155,7 +155,7 @@ class CardWriter {
         };
         if (card_.resource) fact("Resource", *card_.resource, 600);
         if (card_.environment) fact("Environment", *card_.environment, 220);
-        return b::rich_text(id("what"), {b::rich_section(std::move(line))});
+        return b::rich_text(id("what"), b::list(b::rich_section(std::move(line))));
     }
 
     Block who_asks() {
@@ -248,7 +248,7 @@ class CardWriter {
         }
         for (std::size_t i = from; i < card_.votes.size(); ++i) push_vote(line, card_.votes[i]);
         if (line.empty()) return std::nullopt;
-        return b::rich_text(id("votes"), {b::rich_section(std::move(line))});
+        return b::rich_text(id("votes"), b::list(b::rich_section(std::move(line))));
     }
 
     void push_vote(Value::Array& line, const core::CardVote& vote) {
@@ -291,7 +291,7 @@ class CardWriter {
             line.push_back(b::code(spend(name + "=" + value, 110).text));
         }
         left_ -= std::min<std::size_t>(left_, 40);
-        return b::rich_text(id("labels"), {b::rich_section(std::move(line))});
+        return b::rich_text(id("labels"), b::list(b::rich_section(std::move(line))));
     }
 
     Block its_links() {
@@ -306,7 +306,7 @@ class CardWriter {
             push_link(line, card_.links[i], spend(card_.links[i].title, 80).text, 220);
         }
         left_ -= std::min<std::size_t>(left_, 40);
-        return b::rich_text(id("links"), {b::rich_section(std::move(line))});
+        return b::rich_text(id("links"), b::list(b::rich_section(std::move(line))));
     }
     void push_link(Value::Array& line, const core::Link& link, const std::string& title,
                    std::size_t units_max) {
@@ -332,7 +332,7 @@ class CardWriter {
         left_ -= std::min<std::size_t>(left_, 40);
         Value::Array heading{b::bold("Intent, in the requester's words")};
         return b::rich_text(id("intent"),
-                            {b::rich_section(std::move(heading)), b::rich_quote(std::move(words))});
+                            b::list(b::rich_section(std::move(heading)), b::rich_quote(std::move(words))));
     }
 
     Block its_parameters() {
@@ -433,16 +433,10 @@ SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& s
         words.push_back(b::person(line.who, style));
         words.push_back(b::text(" "));
     }
-    // Several lines may come joined; each stands alone, and a text of theirs cannot begin one of ours.
-    bool first = true;
-    for (const std::string& part : split(line.text, '\n')) {
-        if (!first) words.push_back(b::text("\n"));
-        first = false;
-        if (auto shown = b::shortened(part, 1'500).text; !shown.empty()) words.push_back(b::text(shown));
-    }
+    if (auto shown = b::shortened(line.text, 2'800).text; !shown.empty()) words.push_back(b::text(shown));
     SlackMessage message;
     message.text = "News of this request";
-    message.blocks = Value{Value::Array{b::rich_text("line", {b::rich_section(std::move(words))})}};
+    message.blocks = Value{Value::Array{b::rich_text("line", b::list(b::rich_section(std::move(words))))}};
     return message;
 }
 

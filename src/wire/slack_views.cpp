@@ -74,15 +74,16 @@ void add_facts(ViewWriter& to, const CardView& card, const SlackStyle& style) {
     if (card.no_human_named) line.push_back(b::bold("\nThis request names no human."));
     add_fact(line, "Digest", card.digest);
     add_fact(line, "Rules", join(card.rules, ", "));
-    to.add(b::rich_text("facts", {b::rich_section(std::move(line))}));
+    to.add(b::rich_text("facts", b::list(b::rich_section(std::move(line)))));
 }
 
 void add_intent(ViewWriter& to, const CardView& card) {
     if (trim(card.intent).empty()) return;
     Value::Array words;
     b::push_text(words, visible(card.intent));
-    to.add(b::rich_text("intent", {b::rich_section({b::bold("Intent, in the requester's words")}),
-                                   b::rich_quote(std::move(words))}));
+    to.add(
+        b::rich_text("intent", b::list(b::rich_section(b::list(b::bold("Intent, in the requester's words"))),
+                                       b::rich_quote(std::move(words)))));
 }
 
 // All parameters, one per line, cut into blocks. Returns how many characters did not fit.
@@ -119,7 +120,8 @@ void add_people(ViewWriter& to, const CardView& card, const SlackStyle& style) {
             line.push_back(b::text(": "));
             b::push_text(line, b::shortened(vote.reason, 2'000).text);
         }
-        if (!to.add(b::rich_text(fmt::format("vote{}", i), {b::rich_section(std::move(line))}))) return;
+        if (!to.add(b::rich_text(fmt::format("vote{}", i), b::list(b::rich_section(std::move(line))))))
+            return;
     }
     for (std::size_t i = 0; i < card.links.size(); ++i) {
         std::string title = b::shortened(card.links[i].title, 200).text;
@@ -128,12 +130,13 @@ void add_people(ViewWriter& to, const CardView& card, const SlackStyle& style) {
             line.push_back(b::link(card.links[i].url, card.links[i].url));
         else
             add_fact(line, "address", card.links[i].url);
-        if (!to.add(b::rich_text(fmt::format("link{}", i), {b::rich_section(std::move(line))}))) return;
+        if (!to.add(b::rich_text(fmt::format("link{}", i), b::list(b::rich_section(std::move(line))))))
+            return;
     }
     if (card.labels.empty()) return;
     Value::Array line;
     for (const auto& [name, value] : card.labels) add_fact(line, "Label", name + "=" + value);
-    to.add(b::rich_text("labels", {b::rich_section(std::move(line))}));
+    to.add(b::rich_text("labels", b::list(b::rich_section(std::move(line)))));
 }
 
 Value private_body(std::string_view fallback, Value::Array blocks) {

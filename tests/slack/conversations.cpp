@@ -246,6 +246,97 @@ TEST(SlackTrouble, AfterAnUnknownOutcomeTheSameActIsAskedAgainAndCountsOnce) {
     EXPECT_EQ(office.read(request)->ruling.votes.size(), 1U);
 }
 
+TEST(SlackTrouble, ALateVoteIsNotAcknowledgedButCountsOnceAndThePersonIsTold) {
+    SlackOffice office;
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    office.slow.delay = 2'500ms;
+    auto clicked = office.click(card, "U0AMY", "approve");
+    EXPECT_FALSE(clicked["acked"].truth()) << text_of(clicked);
+    office.slow.delay = 0ms;
+    office.pass(15s);
+    EXPECT_EQ(office.read(request)->ruling.votes.size(), 1U);
+    EXPECT_EQ(office.read(request)->c.entries.size(), 2U);
+    ASSERT_EQ(office.whispers("U0AMY").size(), 1U);
+    EXPECT_TRUE(has(office.whispers("U0AMY")[0], "recorded")) << office.whispers("U0AMY")[0];
+}
+
+TEST(SlackTrouble, ALostAcknowledgementDoesNotCountTheVoteTwice) {
+    SlackOffice office;
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    office.fault(Value::object({{"lose_acks", 1}}));
+    office.click(card, "U0AMY", "approve");
+    office.pass(10s);
+    EXPECT_EQ(office.read(request)->c.entries.size(), 2U);
+}
+
+TEST(SlackTrouble, AListThatDoesNotFitAFrameGoesThroughItsResponseUrl) {
+    SlackOffice office;
+    for (int i = 0; i < 25; ++i) office.ask("deploy", Value::object({{"n", i}}));
+    auto answer = office.command("U0AMY", "list");
+    office.pass(1s);
+    auto whispers = office.whispers("U0AMY");
+    EXPECT_TRUE(has(answer, "Waiting for you") ||
+                (!whispers.empty() && has(whispers.back(), "Waiting for you")));
+    EXPECT_EQ(office.bot->health().live, 2U);
+}
+
+TEST(SlackTrouble, GarbageOnASocketIsDroppedNeverFatal) {
+    SlackOffice office;
+    for (const char* text :
+         {"null", "[]", "garbage", "{}", "{\"type\":\"disconnect\"", "{\"type\":7}",
+          "{\"type\":\"new\",\"envelope_id\":\"e1\",\"payload\":7}",
+          "{\"type\":\"interactive\",\"envelope_id\":\"e2\",\"payload\":{\"type\":\"block_actions\"}}",
+          "{\"type\":\"slash_commands\",\"envelope_id\":\"e3\"}",
+          "{\"type\":\"events_api\",\"envelope_id\":\"e4\",\"payload\":{\"type\":\"app_rate_limited\"}}"})
+        office.control("sockets", Value::object({{"action", "send"}, {"text", text}}));
+    office.pass(2s);
+    EXPECT_EQ(office.bot->health().live, 2U);
+    auto request = office.ask("deploy");
+    EXPECT_TRUE(office.click(office.posted(request), "U0AMY", "approve")["acked"].truth());
+}
+
+TEST(SlackTrouble, AClickOfAnotherAppOrWorkspaceIsNoVote) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    for (const char* where :
+         {R"("api_app_id":"A0EVIL","team":{"id":"T0SIM"})", R"("api_app_id":"A0SIM","team":{"id":"T0X"})",
+          R"("api_app_id":"A0SIM","team":null)"}) {
+        auto frame =
+            std::string(R"({"type":"interactive","envelope_id":"e9","payload":{"type":"block_actions",)") +
+            where +
+            R"(,"user":{"id":"U0AMY"},"container":{"channel_id":"C0APPROVALS","message_ts":"1.2"},)"
+            R"("actions":[{"action_id":"approve","block_id":"act","value":")" +
+            request.text() + R"(","action_ts":"1.3"}]}})";
+        office.control("sockets", Value::object({{"action", "send"}, {"text", frame}}));
+    }
+    office.pass(2s);
+    EXPECT_EQ(office.state(request), State::pending);
+}
+
+TEST(SlackTrouble, ACardThatSomebodyDeletedIsPostedAgain) {
+    SlackOffice office;
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    office.control("delete_message", Value::object({{"channel", "C0APPROVALS"}, {"ts", card["ts"]}}));
+    office.command("U0AMY", "approve " + std::to_string(office.read(request)->c.request.number));
+    office.pass(10s);
+    auto cards = office.cards(request);
+    ASSERT_EQ(cards.size(), 1U);
+    EXPECT_EQ(cards[0]["metadata"]["event_payload"]["version"].whole(), 2);
+}
+
+TEST(SlackTrouble, StrictPaceKeepsOneMessageASecondPerChannel) {
+    auto settings = SlackOffice::default_settings();
+    settings.pace = SlackSettings::Pace::strict;
+    SlackOffice office{true, settings};
+    auto began = office.time.now();
+    for (int i = 0; i < 5; ++i) office.ask("deploy", Value::object({{"n", i}}));
+    EXPECT_TRUE(office.until([&] { return office.store.cards_behind() == 0; }));
+    EXPECT_GE(office.time.now() - began, 4s);
+}
+
 TEST(SlackTrouble, AClickOnAnUnknownCopyIsCountedAndTheCopyIsKeptUpToDate) {
     SlackOffice office;
     auto request = office.ask("db.export");

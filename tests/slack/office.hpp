@@ -44,12 +44,50 @@ rules:
     return policy ? *policy : nullptr;
 }
 
+// A store whose appends take their time: what was asked for happens at once, the answer comes late. Past the
+// caller's deadline the caller hears that the outcome is unknown.
+struct SlowStore final : app::CaseStore {
+    SlowStore(fakes::Store& behind, rt::SimTime& its_time) : store(behind), time(its_time) {}
+    fakes::Store& store;
+    rt::SimTime& time;
+    core::Duration delay{0};
+
+    Later<app::OpenedCase> open(app::NewCase fresh, Deadline deadline) override {
+        co_return co_await store.open(std::move(fresh), deadline);
+    }
+    Later<app::Appended> append(app::Append append, Deadline deadline) override {
+        auto answer = co_await store.append(std::move(append), deadline);
+        auto ready = time.now() + delay;
+        if (delay > core::Duration{0}) co_await time.sleep_until(std::min(ready, deadline.at));
+        if (ready > deadline.at) co_return fail(Trouble::timed_out, "unknown");
+        co_return answer;
+    }
+    Later<core::Case> read(core::RequestId request, Deadline deadline) override {
+        co_return co_await store.read(request, deadline);
+    }
+    Later<core::Case> read_number(std::int64_t number, Deadline deadline) override {
+        co_return co_await store.read_number(number, deadline);
+    }
+    Later<app::ListPage> list(app::ListFilter filter, Deadline deadline) override {
+        co_return co_await store.list(std::move(filter), deadline);
+    }
+    Later<std::vector<core::RequestId>> due(core::Instant now, std::size_t at_most,
+                                            Deadline deadline) override {
+        co_return co_await store.due(now, at_most, deadline);
+    }
+    Later<std::vector<std::pair<core::RequestId, std::int32_t>>> versions(
+        std::vector<core::RequestId> requests, Deadline deadline) override {
+        co_return co_await store.versions(std::move(requests), deadline);
+    }
+};
+
 // The bot of one process and the workspace it is connected to, over a network in memory, in simulated time.
 struct SlackOffice : SandboxWorld {
     fakes::Store store{time, entropy};
+    SlowStore slow{store, time};
     app::Roster roster{std::chrono::minutes{5}};
     app::Waiters waiters{io.get_executor()};
-    app::World world{.cases = store,
+    app::World world{.cases = slow,
                      .outbox = store,
                      .roster = roster,
                      .waiters = waiters,
