@@ -109,6 +109,8 @@ class Adapter final : public Slack {
     awaitable<void> connect();
     wire::SlackStyle style() const;
     Value message(wire::SlackMessage card, std::string channel) const;
+    std::string lane_of(std::string channel) const;
+    void learn_channel(std::string name, std::string id);
     Later<std::string> channel_of(std::string name, Deadline deadline);
     std::optional<app::MessageRef> ours_among(const Value& history, const std::string& channel,
                                               const std::string& request) const;
@@ -121,7 +123,8 @@ class Adapter final : public Slack {
     Interactions interactions_;
     Sockets sockets_;
     rt::TaskGroup tasks_;
-    std::map<std::string, std::string, std::less<>> channel_ids_;  // by name without '#'
+    std::map<std::string, std::string, std::less<>> channel_ids_;    // by name without '#'
+    std::map<std::string, std::string, std::less<>> channel_names_;  // and the other way round
     static constexpr std::size_t channel_ids_max = 10'000;
     std::string problem_;  // of tokens and scopes; empty: none
     bool connected_ = false;
@@ -134,14 +137,15 @@ Sockets::Hooks Adapter::hooks() {
                     interactions_.take(std::move(socket), std::move(envelope));
                 },
             .back = [this] { directory_.doubt_all(); },
-            .app_id = [this] { return directory_.home() ? directory_.home()->app : std::string{}; }};
+            .app_id = [this] { return directory_.home() ? directory_.home()->app : std::string{}; },
+            .connected_app = [this](std::string app) { directory_.app_is(std::move(app)); }};
 }
 
 SlackHealth Adapter::health() const {
     SlackHealth health;
     health.live = sockets_.live();
-    health.problem = problem_;
-    if (problem_.empty()) health.problem = connected_ ? sockets_.problem() : "slack: connecting";
+    health.problem = problem_.empty() ? api_.problem() : problem_;
+    if (health.problem.empty()) health.problem = connected_ ? sockets_.problem() : "slack: connecting";
     if (directory_.home()) health.team = directory_.home()->team;
     for (const std::string& note : {sockets_.note(), directory_.note()})
         if (!note.empty()) health.notes.push_back(note);
@@ -221,19 +225,32 @@ Value Adapter::message(wire::SlackMessage card, std::string channel) const {
     return arguments;
 }
 
+// A channel named and the same channel by its id keep one pace: that of the name.
+std::string Adapter::lane_of(std::string channel) const {
+    if (channel.starts_with('#')) channel.erase(0, 1);
+    auto known = channel_names_.find(channel);
+    return known == channel_names_.end() ? channel : known->second;
+}
+
+void Adapter::learn_channel(std::string name, std::string id) {
+    if (channel_ids_.size() >= channel_ids_max || name == id || name.empty()) return;
+    channel_names_.try_emplace(id, name);
+    channel_ids_[std::move(name)] = std::move(id);
+}
+
 Later<app::MessageRef> Adapter::post(const core::CardView& card, const std::string& channel,
                                      Deadline deadline) {
     auto arguments = message(wire::slack_card(card, style()), channel);
     arguments.set("unfurl_links", false);
     arguments.set("unfurl_media", false);
     auto name = channel;
-    auto answer = co_await api_.call(Method::post_message, std::move(arguments), channel, deadline);
+    auto answer = co_await api_.call(Method::post_message, std::move(arguments), lane_of(channel), deadline);
     if (!answer) co_return pass(answer);
     app::MessageRef posted{std::string((*answer)["channel"].text()), std::string((*answer)["ts"].text())};
     if (posted.channel.empty() || posted.message.empty())
         co_return fail(Trouble::timed_out, "Slack did not say where it put a message");
     if (name.starts_with('#')) name.erase(0, 1);
-    if (channel_ids_.size() < channel_ids_max) channel_ids_[name] = posted.channel;
+    learn_channel(std::move(name), posted.channel);
     interactions_.knows_card(posted);
     co_return posted;
 }
@@ -242,8 +259,8 @@ Later<Done> Adapter::refresh(const app::MessageRef& posted, const core::CardView
     auto arguments = message(wire::slack_card(card, style()), posted.channel);
     arguments.set("ts", posted.message);
     interactions_.knows_card(posted);
-    auto answer = co_await api_.call(Method::update_message, std::move(arguments), posted.channel, deadline,
-                                     edit_patience);
+    auto answer = co_await api_.call(Method::update_message, std::move(arguments), lane_of(posted.channel),
+                                     deadline, edit_patience);
     if (!answer) co_return pass(answer);
     co_return Done{};
 }
@@ -254,7 +271,7 @@ Later<Done> Adapter::say(const app::MessageRef& card, const core::ThreadLine& li
     arguments.set("thread_ts", card.message);
     arguments.set("unfurl_links", false);
     arguments.set("unfurl_media", false);
-    auto answer = co_await api_.call(Method::post_message, std::move(arguments), channel, deadline);
+    auto answer = co_await api_.call(Method::post_message, std::move(arguments), lane_of(channel), deadline);
     if (!answer) co_return pass(answer);
     co_return Done{};
 }
@@ -273,8 +290,7 @@ Later<std::string> Adapter::channel_of(std::string name, Deadline deadline) {
         if (!answer) co_return pass(answer);
         if (const auto* channels = (*answer)["channels"].items())
             for (const Value& channel : *channels)
-                if (channel_ids_.size() < channel_ids_max)
-                    channel_ids_[std::string(channel["name"].text())] = channel["id"].text();
+                learn_channel(std::string(channel["name"].text()), std::string(channel["id"].text()));
         if (auto it = channel_ids_.find(name); it != channel_ids_.end()) co_return it->second;
         cursor = (*answer)["response_metadata"]["next_cursor"].text();
         if (cursor.empty()) break;

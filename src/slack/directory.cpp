@@ -45,6 +45,10 @@ void SlackDirectory::connected_to(wire::SlackHome home) {
     nudge_.notify_all();
 }
 
+void SlackDirectory::app_is(std::string app) {
+    if (home_ && home_->app.empty()) home_->app = std::move(app);
+}
+
 std::shared_ptr<const core::Workspace> SlackDirectory::workspace() const {
     if (!home_) return nullptr;
     if (!published_)

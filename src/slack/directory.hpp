@@ -28,6 +28,7 @@ class SlackDirectory {
     SlackDirectory(WebApi& api, app::World& world, rt::asio::any_io_executor executor);
 
     void connected_to(wire::SlackHome home);
+    void app_is(std::string app);  // where auth.test did not say
     const std::optional<wire::SlackHome>& home() const { return home_; }
     std::shared_ptr<const core::Workspace> workspace() const;  // null before `connected_to`
     Later<Done> refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,

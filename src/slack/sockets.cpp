@@ -223,6 +223,7 @@ void Sockets::greet(Slot& slot, Generation generation, const wire::SlackHello& h
     if (!app.empty() && !hello.app_id.empty() && hello.app_id != app)
         note_ = fmt::format("slack: the app token is of app {}, the bot token of app {}: use both of one app",
                             visible(hello.app_id), visible(app));
+    if (app.empty() && !hello.app_id.empty()) hooks_.connected_app(hello.app_id);
     apply(slot, HelloCame{generation, hello.lives_for});
     slot.last_failure.clear();
     auto mine = static_cast<std::int64_t>(ours());

@@ -41,6 +41,7 @@ class Sockets {
         std::function<void(SocketPtr, wire::SlackEnvelope)> envelope;
         std::function<void()> back;           // live again after none was: announcements may have been missed
         std::function<std::string()> app_id;  // ours; empty: not known
+        std::function<void(std::string)> connected_app;  // what a hello says of it
     };
     Sockets(std::size_t slots, WebApi& api, net::Dialer& dialer, const rt::Clock& clock, rt::Timers& timers,
             rt::Entropy& entropy, rt::asio::any_io_executor executor, Hooks hooks);

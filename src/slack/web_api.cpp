@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "countersign/base/check.hpp"
+#include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
 #include "slack/api_errors.hpp"
@@ -153,6 +153,7 @@ Result<Value> WebApi::judge(Method method, const net::HttpResponse& response, co
                     fmt::format("Slack answered {} with status {} and something that is not JSON", its.name,
                                 response.status));
     const Value& answer = *parsed;
+    watch_token(its, answer["ok"].truth() ? std::string_view{} : answer["error"].text());
     if (answer["ok"].truth()) return std::move(*parsed);
     auto word = answer["error"].text("no_error_word");
     if (classify(word) == ApiError::rate_limited) return limited();
@@ -162,6 +163,16 @@ Result<Value> WebApi::judge(Method method, const net::HttpResponse& response, co
             for (std::size_t i = 0; i < messages->size() && i < 3; ++i)
                 failure.detail += "; " + visible(clip_utf8((*messages)[i].text(), 200));
     return std::unexpected(std::move(failure));
+}
+
+// A token can be revoked while we run: said once, aloud, and until a call succeeds again.
+void WebApi::watch_token(const MethodFacts& its, std::string_view word) {
+    if (its.app_token) return;  // the sockets tell of that one
+    if (word.empty()) return problem_.clear();
+    if (classify(word) != ApiError::credential) return;
+    auto said = advice("slack.bot_token", word, {});
+    if (said != problem_) log::error("slack", "{}", said);
+    problem_ = std::move(said);
 }
 
 // A response_url comes from Slack, inside an authenticated socket; still it is text from outside that we are

@@ -55,12 +55,15 @@ class WebApi {
     // To a response_url. invalid_input: not a place that Slack would name.
     Later<Done> respond(std::string url, core::Value body, Deadline deadline);
     const std::string& scopes() const { return scopes_; }  // of the bot token, as Slack last said
+    // What people must do about the bot token, since a call was refused for its sake; empty: nothing.
+    const std::string& problem() const { return problem_; }
 
     static constexpr std::size_t answer_bytes_max = 4 * 1024 * 1024;
 
   private:
     Later<core::Value> send(Method method, std::string body, Deadline deadline, core::Duration& retry_after);
     Result<core::Value> judge(Method method, const net::HttpResponse& response, core::Duration& retry_after);
+    void watch_token(const MethodFacts& its, std::string_view word);
     Result<Done> trusted(const net::Url& url) const;
 
     const SlackSettings& settings_;
@@ -70,6 +73,7 @@ class WebApi {
     rt::Entropy& entropy_;
     Pacer pacer_;
     std::string scopes_;
+    std::string problem_;
 };
 
 }  // namespace countersign::slack

@@ -515,6 +515,14 @@ TEST(SlackSays, WhichTokenIsMissingOrWrongAndWhereToGetIt) {
     EXPECT_TRUE(has(other.bot->health().problem, "slack.app_token")) << other.bot->health().problem;
 }
 
+TEST(SlackSays, ATokenRevokedWhileRunningIsAProblemUntilACallSucceeds) {
+    SlackOffice office;
+    office.fault(Value::object({{"method", "chat.postMessage"}, {"times", 1}, {"error", "token_revoked"}}));
+    office.ask("deploy");
+    EXPECT_TRUE(office.until([&] { return has(office.bot->health().problem, "token_revoked"); }, 5s));
+    EXPECT_TRUE(office.until([&] { return office.bot->health().problem.empty(); }, 400s));
+}
+
 TEST(SlackSays, HealthNamesTheTeamAndTheLiveSockets) {
     SlackOffice office;
     auto health = office.bot->health();

@@ -53,10 +53,14 @@ TEST(SlackFrame, WhatIsNoObjectIsRefusedAndWhatIsUnknownIsNothing) {
 }
 
 constexpr std::string_view click_payload = R"({"type":"block_actions",
- "user":{"id":"U0AMY","username":"amy","name":"amy","team_id":"T0SIM"},"api_app_id":"A0SIM","token":"x",
- "container":{"type":"message","message_ts":"1795219301.417039","channel_id":"C0APPROVALS","is_ephemeral":false},
- "trigger_id":"7904418830214.72","team":{"id":"T0SIM","domain":"sim"},"enterprise":null,"is_enterprise_install":false,
- "channel":{"id":"C0WRONG","name":"x"},"message":{"type":"message","ts":"9.9","blocks":[]},"state":{"values":{}},
+ "user":{"id":"U0AMY","username":"amy","name":"amy","team_id":"T0SIM"},
+ "api_app_id":"A0SIM","token":"x",
+ "container":{"type":"message","message_ts":"1795219301.417039","channel_id":"C0APPROVALS",
+  "is_ephemeral":false},
+ "trigger_id":"7904418830214.72","team":{"id":"T0SIM","domain":"sim"},
+ "enterprise":null,"is_enterprise_install":false,
+ "channel":{"id":"C0WRONG","name":"x"},
+ "message":{"type":"message","ts":"9.9","blocks":[]},"state":{"values":{}},
  "response_url":"https://hooks.slack.com/actions/T/1/x",
  "actions":[{"type":"button","action_id":"approve","block_id":"act.req.1","value":"req_x",
    "text":{"type":"plain_text","text":"Approve","emoji":false},"action_ts":"1795219333.881253"}]})";
