@@ -1,5 +1,6 @@
 """Real programs for the tests and the demo: starts and stops the binary, speaks to its API and to the
 workspace's control API, with nothing but Python's standard library."""
+import atexit
 import json
 import os
 import pathlib
@@ -51,6 +52,25 @@ class TempFolder:
 
     def remove(self):
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Clusters:
+    """`initdb` takes seconds: one is made and the others start as copies of it."""
+    template = None
+
+    @classmethod
+    def prepare(cls, home):
+        if os.path.exists(os.path.join(home, "postgres", "data")):
+            return
+        if cls.template is None:
+            folder = TempFolder()
+            atexit.register(folder.remove)
+            made = Program(["postgres", "--home", folder.path])
+            made.line(r"^(host=|postgresql:)")
+            assert made.stop() == 0, made.text()
+            cls.template = os.path.join(folder.path, "postgres")
+        os.makedirs(home, exist_ok=True)
+        subprocess.run(["cp", "-a", cls.template, os.path.join(home, "postgres")], check=True)
 
 
 class Program:
@@ -258,6 +278,7 @@ class Dev:
 
     def __init__(self, home, policy=None, environment=None):
         self.home = home
+        Clusters.prepare(home)
         arguments = ["dev", "--listen", "127.0.0.1:0", "--workspace", "127.0.0.1:0"]
         if policy:
             arguments += ["--policy", policy]
@@ -295,6 +316,7 @@ class Parts:
         }
 
     def start_postgres(self):
+        Clusters.prepare(self.folder)
         self.postgres = Program(["postgres", "--home", self.folder])
         self.environment["COUNTERSIGN_DATABASE"] = self.postgres.line(r"^(host=.*|postgresql:.*)$").group(1)
 

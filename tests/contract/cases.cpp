@@ -1,0 +1,400 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "contract/world.hpp"
+#include "countersign/wire/stored.hpp"
+
+namespace countersign::contract {
+namespace {
+
+using core::testing::asks;
+using core::testing::requires_of;
+using testing::ElementsAre;
+
+template <class Backend>
+class Cases : public testing::Test {
+  protected:
+    Backend on;
+
+    app::OpenedCase opened(app::NewCase fresh) {
+        auto answer = on.get(on.cases().open(std::move(fresh), on.soon()));
+        EXPECT_TRUE(answer) << answer.error().detail;
+        return std::move(answer).value();
+    }
+    core::RequestId pending() { return opened(on.fresh()).opened.request.id; }
+    app::Appended appended(app::Append what) {
+        auto answer = on.get(on.cases().append(std::move(what), on.soon()));
+        EXPECT_TRUE(answer) << answer.error().detail;
+        return std::move(answer).value();
+    }
+    core::Case stored(core::RequestId request) {
+        auto answer = on.get(on.cases().read(request, on.soon()));
+        EXPECT_TRUE(answer) << answer.error().detail;
+        return std::move(answer).value();
+    }
+    app::Idempotency key(const std::string& text, const std::string& body = "body") {
+        return {core::TokenId{core::TokenId::Bytes{}}, text, sha256(body)};
+    }
+};
+
+using Backends = testing::Types<InMemory, OnPostgres>;
+TYPED_TEST_SUITE(Cases, Backends);
+
+TYPED_TEST(Cases, AnOpenedCaseReadsBackAsItWas) {
+    auto fresh = this->on.fresh();
+    core::Request asked = fresh.request;
+    core::Applied applied = fresh.applied;
+    core::Entry entry{fresh.opened};
+    auto opened = this->opened(std::move(fresh));
+    EXPECT_FALSE(opened.repeat);
+    EXPECT_GT(opened.opened.request.number, 0);
+    asked.number = opened.opened.request.number;
+    core::Case expected{asked, applied, {entry}};
+    EXPECT_TRUE(opened.opened == expected);
+    core::Case stored = this->stored(asked.id);
+    EXPECT_EQ(wire::stored_request(stored.request, nullptr), wire::stored_request(asked, nullptr));
+    EXPECT_EQ(wire::stored_applied(stored.applied), wire::stored_applied(applied));
+    EXPECT_EQ(wire::stored_entry(stored.entries.at(0), nullptr), wire::stored_entry(entry, nullptr));
+    EXPECT_EQ(stored.request.id.text(), asked.id.text());
+    EXPECT_EQ(stored.request.number, asked.number);
+    EXPECT_EQ(stored.request, asked);
+    EXPECT_TRUE(stored == expected);
+    auto by_number = this->on.get(this->on.cases().read_number(asked.number, this->on.soon()));
+    ASSERT_TRUE(by_number);
+    EXPECT_TRUE(*by_number == expected);
+}
+
+TYPED_TEST(Cases, AnUnknownRequestIsNotFound) {
+    core::RequestId nobody{core::RequestId::Bytes{}};
+    EXPECT_EQ(this->on.get(this->on.cases().read(nobody, this->on.soon())).error().trouble,
+              Trouble::not_found);
+    EXPECT_EQ(this->on.get(this->on.cases().read_number(4711, this->on.soon())).error().trouble,
+              Trouble::not_found);
+    auto vote = this->on.vote(nobody, "U0AMY");
+    EXPECT_EQ(this->on.get(this->on.cases().append(std::move(vote), this->on.soon())).error().trouble,
+              Trouble::not_found);
+}
+
+TYPED_TEST(Cases, EveryKindOfEntryReadsBackAsItWas) {
+    core::RequestId id = this->pending();
+    this->on.clock.set(this->on.clock.now() + 1min);
+    this->appended(this->on.vote(id, "U0BEN", core::Verdict::approve));
+    this->appended(this->on.vote(id, "U0BEN", core::Verdict::withdraw));
+    this->appended(this->on.vote(id, "U0BEN", core::Verdict::hold, "what is this?"));
+    this->appended(this->on.vote(id, "U0AMY"));
+    this->appended(this->on.vote(id, "U0BEN", core::Verdict::release));
+    auto decided = this->appended(this->on.vote(id, "U0BEN"));
+    EXPECT_EQ(decided.ruling.state, core::State::approved);
+    core::AccountId ci{"token:tok_ci"};
+    std::string digest = decided.after.request.digest;
+    auto claimed = this->appended(this->on.command(id, core::Claim{ci, digest, "key"}));
+    EXPECT_EQ(claimed.ruling.state, core::State::claimed)
+        << (claimed.refusal ? claimed.refusal->sentence : "");
+    auto reported = this->appended(this->on.command(id, core::Report{ci, true, "120000 rows"}));
+    EXPECT_EQ(reported.ruling.state, core::State::succeeded);
+    core::Case again = this->stored(id);
+    EXPECT_TRUE(again == reported.after);
+    EXPECT_EQ(again.version(), 9);
+
+    core::RequestId other = this->pending();
+    auto cancelled = this->appended(this->on.command(other, core::Cancel{ci, {}, "never mind"}));
+    EXPECT_EQ(cancelled.ruling.state, core::State::cancelled);
+    EXPECT_TRUE(this->stored(other) == cancelled.after);
+    core::RequestId third = this->pending();
+    this->on.clock.set(this->on.clock.now() + 2h);
+    auto expired = this->appended(this->on.command(third, core::Tick{}));
+    EXPECT_EQ(expired.ruling.state, core::State::expired);
+    EXPECT_TRUE(this->stored(third) == expired.after);
+}
+
+TYPED_TEST(Cases, AVoteIsOneEntryWithItsEvents) {
+    core::RequestId id = this->pending();
+    this->on.clock.set(this->on.clock.now() + 1s);
+    auto first = this->appended(this->on.vote(id, "U0AMY"));
+    EXPECT_FALSE(first.repeat);
+    EXPECT_EQ(first.first_new, 1U);
+    EXPECT_EQ(first.after.version(), 2);
+    EXPECT_EQ(first.ruling.state, core::State::pending);
+    this->on.clock.set(this->on.clock.now() + 1s);
+    auto second = this->appended(this->on.vote(id, "U0BEN"));
+    EXPECT_EQ(second.ruling.state, core::State::approved);
+    EXPECT_THAT(this->on.events_of(id),
+                ElementsAre("request.created", "request.voted", "request.voted", "request.approved"));
+}
+
+TYPED_TEST(Cases, AnOriginSeenBeforeChangesNothing) {
+    core::RequestId id = this->pending();
+    auto vote = this->on.vote(id, "U0AMY");
+    auto once = this->appended(vote);
+    auto twice = this->appended(vote);
+    EXPECT_TRUE(twice.repeat);
+    EXPECT_TRUE(twice.after == once.after);
+    EXPECT_EQ(twice.first_new, twice.after.entries.size());
+    EXPECT_TRUE(twice.cards.empty());
+    EXPECT_EQ(this->stored(id).version(), 2);
+}
+
+TYPED_TEST(Cases, TheSameOriginOnAnotherRequestIsAnotherAct) {
+    auto vote = this->on.vote(this->pending(), "U0AMY");
+    this->appended(vote);
+    vote.request = this->pending();
+    EXPECT_FALSE(this->appended(vote).repeat);
+}
+
+TYPED_TEST(Cases, ARefusedVoteIsOneEventPerPersonAndReasonAndNeverAnEntry) {
+    core::RequestId id = this->pending();
+    this->on.clock.set(this->on.clock.now() + 1s);
+    auto own = this->appended(this->on.vote(id, "U0RILEY"));
+    ASSERT_TRUE(own.refusal);
+    EXPECT_EQ(own.refusal->why, core::Why::self_approval);
+    EXPECT_EQ(own.after.version(), 1);
+    for (int i = 0; i < 3; ++i) this->appended(this->on.vote(id, "U0RILEY"));
+    this->on.clock.set(this->on.clock.now() + 1s);
+    this->appended(this->on.vote(id, "U0GUEST"));
+    EXPECT_EQ(this->stored(id).version(), 1);
+    EXPECT_THAT(this->on.events_of(id),
+                ElementsAre("request.created", "request.vote_refused", "request.vote_refused"));
+}
+
+TYPED_TEST(Cases, ARepeatedVoteIsNoEvent) {
+    core::RequestId id = this->pending();
+    this->on.clock.set(this->on.clock.now() + 1s);
+    this->appended(this->on.vote(id, "U0AMY"));
+    auto again = this->appended(this->on.vote(id, "U0AMY"));
+    ASSERT_TRUE(again.refusal);
+    EXPECT_EQ(again.refusal->why, core::Why::repeated);
+    EXPECT_THAT(this->on.events_of(id), ElementsAre("request.created", "request.voted"));
+}
+
+TYPED_TEST(Cases, AVoteThatComesTooLateIsRefusedEveryTimeItComes) {
+    core::RequestId id = this->pending();
+    this->on.clock.set(this->on.clock.now() + 2h);
+    auto late = this->on.vote(id, "U0AMY");
+    auto once = this->appended(late);
+    EXPECT_EQ(once.ruling.state, core::State::expired);
+    EXPECT_EQ(once.after.version(), 2);
+    ASSERT_TRUE(once.refusal);
+    auto twice = this->appended(late);
+    EXPECT_TRUE(twice.refusal);
+    EXPECT_FALSE(twice.repeat);
+    EXPECT_EQ(twice.after.version(), 2);
+}
+
+TYPED_TEST(Cases, AnEntryIsNeverEarlierThanTheOneBefore) {
+    core::RequestId id = this->pending();
+    core::Instant opened = this->on.clock.now();
+    this->on.clock.set(opened - 10min);
+    auto vote = this->appended(this->on.vote(id, "U0AMY"));
+    EXPECT_EQ(at_of(vote.after.entries.back()), opened);
+}
+
+TYPED_TEST(Cases, ManyVotesAtOnceOnOneRequestAreAllRecordedInSomeOrder) {
+    for (int i = 0; i < 40; ++i) {
+        this->on.company.user("U" + std::to_string(i), core::AccountClass::member);
+    }
+    std::vector<std::string> ids;
+    for (int i = 0; i < 40; ++i) ids.push_back("U" + std::to_string(i));
+    std::ranges::sort(ids);
+    this->on.company.usergroup("S0SEC", ids);
+    this->on.directory = std::make_shared<const core::Directory>(this->on.company.directory());
+    core::RequestId id =
+        this->opened(this->on.fresh(requires_of({asks({{40, "security"}})}))).opened.request.id;
+    std::vector<Later<app::Appended>> votes;
+    for (const auto& user : ids)
+        votes.push_back(this->on.cases().append(this->on.vote(id, user), this->on.soon()));
+    std::set<std::size_t> places;
+    for (auto& answer : this->on.all(std::move(votes))) {
+        ASSERT_TRUE(answer) << answer.error().detail;
+        EXPECT_FALSE(answer->refusal);
+        places.insert(answer->first_new);
+    }
+    EXPECT_EQ(places.size(), 40U);
+    core::Case c = this->stored(id);
+    EXPECT_EQ(c.version(), 41);
+    EXPECT_EQ(core::decide(c).state, core::State::approved);
+}
+
+TYPED_TEST(Cases, ManyRequestsAtOnceEachGetTheirOwnVotes) {
+    std::vector<core::RequestId> ids;
+    for (int i = 0; i < 50; ++i) ids.push_back(this->pending());
+    std::vector<Later<app::Appended>> votes;
+    for (const auto& id : ids) {
+        for (const char* user : {"U0AMY", "U0RILEY", "U0BEN"}) {
+            votes.push_back(this->on.cases().append(this->on.vote(id, user), this->on.soon()));
+        }
+    }
+    std::size_t refused = 0;
+    for (auto& answer : this->on.all(std::move(votes))) {
+        ASSERT_TRUE(answer) << answer.error().detail;
+        if (answer->refusal) ++refused;
+    }
+    EXPECT_EQ(refused, 50U);
+    for (const auto& id : ids) EXPECT_EQ(core::decide(this->stored(id)).state, core::State::approved);
+}
+
+// ---- idempotency
+
+TYPED_TEST(Cases, TheSameKeyAndBodyIsTheSameRequest) {
+    auto fresh = this->on.fresh();
+    fresh.idempotency = this->key("k1");
+    auto once = this->opened(fresh);
+    auto other = this->on.fresh();
+    other.idempotency = this->key("k1");
+    auto twice = this->opened(other);
+    EXPECT_TRUE(twice.repeat);
+    EXPECT_TRUE(twice.opened == once.opened);
+    EXPECT_TRUE(twice.cards.empty());
+}
+
+TYPED_TEST(Cases, TheSameKeyWithAnotherBodyIsAConflict) {
+    auto fresh = this->on.fresh();
+    fresh.idempotency = this->key("k1");
+    this->opened(fresh);
+    auto other = this->on.fresh();
+    other.idempotency = this->key("k1", "another body");
+    auto answer = this->on.get(this->on.cases().open(other, this->on.soon()));
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().trouble, Trouble::conflict);
+    EXPECT_EQ(answer.error().code, "idempotency_mismatch");
+}
+
+TYPED_TEST(Cases, AKeyIsForgottenAfterADay) {
+    auto fresh = this->on.fresh();
+    fresh.idempotency = this->key("k1");
+    auto once = this->opened(fresh);
+    this->on.clock.set(this->on.clock.now() + 25h);
+    auto other = this->on.fresh();
+    other.idempotency = this->key("k1", "another body");
+    auto later = this->opened(other);
+    EXPECT_FALSE(later.repeat);
+    EXPECT_NE(later.opened.request.id, once.opened.request.id);
+}
+
+TYPED_TEST(Cases, TheSameKeyManyTimesAtOnceIsOneRequest) {
+    std::vector<Later<app::OpenedCase>> opens;
+    for (int i = 0; i < 12; ++i) {
+        auto fresh = this->on.fresh();
+        fresh.idempotency = this->key("k1");
+        opens.push_back(this->on.cases().open(std::move(fresh), this->on.soon()));
+    }
+    std::set<core::RequestId> ids;
+    std::size_t first = 0;
+    for (auto& answer : this->on.all(std::move(opens))) {
+        ASSERT_TRUE(answer) << answer.error().detail;
+        ids.insert(answer->opened.request.id);
+        if (!answer->repeat) ++first;
+    }
+    EXPECT_EQ(ids.size(), 1U);
+    EXPECT_EQ(first, 1U);
+}
+
+// ---- looking
+
+TYPED_TEST(Cases, AListIsPagedNewestFirstWithoutGapOrRepeat) {
+    std::vector<std::int64_t> numbers;
+    for (int i = 0; i < 7; ++i) numbers.push_back(this->opened(this->on.fresh()).opened.request.number);
+    std::ranges::reverse(numbers);
+    app::ListFilter filter;
+    filter.limit = 3;
+    std::vector<std::int64_t> seen;
+    for (int page = 0; page < 3; ++page) {
+        auto answer = this->on.get(this->on.cases().list(filter, this->on.soon()));
+        ASSERT_TRUE(answer) << answer.error().detail;
+        for (const auto& c : answer->cases) seen.push_back(c.request.number);
+        EXPECT_EQ(answer->next_before.has_value(), page < 2);
+        filter.before_number = answer->next_before;
+    }
+    EXPECT_EQ(seen, numbers);
+}
+
+TYPED_TEST(Cases, AListShowsWhatWasAskedFor) {
+    core::RequestId approved =
+        this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request.id;
+    this->appended(this->on.vote(approved, "U0AMY"));
+    this->on.clock.set(this->on.clock.now() + 1min);
+    auto deploy = this->on.fresh();
+    deploy.request.action = "deploy.web";
+    deploy.request.requester.name = "o'brien";
+    deploy.request.requester.account = core::AccountId{"token:tok_other"};
+    core::RequestId other = this->opened(deploy).opened.request.id;
+    auto ids = [&](app::ListFilter filter) {
+        std::vector<core::RequestId> found;
+        auto answer = this->on.get(this->on.cases().list(std::move(filter), this->on.soon()));
+        EXPECT_TRUE(answer) << answer.error().detail;
+        for (const auto& c : answer->cases) found.push_back(c.request.id);
+        return found;
+    };
+    app::ListFilter filter;
+    EXPECT_THAT(ids(filter), ElementsAre(other, approved));
+    filter.states = {core::State::approved, core::State::denied};
+    EXPECT_THAT(ids(filter), ElementsAre(approved));
+    filter = {};
+    filter.action = "deploy.web";
+    EXPECT_THAT(ids(filter), ElementsAre(other));
+    filter = {};
+    filter.requester = "o'brien";
+    EXPECT_THAT(ids(filter), ElementsAre(other));
+    filter = {};
+    filter.asked_by = core::AccountId{"token:tok_ci"};
+    EXPECT_THAT(ids(filter), ElementsAre(approved));
+    filter = {};
+    filter.since = this->on.clock.now();
+    EXPECT_THAT(ids(filter), ElementsAre(other));
+}
+
+TYPED_TEST(Cases, WhatIsDueComesOldestFirstAndOnlyWhileOpen) {
+    core::RequestId first = this->pending();
+    this->on.clock.set(this->on.clock.now() + 1min);
+    core::RequestId second = this->pending();
+    core::RequestId done = this->pending();
+    this->appended(this->on.vote(done, "U0AMY", core::Verdict::deny, "no"));
+    auto due = [&](core::Instant now, std::size_t at_most) {
+        return this->on.get(this->on.cases().due(now, at_most, this->on.soon())).value();
+    };
+    core::Instant now = this->on.clock.now();
+    EXPECT_TRUE(due(now, 10).empty());
+    EXPECT_THAT(due(now + 1h, 10), ElementsAre(first, second));
+    EXPECT_THAT(due(now + 1h, 1), ElementsAre(first));
+    EXPECT_THAT(due(now + 59min, 10), ElementsAre(first));
+}
+
+TYPED_TEST(Cases, AnApprovedGrantIsDueWhenItEnds) {
+    core::RequestId id =
+        this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request.id;
+    auto approved = this->appended(this->on.vote(id, "U0AMY"));
+    ASSERT_TRUE(approved.ruling.grant_ends);
+    auto due = this->on.get(this->on.cases().due(*approved.ruling.grant_ends, 10, this->on.soon()));
+    EXPECT_THAT(*due, ElementsAre(id));
+    this->on.clock.set(*approved.ruling.grant_ends);
+    auto lapsed = this->appended(this->on.command(id, core::Tick{}));
+    EXPECT_EQ(lapsed.ruling.state, core::State::lapsed);
+}
+
+TYPED_TEST(Cases, VersionsAreThoseOfTheRequestsAskedFor) {
+    core::RequestId voted = this->pending();
+    core::RequestId fresh = this->pending();
+    this->pending();
+    this->appended(this->on.vote(voted, "U0AMY"));
+    auto versions = this->on.get(this->on.cases().versions(
+        {voted, fresh, core::RequestId{core::RequestId::Bytes{}}}, this->on.soon()));
+    ASSERT_TRUE(versions);
+    std::map<core::RequestId, std::int32_t> by_id(versions->begin(), versions->end());
+    EXPECT_EQ(by_id, (std::map<core::RequestId, std::int32_t>{{voted, 2}, {fresh, 1}}));
+}
+
+TYPED_TEST(Cases, WhatPolicyAllowsOrRefusesIsDecidedWhenOpened) {
+    core::Applied allow;
+    allow.kind = core::Applied::Kind::allow;
+    auto free = this->opened(this->on.fresh(allow, {}));
+    EXPECT_EQ(core::decide(free.opened).state, core::State::approved);
+    EXPECT_THAT(this->on.events_of(free.opened.request.id),
+                ElementsAre("request.created", "request.approved"));
+    core::Applied refuse;
+    refuse.refusal = "never";
+    auto refused = this->opened(this->on.fresh(refuse, {}));
+    EXPECT_THAT(this->on.events_of(refused.opened.request.id),
+                ElementsAre("request.created", "request.refused"));
+}
+
+}  // namespace
+}  // namespace countersign::contract

@@ -1,0 +1,148 @@
+#pragma once
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/world.hpp"
+#include "countersign/adapters/pg.hpp"
+#include "countersign/base/text.hpp"
+#include "fakes/store.hpp"
+#include "support/postgres.hpp"
+
+// What the contract of the stores is proven on: both implementations, behind one face.
+namespace countersign::contract {
+
+using namespace std::chrono_literals;
+
+// Time that stands until it is moved; read by database threads too.
+class HandClock final : public rt::Clock {
+  public:
+    core::Instant now() const override { return core::Instant{core::Duration{now_.load()}}; }
+    void set(core::Instant at) { now_ = at.time_since_epoch().count(); }
+
+  private:
+    std::atomic<std::int64_t> now_ = core::testing::start.time_since_epoch().count();
+};
+
+struct Base {
+    rt::asio::io_context io{1};
+    HandClock clock;
+    std::unique_ptr<rt::Entropy> entropy = rt::system_entropy();
+    core::testing::World company;
+    std::shared_ptr<const core::Directory> directory =
+        std::make_shared<const core::Directory>(company.directory());  // as appends want it
+    core::ProcessId self = core::ProcessId::mint(clock.now(), rt::chance(*entropy));
+
+    template <class T>
+    static rt::asio::awaitable<void> keep(Later<T> work, std::optional<Result<T>>& answer) {
+        answer.emplace(co_await std::move(work));
+    }
+    // Runs everything given here side by side, and answers in order.
+    template <class T>
+    std::vector<Result<T>> all(std::vector<Later<T>> work) {
+        std::vector<std::optional<Result<T>>> answers(work.size());
+        for (std::size_t i = 0; i < work.size(); ++i) {
+            rt::asio::co_spawn(io, keep(std::move(work[i]), answers[i]), rt::asio::detached);
+        }
+        io.restart();
+        io.run();
+        std::vector<Result<T>> results;
+        for (auto& answer : answers) results.push_back(std::move(answer).value());
+        return results;
+    }
+    template <class T>
+    Result<T> get(Later<T> work) {
+        std::vector<Later<T>> one;
+        one.push_back(std::move(work));
+        return std::move(all(std::move(one)).front());
+    }
+
+    Deadline soon() const { return {clock.now() + 1h}; }
+    app::Lease lease(core::Duration length = 30s) const { return {self, clock.now() + length}; }
+    app::Lease lease_of_another() {
+        return {core::ProcessId::mint(clock.now(), rt::chance(*entropy)), clock.now() + 30s};
+    }
+
+    core::Request request() {
+        core::Request asked = core::testing::request_of();
+        asked.id = core::RequestId::mint(clock.now(), rt::chance(*entropy));
+        asked.number = 0;
+        asked.created_at = clock.now();
+        asked.expires_at = clock.now() + 1h;
+        asked.intent = "Monthly churn: \"a\\b\"\n{'x'} \xE2\x82\xAC";
+        asked.labels = {{"job", "nightly"}};
+        asked.links = {{"Run", "https://ci.example.com/1"}};
+        asked.parameters =
+            core::Value::object({{"rows", 1e20}, {"to", "s3://x"}, {"nul", std::string("a\0b", 3)}});
+        asked.digest = core::digest_of(asked);
+        return asked;
+    }
+    app::NewCase fresh(
+        core::Applied applied = core::testing::requires_of({core::testing::asks({{2, "security"}})}),
+        std::vector<app::CardTarget> cards = {{core::Surface::slack, "#approvals"}}) {
+        core::Request asked = request();
+        core::Opened opened = core::opening(asked, applied, *directory, clock.now());
+        return {.request = std::move(asked),
+                .applied = std::move(applied),
+                .opened = std::move(opened),
+                .cards = std::move(cards),
+                .idempotency = {},
+                .lease = lease()};
+    }
+    app::Append vote(core::RequestId request, const std::string& user,
+                     core::Verdict verdict = core::Verdict::approve, std::string reason = "it's \"fine\"") {
+        return {
+            .request = request,
+            .command =
+                core::Cast{core::testing::slack(user), verdict, std::move(reason), core::Surface::slack, {}},
+            .directory = directory,
+            .age_max = 5h,
+            .origin = app::Origin{"slack:" + user + ":C1:approve:" + std::to_string(++acts_)},
+            .lease = lease()};
+    }
+    app::Append command(core::RequestId request, core::Command what) {
+        return {.request = request,
+                .command = std::move(what),
+                .directory = directory,
+                .age_max = 5h,
+                .origin = {},
+                .lease = lease()};
+    }
+
+  private:
+    int acts_ = 0;
+};
+
+struct InMemory : Base {
+    fakes::Store store{clock, *entropy};
+    app::CaseStore& cases() { return store; }
+    app::OutboxStore& outbox() { return store; }
+    app::TokenStore& tokens() { return store; }
+    std::vector<std::string> events_of(core::RequestId request) { return store.events_of(request); }
+    std::size_t errands_left() { return store.errands_left(); }
+};
+
+struct OnPostgres : Base {
+    Secret uri = support::postgres().fresh_database();
+    std::unique_ptr<pg::Database> database =
+        pg::open_database({.uri = uri, .pool = 6}, io.get_executor(), clock, *entropy);
+    app::CaseStore& cases() { return database->cases(); }
+    app::OutboxStore& outbox() { return database->outbox(); }
+    app::TokenStore& tokens() { return database->tokens(); }
+    std::vector<std::string> events_of(core::RequestId request) {
+        std::string joined =
+            support::sql(uri, "SELECT string_agg(type, ',' ORDER BY at, id) FROM event WHERE request_id = '" +
+                                  hex(request.bytes()) + "'");
+        return joined.empty() ? std::vector<std::string>{} : split(joined, ',');
+    }
+    std::size_t errands_left() { return std::stoul(support::sql(uri, "SELECT count(*) FROM errand")); }
+    std::string sql(const std::string& text) { return support::sql(uri, text); }
+};
+
+}  // namespace countersign::contract

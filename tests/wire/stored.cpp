@@ -1,0 +1,186 @@
+#include "countersign/wire/stored.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/world.hpp"
+#include "countersign/base/crypto.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/wire/json.hpp"
+
+namespace countersign::wire {
+namespace {
+
+using namespace std::chrono_literals;
+using core::testing::asks;
+using core::testing::requires_of;
+using core::testing::slack;
+
+const Salt salt{std::byte{1}, std::byte{2}, std::byte{3}};
+
+core::Request asked() {
+    core::Request request = core::testing::request_of();
+    request.intent = "Monthly \"churn\"\n\t\x01 \xE2\x82\xAC \\";
+    request.parameters =
+        core::Value::object({{"rows", 1e20}, {"to", "s3://x"}, {"nul", std::string("a\0b", 3)}});
+    request.labels = {{"job", "nightly"}};
+    request.links = {{"Run", "https://ci.example.com/1"}};
+    request.requester.humans = {core::AccountId{"email:riley@example.com"}};
+    return request;
+}
+
+core::Standing voter() {
+    return {slack("U0AMY"),
+            core::PersonId{"amy"},
+            core::AccountClass::member,
+            {core::GroupId{"security"}},
+            false,
+            {core::AccountId{"email:x@y"}},
+            core::testing::start};
+}
+
+std::vector<core::Entry> every_kind() {
+    core::Instant at = core::testing::start + 1us;
+    return {
+        core::Opened{at, {core::PersonId{"riley"}}, {core::AccountId{"email:x@y"}}, "nobody is left"},
+        core::Voted{
+            at, voter(), core::Verdict::deny, "no \"way\"", core::Surface::teams, {voter(), voter()}, "dead"},
+        core::Held{at, voter(), "why?", core::Surface::slack},
+        core::Released{at, voter(), "", core::Surface::api, {voter()}},
+        core::Lapsed{at},
+        core::Cancelled{at, slack("U0RILEY"), "never mind"},
+        core::Claimed{at, core::AccountId{"token:t"}, "abc"},
+        core::Reported{at, core::AccountId{"token:t"}, true, "done"}};
+}
+
+TEST(Stored, ARequestReadsBackAsItWas) {
+    core::Request request = asked();
+    auto back = read_stored_request(stored_request(request, nullptr), request.id, request.number);
+    ASSERT_TRUE(back) << back.error().detail;
+    EXPECT_EQ(back->parameters, request.parameters);
+    EXPECT_EQ(back->intent, request.intent);
+    EXPECT_EQ(*back, request);
+}
+
+TEST(Stored, ARequestWithoutTheOptionalPartsReadsBackAsItWas) {
+    core::Request request = asked();
+    request.resource.reset();
+    request.environment.reset();
+    request.parameters.reset();
+    EXPECT_EQ(read_stored_request(stored_request(request, nullptr), request.id, request.number).value(),
+              request);
+}
+
+TEST(Stored, WhatRulesAskReadsBackAsItWas) {
+    core::Applied applied = requires_of({asks({{2, "security"}, {1, "dba"}}), asks({{3, "reviewers"}})});
+    applied.notify = {{"#a", "C1"}, {"19:x"}};
+    applied.policy_digest = "sha256:aa";
+    applied.refusal = "no";
+    applied.expires = 30min;
+    EXPECT_EQ(read_stored_applied(stored_applied(applied)).value(), applied);
+}
+
+TEST(Stored, EveryKindOfEntryReadsBackAsItWas) {
+    for (const auto& entry : every_kind()) {
+        auto back = read_stored_entry(stored_entry(entry, nullptr));
+        ASSERT_TRUE(back) << kind_of(entry) << ": " << back.error().detail;
+        EXPECT_EQ(*back, entry) << kind_of(entry);
+    }
+}
+
+TEST(Stored, TextsAreCanonicalJson) {
+    for (const auto& entry : every_kind()) {
+        for (const Salt* seal : {static_cast<const Salt*>(nullptr), &salt}) {
+            std::string text = stored_entry(entry, seal);
+            core::Value value = parse_json(text, {.bytes_max = 100'000}).value();
+            EXPECT_EQ(core::canonical(value), text);
+            EXPECT_EQ(text.find('\n'), std::string::npos);
+        }
+    }
+    std::string text = stored_request(asked(), nullptr);
+    EXPECT_EQ(core::canonical(parse_json(text, {.bytes_max = 100'000, .strict = false}).value()), text);
+}
+
+TEST(Stored, NoWordOfAPersonIsInTheSealedForm) {
+    for (const auto& entry : every_kind()) {
+        std::string text = stored_entry(entry, &salt);
+        for (const char* word :
+             {"U0", "amy", "riley", "email", "way", "why", "mind", "token:", "done", "nobody"}) {
+            EXPECT_EQ(text.find(word), std::string::npos) << word << " in " << text;
+        }
+    }
+    std::string text = stored_request(asked(), &salt);
+    for (const char* word :
+         {"Monthly", "s3:", "rows", "nightly", "ci.example", "riley", "U0", "tok_ci", "\"ci\"", "orders"}) {
+        EXPECT_EQ(text.find(word), std::string::npos) << word << " in " << text;
+    }
+}
+
+TEST(Stored, OnePersonKeepsOnePseudonymInsideARequestAndHasAnotherInTheNext) {
+    Salt other = salt;
+    other[0] = std::byte{9};
+    EXPECT_EQ(sealed(salt, "amy"), sealed(salt, "amy"));
+    EXPECT_NE(sealed(salt, "amy"), sealed(other, "amy"));
+    EXPECT_NE(sealed(salt, "amy"), sealed(salt, "ben"));
+    EXPECT_EQ(sealed(salt, "amy"), sha256_hex(std::string(as_text(salt)) + "amy"));
+}
+
+TEST(Stored, ARulingWorkedOutFromTheSealedFormIsTheSame) {
+    core::testing::Play play(requires_of({asks({{2, "security"}, {1, "dba"}})}));
+    play.approve("U0AMY");
+    play.approve("U0CAT");
+    play.approve("U0BEN");
+    ASSERT_EQ(play.state(), core::State::approved);
+    core::Case erased{
+        read_stored_request(stored_request(play.c.request, &salt), play.c.request.id, 1).value(),
+        play.c.applied,
+        {}};
+    for (const auto& entry : play.c.entries) {
+        erased.entries.push_back(read_stored_entry(stored_entry(entry, &salt)).value());
+    }
+    core::Ruling clear = core::decide(play.c);
+    core::Ruling ruling = core::decide(erased);
+    EXPECT_EQ(ruling.state, clear.state);
+    EXPECT_EQ(ruling.decided_at, clear.decided_at);
+    ASSERT_EQ(ruling.votes.size(), clear.votes.size());
+    for (std::size_t i = 0; i < clear.votes.size(); ++i) {
+        EXPECT_EQ(ruling.votes[i].counted_for, clear.votes[i].counted_for);
+        EXPECT_EQ(ruling.votes[i].person.text(), sealed(salt, clear.votes[i].person.text()));
+    }
+}
+
+TEST(Stored, AnythingElseIsCorrupt) {
+    for (const char* text :
+         {"", "{}", "[]", "{\"kind\":\"voted\"}", "{\"at\":1,\"kind\":\"unheard\"}",
+          "{\"at\":\"1\",\"kind\":\"lapsed\"}", "{\"at\":1.5,\"kind\":\"lapsed\"}", "nonsense"}) {
+        auto entry = read_stored_entry(text);
+        ASSERT_FALSE(entry) << text;
+        EXPECT_EQ(entry.error().trouble, Trouble::corrupt);
+        EXPECT_FALSE(read_stored_applied(text)) << text;
+        EXPECT_FALSE(read_stored_request(text, core::RequestId{core::RequestId::Bytes{}}, 1)) << text;
+    }
+}
+
+TEST(Stored, ALeafIsCanonicalAndHoldsTheHashOfItsEntry) {
+    core::Entry entry = every_kind()[1];
+    std::string body = stored_entry(entry, &salt);
+    Leaf leaf{.type = "request.voted",
+              .id = core::EventId{core::EventId::Bytes{}},
+              .at = core::testing::start,
+              .request = core::RequestId{core::RequestId::Bytes{}},
+              .version = 2,
+              .state = core::State::denied,
+              .digest = "sha256:aa",
+              .policy = "sha256:bb",
+              .entry_body = body,
+              .person = {},
+              .why = {}};
+    std::string text = leaf_body(leaf);
+    core::Value value = parse_json(text, {.bytes_max = 10'000}).value();
+    EXPECT_EQ(core::canonical(value), text);
+    EXPECT_EQ(value["entry_sha256"].text(), sha256_hex(body));
+    EXPECT_EQ(value["state"].text(), "denied");
+    EXPECT_TRUE(value["why"].is_null());
+}
+
+}  // namespace
+}  // namespace countersign::wire
