@@ -183,6 +183,7 @@ rt::asio::awaitable<void> Server::watch_schema() {
 
 void Server::start_workers() {
     if (draining_) return;
+    presence_ = pg::keep_presence(settings_.database, world_.process, ground_.clock);
     workers_.start("outbox", outbox_->run());
     workers_.start("lapses", until_asked(app::lapse_due(world_)));
     workers_.start("other replicas", until_asked(app::follow_others(world_)));

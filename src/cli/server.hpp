@@ -62,6 +62,7 @@ class Server {
     SigningKey signing_key_;
     std::unique_ptr<net::Listener> listener_;
     std::unique_ptr<pg::Database> database_;
+    std::unique_ptr<pg::Presence> presence_;
     app::Roster roster_;
     app::Waiters waiters_;
     app::World world_;

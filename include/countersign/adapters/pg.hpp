@@ -43,6 +43,15 @@ class Database {
 std::unique_ptr<Database> open_database(PgSettings settings, rt::asio::any_io_executor executor,
                                         const rt::Clock& clock, rt::Entropy& entropy);
 
+// Shows the other replicas that this process lives, through a session of its own, and once a second frees what
+// is leased to processes that do not. After a `kill -9` the leases of the dead are anybody's within a second,
+// instead of when they run out. A lost session makes our own leases look abandoned: then two may edit one card.
+class Presence {
+  public:
+    virtual ~Presence() = default;
+};
+std::unique_ptr<Presence> keep_presence(const Secret& uri, core::ProcessId process, const rt::Clock& clock);
+
 // ---- migrations: files are built into the binary; `folder` (tests) reads them from disk instead
 
 struct MigrationStatus {
