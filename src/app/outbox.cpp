@@ -446,6 +446,7 @@ void Outbox::Impl::row_added() {
 
 asio::awaitable<void> Outbox::Impl::settle() {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
         settler_rests = true;
         while (batch.empty())
@@ -543,6 +544,7 @@ asio::awaitable<std::size_t> Outbox::Impl::claim() {
 }
 
 asio::awaitable<void> Outbox::Impl::poll() {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
         if (!stopping) co_await claim();

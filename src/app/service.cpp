@@ -1,6 +1,8 @@
 #include "countersign/app/service.hpp"
 
 #include <algorithm>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -339,6 +341,7 @@ bool own(const Caller& caller, const core::Request& request) {
 }
 
 rt::asio::awaitable<void> lapse_due(World& world) {
+    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
     for (;;) {
         auto due = co_await world.cases.due(world.clock.now(), due_per_query_max, soon(world));
         bool moved = false;
@@ -358,6 +361,7 @@ rt::asio::awaitable<void> lapse_due(World& world) {
 }
 
 rt::asio::awaitable<void> follow_others(World& world) {
+    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
     for (;;) {
         auto cancelled = co_await world.timers.sleep_until(world.clock.now() + world.limits.poll);
         if (cancelled) co_return;

@@ -18,6 +18,11 @@ struct Cards : testing::Test {
     Office office;
     std::unique_ptr<Process> process = fresh();
 
+    // What a test put there may look at its own variables, which are gone by now.
+    void TearDown() override {
+        office.store.fault = nullptr;
+        office.chat.weather = nullptr;
+    }
     std::unique_ptr<Process> fresh() {
         auto made = std::make_unique<Process>(office);
         made->start();
