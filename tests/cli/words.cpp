@@ -20,7 +20,8 @@ core::Value document(std::string_view text) {
 core::Value pending() {
     return document(R"({"number":1042,"action":"db.export","environment":"production","state":"pending",
         "expires_at":"2026-01-01T00:30:00Z","held":null,"missing":[
-        {"group":"security","count":2,"could_approve":["amy","ben"]},{"group":"dba","count":1,"could_approve":[]}]})");
+        {"group":"security","count":2,"could_approve":["amy","ben"]},
+        {"group":"dba","count":1,"could_approve":[]}]})");
 }
 
 TEST(Words, TheWaitingLineSaysWhoIsMissingAndTheTimeLeft) {

@@ -43,9 +43,10 @@ class Database {
 std::unique_ptr<Database> open_database(PgSettings settings, rt::asio::any_io_executor executor,
                                         const rt::Clock& clock, rt::Entropy& entropy);
 
-// Shows the other replicas that this process lives, through a session of its own, and once a second frees what
-// is leased to processes that do not. After a `kill -9` the leases of the dead are anybody's within a second,
-// instead of when they run out. A lost session makes our own leases look abandoned: then two may edit one card.
+// Shows the other replicas that this process lives, through a session of its own, and once a second frees
+// what is leased to processes that do not. After a `kill -9` the leases of the dead are anybody's within a
+// second, instead of when they run out. A lost session makes our own leases look abandoned: then two may edit
+// one card.
 class Presence {
   public:
     virtual ~Presence() = default;
