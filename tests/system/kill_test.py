@@ -212,7 +212,7 @@ def main():
         code = 1
     finally:
         test.stop()
-    print(f"{cycles if code == 0 else 0} passed, {code} failed")
+    print(f"{1 - code} passed, {code} failed")
     return code
 
 
