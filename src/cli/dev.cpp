@@ -198,13 +198,13 @@ int dev_verb(const DevOptions& options) {
     // First of all, while there is one thread: the server is our child and dies with us.
     auto postgres = pg::EmbeddedServer::start(home);
     if (!postgres) return failed(postgres.error());
+    log::start(dev_log_level(), log::Format::text);
     auto migrated = pg::migrate((*postgres)->uri());
     if (!migrated) return failed(migrated.error());
     auto noted = write_private_file(home + "/database", fmt::format("{}\n", (*postgres)->uri().reveal()));
     if (!noted) return failed(noted.error());
 
     raise_descriptor_limit();
-    log::start(dev_log_level(), log::Format::text);
     Process process;
     Ground ground = process.ground();
     auto workspace = Workspace::make(process, options.workspace);

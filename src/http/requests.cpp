@@ -201,6 +201,13 @@ Later<net::HttpResponse> Requests::list(Call& call) {
     if (!query) co_return pass(query);
     auto filter = std::move(query->filter);
     if (!call.caller.token.has(app::Scope::read)) filter.asked_by = call.caller.account();
+    if (query->approver == "me") {
+        if (!call.caller.token.owner)
+            co_return fail(Trouble::invalid_input,
+                           "approver=me is the token's owner, and this token has none; name a person",
+                           "no_owner");
+        query->approver = call.caller.token.owner->text();
+    }
     if (query->approver) filter.states = {core::State::pending};
 
     auto directory = world_.roster.snapshot();

@@ -1,11 +1,11 @@
 """The whole product as people and pipelines meet it: `dev` with the sample policy."""
+import json
 import os
 import pathlib
 import signal
-import time
 import unittest
 
-from process import Api, Dev, Program, TempFolder, http, wait_until
+from process import Api, Dev, Program, TempFolder, wait_until
 
 PRODUCTION = {"action": "db.export", "environment": "production", "resource": "postgres://orders/users",
               "intent": "Monthly churn", "parameters": {"rows": 120000}}
@@ -31,6 +31,11 @@ class DevTest(unittest.TestCase):
 
 
 class Decisions(DevTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.workspace.control("limits", {"limits": "off"})  # what is told when Slack says 429 is slack's own test
+
     def test_ThreePeopleApproveAndTheGrantIsClaimedOnce(self):
         request = self.api.open(**PRODUCTION)
         self.assertEqual(request["state"], "pending")
@@ -274,7 +279,6 @@ class CommandLine(DevTest):
                                 "echo", "a b")
         self.assertEqual(run.wait(), 0)
         listed = self.client.run("list", "--action", "x", "--json", "--limit", "1")
-        import json
         request = json.loads(listed.out[0])[0]
         shown = self.api.show(request["id"])["parameters"]
         self.assertEqual(shown["argv"], ["echo", "a b"])
@@ -301,6 +305,21 @@ class CommandLine(DevTest):
         self.assertNotIn("\u202e", shown.text())
         listed = self.client.run("list", "--state", "pending", "--action", "deploy.shown")
         self.assertIn(request["id"], listed.text())
+
+    def test_ForMeIsWhatTheTokensOwnerCouldApprove(self):
+        made = self.client.run("token", "create", "--name", "cats", "--scope", "read", "--owner", "cat",
+                               environment={"COUNTERSIGN_HOME": self.dev.home})
+        self.assertEqual(made.code, 0, made.text())
+        cat = {"COUNTERSIGN_TOKEN": made.out[0]}
+        mine = self.api.open("deploy.forme")
+        free = self.api.open("other.forme", environment="dev")
+        listed = self.client.run("list", "--state", "pending", "--for", "me", environment=cat)
+        self.assertEqual(listed.code, 0, listed.text())
+        self.assertIn(mine["id"], listed.text())
+        self.assertNotIn(free["id"], listed.text())
+        self.workspace.approve("cat", mine["id"])
+        again = self.client.run("list", "--for", "me", "--action", "deploy.forme", environment=cat)
+        self.assertNotIn(mine["id"], again.text())
 
     def test_UsageErrorsAre2(self):
         for arguments in (["run", "--", "true"], ["wait"], ["wait", "nonsense"], ["nonsense"], ["run", "--action", "x"],

@@ -1,6 +1,5 @@
 """`serve` with each of its dependencies in a process of its own, and what happens when one is missing."""
-import os
-import pathlib
+import json
 import signal
 import subprocess
 import time
@@ -120,7 +119,6 @@ class Dependencies(PartsTest):
         self.assertIn("0001", refused.text())
 
     def psql(self, statement):
-        import re
         if "checksum_of_something_else" in statement:
             kind = self.psql("SELECT data_type FROM information_schema.columns WHERE table_name = 'schema_migration' "
                              "AND column_name = 'checksum'").stdout
@@ -192,7 +190,6 @@ class Configuration(PartsTest):
         self.assertEqual(narrow.call("POST", "/v1/requests", {"action": "db.export"}).status, 403)
         listed = self.parts.verb("token", "list", "--json")
         self.assertNotIn(token, listed.text())
-        import json
         row = [t for t in json.loads(listed.out[0]) if t["hint"] == token[-4:]][0]
         self.assertEqual(self.parts.verb("token", "revoke", row["id"]).code, 0)
         wait_until("the token being refused", lambda: narrow.call("GET", "/v1/requests").status == 401, 5)
