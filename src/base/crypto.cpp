@@ -59,6 +59,26 @@ Sha256 sha256(std::string_view bytes) {
     return digest;
 }
 
+struct Hasher::Context {
+    DigestContext digest{EVP_MD_CTX_new()};
+};
+Hasher::Hasher() : context_(std::make_unique<Context>()) {
+    COUNTERSIGN_CHECK(EVP_DigestInit_ex(context_->digest.get(), sha256_method(), nullptr) == 1);
+}
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+Hasher::~Hasher() = default;
+void Hasher::add(std::string_view piece) {
+    COUNTERSIGN_CHECK(EVP_DigestUpdate(context_->digest.get(), piece.data(), piece.size()) == 1);
+}
+Sha256 Hasher::finish() {
+    Sha256 digest{};
+    unsigned int length = 0;
+    int ok = EVP_DigestFinal_ex(context_->digest.get(), bytes_of(digest.data()), &length);
+    COUNTERSIGN_CHECK(ok == 1 && length == digest.size());
+    return digest;
+}
+
 std::array<std::byte, 20> sha1(std::string_view bytes) {
     std::array<std::byte, 20> digest{};
     unsigned int length = 0;

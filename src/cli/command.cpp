@@ -24,7 +24,6 @@ extern char** environ;
 namespace countersign::cli {
 namespace {
 
-constexpr std::size_t digested_bytes_max = std::size_t{2} * 1024 * 1024 * 1024;
 constexpr std::array forwarded{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
 
 std::string because(int error) {
@@ -63,7 +62,7 @@ Result<std::string> digest_of_file(const std::string& path) {
         ::close(fd);
         return fail(Trouble::invalid_input, fmt::format("{}: not a regular file", visible(path)));
     }
-    std::string content;
+    Hasher hasher;
     std::array<char, 64 * 1024> piece{};
     while (true) {
         ssize_t count = ::read(fd, piece.data(), piece.size());
@@ -73,13 +72,9 @@ Result<std::string> digest_of_file(const std::string& path) {
             ::close(fd);
             if (count < 0)
                 return fail(Trouble::invalid_input, fmt::format("{}: {}", visible(path), because(error)));
-            return "sha256:" + sha256_hex(content);
+            return hex(hasher.finish());
         }
-        content.append(piece.data(), static_cast<std::size_t>(count));
-        if (content.size() > digested_bytes_max) {
-            ::close(fd);
-            return fail(Trouble::too_large, fmt::format("{}: larger than 2 GiB", visible(path)));
-        }
+        hasher.add({piece.data(), static_cast<std::size_t>(count)});
     }
 }
 

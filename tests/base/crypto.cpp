@@ -30,6 +30,12 @@ TEST(Crypto, Sha256OfNothingIsTheKnownDigest) {
     EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(Crypto, PiecesHashToWhatTheWholeDoes) {
+    Hasher hasher;
+    for (std::string_view piece : {"", "a", "bc", "", "defghijklmnopqrstuvwxyz"}) hasher.add(piece);
+    EXPECT_EQ(hasher.finish(), sha256("abcdefghijklmnopqrstuvwxyz"));
+}
+
 TEST(Crypto, HmacMatchesRfc4231) {
     std::string key(20, '\x0b');
     EXPECT_EQ(hex(hmac_sha256(key, "Hi There")),

@@ -50,8 +50,8 @@ TEST_F(CommandTest, FilesExactlyWhatWillRun) {
         {{"argv", core::Value::array().push(script).push("--all")},
          {"cwd", std::filesystem::current_path().string()},
          {"executable",
-          core::Value::object({{"path", script}, {"sha256", "sha256:" + sha256_hex("#!/bin/sh\nexit 0\n")}})},
-         {"attachments", core::Value::object({{plan, "sha256:" + sha256_hex("plan")}})},
+          core::Value::object({{"path", script}, {"sha256", sha256_hex("#!/bin/sh\nexit 0\n")}})},
+         {"attachments", core::Value::object({{plan, sha256_hex("plan")}})},
          {"env", core::Value::object({{"COUNTERSIGN_TEST_REGION", "eu"}})}});
     EXPECT_EQ(core::canonical(facts->parameters), core::canonical(expected));
 }

@@ -285,7 +285,7 @@ class CommandLine(DevTest):
         self.assertEqual(shown["cwd"], os.getcwd())
         self.assertEqual(shown["env"], {"COUNTERSIGN_URL": self.api.url})
         self.assertEqual(shown["attachments"], {})
-        self.assertRegex(shown["executable"]["sha256"], "^sha256:[0-9a-f]{64}$")
+        self.assertRegex(shown["executable"]["sha256"], "^[0-9a-f]{64}$")
 
     def test_RequestAndWait(self):
         filed = self.client.run("request", "--action", "deploy.web")

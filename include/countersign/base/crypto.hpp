@@ -18,6 +18,22 @@ Sha256 sha256(std::string_view bytes);
 // Only for the WebSocket handshake (RFC 6455 §4.2.2), where no security rests on it.
 std::array<std::byte, 20> sha1(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
+
+// SHA-256 of what comes in pieces.
+class Hasher {
+  public:
+    Hasher();
+    Hasher(Hasher&&) noexcept;
+    Hasher& operator=(Hasher&&) noexcept;
+    ~Hasher();
+    void add(std::string_view piece);
+    Sha256 finish();  // once
+
+  private:
+    struct Context;
+    std::unique_ptr<Context> context_;
+};
+
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes);
 // RFC 5869, extract and expand, at most 8160 bytes.
 std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info,
