@@ -193,6 +193,7 @@ rt::asio::awaitable<void> Server::drain() {
     core::Instant begun = ground_.clock.now();
     draining_ = true;
     listener_->close();
+    waiters_.close();  // long polls are answered with what is true now, not cut off
     co_await sessions_.end(ground_.timers, begun + sessions_end_max);
     calm_ = co_await intake_.end(ground_.timers, begun + intake_end_max);
     if (!calm_) log::warn("server", "the chat link did not end by itself in time");
