@@ -27,7 +27,7 @@ MAY_INCLUDE = {
 # Third-party headers and the only places that may see them.
 HOMES = [
     (r"<nlohmann/", {"src/wire/"}, "JSON text belongs to wire; use core::Value and wire::parse_json"),
-    (r"<pqxx/", {"src/pg/"}, "only pg speaks to PostgreSQL"),
+    (r"<pqxx/", {"src/pg/", "tests/pg/", "tests/support/postgres.cpp"}, "only pg speaks to PostgreSQL"),
     (r"<(boost/beast|boost/asio/ssl)", {"src/net/", "include/countersign/net/byte_stream.hpp", "src/third_party_impl/",
                                         "tests/net/", "tests/fuzz/"}, "only net speaks Beast and TLS"),
     (r"<spdlog/", {"src/base/log.cpp"}, "log through base/log.hpp"),

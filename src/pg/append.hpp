@@ -22,7 +22,7 @@ namespace countersign::pg {
 // one request at a time, so that no request suffers for another.
 class Appender {
   public:
-    static constexpr std::size_t batch_max = 32;   // appends per transaction
+    static constexpr std::size_t batch_max = 32;  // appends per transaction
     static constexpr std::size_t waiting_max = 4'096;
 
     Appender(Pool& pool, Memory& memory, const rt::Clock& clock, rt::Entropy& entropy,

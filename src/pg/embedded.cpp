@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -16,7 +17,6 @@
 #include <optional>
 #include <pqxx/pqxx>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -31,6 +31,8 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// Everything here happens before there is an event loop, on the main thread, which therefore may wait; it
+// counts its pauses instead of reading a clock.
 constexpr auto start_max = seconds{60};  // crash recovery included
 constexpr auto stop_max = seconds{20};   // a fast shutdown writes a checkpoint
 constexpr auto poll_every = milliseconds{20};
@@ -63,6 +65,20 @@ Result<std::string> find_programs() {
     }
     return fail(Trouble::unavailable,
                 "PostgreSQL 15 is not installed; on Debian 12: apt-get install postgresql-15");
+}
+
+void pause_once() {
+    static_cast<void>(poll(nullptr, 0, static_cast<int>(poll_every.count())));
+}
+
+// Whether the condition holds before so much time has gone by.
+template <class Condition>
+bool holds_within(milliseconds at_most, Condition condition) {
+    for (auto waited = milliseconds{0}; !condition(); waited += poll_every) {
+        if (waited >= at_most) return false;
+        pause_once();
+    }
+    return true;
 }
 
 std::string errno_text() {
@@ -132,13 +148,8 @@ std::optional<int> ended(pid_t child, int options) {
     return got == child ? status : 0;
 }
 
-bool wait_gone(pid_t child, std::chrono::steady_clock::duration at_most) {
-    auto until = std::chrono::steady_clock::now() + at_most;
-    while (!ended(child, WNOHANG)) {
-        if (std::chrono::steady_clock::now() >= until) return false;
-        std::this_thread::sleep_for(poll_every);
-    }
-    return true;
+bool wait_gone(pid_t child, milliseconds at_most) {
+    return holds_within(at_most, [child] { return ended(child, WNOHANG).has_value(); });
 }
 
 Result<Done> make_private_folder(const fs::path& folder, const Account& account) {
@@ -152,21 +163,34 @@ Result<Done> make_private_folder(const fs::path& folder, const Account& account)
     return Done{};
 }
 
-// As root, the server's account must be able to pass through the folder.
+bool may_pass(const struct stat& facts, const Account& account) {
+    if (facts.st_uid == account.user) return (facts.st_mode & S_IXUSR) != 0;
+    if (facts.st_gid == account.group) return (facts.st_mode & S_IXGRP) != 0;
+    return (facts.st_mode & S_IXOTH) != 0;
+}
+
+// As root, the server's account must be able to pass through the folder and all above it.
 Result<Done> make_passable(const fs::path& folder, const Account& account) {
     std::error_code ec;
     fs::create_directories(folder, ec);
     if (ec) return fail(Trouble::unavailable, "cannot make " + folder.string() + ": " + ec.message());
-    struct stat facts{};
-    if (stat(folder.c_str(), &facts) != 0) {
-        return fail(Trouble::unavailable, "cannot look at " + folder.string() + ": " + errno_text());
+    if (account.ours) return Done{};
+    for (fs::path place = folder;; place = place.parent_path()) {
+        struct stat facts{};
+        if (stat(place.c_str(), &facts) != 0) {
+            return fail(Trouble::unavailable, "cannot look at " + place.string() + ": " + errno_text());
+        }
+        if (!may_pass(facts, account)) {
+            // Ours to open is only the folder itself.
+            bool opened = place == folder && chmod(place.c_str(), (facts.st_mode & 07777) | S_IXOTH) == 0;
+            if (!opened) {
+                return fail(Trouble::unavailable, "PostgreSQL's account cannot pass through " +
+                                                      place.string() + "; run `chmod o+x " + place.string() +
+                                                      "`");
+            }
+        }
+        if (place == place.root_path()) return Done{};
     }
-    if (account.ours || facts.st_uid == account.user || (facts.st_mode & S_IXOTH) != 0) return Done{};
-    if (chmod(folder.c_str(), (facts.st_mode & 07777) | S_IXOTH) != 0) {
-        return fail(Trouble::unavailable,
-                    "cannot open " + folder.string() + " to the server's account: " + errno_text());
-    }
-    return Done{};
 }
 
 // A lock that ends with this process, however it ends.
@@ -213,16 +237,13 @@ Result<Done> stop_leftover(const fs::path& data) {
         fs::path where = fs::read_symlink("/proc/" + std::to_string(pid) + "/cwd", ec);
         return !ec && where == fs::weakly_canonical(data);
     };
-    auto until = std::chrono::steady_clock::now() + stop_max;
+    auto gone = [&] { return !alive(); };
     for (int signal : {SIGINT, SIGQUIT}) {
-        if (!alive()) return Done{};
+        if (gone()) return Done{};
         log::warn("postgres", "process {} still runs on {}; stopping it", pid, data.string());
         kill(pid, signal);
-        auto half = std::chrono::steady_clock::now() + stop_max / 2;
-        while (alive() && std::chrono::steady_clock::now() < half) std::this_thread::sleep_for(poll_every);
+        if (holds_within(stop_max, gone)) return Done{};
     }
-    while (alive() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(poll_every);
-    if (!alive()) return Done{};
     return fail(Trouble::conflict, "process " + std::to_string(pid) + " still runs on " + data.string() +
                                        " and does not stop; end it");
 }
@@ -297,8 +318,7 @@ Result<std::pair<fs::path, bool>> make_socket_folder(const fs::path& home, const
 
 // Answers once the server takes connections; creates our database on the way.
 Result<Done> wait_ready(const Server& server, const fs::path& log) {
-    auto until = std::chrono::steady_clock::now() + start_max;
-    for (;;) {
+    for (auto waited = milliseconds{0}; waited < start_max; waited += poll_every) {
         try {
             pqxx::connection link{std::string(server.uri_to("postgres").reveal())};
             pqxx::nontransaction work{link};
@@ -313,11 +333,9 @@ Result<Done> wait_ready(const Server& server, const fs::path& log) {
         if (kill(server.process(), 0) != 0 || ended(server.process(), WNOHANG)) {
             return fail(Trouble::unavailable, "PostgreSQL did not start: " + last_line(log));
         }
-        if (std::chrono::steady_clock::now() >= until) {
-            return fail(Trouble::timed_out, "PostgreSQL is not ready after 60 s: " + last_line(log));
-        }
-        std::this_thread::sleep_for(poll_every);
+        pause_once();
     }
+    return fail(Trouble::timed_out, "PostgreSQL is not ready after 60 s: " + last_line(log));
 }
 
 }  // namespace

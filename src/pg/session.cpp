@@ -144,6 +144,7 @@ Sql<Done> Session::connect() {
     const PgSettings& settings = health_.settings();
     try {
         auto connection = std::make_unique<pqxx::connection>(health_.uri());
+        auto quiet = std::make_unique<pqxx::quiet_errorhandler>(*connection);
         auto work = std::make_unique<pqxx::nontransaction>(*connection);
         // Every statement used here is served by an index, whatever a young table's statistics say; plans are
         // made once per connection, so they must not be made for tables that were empty at the time.
@@ -155,6 +156,7 @@ Sql<Done> Session::connect() {
             settings.statement_timeout.count(), settings.lock_timeout.count(),
             std::chrono::milliseconds(idle_in_transaction_max).count()));
         connection_ = std::move(connection);
+        quiet_ = std::move(quiet);
         work_ = std::move(work);
         prepared_.reset();
         health_.came_up();
@@ -200,6 +202,7 @@ void Session::roll_back() {
 
 void Session::forget() {
     work_.reset();
+    quiet_.reset();
     connection_.reset();
 }
 

@@ -79,6 +79,7 @@ class Session {
 
     Health& health_;
     std::unique_ptr<pqxx::connection> connection_;
+    std::unique_ptr<pqxx::quiet_errorhandler> quiet_;  // the server's messages are not for our stderr
     std::unique_ptr<pqxx::nontransaction> work_;
     std::bitset<static_cast<std::size_t>(Statement::count)> prepared_;
 };

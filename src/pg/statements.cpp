@@ -57,8 +57,10 @@ c AS MATERIALIZED (
      ORDER BY c.id FOR NO KEY UPDATE OF c),
 k AS (
     UPDATE card SET wanted_version = c.version,
-           holder = CASE WHEN card.due_at > $20 AND card.holder <> c.holder THEN card.holder ELSE c.holder END,
-           due_at = CASE WHEN card.due_at > $20 AND card.holder <> c.holder THEN card.due_at ELSE c.until END
+           holder = CASE WHEN card.due_at > $20 AND card.holder <> c.holder
+                         THEN card.holder ELSE c.holder END,
+           due_at = CASE WHEN card.due_at > $20 AND card.holder <> c.holder
+                         THEN card.due_at ELSE c.until END
       FROM c WHERE card.id = c.id)
 INSERT INTO errand (id, kind, request_id, entry, holder, due_at)
 SELECT x.id, 'thread_line', x.request_id, x.entry, x.holder, x.until
@@ -118,10 +120,10 @@ done AS (
     UPDATE card SET message_channel = w.message_channel, message = w.message, unsure = false, attempts = 0,
            rendered_version = least(greatest(card.rendered_version, w.version), card.wanted_version),
            closed = w.closed,
-           due_at = CASE WHEN NOT w.closed AND greatest(card.rendered_version, w.version) < card.wanted_version
-                         THEN $14 END,
-           holder = CASE WHEN NOT w.closed AND greatest(card.rendered_version, w.version) < card.wanted_version
-                         THEN $13 END
+           due_at = CASE WHEN NOT w.closed
+                          AND greatest(card.rendered_version, w.version) < card.wanted_version THEN $14 END,
+           holder = CASE WHEN NOT w.closed
+                          AND greatest(card.rendered_version, w.version) < card.wanted_version THEN $13 END
       FROM mine JOIN unnest($1, $2, $3, $4, $5) AS w(id, message_channel, message, version, closed)
            ON w.id = mine.id
      WHERE card.id = mine.id RETURNING card.*),

@@ -19,6 +19,9 @@ namespace {
 
 constexpr std::size_t stored_bytes_max = 4 * 1024 * 1024;
 constexpr std::size_t stored_nesting_max = core::nesting_max + 8;
+// Not strict: a double of 1e20 is written as an integer that strict readers refuse.
+constexpr JsonRules stored_rules{
+    .bytes_max = stored_bytes_max, .nesting_max = stored_nesting_max, .strict = false};
 
 // Writes canonical JSON straight away: members are put in RFC 8785 order by hand, which for the names used
 // here is plain byte order. An entry is written twice for every vote, so no Value is built.
@@ -334,7 +337,7 @@ std::optional<core::Entry> read_kind(Reader& r, const std::string& kind) {
 }
 
 Result<Value> parse_stored(std::string_view text) {
-    auto value = parse_json(text, {.bytes_max = stored_bytes_max, .nesting_max = stored_nesting_max, .strict = false});
+    auto value = parse_json(text, stored_rules);
     if (!value) return fail(Trouble::corrupt, "stored text is not JSON: " + value.error().detail);
     return value;
 }

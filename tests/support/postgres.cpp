@@ -26,13 +26,16 @@ std::string with_database(const Secret& uri, const std::string& name) {
 
 }  // namespace
 
-Postgres::Postgres() {
+std::string temporary_folder() {
     // In memory where that can be had: many databases are made and thrown away.
     std::string base =
         access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path().string();
     std::string name = base + "/countersign-test-XXXXXX";
     if (!mkdtemp(name.data())) give_up("cannot make a temporary folder");
-    folder_ = name;
+    return name;
+}
+
+Postgres::Postgres() : folder_(temporary_folder()) {
     restart();
 }
 
@@ -97,6 +100,8 @@ std::string sqlstate_of(const Secret& uri, const std::string& text) {
         pqxx::nontransaction work{link};
         work.exec(text);
         return {};
+    } catch (const pqxx::insufficient_privilege&) {
+        return "42501";  // pqxx leaves it out
     } catch (const pqxx::sql_error& e) {
         return e.sqlstate();
     }

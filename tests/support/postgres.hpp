@@ -31,6 +31,8 @@ class Postgres {
 };
 Postgres& postgres();
 
+std::string temporary_folder();
+
 // Runs SQL as the owner and returns the first column of the first row; fails the test on an error.
 std::string sql(const Secret& uri, const std::string& text);
 // The SQLSTATE a statement is refused with; empty: it was not refused.

@@ -1,0 +1,110 @@
+#include <gtest/gtest.h>
+
+#include "contract/world.hpp"
+
+// What the database itself refuses, whoever writes.
+namespace countersign::contract {
+namespace {
+
+using support::sqlstate_of;
+constexpr const char* check_violation = "23514";
+constexpr const char* insufficient_privilege = "42501";
+
+class Constraints : public testing::Test {
+  protected:
+    OnPostgres on;
+    core::RequestId id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request.id;
+    std::string this_id = "'" + hex(id.bytes()) + "'";
+    std::string state(const std::string& text) { return sqlstate_of(on.uri, text); }
+};
+
+TEST_F(Constraints, TheRecordIsNeverChangedOrRemoved) {
+    for (const char* table : {"entry", "event", "request_body"}) {
+        EXPECT_EQ(state(std::string("DELETE FROM ") + table), insufficient_privilege) << table;
+        EXPECT_EQ(state(std::string("TRUNCATE ") + table + " CASCADE"), insufficient_privilege) << table;
+    }
+    EXPECT_EQ(state("UPDATE entry SET body = ''"), insufficient_privilege);
+    EXPECT_EQ(state("UPDATE event SET type = ''"), insufficient_privilege);
+    EXPECT_EQ(state("UPDATE request_body SET body = ''"), insufficient_privilege);
+    EXPECT_EQ(state("DELETE FROM request"), insufficient_privilege);
+}
+
+TEST_F(Constraints, NobodyBehindARequestIsEverCounted) {
+    std::string behind = on.sql("SELECT behind[1] FROM request WHERE id = " + this_id);
+    ASSERT_FALSE(behind.empty());
+    EXPECT_EQ(state("UPDATE request SET counted = ARRAY['" + behind + "'::uuid] WHERE id = " + this_id),
+              check_violation);
+}
+
+TEST_F(Constraints, NothingIsApprovedWithoutItsQuorum) {
+    EXPECT_EQ(state("UPDATE request SET state = 'approved' WHERE id = " + this_id), check_violation);
+    EXPECT_EQ(state("UPDATE request SET state = 'approved', counted = ARRAY[gen_random_uuid()] WHERE id = " +
+                    this_id),
+              check_violation);
+    EXPECT_EQ(state("UPDATE request SET state = 'nonsense' WHERE id = " + this_id), check_violation);
+}
+
+TEST_F(Constraints, AVersionIsTheNumberOfEntries) {
+    EXPECT_EQ(state("UPDATE request SET version = 2 WHERE id = " + this_id), check_violation);
+    EXPECT_EQ(state("INSERT INTO entry VALUES (" + this_id + ", 2, now(), 'voted', NULL, '{}')"),
+              check_violation);
+    EXPECT_EQ(state("INSERT INTO entry VALUES (gen_random_uuid(), 1, now(), 'opened', NULL, '{}')"),
+              check_violation);
+}
+
+TEST_F(Constraints, EntriesHaveNoGapsAndNeverGoBackInTime) {
+    auto both = [&](const std::string& version, const std::string& at) {
+        return state("WITH e AS (INSERT INTO entry VALUES (" + this_id + ", " + version + ", " + at +
+                     ", 'lapsed', NULL, '{}')) UPDATE request SET version = " + version +
+                     " WHERE id = " + this_id);
+    };
+    EXPECT_EQ(both("3", "now()"), check_violation);
+    EXPECT_EQ(both("2", "'2001-01-01'"), check_violation);
+    EXPECT_EQ(both("2", "now()"), "");
+}
+
+TEST_F(Constraints, OneOriginIsOneEntry) {
+    on.get(on.cases().append(on.vote(id, "U0AMY"), on.soon())).value();
+    std::string origin = on.sql("SELECT origin FROM entry WHERE version = 2");
+    EXPECT_EQ(state("WITH e AS (INSERT INTO entry VALUES (" + this_id + ", 3, now(), 'voted', '" + origin +
+                    "', '{}')) UPDATE request SET version = 3 WHERE id = " + this_id),
+              "23505");
+}
+
+TEST_F(Constraints, ACardWantsNothingThatDoesNotExist) {
+    EXPECT_EQ(state("UPDATE card SET wanted_version = 2"), "23503");
+    EXPECT_EQ(state("UPDATE card SET rendered_version = 1"), check_violation);
+    EXPECT_EQ(state("UPDATE card SET due_at = NULL"), check_violation);
+}
+
+TEST_F(Constraints, TheRecordHoldsNoWordOfAPerson) {
+    on.get(on.cases().append(on.vote(id, "U0AMY", core::Verdict::approve, "Zebra"), on.soon())).value();
+    on.get(on.cases().append(on.vote(id, "U0RILEY"), on.soon())).value();
+    std::string record = on.sql(
+        "SELECT string_agg(x, ' ') FROM (SELECT body FROM entry UNION ALL SELECT body FROM "
+        "request_body UNION ALL SELECT convert_from(body, 'UTF8') FROM event UNION ALL SELECT "
+        "applied FROM request_body) AS t(x)");
+    ASSERT_GT(record.size(), 500U);
+    for (const char* word :
+         {"Zebra", "Monthly", "riley", "RILEY", "AMY", "\"ci\"", "s3://", "nightly", "tok_ci"}) {
+        EXPECT_EQ(record.find(word), std::string::npos) << word;
+    }
+}
+
+TEST_F(Constraints, ErasedTextsLeaveTheDecisionAsItWas) {
+    on.get(on.cases().append(on.vote(id, "U0AMY", core::Verdict::approve, "Zebra"), on.soon())).value();
+    on.get(on.cases().append(on.vote(id, "U0BEN"), on.soon())).value();
+    core::Ruling before = core::decide(on.get(on.cases().read(id, on.soon())).value());
+    on.sql("DELETE FROM request_text; DELETE FROM entry_text");
+    auto erased = on.get(on.cases().read(id, on.soon()));
+    ASSERT_TRUE(erased) << erased.error().detail;
+    core::Ruling after = core::decide(*erased);
+    EXPECT_EQ(after.state, before.state);
+    EXPECT_EQ(after.decided_at, before.decided_at);
+    EXPECT_EQ(after.votes.size(), before.votes.size());
+    EXPECT_EQ(erased->request.intent.size(), 64U);
+    EXPECT_EQ(erased->request.action, "db.export");
+}
+
+}  // namespace
+}  // namespace countersign::contract
