@@ -190,7 +190,7 @@ int main(int argc, char** argv) {
     };
     std::string folder = (std::filesystem::temp_directory_path() / "countersign-bench-XXXXXX").string();
     if (!mkdtemp(folder.data())) return 1;
-    int code = bench(folder, number(1, 20'000), number(2, 32), number(3, 8), number(4, 3));
+    int code = bench(folder, number(1, 20'000), number(2, 32), number(3, 8), number(4, 2));
     std::filesystem::remove_all(folder);
     return code;
 }

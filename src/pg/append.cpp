@@ -15,6 +15,7 @@ struct Appender::Item {
     std::array<std::byte, 10> chance;
     rt::Awaited<app::Appended>* awaited = nullptr;
     std::optional<Result<app::Appended>> answer;
+    bool maybe_ours = false;  // an earlier attempt may have committed: its origin, if found, may be our own
 };
 
 // One entry to be written, with its texts made.
@@ -46,8 +47,7 @@ struct Appender::Group {
     core::RequestId request;
     std::vector<Item*> items;
     std::optional<Known> known;
-    bool located = false;     // its row was there and is locked
-    bool maybe_ours = false;  // an earlier attempt may have committed: origins found may be our own
+    bool located = false;  // its row was there and is locked
 
     // Made anew by every attempt:
     std::vector<NewEntry> entries;
@@ -56,6 +56,9 @@ struct Appender::Group {
     std::vector<std::pair<app::Lease, app::Errand>> errands;
     core::Ruling ruling;
     bool wrote() const { return !entries.empty(); }
+    bool maybe_ours() const {
+        return std::ranges::any_of(items, [](const Item* item) { return item->maybe_ours; });
+    }
 
     void start_over() {
         entries.clear();
@@ -128,8 +131,8 @@ void Appender::start_batch() {
 }
 
 // What waits, except for requests that another thread is at.
-std::vector<std::unique_ptr<Appender::Item>> Appender::next_batch() {
-    std::vector<std::unique_ptr<Item>> batch;
+Appender::Items Appender::next_batch() {
+    Items batch;
     std::unordered_set<core::RequestId> mine;
     std::deque<std::unique_ptr<Item>> left;
     while (!waiting_.empty() && batch.size() < batch_max) {
@@ -152,7 +155,7 @@ std::vector<std::unique_ptr<Appender::Item>> Appender::next_batch() {
 
 void Appender::work(Session* session) {
     for (;;) {
-        std::vector<std::unique_ptr<Item>> batch;
+        Items batch;
         {
             std::lock_guard lock(mutex_);
             batch = next_batch();
@@ -161,28 +164,73 @@ void Appender::work(Session* session) {
                 return;
             }
         }
-        if (session) {
+        if (session)
             carry_out(*session, batch);
-        } else {
-            for (auto& item : batch)
-                item->answer.emplace(fail(Trouble::unavailable, "the server is stopping"));
-        }
-        {
-            std::lock_guard lock(mutex_);
-            for (auto& item : batch) under_way_.erase(item->what.request);
-        }
-        std::vector<rt::WayHome::Resume> finished;
+        else
+            stop_all(batch);
+        Items left;
         for (auto& item : batch) {
-            item->awaited->answer = std::move(item->answer);
-            finished.push_back(std::move(item->awaited->resume));
+            if (!item->answer) left.push_back(std::move(item));
         }
-        pool_.home().deliver(std::move(finished));
+        std::erase(batch, nullptr);
+        finish(batch);
+        while (!left.empty()) hand_over(*session, left);
         // Others wait for a thread: give them a turn.
         if (session && pool_.queued() > 0) return start_batch();
     }
 }
 
-void Appender::carry_out(Session& session, std::vector<std::unique_ptr<Item>>& items) {
+void Appender::stop_all(Items& items) {
+    for (auto& item : items) item->answer.emplace(fail(Trouble::unavailable, "the server is stopping"));
+}
+
+void Appender::finish(Items& items) {
+    {
+        std::lock_guard lock(mutex_);
+        for (auto& item : items) under_way_.erase(item->what.request);
+    }
+    std::vector<rt::WayHome::Resume> finished;
+    for (auto& item : items) {
+        item->awaited->answer = std::move(item->answer);
+        finished.push_back(std::move(item->awaited->resume));
+    }
+    items.clear();
+    if (!finished.empty()) pool_.home().deliver(std::move(finished));
+}
+
+// Takes what is left of one request and sees to it apart, on a thread that may wait for its lock: the next
+// batch does not wait for it. `session` is for when no other thread can be had.
+void Appender::hand_over(Session& session, Items& left) {
+    Items same;
+    const core::RequestId request = left.front()->what.request;
+    for (auto& item : left) {
+        if (item->what.request == request) same.push_back(std::move(item));
+    }
+    std::erase(left, nullptr);
+    Pool::Task task = [this, items = std::move(same)](Session* own) mutable {
+        if (own) {
+            Group group(items.front()->what.request);
+            for (auto& item : items) group.items.push_back(item.get());
+            alone(*own, group);
+        } else {
+            stop_all(items);
+        }
+        finish(items);
+        bool start = false;
+        {
+            // What came for this request meanwhile.
+            std::lock_guard lock(mutex_);
+            start = !waiting_.empty() && batches_ < batches_max_;
+            if (start) ++batches_;
+        }
+        if (start) start_batch();
+    };
+    if (!pool_.post(rt::Lane::background, task)) task(&session);
+}
+
+// The common case: everything in one transaction, nobody waits for a lock. What has no answer afterwards is
+// to be tried alone.
+void Appender::carry_out(Session& session, Items& items) {
     core::Instant now = clock_.now();
     std::vector<Group> groups;
     for (auto& item : items) {
@@ -197,28 +245,22 @@ void Appender::carry_out(Session& session, std::vector<std::unique_ptr<Item>>& i
         }
         same->items.push_back(item.get());
     }
-    if (groups.size() > 1) {
-        std::vector<Group*> all;
-        for (Group& group : groups) all.push_back(&group);
-        auto locked = lock(session, all);
-        Sql<Done> written = Done{};
-        if (locked) {
-            std::erase_if(all, [](Group* group) { return !group->located; });
-            for (Group* group : all) decide(*group);
-            written = write(session, all);
-        }
-        if (!locked || !written) {
-            bool unknown = !written && written.error().kind == SqlTrouble::Kind::lost;
-            session.roll_back();
-            for (Group& group : groups) {
-                group.start_over();
-                group.maybe_ours = unknown;
-            }
-        }
+    if (groups.empty()) return;
+    std::vector<Group*> all;
+    for (Group& group : groups) all.push_back(&group);
+    auto locked = lock(session, all, false);
+    Sql<Done> written = Done{};
+    if (locked) {
+        std::erase_if(all, [](Group* group) { return !group->located; });
+        for (Group* group : all) decide(*group);
+        written = write(session, all);
     }
+    if (locked && written) return;
+    session.roll_back();
+    bool unknown = !written && written.error().kind == SqlTrouble::Kind::lost;
     for (Group& group : groups) {
-        bool answered = std::ranges::all_of(group.items, [](Item* item) { return item->answer.has_value(); });
-        if (!answered) alone(session, group);
+        group.start_over();
+        for (Item* item : group.items) item->maybe_ours = unknown;
     }
 }
 
@@ -228,7 +270,7 @@ void Appender::alone(Session& session, Group& group) {
     for (int attempt = 1;; ++attempt) {
         group.start_over();
         std::vector<Group*> one{&group};
-        auto locked = lock(session, one);
+        auto locked = lock(session, one, true);
         if (locked && !group.located) {
             session.roll_back();
             bool said = group.items.front()->answer.has_value();
@@ -244,12 +286,14 @@ void Appender::alone(Session& session, Group& group) {
         SqlTrouble trouble = locked ? written.error() : locked.error();
         session.roll_back();
         using enum SqlTrouble::Kind;
-        if (locked && trouble.kind == lost) group.maybe_ours = true;
+        if (locked && trouble.kind == lost) {
+            for (Item* item : group.items) item->maybe_ours = true;
+        }
         bool worth_trying = trouble.kind == lost || trouble.kind == again;
         if (worth_trying && attempt < attempts_max && clock_.now() < group.items.back()->deadline.at)
             continue;
         Failure failure = as_failure(trouble);
-        if (group.maybe_ours)
+        if (group.maybe_ours())
             failure = {Trouble::timed_out,
                        "the database went away before it said whether this was recorded",
                        {},
@@ -260,8 +304,7 @@ void Appender::alone(Session& session, Group& group) {
     }
 }
 
-Sql<Done> Appender::lock(Session& session, std::vector<Group*>& groups) {
-    bool waits = groups.size() == 1;
+Sql<Done> Appender::lock(Session& session, std::vector<Group*>& groups, bool waits) {
     auto prepared = session.prepare({Statement::lock_case, Statement::lock_cases, Statement::read_cases,
                                      Statement::write_steps, Statement::cards_of});
     if (!prepared) return prepared;
@@ -334,8 +377,8 @@ bool Appender::answer_repeat(Group& group, Item& item, const std::string& origin
     item.answer.emplace(app::Appended{.after = known.c,
                                       .ruling = core::decide(known.c),
                                       .refusal = {},
-                                      .first_new = group.maybe_ours ? index : known.c.entries.size(),
-                                      .repeat = !group.maybe_ours,
+                                      .first_new = item.maybe_ours ? index : known.c.entries.size(),
+                                      .repeat = !item.maybe_ours,
                                       .cards = {},
                                       .errands = {}});
     return true;
@@ -520,7 +563,7 @@ Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
     std::string refused;
     for (Group* group : groups) {
         for (const auto& vote : group->refused) refused += write_refused(group->request, vote);
-        if (group->wrote() || group->maybe_ours) card_requests.plain(group->request);
+        if (group->wrote() || group->maybe_ours()) card_requests.plain(group->request);
         if (!group->wrote()) continue;
         for (const auto& entry : group->entries) rows.add(group->request, entry);
         for (const auto& event : group->events) rows.add(group->request, event);

@@ -37,14 +37,19 @@ class Appender {
     struct Batch;
 
   private:
+    using Items = std::vector<std::unique_ptr<Item>>;
+
     void enqueue(std::unique_ptr<Item> item);
     void start_batch();
     void work(Session* session);
-    std::vector<std::unique_ptr<Item>> next_batch();
+    Items next_batch();
 
-    void carry_out(Session& session, std::vector<std::unique_ptr<Item>>& items);
+    static void stop_all(Items& items);
+    void finish(Items& items);
+    void hand_over(Session& session, Items& left);
+    void carry_out(Session& session, Items& items);
     void alone(Session& session, Group& group);
-    Sql<Done> lock(Session& session, std::vector<Group*>& groups);
+    Sql<Done> lock(Session& session, std::vector<Group*>& groups, bool waits);
     Sql<Done> take_rows(const pqxx::result& rows, std::vector<Group*>& groups, std::vector<Group*>& moved,
                         bool alone);
     void decide(Group& group);

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <future>
 #include <pqxx/pqxx>
 #include <thread>
@@ -10,7 +11,7 @@
 namespace countersign::contract {
 namespace {
 
-class Trouble_ : public testing::Test {
+class TroubleWithTheDatabase : public testing::Test {
   protected:
     OnPostgres on;
     core::RequestId pending() {
@@ -30,7 +31,7 @@ class Trouble_ : public testing::Test {
     }
 };
 
-TEST_F(Trouble_, WhileTheServerIsDownCallsFailAtOnceAndAfterwardsTheyWork) {
+TEST_F(TroubleWithTheDatabase, WhileTheServerIsDownCallsFailAtOnceAndAfterwardsTheyWork) {
     core::RequestId id = pending();
     ASSERT_TRUE(vote(id, "U0AMY"));
     support::postgres().kill();
@@ -52,7 +53,7 @@ TEST_F(Trouble_, WhileTheServerIsDownCallsFailAtOnceAndAfterwardsTheyWork) {
     EXPECT_EQ(recovered->ruling.state, core::State::approved);
 }
 
-TEST_F(Trouble_, AServerThatRestartedBetweenCallsIsNotNoticed) {
+TEST_F(TroubleWithTheDatabase, AServerThatRestartedBetweenCallsIsNotNoticed) {
     core::RequestId id = pending();
     ASSERT_TRUE(vote(id, "U0AMY"));
     support::postgres().kill_and_restart();
@@ -61,7 +62,7 @@ TEST_F(Trouble_, AServerThatRestartedBetweenCallsIsNotNoticed) {
     EXPECT_EQ(recovered->after.version(), 3);
 }
 
-TEST_F(Trouble_, ConnectionsCutAtAnyMomentNeverLoseOrDoubleAVote) {
+TEST_F(TroubleWithTheDatabase, ConnectionsCutAtAnyMomentNeverLoseOrDoubleAVote) {
     for (int i = 0; i < 60; ++i) on.company.user("U" + std::to_string(100 + i), core::AccountClass::member);
     std::vector<std::string> users;
     for (int i = 0; i < 60; ++i) users.push_back("U" + std::to_string(100 + i));
@@ -118,7 +119,7 @@ TEST_F(Trouble_, ConnectionsCutAtAnyMomentNeverLoseOrDoubleAVote) {
     EXPECT_GT(recorded, 0U);
 }
 
-TEST_F(Trouble_, ALockHeldTooLongIsBusyAndNothingElseSuffers) {
+TEST_F(TroubleWithTheDatabase, ALockHeldTooLongIsBusyAndNothingElseSuffers) {
     core::RequestId locked = pending();
     core::RequestId free = pending();
     pqxx::connection link{std::string(on.uri.reveal())};
@@ -135,7 +136,36 @@ TEST_F(Trouble_, ALockHeldTooLongIsBusyAndNothingElseSuffers) {
     EXPECT_TRUE(vote(locked, "U0AMY"));
 }
 
-TEST_F(Trouble_, WhatAnotherReplicaRecordedIsSeen) {
+rt::asio::awaitable<void> note_end(Later<app::Appended> work, bool& ok, std::vector<std::string>& order,
+                                   std::string name) {
+    auto answer = co_await std::move(work);
+    ok = answer.has_value();
+    order.push_back(std::move(name));
+}
+
+TEST_F(TroubleWithTheDatabase, LockedRequestsDoNotDelayTheOthers) {
+    pqxx::connection link{std::string(on.uri.reveal())};
+    pqxx::work other{link};
+    std::vector<std::string> order;
+    std::array<bool, 5> ok{};
+    std::vector<core::RequestId> ids;
+    for (int i = 0; i < 5; ++i) ids.push_back(pending());
+    for (std::size_t i = 0; i < 4; ++i) {
+        core::RequestId locked = ids[i];
+        other.exec("SELECT FROM request WHERE id = '" + hex(locked.bytes()) + "' FOR UPDATE");
+        auto vote = on.cases().append(on.vote(locked, "U0AMY"), on.soon());
+        rt::asio::co_spawn(on.io, note_end(std::move(vote), ok[i], order, "locked"), rt::asio::detached);
+    }
+    auto vote = on.cases().append(on.vote(ids[4], "U0AMY"), on.soon());
+    rt::asio::co_spawn(on.io, note_end(std::move(vote), ok[4], order, "free"), rt::asio::detached);
+    on.io.restart();
+    on.io.run();
+    EXPECT_EQ(order, (std::vector<std::string>{"free", "locked", "locked", "locked", "locked"}));
+    EXPECT_TRUE(ok[4]);
+    EXPECT_FALSE(ok[0] || ok[1] || ok[2] || ok[3]);
+}
+
+TEST_F(TroubleWithTheDatabase, WhatAnotherReplicaRecordedIsSeen) {
     auto replica = pg::open_database({.uri = on.uri, .pool = 2}, on.io.get_executor(), on.clock, *on.entropy);
     core::RequestId id = pending();
     ASSERT_TRUE(on.get(replica->cases().append(on.vote(id, "U0AMY"), on.soon())));
@@ -149,7 +179,7 @@ TEST_F(Trouble_, WhatAnotherReplicaRecordedIsSeen) {
     EXPECT_EQ(late->after.version(), 3);
 }
 
-TEST_F(Trouble_, ReplicasThatVoteOnOneRequestAtOnceWaitForEachOther) {
+TEST_F(TroubleWithTheDatabase, ReplicasThatVoteOnOneRequestAtOnceWaitForEachOther) {
     for (int i = 0; i < 40; ++i) on.company.user("U" + std::to_string(100 + i), core::AccountClass::member);
     std::vector<std::string> users;
     for (int i = 0; i < 40; ++i) users.push_back("U" + std::to_string(100 + i));
@@ -167,7 +197,7 @@ TEST_F(Trouble_, ReplicasThatVoteOnOneRequestAtOnceWaitForEachOther) {
     EXPECT_EQ(core::decide(on.get(on.cases().read(id, on.soon())).value()).state, core::State::approved);
 }
 
-TEST_F(Trouble_, ACaseThatDoesNotHoldTogetherIsSetAsideAndTheOthersGoOn) {
+TEST_F(TroubleWithTheDatabase, ACaseThatDoesNotHoldTogetherIsSetAsideAndTheOthersGoOn) {
     core::RequestId broken = pending();
     core::RequestId sound = pending();
     on.database = pg::open_database({.uri = on.uri, .pool = 2}, on.io.get_executor(), on.clock, *on.entropy);
@@ -185,7 +215,7 @@ TEST_F(Trouble_, ACaseThatDoesNotHoldTogetherIsSetAsideAndTheOthersGoOn) {
     EXPECT_EQ(again.error().code, "quarantined");
 }
 
-TEST_F(Trouble_, AStateThatItsEntriesDoNotBearOutIsCorrupt) {
+TEST_F(TroubleWithTheDatabase, AStateThatItsEntriesDoNotBearOutIsCorrupt) {
     core::RequestId id = pending();
     on.sql("UPDATE request SET state = 'denied', due_at = NULL WHERE id = '" + hex(id.bytes()) + "'");
     auto answer = vote(id, "U0AMY");
@@ -193,7 +223,7 @@ TEST_F(Trouble_, AStateThatItsEntriesDoNotBearOutIsCorrupt) {
     EXPECT_EQ(answer.error().trouble, Trouble::corrupt);
 }
 
-TEST_F(Trouble_, AnEmptyDatabaseSaysWhatToRun) {
+TEST_F(TroubleWithTheDatabase, AnEmptyDatabaseSaysWhatToRun) {
     Secret empty = support::postgres().empty_database();
     auto database = pg::open_database({.uri = empty, .pool = 1}, on.io.get_executor(), on.clock, *on.entropy);
     auto report = on.get(database->schema(on.soon()));
@@ -207,7 +237,7 @@ TEST_F(Trouble_, AnEmptyDatabaseSaysWhatToRun) {
     EXPECT_EQ(on.get(on.database->schema(on.soon()))->state, pg::SchemaState::current);
 }
 
-TEST_F(Trouble_, AJobWhoseTimeIsUpIsNotBegun) {
+TEST_F(TroubleWithTheDatabase, AJobWhoseTimeIsUpIsNotBegun) {
     core::RequestId id = pending();
     auto late = on.get(on.cases().append(on.vote(id, "U0AMY"), Deadline{on.clock.now()}));
     ASSERT_FALSE(late);
@@ -215,7 +245,7 @@ TEST_F(Trouble_, AJobWhoseTimeIsUpIsNotBegun) {
     EXPECT_EQ(on.get(on.cases().read(id, on.soon()))->version(), 1);
 }
 
-TEST_F(Trouble_, StoppingAnswersEverybody) {
+TEST_F(TroubleWithTheDatabase, StoppingAnswersEverybody) {
     core::RequestId id = pending();
     std::vector<Later<app::Appended>> votes;
     votes.push_back(on.cases().append(on.vote(id, "U0AMY"), on.soon()));
@@ -225,7 +255,7 @@ TEST_F(Trouble_, StoppingAnswersEverybody) {
     EXPECT_EQ(answers[0].error().trouble, Trouble::unavailable);
 }
 
-TEST_F(Trouble_, TextsThatLookLikeSqlAreOnlyTexts) {
+TEST_F(TroubleWithTheDatabase, TextsThatLookLikeSqlAreOnlyTexts) {
     auto fresh = on.fresh();
     fresh.request.intent = "'); DROP TABLE request; --";
     fresh.request.requester.name = "\\'; DROP TABLE card; --";
