@@ -9,6 +9,7 @@
 #include "countersign/net/http.hpp"
 #include "countersign/rt/signal.hpp"
 #include "net/buffered_reader.hpp"
+#include "net/http_parser.hpp"
 #include "net/http_text.hpp"
 
 namespace countersign::net {
@@ -124,8 +125,7 @@ class Client final : public HttpClient {
     rt::asio::awaitable<Attempt> attempt(Lease lease, const Url& url, const HttpRequest& request,
                                          Deadline deadline);
     rt::asio::awaitable<Attempt> read_response(Connection& c, bool head_only, bool& keep_alive);
-    rt::asio::awaitable<std::optional<Broken>> read_body(Connection& c, const Framing& framing,
-                                                         std::string& body);
+    rt::asio::awaitable<std::optional<Broken>> read_body(Connection& c, ResponseParser& parser);
     Broken broken(Connection& c, const error_code& ec) const;
 
     Dialer& dialer_;
@@ -232,6 +232,17 @@ rt::asio::awaitable<Attempt> Client::attempt(Lease lease, const Url& url, const 
     co_return std::move(answer);
 }
 
+// Why an answer was not understood; the request may have been processed.
+Broken bad_response(Refusal refusal) {
+    bool too_large = refusal.status == 413;
+    return {{too_large ? Trouble::too_large : Trouble::timed_out,
+             std::move(refusal.detail),
+             too_large ? "" : "bad_response",
+             {}},
+            true,
+            true};
+}
+
 rt::asio::awaitable<Attempt> Client::read_response(Connection& c, bool head_only, bool& keep_alive) {
     std::size_t seen = 0;
     bool begun = false;
@@ -240,8 +251,7 @@ rt::asio::awaitable<Attempt> Client::read_response(Connection& c, bool head_only
         begun = begun || !bytes.empty();
         auto end = find_head_end(bytes, seen);
         if ((end ? *end : bytes.size()) > limits_.header_bytes_max)
-            co_return std::unexpected(Broken{
-                {Trouble::timed_out, "the answer's header is too large", "bad_response", {}}, true, true});
+            co_return std::unexpected(bad_response({431, {}, "the answer's header is too large"}));
         if (!end) {
             seen = bytes.size();
             auto ec = co_await c.reader.more(read_bytes);
@@ -250,57 +260,29 @@ rt::asio::awaitable<Attempt> Client::read_response(Connection& c, bool head_only
             failed.response_begun = begun;
             co_return std::unexpected(std::move(failed));
         }
-        auto head = parse_response_head(bytes.substr(0, *end));
-        if (!head)
-            co_return std::unexpected(
-                Broken{{Trouble::timed_out, head.error().detail, "bad_response", {}}, true, true});
+        ResponseParser parser{limits_.header_bytes_max, limits_.body_bytes_max};
+        auto refusal = parser.take_head(bytes.substr(0, *end), head_only);
+        if (refusal) co_return std::unexpected(bad_response(std::move(*refusal)));
         c.reader.consume(*end);
         seen = 0;
-        unsigned status = head->response.status;
-        if (status < 200 && status != 101) continue;  // 100 Continue, 103 Early Hints
-        HttpResponse& response = head->response;
-        bool to_the_end = !head->framing.chunked && !head->framing.content_length;
-        bool no_body = head_only || status == 101 || status == 204 || status == 304;
-        keep_alive = keep_alive && head->keep_alive && status != 101 && (no_body || !to_the_end);
-        if (!no_body) {
-            auto failed = co_await read_body(c, head->framing, response.body);
-            if (failed) co_return std::unexpected(std::move(*failed));
-        }
-        co_return std::move(response);
+        if (parser.status() < 200 && parser.status() != 101) continue;  // 100 Continue, 103 Early Hints
+        keep_alive = keep_alive && parser.keeps_alive() && parser.status() != 101;
+        auto failed = co_await read_body(c, parser);
+        if (failed) co_return std::unexpected(std::move(*failed));
+        co_return HttpResponse{parser.status(), std::move(parser.fields()), std::move(parser.body())};
     }
 }
 
-rt::asio::awaitable<std::optional<Broken>> Client::read_body(Connection& c, const Framing& framing,
-                                                             std::string& body) {
-    Broken too_large{{Trouble::too_large,
-                      fmt::format("the answer's body is larger than {} bytes", limits_.body_bytes_max),
-                      {},
-                      {}},
-                     true,
-                     true};
-    if (framing.content_length.value_or(0) > limits_.body_bytes_max) co_return too_large;
-    ChunkedBody chunked{limits_.body_bytes_max, limits_.header_bytes_max};
+rt::asio::awaitable<std::optional<Broken>> Client::read_body(Connection& c, ResponseParser& parser) {
     for (;;) {
-        std::string_view bytes = c.reader.bytes();
-        if (framing.chunked) {
-            auto used = chunked.feed(bytes, body);
-            if (!used && used.error().status == 413) co_return too_large;
-            if (!used)
-                co_return Broken{{Trouble::timed_out, used.error().detail, "bad_response", {}}, true, true};
-            c.reader.consume(*used);
-            if (chunked.done()) co_return std::nullopt;
-        } else {
-            std::uint64_t left = framing.content_length.value_or(limits_.body_bytes_max + 1) - body.size();
-            auto count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left));
-            body.append(bytes.substr(0, count));
-            c.reader.consume(count);
-            if (body.size() > limits_.body_bytes_max) co_return too_large;
-            if (framing.content_length && body.size() == *framing.content_length) co_return std::nullopt;
-        }
+        auto used = parser.take_body(c.reader.bytes());
+        if (!used) co_return bad_response(std::move(used).error());
+        c.reader.consume(*used);
+        if (parser.whole()) co_return std::nullopt;
         auto ec = co_await c.reader.more(read_bytes);
-        bool the_end = ec == asio::error::eof && !framing.chunked && !framing.content_length;
-        if (the_end) co_return std::nullopt;
         if (!ec) continue;
+        bool was_the_end = ec == asio::error::eof && parser.take_end();
+        if (was_the_end) co_return std::nullopt;
         Broken failed = broken(c, ec);
         failed.response_begun = true;
         co_return failed;

@@ -11,6 +11,7 @@
 #include "countersign/base/text.hpp"
 #include "countersign/net/http.hpp"
 #include "net/buffered_reader.hpp"
+#include "net/http_parser.hpp"
 #include "net/http_text.hpp"
 #include "net/websocket.hpp"
 
@@ -29,6 +30,13 @@ constexpr std::chrono::milliseconds accept_pause{100};
 
 struct Connection;
 
+// A request as it arrived, and what it means for its connection.
+struct Received {
+    HttpRequest request;
+    bool keep_alive = true;
+    bool version_1_0 = false;
+};
+
 // What all connections of one listener have in common. Shared: they outlive the accepting loop.
 struct Server {
     Server(HttpHandler h, const rt::Clock& c, rt::Timers& t, HttpServerLimits l)
@@ -42,11 +50,11 @@ struct Server {
     std::size_t refusals = 0;
     std::list<Connection*> between_requests;
     core::Instant date_at{};
-    std::string date;
+    std::string date_text;
 
-    const std::string& date_field() {
+    const std::string& date() {
         auto now = std::chrono::floor<std::chrono::seconds>(clock.now());
-        if (now == date_at && !date.empty()) return date;
+        if (now == date_at && !date_text.empty()) return date_text;
         date_at = now;
         static constexpr std::string_view weekdays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
         static constexpr std::string_view months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -54,11 +62,12 @@ struct Server {
         auto day = std::chrono::floor<std::chrono::days>(now);
         std::chrono::year_month_day ymd{day};
         std::chrono::hh_mm_ss time{now - day};
-        date = fmt::format("Date: {}, {:02} {} {} {:02}:{:02}:{:02} GMT\r\n",
-                           weekdays[std::chrono::weekday{day}.c_encoding()], static_cast<unsigned>(ymd.day()),
-                           months[static_cast<unsigned>(ymd.month()) - 1], static_cast<int>(ymd.year()),
-                           time.hours().count(), time.minutes().count(), time.seconds().count());
-        return date;
+        date_text =
+            fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT",
+                        weekdays[std::chrono::weekday{day}.c_encoding()], static_cast<unsigned>(ymd.day()),
+                        months[static_cast<unsigned>(ymd.month()) - 1], static_cast<int>(ymd.year()),
+                        time.hours().count(), time.minutes().count(), time.seconds().count());
+        return date_text;
     }
 };
 
@@ -114,7 +123,9 @@ void append_head(std::string& out, Server& server, const HttpResponse& response)
     out += ' ';
     out += reason_phrase(response.status);
     out += "\r\n";
-    out += server.date_field();
+    out += "Date: ";
+    out += server.date();
+    out += "\r\n";
     for (const auto& [name, value] : response.fields)
         if (!has_own_field(name) && is_token(name)) append_field(out, name, value);
 }
@@ -123,13 +134,21 @@ bool has_no_body(unsigned status) {
     return status < 200 || status == 204 || status == 304;
 }
 
+bool asks_for_websocket(const HttpRequest& request) {
+    auto key = request.fields.find("Sec-WebSocket-Key");
+    auto key_bytes = key ? unbase64(*key) : std::nullopt;
+    return request.method == "GET" && list_has(request.fields, "Upgrade", "websocket") &&
+           list_has(request.fields, "Connection", "upgrade") && key_bytes && key_bytes->size() == 16 &&
+           request.fields.find("Sec-WebSocket-Version") == "13";
+}
+
 class Exchange final : public HttpExchange {
   public:
-    Exchange(Connection& connection, RequestHead head)
+    Exchange(Connection& connection, Received received)
         : connection_(connection),
-          head_(std::move(head)),
-          keep_alive_(head_.keep_alive && !connection.server.ending) {
-        head_only_ = head_.request.method == "HEAD";
+          received_(std::move(received)),
+          keep_alive_(received_.keep_alive && !connection.server.ending) {
+        head_only_ = received_.request.method == "HEAD";
     }
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
@@ -137,7 +156,7 @@ class Exchange final : public HttpExchange {
         if (watching_) connection_.reader->on_idle_read(nullptr);
     }
 
-    HttpRequest& request() override { return head_.request; }
+    HttpRequest& request() override { return received_.request; }
     Later<Done> respond(HttpResponse response) override;
     Later<Done> begin_stream(HttpResponse head) override;
     Later<Done> write(std::string_view chunk) override;
@@ -173,7 +192,7 @@ class Exchange final : public HttpExchange {
     Later<Done> send(std::string_view first, std::string_view second = {});
 
     Connection& connection_;
-    RequestHead head_;
+    Received received_;
     bool keep_alive_;
     bool head_only_ = false;
     bool watching_ = false;
@@ -237,7 +256,7 @@ Later<Done> Exchange::begin_stream(HttpResponse response) {
     answer_ = Answer::streaming;
     std::string head;
     append_head(head, connection_.server, response);
-    if (head_.version_1_0)
+    if (received_.version_1_0)
         keep_alive_ = false;  // ends with the connection
     else
         head += "Transfer-Encoding: chunked\r\n";
@@ -251,7 +270,7 @@ Later<Done> Exchange::write(std::string_view chunk) {
     if (answer_ == Answer::gone) co_return fail(Trouble::unavailable, "the connection was dropped");
     COUNTERSIGN_CHECK(answer_ == Answer::streaming);
     if (chunk.empty() || head_only_) co_return Done{};
-    if (head_.version_1_0) co_return co_await send(chunk);
+    if (received_.version_1_0) co_return co_await send(chunk);
     std::string framed = fmt::format("{:x}\r\n", chunk.size());
     framed += chunk;
     framed += "\r\n";
@@ -260,21 +279,14 @@ Later<Done> Exchange::write(std::string_view chunk) {
 
 Later<Done> Exchange::end_stream() {
     answer_ = Answer::whole;
-    if (head_.version_1_0 || head_only_) co_return Done{};
+    if (received_.version_1_0 || head_only_) co_return Done{};
     co_return co_await send("0\r\n\r\n");
 }
 
 Later<std::unique_ptr<WebSocket>> Exchange::upgrade(std::size_t message_bytes_max, FrameTap* tap) {
     if (answer_ == Answer::gone) co_return fail(Trouble::unavailable, "the connection was dropped");
     COUNTERSIGN_CHECK(answer_ == Answer::none);
-    const HttpRequest& request = head_.request;
-    auto key = request.fields.find("Sec-WebSocket-Key");
-    auto key_bytes = key ? unbase64(*key) : std::nullopt;
-    bool asked = request.method == "GET" && !head_.version_1_0 &&
-                 list_has(request.fields, "Upgrade", "websocket") &&
-                 list_has(request.fields, "Connection", "upgrade") && key_bytes && key_bytes->size() == 16;
-    bool version_13 = request.fields.find("Sec-WebSocket-Version") == "13";
-    if (!asked || !version_13) {
+    if (received_.version_1_0 || !asks_for_websocket(received_.request)) {
         HttpResponse response =
             problem_response({426, "websocket_only", "this address speaks WebSocket version 13"});
         response.fields.add("Upgrade", "websocket");
@@ -283,39 +295,44 @@ Later<std::unique_ptr<WebSocket>> Exchange::upgrade(std::size_t message_bytes_ma
         if (!sent) co_return pass(sent);
         co_return fail(Trouble::invalid_input, "not a WebSocket handshake", "websocket_only");
     }
-    answer_ = Answer::whole;
-    std::string head = "HTTP/1.1 101 Switching Protocols\r\n" + connection_.server.date_field();
-    head += "Upgrade: websocket\r\nConnection: Upgrade\r\n";
-    append_field(head, "Sec-WebSocket-Accept", websocket_accept(*key));
-    head += "\r\n";
-    auto sent = co_await send(head);
-    if (!sent) co_return pass(sent);
-    connection_.reader->on_idle_read(nullptr);
+    Connection& c = connection_;
+    c.reader->on_idle_read(nullptr);
     watching_ = false;
     answer_ = Answer::gone;
+    while (c.reader->reading()) {
+        c.stream->cancel();  // what it has read by then is in the reader's buffer
+        co_await c.reader->more(0);
+    }
     WebSocketLimits limits;
     limits.message_bytes_max = message_bytes_max;
     limits.silence_max = {};
-    UpgradedConnection upgraded{std::move(connection_.stream), std::move(connection_.reader)};
-    co_return make_websocket(std::move(upgraded), false, connection_.server.clock, connection_.server.timers,
-                             limits, tap);
+    co_return co_await accept_websocket(std::move(c.stream), std::string(c.reader->bytes()),
+                                        received_.request, c.server.date(), c.server.clock, c.server.timers,
+                                        limits, tap, Deadline{c.after(c.server.limits.write_time_max)});
 }
 
 // ---- reading
 
 // What came of waiting for a request: one, a refusal to send, or neither (the connection is over).
 struct Incoming {
-    std::optional<RequestHead> request;
+    std::optional<Received> request;
     std::optional<Refusal> refusal;
 };
 
-Incoming over() {
+// The same of one of its parts.
+struct Reading {
+    bool is_whole = false;
+    std::optional<Refusal> refusal;
+    static Reading whole() { return {true, std::nullopt}; }
+};
+
+Reading over() {
     return {};
 }
-Incoming refused(Refusal refusal) {
-    return {std::nullopt, std::move(refusal)};
+Reading refused(Refusal refusal) {
+    return {false, std::move(refusal)};
 }
-Incoming too_slow(std::string_view what) {
+Reading too_slow(std::string_view what) {
     return refused({408, "too_slow", fmt::format("the request's {} took too long to arrive", what)});
 }
 
@@ -329,7 +346,8 @@ rt::asio::awaitable<bool> first_bytes(Connection& c) {
     co_return !ec;
 }
 
-rt::asio::awaitable<Incoming> read_head(Connection& c) {
+// Reads on until `parser` has a whole head.
+rt::asio::awaitable<Reading> read_head(Connection& c, RequestParser& parser) {
     const HttpServerLimits& limits = c.server.limits;
     bool some = co_await first_bytes(c);
     if (!some) co_return over();
@@ -352,11 +370,10 @@ rt::asio::awaitable<Incoming> read_head(Connection& c) {
                 {431, "headers_too_large",
                  fmt::format("the request's header is larger than {} bytes", limits.header_bytes_max)});
         if (end) {
-            auto head = parse_request_head(bytes.substr(0, *end));
-            if (!head) co_return refused(std::move(head).error());
+            auto refusal = parser.take_head(bytes.substr(0, *end));
+            if (refusal) co_return refused(std::move(*refusal));
             c.reader->consume(*end);
-            head->request.peer = c.peer;
-            co_return Incoming{std::move(*head), std::nullopt};
+            co_return Reading::whole();
         }
         if (has_bare_line_feed(bytes, seen))
             co_return refused({400, "bad_line_end", "a header line does not end with CR LF"});
@@ -367,35 +384,19 @@ rt::asio::awaitable<Incoming> read_head(Connection& c) {
     }
 }
 
-rt::asio::awaitable<Incoming> read_body(Connection& c, RequestHead head) {
-    const HttpServerLimits& limits = c.server.limits;
-    std::uint64_t length = head.framing.content_length.value_or(0);
-    if (length > limits.body_bytes_max)
-        co_return refused(
-            {413, "body_too_large", fmt::format("the body is larger than {} bytes", limits.body_bytes_max)});
-    if (!head.framing.chunked && length == 0) co_return Incoming{std::move(head), std::nullopt};
-    core::Instant until = c.after(limits.body_time_max);
+rt::asio::awaitable<Reading> read_body(Connection& c, RequestParser& parser) {
+    if (parser.whole()) co_return Reading::whole();
+    core::Instant until = c.after(c.server.limits.body_time_max);
     c.stream->cancel_at(until);
-    if (head.expects_continue && c.reader->bytes().empty()) {
+    if (parser.expects_continue() && c.reader->bytes().empty()) {
         auto ec = co_await write_all(*c.stream, "HTTP/1.1 100 Continue\r\n\r\n");
         if (ec) co_return over();
     }
-    ChunkedBody chunked{limits.body_bytes_max, limits.header_bytes_max};
-    std::string& body = head.request.body;
     for (;;) {
-        std::string_view bytes = c.reader->bytes();
-        if (head.framing.chunked) {
-            auto used = chunked.feed(bytes, body);
-            if (!used) co_return refused(std::move(used).error());
-            c.reader->consume(*used);
-        } else {
-            auto count =
-                static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), length - body.size()));
-            body.append(bytes.substr(0, count));
-            c.reader->consume(count);
-        }
-        bool whole = head.framing.chunked ? chunked.done() : body.size() == length;
-        if (whole) co_return Incoming{std::move(head), std::nullopt};
+        auto used = parser.take_body(c.reader->bytes());
+        if (!used) co_return refused(std::move(used).error());
+        c.reader->consume(*used);
+        if (parser.whole()) co_return Reading::whole();
         auto ec = co_await c.reader->more(body_read_bytes);
         if (ec && c.server.clock.now() >= until && !c.reader->ended()) co_return too_slow("body");
         if (ec) co_return over();
@@ -403,10 +404,16 @@ rt::asio::awaitable<Incoming> read_body(Connection& c, RequestHead head) {
 }
 
 rt::asio::awaitable<Incoming> read_request(Connection& c) {
-    auto incoming = co_await read_head(c);
-    if (!incoming.request) co_return incoming;
-    auto whole = co_await read_body(c, std::move(*incoming.request));
-    co_return whole;
+    RequestParser parser{c.server.limits.header_bytes_max, c.server.limits.body_bytes_max};
+    auto reading = co_await read_head(c, parser);
+    if (reading.is_whole) reading = co_await read_body(c, parser);
+    if (!reading.is_whole) co_return Incoming{std::nullopt, std::move(reading.refusal)};
+    Received received;
+    received.request = {std::move(parser.method()), std::move(parser.target()), std::move(parser.fields()),
+                        std::move(parser.body()), c.peer};
+    received.keep_alive = parser.keeps_alive();
+    received.version_1_0 = parser.version_1_0();
+    co_return Incoming{std::move(received), std::nullopt};
 }
 
 // ---- answering
@@ -414,7 +421,7 @@ rt::asio::awaitable<Incoming> read_request(Connection& c) {
 // Answers and lets the peer finish sending what is not wanted: closing on unread bytes would reset the
 // connection and could destroy the answer on its way.
 rt::asio::awaitable<void> send_refusal(Connection& c, Refusal refusal) {
-    RequestHead nothing;
+    Received nothing;
     nothing.keep_alive = false;
     Exchange exchange{c, std::move(nothing)};
     auto sent = co_await exchange.respond(problem_response(refusal));

@@ -6,20 +6,14 @@
 #include "countersign/net/byte_stream.hpp"
 #include "countersign/net/frame_tap.hpp"
 #include "countersign/net/websocket.hpp"
-#include "net/buffered_reader.hpp"
 
 namespace countersign::net {
 
-// A connection whose handshake is done. `reader` may hold the first frames already.
-struct UpgradedConnection {
-    StreamPtr stream{nullptr, nullptr};
-    std::unique_ptr<BufferedReader> reader;
-};
-std::unique_ptr<WebSocket> make_websocket(UpgradedConnection connection, bool is_client,
-                                          const rt::Clock& clock, rt::Timers& timers, WebSocketLimits limits,
-                                          FrameTap* tap);
-
-// What the server answers to `Sec-WebSocket-Key`.
-std::string websocket_accept(std::string_view key);
+// Answers the handshake `request` and takes the connection over. `first_bytes` came behind the request
+// already. `date` goes into the answer's field of that name.
+Later<std::unique_ptr<WebSocket>> accept_websocket(StreamPtr stream, std::string first_bytes,
+                                                   const HttpRequest& request, std::string_view date,
+                                                   const rt::Clock& clock, rt::Timers& timers,
+                                                   WebSocketLimits limits, FrameTap* tap, Deadline deadline);
 
 }  // namespace countersign::net

@@ -29,6 +29,12 @@ std::size_t count_of(std::string_view text, std::string_view part) {
     return count;
 }
 
+std::string repeat(std::string_view text, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i) all += text;
+    return all;
+}
+
 struct Malformed {
     std::string name;
     std::string bytes;
@@ -94,6 +100,16 @@ std::vector<Malformed> malformed_requests() {
         {"ChunkSizeOverflow", post(chunked, "ffffffffffffffff1\r\n"), 400, "bad_chunk"},
         {"ChunkTooLong", post(chunked, "1\r\nab\r\n0\r\n\r\n"), 400, "bad_chunk"},
         {"ChunkBareLf", post(chunked, "1\na\n0\n\n"), 400, "bad_chunk"},
+        {"ChunkControl", post(chunked, "1;a=\"\0\"\r\na\r\n0\r\n\r\n"s), 400, "bad_chunk"},
+        {"ChunkLineFeedInExtension", post(chunked, "1;a=\"\n\"\r\na\r\n0\r\n\r\n"), 400, "bad_chunk"},
+        {"ChunkEndlessExtension", post(chunked, "1;a=" + std::string(2000, 'x')), 400, "bad_chunk"},
+        {"EndlessTrailers", post(chunked, "0\r\n" + repeat("A: b\r\n", 4000)), 431, "headers_too_large"},
+        {"LengthInTrailer", post(chunked, "0\r\nContent-Length: 5\r\n\r\n"), 400, "bad_chunk"},
+        {"LineFeedInTrailer", post(chunked, "0\r\nA: b\nC: d\r\n\r\n"), 400, "bad_chunk"},
+        {"ShortVersion", line("GET / HTTP"), 400, "bad_request_line"},
+        {"ShorterVersion", "GET / HTP\r\n\r\n", 400, "bad_request_line"},
+        {"NoMethod", line(" / HTTP/1.1"), 400, "bad_request_line"},
+        {"FoldedOntoNothing", get("/", "A:\r\n b\r\n"), 400, "folded_field"},
         {"UnknownExpectation", post("Content-Length: 1\r\nExpect: cake\r\n", "a"), 417,
          "unknown_expectation"},
     };

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "countersign/net/http.hpp"
+#include "net/frame_scanner.hpp"
 #include "net/http_text.hpp"
-#include "net/websocket.hpp"
-#include "net/websocket_frames.hpp"
+#include "net/raw_frames.hpp"
 
 namespace countersign::net {
 namespace {
@@ -73,48 +73,64 @@ TEST(Fields, AreFoundWhateverTheirCase) {
     EXPECT_FALSE(list_has(fields, "connection", "close"));
 }
 
-TEST(WebSocketText, AcceptsTheHandshakeOfRfc6455) {
-    EXPECT_EQ(websocket_accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-}
-
-TEST(WebSocketText, FramesAreThoseOfRfc6455) {
-    std::string plain;
-    append_frame(plain, Opcode::text, "Hello", std::nullopt);
-    EXPECT_EQ(plain, "\x81\x05Hello");
-    std::string masked;
-    append_frame(masked, Opcode::text, "Hello", 0x37fa213d);
+TEST(RawFrames, AreThoseOfRfc6455) {
+    using test::Opcode;
+    EXPECT_EQ(test::accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    EXPECT_EQ(test::raw_frame(Opcode::text, "Hello"), "\x81\x05Hello");
+    std::string masked = test::raw_frame(Opcode::text, "Hello", 0x37fa213d);
     EXPECT_EQ(masked, "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
-    for (std::size_t size : {0U, 125U, 126U, 65535U, 65536U}) {
-        std::string frame;
-        append_frame(frame, Opcode::binary, std::string(size, 'x'), std::nullopt);
-        for (std::size_t cut = 0; cut < std::min<std::size_t>(frame.size(), 12); ++cut) {
-            auto head = parse_frame_head(std::string_view{frame}.substr(0, cut), false);
-            ASSERT_TRUE(head);
-            if (*head) EXPECT_EQ((*head)->payload_bytes, size);
+    EXPECT_EQ(test::raw_frames_of_client(masked).at(0).payload, "Hello");
+}
+
+// A tap and all that it was told.
+struct Tapped {
+    FrameTap tap;
+    std::vector<FrameHead> heads;
+    std::string heard;
+    FrameScanner scanner{tap};
+    Tapped() {
+        tap.on_frame = [this](const FrameHead& head) { heads.push_back(head); };
+    }
+};
+
+TEST(FrameScanner, SeesEveryHeadHoweverTheBytesAreSplit) {
+    using test::Opcode;
+    std::string bytes;
+    for (std::size_t size : {0U, 125U, 126U, 65535U, 65536U})
+        for (bool is_masked : {false, true})
+            bytes += test::raw_frame(Opcode::binary, std::string(size, 'x'),
+                                     is_masked ? std::optional{0x12345678U} : std::nullopt, size == 126);
+    bytes += test::raw_frame(Opcode::ping, "p", 1U);
+    for (std::size_t piece : {1U, 2U, 3U, 7U, 64U, 4096U, 1'000'000U}) {
+        Tapped tapped;
+        for (std::size_t at = 0; at < bytes.size(); at += piece)
+            tapped.scanner.take(std::string_view{bytes}.substr(at, piece), tapped.heard);
+        EXPECT_EQ(tapped.heard, bytes);
+        ASSERT_EQ(tapped.heads.size(), 11U);
+        for (std::size_t i = 0; i < 10; ++i) {
+            EXPECT_EQ(tapped.heads[i].bytes, std::vector<std::size_t>({0, 125, 126, 65535, 65536})[i / 2]);
+            EXPECT_EQ(tapped.heads[i].opcode, 2);
+            EXPECT_EQ(tapped.heads[i].final, i / 2 == 2);
         }
+        EXPECT_EQ(tapped.heads[10].opcode, 9);
     }
 }
 
-TEST(WebSocketText, UnmaskingInPiecesIsUnmaskingAtOnce) {
-    std::string text(100, '\0');
-    for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 7);
-    std::string at_once = text;
-    unmask(at_once.data(), at_once.size(), 0x12345678, 0);
-    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
-        std::string pieces = text;
-        unmask(pieces.data(), cut, 0x12345678, 0);
-        unmask(pieces.data() + cut, pieces.size() - cut, 0x12345678, cut);
-        EXPECT_EQ(pieces, at_once);
-    }
-}
-
-TEST(WebSocketText, BrokenHeadsAreViolations) {
-    using namespace std::string_view_literals;
-    for (auto bytes : {"\xc1\x00"sv, "\x83\x00"sv, "\x8b\x00"sv, "\x09\x00"sv, "\x89\x7e\x00\x7e"sv,
-                       "\x81\x7e\x00\x05"sv, "\x81\x7f\x00\x00\x00\x00\x00\x00\xff\xff"sv,
-                       "\x81\x7f\x80\x00\x00\x00\x00\x01\x00\x00"sv, "\x81\x85\x00\x00\x00\x00"sv})
-        EXPECT_FALSE(parse_frame_head(bytes, false));
-    EXPECT_FALSE(parse_frame_head("\x81\x05"sv, true));
+TEST(FrameScanner, ADeafOneLeavesOutWholeMessages) {
+    using test::Opcode;
+    std::string first = test::raw_frame(Opcode::text, "one", 1U, false);
+    std::string rest = test::raw_frame(Opcode::continuation, "more", 1U);
+    std::string other = test::raw_frame(Opcode::text, "two", 1U, false);
+    std::string ping = test::raw_frame(Opcode::ping, "", 1U);
+    Tapped tapped;
+    tapped.scanner.take(first, tapped.heard);
+    tapped.tap.deaf = true;
+    tapped.scanner.take(ping + rest + other, tapped.heard);
+    EXPECT_EQ(tapped.heard, first + rest);
+    tapped.tap.deaf = false;
+    tapped.scanner.take(ping + rest + ping, tapped.heard);
+    EXPECT_EQ(tapped.heard, first + rest + ping + ping);
+    EXPECT_EQ(tapped.heads.size(), 7U);
 }
 
 }  // namespace

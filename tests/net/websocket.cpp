@@ -3,28 +3,23 @@
 #include <gtest/gtest.h>
 
 #include "countersign/net/frame_tap.hpp"
+#include "countersign/rt/background.hpp"
 #include "net/net_world.hpp"
-#include "net/websocket.hpp"
-#include "net/websocket_frames.hpp"
+#include "net/raw_frames.hpp"
 
 namespace countersign {
 namespace {
 
 using namespace std::chrono_literals;
-using net::Opcode;
 using test::NetWorld;
+using test::Opcode;
 namespace asio = rt::asio;
 
 std::string frame(Opcode opcode, std::string_view payload, bool final = true) {
-    std::string bytes;
-    net::append_frame(bytes, opcode, payload, std::nullopt);
-    if (!final) bytes[0] = static_cast<char>(bytes[0] & 0x7F);
-    return bytes;
+    return test::raw_frame(opcode, payload, std::nullopt, final);
 }
 std::string masked(Opcode opcode, std::string_view payload) {
-    std::string bytes;
-    net::append_frame(bytes, opcode, payload, 0xA1B2C3D4);
-    return bytes;
+    return test::raw_frame(opcode, payload, 0xA1B2C3D4);
 }
 
 // All that a client of one WebSocket sees.
@@ -59,6 +54,7 @@ struct RawPeer : NetWorld {
     std::string after_handshake;  // what the client sent until it closed TCP
     core::Duration client_closed_after{0};
     bool closes_tcp = false;  // once all is said
+    bool reads = true;
     std::optional<Result<std::unique_ptr<net::WebSocket>>> socket;
     Heard heard;
     net::WebSocketLimits limits;
@@ -67,8 +63,14 @@ struct RawPeer : NetWorld {
         if (socket && *socket) (**socket)->shut();
         run();
     }
+    net::ByteStream* peer_stream = nullptr;
+    bool hears = true;  // the client reads
+
+    void peer_says(std::string bytes) { spawn(say(std::move(bytes))); }
+    asio::awaitable<void> say(std::string bytes) { co_await test::write_raw(*peer_stream, bytes); }
     asio::awaitable<void> peer() {
         auto stream = co_await listener->accept();
+        peer_stream = stream->get();
         std::string request = co_await test::read_raw(**stream, "\r\n\r\n");
         constexpr std::string_view field = "Sec-WebSocket-Key: ";
         std::string key = request.substr(request.find(field) + field.size(), 24);
@@ -76,7 +78,8 @@ struct RawPeer : NetWorld {
             **stream,
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: upgrade\r\n"
             "Sec-WebSocket-Accept: " +
-                net::websocket_accept(key) + "\r\n\r\n" + says);
+                test::accept_key(key) + "\r\n\r\n" + says);
+        if (!reads) co_await time.sleep_until(time.now() + 60s);
         if (!closes_tcp) after_handshake = co_await test::read_raw(**stream);
         client_closed_after = elapsed();
     }
@@ -84,7 +87,7 @@ struct RawPeer : NetWorld {
         auto connected = co_await net::connect_websocket(*network, url("/link?ticket=1"), time, time, limits,
                                                          Deadline{time.now() + 5s});
         socket.emplace(std::move(connected));
-        if (*socket) co_await hear(*this, ***socket, heard);
+        if (*socket && hears) co_await hear(*this, ***socket, heard);
     }
     void begin(std::string bytes, std::uint64_t seed = 1) {
         says = std::move(bytes);
@@ -97,23 +100,15 @@ struct RawPeer : NetWorld {
     // The opcodes of what the client sent.
     std::vector<Opcode> sent() const {
         std::vector<Opcode> opcodes;
-        std::string_view rest = after_handshake;
-        while (!rest.empty()) {
-            auto head = net::parse_frame_head(rest, true);
-            if (!head || !*head) break;
-            opcodes.push_back((*head)->opcode);
-            rest.remove_prefix(
-                std::min<std::size_t>(rest.size(), (*head)->head_bytes + (*head)->payload_bytes));
-        }
+        for (const test::RawFrame& sent : test::raw_frames_of_client(after_handshake))
+            opcodes.push_back(sent.opcode);
         return opcodes;
     }
     std::uint16_t close_code_sent() const {
-        auto head = net::parse_frame_head(after_handshake, true);
-        if (!head || !*head || (*head)->payload_bytes < 2) return 0;
-        std::string payload = after_handshake.substr((*head)->head_bytes, 2);
-        net::unmask(payload.data(), 2, *(*head)->mask, 0);
-        return static_cast<std::uint16_t>(static_cast<unsigned char>(payload[0]) << 8 |
-                                          static_cast<unsigned char>(payload[1]));
+        auto frames = test::raw_frames_of_client(after_handshake);
+        if (frames.empty() || frames[0].opcode != Opcode::close || frames[0].payload.size() < 2) return 0;
+        return static_cast<std::uint16_t>(static_cast<unsigned char>(frames[0].payload[0]) << 8 |
+                                          static_cast<unsigned char>(frames[0].payload[1]));
     }
 };
 
@@ -215,6 +210,62 @@ TEST(WebSocketClient, ProtocolViolationsAreClosedWithTheirCode) {
         EXPECT_EQ(world.close_code_sent(), code);
         EXPECT_LE(world.client_closed_after, 2s);
     }
+}
+
+asio::awaitable<void> write_much(RawPeer& world, std::optional<Result<Done>>& written) {
+    auto done =
+        co_await (**world.socket)->write(std::string(4'000'000, 'x'), Deadline{world.time.now() + 50s});
+    written.emplace(std::move(done));
+}
+asio::awaitable<void> close_soon(RawPeer& world, std::optional<Result<Done>>& closed) {
+    auto done = co_await (**world.socket)->close(1000, "bye", Deadline{world.time.now() + 3s});
+    closed.emplace(std::move(done));
+}
+
+// Beast's operations wait for one another here: the write for the peer, the reading side for the write (to
+// say what was wrong), the close for both.
+TEST(WebSocketClient, ClosingIsBoundedWhateverElseIsStuck) {
+    for (bool with_violation : {false, true}) {
+        RawPeer world;
+        world.reads = false;
+        world.begin(frame(Opcode::text, "hello"));
+        ASSERT_TRUE(world.socket && *world.socket);
+        std::optional<Result<Done>> written, closed;
+        world.spawn(write_much(world, written));
+        world.settle();
+        EXPECT_FALSE(written);
+        if (with_violation) world.peer_says("\x83\x01z");
+        world.settle();
+        world.spawn(close_soon(world, closed));
+        world.run_until(world.start + 4s);
+        ASSERT_TRUE(closed && written && world.heard.end);
+        EXPECT_FALSE(*written);
+        EXPECT_FALSE(*closed);
+    }
+}
+
+asio::awaitable<void> read_one(net::WebSocket& socket, std::optional<Result<net::WebSocketFrame>>& read) {
+    auto frame = co_await socket.read();
+    read.emplace(std::move(frame));
+}
+
+TEST(WebSocketClient, AReadThatIsCancelledLosesNothing) {
+    RawPeer world;
+    world.hears = false;
+    world.begin(frame(Opcode::text, "Hel", false));
+    ASSERT_TRUE(world.socket && *world.socket);
+    std::optional<Result<net::WebSocketFrame>> first, second;
+    rt::Background reader{world.io.get_executor(), "reader", read_one(***world.socket, first)};
+    world.settle();
+    reader.cancel();
+    world.settle();
+    world.peer_says(frame(Opcode::continuation, "lo"));
+    world.settle();
+    world.spawn(read_one(***world.socket, second));
+    world.settle();
+    ASSERT_TRUE(second && *second);
+    EXPECT_EQ((*second)->payload, "Hello");
+    if (first) EXPECT_EQ(first->error().trouble, Trouble::cancelled);
 }
 
 asio::awaitable<void> bad_handshake(NetWorld& world, std::string answer) {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "net/websocket_frames.hpp"
+#include "net/raw_frames.hpp"
 #include "sandbox/sandbox_world.hpp"
 
 namespace countersign {
@@ -121,11 +121,8 @@ TEST(Frames, AContinuationFrameIsRecordedAsTheClientsFault) {
     std::string bytes = "GET " + target +
                         " HTTP/1.1\r\nHost: server\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    std::string first;
-    net::append_frame(first, net::Opcode::text, R"({"envelope_)", 0x01020304);
-    first[0] = static_cast<char>(first[0] & 0x7F);
-    std::string second;
-    net::append_frame(second, net::Opcode::continuation, R"(id":"x"})", 0x01020304);
+    std::string first = test::raw_frame(test::Opcode::text, R"({"envelope_)", 0x01020304, false);
+    std::string second = test::raw_frame(test::Opcode::continuation, R"(id":"x"})", 0x01020304);
     world.tasks.start("raw",
                       [](SandboxWorld& w, std::string head, std::string frames) -> rt::asio::awaitable<void> {
                           auto stream = co_await w.network->dial(w.url(), Deadline{w.time.now() + 1s});

@@ -4,8 +4,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/beast/core/role.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <string>
@@ -107,17 +105,7 @@ class ByteStream {
     bool only_cancels_ = false;
 };
 
-// Beast's customisation points.
-inline void teardown(boost::beast::role_type, ByteStream& stream, error_code& ec) {
-    stream.close();
-    ec = {};
-}
-template <class Handler>
-void async_teardown(boost::beast::role_type, ByteStream& stream, Handler&& handler) {
-    stream.close();
-    asio::post(stream.get_executor(),
-               [handler = std::forward<Handler>(handler)]() mutable { handler(error_code{}); });
-}
+// Beast's customisation point.
 inline void beast_close_socket(ByteStream& stream) {
     stream.close();
 }

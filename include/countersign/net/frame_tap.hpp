@@ -14,7 +14,9 @@ struct FrameHead {
 // What a server that plays a faulty or watchful peer does with one WebSocket's bytes.
 struct FrameTap {
     std::function<void(const FrameHead&)> on_frame;  // every inbound frame's head, before it is obeyed
-    bool deaf = false;  // set: nothing is answered and nothing leaves, yet TCP stays open (a half-open peer)
+    // Set: nothing is answered and nothing leaves, yet TCP stays open (a half-open peer). Holds for messages
+    // that begin while it is set.
+    bool deaf = false;
 };
 
 }  // namespace countersign::net

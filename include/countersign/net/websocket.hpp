@@ -16,13 +16,14 @@ struct WebSocketFrame {
     std::string payload;
 };
 
-// One WebSocket (RFC 6455). Writes may be called concurrently; they leave in order. Never fragments
-// (auto_fragment is off: Slack does not reassemble continuation frames) and never compresses. Pings of the
-// peer are answered by the pending read.
+// One WebSocket (RFC 6455), Beast's underneath. Writes may be called concurrently; they leave in order. Never
+// fragments (auto_fragment is off: Slack does not reassemble continuation frames) and never compresses. Pings
+// of the peer are answered by the pending read, and by the watch over `silence_max` while nobody reads.
 class WebSocket {
   public:
     virtual ~WebSocket() = default;
-    // The next message. unavailable: closed (`close_code` says how) or dead; cancelled: `shut` was called.
+    // The next message. unavailable: closed (`close_code` says how) or dead; cancelled: `shut` was called, or
+    // the caller was cancelled: nothing is lost, another `read` goes on.
     virtual Later<WebSocketFrame> read() = 0;
     virtual Later<Done> write(std::string text, Deadline deadline) = 0;
     virtual Later<Done> ping(Deadline deadline) = 0;
