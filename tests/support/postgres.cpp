@@ -108,3 +108,10 @@ std::string sqlstate_of(const Secret& uri, const std::string& text) {
 }
 
 }  // namespace countersign::support
+
+// libpqxx 6.4 loses the last answer (2 KB) of a connection that breaks: it throws before anything owns it.
+// Seen only where tests break connections; nothing else of ours is excused.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() {
+    return "leak:libpqxx-6.4";
+}
