@@ -276,7 +276,8 @@ app::Origin Requests::origin(const Call& call, std::string_view act, const std::
     return {"api:" + std::string(act) + ":" + call.caller.token.id.text() + ":" + unique};
 }
 
-Later<net::HttpResponse> Requests::cancel(Call& call) {
+// What cancelling, claiming and reporting have in common.
+Later<Requests::OwnAct> Requests::act_on_own(Call& call, Body body) {
     auto scope = needs(call.caller, app::Scope::request);
     if (!scope) co_return pass(scope);
     auto known = only_known(call.target, {});
@@ -286,44 +287,40 @@ Later<net::HttpResponse> Requests::cancel(Call& call) {
     const auto& request = call.exchange.request();
     auto key = idempotency_key_of(request.fields);
     if (!key) co_return pass(key);
-    auto json = json_body(request, true);
+    auto json = json_body(request, body == Body::optional);
     if (!json) co_return pass(json);
-    auto body = wire::cancel_from(*json);
-    if (!body) co_return pass(body);
     auto mine = co_await must_be_own(call, *id);
     if (!mine) co_return pass(mine);
+    co_return OwnAct{*id, std::move(*key), std::move(*json)};
+}
+
+Later<net::HttpResponse> Requests::cancel(Call& call) {
+    auto act = co_await act_on_own(call, Body::optional);
+    if (!act) co_return pass(act);
+    auto body = wire::cancel_from(act->body);
+    if (!body) co_return pass(body);
 
     core::Cancel command{call.caller.account(), {}, std::move(body->reason)};
     if (call.caller.token.owner) command.also.push_back(*call.caller.token.owner);
-    auto done = co_await app::cancel_request(world_, *id, std::move(command), origin(call, "cancel", *key),
-                                             call.deadline);
+    auto done = co_await app::cancel_request(world_, act->id, std::move(command),
+                                             origin(call, "cancel", act->key), call.deadline);
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
     co_return answer(200, done->now);
 }
 
 Later<net::HttpResponse> Requests::claim(Call& call) {
-    auto scope = needs(call.caller, app::Scope::request);
-    if (!scope) co_return pass(scope);
-    auto known = only_known(call.target, {});
-    if (!known) co_return pass(known);
-    auto id = id_of(call);
-    if (!id) co_return pass(id);
-    const auto& request = call.exchange.request();
-    auto key = idempotency_key_of(request.fields);
-    if (!key) co_return pass(key);
-    auto json = json_body(request, false);
-    if (!json) co_return pass(json);
-    auto body = wire::claim_from(*json);
+    auto act = co_await act_on_own(call, Body::required);
+    if (!act) co_return pass(act);
+    auto body = wire::claim_from(act->body);
     if (!body) co_return pass(body);
-    auto mine = co_await must_be_own(call, *id);
-    if (!mine) co_return pass(mine);
 
     core::Claim command{call.caller.account(), body->digest, {}};
     // The request's id is the salt: a key says nothing about others it was used for.
-    if (*key) command.key = sha256_hex(id->text() + "\n" + call.caller.token.id.text() + "\n" + **key);
-    auto done = co_await app::claim_grant(world_, *id, std::move(command), origin(call, "claim", *key),
-                                          call.deadline);
+    if (act->key)
+        command.key = sha256_hex(act->id.text() + "\n" + call.caller.token.id.text() + "\n" + *act->key);
+    auto done = co_await app::claim_grant(world_, act->id, std::move(command),
+                                          origin(call, "claim", act->key), call.deadline);
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
     const auto& now = *done->now;
@@ -343,25 +340,14 @@ Later<net::HttpResponse> Requests::claim(Call& call) {
 }
 
 Later<net::HttpResponse> Requests::outcome(Call& call) {
-    auto scope = needs(call.caller, app::Scope::request);
-    if (!scope) co_return pass(scope);
-    auto known = only_known(call.target, {});
-    if (!known) co_return pass(known);
-    auto id = id_of(call);
-    if (!id) co_return pass(id);
-    const auto& request = call.exchange.request();
-    auto key = idempotency_key_of(request.fields);
-    if (!key) co_return pass(key);
-    auto json = json_body(request, false);
-    if (!json) co_return pass(json);
-    auto body = wire::outcome_from(*json);
+    auto act = co_await act_on_own(call, Body::required);
+    if (!act) co_return pass(act);
+    auto body = wire::outcome_from(act->body);
     if (!body) co_return pass(body);
-    auto mine = co_await must_be_own(call, *id);
-    if (!mine) co_return pass(mine);
 
     core::Report command{call.caller.account(), body->succeeded, std::move(body->detail)};
-    auto done = co_await app::report_outcome(world_, *id, std::move(command), origin(call, "outcome", *key),
-                                             call.deadline);
+    auto done = co_await app::report_outcome(world_, act->id, std::move(command),
+                                             origin(call, "outcome", act->key), call.deadline);
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
     co_return answer(200, done->now);

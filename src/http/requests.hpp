@@ -45,6 +45,14 @@ class Requests {
     std::string body_of(const app::CasePtr& now);
     net::HttpResponse answer(unsigned status, const app::CasePtr& now);
     Later<app::CasePtr> find(const Call& call);
+    // A caller's act on a request of its own, before its body is understood.
+    struct OwnAct {
+        core::RequestId id;
+        std::optional<std::string> key;  // its Idempotency-Key
+        core::Value body;
+    };
+    enum class Body : std::uint8_t { required, optional };
+    Later<OwnAct> act_on_own(Call& call, Body body);
     Later<Done> must_be_own(const Call& call, core::RequestId request);
     app::Origin origin(const Call& call, std::string_view act, const std::optional<std::string>& key);
     Later<app::CasePtr> wait_it_out(Call& call, app::CasePtr now, Wait wait,
