@@ -191,6 +191,8 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
 }
 
 bool has_thread_line(const Entry& entry) {
+    // A claim follows an approval at once; the card says it.
+    if (std::holds_alternative<Claimed>(entry)) return false;
     const auto* opened = std::get_if<Opened>(&entry);
     return !opened || opened->dead_end.has_value();
 }

@@ -234,20 +234,25 @@ std::vector<Standing> Tally::approvals() const {
     return standings;
 }
 
-Ruling Tally::ruling() const {
-    Tally settled = *this;
+Ruling Tally::ruling() const& {
+    Tally copy = *this;
+    return std::move(copy).ruling();
+}
+
+Ruling Tally::ruling() && {
     Ruling result;
     if (state_ == State::pending && applied_.kind == Applied::Kind::require) {
         auto all = all_seats();
-        settled.count_best(all);
+        count_best(all);
         for (const Seats& seats : all)
             result.missing.push_back(unfilled(applied_.alternatives[seats.alternative], seats.assignment));
     }
     result.state = state_;
-    for (Mark& mark : settled.marks_) result.votes.push_back(std::move(mark.vote));
-    if (state_ == State::pending) result.held = held_;
+    result.votes.reserve(marks_.size());
+    for (Mark& mark : marks_) result.votes.push_back(std::move(mark.vote));
+    if (state_ == State::pending) result.held = std::move(held_);
     result.decided_at = decided_at_;
-    result.reason = reason_;
+    result.reason = std::move(reason_);
     result.grant_ends = grant_ends_;
     return result;
 }
@@ -255,7 +260,7 @@ Ruling Tally::ruling() const {
 Ruling decide(const Request& request, const Applied& applied, std::span<const Entry> entries) {
     Tally tally{request, applied};
     for (const Entry& entry : entries) tally.read(entry);
-    return tally.ruling();
+    return std::move(tally).ruling();
 }
 
 std::optional<Instant> Tally::due_at() const {

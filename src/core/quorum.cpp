@@ -1,6 +1,7 @@
 #include "core/quorum.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace countersign::core {
 namespace {
@@ -9,7 +10,7 @@ namespace {
 class Matcher {
   public:
     Matcher(const Slots& slots, std::span<const GroupsOfVoter* const> voters)
-        : by_group_(slots.groups.size()), slot_of_(voters.size()), voter_settled_(voters.size(), false) {
+        : by_group_(slots.groups.size()), slot_of_(voters.size()), voter_settled_(voters.size(), 0) {
         for (std::size_t g = 0; g < slots.groups.size(); ++g) {
             group_of_.insert(group_of_.end(), slots.groups[g].count, g);
             for (std::size_t v = 0; v < voters.size(); ++v)
@@ -33,7 +34,7 @@ class Matcher {
         for (std::size_t slot = 0; slot < voter_of_.size(); ++slot) {
             for (std::size_t voter : by_group_[group_of_[slot]]) {
                 if (voter_settled_[voter] || !give(slot, voter)) continue;
-                voter_settled_[voter] = true;
+                voter_settled_[voter] = 1;
                 break;
             }
             slot_settled_[slot] = true;
@@ -79,14 +80,21 @@ class Matcher {
     }
 
     bool augment(std::size_t slot) {
-        seen_.assign(slot_of_.size(), false);
+        seen_.assign(slot_of_.size(), 0);
         return augment_from(slot);
     }
     // Depth is bounded by the number of slots, at most slots_max.
     bool augment_from(std::size_t slot) {
-        for (std::size_t voter : by_group_[group_of_[slot]]) {
+        const auto& possible = by_group_[group_of_[slot]];
+        // Somebody without a seat ends the search; only then others are asked to move.
+        for (std::size_t voter : possible) {
+            if (slot_of_[voter] || voter_settled_[voter]) continue;
+            pair(slot, voter);
+            return true;
+        }
+        for (std::size_t voter : possible) {
             if (seen_[voter] || voter_settled_[voter]) continue;
-            seen_[voter] = true;
+            seen_[voter] = 1;
             if (!slot_of_[voter] || augment_from(*slot_of_[voter])) {
                 pair(slot, voter);
                 return true;
@@ -100,22 +108,22 @@ class Matcher {
         auto loser = voter_of_[slot];
         auto left = slot_of_[voter];
         if (loser == voter) return true;
-        auto old_voter_of = voter_of_;
-        auto old_slot_of = slot_of_;
+        before_.assign(voter_of_.begin(), voter_of_.end());
+        before_of_.assign(slot_of_.begin(), slot_of_.end());
         if (loser) slot_of_[*loser].reset();
         if (left) voter_of_[*left].reset();
         pair(slot, voter);
         if (!loser || !left) return true;
-        voter_settled_[voter] = true;
+        voter_settled_[voter] = 1;
         slot_settled_[slot] = true;
         bool repaired = augment(*left);
         for (std::size_t other = 0; !repaired && other < voter_of_.size(); ++other)
             repaired = !voter_of_[other] && !slot_settled_[other] && augment(other);
-        voter_settled_[voter] = false;
+        voter_settled_[voter] = 0;
         slot_settled_[slot] = false;
         if (repaired) return true;
-        voter_of_ = std::move(old_voter_of);
-        slot_of_ = std::move(old_slot_of);
+        voter_of_.swap(before_);
+        slot_of_.swap(before_of_);
         return false;
     }
 
@@ -124,8 +132,10 @@ class Matcher {
     std::vector<std::optional<std::size_t>> voter_of_;
     std::vector<std::optional<std::size_t>> slot_of_;
     std::vector<bool> slot_settled_;
-    std::vector<bool> voter_settled_;
-    std::vector<bool> seen_;
+    std::vector<std::uint8_t> voter_settled_;
+    std::vector<std::uint8_t> seen_;                  // bytes: the search reads little else
+    std::vector<std::optional<std::size_t>> before_;  // what a try that fails goes back to
+    std::vector<std::optional<std::size_t>> before_of_;
 };
 
 std::vector<std::size_t> groups_among(const std::vector<bool>& slots,

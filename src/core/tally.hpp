@@ -14,7 +14,8 @@ class Tally {
   public:
     Tally(const Request& request, const Applied& applied);
     void read(const Entry& entry);
-    Ruling ruling() const;
+    Ruling ruling() const&;
+    Ruling ruling() &&;  // takes the votes along
 
     State state() const { return state_; }
     std::optional<Instant> due_at() const;

@@ -102,5 +102,11 @@ TEST(Thread, EveryActHasItsLine) {
                 HasSubstr("has expired"));
 }
 
+TEST(Thread, AClaimIsToldByTheCardAlone) {
+    Entry claimed = Claimed{Instant{}, AccountId{"token:tok_1"}, "key"};
+    EXPECT_FALSE(has_thread_line(claimed));
+    EXPECT_TRUE(has_thread_line(Reported{Instant{}, AccountId{"token:tok_1"}, true, ""}));
+}
+
 }  // namespace
 }  // namespace countersign::core::testing
