@@ -218,10 +218,11 @@ wire::SlackStyle Adapter::style() const {
 }
 
 Value Adapter::message(wire::SlackMessage card, std::string channel) const {
-    Value arguments;  // set by set: a card's tree is moved, not copied
-    arguments.set("channel", std::move(channel)).set("text", std::move(card.text));
-    arguments.set("blocks", std::move(card.blocks)).set("parse", "none").set("link_names", false);
+    Value arguments;  // set by set, in the order of names: a card's tree is moved, not copied
+    arguments.set("blocks", std::move(card.blocks)).set("channel", std::move(channel));
+    arguments.set("link_names", false);
     if (!card.metadata.is_null()) arguments.set("metadata", std::move(card.metadata));
+    arguments.set("parse", "none").set("text", std::move(card.text));
     return arguments;
 }
 

@@ -48,11 +48,12 @@ app::Origin folded_origin(std::string key) {
     return {std::move(key)};
 }
 
-bool Remembered::add(std::string text) {
-    if (!texts_.insert(text).second) return false;
-    order_.push_back(std::move(text));
+bool Remembered::add(std::string_view text) {
+    auto hash = std::hash<std::string_view>{}(text);
+    if (!hashes_.insert(hash).second) return false;
+    order_.push_back(hash);
     if (order_.size() > at_most_) {
-        texts_.erase(order_.front());
+        hashes_.erase(order_.front());
         order_.pop_front();
     }
     return true;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include "countersign/app/service.hpp"
@@ -17,16 +18,17 @@
 
 namespace countersign::slack {
 
-// The last so many texts it was given.
+// The last so many texts it was given, by their 64-bit hashes: what chance mistakes for known is one in
+// 10^14 of what comes.
 class Remembered {
   public:
     explicit Remembered(std::size_t at_most) : at_most_(at_most) {}
-    bool add(std::string text);  // false: it was there already
+    bool add(std::string_view text);  // false: it was there already
 
   private:
     std::size_t at_most_;
-    std::deque<std::string> order_;
-    std::unordered_set<std::string> texts_;
+    std::deque<std::size_t> order_;
+    std::unordered_set<std::size_t> hashes_;
 };
 
 // What people do in Slack becomes votes, and what came of it goes back to them. A vote's envelope is

@@ -32,6 +32,9 @@ constexpr std::array<MethodFacts, static_cast<std::size_t>(Method::count)> table
     {"usergroups.list", false, false, false, false, 20},
 }};
 
+// What a method with effects echoes, and nobody here reads.
+constexpr std::array<std::string_view, 3> echoes{"message", "blocks", "view"};
+
 constexpr core::Duration retry_after_default = std::chrono::seconds{30};
 constexpr core::Duration retry_after_max = std::chrono::hours{1};
 
@@ -147,7 +150,9 @@ Result<Value> WebApi::judge(Method method, const net::HttpResponse& response, co
     auto open_outcome = its.changes ? Trouble::timed_out : Trouble::unavailable;
     if (response.status >= 500)
         return fail(open_outcome, fmt::format("Slack answered {} with status {}", its.name, response.status));
-    auto parsed = wire::parse_json(response.body, {.bytes_max = answer_bytes_max, .strict = false});
+    const wire::JsonRules rules{.bytes_max = answer_bytes_max, .strict = false};
+    auto parsed = its.changes ? wire::parse_json_without(echoes, response.body, rules)
+                              : wire::parse_json(response.body, rules);
     if (!parsed || !parsed->members())
         return fail(open_outcome,
                     fmt::format("Slack answered {} with status {} and something that is not JSON", its.name,

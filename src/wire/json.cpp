@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -169,6 +170,63 @@ class Builder {
     std::optional<Failure> failure_;
 };
 
+// Just enough of JSON's grammar to find where texts and containers end.
+class Scan {
+  public:
+    explicit Scan(std::string_view text) : text_(text) {}
+
+    // Past the text that begins at `at`; npos: it does not end.
+    std::size_t past_text(std::size_t at) const {
+        for (std::size_t i = at + 1; i < text_.size(); ++i) {
+            if (text_[i] == '"') return i + 1;
+            if (text_[i] == '\\') ++i;
+        }
+        return std::string_view::npos;
+    }
+    // Past the object or array that begins at `at`; npos: it does not end.
+    std::size_t past_container(std::size_t at) const {
+        std::size_t depth = 0;
+        for (std::size_t i = at; i < text_.size();) {
+            char c = text_[i];
+            if (c == '"') {
+                i = past_text(i);
+                if (i == std::string_view::npos) return i;
+                continue;
+            }
+            ++i;
+            if (c == '{' || c == '[') ++depth;
+            if ((c == '}' || c == ']') && --depth == 0) return i;
+        }
+        return std::string_view::npos;
+    }
+    std::size_t past_space(std::size_t at) const {
+        auto next = text_.find_first_not_of(" \t\r\n", at);
+        return next == std::string_view::npos ? text_.size() : next;
+    }
+    // The first container under one of these names at or after `at`, as where its value begins and ends.
+    // Without one: both are the text's end, as they are when the text is cut short.
+    std::pair<std::size_t, std::size_t> find(std::span<const std::string_view> names, std::size_t at) const {
+        const std::pair none{text_.size(), text_.size()};
+        for (;;) {
+            auto begin = text_.find('"', at);
+            if (begin == std::string_view::npos) return none;
+            at = past_text(begin);
+            if (at == std::string_view::npos) return none;
+            auto name = text_.substr(begin + 1, at - begin - 2);
+            if (std::ranges::find(names, name) == names.end()) continue;
+            auto colon = past_space(at);
+            if (colon == text_.size() || text_[colon] != ':') continue;
+            auto value = past_space(colon + 1);
+            if (value == text_.size() || (text_[value] != '{' && text_[value] != '[')) continue;
+            auto end = past_container(value);
+            return end == std::string_view::npos ? none : std::pair{value, end};
+        }
+    }
+
+  private:
+    std::string_view text_;
+};
+
 }  // namespace
 
 Result<Value> parse_json(std::string_view text, const JsonRules& rules) {
@@ -184,6 +242,22 @@ Result<Value> parse_json(std::string_view text, const JsonRules& rules) {
         nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
     }
     return builder.take();
+}
+
+Result<Value> parse_json_without(std::span<const std::string_view> left_out, std::string_view text,
+                                 const JsonRules& rules) {
+    if (text.size() > rules.bytes_max) return parse_json(text, rules);
+    const Scan scan{text};
+    std::string kept;
+    std::size_t done = 0;
+    while (done < text.size()) {
+        auto [begin, end] = scan.find(left_out, done);
+        if (begin == text.size() && done == 0) return parse_json(text, rules);
+        kept.append(text, done, begin - done);
+        if (begin < text.size()) kept += "null";
+        done = end;
+    }
+    return parse_json(kept, rules);
 }
 
 }  // namespace countersign::wire

@@ -143,55 +143,43 @@ Short shortened(std::string_view hostile, std::size_t units_max) {
 }
 
 Value plain(std::string_view words) {
-    return Value::object({{"type", "plain_text"}, {"text", words}, {"emoji", false}});
+    return object("emoji", false, "text", words, "type", "plain_text");
 }
 
 Value mrkdwn(std::string_view words) {
-    return Value::object({{"type", "mrkdwn"}, {"text", words}, {"verbatim", true}});
+    return object("text", words, "type", "mrkdwn", "verbatim", true);
 }
 
-// Children are moved in with `set`: an initializer list would copy whole trees.
 Value header(std::string id, std::string_view words) {
-    Value made;
-    made.set("type", "header").set("block_id", std::move(id)).set("text", plain(head(words, 145)));
-    return made;
+    return object("block_id", std::move(id), "text", plain(head(words, 145)), "type", "header");
 }
 
 Value section(std::string id, Value its_text) {
-    Value made;
-    made.set("type", "section").set("block_id", std::move(id)).set("text", std::move(its_text));
-    return made;
+    return object("block_id", std::move(id), "text", std::move(its_text), "type", "section");
 }
 
 Value context(std::string id, std::string_view mrkdwn_text) {
-    Value made;
-    made.set("type", "context").set("block_id", std::move(id));
-    made.set("elements", Value::array().push(mrkdwn(mrkdwn_text)));
-    return made;
+    return object("block_id", std::move(id), "elements", list(mrkdwn(mrkdwn_text)), "type", "context");
 }
 
 Value button(std::string_view action, std::string_view label, std::string_view value,
              std::string_view style) {
-    auto made =
-        Value::object({{"type", "button"}, {"action_id", action}, {"text", plain(label)}, {"value", value}});
-    if (!style.empty()) made.set("style", style);
-    return made;
+    if (style.empty())
+        return object("action_id", action, "text", plain(label), "type", "button", "value", value);
+    return object("action_id", action, "style", style, "text", plain(label), "type", "button", "value",
+                  value);
 }
 
 namespace {
 
 Value rich(std::string_view type, Value::Array elements) {
-    Value made;
-    made.set("type", type).set("elements", Value{std::move(elements)});
-    return made;
+    return object("elements", std::move(elements), "type", type);
 }
 
 }  // namespace
 
 Value rich_text(std::string id, Value::Array elements) {
-    Value made = rich("rich_text", std::move(elements));
-    made.set("block_id", std::move(id));
-    return made;
+    return object("block_id", std::move(id), "elements", std::move(elements), "type", "rich_text");
 }
 
 Value rich_section(Value::Array inline_elements) {
@@ -199,11 +187,7 @@ Value rich_section(Value::Array inline_elements) {
 }
 
 Value rich_preformatted(std::string_view words) {
-    Value::Array one;
-    one.push_back(text(words));
-    Value made = rich("rich_text_preformatted", std::move(one));
-    made.set("border", 0);
-    return made;
+    return object("border", 0, "elements", list(text(words)), "type", "rich_text_preformatted");
 }
 
 Value rich_quote(Value::Array inline_elements) {
@@ -211,19 +195,19 @@ Value rich_quote(Value::Array inline_elements) {
 }
 
 Value text(std::string_view words) {
-    return Value::object({{"type", "text"}, {"text", words}});
+    return object("text", words, "type", "text");
 }
 
 Value bold(std::string_view words) {
-    return Value::object({{"type", "text"}, {"text", words}, {"style", Value::object({{"bold", true}})}});
+    return object("style", object("bold", true), "text", words, "type", "text");
 }
 
 Value code(std::string_view words) {
-    return Value::object({{"type", "text"}, {"text", words}, {"style", Value::object({{"code", true}})}});
+    return object("style", object("code", true), "text", words, "type", "text");
 }
 
 Value link(std::string_view url, std::string_view words) {
-    return Value::object({{"type", "link"}, {"url", url}, {"text", words}});
+    return object("text", words, "type", "link", "url", url);
 }
 
 Value person(const core::Who& who, const SlackStyle& style) {

@@ -2,7 +2,9 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "countersign/core/value.hpp"
 #include "countersign/wire/slack_card.hpp"
@@ -21,6 +23,25 @@ Value::Array list(Items... items) {
     made.reserve(sizeof...(items));
     (made.push_back(std::move(items)), ...);
     return made;
+}
+
+namespace detail {
+inline void push_members(std::vector<Value::Member>&) {}
+template <class Its, class... Rest>
+void push_members(std::vector<Value::Member>& to, std::string_view name, Its&& value, Rest&&... rest) {
+    to.emplace_back(std::piecewise_construct, std::forward_as_tuple(name),
+                    std::forward_as_tuple(std::forward<Its>(value)));
+    push_members(to, std::forward<Rest>(rest)...);
+}
+}  // namespace detail
+
+// An object of names and values in turn, moved in; best in the order of their names.
+template <class... NamesAndValues>
+Value object(NamesAndValues&&... in_turn) {
+    std::vector<Value::Member> made;
+    made.reserve(sizeof...(in_turn) / 2);
+    detail::push_members(made, std::forward<NamesAndValues>(in_turn)...);
+    return Value{Value::Object::from_unsorted(std::move(made))};
 }
 
 // The size of a text as Slack may count it: UTF-16 units after escaping.

@@ -123,9 +123,8 @@ class CardWriter {
         message.text = fmt::format("{}: request #{} ({})", headline(card_), card_.number, card_.id.text());
         message.blocks = Value{std::move(all)};
         message.metadata =
-            Value::object({{"event_type", "countersign_request"},
-                           {"event_payload",
-                            Value::object({{"request_id", card_.id.text()}, {"version", card_.version}})}});
+            b::object("event_payload", b::object("request_id", card_.id.text(), "version", card_.version),
+                      "event_type", "countersign_request");
         message.whole = whole_;
         return message;
     }
@@ -145,7 +144,7 @@ class CardWriter {
     void charge(std::string_view words) { left_ -= std::min(left_, b::units(words)); }
 
     Block what_is_asked() {
-        Value::Array line{b::bold("Action "), b::code(visible(card_.action))};
+        auto line = b::list(b::bold("Action "), b::code(visible(card_.action)));
         left_ -= 2 * core::action_chars_max + 160;  // the header and this line
         auto fact = [&](std::string_view name, const std::string& value, std::size_t units_max) {
             auto shown = spend(value, units_max);
@@ -330,7 +329,7 @@ class CardWriter {
         Value::Array words;
         b::push_text(words, shown.text);
         left_ -= std::min<std::size_t>(left_, 40);
-        Value::Array heading{b::bold("Intent, in the requester's words")};
+        auto heading = b::list(b::bold("Intent, in the requester's words"));
         return b::rich_text(id("intent"),
                             b::list(b::rich_section(std::move(heading)), b::rich_quote(std::move(words))));
     }
@@ -347,7 +346,7 @@ class CardWriter {
         }
         std::size_t shown = lines.size();
         if (sum > room) shown = shorten(lines, room);
-        Value::Array elements{b::rich_section({b::bold("Parameters")})};
+        auto elements = b::list(b::rich_section(b::list(b::bold("Parameters"))));
         push_preformatted(elements, std::span{lines}.first(shown));
         if (sum > room) {
             whole_ = false;
@@ -398,9 +397,8 @@ class CardWriter {
             buttons.push_back(b::button(slack_hold, "Hold", value));
         }
         buttons.push_back(b::button(slack_details, "Details", value));
-        return Value::object({{"type", "actions"},
-                              {"block_id", id("act") + (whole_ ? "" : std::string(full_suffix))},
-                              {"elements", Value{std::move(buttons)}}});
+        return b::object("block_id", id("act") + (whole_ ? "" : std::string(full_suffix)), "elements",
+                         std::move(buttons), "type", "actions");
     }
 
     const CardView& card_;
@@ -436,7 +434,7 @@ SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& s
     if (auto shown = b::shortened(line.text, 2'800).text; !shown.empty()) words.push_back(b::text(shown));
     SlackMessage message;
     message.text = "News of this request";
-    message.blocks = Value{Value::Array{b::rich_text("line", b::list(b::rich_section(std::move(words))))}};
+    message.blocks = Value{b::list(b::rich_text("line", b::list(b::rich_section(std::move(words)))))};
     return message;
 }
 

@@ -1,6 +1,7 @@
 #include "countersign/wire/slack_payload.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <utility>
 
@@ -109,7 +110,9 @@ core::AccountClass classify(const Value& user, const std::string& id, const Slac
 }  // namespace
 
 Result<SlackFrame> parse_slack_frame(std::string_view text) {
-    auto parsed = parse_json(text, {.bytes_max = slack_frame_bytes_max, .strict = false});
+    // A click carries its whole card with it, a submission its whole view.
+    constexpr std::array<std::string_view, 2> left_out{"message", "blocks"};
+    auto parsed = parse_json_without(left_out, text, {.bytes_max = slack_frame_bytes_max, .strict = false});
     if (!parsed) return pass(parsed);
     Value::Object* members = parsed->members();
     if (!members) return fail(Trouble::invalid_input, "Slack sent a frame that is not a JSON object");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "core/rfc8785_vectors.hpp"
 #include "countersign/base/text.hpp"
 
@@ -113,6 +115,28 @@ TEST(Json, SizeIsLimitedBeforeReading) {
     ASSERT_FALSE(value);
     EXPECT_EQ(value.error().trouble, Trouble::too_large);
     EXPECT_TRUE(parse_json("[1,2,3]", {.bytes_max = 7}));
+}
+
+TEST(Json, MembersLeftOutReadAsNullAtAnyDepth) {
+    constexpr std::array<std::string_view, 2> names{"message", "blocks"};
+    const JsonRules rules{.bytes_max = 1'000, .strict = false};
+    auto read = [&](std::string_view text) {
+        auto value = parse_json_without(names, text, rules);
+        return value ? core::canonical(*value) : "refused: " + value.error().code;
+    };
+    EXPECT_EQ(
+        read(R"({"a":1,"message":{"x":["]}\"{",{}],"message":[]},"z":[{"blocks" : [1,[2]] ,"k":"v"}]})"),
+        R"({"a":1,"message":null,"z":[{"blocks":null,"k":"v"}]})");
+    // Only names of containers: neither texts that look like names, nor other values.
+    EXPECT_EQ(read(R"({"type":"message","message":"blocks","blocks":7,"t":"\"message\":{"})"),
+              R"({"blocks":7,"message":"blocks","t":"\"message\":{","type":"message"})");
+    EXPECT_EQ(read(R"(["message",{"k":"\\"},"blocks"])"), R"(["message",{"k":"\\"},"blocks"])");
+    EXPECT_EQ(read(R"({"message":{}})"), R"({"message":null})");
+    for (const char* broken : {R"({"message":{"a":1)", R"({"message":{"a":"})", R"({"message":{}}})",
+                               R"({"message":{},})", R"({"message":{"a":"\)", R"({"message":)",
+                               R"({"message")", R"({"a":1,"message":{},"blocks":[})", ""})
+        EXPECT_EQ(read(broken), "refused: json_syntax") << broken;
+    EXPECT_EQ(read(std::string(1'001, ' ')), "refused: json_bytes");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "countersign/base/result.hpp"
@@ -20,5 +21,10 @@ struct JsonRules {
 // invalid_input with a JSON Pointer to the place and one of the codes json_syntax, json_duplicate_name,
 // json_nesting, json_number, json_unicode.
 Result<core::Value> parse_json(std::string_view text, const JsonRules& rules);
+
+// The same, but objects and arrays under these member names, at any depth, are read as null: what nobody
+// here looks at is passed over at the speed of a scan. What stands inside of them is not checked.
+Result<core::Value> parse_json_without(std::span<const std::string_view> left_out, std::string_view text,
+                                       const JsonRules& rules);
 
 }  // namespace countersign::wire
