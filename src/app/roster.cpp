@@ -86,7 +86,10 @@ bool Roster::fresh(const core::AccountId& account, const std::vector<core::Group
 void Roster::remember(core::RequestId request, const core::Applied& applied) {
     auto [it, fresh] = remembered_.try_emplace(request);
     if (!fresh) return;
-    it->second = core::groups_of(applied);
+    auto groups = core::groups_of(applied);
+    if (!newest_groups_ || *newest_groups_ != groups)
+        newest_groups_ = std::make_shared<const std::vector<core::GroupId>>(std::move(groups));
+    it->second = newest_groups_;
     remembered_order_.push_back(request);
     if (remembered_order_.size() <= remembered_max) return;
     remembered_.erase(remembered_order_.front());
@@ -95,7 +98,7 @@ void Roster::remember(core::RequestId request, const core::Applied& applied) {
 
 const std::vector<core::GroupId>* Roster::remembered(core::RequestId request) const {
     auto it = remembered_.find(request);
-    return it == remembered_.end() ? nullptr : &it->second;
+    return it == remembered_.end() ? nullptr : it->second.get();
 }
 
 }  // namespace countersign::app

@@ -49,7 +49,10 @@ class Roster {
     std::shared_ptr<const core::Policy> policy_;
     std::vector<std::shared_ptr<const core::Workspace>> built_from_;
     std::shared_ptr<const core::Directory> snapshot_;
-    std::unordered_map<core::RequestId, std::vector<core::GroupId>> remembered_;
+    // shared: most requests ask for the same few groups as the one before them
+    using Groups = std::shared_ptr<const std::vector<core::GroupId>>;
+    std::unordered_map<core::RequestId, Groups> remembered_;
+    Groups newest_groups_;
     std::deque<core::RequestId> remembered_order_;
 };
 
