@@ -169,12 +169,13 @@ std::string waiting_line(const core::Value& request, core::Instant now) {
         text += fmt::format(", held by {}: {}", shown(request["held"]["person"]),
                             shown(request["held"]["reason"]));
     }
-    std::string missing = missing_text(request);
-    if (!missing.empty()) text += ": waiting for " + missing;
+    // The time before the names: a narrow terminal cuts the end off.
     if (auto ends = core::parse_rfc3339(request["expires_at"].text())) {
         auto left = std::chrono::duration_cast<std::chrono::seconds>(*ends - now).count();
-        text += left > 0 ? fmt::format("; {} left", duration_text(left)) : "; time is up";
+        text += left > 0 ? fmt::format(", {} left", duration_text(left)) : ", time is up";
     }
+    std::string missing = missing_text(request);
+    if (!missing.empty()) text += ": waiting for " + missing;
     return text;
 }
 

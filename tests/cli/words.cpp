@@ -26,9 +26,10 @@ core::Value pending() {
 
 TEST(Words, TheWaitingLineSaysWhoIsMissingAndTheTimeLeft) {
     core::Instant now = *core::parse_rfc3339("2026-01-01T00:10:30Z");
-    EXPECT_EQ(waiting_line(pending(), now),
-              "#1042 db.export in production: waiting for 2 of security (amy, ben) and 1 of dba "
-              "(nobody can at the moment); 19m 30s left");
+    EXPECT_EQ(
+        waiting_line(pending(), now),
+        "#1042 db.export in production, 19m 30s left: waiting for 2 of security (amy, ben) and 1 of dba "
+        "(nobody can at the moment)");
     EXPECT_THAT(waiting_line(pending(), now + std::chrono::hours{1}), HasSubstr("time is up"));
 }
 
