@@ -137,13 +137,13 @@ class BlockingPool {
     // pool has stopped the task runs here, without a worker.
     bool post(Lane lane, Task& task) {
         {
-            std::unique_lock lock(mutex_);
+            std::lock_guard lock(mutex_);
             auto& queue = queues_[static_cast<std::size_t>(lane)];
             if (queue.size() >= limits_.queue_max) return false;
             if (!stopping_) {
                 queue.push_back(std::move(task));
-                lock.unlock();
-                ready_.notify_one();
+                bool held_back = lane == Lane::background && in_background_ >= limits_.background;
+                if (!held_back) wake_one();
                 return true;
             }
         }
@@ -161,8 +161,8 @@ class BlockingPool {
                 for (Task& task : queue) left.push_back(std::move(task));
                 queue.clear();
             }
+            while (!idle_.empty()) wake_one();
         }
-        ready_.notify_all();
         for (Task& task : left) task(nullptr);
         for (std::thread& thread : threads_) {
             if (thread.joinable()) thread.join();
@@ -178,15 +178,33 @@ class BlockingPool {
     static constexpr auto interactive = static_cast<std::size_t>(Lane::interactive);
     static constexpr auto background = static_cast<std::size_t>(Lane::background);
 
+    struct Idle {
+        std::condition_variable wake;
+        bool called = false;
+    };
+
+    // The thread that went idle last goes first: its caches, and its connection's on the other side, are the
+    // warmest, and threads that are never needed stay cold.
+    void wake_one() {
+        if (idle_.empty()) return;
+        Idle* last = idle_.back();
+        idle_.pop_back();
+        last->called = true;
+        last->wake.notify_one();
+    }
     bool background_may_run() const {
         return !queues_[background].empty() && in_background_ < limits_.background;
     }
     void serve() {
         std::unique_ptr<Worker> worker = make_();
+        Idle self;
         std::unique_lock lock(mutex_);
         for (;;) {
-            ready_.wait(
-                lock, [this] { return stopping_ || !queues_[interactive].empty() || background_may_run(); });
+            while (!stopping_ && queues_[interactive].empty() && !background_may_run()) {
+                self.called = false;
+                idle_.push_back(&self);
+                self.wake.wait(lock, [&self] { return self.called; });
+            }
             if (stopping_) return;
             std::size_t lane = queues_[interactive].empty() ? background : interactive;
             Task task = std::move(queues_[lane].front());
@@ -204,7 +222,7 @@ class BlockingPool {
     const Limits limits_;
     const MakeWorker make_;
     mutable std::mutex mutex_;
-    std::condition_variable ready_;
+    std::vector<Idle*> idle_;  // threads that wait, the last to begin at the back
     std::array<std::deque<Task>, 2> queues_;
     std::size_t in_background_ = 0;
     bool stopping_ = false;
