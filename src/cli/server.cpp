@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <utility>
@@ -77,9 +78,13 @@ Server::Server(const Ground& ground, const config::Settings& settings, SigningKe
       workers_(ground.executor, tasks_max, rt::report_bug) {
     world_.limits.pending_per_requester = settings.pending_per_requester;
     outbox_ = std::make_unique<app::Outbox>(world_);
+    // A turn later: whoever waits for the commit is answered before cards are rendered.
     world_.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
                               app::CasePtr now) {
-        outbox_->take(std::move(cards), std::move(errands), std::move(now));
+        rt::asio::post(ground_.executor, [this, cards = std::move(cards), errands = std::move(errands),
+                                          now = std::move(now)]() mutable {
+            outbox_->take(std::move(cards), std::move(errands), std::move(now));
+        });
     };
     slack_ = slack::make_slack(slack_settings(settings_), ground_.network, world_, ground_.executor);
     world_.chats.emplace(core::Surface::slack, slack_.get());
