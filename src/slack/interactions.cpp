@@ -17,6 +17,8 @@ using rt::asio::awaitable;
 namespace {
 
 constexpr core::Duration trigger_life = std::chrono::milliseconds{2'900};
+// A busy channel's pace also holds up what is for one person alone, and there is often no second way to them.
+constexpr core::Duration respond_within = std::chrono::seconds{60};
 constexpr core::Duration tell_within = std::chrono::seconds{10};
 constexpr core::Duration note_within = std::chrono::seconds{5};
 constexpr core::Duration finish_poll = std::chrono::milliseconds{20};
@@ -320,13 +322,14 @@ awaitable<void> Interactions::answer(Reply& reply, const wire::SlackActor& actor
 
 // To one person alone: through the response_url of what they did, else as an ephemeral message.
 awaitable<void> Interactions::tell(wire::SlackActor actor, Value body) {
-    Deadline deadline{world_.clock.now() + tell_within};
     if (!actor.response_url.empty()) {
-        auto told = co_await api_.respond(actor.response_url, body, deadline);
+        Deadline patient{world_.clock.now() + respond_within};
+        auto told = co_await api_.respond(actor.response_url, body, patient);
         if (told) co_return;
         log::warn("slack", "{}", told.error().detail);
     }
     if (actor.channel.empty() || actor.user.empty()) co_return;
+    Deadline deadline{world_.clock.now() + tell_within};
     auto arguments = Value::object({{"channel", actor.channel},
                                     {"user", actor.user},
                                     {"text", body["text"]},

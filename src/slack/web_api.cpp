@@ -200,11 +200,18 @@ Later<Done> WebApi::respond(std::string url_text, Value body, Deadline deadline)
     request.fields.add("Content-Type", "application/json; charset=utf-8");
     request.fields.add("User-Agent", "countersign/" COUNTERSIGN_VERSION);
     request.body = core::canonical(body);
-    auto response = co_await client_.send(*url, std::move(request), deadline);
-    if (!response) co_return pass(response);
-    if (response->status == 200) co_return Done{};
-    co_return fail(Trouble::unavailable,
-                   fmt::format("a response_url answered with status {}", response->status));
+    for (;;) {
+        auto response = co_await client_.send(*url, request, deadline);
+        if (!response) co_return pass(response);
+        if (response->status == 200) co_return Done{};
+        auto jitter = std::chrono::milliseconds{static_cast<int>(rt::fraction(entropy_) * 1'000)};
+        auto again = clock_.now() + parse_retry_after(response->fields) + jitter;
+        if (response->status != 429 || again >= deadline.at)
+            co_return fail(Trouble::unavailable,
+                           fmt::format("a response_url answered with status {}", response->status));
+        auto cancelled = co_await timers_.sleep_until(again);
+        if (cancelled) co_return fail(Trouble::cancelled, "cancelled while waiting to tell somebody");
+    }
 }
 
 }  // namespace countersign::slack

@@ -388,6 +388,19 @@ TEST(SlackTrouble, A429DelaysAnEditUntilRetryAfter) {
     EXPECT_LE(office.calls("chat.update"), 2U);
 }
 
+TEST(SlackTrouble, WhoIsRefusedInABusyChannelIsToldWhenItsPaceAllows) {
+    SlackOffice office;
+    office.control("limits", Value::object({{"limits", "documented"}}));
+    auto card = office.posted(office.ask("deploy"));
+    const std::vector<std::string> refused{"U0RILEY", "U0DAN", "U0GUEST", "U0GONE"};
+    for (int round = 0; round < 2; ++round)
+        for (const auto& user : refused) office.click(card, user, "approve");
+    office.click(card, "U0STRANGER", "approve");  // in no channel of ours: there is no second way to them
+    office.pass(45s);
+    EXPECT_EQ(office.whispers("U0STRANGER").size(), 1U);
+    for (const auto& user : refused) EXPECT_EQ(office.whispers(user).size(), 2U) << user;
+}
+
 TEST(SlackTrouble, SocketsComeBackAfterEveryKindOfLoss) {
     SlackOffice office;
     for (const char* action : {"drop", "close"}) {
