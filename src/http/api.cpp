@@ -149,7 +149,8 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
         response = co_await guarded(exchange, *found.route, std::move(*target), std::move(found.id), waited);
     }
     metrics_.answered(route, response.status, world_.clock.now() - begun, !waited);
-    if (exchange.peer_gone()) {
+    // Asking starts a watch on the connection, which only a wait is worth.
+    if (waited && exchange.peer_gone()) {
         exchange.drop();
         co_return;
     }
