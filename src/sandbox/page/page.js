@@ -262,6 +262,11 @@ async function loadViews() {
   const me = S.me;
   const { views } = await get(`/control/views?user=${encodeURIComponent(me)}`);
   if (me !== S.me) return;
+  // What was asked for before a submission was refused must not wipe the refusal away.
+  const had = S.views.at(-1);
+  const top = views.at(-1);
+  const same = had && top && had.view.id === top.view.id && had.view.hash === top.view.hash;
+  if (same) top.errors ??= had.errors;
   S.views = views;
   drawModal();
 }
