@@ -14,8 +14,14 @@ def count(case):
     """Passed, failed and skipped tests of one program."""
     text = case.findtext("system-out") or ""
     status = case.get("status")
-    if status in ("notrun", "disabled") or case.find("skipped") is not None:
+    if status == "disabled":
         return 0, 0, 1
+    if status == "notrun":
+        # CTest calls everything that did not run skipped, a program it could not find or start too. Only one
+        # that said so itself was.
+        why = case.find("skipped")
+        asked = why is not None and (why.get("message") or "").startswith("SKIP_")
+        return (0, 0, 1) if asked else (0, 1, 0)
     good = status == "run"
     own = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", text, flags=re.M)
     if own:
@@ -40,7 +46,10 @@ def self_test():
     assert count(case("fail", "5 passed, 0 failed\n")) == (5, 1, 0)
     assert count(case("fail", "Segmentation fault")) == (0, 1, 0)
     assert count(case("run", "fine")) == (1, 0, 0)
-    assert count(case("notrun", "")) == (0, 0, 1)
+    assert count(case("notrun", "", '<skipped message="SKIP_RETURN_CODE=77"/>')) == (0, 0, 1)
+    assert count(case("disabled", "")) == (0, 0, 1)
+    assert count(case("notrun", "", '<skipped message="Unable to find executable"/>')) == (0, 1, 0)
+    assert count(case("notrun", "")) == (0, 1, 0)
 
 
 def main():
