@@ -29,6 +29,14 @@ bool valid_name(std::string_view text) {
            alphanumeric.find(text.front()) != std::string_view::npos;
 }
 
+// Whether a key may name a person or a group; says why not.
+bool is_name(Reader& reader, const Node& key) {
+    if (valid_name(key.text)) return true;
+    reader.error(key,
+                 fmt::format("`{}` is not a name: use letters, digits, `.`, `_` and `-`", visible(key.text)));
+    return false;
+}
+
 // "U0REQ" or "T0SIM/U0REQ", of these characters.
 bool valid_chat_id(std::string_view text, const std::string& characters) {
     auto slash = text.find('/');
@@ -144,11 +152,7 @@ void Loader::read_people(Reader& reader, const Node& map) {
     if (!reader.is_map(map, "`people`")) return;
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& name = map.keys[i].text;
-        if (!valid_name(name)) {
-            reader.error(map.keys[i], fmt::format("`{}` is not a name: use letters, digits, `.`, `_` and `-`",
-                                                  visible(name)));
-            continue;
-        }
+        if (!is_name(reader, map.keys[i])) continue;
         if (!names_.people.try_emplace(name, policy_.people.size()).second) {
             reader.error(map.keys[i], fmt::format("person `{}` is listed twice", name));
             continue;
@@ -217,11 +221,7 @@ void Loader::read_groups(Reader& reader, const Node& map) {
     if (!reader.is_map(map, "`groups`")) return;
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& name = map.keys[i].text;
-        if (!valid_name(name)) {
-            reader.error(map.keys[i], fmt::format("`{}` is not a name: use letters, digits, `.`, `_` and `-`",
-                                                  visible(name)));
-            continue;
-        }
+        if (!is_name(reader, map.keys[i])) continue;
         if (names_.groups.contains(name)) {
             reader.error(map.keys[i], fmt::format("group `{}` is defined twice", name));
             continue;
