@@ -442,7 +442,7 @@ void Appender::record(Group& group, const Item& item, Minter& minter, core::Entr
     known.state = ruling ? ruling->state : core::decide(known.c).state;
     const core::Entry& kept = known.c.entries.back();
     for (std::string_view type : event_types(kept, before, known.state)) {
-        wire::Leaf leaf = leaf_of(group, minter, type, row.at);
+        wire::Leaf leaf = leaf_of(group, minter.next_event(row.at, row.version), type, row.at);
         leaf.entry_body = row.body;
         group.events.push_back({leaf.id, leaf.at, type, wire::leaf_body(leaf)});
     }
@@ -457,10 +457,10 @@ void Appender::record(Group& group, const Item& item, Minter& minter, core::Entr
     group.entries.push_back(std::move(row));
 }
 
-wire::Leaf Appender::leaf_of(const Group& group, Minter& minter, std::string_view type, core::Instant at) {
+wire::Leaf Appender::leaf_of(const Group& group, core::EventId id, std::string_view type, core::Instant at) {
     const Known& known = *group.known;
     return {.type = type,
-            .id = minter.next<core::EventId>(),
+            .id = id,
             .at = at,
             .request = group.request,
             .version = known.c.version(),
@@ -476,7 +476,8 @@ void Appender::record_refusal(Group& group, const Item& item, Minter& minter, co
                               core::Instant now) const {
     const auto& account = std::get<core::Cast>(item.what.command).account;
     std::string person = wire::sealed(*group.known->salt, item.what.directory->person_of(account).text());
-    wire::Leaf leaf = leaf_of(group, minter, "request.vote_refused", now);
+    wire::Leaf leaf =
+        leaf_of(group, minter.next_refusal(now, group.known->c.version()), "request.vote_refused", now);
     leaf.person = person;
     leaf.why = code_of(why);
     group.refused.push_back(

@@ -58,7 +58,7 @@ class Appender {
                 const core::Ruling* ruling, std::vector<app::Errand>& errands) const;
     void record_refusal(Group& group, const Item& item, Minter& minter, core::Why why,
                         core::Instant now) const;
-    static wire::Leaf leaf_of(const Group& group, Minter& minter, std::string_view type, core::Instant at);
+    static wire::Leaf leaf_of(const Group& group, core::EventId id, std::string_view type, core::Instant at);
     static void hand_out(Group& group, std::vector<CardRow>& cards);
     Sql<Done> write(Session& session, std::vector<Group*>& groups);
     void quarantine(Session& session, Group& group);

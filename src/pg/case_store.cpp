@@ -75,7 +75,7 @@ std::string opening_sql(const app::NewCase& fresh, const core::Ruling& ruling, c
     Array ids, types, bodies, card_ids, surfaces, channels;
     for (std::string_view type : event_types(entry, core::State::pending, ruling.state)) {
         wire::Leaf leaf{.type = type,
-                        .id = minter.next<core::EventId>(),
+                        .id = minter.next_event(fresh.opened.at, 1),
                         .at = fresh.opened.at,
                         .request = request.id,
                         .version = 1,

@@ -4,6 +4,7 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "pg/case_store.hpp"
+#include "pg/event_log.hpp"
 #include "pg/outbox_store.hpp"
 #include "pg/schema.hpp"
 #include "pg/token_store.hpp"
@@ -27,12 +28,14 @@ class PgDatabase final : public Database {
           cases_(pool_, clock, entropy, std::max<std::size_t>(health_.settings().append_batches, 1)),
           outbox_(pool_, clock, entropy),
           tokens_(pool_, clock),
+          events_(pool_, clock),
           clock_(clock) {}
     ~PgDatabase() override { stop(); }
 
     app::CaseStore& cases() override { return cases_; }
     app::OutboxStore& outbox() override { return outbox_; }
     app::TokenStore& tokens() override { return tokens_; }
+    app::EventLog& events() override { return events_; }
     bool reachable() const override { return health_.up(); }
     std::size_t queued() const override { return pool_.queued() + cases_.waiting(); }
     void stop() override {
@@ -60,6 +63,7 @@ class PgDatabase final : public Database {
     PgCaseStore cases_;
     PgOutboxStore outbox_;
     PgTokenStore tokens_;
+    PgEventLog events_;
     const rt::Clock& clock_;
 };
 

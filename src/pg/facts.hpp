@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "countersign/app/events.hpp"
 #include "countersign/core/advance.hpp"
 #include "countersign/wire/stored.hpp"
 
@@ -30,11 +31,19 @@ class Minter {
         ++taken_;
         return Id::mint(now_, chance);
     }
+    // Of an entry's events, in order, or of a refused vote.
+    core::EventId next_event(core::Instant at, std::int32_t version) {
+        return app::event_id(at, version, static_cast<std::uint8_t>(events_++), chance_);
+    }
+    core::EventId next_refusal(core::Instant at, std::int32_t version) {
+        return app::event_id(at, version, static_cast<std::uint8_t>(app::refusal_place + events_++), chance_);
+    }
 
   private:
     core::Instant now_;
     std::array<std::byte, 10> chance_;
     unsigned taken_ = 0;
+    unsigned events_ = 0;  // a command brings few: entries and their decisions
 };
 
 }  // namespace countersign::pg

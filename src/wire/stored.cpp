@@ -536,4 +536,14 @@ std::string leaf_body(const Leaf& leaf) {
     return w.take();
 }
 
+std::string leaf_body(const app::AdminEvent& event) {
+    Writer w(nullptr);
+    w.begin().key("facts_sha256").text(sealed(event.salt, core::canonical(event.facts)));
+    w.key("id").text(event.id.text()).key("occurred_at").text(core::rfc3339(event.at));
+    if (event.request) w.key("request_id").text(event.request->text());
+    if (!event.subject.empty()) w.key("subject").text(event.subject);
+    w.key("type").text(name_of(event.act)).key("v").whole(1).end();
+    return w.take();
+}
+
 }  // namespace countersign::wire

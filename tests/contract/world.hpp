@@ -124,8 +124,14 @@ struct InMemory : Base {
     app::CaseStore& cases() { return store; }
     app::OutboxStore& outbox() { return store; }
     app::TokenStore& tokens() { return store; }
+    app::EventLog& log() { return store; }
     std::vector<std::string> events_of(core::RequestId request) { return store.events_of(request); }
     std::size_t errands_left() { return store.errands_left(); }
+    std::vector<std::string> acts() {
+        std::vector<std::string> types;
+        for (const auto& act : store.acts()) types.emplace_back(name_of(act.act));
+        return types;
+    }
 };
 
 struct OnPostgres : Base {
@@ -135,14 +141,19 @@ struct OnPostgres : Base {
     app::CaseStore& cases() { return database->cases(); }
     app::OutboxStore& outbox() { return database->outbox(); }
     app::TokenStore& tokens() { return database->tokens(); }
+    app::EventLog& log() { return database->events(); }
     std::vector<std::string> events_of(core::RequestId request) {
-        std::string joined =
-            support::sql(uri, "SELECT string_agg(type, ',' ORDER BY at, id) FROM event WHERE request_id = '" +
-                                  hex(request.bytes()) + "'");
-        return joined.empty() ? std::vector<std::string>{} : split(joined, ',');
+        return types("request_id = '" + hex(request.bytes()) + "'");
     }
+    std::vector<std::string> acts() { return types("request_id IS NULL"); }
     std::size_t errands_left() { return std::stoul(support::sql(uri, "SELECT count(*) FROM errand")); }
     std::string sql(const std::string& text) { return support::sql(uri, text); }
+
+  private:
+    std::vector<std::string> types(const std::string& where) {
+        std::string joined = sql("SELECT string_agg(type, ',' ORDER BY id) FROM event WHERE " + where);
+        return joined.empty() ? std::vector<std::string>{} : split(joined, ',');
+    }
 };
 
 }  // namespace countersign::contract

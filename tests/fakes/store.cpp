@@ -348,6 +348,18 @@ std::vector<std::string> Store::events_of(core::RequestId request) const {
     return found == cases_.end() ? std::vector<std::string>{} : found->second.events;
 }
 
+Later<Done> Store::record(app::AdminEvent event, Deadline) {
+    if (auto failed = trouble("record")) co_return std::unexpected(*failed);
+    acts_.emplace(event.id, std::move(event));
+    co_return Done{};
+}
+
+std::vector<app::AdminEvent> Store::acts() const {
+    std::vector<app::AdminEvent> all;
+    for (const auto& [id, act] : acts_) all.push_back(act);
+    return all;
+}
+
 std::size_t Store::cards_behind() const {
     return static_cast<std::size_t>(
         std::ranges::count_if(cards_, [](auto& card) { return card.second.behind(); }));

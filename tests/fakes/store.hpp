@@ -6,13 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/events.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/rt/clock.hpp"
 
 namespace countersign::fakes {
 
 // The stores of app, in memory, held to the same contract suite as PostgreSQL. For one thread.
-class Store final : public app::CaseStore, public app::OutboxStore, public app::TokenStore {
+class Store final : public app::CaseStore,
+                    public app::OutboxStore,
+                    public app::TokenStore,
+                    public app::EventLog {
   public:
     Store(const rt::Clock& clock, rt::Entropy& entropy) : clock_(clock), entropy_(entropy) {}
 
@@ -41,10 +45,14 @@ class Store final : public app::CaseStore, public app::OutboxStore, public app::
     Later<std::vector<app::Token>> list(Deadline deadline) override;
     Later<Done> revoke(core::TokenId id, core::Instant now, Deadline deadline) override;
 
+    Later<Done> record(app::AdminEvent event, Deadline deadline) override;
+
     // Asked before every call ("open", "append", "settle", …): a failure is answered and nothing happens.
     std::function<std::optional<Failure>(std::string_view call)> fault;
     // Types of the events recorded for a request, in order.
     std::vector<std::string> events_of(core::RequestId request) const;
+    // Administrative acts, in the order of their ids.
+    std::vector<app::AdminEvent> acts() const;
     std::size_t cards_behind() const;
     std::size_t errands_left() const { return errands_.size(); }
 
@@ -93,6 +101,7 @@ class Store final : public app::CaseStore, public app::OutboxStore, public app::
     std::map<core::CardId, Card> cards_;
     std::map<core::ErrandId, Errand> errands_;
     std::map<Sha256, app::Token> tokens_;
+    std::map<core::EventId, app::AdminEvent> acts_;
 };
 
 }  // namespace countersign::fakes

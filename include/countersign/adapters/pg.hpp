@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/events.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/rt/clock.hpp"
 
@@ -35,6 +36,7 @@ class Database {
     virtual app::CaseStore& cases() = 0;
     virtual app::OutboxStore& outbox() = 0;
     virtual app::TokenStore& tokens() = 0;
+    virtual app::EventLog& events() = 0;
     virtual Later<SchemaReport> schema(Deadline deadline) = 0;
     virtual bool reachable() const = 0;  // the last job or connection attempt succeeded
     virtual std::size_t queued() const = 0;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "countersign/app/events.hpp"
 #include "countersign/base/result.hpp"
 #include "countersign/core/advance.hpp"
 #include "countersign/core/entry.hpp"
@@ -48,5 +49,7 @@ struct Leaf {
     std::string_view why;         // vote_refused: the code
 };
 std::string leaf_body(const Leaf& leaf);
+// An administrative act as a leaf: what it was done to, and the salted hash of its facts.
+std::string leaf_body(const app::AdminEvent& event);
 
 }  // namespace countersign::wire

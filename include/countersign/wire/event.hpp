@@ -1,0 +1,33 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "countersign/core/advance.hpp"
+#include "countersign/core/value.hpp"
+
+// Events as their readers see them: CloudEvents 1.0 in structured JSON, the same in the stream, in a page of
+// history and in a webhook.
+namespace countersign::wire {
+
+struct EventHead {
+    core::EventId id;
+    std::string_view type;  // without the prefix: "request.approved"
+    core::Instant at;
+    std::string_view subject;           // "req_…", "tok_…"; empty: none
+    std::optional<std::int64_t> index;  // its place in the log, once it has one
+};
+
+// The type of CloudEvents: "countersign." and the event's.
+std::string event_type(std::string_view type);
+
+// `source`: the server's public URL. `sequence` (the CloudEvents extension) is the log index in twenty
+// digits, so that it sorts as text.
+core::Value cloud_event(const EventHead& head, std::string_view source, core::Value data);
+
+// The request as it was when it had `version` entries, at the time of an event: votes, state and what was
+// missing then. Who could approve is what the directory knows now. `version` beyond the case's: all of it.
+core::Value request_as_it_was(const core::Case& c, std::int32_t version, const core::Directory& directory,
+                              core::Instant at);
+
+}  // namespace countersign::wire

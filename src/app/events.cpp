@@ -1,0 +1,76 @@
+#include "countersign/app/events.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "countersign/base/check.hpp"
+
+namespace countersign::app {
+namespace {
+
+constexpr std::array<std::string_view, 24> types{
+    "request.created",   "request.voted",     "request.vote_refused", "request.held",    "request.released",
+    "request.approved",  "request.denied",    "request.refused",      "request.expired", "request.cancelled",
+    "request.claimed",   "request.succeeded", "request.failed",       "request.lapsed",  "request.reminded",
+    "request.escalated", "person.linked",     "person.unlinked",      "policy.loaded",   "token.created",
+    "token.revoked",     "breakglass.used",   "breakglass.reviewed",  "log.published"};
+
+}  // namespace
+
+std::span<const std::string_view> event_types() {
+    return types;
+}
+
+bool is_event_type(std::string_view text) {
+    return std::ranges::find(types, text) != types.end();
+}
+
+core::EventId event_id(core::Instant at, std::int32_t version, std::uint8_t place,
+                       const std::array<std::byte, 10>& chance) {
+    auto micros = static_cast<std::uint64_t>(at.time_since_epoch().count()) % 1'000;
+    auto order = chance;  // its last five bytes stay
+    order[0] = static_cast<std::byte>(micros >> 8);
+    order[1] = static_cast<std::byte>(micros);
+    order[2] = static_cast<std::byte>(static_cast<std::uint32_t>(version) >> 8);
+    order[3] = static_cast<std::byte>(version);
+    order[4] = static_cast<std::byte>(place);
+    return core::EventId::mint(at, order);
+}
+
+std::string_view name_of(AdminAct act) {
+    switch (act) {
+        case AdminAct::policy_loaded:
+            return "policy.loaded";
+        case AdminAct::person_linked:
+            return "person.linked";
+        case AdminAct::person_unlinked:
+            return "person.unlinked";
+        case AdminAct::token_created:
+            return "token.created";
+        case AdminAct::token_revoked:
+            return "token.revoked";
+        case AdminAct::breakglass_used:
+            return "breakglass.used";
+        case AdminAct::breakglass_reviewed:
+            return "breakglass.reviewed";
+        case AdminAct::log_published:
+            return "log.published";
+    }
+    COUNTERSIGN_CHECK(false && "no such act");
+    return {};
+}
+
+AdminEvent admin_event(AdminAct act, std::string subject, core::Value facts, core::Instant now,
+                       rt::Entropy& entropy) {
+    COUNTERSIGN_CHECK(facts.members() != nullptr);
+    AdminEvent event{.id = event_id(now, 0, 0, rt::chance(entropy)),
+                     .at = now,
+                     .act = act,
+                     .request = {},
+                     .subject = std::move(subject),
+                     .facts = std::move(facts)};
+    entropy.fill(event.salt);
+    return event;
+}
+
+}  // namespace countersign::app

@@ -1,0 +1,39 @@
+#include "countersign/wire/event.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "countersign/wire/request.hpp"
+
+namespace countersign::wire {
+
+std::string event_type(std::string_view type) {
+    return "countersign." + std::string(type);
+}
+
+core::Value cloud_event(const EventHead& head, std::string_view source, core::Value data) {
+    auto event = core::Value::object({{"specversion", "1.0"},
+                                      {"id", head.id.text()},
+                                      {"source", source},
+                                      {"type", event_type(head.type)},
+                                      {"time", core::rfc3339(head.at)},
+                                      {"datacontenttype", "application/json"},
+                                      {"data", std::move(data)}});
+    if (!head.subject.empty()) event.set("subject", head.subject);
+    if (head.index) event.set("sequence", fmt::format("{:020}", *head.index));
+    return event;
+}
+
+core::Value request_as_it_was(const core::Case& c, std::int32_t version, const core::Directory& directory,
+                              core::Instant at) {
+    if (version >= c.version()) return request_document(c, core::decide(c), directory, at);
+    auto entries = std::span{c.entries}.first(static_cast<std::size_t>(std::max(version, 1)));
+    core::Case then{c.request, c.applied, {entries.begin(), entries.end()}};
+    return request_document(then, core::decide(then), directory, at);
+}
+
+}  // namespace countersign::wire

@@ -1,0 +1,91 @@
+#include "countersign/wire/event.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/world.hpp"
+#include "countersign/base/crypto.hpp"
+#include "countersign/wire/json.hpp"
+#include "countersign/wire/stored.hpp"
+
+namespace countersign::wire {
+namespace {
+
+using namespace std::chrono_literals;
+using core::testing::asks;
+using core::testing::requires_of;
+
+TEST(Event, IsACloudEventThatSaysItsPlaceInTheLog) {
+    auto event = cloud_event({.id = core::EventId{core::EventId::Bytes{}},
+                              .type = "request.approved",
+                              .at = core::testing::start,
+                              .subject = "req_1",
+                              .index = 1042},
+                             "https://approvals.example.com", core::Value::object({{"state", "approved"}}));
+    EXPECT_EQ(core::canonical(event),
+              R"({"data":{"state":"approved"},"datacontenttype":"application/json",)"
+              R"("id":"evt_00000000000000000000000000","sequence":"00000000000000001042",)"
+              R"("source":"https://approvals.example.com","specversion":"1.0","subject":"req_1",)"
+              R"("time":"2026-01-02T03:00:00.000000Z","type":"countersign.request.approved"})");
+}
+
+TEST(Event, WithoutASubjectOrAPlaceItNamesNone) {
+    auto event = cloud_event({.id = core::EventId{core::EventId::Bytes{}},
+                              .type = "policy.loaded",
+                              .at = core::testing::start,
+                              .subject = {},
+                              .index = {}},
+                             "countersign", core::Value::object());
+    EXPECT_TRUE(event["subject"].is_null());
+    EXPECT_TRUE(event["sequence"].is_null());
+}
+
+TEST(Event, CarriesTheRequestAsItWasAndNotAsItBecame) {
+    core::testing::Play play(requires_of({asks({{2, "security"}})}));
+    play.now += 1min;
+    play.approve("U0AMY");
+    auto at = play.now;
+    play.now += 1min;
+    play.approve("U0BEN");
+    ASSERT_EQ(play.state(), core::State::approved);
+    auto directory = play.world.directory();
+    auto then = request_as_it_was(play.c, 2, directory, at);
+    EXPECT_EQ(then["version"].whole(), 2);
+    EXPECT_EQ(then["state"].text(), "pending");
+    EXPECT_EQ(then["votes"].items()->size(), 1U);
+    EXPECT_EQ(then["missing"][0]["count"].whole(), 1);
+    EXPECT_TRUE(then["decided_at"].is_null());
+    auto now = request_as_it_was(play.c, 3, directory, play.now);
+    EXPECT_EQ(now["state"].text(), "approved");
+    EXPECT_EQ(core::canonical(request_as_it_was(play.c, 99, directory, play.now)), core::canonical(now));
+}
+
+TEST(Event, AnAdministrativeActsLeafHoldsAHashOfItsFactsAndNoName) {
+    app::AdminEvent act{.id = core::EventId{core::EventId::Bytes{}},
+                        .at = core::testing::start,
+                        .act = app::AdminAct::token_created,
+                        .request = {},
+                        .subject = "tok_1",
+                        .facts = core::Value::object({{"name", "ci"}}),
+                        .salt = {std::byte{7}}};
+    std::string text = leaf_body(act);
+    EXPECT_EQ(core::canonical(parse_json(text, {.bytes_max = 10'000}).value()), text);
+    EXPECT_EQ(text,
+              R"({"facts_sha256":")" + sealed(act.salt, R"({"name":"ci"})") +
+                  R"(","id":"evt_00000000000000000000000000","occurred_at":"2026-01-02T03:00:00.000000Z",)"
+                  R"("subject":"tok_1","type":"token.created","v":1})");
+}
+
+TEST(Event, IdsSortByTimeThenVersionThenPlace) {
+    std::array<std::byte, 10> high{};
+    high.fill(std::byte{0xff});
+    const std::array<std::byte, 10> low{};
+    auto at = core::testing::start + 999us;
+    EXPECT_LT(app::event_id(at, 1024, app::refusal_place, high), app::event_id(at + 1us, 1, 0, low));
+    EXPECT_LT(app::event_id(at - 1us, 2, 0, high), app::event_id(at, 1, 0, low));
+    EXPECT_LT(app::event_id(at, 255, 0, high), app::event_id(at, 256, 0, low));
+    EXPECT_LT(app::event_id(at, 3, 0, high), app::event_id(at, 3, 1, low));
+    EXPECT_LT(app::event_id(at, 3, 1, high), app::event_id(at, 3, app::refusal_place, low));
+}
+
+}  // namespace
+}  // namespace countersign::wire
