@@ -47,6 +47,11 @@ struct Appender::Group {
     core::RequestId request;
     std::vector<Item*> items;
     std::optional<Known> known;
+    struct {
+        std::size_t entries = 0;
+        core::State state = core::State::pending;
+        std::size_t weight_bytes = 0;
+    } recorded;            // how much of what is known is in the database
     bool located = false;  // its row was there and is locked
 
     // Made anew by every attempt:
@@ -56,6 +61,16 @@ struct Appender::Group {
     std::vector<std::pair<app::Lease, app::Errand>> errands;
     core::Ruling ruling;
     bool wrote() const { return !entries.empty(); }
+    bool answered() const {
+        return std::ranges::all_of(items, [](const Item* item) { return item->answer.has_value(); });
+    }
+    // Everybody's command became entries: nothing else is to be looked up or written.
+    bool plain() const {
+        return wrote() && refused.empty() && std::ranges::all_of(items, [](const Item* item) {
+                   return item->answer && *item->answer && !(*item->answer)->refusal &&
+                          !(*item->answer)->repeat;
+               });
+    }
     bool maybe_ours() const {
         return std::ranges::any_of(items, [](const Item* item) { return item->maybe_ours; });
     }
@@ -65,10 +80,21 @@ struct Appender::Group {
         events.clear();
         refused.clear();
         errands.clear();
-        known.reset();
+        if (known) {  // entries never change: those recorded are still true
+            known->c.entries.erase(known->c.entries.begin() + std::ptrdiff_t(recorded.entries),
+                                   known->c.entries.end());
+            known->origins.resize(recorded.entries);
+            known->state = recorded.state;
+            known->weight_bytes = recorded.weight_bytes;
+        }
         located = false;
         for (Item* item : items) item->answer.reset();
     }
+    void take(Memory& memory) {
+        known = memory.take(request);
+        if (known) is_recorded();
+    }
+    void is_recorded() { recorded = {known->c.entries.size(), known->state, known->weight_bytes}; }
     void fail_all(const Failure& failure) {
         for (Item* item : items) item->answer.emplace(std::unexpected(failure));
     }
@@ -245,9 +271,12 @@ void Appender::carry_out(Session& session, Items& items) {
         }
         same->items.push_back(item.get());
     }
-    if (groups.empty()) return;
+    write_remembered(session, groups);
     std::vector<Group*> all;
-    for (Group& group : groups) all.push_back(&group);
+    for (Group& group : groups) {
+        if (!group.answered()) all.push_back(&group);
+    }
+    if (all.empty()) return;
     auto locked = lock(session, all, false);
     Sql<Done> written = Done{};
     if (locked) {
@@ -258,9 +287,33 @@ void Appender::carry_out(Session& session, Items& items) {
     if (locked && written) return;
     session.roll_back();
     bool unknown = !written && written.error().kind == SqlTrouble::Kind::lost;
+    for (Group* group : all) {
+        group->start_over();
+        for (Item* item : group->items) item->maybe_ours = item->maybe_ours || unknown;
+    }
+}
+
+// Cases we remember need not be read: they are judged as they were, and written if they still are.
+void Appender::write_remembered(Session& session, std::vector<Group>& groups) {
+    std::vector<Group*> plain;
     for (Group& group : groups) {
-        group.start_over();
-        for (Item* item : group.items) item->maybe_ours = unknown;
+        group.take(memory_);
+        if (!group.known) continue;
+        decide(group);
+        if (group.plain())
+            plain.push_back(&group);
+        else
+            group.start_over();
+    }
+    if (plain.empty()) return;
+    // In one order everywhere, so that two who write the same cases do not wait in a circle.
+    std::ranges::sort(plain, {}, &Group::request);
+    auto written = write_steps(session, plain);
+    if (written && *written) return keep(plain);
+    bool unknown = !written && written.error().kind == SqlTrouble::Kind::lost;
+    for (Group* group : plain) {
+        group->start_over();
+        for (Item* item : group->items) item->maybe_ours = unknown;
     }
 }
 
@@ -305,13 +358,13 @@ void Appender::alone(Session& session, Group& group) {
 }
 
 Sql<Done> Appender::lock(Session& session, std::vector<Group*>& groups, bool waits) {
-    auto prepared = session.prepare({Statement::lock_case, Statement::lock_cases, Statement::read_cases,
-                                     Statement::write_steps, Statement::cards_of});
+    auto prepared = session.prepare(
+        {Statement::lock_case, Statement::lock_cases, Statement::read_cases, Statement::cards_of});
     if (!prepared) return prepared;
     Array ids;
     Array known;
     for (Group* group : groups) {
-        if (!group->known) group->known = memory_.take(group->request);
+        if (!group->known) group->take(memory_);
         ids.plain(group->request);
         known.plain(group->known ? group->known->c.version() : 0);
     }
@@ -348,6 +401,7 @@ Sql<Done> Appender::take_rows(const pqxx::result& rows, std::vector<Group*>& gro
         auto taken = take_in((*group)->known, row);
         if (taken) {
             (*group)->located = true;
+            (*group)->is_recorded();
         } else if (taken.error().code == "moved") {
             moved.push_back(*group);
         } else if (alone) {
@@ -498,81 +552,118 @@ std::string write_refused(const core::RequestId& request, const RefusedVote& ref
            ", 'UTF8') FROM x WHERE times = 1 RETURNING id) INSERT INTO unsequenced SELECT id FROM v; ";
 }
 
-// The arrays of write_steps.
+// The parameters of write_steps.
 struct Rows {
-    Array e_request, e_version, e_at, e_kind, e_origin, e_body, e_doc;
-    Array v_id, v_request, v_at, v_type, v_body;
-    Array r_id, r_version, r_state, r_due, r_counted, r_holder, r_until;
-    Array g_id, g_request, g_entry, g_holder, g_until;
+    Column r_id{Oid::uuid}, r_known{Oid::int4}, r_version{Oid::int4}, r_state{Oid::text},
+        r_due{Oid::timestamptz}, r_counted{Oid::text}, r_holder{Oid::uuid}, r_until{Oid::timestamptz},
+        r_had{Oid::text};
+    Column e_request{Oid::uuid}, e_version{Oid::int4}, e_at{Oid::timestamptz}, e_kind{Oid::text},
+        e_origin{Oid::uuid}, e_body{Oid::text}, e_doc{Oid::text};
+    Column v_id{Oid::uuid}, v_request{Oid::uuid}, v_at{Oid::timestamptz}, v_type{Oid::text},
+        v_body{Oid::bytea};
+    Column now{Oid::timestamptz};
+    Column g_id{Oid::uuid}, g_request{Oid::uuid}, g_entry{Oid::int4}, g_holder{Oid::uuid},
+        g_until{Oid::timestamptz};
 
     void add(const core::RequestId& request, const NewEntry& entry) {
-        e_request.plain(request);
-        e_version.plain(entry.version);
-        e_at.plain(entry.at);
-        e_kind.plain(entry.kind);
-        if (entry.origin.empty())
+        e_request.add(request);
+        e_version.add(entry.version);
+        e_at.add(entry.at);
+        e_kind.add(entry.kind);
+        auto origin = unhex(entry.origin);
+        if (entry.origin.empty() || !origin)
             e_origin.null();
         else
-            e_origin.plain(entry.origin);
-        e_body.text(entry.body);
-        e_doc.text(entry.doc);
+            e_origin.add(std::as_bytes(std::span(*origin)));
+        e_body.add(entry.body);
+        e_doc.add(entry.doc);
     }
     void add(const core::RequestId& request, const NewEvent& event) {
-        v_id.plain(event.id);
-        v_request.plain(request);
-        v_at.plain(event.at);
-        v_type.plain(event.type);
-        v_body.text(event.body);
+        v_id.add(event.id);
+        v_request.add(request);
+        v_at.add(event.at);
+        v_type.add(event.type);
+        v_body.add(std::as_bytes(std::span(event.body)));
     }
-    void add(const Known& known, const core::Ruling& ruling, const app::Lease& lease) {
-        r_id.plain(known.c.request.id);
-        r_version.plain(known.c.version());
-        r_state.plain(name_of(known.state));
+    void add(const Known& known, std::size_t recorded, core::State had, const core::Ruling& ruling,
+             const app::Lease& lease) {
+        r_id.add(known.c.request.id);
+        r_known.add(static_cast<std::int32_t>(recorded));
+        r_version.add(known.c.version());
+        r_state.add(name_of(known.state));
         auto due = core::due_at(known.c, ruling);
         if (due)
-            r_due.plain(*due);
+            r_due.add(*due);
         else
             r_due.null();
-        r_counted.text(counted_persons(ruling, *known.salt));
-        r_holder.plain(lease.holder);
-        r_until.plain(lease.until);
+        r_counted.add(counted_persons(ruling, *known.salt));
+        r_holder.add(lease.holder);
+        r_until.add(lease.until);
+        r_had.add(name_of(had));
     }
     void add(const app::Lease& lease, const app::Errand& errand) {
-        g_id.plain(errand.id);
-        g_request.plain(errand.request);
-        g_entry.plain(errand.entry);
-        g_holder.plain(lease.holder);
-        g_until.plain(lease.until);
+        g_id.add(errand.id);
+        g_request.add(errand.request);
+        g_entry.add(errand.entry);
+        g_holder.add(lease.holder);
+        g_until.add(lease.until);
     }
-    std::string sql(core::Instant now) {
-        if (e_request.empty()) return {};
-        std::string text = "EXECUTE write_steps(";
-        append_arrays(text, e_request, e_version, e_at, e_kind, e_origin, e_body, e_doc, v_id, v_request,
-                      v_at, v_type, v_body, r_id, r_version, r_state, r_due, r_counted, r_holder, r_until);
-        text += "," + literal(now) + ",";
-        append_arrays(text, g_id, g_request, g_entry, g_holder, g_until);
-        return text + "); ";
+    Parameters finished() const {
+        return parameters(r_id, r_known, r_version, r_state, r_due, r_counted, r_holder, r_until, r_had,
+                          e_request, e_version, e_at, e_kind, e_origin, e_body, e_doc, v_id, v_request, v_at,
+                          v_type, v_body, now, g_id, g_request, g_entry, g_holder, g_until);
     }
 };
 
 }  // namespace
 
-// Everything the batch changes, the commit, and the cards that are ours now: one round trip.
-Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
+// Entries, events, states, cards and thread lines of all of them, and the cards that are ours now: one
+// statement. False: one of the cases is not as it was known, or somebody else is at it; nothing was written.
+Sql<bool> Appender::write_steps(Session& session, std::vector<Group*>& groups) {
     Rows rows;
-    Array card_requests;
-    std::string refused;
+    rows.now.add(clock_.now());
+    std::size_t lines = 0;
     for (Group* group : groups) {
-        for (const auto& vote : group->refused) refused += write_refused(group->request, vote);
-        if (group->wrote() || group->maybe_ours()) card_requests.plain(group->request);
-        if (!group->wrote()) continue;
         for (const auto& entry : group->entries) rows.add(group->request, entry);
         for (const auto& event : group->events) rows.add(group->request, event);
         for (const auto& [lease, errand] : group->errands) rows.add(lease, errand);
-        rows.add(*group->known, group->ruling, group->lease());
+        lines += group->errands.size();
+        rows.add(*group->known, group->recorded.entries, group->recorded.state, group->ruling,
+                 group->lease());
     }
-    std::string sql = rows.sql(clock_.now()) + refused;
-    sql += sql.empty() ? "ROLLBACK" : "COMMIT";
+    auto done = session.execute(Statement::write_steps, rows.finished());
+    if (!done) return std::unexpected(done.error());
+    if (done->empty() || view((*done)[0][0]) != "t") return false;
+    std::vector<CardRow> cards;
+    for (const auto& row : *done) {
+        if (row[2].is_null()) continue;
+        auto card = card_from(row.slice(2, row.size()));
+        if (card) cards.push_back(std::move(*card));
+    }
+    bool all_lines = (*done)[0][1].as<std::size_t>() == lines;
+    for (Group* group : groups) hand_out(*group, cards, all_lines);
+    return true;
+}
+
+// The commit of what was locked, with the votes that were refused.
+Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
+    std::vector<Group*> wrote;
+    Array card_requests;
+    std::string sql;
+    for (Group* group : groups) {
+        for (const auto& vote : group->refused) sql += write_refused(group->request, vote);
+        if (group->wrote())
+            wrote.push_back(group);
+        else if (group->maybe_ours())
+            card_requests.plain(group->request);
+    }
+    if (!wrote.empty()) {
+        auto written = write_steps(session, wrote);
+        if (!written) return std::unexpected(written.error());
+        if (!*written) return std::unexpected(SqlTrouble{SqlTrouble::Kind::again, "a locked case moved", {}});
+    }
+    bool changes = !wrote.empty() || !sql.empty();
+    sql += changes ? "COMMIT" : "ROLLBACK";
     bool asks_cards = !card_requests.empty();
     if (asks_cards) {
         sql += "; EXECUTE cards_of(";
@@ -581,25 +672,31 @@ Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
     }
     auto done = session.run(sql);
     if (!done) return std::unexpected(done.error());
-    std::vector<CardRow> cards;
     if (asks_cards) {
+        std::vector<CardRow> cards;
         for (const auto& row : *done) {
             auto card = card_from(row);
             if (card) cards.push_back(std::move(*card));
         }
+        for (Group* group : groups) {
+            if (!group->wrote() && group->maybe_ours()) hand_out(*group, cards, false);
+        }
     }
-    for (Group* group : groups) {
-        hand_out(*group, cards);
-        memory_.put(std::move(*group->known));
-        group->known.reset();
-    }
+    keep(groups);
     return Done{};
 }
 
+void Appender::keep(std::vector<Group*>& groups) {
+    for (Group* group : groups) {
+        memory_.put(std::move(*group->known));
+        group->known.reset();
+    }
+}
+
 // Cards go to the last command of their request: it knows the newest version. A request without cards has no
-// thread lines either: their rows were not written.
-void Appender::hand_out(Group& group, std::vector<CardRow>& cards) {
-    bool shown = false;
+// thread lines either: their rows were not written, unless `has_lines` says that all were.
+void Appender::hand_out(Group& group, std::vector<CardRow>& cards, bool has_lines) {
+    bool shown = has_lines;
     const Item& last = *group.items.back();
     for (auto& card : cards) {
         if (card.job.request != group.request) continue;

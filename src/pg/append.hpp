@@ -16,10 +16,11 @@
 namespace countersign::pg {
 
 // Appends, gathered: whatever waits while a commit is under way goes into the next transaction together, so
-// that many votes share one lock statement, one write and one flush to disk. Two round trips each, however
-// many there are. One request is worked on by one thread of this process at a time; several commands for it
-// are taken in order, each seeing what the one before it did. Whatever goes wrong for a batch is tried again
-// one request at a time, so that no request suffers for another.
+// that many votes share one statement and one flush to disk. Cases that are remembered are judged at once and
+// written in one round trip, on condition that nothing came in between; the others are locked and read first.
+// One request is worked on by one thread of this process at a time; several commands for it are taken in
+// order, each seeing what the one before it did. Whatever goes wrong for a batch is tried again one request
+// at a time, so that no request suffers for another.
 class Appender {
   public:
     static constexpr std::size_t batch_max = 32;  // appends per transaction
@@ -48,6 +49,7 @@ class Appender {
     void finish(Items& items);
     void hand_over(Session& session, Items& left);
     void carry_out(Session& session, Items& items);
+    void write_remembered(Session& session, std::vector<Group>& groups);
     void alone(Session& session, Group& group);
     Sql<Done> lock(Session& session, std::vector<Group*>& groups, bool waits);
     Sql<Done> take_rows(const pqxx::result& rows, std::vector<Group*>& groups, std::vector<Group*>& moved,
@@ -59,8 +61,10 @@ class Appender {
     void record_refusal(Group& group, const Item& item, Minter& minter, core::Why why,
                         core::Instant now) const;
     static wire::Leaf leaf_of(const Group& group, core::EventId id, std::string_view type, core::Instant at);
-    static void hand_out(Group& group, std::vector<CardRow>& cards);
+    static void hand_out(Group& group, std::vector<CardRow>& cards, bool has_lines);
+    Sql<bool> write_steps(Session& session, std::vector<Group*>& groups);
     Sql<Done> write(Session& session, std::vector<Group*>& groups);
+    void keep(std::vector<Group*>& groups);
     void quarantine(Session& session, Group& group);
 
     Pool& pool_;

@@ -170,16 +170,31 @@ Sql<Done> Session::connect() {
     }
 }
 
-Sql<pqxx::result> Session::run(const std::string& sql) {
+Sql<pqxx::result> Session::run_with(auto&& body) {
     auto connected = connect();
     if (!connected) return std::unexpected(connected.error());
     try {
-        return work_->exec(sql);
+        return body();
     } catch (const std::exception& e) {
         SqlTrouble trouble = translate(e);
         if (trouble.kind == SqlTrouble::Kind::lost) forget();
         return std::unexpected(std::move(trouble));
     }
+}
+
+Sql<pqxx::result> Session::run(const std::string& sql) {
+    return run_with([&] { return work_->exec(sql); });
+}
+
+Sql<pqxx::result> Session::execute(Statement statement, const Parameters& parameters) {
+    auto index = static_cast<std::size_t>(statement);
+    const std::string name = "s" + std::to_string(index);
+    return run_with([&] {
+        // pqxx prepares it when it is first executed on a connection.
+        if (!prepared_.test(index)) connection_->prepare(name, definition_of(statement));
+        prepared_.set(index);
+        return work_->exec_prepared(name, pqxx::prepare::make_dynamic_params(parameters));
+    });
 }
 
 Sql<Done> Session::prepare(std::initializer_list<Statement> statements) {

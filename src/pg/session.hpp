@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "countersign/adapters/pg.hpp"
+#include "pg/binary.hpp"
 #include "pg/statements.hpp"
 
 namespace countersign::pg {
@@ -66,6 +67,8 @@ class Session {
 
     // Sends one string, which may hold several statements; answers with the last one's rows.
     Sql<pqxx::result> run(const std::string& sql);
+    // Runs a prepared statement: a transaction of its own, unless one is open.
+    Sql<pqxx::result> execute(Statement statement, const Parameters& parameters);
     // Makes sure that EXECUTE of these will work on this connection.
     Sql<Done> prepare(std::initializer_list<Statement> statements);
     // After an error inside a transaction.
@@ -76,6 +79,7 @@ class Session {
 
   private:
     Sql<Done> connect();
+    Sql<pqxx::result> run_with(auto&& body);
 
     Health& health_;
     std::unique_ptr<pqxx::connection> connection_;

@@ -31,46 +31,63 @@ constexpr const char* card_columns = R"(
     c.attempts, (extract(epoch FROM c.created_at) * 1000000)::bigint,
     CASE WHEN c.due_at IS NOT NULL THEN c.holder END)";
 
-// Cards are locked in the order of their ids by everyone who locks several, so that nobody waits in a circle.
-// A card that somebody else is at stays theirs: they will see that it fell behind again.
-constexpr const char* write_steps = R"(
-WITH e AS (
+// One statement, one transaction: everything a batch of appends changes, on condition that every case is as
+// it was known and nobody else is at it; else nothing is written. Answers with one row per card that is
+// behind now, or one row without a card: was everything written; how many thread lines were; the card. Cards
+// are locked in the order of their ids by everyone who locks several, so that nobody waits in a circle. A
+// card that somebody else is at stays theirs: they will see that it fell behind again.
+std::string write_steps() {
+    return std::string(R"(
+WITH w AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::int4[], $3::int4[], $4::text[], $5::timestamptz[], $6::text[],
+                         $7::uuid[],
+                         $8::timestamptz[], $9::text[])
+               AS w(id, known, version, state, due_at, counted, holder, until, had)),
+l AS MATERIALIZED (
+    SELECT r.id FROM w JOIN request r ON r.id = w.id AND r.version = w.known AND r.state = w.had
+                                     AND NOT r.quarantined
+       FOR NO KEY UPDATE OF r SKIP LOCKED),
+go AS MATERIALIZED (SELECT count(*) = cardinality($1) AS yes FROM l),
+r AS (
+    UPDATE request r SET version = w.version, state = w.state, due_at = w.due_at,
+                         counted = w.counted::uuid[]
+      FROM w WHERE r.id = w.id AND (SELECT yes FROM go)),
+e AS (
     INSERT INTO entry (request_id, version, at, kind, origin, body)
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6)),
+    SELECT * FROM unnest($10::uuid[], $11::int4[], $12::timestamptz[], $13::text[], $14::uuid[],
+                         $15::text[]) x
+     WHERE (SELECT yes FROM go)),
 t AS (
-    INSERT INTO entry_text (request_id, version, doc) SELECT * FROM unnest($1, $2, $7)),
+    INSERT INTO entry_text (request_id, version, doc)
+    SELECT * FROM unnest($10::uuid[], $11::int4[], $16::text[]) x WHERE (SELECT yes FROM go)),
 v AS (
     INSERT INTO event (id, request_id, at, type, body)
-    SELECT x.id, x.request_id, x.at, x.type, convert_to(x.body, 'UTF8')
-      FROM unnest($8, $9, $10, $11, $12) AS x(id, request_id, at, type, body)),
+    SELECT * FROM unnest($17::uuid[], $18::uuid[], $19::timestamptz[], $20::text[], $21::bytea[]) x
+     WHERE (SELECT yes FROM go)),
 u AS (
-    INSERT INTO unsequenced (event_id) SELECT * FROM unnest($8)),
-r AS (
-    UPDATE request r SET version = w.version, state = w.state, due_at = w.due_at, counted = w.counted::uuid[]
-      FROM unnest($13, $14, $15, $16, $17) AS w(id, version, state, due_at, counted)
-     WHERE r.id = w.id),
+    INSERT INTO unsequenced (event_id) SELECT * FROM unnest($17::uuid[]) x WHERE (SELECT yes FROM go)),
 c AS MATERIALIZED (
     SELECT c.id, w.version, w.holder, w.until
-      FROM unnest($13, $14, $18, $19) AS w(request_id, version, holder, until)
-      JOIN card c ON c.request_id = w.request_id
-     WHERE NOT c.closed
+      FROM w JOIN card c ON c.request_id = w.id
+     WHERE NOT c.closed AND (SELECT yes FROM go)
      ORDER BY c.id FOR NO KEY UPDATE OF c),
 k AS (
     UPDATE card SET wanted_version = c.version,
-           holder = CASE WHEN card.due_at > $20 AND card.holder <> c.holder
+           holder = CASE WHEN card.due_at > ($22::timestamptz[])[1] AND card.holder <> c.holder
                          THEN card.holder ELSE c.holder END,
-           due_at = CASE WHEN card.due_at > $20 AND card.holder <> c.holder
+           due_at = CASE WHEN card.due_at > ($22::timestamptz[])[1] AND card.holder <> c.holder
                          THEN card.due_at ELSE c.until END
-      FROM c WHERE card.id = c.id)
-INSERT INTO errand (id, kind, request_id, entry, holder, due_at)
-SELECT x.id, 'thread_line', x.request_id, x.entry, x.holder, x.until
-  FROM unnest($21, $22, $23, $24, $25) AS x(id, request_id, entry, holder, until)
- WHERE EXISTS (SELECT FROM card WHERE card.request_id = x.request_id))";
-constexpr const char* write_steps_types =
-    "uuid[], integer[], timestamptz[], text[], uuid[], text[], text[], "
-    "uuid[], uuid[], timestamptz[], text[], text[], "
-    "uuid[], integer[], text[], timestamptz[], text[], uuid[], timestamptz[], timestamptz, "
-    "uuid[], uuid[], integer[], uuid[], timestamptz[]";
+      FROM c WHERE card.id = c.id RETURNING card.*),
+g AS (
+    INSERT INTO errand (id, kind, request_id, entry, holder, due_at)
+    SELECT x.id, 'thread_line', x.request_id, x.entry, x.holder, x.until
+      FROM unnest($23::uuid[], $24::uuid[], $25::int4[], $26::uuid[], $27::timestamptz[])
+           AS x(id, request_id, entry, holder, until)
+     WHERE (SELECT yes FROM go) AND EXISTS (SELECT FROM card WHERE card.request_id = x.request_id)
+    RETURNING id)
+SELECT (SELECT yes FROM go), (SELECT count(*) FROM g),)") +
+           card_columns + " FROM (VALUES (1)) AS one LEFT JOIN k AS c ON true";
+}
 
 // Everything hangs on `i`: a key that is taken (and not a day old yet) makes the whole statement do nothing.
 constexpr const char* open_case = R"(
@@ -183,7 +200,7 @@ std::string definition_of(Statement statement) {
                             std::string("SELECT") + case_columns +
                                 " FROM request r, (VALUES (0)) AS w(known) WHERE r.number = $1");
         case Statement::write_steps:
-            return prepared("write_steps", write_steps_types, write_steps);
+            return write_steps();
         case Statement::cards_of:
             return prepared("cards_of", "uuid[]",
                             std::string("SELECT") + card_columns +

@@ -12,7 +12,7 @@ enum class Statement : std::uint8_t {
     lock_cases,   // the same; leaves out what others have locked
     read_cases,   // the same, without locks
     read_number,  // (bigint)
-    write_steps,  // everything a batch of appends changes, see append.cpp
+    write_steps,  // everything a batch of appends changes, see append.cpp; takes Parameters
     cards_of,     // (uuid[] requests)
     open_case,    // everything a new case is, see open.cpp
     settle,       // see outbox.cpp
@@ -20,7 +20,7 @@ enum class Statement : std::uint8_t {
     claim_errands,
     count
 };
-// "PREPARE …;"
+// "PREPARE …;", or the bare statement where it takes Parameters (see Session::execute).
 std::string definition_of(Statement statement);
 
 }  // namespace countersign::pg
