@@ -455,27 +455,26 @@ void Appender::decide(Group& group) {
             continue;
         }
         Minter minter(now, item->chance);
-        app::Appended done{.after = known.c,
-                           .ruling = {},
-                           .refusal = std::move(step.refusal),
-                           .first_new = known.c.entries.size(),
-                           .repeat = false,
-                           .cards = {},
-                           .errands = {}};
+        const std::size_t first_new = known.c.entries.size();
+        std::vector<app::Errand> errands;
         for (std::size_t i = 0; i < step.appended.size(); ++i) {
             bool last = i + 1 == step.appended.size();
             // A command that was refused leaves no trace of itself: come again, it is judged again.
-            bool accepted = last && !done.refusal;
+            bool accepted = last && !step.refusal;
             record(group, *item, minter, std::move(step.appended[i]), accepted ? origin : std::string{},
-                   last ? &step.ruling : nullptr, done.errands);
+                   last ? &step.ruling : nullptr, errands);
         }
-        if (known.salt && is_refused_vote(what.command, done.refusal)) {
-            record_refusal(group, *item, minter, done.refusal->why, now);
+        if (known.salt && is_refused_vote(what.command, step.refusal)) {
+            record_refusal(group, *item, minter, step.refusal->why, now);
         }
-        done.after = known.c;
-        done.ruling = step.ruling;
-        group.ruling = std::move(step.ruling);
-        item->answer.emplace(std::move(done));
+        group.ruling = step.ruling;
+        item->answer.emplace(app::Appended{.after = known.c,
+                                           .ruling = std::move(step.ruling),
+                                           .refusal = std::move(step.refusal),
+                                           .first_new = first_new,
+                                           .repeat = false,
+                                           .cards = {},
+                                           .errands = std::move(errands)});
     }
 }
 
@@ -492,7 +491,7 @@ void Appender::record(Group& group, const Item& item, Minter& minter, core::Entr
     core::State before = known.state;
     known.c.entries.push_back(std::move(entry));
     known.origins.push_back(row.origin);
-    known.weight_bytes += 2 * row.doc.size() + 256;
+    known.weight_bytes += entry_weight(row.doc.size());
     known.state = ruling ? ruling->state : core::decide(known.c).state;
     const core::Entry& kept = known.c.entries.back();
     for (std::string_view type : event_types(kept, before, known.state)) {

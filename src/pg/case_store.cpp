@@ -146,11 +146,12 @@ Result<app::OpenedCase> PgCaseStore::open_now(Session& session, Opening& opening
             fresh.request.number = (*rows)[0][0].as<std::int64_t>();
             core::Case c{
                 std::move(fresh.request), std::move(fresh.applied), {core::Entry{std::move(fresh.opened)}}};
-            memory_.put(Known{.c = c,
-                              .origins = {std::string{}},
-                              .state = opening.ruling.state,
-                              .salt = opening.salt,
-                              .weight_bytes = 2 * opening.sql.size() + 1'024});
+            memory_.put(
+                Known{.c = c,
+                      .origins = {std::string{}},
+                      .state = opening.ruling.state,
+                      .salt = opening.salt,
+                      .weight_bytes = case_weight(opening.sql.size() / 2)});  // it holds two forms of each
             return app::OpenedCase{std::move(c), std::move(opening.cards), false};
         }
         using enum SqlTrouble::Kind;

@@ -51,7 +51,7 @@ Result<Known> immutable_from(const pqxx::row& row, core::RequestId id) {
                  .origins = {},
                  .state = core::State::pending,
                  .salt = salt,
-                 .weight_bytes = 2 * (row[7].size() + row[8].size()) + 1'024};
+                 .weight_bytes = case_weight(row[7].size() + row[8].size())};
 }
 
 Result<Done> take_entries(Known& known, const pqxx::row& row) {
@@ -63,7 +63,7 @@ Result<Done> take_entries(Known& known, const pqxx::row& row) {
                 known.c.entries.push_back(std::move(*entry));
             else if (!failed)
                 failed = std::move(entry).error();
-            known.weight_bytes += 2 * text.size() + 256;
+            known.weight_bytes += entry_weight(text.size());
         });
     }
     if (failed) return std::unexpected(std::move(*failed));

@@ -40,6 +40,14 @@ struct Known {
     std::size_t weight_bytes = 0;
 };
 
+// What a known case and each of its entries take in memory, from the size of their texts.
+constexpr std::size_t case_weight(std::size_t text_bytes) {
+    return text_bytes + sizeof(Known) + 512;
+}
+constexpr std::size_t entry_weight(std::size_t text_bytes) {
+    return text_bytes + sizeof(core::Entry) + 128;
+}
+
 // What the row says of a case of which the first `known` entries are here.
 struct Fresh {
     core::RequestId id;

@@ -11,12 +11,11 @@
 namespace countersign::pg {
 
 struct PgSettings {
-    Secret uri;                  // libpq URI or keywords; several hosts allowed
-    std::size_t pool = 16;       // connections, each on a thread of its own
-    std::size_t background = 2;  // of these, how many serve only errands and lists
-    std::size_t append_batches =
-        3;  // transactions that append at a time; what waits meanwhile shares the next
-    std::size_t queue_max = 4'096;  // more jobs waiting: overloaded
+    Secret uri;                      // libpq URI or keywords; several hosts allowed
+    std::size_t pool = 16;           // connections, each on a thread of its own
+    std::size_t background = 2;      // of these, how many serve only errands and lists
+    std::size_t append_batches = 2;  // transactions that append at a time; what waits shares the next
+    std::size_t queue_max = 4'096;   // more jobs waiting: overloaded
     std::chrono::milliseconds statement_timeout{2'000};
     std::chrono::milliseconds lock_timeout{1'500};
     std::chrono::seconds connect_timeout{3};
