@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -122,12 +123,12 @@ std::string sample_click() {
 }
 
 void match_against_200_rules(benchmark::State& state) {
-    auto policy = sample_policy();
+    core::Directory directory{std::make_shared<const core::Policy>(sample_policy()), {}};
     auto request = sample_request();
-    if (auto applied = core::match(policy, request, std::nullopt, noon);
+    if (auto applied = core::match(directory, request, std::nullopt, noon);
         !applied || applied->rules.size() != 4)
         return state.SkipWithError("the sample does not match four rules");
-    for (auto _ : state) benchmark::DoNotOptimize(core::match(policy, request, std::nullopt, noon));
+    for (auto _ : state) benchmark::DoNotOptimize(core::match(directory, request, std::nullopt, noon));
 }
 BENCHMARK(match_against_200_rules)->Unit(benchmark::kMicrosecond);
 

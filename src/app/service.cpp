@@ -203,7 +203,7 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
     auto expires_in = ask.expires_in;
     auto request = worded(world, caller, ask, now);
     auto directory = world.roster.snapshot();
-    auto applied = core::match(directory->policy(), request, expires_in, now);
+    auto applied = core::match(*directory, request, expires_in, now);
     if (!applied) co_return pass(applied);
     request.expires_at = now + applied->expires;
 

@@ -10,8 +10,6 @@
 namespace countersign::core {
 namespace {
 
-enum class Truth : std::uint8_t { no, open, yes };  // in this order: `all` is the least, `any` the greatest
-
 // The path to a field leads through a value that has no such parts: `tags[*]` where tags is a text.
 struct Mismatch {};
 // A field's value, wherever it lives in the request.
@@ -59,18 +57,39 @@ void walk(const Value* at, std::string_view path, const See& see) {
     if (at) see(Seen{at});
 }
 
+// The fields of `requester.`, without that.
 template <class See>
-void look_up(const Request& request, std::string_view field, const See& see) {
+void look_up_requester(const Facts& facts, std::string_view field, const See& see) {
+    const Requester& requester = facts.request().requester;
     auto text = [&](std::string_view t) { see(Seen{t}); };
+    if (field == "name") return text(requester.name);
+    if (field == "account") return text(requester.account.text());
+    if (field == "kind") return text(requester.kind == Requester::Kind::person ? "person" : "workload");
+    if (field == "humans") return see(Seen{static_cast<double>(humans_behind(facts.request()).size())});
+    if (field == "people" || field == "people[*]") {
+        for (const std::string& person : facts.people()) text(person);
+        return;
+    }
+    constexpr std::string_view claims = "claims";
+    if (field.starts_with(claims) && requester.claims)
+        walk(&*requester.claims, field.substr(claims.size()), see);
+}
+
+template <class See>
+void look_up(const Judge& judge, std::string_view field, const See& see) {
+    const Request& request = judge.facts.request();
+    auto text = [&](std::string_view t) { see(Seen{t}); };
+    auto number = [&](auto n) { see(Seen{static_cast<double>(n)}); };
     if (field == "action") return text(request.action);
     if (field == "intent") return text(request.intent);
     if (field == "resource" && request.resource) return text(*request.resource);
     if (field == "environment" && request.environment) return text(*request.environment);
-    if (field == "requester.name") return text(request.requester.name);
-    if (field == "requester.account") return text(request.requester.account.text());
-    if (field == "requester.kind")
-        return text(request.requester.kind == Requester::Kind::person ? "person" : "workload");
-    if (field == "requester.humans") return see(Seen{static_cast<double>(humans_behind(request).size())});
+    constexpr std::string_view requester = "requester.";
+    if (field.starts_with(requester))
+        return look_up_requester(judge.facts, field.substr(requester.size()), see);
+    if (field == "risk" && judge.facts.risk) return number(*judge.facts.risk);
+    if (field == "time.hour") return number(judge.facts.local(judge.zone).hour);
+    if (field == "time.weekday") return number(judge.facts.local(judge.zone).weekday);
     if (field.starts_with("labels.")) {
         field.remove_prefix(7);
         for (const auto& [name, value] : request.labels)
@@ -88,30 +107,30 @@ Truth truth(bool b) {
 Truth equals(const Seen& seen, const Value& operand) {
     if (const std::string* text = operand.string()) {
         auto value = text_of(seen);
-        return value ? truth(*value == *text) : Truth::open;
+        return value ? truth(*value == *text) : Truth::unknown;
     }
     if (const double* number = operand.number()) {
         auto value = number_of(seen);
-        return value ? truth(*value == *number) : Truth::open;
+        return value ? truth(*value == *number) : Truth::unknown;
     }
     const auto* value = std::get_if<const Value*>(&seen);
     if (operand.is_null()) return truth(value && (*value)->is_null());
     const bool* wanted = operand.boolean();
     const bool* found = value ? (*value)->boolean() : nullptr;
-    return wanted && found ? truth(*wanted == *found) : Truth::open;
+    return wanted && found ? truth(*wanted == *found) : Truth::unknown;
 }
 
 Truth among(const Seen& seen, const Value& operand) {
     const Value::Array* items = operand.items();
-    if (!items) return Truth::open;
+    if (!items) return Truth::unknown;
     // A list may mix types: the value has a wrong type only where it fits none of them.
-    Truth best = Truth::open;
+    Truth best = Truth::unknown;
     for (const Value& item : *items) {
         const std::string* text = item.string();
-        Truth one = Truth::open;
+        Truth one = Truth::unknown;
         if (text && text->find('*') != std::string::npos) {
             auto value = text_of(seen);
-            one = value ? truth(glob_matches(*text, *value)) : Truth::open;
+            one = value ? truth(glob_matches(*text, *value)) : Truth::unknown;
         } else {
             one = equals(seen, item);
         }
@@ -146,9 +165,9 @@ Truth size_fits(const Seen& seen, const Value& operand) {
     else if (value && (*value)->members())
         size = static_cast<double>((*value)->members()->size());
     else
-        return Truth::open;
+        return Truth::unknown;
     if (const double* exactly = operand.number()) return truth(size == *exactly);
-    if (!operand.members()) return Truth::open;
+    if (!operand.members()) return Truth::unknown;
     constexpr std::pair<std::string_view, Test::Operator> bounds[] = {{"gt", Test::Operator::gt},
                                                                       {"gte", Test::Operator::gte},
                                                                       {"lt", Test::Operator::lt},
@@ -164,12 +183,12 @@ Truth size_fits(const Seen& seen, const Value& operand) {
 Truth text_test(const Test& test, std::string_view text) {
     using enum Test::Operator;
     if (test.op == regex || test.op == cidr) {
-        if (!test.compiled) return Truth::open;
+        if (!test.compiled) return Truth::unknown;
         auto matched = (*test.compiled)(text);
-        return matched ? truth(*matched) : Truth::open;
+        return matched ? truth(*matched) : Truth::unknown;
     }
     const std::string* operand = test.operand.string();
-    if (!operand) return Truth::open;
+    if (!operand) return Truth::unknown;
     if (test.op == glob) return truth(glob_matches(*operand, text));
     if (test.op == starts_with) return truth(text.starts_with(*operand));
     return truth(text.ends_with(*operand));
@@ -177,7 +196,7 @@ Truth text_test(const Test& test, std::string_view text) {
 
 Truth one_value(const Test& test, const Seen& seen) {
     using enum Test::Operator;
-    if (std::holds_alternative<Mismatch>(seen)) return Truth::open;
+    if (std::holds_alternative<Mismatch>(seen)) return Truth::unknown;
     switch (test.op) {
         case eq:
         case ne:
@@ -190,7 +209,7 @@ Truth one_value(const Test& test, const Seen& seen) {
         case lte: {
             auto value = number_of(seen);
             const double* bound = test.operand.number();
-            return value && bound ? truth(compares(test.op, *value, *bound)) : Truth::open;
+            return value && bound ? truth(compares(test.op, *value, *bound)) : Truth::unknown;
         }
         case size:
             return size_fits(seen, test.operand);
@@ -202,22 +221,22 @@ Truth one_value(const Test& test, const Seen& seen) {
         case starts_with:
         case ends_with: {
             auto text = text_of(seen);
-            return text ? text_test(test, *text) : Truth::open;
+            return text ? text_test(test, *text) : Truth::unknown;
         }
     }
-    return Truth::open;
+    return Truth::unknown;
 }
 
 Truth negated(Truth t) {
-    if (t == Truth::open) return t;
+    if (t == Truth::unknown) return t;
     return t == Truth::yes ? Truth::no : Truth::yes;
 }
 
 // Of several values (`[*]`) one that fits is enough; `ne` means that none is equal.
-Truth evaluate(const Test& test, const Request& request, Truth missing) {
+Truth evaluate(const Test& test, const Judge& judge, Truth missing) {
     bool found = false;
     Truth any = Truth::no;
-    look_up(request, test.field, [&](const Seen& seen) {
+    look_up(judge, test.field, [&](const Seen& seen) {
         found = true;
         if (any != Truth::yes) any = std::max(any, one_value(test, seen));
     });
@@ -228,13 +247,13 @@ Truth evaluate(const Test& test, const Request& request, Truth missing) {
     return test.op == Test::Operator::ne ? negated(any) : any;
 }
 
-// Depth is bounded by the loader.
-Truth evaluate(const Condition& condition, const Request& request, Truth missing) {
+// `all` is the least of its parts, `any` the greatest. Depth is bounded by the loader.
+Truth evaluate(const Condition& condition, const Judge& judge, Truth missing) {
     return std::visit(Overload{
                           [&](const AllOf& all) {
                               Truth least = Truth::yes;
                               for (const Condition& one : all.of) {
-                                  least = std::min(least, evaluate(one, request, missing));
+                                  least = std::min(least, evaluate(one, judge, missing));
                                   if (least == Truth::no) break;
                               }
                               return least;
@@ -242,16 +261,16 @@ Truth evaluate(const Condition& condition, const Request& request, Truth missing
                           [&](const AnyOf& any) {
                               Truth greatest = Truth::no;
                               for (const Condition& one : any.of) {
-                                  greatest = std::max(greatest, evaluate(one, request, missing));
+                                  greatest = std::max(greatest, evaluate(one, judge, missing));
                                   if (greatest == Truth::yes) break;
                               }
                               return greatest;
                           },
                           [&](const NotOf& inner) {
-                              return inner.of.empty() ? Truth::open
-                                                      : negated(evaluate(inner.of.front(), request, missing));
+                              return inner.of.empty() ? Truth::unknown
+                                                      : negated(evaluate(inner.of.front(), judge, missing));
                           },
-                          [&](const Test& test) { return evaluate(test, request, missing); },
+                          [&](const Test& test) { return evaluate(test, judge, missing); },
                       },
                       condition.node);
 }
@@ -280,10 +299,53 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
     return p == pattern.size();
 }
 
-bool applies(const Rule& rule, const Request& request) {
-    const bool tightens = rule.refuse.has_value() || rule.require.has_value();
-    Truth outcome = evaluate(rule.when, request, tightens ? Truth::no : Truth::open);
-    return outcome == Truth::yes || (tightens && outcome == Truth::open);
+LocalTime Facts::local(const Zone* zone) const {
+    if (!local_ || local_->first != zone) local_ = {zone, zone ? zone->local(now_) : utc_time(now_)};
+    return local_->second;
+}
+
+const std::vector<std::string>& Facts::people() const {
+    if (people_) return *people_;
+    people_.emplace();
+    for (const AccountId& human : humans_behind(request_)) {
+        PersonId person = directory_.person_of(human);
+        if (std::ranges::find(*people_, person.text()) == people_->end()) people_->push_back(person.text());
+    }
+    return *people_;
+}
+
+Truth Judge::truth(const Condition& condition) const {
+    return evaluate(condition, *this, tightens ? Truth::no : Truth::unknown);
+}
+
+void Judge::each_value(std::string_view field, const std::function<void(std::optional<Value>)>& see) const {
+    look_up(*this, field, [&](const Seen& seen) {
+        std::visit(Overload{[&](std::string_view text) { see(Value{text}); },
+                            [&](double number) { see(Value{number}); },
+                            [&](const Value* value) { see(*value); }, [&](Mismatch) { see(std::nullopt); }},
+                   seen);
+    });
+}
+
+Judge judge_of(const Rule& rule, const Facts& facts) {
+    return {facts, rule.zone.get(), rule.refuse.has_value() || rule.require.has_value()};
+}
+
+Judge judge_of(const RiskEntry& entry, const Facts& facts) {
+    return {facts, entry.zone.get(), true};
+}
+
+Truth judge(const Test& test, const Value& value) {
+    Truth outcome = one_value(test, Seen{&value});
+    if (test.op == Test::Operator::exists && !test.operand.truth(true)) return negated(outcome);
+    return test.op == Test::Operator::ne ? negated(outcome) : outcome;
+}
+
+std::uint32_t risk_of(const Policy& policy, const Facts& facts) {
+    std::uint32_t points = 0;
+    for (const RiskEntry& entry : policy.risk)
+        if (judge_of(entry, facts).applies(entry.when)) points += entry.points;
+    return points;
 }
 
 }  // namespace countersign::core

@@ -1,13 +1,61 @@
 #pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "countersign/core/explain.hpp"
+#include "countersign/core/people.hpp"
 #include "countersign/core/policy.hpp"
 #include "countersign/core/request.hpp"
 
 namespace countersign::core {
 
-// Whether a rule applies to a request. A missing field fails its test; within `not` that makes a refuse or a
-// require apply and an allow not. A present field of the wrong type leaves the outcome open: a refuse or a
-// require then applies, an allow does not.
-bool applies(const Rule& rule, const Request& request);
+// What conditions may ask about one request.
+class Facts {
+  public:
+    Facts(const Directory& directory, const Request& request, Instant now)
+        : directory_(directory), request_(request), now_(now) {}
+
+    const Request& request() const { return request_; }
+    // Points; nullopt while they are still being added up.
+    std::optional<std::uint32_t> risk;
+    LocalTime local(const Zone* zone) const;
+    // Names of the persons behind the request.
+    const std::vector<std::string>& people() const;
+
+  private:
+    const Directory& directory_;
+    const Request& request_;
+    Instant now_;
+    // Both are worked out when a condition first asks.
+    mutable std::optional<std::pair<const Zone*, LocalTime>> local_;
+    mutable std::optional<std::vector<std::string>> people_;
+};
+
+// How a condition is judged. A missing field fails its test; within `not` that makes a refuse, a require or a
+// risk apply and an allow not. A present field of the wrong type leaves the outcome open: a refuse, a require
+// or a risk then applies, an allow does not.
+struct Judge {
+    const Facts& facts;
+    const Zone* zone = nullptr;  // nullptr: UTC
+    bool tightens = true;        // what the condition belongs to
+
+    Truth truth(const Condition& condition) const;
+    bool applies(const Condition& condition) const { return applies(truth(condition)); }
+    bool applies(Truth outcome) const {
+        return outcome == Truth::yes || (tightens && outcome == Truth::unknown);
+    }
+    // Everything a field leads to; nullopt: the path leads through a value that has no such parts.
+    void each_value(std::string_view field, const std::function<void(std::optional<Value>)>& see) const;
+};
+
+Judge judge_of(const Rule& rule, const Facts& facts);
+Judge judge_of(const RiskEntry& entry, const Facts& facts);
+
+// Adds up the points of the policy's risk table.
+std::uint32_t risk_of(const Policy& policy, const Facts& facts);
 
 // `*` stands for any text, also none; everything else for itself. The whole text must match.
 bool glob_matches(std::string_view pattern, std::string_view text);

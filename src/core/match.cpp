@@ -4,6 +4,7 @@
 
 #include "core/conditions.hpp"
 #include "countersign/base/overload.hpp"
+#include "countersign/base/text.hpp"
 #include "countersign/core/advance.hpp"
 
 namespace countersign::core {
@@ -135,6 +136,44 @@ void shorten(std::optional<Duration>& shortest, Duration candidate) {
     shortest = shortest ? std::min(*shortest, candidate) : candidate;
 }
 
+void unite(NotifyTargets& all, const NotifyTargets& more) {
+    unite(all.slack, more.slack);
+    unite(all.teams, more.teams);
+}
+
+// ---- pointers: what two lists of them both grant
+
+std::vector<std::string> tokens_of(std::string_view pointer) {
+    return split(pointer.substr(pointer.starts_with('/') ? 1 : 0), '/');
+}
+
+bool fits(const std::string& pattern, const std::string& token) {
+    return pattern == "*" || pattern == token;
+}
+
+// The pointer that leads to whatever both lead to; nullopt: nothing.
+std::optional<std::string> common(std::string_view a, std::string_view b) {
+    auto x = tokens_of(a);
+    auto y = tokens_of(b);
+    if (x.size() < y.size()) std::swap(x, y);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+        if (x[i] == "*") x[i] = y[i];
+        if (!fits(y[i], x[i])) return std::nullopt;
+    }
+    return "/" + join(x, "/");
+}
+
+std::vector<std::string> common(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    std::vector<std::string> both;
+    for (const std::string& x : a)
+        for (const std::string& y : b)
+            if (auto one = common(x, y)) unite(both, {*one});
+    std::ranges::sort(both);
+    return both;
+}
+
+// ---- what the matching rules ask together
+
 struct Combined {
     Applied applied;
     std::optional<Alternatives> asked;
@@ -142,6 +181,8 @@ struct Combined {
     std::optional<Duration> grant;
     bool refused = false;
     bool allowed = false;
+    bool required = false;          // some rule requires: what is granted must be granted by every such rule
+    std::vector<std::string> hide;  // by rules that do not require
 
     Result<Done> take(const Rule& rule) {
         applied.rules.push_back(rule.name);
@@ -152,11 +193,79 @@ struct Combined {
         allowed = allowed || rule.allow;
         shorten(expires, rule.expires.value_or(expires_default));
         shorten(grant, rule.grant.value_or(grant_default));
-        unite(applied.notify.slack, rule.notify.slack);
-        unite(applied.notify.teams, rule.notify.teams);
-        if (rule.require) return ask(*rule.require);
-        return Done{};
+        unite(applied.notify, rule.notify);
+        if (!rule.require) {
+            unite(hide, rule.hide);
+            return Done{};
+        }
+        tighten(rule);
+        return ask(*rule.require);
     }
+
+    // Everything that a `require` brings along. One rule more only ever tightens.
+    void tighten(const Rule& rule) {
+        deny(rule);
+        unite_sorted(applied.remind, rule.remind);
+        if (rule.escalate) escalate(*rule.escalate);
+        const bool first = !required;
+        required = true;
+        if (first) {
+            if (rule.release) applied.release.push_back(*rule.release);
+            applied.self_approval = rule.self_approval;
+            applied.unlinked_allowed = rule.unlinked_allowed;
+            applied.hide = common(rule.hide, rule.hide);
+            return;
+        }
+        release(rule);
+        self_approval(rule);
+        applied.unlinked_allowed = applied.unlinked_allowed && rule.unlinked_allowed;
+        applied.hide = common(applied.hide, rule.hide);
+    }
+
+    void deny(const Rule& rule) {
+        if (!required) applied.deny.any = false;
+        if (!rule.deny) {
+            applied.deny.any = true;
+            return;
+        }
+        auto same = std::ranges::find(applied.deny.counts, rule.deny->of, &CountOf::of);
+        if (same == applied.deny.counts.end())
+            applied.deny.counts.push_back(*rule.deny);
+        else
+            same->count = std::min(same->count, rule.deny->count);
+    }
+
+    void release(const Rule& rule) {
+        if (!rule.release || applied.release.empty())
+            applied.release.clear();
+        else if (std::ranges::find(applied.release, *rule.release) == applied.release.end())
+            applied.release.push_back(*rule.release);
+    }
+
+    void self_approval(const Rule& rule) {
+        if (!applied.self_approval || !rule.self_approval) return applied.self_approval.reset();
+        SelfApproval& both = *applied.self_approval;
+        both.reason_required = both.reason_required || rule.self_approval->reason_required;
+        std::erase_if(both.allow, [&](const PersonId& person) {
+            return std::ranges::find(rule.self_approval->allow, person) == rule.self_approval->allow.end();
+        });
+        if (both.allow.empty()) applied.self_approval.reset();
+    }
+
+    void escalate(const Escalation& escalation) {
+        if (!applied.escalate || escalation.after < applied.escalate->after)
+            applied.escalate = escalation;
+        else if (escalation.after == applied.escalate->after)
+            unite(applied.escalate->to, escalation.to);
+    }
+
+    static void unite_sorted(std::vector<Duration>& all, const std::vector<Duration>& more) {
+        all.insert(all.end(), more.begin(), more.end());
+        std::ranges::sort(all);
+        auto repeated = std::ranges::unique(all);
+        all.erase(repeated.begin(), repeated.end());
+    }
+
     Result<Done> ask(const Requirement& requirement) {
         auto more = alternatives(requirement);
         if (!more) return pass(more);
@@ -165,9 +274,49 @@ struct Combined {
         asked = std::move(*both);
         return Done{};
     }
+
+    Result<Done> take_default(const PolicyDefault& otherwise) {
+        switch (otherwise.kind) {
+            case PolicyDefault::Kind::allow:
+                allowed = true;
+                break;
+            case PolicyDefault::Kind::refuse:
+                refused = true;
+                applied.refusal = "no rule of the policy matches this action";
+                break;
+            case PolicyDefault::Kind::require:
+                if (otherwise.require) return ask(*otherwise.require);
+                break;
+        }
+        return Done{};
+    }
+
+    Result<Applied> finished(std::optional<Duration> expires_in) && {
+        // Refusals need no slots: too many alternatives beside a refusal are still the policy's mistake.
+        if (asked && asked->size() > alternatives_max) return too_many_alternatives();
+        if (refused || (!asked && !allowed)) {
+            applied.kind = Applied::Kind::refuse;
+        } else if (asked) {
+            applied.kind = Applied::Kind::require;
+            applied.alternatives = std::move(*asked);
+        } else {
+            applied.kind = Applied::Kind::allow;
+        }
+        if (!required) applied.hide = std::move(hide);
+        applied.expires = expires.value_or(expires_default);
+        if (expires_in) applied.expires = std::min(applied.expires, *expires_in);
+        applied.grant = grant.value_or(grant_default);
+        return std::move(applied);
+    }
 };
 
 }  // namespace
+
+Result<std::vector<Slots>> alternatives_of(const Requirement& requirement) {
+    auto all = alternatives(requirement);
+    if (all && all->size() > alternatives_max) return too_many_alternatives();
+    return all;
+}
 
 std::vector<GroupId> groups_of(const Applied& applied) {
     std::vector<GroupId> groups;
@@ -177,51 +326,51 @@ std::vector<GroupId> groups_of(const Applied& applied) {
     return groups;
 }
 
-bool matches(const Rule& rule, const Request& request) {
-    return applies(rule, request);
+std::vector<GroupId> all_groups_of(const Applied& applied) {
+    auto groups = groups_of(applied);
+    auto add = [&](const GroupId& group) {
+        if (std::ranges::find(groups, group) == groups.end()) groups.push_back(group);
+    };
+    for (const CountOf& one : applied.deny.counts) add(one.of);
+    for (const GroupId& group : applied.release) add(group);
+    return groups;
 }
 
-Result<Applied> match(const Policy& policy, const Request& request, std::optional<Duration> expires_in,
-                      Instant) {
+bool may_hide(const Applied& applied, std::string_view pointer) {
+    if (!pointer.starts_with('/')) return false;
+    const auto asked = tokens_of(pointer);
+    return std::ranges::any_of(applied.hide, [&](const std::string& granted) {
+        const auto pattern = tokens_of(granted);
+        return pattern.size() <= asked.size() &&
+               std::equal(pattern.begin(), pattern.end(), asked.begin(), fits);
+    });
+}
+
+Result<Applied> match(const Directory& directory, const Request& request, std::optional<Duration> expires_in,
+                      Instant now) {
+    const Policy& policy = directory.policy();
+    Facts facts{directory, request, now};
     Combined combined;
+    facts.risk = risk_of(policy, facts);
+    if (!policy.risk.empty()) combined.applied.risk = facts.risk;
     for (const Rule& rule : policy.rules) {
-        if (!applies(rule, request)) continue;
+        if (!judge_of(rule, facts).applies(rule.when)) continue;
         auto taken = combined.take(rule);
         if (!taken) return pass(taken);
     }
-    Applied& applied = combined.applied;
-    applied.policy_digest = policy.digest;
-    if (applied.rules.empty()) {
-        switch (policy.otherwise.kind) {
-            case PolicyDefault::Kind::allow:
-                combined.allowed = true;
-                break;
-            case PolicyDefault::Kind::refuse:
-                combined.refused = true;
-                applied.refusal = "no rule of the policy matches this action";
-                break;
-            case PolicyDefault::Kind::require:
-                if (policy.otherwise.require) {
-                    auto asked = combined.ask(*policy.otherwise.require);
-                    if (!asked) return pass(asked);
-                }
-                break;
-        }
+    combined.applied.policy_digest = policy.digest;
+    if (combined.applied.rules.empty()) {
+        auto taken = combined.take_default(policy.otherwise);
+        if (!taken) return pass(taken);
     }
-    // Refusals need no slots: too many alternatives beside a refusal are still the policy's mistake.
-    if (combined.asked && combined.asked->size() > alternatives_max) return too_many_alternatives();
-    if (combined.refused || (!combined.asked && !combined.allowed)) {
-        applied.kind = Applied::Kind::refuse;
-    } else if (combined.asked) {
-        applied.kind = Applied::Kind::require;
-        applied.alternatives = std::move(*combined.asked);
-    } else {
-        applied.kind = Applied::Kind::allow;
-    }
-    applied.expires = combined.expires.value_or(expires_default);
-    if (expires_in) applied.expires = std::min(applied.expires, *expires_in);
-    applied.grant = combined.grant.value_or(grant_default);
-    return applied;
+    return std::move(combined).finished(expires_in);
+}
+
+Result<Applied> match(const Policy& policy, const Request& request, std::optional<Duration> expires_in,
+                      Instant now) {
+    // Not owned: the directory does not outlive this call.
+    Directory directory{std::shared_ptr<const Policy>{std::shared_ptr<const Policy>{}, &policy}, {}};
+    return match(directory, request, expires_in, now);
 }
 
 }  // namespace countersign::core

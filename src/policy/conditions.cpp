@@ -186,7 +186,7 @@ std::optional<Condition> FieldReader::field(const Node& key, const Node& value) 
 
 std::optional<Condition> FieldReader::operation(const std::string& name, const Node& key, const Node& value) {
     auto known_operator = std::ranges::find(operators, name, [](const auto& one) { return one.first; });
-    Test test{key.text, known_operator->second, {}, nullptr};
+    Test test{key.text, known_operator->second, {}, nullptr, {key.line, key.column}};
     auto found = operand(test.op, value);
     if (!found) return std::nullopt;
     test.operand = std::move(*found);

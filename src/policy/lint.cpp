@@ -60,7 +60,8 @@ void lint(const core::Policy& policy, const Names& names, const std::string& fil
     for (std::size_t i = 0; i < policy.rules.size(); ++i) {
         const core::Rule& rule = policy.rules[i];
         auto warn = [&](std::string message) {
-            findings.warning(rule_files[i], rule.line, 1, fmt::format("rule `{}` {}", rule.name, message));
+            findings.warning(rule_files[i], rule.at.line, rule.at.column,
+                             fmt::format("rule `{}` {}", rule.name, message));
         };
         const auto* all = std::get_if<core::AllOf>(&rule.when.node);
         if (rule.allow && all && all->of.empty()) warn("allows everything that no other rule holds back");

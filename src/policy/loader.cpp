@@ -8,7 +8,7 @@
 #include "countersign/adapters/policy.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/core/advance.hpp"
+#include "countersign/core/people.hpp"
 #include "policy/reader.hpp"
 
 namespace countersign {
@@ -254,14 +254,8 @@ void Loader::read_times(Reader& reader, const Node& node, core::Rule& rule) {
 
 // A rule that combines to too much by itself would refuse every request it matches.
 void Loader::check_combination(Reader& reader, const Node& at, const core::Requirement& requirement) {
-    core::Policy alone;
-    core::Rule rule;
-    rule.require = requirement;
-    alone.rules.push_back(std::move(rule));
-    const core::Request any{
-        core::RequestId{core::RequestId::Bytes{}}, 0, "any", {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
-    auto applied = core::match(alone, any, std::nullopt, core::Instant{});
-    if (!applied) reader.error(at, applied.error().detail);
+    auto alternatives = core::alternatives_of(requirement);
+    if (!alternatives) reader.error(at, alternatives.error().detail);
 }
 
 bool Loader::read_effect(Reader& reader, const Node& node, core::Rule& rule) {
@@ -294,7 +288,8 @@ void Loader::read_rule(Reader& reader, const Node& node) {
                                          "unlinked", "hide",     "step_up", "timezone"};
     if (!reader.is_map_of(node, "a rule", known, later) && node.kind != Node::Kind::map) return;
     core::Rule rule;
-    rule.line = node.line;
+    rule.file = reader.file();
+    rule.at = {node.line, node.column};
     const Node* name = Reader::find(node, "name");
     if (!name) {
         reader.error(node, "a rule needs a `name`, so that people can be told which one applied");

@@ -347,8 +347,19 @@ std::unexpected<Failure> not_ours(const char* what) {
                 std::string("a stored ") + what + " does not have the form it was written in");
 }
 
+// A value full of a person's words: sealed, it is one hash.
+void write_words(Writer& w, std::string_view name, const Value& value) {
+    w.key(name);
+    if (w.seal())
+        w.begin().key("erased").own(core::canonical(value)).end();
+    else
+        w.value(value);
+}
+
 void write_requester(Writer& w, const core::Requester& r) {
-    w.begin().key("account").own(r.account.text()).key("humans");
+    w.begin().key("account").own(r.account.text());
+    if (r.claims) write_words(w, "claims", *r.claims);
+    w.key("humans");
     write_owns(w, r.humans);
     w.key("kind").text(r.kind == core::Requester::Kind::person ? "person" : "workload");
     w.key("name").own(r.name).end();
@@ -363,8 +374,51 @@ core::Requester read_requester(Reader& outer, const Value& value) {
         .name = r.text("name"),
         .account = core::AccountId{r.text("account")},
         .humans = r.ids<core::AccountId>("humans")};
+    if (const Value& claims = r.member("claims"); !claims.is_null()) requester.claims = claims;
     outer.must(r.ok());
     return requester;
+}
+
+void write(Writer& w, const std::vector<core::CountOf>& counts) {
+    w.begin_list();
+    for (const auto& one : counts)
+        w.begin().key("count").whole(one.count).key("of").text(one.of.text()).end();
+    w.end_list();
+}
+
+void write(Writer& w, std::string_view name, const std::vector<std::string>& texts) {
+    w.key(name).begin_list();
+    for (const auto& text : texts) w.text(text);
+    w.end_list();
+}
+
+template <class Id>
+void write_texts(Writer& w, std::string_view name, const std::vector<Id>& ids) {
+    w.key(name).begin_list();
+    for (const auto& id : ids) w.text(id.text());
+    w.end_list();
+}
+
+void write(Writer& w, const core::NotifyTargets& targets) {
+    write(w, "notify_slack", targets.slack);
+    write(w, "notify_teams", targets.teams);
+}
+
+std::vector<core::CountOf> read_counts(Reader& outer, const Value& list) {
+    std::vector<core::CountOf> counts;
+    outer.must(list.items() != nullptr);
+    for (std::size_t i = 0; list.items() && i < list.items()->size(); ++i) {
+        Reader r(list[i]);
+        std::int64_t count = r.whole("count");
+        outer.must(count > 0 && count <= UINT32_MAX);
+        counts.push_back({static_cast<std::uint32_t>(count), core::GroupId{r.text("of")}});
+        outer.must(r.ok());
+    }
+    return counts;
+}
+
+core::NotifyTargets read_targets(Reader& r) {
+    return {r.texts("notify_slack"), r.texts("notify_teams")};
 }
 
 std::string_view name_of_kind(core::Applied::Kind kind) {
@@ -411,13 +465,7 @@ std::string stored_request(const core::Request& request, const Salt* seal) {
     for (const auto& link : request.links) w.begin_list().own(link.title).own(link.url).end_list();
     w.end_list().key("on_behalf_of");
     write_owns(w, request.on_behalf_of);
-    if (request.parameters) {
-        w.key("parameters");
-        if (seal)
-            w.begin().key("erased").own(core::canonical(*request.parameters)).end();
-        else
-            w.value(*request.parameters);
-    }
+    if (request.parameters) write_words(w, "parameters", *request.parameters);
     w.key("requester");
     write_requester(w, request.requester);
     if (request.resource) w.key("resource").own(*request.resource);
@@ -425,25 +473,43 @@ std::string stored_request(const core::Request& request, const Salt* seal) {
     return w.take();
 }
 
+// What is as it is without a word of any rule is left out; so is it in what was stored before there were such
+// words. Keys in byte order.
 std::string stored_applied(const core::Applied& a) {
     Writer w(nullptr);
     w.begin().key("alternatives").begin_list();
-    for (const auto& slots : a.alternatives) {
-        w.begin_list();
-        for (const auto& group : slots.groups) {
-            w.begin().key("count").whole(group.count).key("of").text(group.of.text()).end();
-        }
+    for (const auto& slots : a.alternatives) write(w, slots.groups);
+    w.end_list();
+    if (a.deny != core::Denial{}) {
+        w.key("deny").begin().key("any").truth(a.deny.any).key("counts");
+        write(w, a.deny.counts);
+        w.end();
+    }
+    if (a.escalate) {
+        w.key("escalate").begin().key("after").whole(a.escalate->after.count());
+        write(w, a.escalate->to);
+        w.end();
+    }
+    w.key("expires").whole(a.expires.count()).key("grant").whole(a.grant.count());
+    if (!a.hide.empty()) write(w, "hide", a.hide);
+    w.key("kind").text(name_of_kind(a.kind));
+    write(w, a.notify);
+    w.key("policy_digest").text(a.policy_digest).key("refusal").text(a.refusal);
+    if (!a.release.empty()) write_texts(w, "release", a.release);
+    if (!a.remind.empty()) {
+        w.key("remind").begin_list();
+        for (core::Duration after : a.remind) w.whole(after.count());
         w.end_list();
     }
-    w.end_list().key("expires").whole(a.expires.count()).key("grant").whole(a.grant.count());
-    w.key("kind").text(name_of_kind(a.kind)).key("notify_slack").begin_list();
-    for (const auto& channel : a.notify.slack) w.text(channel);
-    w.end_list().key("notify_teams").begin_list();
-    for (const auto& channel : a.notify.teams) w.text(channel);
-    w.end_list().key("policy_digest").text(a.policy_digest).key("refusal").text(a.refusal);
-    w.key("rules").begin_list();
-    for (const auto& rule : a.rules) w.text(rule);
-    w.end_list().end();
+    if (a.risk) w.key("risk").whole(*a.risk);
+    write(w, "rules", a.rules);
+    if (a.self_approval) {
+        w.key("self_approval").begin();
+        write_texts(w, "allow", a.self_approval->allow);
+        w.key("reason_required").truth(a.self_approval->reason_required).end();
+    }
+    if (a.unlinked_allowed) w.key("unlinked_allowed").truth(true);
+    w.end();
     return w.take();
 }
 
@@ -488,6 +554,45 @@ Result<core::Request> read_stored_request(std::string_view text, core::RequestId
     return request;
 }
 
+namespace {
+
+// Whatever `stored_applied` leaves out where no rule says it.
+void read_extras(Reader& r, core::Applied& a) {
+    auto there = [&](std::string_view name) { return !r.member(name).is_null(); };
+    if (there("deny")) {
+        Reader deny(r.member("deny"));
+        a.deny = {deny.truth("any"), read_counts(deny, deny.member("counts"))};
+        r.must(deny.ok());
+    }
+    if (there("escalate")) {
+        Reader escalate(r.member("escalate"));
+        a.escalate = core::Escalation{core::Duration{escalate.whole("after")}, read_targets(escalate)};
+        r.must(escalate.ok());
+    }
+    if (there("hide")) a.hide = r.texts("hide");
+    if (there("release")) a.release = r.ids<core::GroupId>("release");
+    if (there("remind")) {
+        for (const Value& after : r.list("remind")) {
+            r.must(after.integer().has_value());
+            a.remind.emplace_back(after.whole());
+        }
+    }
+    if (there("risk")) {
+        std::int64_t points = r.whole("risk");
+        r.must(points >= 0 && points <= UINT32_MAX);
+        a.risk = static_cast<std::uint32_t>(points);
+    }
+    if (there("self_approval")) {
+        Reader self(r.member("self_approval"));
+        a.self_approval =
+            core::SelfApproval{self.ids<core::PersonId>("allow"), self.truth("reason_required")};
+        r.must(self.ok());
+    }
+    if (there("unlinked_allowed")) a.unlinked_allowed = r.truth("unlinked_allowed");
+}
+
+}  // namespace
+
 Result<core::Applied> read_stored_applied(std::string_view text) {
     auto value = parse_stored(text);
     if (!value) return pass(value);
@@ -499,25 +604,14 @@ Result<core::Applied> read_stored_applied(std::string_view text) {
         if (name_of_kind(one) == kind) known = one;
     }
     a.kind = r.known(known);
-    for (const Value& item : r.list("alternatives")) {
-        core::Slots slots;
-        r.must(item.items() != nullptr);
-        for (std::size_t i = 0; item.items() && i < item.items()->size(); ++i) {
-            Reader group(item[i]);
-            std::int64_t count = group.whole("count");
-            r.must(count > 0 && count <= UINT32_MAX);
-            slots.groups.push_back({static_cast<std::uint32_t>(count), core::GroupId{group.text("of")}});
-            r.must(group.ok());
-        }
-        a.alternatives.push_back(std::move(slots));
-    }
+    for (const Value& item : r.list("alternatives")) a.alternatives.push_back({read_counts(r, item)});
     a.expires = core::Duration{r.whole("expires")};
     a.grant = core::Duration{r.whole("grant")};
-    a.notify.slack = r.texts("notify_slack");
-    a.notify.teams = r.texts("notify_teams");
+    a.notify = read_targets(r);
     a.policy_digest = r.text("policy_digest");
     a.refusal = r.text("refusal");
     a.rules = r.texts("rules");
+    read_extras(r, a);
     if (!r.ok()) return not_ours("set of rules");
     return a;
 }

@@ -79,6 +79,47 @@ TEST(Stored, WhatRulesAskReadsBackAsItWas) {
     EXPECT_EQ(read_stored_applied(stored_applied(applied)).value(), applied);
 }
 
+TEST(Stored, EverythingARuleCanSayReadsBackAsItWas) {
+    core::Applied applied = requires_of({asks({{1, "security"}})});
+    applied.deny = {false, {{2, core::GroupId{"security"}}, {1, core::GroupId{"dba"}}}};
+    applied.release = {core::GroupId{"security"}, core::GroupId{"leads"}};
+    applied.remind = {10min, 20min};
+    applied.escalate = core::Escalation{15min, {{"#oncall"}, {"19:x"}}};
+    applied.self_approval = core::SelfApproval{{core::PersonId{"amy"}, core::PersonId{"ben"}}, false};
+    applied.unlinked_allowed = true;
+    applied.hide = {"/parameters/env/*", "/parameters/password"};
+    applied.risk = 70;
+    const std::string text = stored_applied(applied);
+    EXPECT_EQ(read_stored_applied(text).value(), applied);
+    EXPECT_EQ(core::canonical(parse_json(text, {.bytes_max = 100'000}).value()), text);
+}
+
+TEST(Stored, WhatWasStoredBeforeRulesCouldSayMoreStillReads) {
+    auto applied = read_stored_applied(
+        R"({"alternatives":[[{"count":2,"of":"security"}]],"expires":1800000000,"grant":600000000,)"
+        R"("kind":"require","notify_slack":["#a"],"notify_teams":[],"policy_digest":"sha256:aa",)"
+        R"("refusal":"","rules":["r"]})");
+    ASSERT_TRUE(applied) << applied.error().detail;
+    EXPECT_EQ(applied->deny, (core::Denial{true, {}}));
+    EXPECT_FALSE(applied->self_approval || applied->escalate || applied->unlinked_allowed || applied->risk);
+    EXPECT_TRUE(applied->hide.empty() && applied->release.empty() && applied->remind.empty());
+    EXPECT_FALSE(read_stored_applied(
+        R"({"alternatives":[],"deny":{"any":true,"counts":[{"count":0,"of":"x"}]},"expires":1,"grant":1,)"
+        R"("kind":"allow","notify_slack":[],"notify_teams":[],"policy_digest":"","refusal":"","rules":[]})"));
+}
+
+TEST(Stored, TheClaimsOfATokenReadBackAndAreSealedAsAWhole) {
+    core::Request request = asked();
+    request.requester.claims =
+        core::Value::object({{"sub", "repo:riley/x"}, {"groups", core::Value::Array{"amy"}}});
+    EXPECT_EQ(read_stored_request(stored_request(request, nullptr), request.id, request.number).value(),
+              request);
+    const std::string sealed_text = stored_request(request, &salt);
+    EXPECT_EQ(sealed_text.find("riley"), std::string::npos);
+    EXPECT_EQ(sealed_text.find("groups"), std::string::npos);
+    EXPECT_TRUE(read_stored_request(sealed_text, request.id, request.number));
+}
+
 TEST(Stored, EveryKindOfEntryReadsBackAsItWas) {
     for (const auto& entry : every_kind()) {
         auto back = read_stored_entry(stored_entry(entry, nullptr));

@@ -106,11 +106,13 @@ bool could_approve(const Case& c, const Ruling& ruling, const Directory& directo
 
 // ---- policy
 
-// Every rule that matches, combined most-restrictive-first. `expires_in` may only shorten.
+// Every rule that matches, combined most-restrictive-first. `expires_in` may only shorten; `now` is what the
+// time fields are about.
 // Fails (invalid_input) when more than alternatives_max alternatives result.
+Result<Applied> match(const Directory& directory, const Request& request, std::optional<Duration> expires_in,
+                      Instant now);
+// The same with persons as the policy alone lists them.
 Result<Applied> match(const Policy& policy, const Request& request, std::optional<Duration> expires_in,
                       Instant now);
-// Whether one rule applies, for explanations.
-bool matches(const Rule& rule, const Request& request);
 
 }  // namespace countersign::core

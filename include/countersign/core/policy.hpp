@@ -8,15 +8,24 @@
 #include <variant>
 #include <vector>
 
+#include "countersign/base/result.hpp"
 #include "countersign/core/ids.hpp"
 #include "countersign/core/time.hpp"
 #include "countersign/core/value.hpp"
+#include "countersign/core/zone.hpp"
 
 // Policy as values: what src/policy loads from YAML and `match` applies. No file, no parser here.
 namespace countersign::core {
 
 inline constexpr std::size_t alternatives_max = 64;
 inline constexpr std::size_t slots_max = 200;  // people that one alternative may ask for
+
+// Where something stands in its file, from 1; 0: unknown.
+struct Place {
+    int line = 0;
+    int column = 0;
+    friend bool operator==(const Place&, const Place&) = default;
+};
 
 struct PersonRecord {
     PersonId name;
@@ -58,13 +67,16 @@ struct Test {
         ends_with,
         size
     };
-    std::string field;  // "action", "parameters.rows", "labels.job", "requester.name", …
+    // "action", "parameters.rows", "labels.job", "requester.name", "risk", "time.hour" (0 to 23),
+    // "time.weekday" (1 Monday to 7 Sunday), …
+    std::string field;
     Operator op = Operator::eq;
     Value operand;  // in: an array; size: a number, or an object of gt, gte, lt, lte
     // regex and cidr: the operand, compiled by whoever loaded the policy; nullopt: the text is not of the
     // kind at all (no address). Shared: copies of a policy share it.
     using TextMatcher = std::function<std::optional<bool>(std::string_view)>;
     std::shared_ptr<const TextMatcher> compiled = nullptr;
+    Place at = {};
 };
 struct Condition;
 struct AllOf {
@@ -112,6 +124,20 @@ struct NotifyTargets {
     friend bool operator==(const NotifyTargets&, const NotifyTargets&) = default;
 };
 
+// Tells somebody when a request is still pending so long after it was opened. Adds no approver.
+struct Escalation {
+    Duration after{};
+    NotifyTargets to;
+    friend bool operator==(const Escalation&, const Escalation&) = default;
+};
+
+// Persons behind a request who may approve it all the same, where they are eligible.
+struct SelfApproval {
+    std::vector<PersonId> allow;  // the policy's names; never empty
+    bool reason_required = true;
+    friend bool operator==(const SelfApproval&, const SelfApproval&) = default;
+};
+
 struct Rule {
     std::string name;
     Condition when;
@@ -121,7 +147,27 @@ struct Rule {
     std::optional<Duration> expires;
     std::optional<Duration> grant;
     NotifyTargets notify;
-    int line = 0;  // where it stands in its file, for explanations
+    std::shared_ptr<const Zone> zone;  // of its time fields; nullptr: UTC
+    // Only beside `require`:
+    std::optional<CountOf> deny;     // so many denials by people of the group; nullopt: any one
+    std::optional<GroupId> release;  // `hold: { release: … }`
+    std::vector<Duration> remind;    // after opening
+    std::optional<Escalation> escalate;
+    std::optional<SelfApproval> self_approval;
+    bool unlinked_allowed = false;
+    // JSON Pointers (RFC 6901) below /parameters/; a token `*` stands for any one member or item.
+    std::vector<std::string> hide;
+    std::string file = {};
+    Place at = {};
+};
+
+// Points that a request collects where the condition holds. A field of the wrong type makes it hold.
+struct RiskEntry {
+    Condition when;
+    std::uint32_t points = 0;
+    std::shared_ptr<const Zone> zone = nullptr;  // nullptr: UTC
+    std::string file = {};
+    Place at = {};
 };
 
 struct PolicyDefault {
@@ -135,10 +181,19 @@ struct Policy {
     std::vector<PersonRecord> people;
     std::vector<GroupRecord> groups;
     std::vector<Rule> rules;
+    std::vector<RiskEntry> risk;
 };
 
 inline constexpr Duration expires_default = std::chrono::hours{1};
 inline constexpr Duration grant_default = std::chrono::minutes{15};
+
+// Whose denials end a request: whichever of these comes first.
+struct Denial {
+    bool any = true;  // one by anybody eligible for a slot
+    // So many different people of a group, who need not be eligible for a slot; each group once.
+    std::vector<CountOf> counts;
+    friend bool operator==(const Denial&, const Denial&) = default;
+};
 
 // What all matching rules together ask of one request. Frozen when the request is opened.
 struct Applied {
@@ -150,10 +205,30 @@ struct Applied {
     Duration grant = grant_default;
     NotifyTargets notify;
     std::string policy_digest;
+    Denial deny;
+    // Who may release a hold beside the holder: people who belong to every one of these groups. Empty:
+    // nobody, as when one of several `require` rules names no group.
+    std::vector<GroupId> release;
+    std::vector<Duration> remind;  // after opening, sorted, each once
+    std::optional<Escalation> escalate;
+    std::optional<SelfApproval> self_approval;
+    bool unlinked_allowed = false;  // a voter need not be shown to be none of the humans behind the request
+    std::vector<std::string> hide;  // as in Rule; see may_hide
+    std::optional<std::uint32_t> risk;  // points; nullopt: the policy has no risk table
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 
+// The alternatives that one rule's requirement stands for. Fails (invalid_input) when they are too many, or
+// ask for more than slots_max people.
+Result<std::vector<Slots>> alternatives_of(const Requirement& requirement);
+
 // Every group named in any alternative, each once, in order of first mention.
 std::vector<GroupId> groups_of(const Applied& applied);
+// Those, then the groups whose people may deny or release without filling a slot.
+std::vector<GroupId> all_groups_of(const Applied& applied);
+
+// Whether the rules let a request keep the value at this JSON Pointer to itself: a pointer of `hide` leads to
+// it, or to something it is part of.
+bool may_hide(const Applied& applied, std::string_view pointer);
 
 }  // namespace countersign::core

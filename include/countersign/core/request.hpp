@@ -37,6 +37,7 @@ struct Requester {
     std::string name;                  // the token's name
     AccountId account{"token:"};       // how the caller authenticated
     std::vector<AccountId> humans;     // token owner, OIDC humans; on_behalf_of is beside this
+    std::optional<Value> claims = {};  // an object: the verified claims of an OIDC token, for conditions
     friend bool operator==(const Requester&, const Requester&) = default;
 };
 
@@ -48,7 +49,7 @@ struct Request {
     std::optional<std::string> resource;
     std::optional<std::string> environment;
     std::string intent;
-    std::optional<Value> parameters;  // an object
+    std::optional<Value> parameters;                          // an object
     std::vector<std::pair<std::string, std::string>> labels;  // sorted by name
     std::vector<AccountId> on_behalf_of;
     std::vector<Link> links;

@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "countersign/base/result.hpp"
+#include "countersign/core/time.hpp"
+
+namespace countersign::core {
+
+// The hour and weekday on a wall somewhere.
+struct LocalTime {
+    int hour = 0;     // 0 to 23
+    int weekday = 1;  // ISO 8601: 1 Monday to 7 Sunday
+    friend bool operator==(const LocalTime&, const LocalTime&) = default;
+};
+LocalTime utc_time(Instant at);
+
+inline constexpr std::size_t zone_bytes_max = 256 * 1024;
+
+// The rules of one time zone, from a compiled file of the tz database (TZif, RFC 8536), version 2 or later.
+class Zone {
+  public:
+    // invalid_input: not such a file.
+    static Result<Zone> parse(std::string name, std::string_view tzif);
+
+    const std::string& name() const { return name_; }  // "Europe/Berlin"
+    LocalTime local(Instant at) const;
+    std::int64_t offset_s(Instant at) const;  // east of Greenwich
+
+  private:
+    struct Rules;
+    Zone(std::string name, std::shared_ptr<const Rules> rules);
+    std::string name_;
+    std::shared_ptr<const Rules> rules_;  // shared: a Zone is copied with its policy
+};
+
+}  // namespace countersign::core
