@@ -79,30 +79,15 @@ Result<Done> within_bounds(const Token& token, const Ask& ask) {
     return Done{};
 }
 
-core::Request worded(World& world, const Caller& caller, Ask& ask, core::Instant now) {
-    core::Request request{.id = core::RequestId::mint(now, rt::chance(world.entropy)),
-                          .number = 0,
-                          .action = std::move(ask.action),
-                          .resource = std::move(ask.resource),
-                          .environment = std::move(ask.environment),
-                          .intent = std::move(ask.intent),
-                          .parameters = std::move(ask.parameters),
-                          .labels = std::move(ask.labels),
-                          .on_behalf_of = std::move(ask.on_behalf_of),
-                          .links = std::move(ask.links),
-                          .requester = {},
-                          .digest = {},
-                          .created_at = now,
-                          .expires_at = now};
-    std::ranges::sort(request.labels);
-    request.requester.name = caller.token.name;
-    request.requester.account = caller.account();
+core::Requester requester_of(const Caller& caller) {
+    core::Requester requester;
+    requester.name = caller.token.name;
+    requester.account = caller.account();
     if (caller.token.owner) {
-        request.requester.kind = core::Requester::Kind::person;
-        request.requester.humans.push_back(*caller.token.owner);
+        requester.kind = core::Requester::Kind::person;
+        requester.humans.push_back(*caller.token.owner);
     }
-    request.digest = core::digest_of(request);
-    return request;
+    return requester;
 }
 
 std::vector<CardTarget> targets(const World& world, const core::Applied& applied) {
@@ -187,6 +172,26 @@ core::AccountId Caller::account() const {
     return core::AccountId{"token:" + token.id.text()};
 }
 
+core::Request request_of(Ask ask, core::Requester requester, core::RequestId id, core::Instant now) {
+    core::Request request{.id = id,
+                          .number = 0,
+                          .action = std::move(ask.action),
+                          .resource = std::move(ask.resource),
+                          .environment = std::move(ask.environment),
+                          .intent = std::move(ask.intent),
+                          .parameters = std::move(ask.parameters),
+                          .labels = std::move(ask.labels),
+                          .on_behalf_of = std::move(ask.on_behalf_of),
+                          .links = std::move(ask.links),
+                          .requester = std::move(requester),
+                          .digest = {},
+                          .created_at = now,
+                          .expires_at = now};
+    std::ranges::sort(request.labels);
+    request.digest = core::digest_of(request);
+    return request;
+}
+
 Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline deadline) {
     auto bounds = within_bounds(caller.token, ask);
     if (!bounds) co_return pass(bounds);
@@ -201,7 +206,8 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
     if (ask.idempotency_key)
         idempotency = Idempotency{caller.token.id, std::move(*ask.idempotency_key), ask.fingerprint};
     auto expires_in = ask.expires_in;
-    auto request = worded(world, caller, ask, now);
+    auto id = core::RequestId::mint(now, rt::chance(world.entropy));
+    auto request = request_of(std::move(ask), requester_of(caller), id, now);
     auto directory = world.roster.snapshot();
     auto applied = core::match(*directory, request, expires_in, now);
     if (!applied) co_return pass(applied);

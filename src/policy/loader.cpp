@@ -1,14 +1,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 
 #include "countersign/adapters/policy.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/people.hpp"
+#include "policy/files.hpp"
 #include "policy/reader.hpp"
 
 namespace countersign {
@@ -367,34 +366,6 @@ std::shared_ptr<const core::Policy> Loader::finish(std::string digest, const std
     return std::make_shared<const core::Policy>(std::move(policy_));
 }
 
-Result<std::string> read_file(const std::filesystem::path& path) {
-    std::ifstream stream{path, std::ios::binary};
-    if (!stream) return fail(Trouble::not_found, fmt::format("cannot read the policy {}", path.string()));
-    std::string bytes(policy_bytes_max + 1, '\0');
-    stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    bytes.resize(static_cast<std::size_t>(stream.gcount()));
-    return bytes;
-}
-
-Result<std::vector<std::filesystem::path>> files_of(const std::string& file_or_folder) {
-    namespace fs = std::filesystem;
-    std::error_code error;
-    std::vector<fs::path> files;
-    if (!fs::is_directory(file_or_folder, error)) return std::vector<fs::path>{file_or_folder};
-    for (fs::directory_iterator it{file_or_folder, error}, end; !error && it != end; it.increment(error)) {
-        auto extension = it->path().extension();
-        if ((extension == ".yaml" || extension == ".yml") && it->is_regular_file(error))
-            files.push_back(it->path());
-    }
-    std::ranges::sort(files);
-    if (error || files.empty())
-        return fail(Trouble::not_found, fmt::format("there is no .yaml file to read in {}", file_or_folder));
-    if (files.size() > policy_files_max)
-        return fail(Trouble::too_large,
-                    fmt::format("more than {} policy files in {}", policy_files_max, file_or_folder));
-    return files;
-}
-
 Result<std::shared_ptr<const core::Policy>> finished(Loader& loader, std::string digest,
                                                      const std::string& file,
                                                      const std::vector<PolicyFinding>& findings) {
@@ -424,12 +395,12 @@ Result<std::shared_ptr<const core::Policy>> read_policy(std::string_view yaml, c
 
 Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_or_folder,
                                                         std::vector<PolicyFinding>& findings) {
-    auto files = policy::files_of(file_or_folder);
+    auto files = policy::policy_files(file_or_folder);
     if (!files) return pass(files);
     policy::Loader loader{findings};
     std::string digested;
     for (const auto& path : *files) {
-        auto bytes = policy::read_file(path);
+        auto bytes = policy::read_policy_file(path);
         if (!bytes) return pass(bytes);
         loader.add(*bytes, path.string());
         if (files->size() == 1)

@@ -62,6 +62,10 @@ struct Ask {  // a request as a caller words it, already well-formed
     Sha256 fingerprint{};
 };
 
+// The request that `ask` words, asked by `requester` at `now`. Which rules apply, and so when it expires, is
+// for `match` to say.
+core::Request request_of(Ask ask, core::Requester requester, core::RequestId id, core::Instant now);
+
 struct Filed {
     CasePtr now;
     bool repeat = false;

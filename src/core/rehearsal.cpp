@@ -1,0 +1,177 @@
+#include "countersign/core/rehearsal.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace countersign::core {
+namespace {
+
+constexpr std::string_view slack_kind = "slack";
+constexpr std::string_view teams_kind = "teams";
+constexpr Duration always_fresh = std::chrono::hours{24 * 366};
+
+bool in_chat(const AccountId& account) {
+    auto kind = parts(account).kind;
+    return kind == slack_kind || kind == teams_kind;
+}
+
+bool made_of(std::string_view text, std::string_view characters) {
+    return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
+}
+bool slack_id(std::string_view text) {
+    return text.size() > 2 && (text.front() == 'U' || text.front() == 'W') &&
+           made_of(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+}
+bool entra_id(std::string_view text) {
+    return text.size() == 36 && std::ranges::count(text, '-') == 4 &&
+           made_of(text, "0123456789abcdefABCDEF-");
+}
+
+// Where a chat keeps a group: "slack:S0SEC", "teams:tenant/id"; nullopt: the policy lists its people.
+std::optional<AccountId> chat_reference(const GroupRecord& group) {
+    if (const auto* usergroup = std::get_if<GroupRecord::SlackUsergroup>(&group.members))
+        return AccountId{"slack:" + usergroup->id};
+    if (const auto* team = std::get_if<GroupRecord::TeamsTeam>(&group.members))
+        return AccountId{"teams:" + team->id};
+    return std::nullopt;
+}
+
+// The workspaces that a policy and some assumptions speak of, one at least for each chat.
+class Builder {
+  public:
+    Builder(const Policy& policy, Instant as_of) : policy_(std::make_shared<Policy>(policy)), as_of_(as_of) {
+        for (const PersonRecord& person : policy_->people)
+            for (const AccountId& account : person.accounts) note_home(account);
+        for (const GroupRecord& group : policy_->groups)
+            if (auto reference = chat_reference(group)) note_home(*reference);
+        homes_.try_emplace(std::string{slack_kind}, "T0");
+        homes_.try_emplace(std::string{teams_kind}, "tenant");
+        // A bare id among several workspaces would be nobody's: it gets the first one's name.
+        for (PersonRecord& person : policy_->people)
+            for (AccountId& account : person.accounts) account = placed(account);
+        for (const PersonRecord& person : policy_->people)
+            for (const AccountId& account : person.accounts) add_user(account, AccountClass::member);
+    }
+
+    void add_account(const AccountId& account, AccountClass klass) { add_user(resolved(account), klass); }
+    void add_group(const Assumed::Group& assumed) {
+        auto group = std::ranges::find(policy_->groups, assumed.name, &GroupRecord::name);
+        if (group == policy_->groups.end()) return;
+        auto reference = chat_reference(*group);
+        if (!reference) return;
+        const AccountId place = placed(*reference);
+        std::vector<std::string> users;
+        for (const std::string& member : assumed.members)
+            for (const AccountId& account : accounts_of(member, place)) {
+                add_user(account, AccountClass::member);
+                users.emplace_back(parts(account).id);
+            }
+        std::ranges::sort(users);
+        auto repeated = std::ranges::unique(users);
+        users.erase(repeated.begin(), repeated.end());
+        const std::string id{parts(place).id};
+        workspace_of(place).groups[id] =
+            std::make_shared<const ChatGroup>(ChatGroup{id, id, std::move(users), true, as_of_});
+    }
+    Directory finish() && {
+        std::vector<std::shared_ptr<const Workspace>> all;
+        for (auto& [key, workspace] : workspaces_)
+            all.push_back(std::make_shared<const Workspace>(std::move(workspace)));
+        return {std::move(policy_), std::move(all)};
+    }
+
+  private:
+    void note_home(const AccountId& account) {
+        auto of = parts(account);
+        if (in_chat(account) && !of.workspace.empty())
+            homes_.try_emplace(std::string{of.kind}, std::string{of.workspace});
+    }
+    // With a workspace, where none was written.
+    AccountId placed(const AccountId& account) const {
+        auto of = parts(account);
+        if (!in_chat(account) || !of.workspace.empty()) return account;
+        const std::string kind{of.kind};
+        return AccountId{kind + ":" + homes_.at(kind) + "/" + std::string{of.id}};
+    }
+    // A bare id is whichever account the policy lists by that id.
+    AccountId resolved(const AccountId& account) const {
+        auto of = parts(account);
+        if (!in_chat(account) || !of.workspace.empty()) return account;
+        for (const PersonRecord& person : policy_->people)
+            for (const AccountId& listed : person.accounts)
+                if (parts(listed).kind == of.kind && parts(listed).id == of.id) return listed;
+        return placed(account);
+    }
+    Workspace& workspace_of(const AccountId& account) {
+        auto of = parts(account);
+        Workspace& workspace = workspaces_[{std::string{of.kind}, std::string{of.workspace}}];
+        workspace.surface = of.kind;
+        workspace.id = of.workspace;
+        return workspace;
+    }
+    void add_user(const AccountId& account, AccountClass klass) {
+        if (!in_chat(account)) return;
+        const std::string id{parts(account).id};
+        workspace_of(account).users[id] =
+            std::make_shared<const ChatUser>(ChatUser{id, klass, id, "", as_of_});
+    }
+    // The accounts by which somebody is in a group kept at `place`.
+    std::vector<AccountId> accounts_of(const std::string& member, const AccountId& place) {
+        auto meant = account_meant(*policy_, member);
+        if (!meant) return {};
+        auto person = std::ranges::find(policy_->people, meant->text(),
+                                        [](const PersonRecord& one) { return one.name.text(); });
+        if (person == policy_->people.end()) return {resolved(*meant)};
+        const auto home = parts(place);
+        std::vector<AccountId> there;
+        for (const AccountId& account : person->accounts)
+            if (parts(account).kind == home.kind && parts(account).workspace == home.workspace)
+                there.push_back(account);
+        if (!there.empty()) return there;
+        there.emplace_back(std::string{home.kind} + ":" + std::string{home.workspace} + "/~" + member);
+        person->accounts.push_back(there.front());
+        return there;
+    }
+
+    std::shared_ptr<Policy> policy_;
+    Instant as_of_;
+    std::map<std::string, std::string> homes_;  // per chat, where bare ids are
+    std::map<std::pair<std::string, std::string>, Workspace> workspaces_;
+};
+
+}  // namespace
+
+std::optional<AccountId> account_meant(const Policy& policy, std::string_view text) {
+    for (const PersonRecord& person : policy.people)
+        if (person.name.text() == text) return AccountId{std::string{text}};
+    if (auto colon = text.find(':'); colon != std::string_view::npos && colon > 0 && colon + 1 < text.size())
+        return AccountId{std::string{text}};
+    auto slash = text.find('/');
+    auto id = slash == std::string_view::npos ? text : text.substr(slash + 1);
+    if (slack_id(id)) return AccountId{"slack:" + std::string{text}};
+    if (entra_id(id)) return AccountId{"teams:" + std::string{text}};
+    return std::nullopt;
+}
+
+Directory assumed_directory(const Policy& policy, const Assumed& assumed, Instant as_of) {
+    Builder builder{policy, as_of};
+    for (const AccountId& account : assumed.accounts) builder.add_account(account, AccountClass::member);
+    for (const Assumed::Group& group : assumed.groups) builder.add_group(group);
+    for (const auto& [account, klass] : assumed.classes) builder.add_account(account, klass);
+    return std::move(builder).finish();
+}
+
+Rehearsal::Rehearsal(Request request, Applied applied, const Directory& directory)
+    : directory_(directory), case_{std::move(request), std::move(applied), {}}, last_{} {
+    case_.request.expires_at = case_.request.created_at + case_.applied.expires;
+    case_.entries.emplace_back(opening(case_.request, case_.applied, directory_, case_.request.created_at));
+}
+
+const Step& Rehearsal::act(const Command& command, Instant at) {
+    last_ = advance(case_, command, directory_, at, always_fresh);
+    for (const Entry& entry : last_.appended) case_.entries.push_back(entry);
+    return last_;
+}
+
+}  // namespace countersign::core

@@ -1,0 +1,204 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "countersign/adapters/policy_tests.hpp"
+#include "countersign/base/text.hpp"
+
+namespace countersign {
+namespace {
+
+std::string lacks_text(const std::vector<core::Lack>& lacks) {
+    std::vector<std::string> parts;
+    for (const core::Lack& lack : lacks)
+        parts.push_back(fmt::format("{} of {}", lack.count, lack.group.text()));
+    return parts.empty() ? "nothing" : join(parts, " and ");
+}
+
+std::string list_text(std::vector<std::string> names) {
+    return names.empty() ? "nobody" : join(names, ", ");
+}
+
+std::string duration_words(core::Duration duration) {
+    return duration_text(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
+}
+
+// One test under way.
+class Run {
+  public:
+    Run(const core::Policy& policy, const PolicyTest& test) : policy_(policy), test_(test) {}
+
+    PolicyTestResult take() && {
+        const core::Request& request = test_.worded.request;
+        core::Assumed assumed = test_.assumed;
+        for (const PolicyTest::Vote& vote : test_.votes)
+            if (!core::parts(vote.account).kind.empty()) assumed.accounts.push_back(vote.account);
+        auto directory = core::assumed_directory(policy_, assumed, core::Instant::max());
+        auto applied = core::match(directory, request, test_.worded.expires_in, request.created_at);
+        if (!applied) {
+            result_.differences.push_back("the request cannot be judged: " + applied.error().detail);
+            return std::move(result_);
+        }
+        core::Rehearsal rehearsal{request, std::move(*applied), directory};
+        tell_opening(rehearsal);
+        for (const PolicyTest::Vote& vote : test_.votes) cast(rehearsal, vote);
+        core::Instant last = request.created_at;
+        if (!test_.votes.empty()) last += test_.votes.back().after;
+        if (test_.expected.after) last = std::max(last, request.created_at + *test_.expected.after);
+        rehearsal.act(core::Tick{}, last);
+        compare(rehearsal);
+        return std::move(result_);
+    }
+
+  private:
+    void tell_opening(const core::Rehearsal& rehearsal) {
+        const core::Applied& applied = rehearsal.now().applied;
+        result_.story.push_back(applied.rules.empty()
+                                    ? "no rule matches, so the default applies"
+                                    : fmt::format("rules that match: {}", join(applied.rules, ", ")));
+        for (const core::GroupId& group : core::groups_of(applied))
+            if (!rehearsal.directory().members(group))
+                result_.story.push_back(
+                    fmt::format("group {0} is kept in a chat and this test does not say who is in it: add "
+                                "`groups: {{ {0}: [amy, ben] }}`",
+                                group.text()));
+    }
+
+    void cast(core::Rehearsal& rehearsal, const PolicyTest::Vote& vote) {
+        const core::Request& request = test_.worded.request;
+        const core::Step& step =
+            rehearsal.act(core::Cast{vote.account, vote.verdict, vote.reason, core::Surface::slack, {}},
+                          request.created_at + vote.after);
+        std::string what = fmt::format("{} {}", visible(vote.by), core::name_of(vote.verdict));
+        std::string got = step.refusal ? std::string{core::code_of(step.refusal->why)} : "";
+        result_.story.push_back(step.refusal
+                                    ? fmt::format("{}: refused ({}): {}", what, got, step.refusal->sentence)
+                                    : fmt::format("{}: recorded, then {}", what, name_of(step.ruling.state)));
+        if (vote.refused && *vote.refused != got)
+            result_.differences.push_back(fmt::format("vote `{}`: expected refused ({}), got {}", what,
+                                                      visible(*vote.refused),
+                                                      got.empty() ? "recorded" : "refused (" + got + ")"));
+    }
+
+    void differ(std::string_view what, std::string_view expected, std::string_view got) {
+        if (expected != got)
+            result_.differences.push_back(fmt::format("{}: expected {}, got {}", what, expected, got));
+    }
+
+    void compare(const core::Rehearsal& rehearsal) {
+        const PolicyTest::Expected& expected = test_.expected;
+        const core::Applied& applied = rehearsal.now().applied;
+        const core::Ruling ruling = rehearsal.ruling();
+        if (expected.state) differ("state", name_of(*expected.state), name_of(ruling.state));
+        if (expected.rules) {
+            auto rules = [](std::vector<std::string> names) {
+                std::ranges::sort(names);
+                return names.empty() ? std::string{"none"} : join(names, ", ");
+            };
+            differ("rules", rules(*expected.rules), rules(applied.rules));
+        }
+        if (expected.reason && !matches_text(*expected.reason, ruling.reason))
+            differ("reason", "\"" + visible(*expected.reason) + "\"", "\"" + visible(ruling.reason) + "\"");
+        if (expected.held) {
+            auto by = [](const std::string& who) { return who.empty() ? "not held" : "held by " + who; };
+            differ("held", by(*expected.held), by(ruling.held ? ruling.held->person.text() : ""));
+        }
+        if (expected.expires)
+            differ("expires", duration_words(*expected.expires), duration_words(applied.expires));
+        if (expected.grant) differ("grant", duration_words(*expected.grant), duration_words(applied.grant));
+        if (expected.risk)
+            differ("risk", std::to_string(*expected.risk), std::to_string(applied.risk.value_or(0)));
+        compare_counted(ruling);
+        if (expected.missing)
+            compare_missing(core::lacking(rehearsal.now(), ruling, rehearsal.directory()), *expected.missing);
+    }
+
+    void compare_counted(const core::Ruling& ruling) {
+        for (const auto& [person, group] : test_.expected.counted) {
+            auto vote = std::ranges::find(ruling.votes, person,
+                                          [](const core::VoteMark& mark) { return mark.person.text(); });
+            std::string got = "no vote of theirs";
+            if (vote != ruling.votes.end()) got = vote->counted_for ? vote->counted_for->text() : "no slot";
+            differ(fmt::format("vote of {} counted for", visible(person)), group, got);
+        }
+    }
+
+    static bool same(const std::vector<PolicyTest::Lack>& expected, const std::vector<core::Lack>& got) {
+        return expected.size() == got.size() && std::ranges::all_of(expected, [&](const auto& one) {
+                   return std::ranges::any_of(got, [&](const core::Lack& lack) {
+                       return lack.group.text() == one.group && lack.count == one.count &&
+                              (!one.could_approve || *one.could_approve == names(lack));
+                   });
+               });
+    }
+    static std::vector<std::string> names(const core::Lack& lack) {
+        std::vector<std::string> all;
+        for (const core::PersonId& person : lack.could_approve) all.push_back(person.text());
+        std::ranges::sort(all);
+        return all;
+    }
+
+    void compare_missing(const std::vector<std::vector<core::Lack>>& got,
+                         const std::vector<std::vector<PolicyTest::Lack>>& expected) {
+        auto found = [&](const auto& one) {
+            return std::ranges::any_of(got, [&](const auto& other) { return same(one, other); });
+        };
+        if (expected.size() == got.size() && std::ranges::all_of(expected, found)) return;
+        std::vector<std::vector<core::Lack>> wanted;
+        bool people = false;
+        for (const auto& lacks : expected) {
+            wanted.emplace_back();
+            for (const PolicyTest::Lack& lack : lacks) {
+                core::Lack one{core::GroupId{lack.group}, lack.count, {}};
+                people = people || lack.could_approve.has_value();
+                for (const std::string& name : lack.could_approve.value_or(std::vector<std::string>{}))
+                    one.could_approve.emplace_back(name);
+                wanted.back().push_back(std::move(one));
+            }
+        }
+        result_.differences.push_back(
+            fmt::format("missing: expected {}, got {}", missing_text(wanted), missing_text(got)));
+        if (!people) return;
+        auto who = [&](const std::vector<std::vector<core::Lack>>& alternatives, std::string_view word) {
+            for (const auto& lacks : alternatives)
+                for (const core::Lack& lack : lacks)
+                    result_.differences.push_back(fmt::format("  {}: {} could approve for {}", word,
+                                                              list_text(names(lack)), lack.group.text()));
+        };
+        who(wanted, "expected");
+        who(got, "got");
+    }
+
+    // `*` stands for any text.
+    static bool matches_text(std::string_view pattern, std::string_view text) {
+        auto pieces = split(pattern, '*');
+        if (pieces.size() == 1) return pattern == text;
+        if (!text.starts_with(pieces.front())) return false;
+        std::size_t at = pieces.front().size();
+        for (std::size_t i = 1; i + 1 < pieces.size(); ++i) {
+            at = text.find(pieces[i], at);
+            if (at == std::string_view::npos) return false;
+            at += pieces[i].size();
+        }
+        return text.size() >= at + pieces.back().size() && text.ends_with(pieces.back());
+    }
+
+    const core::Policy& policy_;
+    const PolicyTest& test_;
+    PolicyTestResult result_;
+};
+
+}  // namespace
+
+std::string missing_text(const std::vector<std::vector<core::Lack>>& alternatives) {
+    std::vector<std::string> parts;
+    for (const auto& lacks : alternatives) parts.push_back(lacks_text(lacks));
+    return parts.empty() ? "nothing" : join(parts, ", or ");
+}
+
+PolicyTestResult run_policy_test(const core::Policy& policy, const PolicyTest& test) {
+    return Run{policy, test}.take();
+}
+
+}  // namespace countersign

@@ -1,0 +1,407 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "countersign/adapters/policy_tests.hpp"
+#include "countersign/app/service.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/wire/request.hpp"
+#include "policy/files.hpp"
+#include "policy/reader.hpp"
+
+namespace countersign {
+namespace policy {
+namespace {
+
+constexpr std::string_view usual_moment_text = "2026-01-05T12:00:00Z";
+
+// A node as the JSON value that a caller of the API would send; repeated keys are findings.
+std::optional<core::Value> value_of(Reader& reader, const Node& node) {
+    if (node.kind == Node::Kind::list) {
+        core::Value list = core::Value::array();
+        for (const Node& item : node.items) {
+            auto value = value_of(reader, item);
+            if (!value) return std::nullopt;
+            list.push(std::move(*value));
+        }
+        return list;
+    }
+    if (node.kind != Node::Kind::map) return reader.scalar(node, "a value");
+    if (!reader.is_map(node, "a value")) return std::nullopt;
+    core::Value map = core::Value::object();
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+        auto value = value_of(reader, node.items[i]);
+        if (!value) return std::nullopt;
+        map.set(node.keys[i].text, std::move(*value));
+    }
+    return map;
+}
+
+// The deepest node on the way to a JSON Pointer.
+const Node& at_pointer(const Node& root, std::string_view pointer) {
+    const Node* at = &root;
+    for (const std::string& name : split(pointer, '/')) {
+        if (name.empty()) continue;
+        const Node* next = nullptr;
+        if (at->kind == Node::Kind::map) next = Reader::find(*at, name);
+        if (at->kind == Node::Kind::list && name.find_first_not_of("0123456789") == std::string::npos &&
+            name.size() < 6 && std::stoul(name) < at->items.size())
+            next = &at->items[std::stoul(name)];
+        if (!next) break;
+        at = next;
+    }
+    return *at;
+}
+
+class TestReader {
+  public:
+    TestReader(const core::Policy& policy, Reader& reader) : policy_(policy), reader_(reader) {
+        for (const core::PersonRecord& person : policy.people) people_.push_back(person.name.text());
+        for (const core::GroupRecord& group : policy.groups) groups_.push_back(group.name.text());
+        for (const core::Rule& rule : policy.rules) rules_.push_back(rule.name);
+    }
+
+    std::optional<PolicyTest> read(const Node& node);
+
+  private:
+    std::optional<WordedRequest> read_request(const Node& node);
+    void read_groups(const Node& node, PolicyTest& test);
+    std::optional<PolicyTest::Vote> read_vote(const Node& node);
+    void read_expected(const Node& node, PolicyTest::Expected& expected);
+    void read_outcome(const Node& node, PolicyTest::Expected& expected);
+    void read_counted(const Node& node, PolicyTest::Expected& expected);
+    std::optional<std::vector<PolicyTest::Lack>> read_lacks(const Node& list);
+    std::optional<PolicyTest::Lack> read_lack(const Node& node);
+    std::optional<core::AccountId> somebody(const Node& at, const std::string& text);
+    bool is_group(const Node& at, const std::string& name);
+
+    const core::Policy& policy_;
+    Reader& reader_;
+    std::vector<std::string> people_;
+    std::vector<std::string> groups_;
+    std::vector<std::string> rules_;
+};
+
+std::optional<core::AccountId> TestReader::somebody(const Node& at, const std::string& text) {
+    auto account = core::account_meant(policy_, text);
+    if (!account)
+        reader_.error(at, fmt::format("`{}` is neither a person of this policy nor an account{}; write a "
+                                      "name of `people:`, a chat id like U0AMY, or slack:U0AMY",
+                                      visible(text), Reader::hint(text, people_)));
+    return account;
+}
+
+bool TestReader::is_group(const Node& at, const std::string& name) {
+    if (std::ranges::find(groups_, name) != groups_.end()) return true;
+    reader_.error(at, fmt::format("there is no group `{}`{}", visible(name), Reader::hint(name, groups_)));
+    return false;
+}
+
+std::optional<WordedRequest> TestReader::read_request(const Node& node) {
+    auto body = value_of(reader_, node);
+    if (!body) return std::nullopt;
+    auto worded = worded_request(std::move(*body));
+    if (worded) return std::move(*worded);
+    const Failure& wrong = worded.error();
+    reader_.error(
+        at_pointer(node, wrong.pointer),
+        fmt::format("`request`{}: {}", wrong.pointer.empty() ? "" : " " + wrong.pointer, wrong.detail));
+    return std::nullopt;
+}
+
+void TestReader::read_groups(const Node& node, PolicyTest& test) {
+    if (!reader_.is_map(node, "`groups`")) return;
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+        const std::string& name = node.keys[i].text;
+        if (!is_group(node.keys[i], name)) continue;
+        auto record = std::ranges::find(policy_.groups, core::GroupId{name}, &core::GroupRecord::name);
+        if (std::holds_alternative<core::GroupRecord::People>(record->members)) {
+            reader_.error(
+                node.keys[i],
+                fmt::format("the policy itself lists the people of `{}`; a test may only say who is "
+                            "in a group kept in a chat",
+                            name));
+            continue;
+        }
+        core::Assumed::Group group{core::GroupId{name}, {}};
+        if (node.items[i].kind == Node::Kind::list && node.items[i].items.empty()) {
+            test.assumed.groups.push_back(std::move(group));
+            continue;
+        }
+        for (const std::string& member : reader_.texts(node.items[i], "a member"))
+            if (somebody(node.items[i], member)) group.members.push_back(member);
+        test.assumed.groups.push_back(std::move(group));
+    }
+}
+
+std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
+    if (!reader_.is_map_of(node, "a vote", {"by", "verdict", "reason", "after", "refused"}))
+        return std::nullopt;
+    const Node* by = Reader::find(node, "by");
+    const Node* verdict = Reader::find(node, "verdict");
+    if (!by || !verdict) {
+        reader_.error(node, "a vote needs `by` and `verdict`: { by: amy, verdict: approve }");
+        return std::nullopt;
+    }
+    auto name = reader_.text(*by, "`by`");
+    auto word = reader_.text(*verdict, "`verdict`");
+    if (!name || !word) return std::nullopt;
+    auto account = somebody(*by, *name);
+    auto parsed = core::parse_verdict(*word);
+    if (!parsed)
+        reader_.error(*verdict,
+                      fmt::format("`{}` is no verdict{}; write approve, deny, hold, release or "
+                                  "withdraw",
+                                  visible(*word),
+                                  Reader::hint(*word, {"approve", "deny", "hold", "release", "withdraw"})));
+    if (!account || !parsed) return std::nullopt;
+    PolicyTest::Vote vote{std::move(*name), std::move(*account), *parsed, {}, {}, {}};
+    if (const Node* reason = Reader::find(node, "reason"))
+        vote.reason = reader_.text(*reason, "`reason`").value_or("");
+    if (const Node* after = Reader::find(node, "after"))
+        vote.after = reader_.duration(*after, "`after`").value_or(core::Duration{});
+    if (const Node* refused = Reader::find(node, "refused"))
+        vote.refused = reader_.text(*refused, "`refused`");
+    return vote;
+}
+
+std::optional<PolicyTest::Lack> TestReader::read_lack(const Node& node) {
+    if (!reader_.is_map_of(node, "what is missing", {"count", "of", "group", "could_approve"}))
+        return std::nullopt;
+    const Node* of = Reader::find(node, "of");
+    if (!of) of = Reader::find(node, "group");
+    if (!of) {
+        reader_.error(node, "what is missing names a group: { count: 1, of: security }");
+        return std::nullopt;
+    }
+    auto group = reader_.text(*of, "a group");
+    if (!group || !is_group(*of, *group)) return std::nullopt;
+    PolicyTest::Lack lack{std::move(*group), 1, {}};
+    if (const Node* count = Reader::find(node, "count")) lack.count = reader_.count(*count).value_or(1);
+    if (const Node* people = Reader::find(node, "could_approve")) {
+        lack.could_approve.emplace();
+        if (people->kind != Node::Kind::list || !people->items.empty())
+            lack.could_approve = reader_.texts(*people, "a person");
+        std::ranges::sort(*lack.could_approve);
+    }
+    return lack;
+}
+
+std::optional<std::vector<PolicyTest::Lack>> TestReader::read_lacks(const Node& list) {
+    if (list.kind != Node::Kind::list) {
+        reader_.error(list, "`missing` takes a list: [{ count: 1, of: security }], or { any: [[…], […]] }");
+        return std::nullopt;
+    }
+    std::vector<PolicyTest::Lack> lacks;
+    for (const Node& item : list.items)
+        if (auto lack = read_lack(item)) lacks.push_back(std::move(*lack));
+    return lacks;
+}
+
+void TestReader::read_counted(const Node& node, PolicyTest::Expected& expected) {
+    if (!reader_.is_map(node, "`counted`")) return;
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+        auto group = reader_.text(node.items[i], "a group");
+        if (group && is_group(node.items[i], *group)) expected.counted[node.keys[i].text] = *group;
+    }
+}
+
+void TestReader::read_outcome(const Node& node, PolicyTest::Expected& expected) {
+    if (const Node* state = Reader::find(node, "state")) {
+        auto word = reader_.text(*state, "`state`");
+        if (word) expected.state = core::parse_state(*word);
+        if (word && !expected.state)
+            reader_.error(*state, fmt::format("`{}` is no state{}", visible(*word),
+                                              Reader::hint(*word, {"pending", "approved", "denied", "refused",
+                                                                   "expired", "lapsed"})));
+    }
+    if (const Node* reason = Reader::find(node, "reason"))
+        expected.reason = reader_.text(*reason, "`reason`");
+    if (const Node* held = Reader::find(node, "held")) {
+        auto value = reader_.scalar(*held, "`held`");
+        if (value && value->string()) expected.held = *value->string();
+        if (value && value->boolean() && !value->truth()) expected.held.emplace();
+        if (value && !expected.held) reader_.error(*held, "`held` is a person, or false");
+    }
+}
+
+void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected) {
+    const std::vector<std::string> known{"state", "rules",   "missing", "reason", "held",
+                                         "risk",  "counted", "expires", "grant",  "after"};
+    if (!reader_.is_map_of(node, "`expect`", known)) return;
+    if (node.keys.empty()) reader_.error(node, "`expect` must say something: { state: pending }");
+    read_outcome(node, expected);
+    if (const Node* rules = Reader::find(node, "rules")) {
+        expected.rules.emplace();
+        const bool none = rules->kind == Node::Kind::list && rules->items.empty();
+        if (!none) expected.rules = reader_.texts(*rules, "a rule's name");
+        for (const std::string& rule : *expected.rules)
+            if (std::ranges::find(rules_, rule) == rules_.end())
+                reader_.error(*rules, fmt::format("there is no rule `{}`{}", visible(rule),
+                                                  Reader::hint(rule, rules_)));
+    }
+    if (const Node* missing = Reader::find(node, "missing")) {
+        expected.missing.emplace();
+        const Node* any = missing->kind == Node::Kind::map ? Reader::find(*missing, "any") : nullptr;
+        if (any && any->kind == Node::Kind::list) {
+            for (const Node& one : any->items)
+                if (auto lacks = read_lacks(one)) expected.missing->push_back(std::move(*lacks));
+        } else if (auto lacks = read_lacks(*missing); lacks && !lacks->empty()) {
+            expected.missing->push_back(std::move(*lacks));
+        }
+    }
+    if (const Node* counted = Reader::find(node, "counted")) read_counted(*counted, expected);
+    if (const Node* risk = Reader::find(node, "risk")) {
+        auto value = reader_.scalar(*risk, "`risk`");
+        if (value) expected.risk = value->integer();
+        if (value && !expected.risk) reader_.error(*risk, "`risk` is a whole number of points");
+    }
+    if (const Node* expires = Reader::find(node, "expires"))
+        expected.expires = reader_.duration(*expires, "`expires`");
+    if (const Node* grant = Reader::find(node, "grant")) expected.grant = reader_.duration(*grant, "`grant`");
+    if (const Node* after = Reader::find(node, "after")) expected.after = reader_.duration(*after, "`after`");
+}
+
+std::optional<PolicyTest> TestReader::read(const Node& node) {
+    if (!reader_.is_map_of(node, "a test", {"name", "request", "groups", "votes", "expect"}))
+        return std::nullopt;
+    const Node* name = Reader::find(node, "name");
+    const Node* request = Reader::find(node, "request");
+    const Node* expect = Reader::find(node, "expect");
+    if (!name || !request || !expect) {
+        reader_.error(node, "a test needs `name`, `request` and `expect`");
+        return std::nullopt;
+    }
+    auto text = reader_.text(*name, "`name`");
+    auto worded = read_request(*request);
+    if (!text || !worded) return std::nullopt;
+    PolicyTest test{.file = reader_.file(),
+                    .line = node.line,
+                    .name = visible(*text),
+                    .worded = std::move(*worded),
+                    .assumed = {},
+                    .votes = {},
+                    .expected = {}};
+    if (const Node* groups = Reader::find(node, "groups")) read_groups(*groups, test);
+    if (const Node* votes = Reader::find(node, "votes")) {
+        if (votes->kind != Node::Kind::list) reader_.error(*votes, "`votes` must be a list");
+        if (votes->items.size() > policy_test_votes_max)
+            reader_.error(*votes, fmt::format("a test has at most {} votes", policy_test_votes_max));
+        for (const Node& one : votes->items) {
+            auto vote = read_vote(one);
+            if (!vote) continue;
+            // Said in order: what comes later in the list does not happen earlier.
+            if (!test.votes.empty()) vote->after = std::max(vote->after, test.votes.back().after);
+            test.votes.push_back(std::move(*vote));
+        }
+    }
+    read_expected(*expect, test.expected);
+    return test;
+}
+
+}  // namespace
+}  // namespace policy
+
+core::Instant usual_moment() {
+    return *core::parse_rfc3339(policy::usual_moment_text);
+}
+
+namespace {
+
+Result<core::Requester> requester_from(const core::Value& value) {
+    core::Requester requester;
+    requester.name = "policy test";
+    auto wrong = [](std::string pointer, std::string detail) {
+        return fail(Trouble::invalid_input, std::move(detail), "invalid_value", "/requester" + pointer);
+    };
+    if (const std::string* name = value.string()) {
+        requester.name = *name;
+        return requester;
+    }
+    const auto* members = value.members();
+    if (!members) return wrong("", "`requester` is a name, or { name: ci, kind: workload, humans: [riley] }");
+    for (const auto& [key, member] : *members) {
+        if (key == "name" && member.string()) {
+            requester.name = *member.string();
+        } else if (key == "kind" && (member.text() == "person" || member.text() == "workload")) {
+            requester.kind =
+                member.text() == "person" ? core::Requester::Kind::person : core::Requester::Kind::workload;
+        } else if (key == "account" && member.string()) {
+            requester.account = core::AccountId{*member.string()};
+        } else if (key == "humans" && member.items()) {
+            for (const core::Value& human : *member.items())
+                requester.humans.emplace_back(std::string{human.text()});
+        } else {
+            return wrong("/" + key,
+                         fmt::format("`{}` is no member of a requester, or not of this form; it has "
+                                     "name, kind (person or workload), account and humans (a list)",
+                                     visible(key)));
+        }
+    }
+    return requester;
+}
+
+}  // namespace
+
+Result<WordedRequest> worded_request(core::Value body) {
+    core::Instant at = usual_moment();
+    core::Requester requester;
+    requester.name = "policy test";
+    if (auto* members = body.members()) {
+        if (const core::Value* moment = members->find("at")) {
+            auto parsed = core::parse_rfc3339(moment->text());
+            if (!parsed)
+                return fail(Trouble::invalid_input, "`at` is a moment like 2026-01-05T12:00:00Z",
+                            "invalid_value", "/at");
+            at = *parsed;
+            members->erase("at");
+        }
+        if (const core::Value* who = members->find("requester")) {
+            auto read = requester_from(*who);
+            if (!read) return pass(read);
+            requester = std::move(*read);
+            members->erase("requester");
+        }
+    }
+    auto ask = wire::ask_from(body);
+    if (!ask) return pass(ask);
+    auto expires_in = ask->expires_in;
+    auto sensitive = std::move(ask->sensitive);
+    auto request =
+        app::request_of(std::move(*ask), std::move(requester), core::RequestId{core::RequestId::Bytes{}}, at);
+    return WordedRequest{std::move(request), expires_in, std::move(sensitive)};
+}
+
+Result<std::vector<PolicyTest>> load_policy_tests(const std::string& file_or_folder,
+                                                  const core::Policy& policy,
+                                                  std::vector<PolicyFinding>& findings) {
+    auto files = policy::policy_files(file_or_folder);
+    if (!files) return pass(files);
+    policy::Findings all{findings};
+    std::vector<PolicyTest> tests;
+    for (const auto& path : *files) {
+        auto bytes = policy::read_policy_file(path);
+        if (!bytes) return pass(bytes);
+        policy::Document document;
+        if (!policy::read_yaml(*bytes, path.string(), document, all)) continue;
+        policy::Reader reader{path.string(), all};
+        policy::TestReader test_reader{policy, reader};
+        const policy::Node* list = policy::Reader::find(document.root, "tests");
+        if (!list) continue;
+        if (list->kind != policy::Node::Kind::list) {
+            reader.error(*list, "`tests` must be a list");
+            continue;
+        }
+        for (const policy::Node& node : list->items) {
+            if (tests.size() >= policy_tests_max) {
+                reader.error(node, fmt::format("a policy has at most {} tests", policy_tests_max));
+                break;
+            }
+            if (auto test = test_reader.read(node)) tests.push_back(std::move(*test));
+        }
+    }
+    if (all.errors() == 0) return tests;
+    return fail(Trouble::invalid_input, "the tests have errors", "policy_invalid");
+}
+
+}  // namespace countersign
