@@ -86,8 +86,8 @@ Later<Value> WebApi::call(Method method, Value arguments, std::string channel, D
     // The documented rates count per workspace, but for posting, which has a pace per channel.
     std::string lane =
         settings_.pace == SlackSettings::Pace::strict && !its.posts ? std::string{} : std::move(channel);
-    std::string body =
-        its.json ? core::canonical(arguments.is_null() ? Value::object() : arguments) : form_body(arguments);
+    if (arguments.is_null()) arguments = Value::object();
+    std::string body = its.json ? core::canonical(arguments) : form_body(arguments);
     auto latest = deadline.at;
     if (patience) latest = std::min(latest, clock_.now() + *patience);
     for (;;) {
@@ -141,8 +141,8 @@ Later<Value> WebApi::send(Method method, std::string body, Deadline deadline, co
 
 Result<Value> WebApi::judge(Method method, const net::HttpResponse& response, core::Duration& retry_after) {
     const auto& its = facts(method);
-    auto jitter = std::chrono::milliseconds{static_cast<int>(rt::fraction(entropy_) * 1'000)};
     auto limited = [&] {
+        auto jitter = std::chrono::milliseconds{static_cast<int>(rt::fraction(entropy_) * 1'000)};
         retry_after = parse_retry_after(response.fields) + jitter;
         return std::unexpected(failure_of(its.name, "ratelimited", {}, its.changes));
     };
