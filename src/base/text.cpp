@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <iterator>
 
 namespace countersign {
@@ -221,10 +223,35 @@ std::size_t code_points(std::string_view utf8) {
         utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
+std::size_t plain_json_length(std::string_view text) {
+    // Eight bytes at a time: no top bit comes out set if none of them is below 0x20, a quote, a backslash, or
+    // beyond ASCII.
+    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+    constexpr std::uint64_t tops = 0x80 * ones;
+    auto zero_bytes = [](std::uint64_t x) { return (x - ones) & ~x; };
+    std::size_t i = 0;
+    for (; i + sizeof(std::uint64_t) <= text.size(); i += sizeof(std::uint64_t)) {
+        std::uint64_t eight = 0;
+        std::memcpy(&eight, text.data() + i, sizeof eight);
+        auto special = ((eight - 0x20 * ones) & ~eight) | zero_bytes(eight ^ '"' * ones) |
+                       zero_bytes(eight ^ '\\' * ones) | eight;
+        if ((special & tops) != 0) break;
+    }
+    auto plain = [](char c) { return c >= ' ' && c <= '\x7F' && c != '"' && c != '\\'; };
+    while (i < text.size() && plain(text[i])) ++i;
+    return i;
+}
+
 std::string visible(std::string_view hostile) {
     std::string out;
     out.reserve(hostile.size());
     for (std::size_t i = 0; i < hostile.size();) {
+        // Most text is printable ASCII, which stays as it is.
+        std::size_t end = i;
+        while (end < hostile.size() && hostile[end] >= ' ' && hostile[end] <= '~') ++end;
+        out.append(hostile, i, end - i);
+        i = end;
+        if (i == hostile.size()) break;
         auto c = decode_utf8(hostile, i);
         if (c.length == 0) {
             append_escape(out, 0xFFFD);

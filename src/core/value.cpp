@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "countersign/base/check.hpp"
+#include "countersign/base/text.hpp"
 
 namespace countersign::core {
 namespace {
@@ -26,6 +27,8 @@ void write_string(std::string& out, std::string_view text) {
     out += '"';
     std::size_t done = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
+        i += plain_json_length(text.substr(i));
+        if (i == text.size()) break;
         auto byte = static_cast<unsigned char>(text[i]);
         if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
         out.append(text, done, i - done);

@@ -11,17 +11,21 @@ namespace countersign {
 
 std::string hex(std::span<const std::byte> bytes);
 std::optional<std::string> unhex(std::string_view text);
-std::string base64(std::string_view bytes);                            // standard alphabet, padded
-std::optional<std::string> unbase64(std::string_view text);            // strict: padding, no white space
-std::string base64url(std::string_view bytes);                         // no padding (JOSE)
-std::optional<std::string> unbase64url(std::string_view text);         // strict: trailing bits zero
+std::string base64(std::string_view bytes);                     // standard alphabet, padded
+std::optional<std::string> unbase64(std::string_view text);     // strict: padding, no white space
+std::string base64url(std::string_view bytes);                  // no padding (JOSE)
+std::optional<std::string> unbase64url(std::string_view text);  // strict: trailing bits zero
 std::string_view as_text(std::span<const std::byte> bytes);
 
 bool valid_utf8(std::string_view text);
 // The longest prefix of at most `bytes_max` bytes that ends at a code point's end.
 std::string_view clip_utf8(std::string_view text, std::size_t bytes_max);
-std::size_t utf16_units(std::string_view utf8);   // as Slack and JavaScript count characters
+std::size_t utf16_units(std::string_view utf8);  // as Slack and JavaScript count characters
 std::size_t code_points(std::string_view utf8);
+
+// How many bytes at the beginning are ASCII that stands in a JSON string as it is: no quote, no backslash, no
+// control character.
+std::size_t plain_json_length(std::string_view text);
 
 // Text from outside, made safe to look at: control, bidirectional, zero-width, tag and other invisible
 // characters become visible `\u{202E}`; line ends become `\n` (two characters).
