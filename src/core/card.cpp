@@ -19,9 +19,10 @@ class Naming {
     Who person(const PersonId& id) const { return named(id, directory_.accounts_of(id)); }
     // Somebody who acted: their own account is the one to mention, where it is of this surface.
     Who account(const AccountId& id) const {
-        auto accounts = directory_.accounts_of(directory_.person_of(id));
+        auto person = directory_.person_of(id);
+        auto accounts = directory_.accounts_of(person);
         accounts.insert(accounts.begin(), directory_.full(id));
-        return named(directory_.person_of(id), accounts);
+        return named(person, accounts);
     }
 
   private:
@@ -121,7 +122,8 @@ std::string with_reason(std::string text, const std::string& reason) {
     return reason.empty() ? text : text + ": " + reason;
 }
 
-std::string vote_text(const Case& c, std::size_t index, const Voted& vote) {
+// `after`: what was ruled once this vote was in.
+std::string vote_text(const Voted& vote, std::size_t index, const Ruling& after) {
     switch (vote.verdict) {
         case Verdict::deny:
             return with_reason("denied this request", vote.reason);
@@ -130,11 +132,10 @@ std::string vote_text(const Case& c, std::size_t index, const Voted& vote) {
         default:
             break;
     }
-    auto ruling = decide(c.request, c.applied, std::span{c.entries}.first(index + 1));
     std::string text = "approved";
-    for (const VoteMark& mark : ruling.votes)
+    for (const VoteMark& mark : after.votes)
         if (mark.entry == index && mark.counted_for) text += " for " + mark.counted_for->text();
-    if (ruling.held) text += ", which counts once the hold is released";
+    if (after.held) text += ", which counts once the hold is released";
     return with_reason(std::move(text), vote.reason);
 }
 
@@ -206,8 +207,8 @@ ThreadLine thread_line(const Case& c, std::size_t index, const Directory& direct
                 return ThreadLine{{}, with_reason("Refused by the policy", opened.dead_end.value_or(""))};
             },
             [&](const Voted& vote) {
-                std::string text = vote_text(c, index, vote);
                 auto after = decide(c.request, c.applied, std::span{c.entries}.first(index + 1));
+                std::string text = vote_text(vote, index, after);
                 if (vote.dead_end && after.state == State::refused)
                     text += "; then the policy refused the request: " + *vote.dead_end;
                 return ThreadLine{naming.account(vote.voter.account), std::move(text)};
