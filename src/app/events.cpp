@@ -60,6 +60,21 @@ std::string_view name_of(AdminAct act) {
     return {};
 }
 
+bool matches(const EventFilter& filter, const LoggedEvent& event) {
+    auto among = [](const auto& list, const auto& one) {
+        return list.empty() || std::ranges::find(list, one) != list.end();
+    };
+    if (!among(filter.types, event.type)) return false;
+    if (filter.since && event.at < *filter.since) return false;
+    bool about_requests = !filter.states.empty() || filter.request || filter.action || filter.requester;
+    if (!about_requests) return true;
+    if (!event.request) return false;
+    const core::Request& request = event.request->request;
+    return among(filter.states, event.state) && (!filter.request || request.id == *filter.request) &&
+           (!filter.action || request.action == *filter.action) &&
+           (!filter.requester || request.requester.name == *filter.requester);
+}
+
 AdminEvent admin_event(AdminAct act, std::string subject, core::Value facts, core::Instant now,
                        rt::Entropy& entropy) {
     COUNTERSIGN_CHECK(facts.members() != nullptr);

@@ -134,6 +134,8 @@ Answer spread(World& world, Appended appended) {
     if (world.hand_over && (!appended.cards.empty() || !appended.errands.empty()))
         world.hand_over(std::move(appended.cards), std::move(appended.errands), now);
     world.waiters.changed(now);
+    bool event = grew || appended.refusal;
+    if (world.log && event && !appended.repeat) world.log->committed();
     if (grew && !appended.repeat && !core::open(now->ruling.state)) {
         auto before = core::decide(now->c.request, now->c.applied, std::span{now->c.entries}.first(first));
         if (before.state != now->ruling.state)
@@ -231,6 +233,7 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
                                                     .lease = lease_of(world)},
                                             deadline);
     if (!stored) co_return pass(stored);
+    if (world.log && !stored->repeat) world.log->committed();
     auto filed = with_ruling(std::move(stored->opened));
     world.roster.remember(filed->c.request.id, filed->c.applied);
     if (!stored->repeat) count(world, "request_opened", core::name_of(filed->ruling.state));
@@ -366,25 +369,64 @@ rt::asio::awaitable<void> lapse_due(World& world) {
     }
 }
 
+namespace {
+
+Later<Done> look_at_watched(World& world) {
+    auto watched = world.waiters.watched();
+    std::unordered_map<core::RequestId, std::int32_t> seen(watched.begin(), watched.end());
+    for (std::size_t from = 0; from < watched.size(); from += versions_per_query_max) {
+        std::vector<core::RequestId> ids;
+        for (auto i = from; i < std::min(from + versions_per_query_max, watched.size()); ++i)
+            ids.push_back(watched[i].first);
+        auto versions = co_await world.cases.versions(std::move(ids), soon(world));
+        if (!versions) co_return pass(versions);
+        for (const auto& [id, version] : *versions) {
+            if (seen[id] >= version) continue;
+            auto read = co_await read_request(world, id, soon(world));
+            if (read) world.waiters.changed(std::move(*read));
+        }
+    }
+    co_return Done{};
+}
+
+// What the log has grown by.
+Later<Done> look_at_touched(World& world, std::int64_t from, std::int64_t to) {
+    auto touched = co_await world.log->events().touched(from, to, soon(world));
+    if (!touched) co_return pass(touched);
+    for (const auto& [id, version] : *touched) {
+        auto seen = world.waiters.seen(id);
+        if (!seen || *seen >= version) continue;
+        auto read = co_await read_request(world, id, soon(world));
+        if (read) world.waiters.changed(std::move(*read));
+    }
+    co_return Done{};
+}
+
+}  // namespace
+
 rt::asio::awaitable<void> follow_others(World& world) {
     co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
+    co_await rt::asio::this_coro::throw_if_cancelled(false);
+    std::int64_t seen = world.log ? world.log->size() : 0;
+    auto poll_at = world.clock.now() + world.limits.poll;
     for (;;) {
-        auto cancelled = co_await world.timers.sleep_until(world.clock.now() + world.limits.poll);
-        if (cancelled) co_return;
-        auto watched = world.waiters.watched();
-        std::unordered_map<core::RequestId, std::int32_t> seen(watched.begin(), watched.end());
-        for (std::size_t from = 0; from < watched.size(); from += versions_per_query_max) {
-            std::vector<core::RequestId> ids;
-            for (auto i = from; i < std::min(from + versions_per_query_max, watched.size()); ++i)
-                ids.push_back(watched[i].first);
-            auto versions = co_await world.cases.versions(std::move(ids), soon(world));
-            if (!versions) break;
-            for (const auto& [id, version] : *versions) {
-                if (seen[id] >= version) continue;
-                auto read = co_await read_request(world, id, soon(world));
-                if (read) world.waiters.changed(std::move(*read));
-            }
-        }
+        if (world.log)
+            co_await world.log->grown().wait_until(world.timers, poll_at);
+        else
+            co_await world.timers.sleep_until(poll_at);
+        auto asked = co_await rt::asio::this_coro::cancellation_state;
+        if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;
+        auto size = world.log ? world.log->size() : 0;
+        bool poll = world.clock.now() >= poll_at;
+        // What this process did itself has woken its waiters already.
+        bool worth_it = world.log && world.log->others() && world.waiters.size() > 0;
+        bool in_reach = seen > 0 && size - seen <= static_cast<std::int64_t>(EventLog::batch_max);
+        if (poll && world.waiters.size() > 0)
+            co_await look_at_watched(world);
+        else if (!poll && worth_it && in_reach && size > seen)
+            co_await look_at_touched(world, seen, size);
+        if (poll) poll_at = world.clock.now() + world.limits.poll;
+        seen = size;
     }
 }
 

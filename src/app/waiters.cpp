@@ -225,6 +225,11 @@ std::vector<std::pair<core::RequestId, std::int32_t>> Waiters::watched() const {
     return all;
 }
 
+std::optional<std::int32_t> Waiters::seen(core::RequestId request) const {
+    auto it = impl_->watched.find(request);
+    return it == impl_->watched.end() ? std::nullopt : std::optional{it->second.seen};
+}
+
 std::size_t Waiters::size() const {
     return impl_->count;
 }

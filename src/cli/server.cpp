@@ -73,10 +73,12 @@ Server::Server(const Ground& ground, const config::Settings& settings, SigningKe
              .limits = {},
              .hand_over = {},
              .count = {}},
+      log_(database_->events(), world_.process, ground.clock, ground.timers, ground.executor),
       sessions_(ground.executor, sessions_max, rt::report_bug),
       intake_(ground.executor, tasks_max, rt::report_bug),
       workers_(ground.executor, tasks_max, rt::report_bug) {
     world_.limits.pending_per_requester = settings.pending_per_requester;
+    world_.log = &log_;
     outbox_ = std::make_unique<app::Outbox>(world_);
     // A turn later: whoever waits for the commit is answered before cards are rendered.
     world_.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
@@ -189,6 +191,10 @@ rt::asio::awaitable<void> Server::watch_schema() {
 void Server::start_workers() {
     if (draining_) return;
     presence_ = pg::keep_presence(settings_.database, world_.process, ground_.clock);
+    log_listener_ = pg::listen_to_log(settings_.database, world_.process, ground_.executor, ground_.clock,
+                                      [this](const app::LogNews& news) { log_.heard(news); });
+    workers_.start("log", log_.run());
+    workers_.start("streams", api_->follow());
     workers_.start("outbox", outbox_->run());
     workers_.start("lapses", until_asked(app::lapse_due(world_)));
     workers_.start("other replicas", until_asked(app::follow_others(world_)));
@@ -199,6 +205,7 @@ rt::asio::awaitable<void> Server::drain() {
     draining_ = true;
     listener_->close();
     waiters_.close();  // long polls are answered with what is true now, not cut off
+    log_.close();      // streams end with a word
     co_await sessions_.end(ground_.timers, begun + sessions_end_max);
     calm_ = co_await intake_.end(ground_.timers, begun + intake_end_max);
     if (!calm_) log::warn("server", "the chat link did not end by itself in time");

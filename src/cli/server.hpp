@@ -66,6 +66,8 @@ class Server {
     app::Roster roster_;
     app::Waiters waiters_;
     app::World world_;
+    app::Log log_;
+    std::unique_ptr<pg::LogListener> log_listener_;
     std::unique_ptr<app::Outbox> outbox_;
     std::unique_ptr<slack::Slack> slack_;
     std::unique_ptr<http::Api> api_;

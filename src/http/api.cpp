@@ -6,6 +6,7 @@
 #include "countersign/adapters/http.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/wire/problem.hpp"
+#include "http/events.hpp"
 #include "http/gate.hpp"
 #include "http/metrics.hpp"
 #include "http/requests.hpp"
@@ -16,7 +17,19 @@ namespace {
 constexpr core::Duration call_patience{std::chrono::seconds{5}};  // for the database, beside deliberate waits
 constexpr std::string_view try_again_after = "1";
 
-enum class Act : std::uint8_t { create, list, show, cancel, claim, outcome, health, ready, metrics, keys };
+enum class Act : std::uint8_t {
+    create,
+    list,
+    show,
+    cancel,
+    claim,
+    outcome,
+    events,
+    health,
+    ready,
+    metrics,
+    keys
+};
 
 struct Route {
     std::string_view method;
@@ -24,12 +37,13 @@ struct Route {
     Act act;
     bool open = false;  // no token needed
 };
-constexpr std::array<Route, 10> routes{{{"POST", "/v1/requests", Act::create},
+constexpr std::array<Route, 11> routes{{{"POST", "/v1/requests", Act::create},
                                         {"GET", "/v1/requests", Act::list},
                                         {"GET", "/v1/requests/{id}", Act::show},
                                         {"POST", "/v1/requests/{id}/cancel", Act::cancel},
                                         {"POST", "/v1/requests/{id}/claim", Act::claim},
                                         {"POST", "/v1/requests/{id}/outcome", Act::outcome},
+                                        {"GET", "/v1/events", Act::events},
                                         {"GET", "/healthz", Act::health, true},
                                         {"GET", "/readyz", Act::ready, true},
                                         {"GET", "/metrics", Act::metrics, true},
@@ -102,17 +116,24 @@ class RealApi final : public Api {
           key_(key),
           readiness_(std::move(readiness)),
           gate_(tokens, world.clock),
-          requests_(settings_, world, key) {}
+          requests_(settings_, world, key),
+          events_(settings_, world, gate_) {}
 
     net::HttpHandler handler() override {
         return [this](net::HttpExchange& exchange) { return serve(exchange); };
     }
+    rt::asio::awaitable<void> follow() override { return events_.follow(); }
     void count(std::string_view what, std::string_view label) override { metrics_.count(what, label); }
 
   private:
     rt::asio::awaitable<void> serve(net::HttpExchange& exchange);
+    // How a call went, beside its answer.
+    struct Course {
+        bool waited = false;
+        bool answered = false;
+    };
     rt::asio::awaitable<net::HttpResponse> guarded(net::HttpExchange& exchange, const Route& route,
-                                                   Target target, std::string id, bool& waited);
+                                                   Target target, std::string id, Course& course);
     Later<net::HttpResponse> dispatch(Act act, Call& call);
     net::HttpResponse open_call(Act act);
 
@@ -122,6 +143,7 @@ class RealApi final : public Api {
     std::vector<Readiness> readiness_;
     Gate gate_;
     Requests requests_;
+    Events events_;
     Metrics metrics_;
 };
 
@@ -129,7 +151,7 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
     auto begun = world_.clock.now();
     const auto& request = exchange.request();
     std::string_view route = "none";
-    bool waited = false;
+    Course course;
     net::HttpResponse response;
     auto target = split_target(request.target);
     auto found = target ? find_route(request.method, target->path) : Found{};
@@ -146,11 +168,12 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
         response = open_call(found.route->act);
     } else {
         route = found.route->path;
-        response = co_await guarded(exchange, *found.route, std::move(*target), std::move(found.id), waited);
+        response = co_await guarded(exchange, *found.route, std::move(*target), std::move(found.id), course);
     }
-    metrics_.answered(route, response.status, world_.clock.now() - begun, !waited);
+    metrics_.answered(route, response.status, world_.clock.now() - begun, !course.waited);
+    if (course.answered) co_return;
     // Asking starts a watch on the connection, which only a wait is worth.
-    if (waited && exchange.peer_gone()) {
+    if (course.waited && exchange.peer_gone()) {
         exchange.drop();
         co_return;
     }
@@ -158,13 +181,13 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
 }
 
 rt::asio::awaitable<net::HttpResponse> RealApi::guarded(net::HttpExchange& exchange, const Route& route,
-                                                        Target target, std::string id, bool& waited) {
+                                                        Target target, std::string id, Course& course) {
     Deadline deadline{world_.clock.now() + call_patience};
     auto caller = co_await gate_.caller(exchange.request().fields, deadline);
     if (!caller) co_return problem(told(std::move(caller).error(), false));
     Call call{exchange, std::move(target), std::move(id), std::move(*caller), deadline};
     auto answer = co_await dispatch(route.act, call);
-    waited = call.waited;
+    course = {call.waited, call.answered};
     if (answer) co_return std::move(*answer);
     auto failure = told(std::move(answer).error(), route.method == "POST");
     if (wire::status_of(failure) >= 500)
@@ -185,6 +208,8 @@ Later<net::HttpResponse> RealApi::dispatch(Act act, Call& call) {
             return requests_.cancel(call);
         case Act::claim:
             return requests_.claim(call);
+        case Act::events:
+            return events_.answer(call);
         default:
             return requests_.outcome(call);
     }
@@ -201,7 +226,7 @@ net::HttpResponse RealApi::open_call(Act act) {
         return response;
     }
     if (act == Act::metrics) {
-        metrics_.waiting(world_.waiters.size());
+        metrics_.waiting(world_.waiters.size(), events_.streams());
         return json_answer(200, metrics_.text(), "text/plain; version=0.0.4; charset=utf-8");
     }
     auto reasons = Value::array();

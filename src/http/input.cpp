@@ -82,7 +82,7 @@ Result<Done> only_known(const Target& target, std::span<const std::string_view> 
         bool repeated =
             std::any_of(target.query.begin(), target.query.begin() + static_cast<std::ptrdiff_t>(i),
                         [&](const auto& other) { return other.first == name; });
-        if (repeated && name != "state")
+        if (repeated && name != "state" && name != "type")
             return fail(Trouble::invalid_input, "the query parameter \"" + shown + "\" came twice",
                         "repeated_query_parameter");
         if (code_points(target.query[i].second) > query_value_chars_max ||
@@ -161,39 +161,149 @@ Result<core::Value> json_body(const net::HttpRequest& request, bool may_be_absen
         request.body, {.bytes_max = body_bytes_max, .nesting_max = wire::body_nesting_max, .strict = true});
 }
 
+namespace {
+
+std::optional<std::string> text_of(const Target& target, std::string_view name) {
+    auto value = target.find(name);
+    return value ? std::optional<std::string>(*value) : std::nullopt;
+}
+
+Result<std::vector<core::State>> states_of(const Target& target) {
+    std::vector<core::State> states;
+    for (const auto& [name, value] : target.query) {
+        if (name != "state") continue;
+        for (const auto& word : split(value, ',')) {
+            auto state = core::parse_state(word);
+            if (!state) return bad_query("state", "\"" + visible(word) + "\" is not a state");
+            states.push_back(*state);
+        }
+    }
+    return states;
+}
+
+Result<std::optional<core::Instant>> since_of(const Target& target, core::Instant now) {
+    auto text = target.find("since");
+    if (!text) return std::nullopt;
+    if (auto seconds = parse_duration_s(*text)) return now - std::chrono::seconds{*seconds};
+    auto since = core::parse_rfc3339(*text);
+    if (!since) return bad_query("since", "takes a time (2026-01-02T03:04:05Z) or an age (7d)");
+    return since;
+}
+
+Result<std::size_t> limit_of(const Target& target, std::size_t otherwise) {
+    auto text = target.find("limit");
+    if (!text) return otherwise;
+    auto number = whole_number(*text);
+    if (!number || *number < 1 || *number > limit_max) return bad_query("limit", "takes 1 to 200");
+    return static_cast<std::size_t>(*number);
+}
+
+Result<std::vector<std::string>> types_of(const Target& target) {
+    std::vector<std::string> types;
+    for (const auto& [name, value] : target.query) {
+        if (name != "type") continue;
+        for (const auto& word : split(value, ',')) {
+            if (!app::is_event_type(word)) {
+                std::string detail = "\"" + visible(clip_utf8(word, 100)) + "\" is not a type of event";
+                auto all = app::event_types();
+                if (auto near = nearest(word, {all.begin(), all.end()}))
+                    detail += "; did you mean \"" + *near + "\"?";
+                return bad_query("type", std::move(detail));
+            }
+            types.push_back(word);
+        }
+    }
+    return types;
+}
+
+// "-1" or an index.
+std::optional<std::int64_t> index_from(std::string_view text) {
+    return text == "-1" ? -1 : whole_number(text);
+}
+
+// A client that reconnects by itself sends its first URL again: the header is the newer word.
+Result<std::optional<std::int64_t>> after_of(const Target& target, const net::Fields& fields) {
+    if (auto header = fields.find("Last-Event-ID"); header && !trim(*header).empty()) {
+        auto index = index_from(trim(*header));
+        if (!index || fields.count("Last-Event-ID") != 1)
+            return fail(Trouble::invalid_input, "Last-Event-ID takes the id of an event, or -1", "bad_query");
+        return index;
+    }
+    auto text = target.find("after");
+    if (!text) return std::nullopt;
+    auto index = index_from(*text);
+    if (!index) return bad_query("after", "takes the id of an event, or -1 for the beginning");
+    return index;
+}
+
+// Streams are for whoever does not ask for JSON alone.
+bool wants_pages(const net::Fields& fields) {
+    bool json = false;
+    for (const auto& [name, value] : fields) {
+        if (lower_ascii(name) != "accept") continue;
+        for (const auto& item : split(value, ',')) {
+            auto media = lower_ascii(trim(std::string_view(item).substr(0, item.find(';'))));
+            if (media == "text/event-stream") return false;
+            json = json || media == "application/json";
+        }
+    }
+    return json;
+}
+
+}  // namespace
+
+Result<EventQuery> event_query(const Target& target, const net::Fields& fields, core::Instant now) {
+    constexpr std::array<std::string_view, 9> known{"after",     "type",     "request", "state", "action",
+                                                    "requester", "approver", "since",   "limit"};
+    auto fine = only_known(target, known);
+    if (!fine) return pass(fine);
+    auto types = types_of(target);
+    if (!types) return pass(types);
+    auto states = states_of(target);
+    if (!states) return pass(states);
+    auto since = since_of(target, now);
+    if (!since) return pass(since);
+    auto after = after_of(target, fields);
+    if (!after) return pass(after);
+    EventQuery query{.filter = {.types = std::move(*types),
+                                .states = std::move(*states),
+                                .request = {},
+                                .action = text_of(target, "action"),
+                                .requester = text_of(target, "requester"),
+                                .since = *since},
+                     .approver = text_of(target, "approver"),
+                     .after = *after,
+                     .paged = wants_pages(fields)};
+    auto limit = limit_of(target, query.limit);
+    if (!limit) return pass(limit);
+    query.limit = *limit;
+    if (target.find("limit") && !query.paged)
+        return bad_query("limit", "is for pages: send Accept: application/json");
+    if (auto text = target.find("request")) {
+        query.filter.request = core::RequestId::parse(*text);
+        if (!query.filter.request) return bad_query("request", "takes the id of a request, req_…");
+    }
+    return query;
+}
+
 Result<ListQuery> list_query(const Target& target, core::Instant now) {
     constexpr std::array<std::string_view, 7> known{"state", "action", "requester", "approver",
                                                     "since", "limit",  "cursor"};
     auto fine = only_known(target, known);
     if (!fine) return pass(fine);
     ListQuery query;
-    for (const auto& [name, value] : target.query) {
-        if (name != "state") continue;
-        for (const auto& word : split(value, ',')) {
-            auto state = core::parse_state(word);
-            if (!state) return bad_query("state", "\"" + visible(word) + "\" is not a state");
-            query.filter.states.push_back(*state);
-        }
-    }
-    auto text = [&](std::string_view name) {
-        auto value = target.find(name);
-        return value ? std::optional<std::string>(*value) : std::nullopt;
-    };
-    query.filter.action = text("action");
-    query.filter.requester = text("requester");
-    query.approver = text("approver");
-    if (auto since = target.find("since")) {
-        query.filter.since = core::parse_rfc3339(*since);
-        if (auto seconds = parse_duration_s(*since))
-            query.filter.since = now - std::chrono::seconds{*seconds};
-        if (!query.filter.since)
-            return bad_query("since", "takes a time (2026-01-02T03:04:05Z) or an age (7d)");
-    }
-    if (auto limit = target.find("limit")) {
-        auto number = whole_number(*limit);
-        if (!number || *number < 1 || *number > limit_max) return bad_query("limit", "takes 1 to 200");
-        query.filter.limit = static_cast<std::size_t>(*number);
-    }
+    auto states = states_of(target);
+    if (!states) return pass(states);
+    query.filter.states = std::move(*states);
+    query.filter.action = text_of(target, "action");
+    query.filter.requester = text_of(target, "requester");
+    query.approver = text_of(target, "approver");
+    auto since = since_of(target, now);
+    if (!since) return pass(since);
+    query.filter.since = *since;
+    auto limit = limit_of(target, query.filter.limit);
+    if (!limit) return pass(limit);
+    query.filter.limit = *limit;
     if (auto cursor = target.find("cursor"); cursor && !cursor->empty()) {
         auto plain = unbase64url(*cursor);
         auto number = plain && plain->starts_with(cursor_prefix)

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "countersign/app/events.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/net/http.hpp"
 
@@ -46,6 +47,16 @@ Result<std::optional<std::string>> idempotency_key_of(const net::Fields& fields)
 // The body as JSON, strictly. unsupported_media_type, or what the parser says. With `may_be_absent` an empty
 // body is an empty object.
 Result<core::Value> json_body(const net::HttpRequest& request, bool may_be_absent);
+
+// What a reader of the log asks for.
+struct EventQuery {
+    app::EventFilter filter;
+    std::optional<std::string> approver;
+    std::optional<std::int64_t> after;  // Last-Event-ID before ?after; nullopt: neither
+    std::size_t limit = 50;             // of a page
+    bool paged = false;                 // a page of JSON instead of a stream
+};
+Result<EventQuery> event_query(const Target& target, const net::Fields& fields, core::Instant now);
 
 struct ListQuery {
     app::ListFilter filter;

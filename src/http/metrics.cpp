@@ -24,6 +24,11 @@ Metrics::Metrics()
                    .Name("countersign_waiters")
                    .Help("Clients waiting for a decision")
                    .Register(registry_)
+                   .Add({})),
+      streams_(prometheus::BuildGauge()
+                   .Name("countersign_streams")
+                   .Help("Clients that follow the log of events")
+                   .Register(registry_)
                    .Add({})) {
     prometheus::BuildGauge()
         .Name("countersign_build_info")

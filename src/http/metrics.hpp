@@ -21,7 +21,10 @@ class Metrics {
     void count(std::string_view what, std::string_view label);
     // `timed` false: the time was spent waiting on purpose.
     void answered(std::string_view route, unsigned status, core::Duration took, bool timed);
-    void waiting(std::size_t waiters) { waiters_.Set(static_cast<double>(waiters)); }
+    void waiting(std::size_t waiters, std::size_t streams) {
+        waiters_.Set(static_cast<double>(waiters));
+        streams_.Set(static_cast<double>(streams));
+    }
     std::string text() const;
 
   private:
@@ -39,6 +42,7 @@ class Metrics {
     prometheus::Family<prometheus::Counter>& answers_;
     prometheus::Family<prometheus::Histogram>& times_;
     prometheus::Gauge& waiters_;
+    prometheus::Gauge& streams_;
     // Looking a counter up in its family hashes a map of labels: remembered here instead.
     std::map<Pair, prometheus::Counter*, Less> event_counters_;
     std::map<Pair, prometheus::Counter*, Less> answer_counters_;

@@ -50,6 +50,23 @@ std::unexpected<Failure> not_yours() {
 
 }  // namespace
 
+Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
+                                                  const app::Caller& caller,
+                                                  const core::Directory& directory) {
+    if (!approver) return std::vector<core::AccountId>{};
+    std::string name = *approver;
+    if (name == "me") {
+        if (!caller.token.owner)
+            return fail(Trouble::invalid_input,
+                        "approver=me is the token's owner, and this token has none; name a person",
+                        "no_owner");
+        name = caller.token.owner->text();
+    }
+    bool account = name.find(':') != std::string::npos;
+    if (account) return std::vector{core::AccountId{std::move(name)}};
+    return directory.accounts_of(core::PersonId{std::move(name)});
+}
+
 net::HttpResponse json_answer(unsigned status, std::string body, std::string_view type) {
     net::HttpResponse response;
     response.status = status;
@@ -201,22 +218,10 @@ Later<net::HttpResponse> Requests::list(Call& call) {
     if (!query) co_return pass(query);
     auto filter = std::move(query->filter);
     if (!call.caller.token.has(app::Scope::read)) filter.asked_by = call.caller.account();
-    if (query->approver == "me") {
-        if (!call.caller.token.owner)
-            co_return fail(Trouble::invalid_input,
-                           "approver=me is the token's owner, and this token has none; name a person",
-                           "no_owner");
-        query->approver = call.caller.token.owner->text();
-    }
-    if (query->approver) filter.states = {core::State::pending};
-
     auto directory = world_.roster.snapshot();
-    std::vector<core::AccountId> approvers;
-    if (query->approver) {
-        bool account = query->approver->find(':') != std::string::npos;
-        approvers = account ? std::vector{core::AccountId{*query->approver}}
-                            : directory->accounts_of(core::PersonId{*query->approver});
-    }
+    auto approvers = approvers_of(query->approver, call.caller, *directory);
+    if (!approvers) co_return pass(approvers);
+    if (query->approver) filter.states = {core::State::pending};
     auto wanted = filter.limit;
     std::vector<app::CasePtr> found;
     std::optional<std::int64_t> next;
@@ -229,7 +234,7 @@ Later<net::HttpResponse> Requests::list(Call& call) {
             auto could = [&](const auto& account) {
                 return core::could_approve(now->c, now->ruling, *directory, account);
             };
-            if (query->approver && std::ranges::none_of(approvers, could)) continue;
+            if (query->approver && std::ranges::none_of(*approvers, could)) continue;
             if (found.size() == wanted) {
                 next = found.back()->c.request.number;
                 break;

@@ -19,7 +19,8 @@ struct Call {
     std::string id;  // of the path, where it has one
     app::Caller caller;
     Deadline deadline;
-    bool waited = false;  // the answer came late on purpose
+    bool waited = false;    // the answer came late on purpose
+    bool answered = false;  // by a stream, which has ended
 };
 
 // The calls about requests. Failures become problem documents further up.
@@ -65,6 +66,12 @@ class Requests {
     std::deque<Rendered> rendered_;  // the last bodies, for the many who wait for one request
     std::set<std::pair<core::TokenId, std::string>> running_;  // idempotency keys of requests being opened
 };
+
+// The accounts that ?approver= means: of a person, or one account; "me" is the token's owner. None without
+// it. no_owner: "me" of a token that has none.
+Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
+                                                  const app::Caller& caller,
+                                                  const core::Directory& directory);
 
 // An answer with a JSON body; nothing of ours may be cached.
 net::HttpResponse json_answer(unsigned status, std::string body, std::string_view type = "application/json");

@@ -180,6 +180,20 @@ c AS (
     UPDATE errand SET holder = $1, due_at = $2 FROM w WHERE errand.id = w.id RETURNING errand.*)
 SELECT id, request_id, entry, attempts FROM c ORDER BY id)";
 
+// The head's lock is held: nobody else takes events meanwhile.
+constexpr const char* sequence = R"(
+WITH taken AS (
+    DELETE FROM unsequenced
+     WHERE ctid = ANY (ARRAY(SELECT ctid FROM unsequenced ORDER BY event_id LIMIT $1)) RETURNING event_id),
+placed AS (
+    SELECT event_id, row_number() OVER (ORDER BY event_id) - 1 AS place FROM taken),
+l AS (
+    INSERT INTO leaf (index, event_id, hash)
+    SELECT h.size + p.place, p.event_id, sha256('\x00'::bytea || e.body)
+      FROM log_head h, placed p JOIN event e ON e.id = p.event_id
+    RETURNING index)
+UPDATE log_head SET size = size + n.many FROM (SELECT count(*) AS many FROM l) AS n WHERE n.many > 0)";
+
 std::string prepared(const char* name, const std::string& types, const std::string& body) {
     return "PREPARE " + std::string(name) + "(" + types + ") AS " + body + ";";
 }
@@ -213,6 +227,8 @@ std::string definition_of(Statement statement) {
             return prepared("claim_cards", "uuid, timestamptz, timestamptz, integer", claim_cards());
         case Statement::claim_errands:
             return prepared("claim_errands", "uuid, timestamptz, timestamptz, integer", claim_errands);
+        case Statement::sequence:
+            return prepared("sequence", "integer", sequence);
         case Statement::count:
             break;
     }

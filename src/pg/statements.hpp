@@ -18,6 +18,7 @@ enum class Statement : std::uint8_t {
     settle,       // see outbox.cpp
     claim_cards,  // (uuid holder, timestamptz until, timestamptz now, int at_most)
     claim_errands,
+    sequence,  // (int at_most), while the head of the log is locked: see event_log.cpp
     count
 };
 // "PREPARE …;", or the bare statement where it takes Parameters (see Session::execute).

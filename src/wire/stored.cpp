@@ -630,6 +630,22 @@ std::string leaf_body(const Leaf& leaf) {
     return w.take();
 }
 
+Result<LeafFacts> read_leaf(std::string_view text) {
+    auto value = parse_stored(text);
+    if (!value) return pass(value);
+    Reader r(*value);
+    LeafFacts facts;
+    facts.act = r.member("state").is_null();
+    if (facts.act) {
+        facts.subject = r.maybe_text("subject").value_or("");
+    } else {
+        facts.version = static_cast<std::int32_t>(r.whole("version"));
+        facts.state = r.known(core::parse_state(r.text("state")));
+    }
+    if (!r.ok()) return not_ours("event");
+    return facts;
+}
+
 std::string leaf_body(const app::AdminEvent& event) {
     Writer w(nullptr);
     w.begin().key("facts_sha256").text(sealed(event.salt, core::canonical(event.facts)));

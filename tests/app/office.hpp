@@ -121,10 +121,12 @@ struct Process {
                 .limits = {},
                 .hand_over = {},
                 .count = {}},
+          log(o.store, world.process, o.world.time, o.world.time, o.world.io.get_executor()),
           outbox(world),
           tasks(o.world.io.get_executor(), 16, rt::report_bug) {
         roster.add_source(core::Surface::slack, o.accounts);
         roster.set_policy(office_policy());
+        world.log = &log;
         world.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
                                  app::CasePtr now) {
             outbox.take(std::move(cards), std::move(errands), std::move(now));
@@ -133,6 +135,7 @@ struct Process {
     ~Process() { kill(); }
 
     void start() {
+        tasks.start("log", log.run());
         tasks.start("outbox", outbox.run());
         tasks.start("lapses", app::lapse_due(world));
         tasks.start("others", app::follow_others(world));
@@ -202,6 +205,7 @@ struct Process {
     app::Roster roster;
     app::Waiters waiters;
     app::World world;
+    app::Log log;
     app::Outbox outbox;
     rt::TaskGroup tasks;
     std::map<std::string, core::TokenId> tokens;

@@ -61,8 +61,11 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
         opened.cards.push_back(card.job);
         cards_.emplace(card.job.id, std::move(card));
     }
-    auto events = events_for(c.entries[0], core::State::pending, core::decide(c).state);
-    cases_.emplace(id, Kept{std::move(c), {std::string{}}, {}, std::move(events)});
+    core::State state = core::decide(c).state;
+    std::uint8_t place = 0;
+    for (auto& type : events_for(c.entries[0], core::State::pending, state))
+        remember({at_of(c.entries[0]), std::move(type), id, 1, state}, place++);
+    cases_.emplace(id, Kept{std::move(c), {std::string{}}, {}});
     co_return opened;
 }
 
@@ -99,9 +102,11 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
         kept.c.entries.push_back(step.appended[i]);
         bool last = i + 1 == step.appended.size();
         kept.origins.push_back(last && !step.refusal && append.origin ? append.origin->key : std::string{});
-        for (auto& type : events_for(step.appended[i], before, core::decide(kept.c).state)) {
-            kept.events.push_back(std::move(type));
-        }
+        core::State after = core::decide(kept.c).state;
+        std::uint8_t place = 0;
+        for (auto& type : events_for(step.appended[i], before, after))
+            remember({at_of(step.appended[i]), std::move(type), append.request, kept.c.version(), after},
+                     place++);
         if (!shown || !core::has_thread_line(step.appended[i])) continue;
         app::Errand errand{app::Errand::Kind::thread_line, mint<core::ErrandId>(), append.request,
                            static_cast<std::int32_t>(kept.c.entries.size() - 1), 0};
@@ -112,7 +117,9 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
     if (cast && step.refusal && step.refusal->why != core::Why::repeated) {
         std::string who =
             append.directory->person_of(cast->account).text() + " " + std::string(code_of(step.refusal->why));
-        if (kept.refused.insert(who).second) kept.events.emplace_back("request.vote_refused");
+        if (kept.refused.insert(who).second)
+            remember({now, "request.vote_refused", append.request, kept.c.version(), step.ruling.state},
+                     app::refusal_place);
     }
     if (!step.appended.empty()) lease_cards(append.request, kept.c.version(), append.lease, done.cards);
     done.after = kept.c;
@@ -344,14 +351,80 @@ Later<Done> Store::revoke(core::TokenId id, core::Instant now, Deadline) {
 }
 
 std::vector<std::string> Store::events_of(core::RequestId request) const {
-    auto found = cases_.find(request);
-    return found == cases_.end() ? std::vector<std::string>{} : found->second.events;
+    std::vector<std::string> types;
+    for (const auto& [id, event] : events_)
+        if (event.request == request) types.push_back(event.type);
+    return types;
 }
 
 Later<Done> Store::record(app::AdminEvent event, Deadline) {
     if (auto failed = trouble("record")) co_return std::unexpected(*failed);
-    acts_.emplace(event.id, std::move(event));
+    core::EventId id = event.id;
+    Event row{event.at, std::string(name_of(event.act)), {}, 0, core::State::pending};
+    if (!acts_.emplace(id, std::move(event)).second) co_return Done{};
+    events_.emplace(id, std::move(row));
+    unsequenced_.insert(id);
     co_return Done{};
+}
+
+void Store::remember(Event event, std::uint8_t place) {
+    std::array<std::byte, 10> unique{};
+    for (std::size_t i = 0; i < 4; ++i) unique[9 - i] = static_cast<std::byte>(events_.size() >> (8 * i));
+    auto id = app::event_id(event.at, event.version, place, unique);
+    events_.emplace(id, std::move(event));
+    unsequenced_.insert(id);
+}
+
+Later<app::EventLog::Sequenced> Store::sequence(std::optional<core::ProcessId>, Deadline) {
+    if (auto failed = trouble("sequence")) co_return std::unexpected(*failed);
+    for (std::size_t i = 0; i < batch_max && !unsequenced_.empty(); ++i)
+        log_.push_back(unsequenced_.extract(unsequenced_.begin()).value());
+    Sequenced done{static_cast<std::int64_t>(log_.size()), unsequenced_.size() >= batch_max};
+    co_return done;
+}
+
+app::LoggedEvent Store::logged(std::int64_t index) const {
+    core::EventId id = log_[static_cast<std::size_t>(index)];
+    const Event& row = events_.at(id);
+    app::LoggedEvent event{.index = index,
+                           .id = id,
+                           .at = row.at,
+                           .type = row.type,
+                           .request = {},
+                           .version = row.version,
+                           .state = row.state,
+                           .subject = {},
+                           .facts = {}};
+    if (row.request) event.request = std::make_shared<const core::Case>(cases_.at(*row.request).c);
+    if (auto act = acts_.find(id); act != acts_.end()) {
+        event.subject = act->second.subject;
+        event.facts = act->second.facts;
+    }
+    return event;
+}
+
+Later<app::LogPage> Store::read(std::int64_t after, app::EventFilter filter, std::size_t at_most, Deadline) {
+    if (auto failed = trouble("read_log")) co_return std::unexpected(*failed);
+    app::LogPage page{.events = {}, .through = after, .size = static_cast<std::int64_t>(log_.size())};
+    at_most = std::clamp<std::size_t>(at_most, 1, page_max);
+    for (auto index = after + 1; index < page.size && page.events.size() < at_most; ++index) {
+        auto event = logged(index);
+        page.through = index;
+        if (matches(filter, event)) page.events.push_back(std::move(event));
+    }
+    co_return page;
+}
+
+Later<std::vector<app::EventLog::Touched>> Store::touched(std::int64_t from, std::int64_t to, Deadline) {
+    if (auto failed = trouble("touched")) co_return std::unexpected(*failed);
+    std::map<core::RequestId, std::int32_t> found;
+    for (auto index = from; index < std::min<std::int64_t>(to, std::ssize(log_)); ++index) {
+        const auto& row = events_.at(log_[static_cast<std::size_t>(index)]);
+        if (row.request) found[*row.request] = cases_.at(*row.request).c.version();
+    }
+    std::vector<Touched> all;
+    for (const auto& [request, version] : found) all.push_back({request, version});
+    co_return all;
 }
 
 std::vector<app::AdminEvent> Store::acts() const {

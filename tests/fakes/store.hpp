@@ -46,6 +46,10 @@ class Store final : public app::CaseStore,
     Later<Done> revoke(core::TokenId id, core::Instant now, Deadline deadline) override;
 
     Later<Done> record(app::AdminEvent event, Deadline deadline) override;
+    Later<Sequenced> sequence(std::optional<core::ProcessId> tell, Deadline deadline) override;
+    Later<app::LogPage> read(std::int64_t after, app::EventFilter filter, std::size_t at_most,
+                             Deadline deadline) override;
+    Later<std::vector<Touched>> touched(std::int64_t from, std::int64_t to, Deadline deadline) override;
 
     // Asked before every call ("open", "append", "settle", …): a failure is answered and nothing happens.
     std::function<std::optional<Failure>(std::string_view call)> fault;
@@ -61,7 +65,6 @@ class Store final : public app::CaseStore,
         core::Case c;
         std::vector<std::string> origins;  // per entry
         std::set<std::string> refused;     // "person why"
-        std::vector<std::string> events;
     };
     struct Card {
         app::CardJob job;
@@ -81,6 +84,15 @@ class Store final : public app::CaseStore,
         core::RequestId request;
         core::Instant at;
     };
+    struct Event {
+        core::Instant at;
+        std::string type;
+        std::optional<core::RequestId> request;
+        std::int32_t version = 0;
+        core::State state = core::State::pending;
+    };
+    void remember(Event event, std::uint8_t place);
+    app::LoggedEvent logged(std::int64_t index) const;
     template <class Id>
     Id mint() {
         return Id::mint(clock_.now(), rt::chance(entropy_));
@@ -102,6 +114,9 @@ class Store final : public app::CaseStore,
     std::map<core::ErrandId, Errand> errands_;
     std::map<Sha256, app::Token> tokens_;
     std::map<core::EventId, app::AdminEvent> acts_;
+    std::map<core::EventId, Event> events_;
+    std::set<core::EventId> unsequenced_;
+    std::vector<core::EventId> log_;  // events in their places
 };
 
 }  // namespace countersign::fakes

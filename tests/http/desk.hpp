@@ -23,10 +23,17 @@ class FakeExchange final : public net::HttpExchange {
         answers.push_back(std::move(response));
         co_return Done{};
     }
-    Later<Done> begin_stream(net::HttpResponse) override {
-        co_return fail(Trouble::unavailable, "no streams");
+    Later<Done> begin_stream(net::HttpResponse head) override {
+        answers.push_back(std::move(head));
+        co_return Done{};
     }
-    Later<Done> write(std::string_view) override { co_return fail(Trouble::unavailable, "no streams"); }
+    // Into the answer's body; not while the reader is stuck.
+    Later<Done> write(std::string_view chunk) override {
+        while (stuck && !gone) co_await time->sleep_until(time->now() + 10ms);
+        if (gone) co_return fail(Trouble::unavailable, "the client has gone");
+        answers.front().body += chunk;
+        co_return Done{};
+    }
     Later<std::unique_ptr<net::WebSocket>> upgrade(std::size_t, net::FrameTap*) override {
         co_return fail(Trouble::unavailable, "no WebSockets");
     }
@@ -42,6 +49,8 @@ class FakeExchange final : public net::HttpExchange {
     std::vector<net::HttpResponse> answers;
     bool dropped = false;
     bool gone = false;
+    bool stuck = false;
+    rt::SimTime* time = nullptr;
 
   private:
     net::HttpRequest request_;
@@ -76,12 +85,21 @@ struct Desk {
     SigningKey key = SigningKey::from_seed({});
     std::vector<std::string> problems;  // of dependencies
     std::unique_ptr<http::Api> api =
-        http::make_api({.public_url = "https://approvals.example.com"}, process.world, office.store, key,
+        http::make_api({.public_url = "https://approvals.example.com", .tail_events_max = 8}, process.world,
+                       office.store, key,
                        {{.problem = [this] { return problems.empty() ? std::string() : problems.front(); },
                          .name = "database"}});
     net::HttpHandler handler = api->handler();
     std::vector<core::TokenId> issued;
     std::string token = issue({app::Scope::request, app::Scope::read});
+
+    ~Desk() { process.kill(); }
+    // From here on events get their place and are handed on.
+    void keep_log() {
+        process.tasks.start("log", process.log.run());
+        process.tasks.start("streams", api->follow());
+        office.world.settle();
+    }
 
     std::string issue(std::vector<app::Scope> scopes, std::optional<std::string> owner = std::nullopt,
                       std::optional<core::Instant> expires = std::nullopt) {
@@ -120,6 +138,7 @@ struct Desk {
         if (!authorized && !bearer.empty()) request.fields.add("Authorization", "Bearer " + bearer);
         if (!typed && !request.body.empty()) request.fields.add("Content-Type", "application/json");
         auto exchange = std::make_unique<FakeExchange>(std::move(request));
+        exchange->time = &office.world.time;
         office.world.spawn(handler(*exchange));
         office.world.settle();
         return exchange;

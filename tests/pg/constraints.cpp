@@ -91,6 +91,26 @@ TEST_F(Constraints, TheRecordHoldsNoWordOfAPerson) {
     }
 }
 
+TEST_F(Constraints, LeavesFollowOneAnotherAndAreCountedByTheHead) {
+    on.get(on.log().sequence(std::nullopt, on.soon())).value();
+    std::string leaf = "INSERT INTO leaf SELECT ";
+    std::string rest = ", gen_random_uuid(), sha256('')";
+    auto with_head = [&](const std::string& insert, const std::string& size) {
+        return state("WITH l AS (" + insert + ") UPDATE log_head SET size = " + size);
+    };
+    EXPECT_EQ(with_head(leaf + "2" + rest, "3"), check_violation) << "a gap";
+    EXPECT_EQ(with_head(leaf + "1" + rest, "3"), check_violation) << "counted wrongly";
+    EXPECT_EQ(state(leaf + "1" + rest), check_violation) << "not counted";
+    EXPECT_EQ(with_head(leaf + "x" + rest + " FROM (VALUES (1), (3)) AS t(x)", "4"), check_violation);
+    EXPECT_EQ(state("INSERT INTO leaf SELECT 1, event_id, hash FROM leaf"), "23505")
+        << "an event has one place";
+    EXPECT_EQ(with_head(leaf + "x" + rest + " FROM (VALUES (1), (2)) AS t(x)", "3"), "");
+    EXPECT_EQ(state("UPDATE leaf SET index = 7"), insufficient_privilege);
+    EXPECT_EQ(state("DELETE FROM leaf"), insufficient_privilege);
+    EXPECT_EQ(state("DELETE FROM log_head"), insufficient_privilege);
+    EXPECT_EQ(state("INSERT INTO log_head (size) VALUES (0)"), "23505");
+}
+
 TEST_F(Constraints, ErasedTextsLeaveTheDecisionAsItWas) {
     on.get(on.cases().append(on.vote(id, "U0AMY", core::Verdict::approve, "Zebra"), on.soon())).value();
     on.get(on.cases().append(on.vote(id, "U0BEN"), on.soon())).value();

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,9 @@ namespace countersign::http {
 
 struct HttpSettings {
     std::string public_url;  // issuer of grants and base of absolute links; empty: relative
+    // What is kept of the newest events for those who stream them; who falls behind it is cut off.
+    std::size_t tail_events_max = 4'096;
+    std::size_t tail_bytes_max = 8 * 1'048'576;
 };
 
 // What /readyz asks. Empty detail: fine.
@@ -25,6 +29,8 @@ class Api {
   public:
     virtual ~Api() = default;
     virtual net::HttpHandler handler() = 0;
+    // Hands events on to the streams; until cancelled.
+    virtual rt::asio::awaitable<void> follow() = 0;
     // Counters for /metrics, called from app::World::count.
     virtual void count(std::string_view what, std::string_view label) = 0;
 };

@@ -1,10 +1,11 @@
 #pragma once
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "countersign/app/events.hpp"
+#include "countersign/app/log.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/rt/clock.hpp"
 
@@ -53,6 +54,18 @@ class Presence {
     virtual ~Presence() = default;
 };
 std::unique_ptr<Presence> keep_presence(const Secret& uri, core::ProcessId process, const rt::Clock& clock);
+
+// Hears of the log's growth, through a connection of its own: at once where other replicas say so (NOTIFY),
+// else by a look once a second, which also finds events that were left without a place. Tells the others now
+// and then that this replica lives. For the I/O thread, on which `hear` runs.
+class LogListener {
+  public:
+    using Hear = std::function<void(const app::LogNews&)>;
+    virtual ~LogListener() = default;
+};
+std::unique_ptr<LogListener> listen_to_log(const Secret& uri, core::ProcessId process,
+                                           rt::asio::any_io_executor executor, const rt::Clock& clock,
+                                           LogListener::Hear hear);
 
 // ---- migrations: files are built into the binary; `folder` (tests) reads them from disk instead
 

@@ -1,13 +1,14 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "countersign/core/ids.hpp"
-#include "countersign/core/time.hpp"
+#include "countersign/core/decide.hpp"
 #include "countersign/core/value.hpp"
 #include "countersign/rt/clock.hpp"
 #include "countersign/rt/later.hpp"
@@ -57,12 +58,73 @@ struct AdminEvent {
 AdminEvent admin_event(AdminAct act, std::string subject, core::Value facts, core::Instant now,
                        rt::Entropy& entropy);
 
+// ---- the log
+
+// An event in its place. `index` counts from 0, without a gap.
+struct LoggedEvent {
+    std::int64_t index;
+    core::EventId id;
+    core::Instant at;
+    std::string type;
+    // Of a request: the request, as old as the event or newer, with how far it had come at the event.
+    std::shared_ptr<const core::Case>
+        request;  // shared: events of one request share its case. null: another act
+    std::int32_t version = 0;
+    core::State state = core::State::pending;
+    // Of an administrative act.
+    std::string subject;
+    std::optional<core::Value> facts;  // nullopt: erased
+};
+
+// What of the log is asked for; everything set must hold. What an administrative act has not got (an action,
+// a state) it does not match.
+struct EventFilter {
+    std::vector<std::string> types{};   // empty: any
+    std::vector<core::State> states{};  // the request's after the event; empty: any
+    std::optional<core::RequestId> request{};
+    std::optional<std::string> action{};
+    std::optional<std::string> requester{};  // the requester's name
+    std::optional<core::Instant> since{};    // events of then or later
+};
+bool matches(const EventFilter& filter, const LoggedEvent& event);
+
+struct LogPage {
+    std::vector<LoggedEvent> events;  // in order
+    std::int64_t through;             // every event up to this index was looked at
+    std::int64_t size;                // how many have a place
+};
+
+// The log as the database keeps it. Every call is one background job.
 class EventLog {
   public:
+    static constexpr std::size_t batch_max = 1'000;  // events given their place at once
+    static constexpr std::size_t page_max = 200;     // events per page
+    static constexpr std::size_t page_bytes_max =
+        4 * 1'048'576;                                // of their requests; a page has one event at least
+    static constexpr std::int64_t scan_max = 10'000;  // events looked at per page
+
     virtual ~EventLog() = default;
     // In a transaction of its own. Stores that must record an act together with what it did (a token, a link)
     // do so themselves. Recording the same event again changes nothing.
     virtual Later<Done> record(AdminEvent event, Deadline deadline) = 0;
+
+    struct Sequenced {
+        std::int64_t size = 0;  // events that have a place now
+        bool more = false;      // another whole batch waits
+    };
+    // Gives events without a place the next ones, in the order of their ids; safe on any replica at any time.
+    // `tell`: other replicas hear of it, and from whom.
+    virtual Later<Sequenced> sequence(std::optional<core::ProcessId> tell, Deadline deadline) = 0;
+    // What comes after index `after` (-1: from the beginning) and matches; `after` at or beyond the end:
+    // none.
+    virtual Later<LogPage> read(std::int64_t after, EventFilter filter, std::size_t at_most,
+                                Deadline deadline) = 0;
+    struct Touched {
+        core::RequestId request;
+        std::int32_t version;  // as it is now
+    };
+    // The requests that events [from, to) are about, at most batch_max events.
+    virtual Later<std::vector<Touched>> touched(std::int64_t from, std::int64_t to, Deadline deadline) = 0;
 };
 
 }  // namespace countersign::app

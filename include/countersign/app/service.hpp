@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/log.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/app/roster.hpp"
 #include "countersign/app/waiters.hpp"
@@ -39,6 +40,7 @@ struct World {
     std::function<void(std::vector<CardJob>, std::vector<Errand>, CasePtr)> hand_over;
     // Events worth counting ("vote_recorded", "vote_refused", …), for metrics. May be empty.
     std::function<void(std::string_view what, std::string_view label)> count;
+    Log* log = nullptr;  // told of events committed here; null: nobody gives them their place
 };
 
 // Who is calling through the API.

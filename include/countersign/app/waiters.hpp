@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,8 @@ class Waiters {
     std::vector<core::RequestId> waited_for() const;
     // The same with the lowest version that a waiter has seen.
     std::vector<std::pair<core::RequestId, std::int32_t>> watched() const;
+    // The lowest version that a waiter of this request has seen; nullopt: nobody waits for it.
+    std::optional<std::int32_t> seen(core::RequestId request) const;
     std::size_t size() const;
     // Shutdown: all waits end, later ones end at once.
     void close();

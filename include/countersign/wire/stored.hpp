@@ -49,6 +49,14 @@ struct Leaf {
     std::string_view why;         // vote_refused: the code
 };
 std::string leaf_body(const Leaf& leaf);
+// What is read back of a leaf.
+struct LeafFacts {
+    bool act = false;  // an administrative act
+    std::int32_t version = 0;
+    core::State state = core::State::pending;
+    std::string subject;
+};
+Result<LeafFacts> read_leaf(std::string_view text);
 // An administrative act as a leaf: what it was done to, and the salted hash of its facts.
 std::string leaf_body(const app::AdminEvent& event);
 

@@ -1,0 +1,93 @@
+#include "countersign/app/log.hpp"
+
+#include <algorithm>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <utility>
+
+#include "countersign/base/log.hpp"
+
+namespace countersign::app {
+namespace {
+
+constexpr core::Duration job_patience{std::chrono::seconds{5}};
+constexpr core::Duration idle_look{std::chrono::hours{1}};  // nothing is polled here: the listener does
+
+}  // namespace
+
+Log::Log(EventLog& events, core::ProcessId process, const rt::Clock& clock, rt::Timers& timers,
+         rt::asio::any_io_executor executor)
+    : events_(events),
+      process_(process),
+      clock_(clock),
+      timers_(timers),
+      needed_(executor),
+      grown_(std::move(executor)) {}
+
+Later<Done> Log::record(AdminEvent event, Deadline deadline) {
+    auto recorded = co_await events_.record(std::move(event), deadline);
+    if (recorded) committed();
+    co_return recorded;
+}
+
+void Log::committed() {
+    if (std::exchange(waiting_, true)) return;
+    needed_.notify_all();
+}
+
+void Log::heard(const LogNews& news) {
+    if (news.from_another) others_until_ = clock_.now() + others_remembered;
+    if (news.waiting) committed();
+    grow(news.size);
+}
+
+bool Log::others() const {
+    return others_until_ && clock_.now() < *others_until_;
+}
+
+void Log::grow(std::int64_t size) {
+    if (size <= size_) return;
+    size_ = size;
+    grown_.notify_all();
+}
+
+void Log::close() {
+    closed_ = true;
+    grown_.notify_all();
+}
+
+rt::asio::awaitable<void> Log::run() {
+    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
+    co_await rt::asio::this_coro::throw_if_cancelled(false);
+    std::string told;
+    for (;;) {
+        auto asked = co_await rt::asio::this_coro::cancellation_state;
+        if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;
+        if (!waiting_) {
+            co_await needed_.wait_until(timers_, clock_.now() + idle_look);
+            continue;
+        }
+        auto cut = co_await timers_.sleep_until(clock_.now() + gather);
+        if (cut) co_return;
+        waiting_ = false;
+        Result<EventLog::Sequenced> done = EventLog::Sequenced{.size = 0, .more = true};
+        while (done && done->more) {
+            // With nobody else there is nobody to tell.
+            auto tell = others() ? std::optional{process_} : std::nullopt;
+            done = co_await events_.sequence(tell, Deadline{clock_.now() + job_patience});
+            if (done) grow(done->size);
+        }
+        if (done) {
+            told.clear();
+            continue;
+        }
+        waiting_ = true;
+        if (done.error().detail != told)
+            log::warn("log", "events wait for their place: {}", done.error().detail);
+        told = done.error().detail;
+        cut = co_await timers_.sleep_until(clock_.now() + retry);
+        if (cut) co_return;
+    }
+}
+
+}  // namespace countersign::app

@@ -1,0 +1,347 @@
+#include "http/events.hpp"
+
+#include <algorithm>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <span>
+#include <utility>
+
+#include "countersign/base/log.hpp"
+#include "countersign/wire/event.hpp"
+
+namespace countersign::http {
+namespace {
+
+constexpr core::Duration keep_alive{std::chrono::seconds{15}};
+constexpr core::Duration read_patience{std::chrono::seconds{5}};
+constexpr core::Duration look_again{std::chrono::seconds{1}};
+constexpr std::size_t streams_max = 1'000;
+constexpr std::size_t write_bytes_max = 64 * 1024;  // then a write goes out; its last block may go beyond
+constexpr std::size_t store_events_max = 50;        // read at once for one stream
+constexpr std::size_t woken_together_max = 64;
+constexpr std::size_t made_together_max = 16;  // documents, before others have their turn
+constexpr std::size_t scans_per_page_max = 10;
+constexpr std::size_t event_overhead_bytes = 1'024;  // of one in the tail, beside its texts
+// No log is so long; what comes after it is nothing but the log's size.
+constexpr std::int64_t far_beyond = INT64_MAX - 2 * app::EventLog::scan_max;
+
+rt::asio::awaitable<void> let_others() {
+    auto executor = co_await rt::asio::this_coro::executor;
+    rt::asio::use_awaitable_t<> token;
+    co_await rt::asio::post(executor, token);
+}
+
+std::unexpected<Failure> beyond_the_end(std::int64_t after, std::int64_t size) {
+    return fail(Trouble::invalid_input,
+                "the log has " + std::to_string(size) + " events, and " + std::to_string(after) +
+                    " is none of them: this id is from another log; begin again with after=-1",
+                "beyond_the_end");
+}
+
+}  // namespace
+
+Events::Events(const HttpSettings& settings, app::World& world, Gate& gate)
+    : world_(world),
+      gate_(gate),
+      source_(settings.public_url.empty() ? "countersign" : settings.public_url),
+      tail_events_max_(settings.tail_events_max),
+      tail_bytes_max_(settings.tail_bytes_max) {}
+
+bool Events::wanted(const Asked& asked, const app::Caller& caller, const app::LoggedEvent& event) const {
+    const core::Case* c = event.request.get();
+    if (!caller.token.has(app::Scope::read) && !(c && app::own(caller, c->request))) return false;
+    if (!matches(asked.query.filter, event)) return false;
+    if (!asked.query.approver) return true;
+    if (!c || event.state != core::State::pending) return false;
+    auto entries =
+        std::span{c->entries}.first(static_cast<std::size_t>(std::min(event.version, c->version())));
+    core::Case then{c->request, c->applied, {entries.begin(), entries.end()}};
+    auto ruling = core::decide(then);
+    auto directory = world_.roster.snapshot();
+    return std::ranges::any_of(asked.approvers, [&](const auto& account) {
+        return core::could_approve(then, ruling, *directory, account);
+    });
+}
+
+std::string Events::document(const app::LoggedEvent& event) const {
+    core::Value data;
+    std::string subject = event.subject;
+    if (event.request) {
+        data = wire::request_as_it_was(*event.request, event.version, *world_.roster.snapshot(), event.at);
+        subject = event.request->request.id.text();
+    } else {
+        data = event.facts.value_or(core::Value::object({{"erased", true}}));
+    }
+    wire::EventHead head{
+        .id = event.id, .type = event.type, .at = event.at, .subject = subject, .index = event.index};
+    return core::canonical(wire::cloud_event(head, source_, std::move(data)));
+}
+
+// JSON holds no line end, so it is one `data` field.
+std::string Events::block(const app::LoggedEvent& event) const {
+    return "id: " + std::to_string(event.index) + "\nevent: " + event.type + "\ndata: " + document(event) +
+           "\n\n";
+}
+
+// ---- asking
+
+Later<net::HttpResponse> Events::answer(Call& call) {
+    if (!call.caller.token.has(app::Scope::request)) {
+        auto scope = needs(call.caller, app::Scope::read);
+        if (!scope) co_return pass(scope);
+    }
+    auto query = event_query(call.target, call.exchange.request().fields, world_.clock.now());
+    if (!query) co_return pass(query);
+    auto approvers = approvers_of(query->approver, call.caller, *world_.roster.snapshot());
+    if (!approvers) co_return pass(approvers);
+    if (world_.log == nullptr) co_return fail(Trouble::unavailable, "this server follows no log");
+    bool paged = query->paged;
+    Asked asked{std::move(*query), std::move(*approvers)};
+    if (paged) co_return co_await page(call, std::move(asked));
+    auto streamed = co_await stream(call, std::move(asked));
+    if (!streamed) co_return pass(streamed);
+    co_return net::HttpResponse{};
+}
+
+Later<net::HttpResponse> Events::page(Call& call, Asked asked) {
+    const std::size_t limit = asked.query.limit;
+    std::int64_t position = asked.query.after.value_or(-1);
+    std::int64_t size = 0;
+    std::string events;
+    std::size_t found = 0;
+    for (std::size_t scans = 0; scans < scans_per_page_max && found < limit; ++scans) {
+        auto page = co_await read(position, asked.query.filter, limit - found);
+        if (!page) co_return pass(page);
+        size = page->size;
+        if (position >= size && position >= 0) co_return beyond_the_end(position, size);
+        for (const auto& event : page->events) {
+            if (!wanted(asked, call.caller, event)) continue;
+            if (found++ > 0) events += ',';
+            events += document(event);
+            if (found % made_together_max == 0) co_await let_others();
+        }
+        position = page->through;
+        if (position + 1 >= size) break;
+    }
+    std::string more = position + 1 < size ? "true" : "false";
+    co_return json_answer(200, "{\"events\":[" + events + "],\"more\":" + more + ",\"next_after\":" +
+                                   std::to_string(position) + ",\"size\":" + std::to_string(size) + "}");
+}
+
+Later<app::LogPage> Events::read(std::int64_t after, app::EventFilter filter, std::size_t at_most) {
+    if (!read_) read_.emplace(co_await rt::asio::this_coro::executor);
+    Deadline deadline{world_.clock.now() + read_patience};
+    while (reading_) {
+        if (world_.clock.now() >= deadline.at) co_return fail(Trouble::overloaded, "busy, try again");
+        co_await read_->wait_until(world_.timers, deadline.at);
+    }
+    struct Turn {
+        explicit Turn(Events& e) : events(e) { events.reading_ = true; }
+        ~Turn() {
+            events.reading_ = false;
+            events.read_->notify_one();
+        }
+        Events& events;
+    } turn{*this};
+    co_return co_await world_.log->events().read(after, std::move(filter), at_most, deadline);
+}
+
+// ---- one stream
+
+Later<Done> Events::stream(Call& call, Asked asked) {
+    if (readers_.size() >= streams_max)
+        co_return fail(Trouble::overloaded, "too many clients follow the log: try again in a few seconds",
+                       "too_many_streams");
+    auto end = co_await read(far_beyond, {}, 1);
+    if (!end) co_return pass(end);
+    std::int64_t after = asked.query.after.value_or(end->size - 1);
+    if (after >= end->size && after >= 0) co_return beyond_the_end(after, end->size);
+
+    struct Enlisted {
+        Enlisted(Events& e, Reader& r, std::int64_t size) : events(e), reader(r) {
+            if (events.readers_.empty()) {
+                ++events.tails_;
+                events.tail_end_ = size;
+            }
+            place = events.readers_.insert(events.readers_.end(), &reader);
+        }
+        ~Enlisted() {
+            reader.call.exchange.on_peer_gone({});
+            events.readers_.erase(place);
+            if (!events.readers_.empty()) return;
+            events.tail_.clear();
+            events.tail_bytes_ = 0;
+        }
+        Events& events;
+        Reader& reader;
+        std::list<Reader*>::iterator place;
+    };
+    auto executor = co_await rt::asio::this_coro::executor;
+    Reader reader{call, std::move(asked), after, executor};
+    Enlisted enlisted{*this, reader, end->size};
+    call.waited = true;
+    call.answered = true;
+    net::HttpResponse head;
+    head.fields.add("Content-Type", "text/event-stream");
+    head.fields.add("Cache-Control", "no-store");
+    head.fields.add("X-Accel-Buffering", "no");
+    auto begun = co_await call.exchange.begin_stream(std::move(head));
+    if (!begun) co_return Done{};
+    call.exchange.on_peer_gone([&reader] {
+        reader.gone = true;
+        reader.signal.notify_all();
+    });
+    // Growth that was heard while nobody streamed.
+    world_.log->grown().notify_all();
+    co_await run(reader);
+    co_return Done{};
+}
+
+rt::asio::awaitable<void> Events::run(Reader& reader) {
+    std::string text = "retry: 2000\n: after " + std::to_string(reader.position) + "\n\n";
+    for (;;) {
+        if (!text.empty()) {
+            auto written = co_await reader.call.exchange.write(text);
+            if (!written) co_return;
+            reader.spoken_at = world_.clock.now();
+            text.clear();
+        }
+        if (reader.gone) co_return;
+        auto over = co_await reason_to_end(reader);
+        if (over) {
+            auto word = core::Value::object(
+                {{"after", reader.position}, {"code", over->code}, {"detail", over->detail}});
+            text = "event: end\ndata: " + core::canonical(word) + "\n\n";
+            co_await reader.call.exchange.write(text);
+            co_return;
+        }
+        auto next = co_await next_text(reader);
+        if (next && !next->empty()) {
+            text = std::move(*next);
+            continue;
+        }
+        bool at_end = reader.position + 1 >= tail_end_;
+        if (next && !at_end) continue;
+        auto until = reader.spoken_at + keep_alive;
+        if (!next) until = std::min(until, world_.clock.now() + look_again);
+        co_await reader.signal.wait_until(world_.timers, until);
+        auto asked = co_await rt::asio::this_coro::cancellation_state;
+        if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;
+        if (world_.clock.now() >= reader.spoken_at + keep_alive) text = ": keep-alive\n\n";
+    }
+}
+
+rt::asio::awaitable<std::optional<Events::LastWord>> Events::reason_to_end(Reader& reader) {
+    if (world_.log->closed())
+        co_return LastWord{"server_closing",
+                           "this server is going down: connect again with Last-Event-ID, nothing is lost"};
+    if (reader.caught_up && reader.position + 1 < tail_begin())
+        co_return LastWord{
+            "slow_reader",
+            "this client reads more slowly than events happen: connect again with Last-Event-ID, "
+            "nothing is lost"};
+    Deadline deadline{world_.clock.now() + read_patience};
+    auto caller = co_await gate_.caller(reader.call.exchange.request().fields, deadline);
+    if (caller)
+        reader.call.caller = std::move(*caller);
+    else if (caller.error().trouble == Trouble::unauthenticated)
+        co_return LastWord{caller.error().code, caller.error().detail};
+    co_return std::nullopt;
+}
+
+// What comes next, as far as it fits one write; empty: nothing that is wanted, or nothing at all.
+Later<std::string> Events::next_text(Reader& reader) {
+    bool in_tail = reader.position + 1 >= tail_begin();
+    if (in_tail || reader.caught_up) co_return text_from_tail(reader);
+    co_return co_await text_from_store(reader);
+}
+
+std::string Events::text_from_tail(Reader& reader) const {
+    std::string text;
+    reader.caught_up = true;
+    while (reader.position + 1 >= tail_begin() && reader.position + 1 < tail_end_ &&
+           text.size() < write_bytes_max) {
+        const Item& item = tail_[static_cast<std::size_t>(reader.position + 1 - tail_begin())];
+        if (wanted(reader.asked, reader.call.caller, item.event)) text += item.block;
+        ++reader.position;
+    }
+    return text;
+}
+
+Later<std::string> Events::text_from_store(Reader& reader) {
+    auto page = co_await read(reader.position, reader.asked.query.filter, store_events_max);
+    if (!page) co_return pass(page);
+    std::string text;
+    std::size_t made = 0;
+    for (const auto& event : page->events) {
+        if (text.size() >= write_bytes_max) co_return text;
+        reader.position = event.index;
+        if (!wanted(reader.asked, reader.call.caller, event)) continue;
+        text += block(event);
+        if (++made % made_together_max == 0) co_await let_others();
+    }
+    reader.position = page->through;
+    co_return text;
+}
+
+// ---- the tail
+
+rt::asio::awaitable<void> Events::follow() {
+    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
+    co_await rt::asio::this_coro::throw_if_cancelled(false);
+    if (world_.log == nullptr) co_return;
+    bool closing_told = false;
+    for (;;) {
+        auto asked = co_await rt::asio::this_coro::cancellation_state;
+        if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;
+        bool closing = world_.log->closed() && !std::exchange(closing_told, world_.log->closed());
+        bool behind = !readers_.empty() && world_.log->size() > tail_end_;
+        if (!behind && !closing) {
+            co_await world_.log->grown().wait_until(world_.timers, world_.clock.now() + keep_alive);
+            continue;
+        }
+        Result<Done> extended = Done{};
+        if (behind) extended = co_await extend_tail();
+        co_await wake_readers();
+        if (!extended) co_await world_.timers.sleep_until(world_.clock.now() + look_again);
+    }
+}
+
+Later<Done> Events::extend_tail() {
+    auto tail = tails_;
+    auto page = co_await read(tail_end_ - 1, {}, app::EventLog::page_max);
+    if (!page) co_return pass(page);
+    std::size_t made = 0;
+    for (auto& event : page->events) {
+        if (tail != tails_ || readers_.empty()) co_return Done{};
+        auto text = block(event);
+        tail_bytes_ += text.size() + event_overhead_bytes;
+        tail_.push_back({std::move(event), std::move(text)});
+        ++tail_end_;
+        while (tail_.size() > 1 && (tail_.size() > tail_events_max_ || tail_bytes_ > tail_bytes_max_)) {
+            tail_bytes_ -= tail_.front().block.size() + event_overhead_bytes;
+            tail_.pop_front();
+        }
+        if (++made % made_together_max == 0) co_await let_others();
+    }
+    co_return Done{};
+}
+
+// In slices: a click never waits behind a thousand readers.
+rt::asio::awaitable<void> Events::wake_readers() {
+    ++rounds_;
+    for (;;) {
+        std::size_t woken = 0;
+        for (Reader* reader : readers_) {
+            if (std::exchange(reader->woken_in, rounds_) == rounds_) continue;
+            reader->signal.notify_all();
+            if (++woken == woken_together_max) break;
+        }
+        if (woken < woken_together_max) co_return;
+        co_await let_others();
+    }
+}
+
+}  // namespace countersign::http
