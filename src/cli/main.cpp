@@ -25,6 +25,7 @@ struct CommandLine {
     ListOptions list;
     RunOptions run;
     PolicyCheckOptions policy_check;
+    PolicyTestOptions policy_test;
     std::string sandbox_listen = "127.0.0.1:8490";
     std::string postgres_home;
     std::function<int()> chosen;
@@ -116,6 +117,12 @@ void CommandLine::add_server_verbs() {
     check->add_option("FILE", policy_check.files, "files or folders")->required();
     check->add_flag("--strict", policy_check.strict, "warnings are errors");
     check->add_flag("--json", policy_check.json, "print JSON");
+    auto* test =
+        verb(*policy, "test", "runs the tests beside policies; exit 1 when one fails",
+             "countersign policy test policy.yaml", [this] { return policy_test_verb(policy_test); });
+    test->add_option("FILE", policy_test.files, "files or folders")->required();
+    test->add_option("--junit", policy_test.junit, "also write the results as JUnit XML")->type_name("FILE");
+    test->add_flag("--json", policy_test.json, "print JSON");
 
     auto* sandbox =
         verb(app, "sandbox", "the local workspace alone", "countersign sandbox --listen 127.0.0.1:0",

@@ -83,6 +83,13 @@ struct PolicyCheckOptions {
 };
 int policy_check_verb(const PolicyCheckOptions& options);
 
+struct PolicyTestOptions {
+    std::vector<std::string> files;
+    std::string junit;  // a file to write the results to; empty: none
+    bool json = false;
+};
+int policy_test_verb(const PolicyTestOptions& options);
+
 // Parts of `dev` on their own, for tests that kill one of them: hidden verbs.
 int sandbox_verb(const std::string& listen);
 int postgres_verb(const std::string& home);

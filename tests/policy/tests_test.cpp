@@ -1,0 +1,103 @@
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "countersign/adapters/policy.hpp"
+#include "countersign/adapters/policy_tests.hpp"
+
+namespace countersign {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const std::string policy_text = R"(version: 1
+people:
+  riley: { slack: U0RILEY }
+  amy: { slack: U0AMY }
+  cat: { slack: U0CAT }
+groups:
+  security: { slack_usergroup: S0SEC }
+  dba: { people: [cat] }
+rules:
+  - name: exports
+    when: { action: db.export }
+    require: { all: [{ count: 1, of: security }, { count: 1, of: dba }] }
+tests:
+)";
+
+struct Loaded {
+    std::shared_ptr<const core::Policy> policy;
+    std::vector<PolicyTest> tests;
+    std::vector<PolicyFinding> findings;
+};
+
+Loaded load(const std::string& tests) {
+    const auto path =
+        std::filesystem::path{::testing::TempDir()} /
+        (std::string{::testing::UnitTest::GetInstance()->current_test_info()->name()} + ".yaml");
+    std::ofstream{path} << policy_text << tests;
+    Loaded loaded;
+    auto policy = load_policy(path.string(), loaded.findings);
+    EXPECT_TRUE(policy);
+    if (!policy) return loaded;
+    loaded.policy = *policy;
+    loaded.findings.clear();
+    auto read = load_policy_tests(path.string(), *loaded.policy, loaded.findings);
+    if (read) loaded.tests = std::move(*read);
+    std::filesystem::remove(path);
+    return loaded;
+}
+
+std::vector<std::string> differences(const std::string& rest) {
+    auto loaded = load("  - name: t\n    request: { action: db.export, on_behalf_of: [riley] }\n" + rest);
+    EXPECT_EQ(loaded.tests.size(), 1U);
+    if (loaded.tests.size() != 1) return {"not read"};
+    return run_policy_test(*loaded.policy, loaded.tests.front()).differences;
+}
+
+TEST(PolicyTests, VotesByNameAndByBareIdAreCountedAsInTheRealThing) {
+    EXPECT_THAT(differences("    groups: { security: [amy] }\n"
+                            "    votes: [{ by: U0AMY, verdict: approve }, { by: cat, verdict: approve }]\n"
+                            "    expect: { state: approved, counted: { amy: security, cat: dba } }\n"),
+                IsEmpty());
+}
+
+TEST(PolicyTests, AnOutcomeThatDiffersIsTold) {
+    EXPECT_THAT(
+        differences("    groups: { security: [amy] }\n"
+                    "    votes: [{ by: amy, verdict: approve }]\n"
+                    "    expect: { state: approved, missing: [] }\n"),
+        ElementsAre("state: expected approved, got pending", "missing: expected nothing, got 1 of dba"));
+}
+
+TEST(PolicyTests, TheRequesterIsRefusedAlsoInATest) {
+    EXPECT_THAT(differences("    groups: { security: [riley] }\n"
+                            "    votes: [{ by: riley, verdict: approve, refused: self_approval }]\n"
+                            "    expect: { state: refused }\n"),
+                ::testing::Contains(HasSubstr("got refused (decided)")));
+    EXPECT_THAT(differences("    groups: { security: [amy, riley] }\n"
+                            "    votes: [{ by: riley, verdict: approve, refused: self_approval }]\n"
+                            "    expect: { state: pending }\n"),
+                IsEmpty());
+}
+
+TEST(PolicyTests, TimeRunsAsFarAsATestSays) {
+    EXPECT_THAT(differences("    groups: { security: [amy] }\n    expect: { after: 2h, state: expired }\n"),
+                IsEmpty());
+}
+
+TEST(PolicyTests, AMistakeInATestIsAFindingThatSaysWhere) {
+    auto loaded = load(
+        "  - name: t\n    request: { action: db.export }\n    votes: [{ by: ammy, verdict: approve }]\n"
+        "    expect: { state: pending }\n");
+    ASSERT_EQ(loaded.findings.size(), 1U);
+    EXPECT_EQ(loaded.findings[0].line, 16);
+    EXPECT_THAT(loaded.findings[0].message, HasSubstr("did you mean `amy`?"));
+    EXPECT_THAT(loaded.tests, IsEmpty());
+}
+
+}  // namespace
+}  // namespace countersign
