@@ -8,12 +8,14 @@
 namespace countersign::app {
 namespace {
 
-constexpr std::array<std::string_view, 24> types{
-    "request.created",   "request.voted",     "request.vote_refused", "request.held",    "request.released",
-    "request.approved",  "request.denied",    "request.refused",      "request.expired", "request.cancelled",
-    "request.claimed",   "request.succeeded", "request.failed",       "request.lapsed",  "request.reminded",
-    "request.escalated", "person.linked",     "person.unlinked",      "policy.loaded",   "token.created",
-    "token.revoked",     "breakglass.used",   "breakglass.reviewed",  "log.published"};
+constexpr std::array<std::string_view, 25> types{
+    "request.created",  "request.voted",     "request.vote_refused", "request.held",
+    "request.released", "request.approved",  "request.denied",       "request.refused",
+    "request.expired",  "request.cancelled", "request.claimed",      "request.succeeded",
+    "request.failed",   "request.lapsed",    "request.reminded",     "request.escalated",
+    "request.rejudged", "person.linked",     "person.unlinked",      "policy.loaded",
+    "token.created",    "token.revoked",     "breakglass.used",      "breakglass.reviewed",
+    "log.published"};
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "countersign/base/check.hpp"
+#include "countersign/base/text.hpp"
 #include "countersign/core/policy.hpp"
 
 namespace countersign::app {
@@ -21,6 +22,40 @@ void Roster::set_policy(std::shared_ptr<const core::Policy> policy) {
     snapshot_.reset();
 }
 
+bool Roster::complete() const {
+    return std::ranges::all_of(sources_,
+                               [](const Source& one) { return one.source->workspace() != nullptr; });
+}
+
+void Roster::set_people(std::optional<PeopleNews> news, core::Instant now) {
+    people_read_at_ = now;
+    if (news && people_version_ && news->version < *people_version_) return;  // overtaken on its way
+    if (news) {
+        people_version_ = news->version;
+        links_ = links_of(news->accounts);
+        absences_ = std::move(news->absences);
+    }
+    if (news || (next_return_ && *next_return_ <= now)) retie(now);
+}
+
+void Roster::trust(std::vector<std::string> domains) {
+    for (auto& domain : domains) domain = lower_ascii(domain);
+    trusted_ = std::move(domains);
+    retie(people_read_at_.value_or(core::Instant{}));
+}
+
+void Roster::retie(core::Instant now) {
+    core::Directory::Ties ties{.links = links_, .trusted_domains = trusted_, .absences = {}};
+    next_return_.reset();
+    for (const auto& absence : absences_) {
+        if (absence.until <= now) continue;
+        ties.absences.push_back(absence);
+        next_return_ = std::min(next_return_.value_or(absence.until), absence.until);
+    }
+    ties_ = std::make_shared<const core::Directory::Ties>(std::move(ties));
+    snapshot_.reset();
+}
+
 std::shared_ptr<const core::Directory> Roster::snapshot() {
     COUNTERSIGN_CHECK(policy_ != nullptr);
     std::vector<std::shared_ptr<const core::Workspace>> now;
@@ -29,7 +64,8 @@ std::shared_ptr<const core::Directory> Roster::snapshot() {
         if (auto workspace = source.source->workspace()) now.push_back(std::move(workspace));
     if (snapshot_ && now == built_from_) return snapshot_;
     built_from_ = now;
-    snapshot_ = std::make_shared<const core::Directory>(policy_, std::move(now));
+    snapshot_ = snapshot_ ? std::make_shared<const core::Directory>(snapshot_->with(std::move(now)))
+                          : std::make_shared<const core::Directory>(policy_, std::move(now), ties_);
     return snapshot_;
 }
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "countersign/app/linking.hpp"
 #include "countersign/base/log.hpp"
 
 namespace countersign::app {
@@ -195,6 +196,8 @@ core::Request request_of(Ask ask, core::Requester requester, core::RequestId id,
 }
 
 Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline deadline) {
+    auto people = co_await know_people(world, deadline);
+    if (!people) co_return pass(people);
     auto bounds = within_bounds(caller.token, ask);
     if (!bounds) co_return pass(bounds);
     if (!ask.sensitive.empty())
@@ -250,6 +253,8 @@ Later<Answer> cast_vote(World& world, core::RequestId request, core::Cast cast, 
     }
     std::vector<core::GroupId> groups;
     if (const auto* known = world.roster.remembered(request)) groups = *known;
+    auto people = co_await know_people(world, deadline);
+    if (!people) co_return pass(people);
     Deadline patience{std::min(deadline.at, world.clock.now() + directory_patience)};
     if (!world.roster.fresh(cast.account, groups, world.clock.now()))
         co_await world.roster.ensure(cast.account, groups, patience);
@@ -270,6 +275,10 @@ Later<Answer> cast_vote(World& world, core::RequestId request, core::Cast cast, 
     else
         count(world, answer->repeat ? "vote_repeated" : "vote_recorded", core::name_of(verdict));
     co_return answer;
+}
+
+Later<Answer> judge_again(World& world, core::RequestId request, Deadline deadline) {
+    co_return co_await append(world, request, core::Rejudge{}, std::nullopt, deadline);
 }
 
 Later<Answer> cancel_request(World& world, core::RequestId request, core::Cancel cancel, Origin origin,

@@ -6,12 +6,10 @@
 #include <utility>
 
 #include "cli/console.hpp"
-#include "cli/home.hpp"
-#include "cli/loop.hpp"
+#include "cli/database.hpp"
 #include "cli/outcome.hpp"
 #include "cli/verbs.hpp"
 #include "countersign/adapters/config.hpp"
-#include "countersign/adapters/pg.hpp"
 #include "countersign/adapters/policy.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/token.hpp"
@@ -19,50 +17,9 @@
 namespace countersign::cli {
 namespace {
 
-constexpr std::size_t uri_bytes_max = 4096;
-constexpr core::Duration database_patience = std::chrono::seconds{10};
-
 int failed(const Failure& failure) {
     complain(failure.detail);
     return failure.trouble == Trouble::invalid_input ? exit_usage : exit_failed;
-}
-
-// The database a verb works on: the configured one, else the one that `dev` runs in its folder.
-Result<Secret> database_uri(const std::string& config_file, bool as_owner) {
-    auto settings = config::load(config_file, config::process_environment());
-    if (!settings) return pass(settings);
-    if (as_owner && !settings->database_owner.empty()) return settings->database_owner;
-    if (!settings->database.empty()) return settings->database;
-    auto left = config::read_file(home_folder() + "/database", uri_bytes_max);
-    if (left) return Secret{std::string{trim(*left)}};
-    return std::unexpected(config::missing("database", "or start `countersign dev`, which has its own"));
-}
-
-struct Opened {
-    std::unique_ptr<Loop> loop;
-    std::unique_ptr<pg::Database> database;
-    ~Opened() {
-        if (database) database->stop();
-    }
-    Opened() = default;
-    Opened(Opened&&) noexcept = default;
-    Opened& operator=(Opened&&) noexcept = default;
-};
-Result<Opened> open(const std::string& config_file) {
-    auto uri = database_uri(config_file, false);
-    if (!uri) return pass(uri);
-    Opened opened;
-    opened.loop = std::make_unique<Loop>();
-    pg::PgSettings settings;
-    settings.uri = std::move(*uri);
-    settings.pool = 2;
-    settings.background = 1;
-    opened.database = pg::open_database(std::move(settings), opened.loop->executor(), opened.loop->clock(),
-                                        opened.loop->entropy());
-    auto schema = opened.loop->finish(opened.database->schema(opened.loop->within(database_patience)));
-    if (!schema) return pass(schema);
-    if (schema->state != pg::SchemaState::current) return fail(Trouble::unavailable, schema->detail);
-    return opened;
 }
 
 Result<app::Token> token_of(const TokenOptions& options, Loop& loop) {
@@ -160,7 +117,7 @@ int migrate_verb(const MigrateOptions& options) {
 }
 
 int token_create_verb(const TokenOptions& options) {
-    auto opened = open(options.config_file);
+    auto opened = open_database(options.config_file);
     if (!opened) return failed(opened.error());
     Loop& loop = *opened->loop;
     auto token = token_of(options, loop);
@@ -182,7 +139,7 @@ int token_create_verb(const TokenOptions& options) {
 }
 
 int token_list_verb(const TokenOptions& options) {
-    auto opened = open(options.config_file);
+    auto opened = open_database(options.config_file);
     if (!opened) return failed(opened.error());
     Loop& loop = *opened->loop;
     auto tokens = loop.finish(opened->database->tokens().list(loop.within(database_patience)));
@@ -212,7 +169,7 @@ int token_revoke_verb(const TokenOptions& options) {
         complain(fmt::format("{}: not a token id; `countersign token list` shows them", visible(options.id)));
         return exit_usage;
     }
-    auto opened = open(options.config_file);
+    auto opened = open_database(options.config_file);
     if (!opened) return failed(opened.error());
     Loop& loop = *opened->loop;
     auto revoked =

@@ -26,6 +26,7 @@ struct CommandLine {
     RunOptions run;
     PolicyCheckOptions policy_check;
     PolicyTestOptions policy_test;
+    PeopleOptions people;
     std::string sandbox_listen = "127.0.0.1:8490";
     std::string postgres_home;
     std::function<int()> chosen;
@@ -37,6 +38,7 @@ struct CommandLine {
     void add_ask(CLI::App& verb, AskOptions& ask);
     void add_server_verbs();
     void add_token_verbs();
+    void add_people_verbs();
     void add_client_verbs();
     void add_run();
 };
@@ -47,6 +49,7 @@ CommandLine::CommandLine() {
     app.get_formatter()->column_width(34);
     add_server_verbs();
     add_token_verbs();
+    add_people_verbs();
     add_client_verbs();
     add_run();
 }
@@ -166,6 +169,38 @@ void CommandLine::add_token_verbs() {
              [this] { return token_revoke_verb(token); });
     add_config(*revoke, token.config_file);
     revoke->add_option("ID", token.id, "as `token list` shows it")->required();
+}
+
+void CommandLine::add_people_verbs() {
+    auto* verbs = app.add_subcommand("people", "persons and their accounts");
+    verbs->require_subcommand(1);
+    auto one = [&](const char* name, const char* does, const char* example,
+                   int (*act)(const PeopleOptions&)) {
+        auto* made = verb(*verbs, name, does, example, [this, act] { return act(people); });
+        add_config(*made, people.config_file);
+        made->add_option("--policy", people.policy, "the policy whose people are meant")->type_name("FILE");
+        made->add_flag("--json", people.json, "print JSON");
+        return made;
+    };
+    auto account = [](CLI::App& to, const char* name, std::string& into) {
+        to.add_option(name, into, "an account such as slack:T0SIM/U0REQ, or a person of the policy")
+            ->required();
+    };
+    one("list", "lists persons with their accounts", "countersign people list --json", people_list_verb);
+    auto* show = one("show", "shows a person's accounts and how each came to be theirs",
+                     "countersign people show slack:T0SIM/U0REQ", people_show_verb);
+    account(*show, "PERSON", people.one);
+    auto* link = one("link", "says that two accounts are one person's; that only takes rights away",
+                     "countersign people link email:riley@example.com slack:T0SIM/U0REQ", people_link_verb);
+    account(*link, "ACCOUNT", people.one);
+    account(*link, "ACCOUNT2", people.other);
+    auto* unlink = one("unlink", "says that an account is not that person's after all",
+                       "countersign people unlink slack:T0SIM/U0REQ", people_unlink_verb);
+    account(*unlink, "ACCOUNT", people.one);
+    auto* merge = one("merge", "makes one person of two; open requests are judged again",
+                      "countersign people merge riley slack:T0SIM/U0REQ", people_merge_verb);
+    account(*merge, "PERSON", people.one);
+    account(*merge, "PERSON2", people.other);
 }
 
 void CommandLine::add_client_verbs() {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cli/console.hpp"
+#include "countersign/app/linking.hpp"
 #include "countersign/base/log.hpp"
 
 namespace countersign::cli {
@@ -91,7 +92,11 @@ Server::Server(const Ground& ground, const config::Settings& settings, SigningKe
     slack_ = slack::make_slack(slack_settings(settings_), ground_.network, world_, ground_.executor);
     world_.chats.emplace(core::Surface::slack, slack_.get());
     world_.default_channel.emplace(core::Surface::slack, settings_.slack.channel);
+    world_.confidants.emplace(core::Surface::slack, slack_.get());
     roster_.add_source(core::Surface::slack, *slack_);
+    roster_.trust(settings_.trust_email_domains);
+    world_.people = &database_->people();
+    world_.link_codes = &database_->link_codes();
     api_ = http::make_api({.public_url = settings_.public_url}, world_, database_->tokens(), signing_key_,
                           readiness());
     world_.count = [this](std::string_view what, std::string_view label) { api_->count(what, label); };
@@ -197,6 +202,7 @@ void Server::start_workers() {
     workers_.start("streams", api_->follow());
     workers_.start("outbox", outbox_->run());
     workers_.start("lapses", until_asked(app::lapse_due(world_)));
+    workers_.start("people", until_asked(app::follow_people(world_)));
     workers_.start("other replicas", until_asked(app::follow_others(world_)));
 }
 

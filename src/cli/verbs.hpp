@@ -76,6 +76,19 @@ int token_create_verb(const TokenOptions& options);
 int token_list_verb(const TokenOptions& options);
 int token_revoke_verb(const TokenOptions& options);
 
+struct PeopleOptions {
+    std::string config_file;
+    std::string policy;  // empty: the configured one, where there is one
+    std::string one;     // an account, or a person of the policy
+    std::string other;
+    bool json = false;
+};
+int people_list_verb(const PeopleOptions& options);
+int people_show_verb(const PeopleOptions& options);
+int people_link_verb(const PeopleOptions& options);
+int people_unlink_verb(const PeopleOptions& options);
+int people_merge_verb(const PeopleOptions& options);
+
 struct PolicyCheckOptions {
     std::vector<std::string> files;
     bool strict = false;

@@ -119,6 +119,15 @@ Result<Done> set_format(Settings& settings, const Item& item, const std::string&
     settings.log_format = item.text == "json" ? log::Format::json : log::Format::text;
     return Done{};
 }
+Result<Done> set_trusted_domains(Settings& settings, const Item& item, const std::string&) {
+    for (const std::string& domain : item.items) {
+        const bool plain =
+            domain.find_first_of("@*/ ") == std::string::npos && domain.find('.') != std::string::npos;
+        if (!plain) return wrong(item, "must list domains such as example.com, each in full");
+    }
+    settings.trust_email_domains = item.items;
+    return Done{};
+}
 Result<Done> set_link_hosts(Settings& settings, const Item& item, const std::string&) {
     settings.link_hosts = item.items;
     return Done{};
@@ -158,7 +167,7 @@ std::vector<Key> make_schema() {
         {"slack.pace", set_pace},
         {"slack.channel", slack_text(&Settings::Slack::channel)},
         {"identity.max_age", set_age},
-        {"identity.trust_email_domains", unsupported("")},
+        {"identity.trust_email_domains", set_trusted_domains},
         {"link_hosts", set_link_hosts},
         {"limits.requests_per_minute", unsupported("0")},
         {"limits.pending_per_requester", whole_number(pending, 0, 1'000'000)},

@@ -80,6 +80,7 @@ class Move {
 
   private:
     void on(const Tick&) {}
+    void on(const Rejudge&);
     void on(const Cast& cast);
     void on(const Cancel& cancel);
     void on(const Claim& claim);
@@ -92,7 +93,7 @@ class Move {
     void refuse(Why why, std::string sentence) { refusal_ = Refusal{why, std::move(sentence)}; }
 
     std::optional<Refusal> not_pending() const;
-    std::optional<Refusal> not_a_voter(const Cast& cast, const Standing& voter, const Behind& behind) const;
+    std::optional<Refusal> not_a_voter(const Cast& cast, const Standing& voter) const;
     std::optional<Refusal> not_this_vote(const Cast& cast, const Standing& voter) const;
     std::optional<Refusal> not_this_hold(const Cast& cast, const Standing& voter, const Ruling& ruling) const;
     // Everybody whose approval would count, looked up again; refuses where that is not known freshly enough.
@@ -140,8 +141,7 @@ std::optional<Refusal> wrong_class(const Standing& voter) {
                     visible(voter.account.text()))};
 }
 
-std::optional<Refusal> Move::not_a_voter(const Cast& cast, const Standing& voter,
-                                         const Behind& behind) const {
+std::optional<Refusal> Move::not_a_voter(const Cast& cast, const Standing& voter) const {
     if (auto wrong = wrong_class(voter)) return wrong;
     if (voter.behind) {
         return Refusal{Why::self_approval,
@@ -169,8 +169,8 @@ std::optional<Refusal> Move::not_a_voter(const Cast& cast, const Standing& voter
                         "of them.",
                         group_names(groups_of(case_.applied)))};
     }
-    if (auto unlinked = behind.unlinked_from(voter.account); !unlinked.empty())
-        return Refusal{Why::unlinked, unlinked_sentence(unlinked)};
+    if (!voter.unlinked.empty())
+        return Refusal{Why::unlinked, unlinked_sentence(voter.unlinked, voter.account)};
     return std::nullopt;
 }
 
@@ -260,9 +260,9 @@ std::optional<std::vector<Standing>> Move::looked_up_again(const Tally& tally, c
 
 void Move::on(const Cast& cast) {
     if ((refusal_ = not_pending())) return;
-    const Behind behind{case_.request, opened_of(case_), directory_};
+    const Behind behind{case_.request, case_.entries, directory_};
     const Standing voter = standing_of(case_, behind, directory_, cast.account);
-    if ((refusal_ = not_a_voter(cast, voter, behind))) return;
+    if ((refusal_ = not_a_voter(cast, voter))) return;
     if ((refusal_ = not_this_vote(cast, voter))) return;
     const std::string reason = clipped(cast.reason);
 
@@ -292,8 +292,24 @@ void Move::on(const Cast& cast) {
     append(std::move(vote));
 }
 
+// The newest links may put voters behind the request or make two of them one; they never add to anything.
+void Move::on(const Rejudge&) {
+    if (tally_.state() != State::pending || case_.entries.size() + entries_reserved >= case_entries_max)
+        return;
+    const Behind behind{case_.request, case_.entries, directory_};
+    Rejudged again{
+        now_, behind.persons(), behind.accounts(), {}, dead_end(case_.applied, behind, directory_)};
+    bool changed = behind.grew() || again.dead_end;
+    for (const Standing& before : tally_.voters()) {
+        again.recheck.push_back(standing_of(case_, behind, directory_, before.account));
+        const Standing& now = again.recheck.back();
+        changed = changed || now.person != before.person || now.behind != before.behind;
+    }
+    if (changed) append(std::move(again));
+}
+
 void Move::on(const Cancel& cancel) {
-    const Behind behind{case_.request, opened_of(case_), directory_};
+    const Behind behind{case_.request, case_.entries, directory_};
     auto own = [&](const AccountId& account) {
         AccountId whole = directory_.full(account);
         return account == case_.request.requester.account ||

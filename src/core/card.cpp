@@ -139,6 +139,19 @@ std::string vote_text(const Voted& vote, std::size_t index, const Ruling& after)
     return with_reason(std::move(text), vote.reason);
 }
 
+ThreadLine rejudged_line(const Rejudged& again) {
+    std::vector<std::string> names;
+    for (const Standing& voter : again.recheck)
+        if (voter.behind) names.push_back(person_text(voter.person));
+    std::string text = names.empty() ? std::string{"Accounts were linked to one another."}
+                                     : fmt::format(
+                                           "{} turned out to be behind this request: what they said "
+                                           "no longer counts.",
+                                           join(names, " and "));
+    if (again.dead_end) text += " The policy refused the request: " + *again.dead_end;
+    return ThreadLine{{}, std::move(text)};
+}
+
 }  // namespace
 
 CardView card(const Case& c, const Ruling& ruling, const Directory& directory, Surface surface) {
@@ -194,6 +207,8 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
 bool has_thread_line(const Entry& entry) {
     // A claim follows an approval at once; the card says it.
     if (std::holds_alternative<Claimed>(entry)) return false;
+    if (const auto* again = std::get_if<Rejudged>(&entry))
+        return again->dead_end || std::ranges::any_of(again->recheck, &Standing::behind);
     const auto* opened = std::get_if<Opened>(&entry);
     return !opened || opened->dead_end.has_value();
 }
@@ -221,6 +236,7 @@ ThreadLine thread_line(const Case& c, std::size_t index, const Directory& direct
                 return ThreadLine{naming.account(released.voter.account),
                                   with_reason("released the hold", released.reason)};
             },
+            [&](const Rejudged& again) { return rejudged_line(again); },
             [&](const Lapsed&) {
                 auto before = decide(c.request, c.applied, std::span{c.entries}.first(index));
                 return ThreadLine{{},

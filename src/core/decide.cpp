@@ -84,6 +84,31 @@ void Tally::on(const Released& entry) {
     recheck(entry.recheck, entry.at);
 }
 
+void Tally::on(const Rejudged& entry) {
+    if (!in_time(entry.at)) return;
+    for (const PersonId& person : entry.behind)
+        if (!contains(behind_, person)) behind_.push_back(person);
+    for (const Standing& again : entry.recheck) {
+        for (Mark& mark : marks_) {
+            if (again.account != mark.vote.account) continue;
+            mark.standing = again;
+            mark.vote.person = again.person;
+        }
+        if (held_ && held_->account == again.account) held_->person = again.person;
+    }
+    // Of two votes that are one person's now, the later one stands.
+    for (std::size_t i = 0; i < marks_.size();) {
+        const bool repeated =
+            std::any_of(marks_.begin() + static_cast<std::ptrdiff_t>(i) + 1, marks_.end(),
+                        [&](const Mark& later) { return later.vote.person == marks_[i].vote.person; });
+        if (repeated)
+            marks_.erase(marks_.begin() + static_cast<std::ptrdiff_t>(i));
+        else
+            ++i;
+    }
+    if (entry.dead_end) leave_pending(State::refused, entry.at, *entry.dead_end);
+}
+
 void Tally::on(const Lapsed& entry) {
     if (state_ == State::pending) {
         leave_pending(State::expired, entry.at, {});
@@ -226,6 +251,12 @@ std::vector<AccountId> Tally::approvers() const {
     for (const Mark& mark : marks_)
         if (mark.vote.verdict == Verdict::approve) accounts.push_back(mark.vote.account);
     return accounts;
+}
+
+std::vector<Standing> Tally::voters() const {
+    std::vector<Standing> standings;
+    for (const Mark& mark : marks_) standings.push_back(mark.standing);
+    return standings;
 }
 
 std::vector<Standing> Tally::approvals() const {

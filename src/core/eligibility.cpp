@@ -53,7 +53,7 @@ Scarce scarce_part(const Slots& slots, const Behind& behind, const Directory& di
     for (const CountOf& one : slots.groups) total += one.count;
     Scarce scarce;
     for (const CountOf& one : slots.groups) {
-        auto members = directory.members(one.of);
+        auto members = directory.members(one.of, total + behind.persons().size());
         if (!members) continue;
         std::erase_if(*members, [&](const PersonId& person) { return behind.includes(person); });
         if (members->size() >= total) continue;
@@ -65,20 +65,57 @@ Scarce scarce_part(const Slots& slots, const Behind& behind, const Directory& di
 
 }  // namespace
 
-const Opened* opened_of(const Case& c) {
-    return c.entries.empty() ? nullptr : std::get_if<Opened>(&c.entries.front());
+Behind::Behind(const Request& request, std::span<const Entry> entries, const Directory& directory)
+    : directory_(directory), humans_(humans_behind(request)) {
+    for (const Entry& entry : entries) {
+        if (const auto* opened = std::get_if<Opened>(&entry)) recall(opened->behind, opened->behind_accounts);
+        if (const auto* again = std::get_if<Rejudged>(&entry)) recall(again->behind, again->behind_accounts);
+    }
+    const std::size_t recorded = persons_.size();
+    const std::size_t recorded_accounts = accounts_.size();
+    for (const AccountId& human : humans_) {
+        add_once(persons_, directory.person_of(human));
+        for (const PersonId& person : directory.persons_alike(directory.full(human)))
+            add_once(persons_, person);
+    }
+    for (std::size_t i = 0; i < recorded; ++i)
+        add_once(persons_, directory.person_of(AccountId{persons_[i].text()}));
+    for (std::size_t i = 0; i < recorded_accounts; ++i) add_once(persons_, directory.person_of(accounts_[i]));
+    if (!entries.empty()) follow_ended(at_of(entries.front()));
+    grew_ = persons_.size() > recorded || accounts().size() > recorded_accounts;
 }
 
-Behind::Behind(const Request& request, const Opened* opened, const Directory& directory)
-    : directory_(directory), humans_(humans_behind(request)) {
-    for (const AccountId& human : humans_) add_once(persons_, directory.person_of(human));
-    if (!opened) return;
-    accounts_ = opened->behind_accounts;
-    for (const PersonId& person : opened->behind) {
-        add_once(persons_, person);
-        add_once(persons_, directory.person_of(AccountId{person.text()}));
+void Behind::recall(const std::vector<PersonId>& persons, const std::vector<AccountId>& accounts) {
+    for (const PersonId& person : persons) add_once(persons_, person);
+    for (const AccountId& account : accounts) add_once(accounts_, account);
+}
+
+// Whoever was linked to one of them while the request was open stays behind it, unlinked or not.
+void Behind::follow_ended(Instant since) {
+    const auto ended = directory_.ended_since(since);
+    for (bool more = !ended.empty(); more;) {
+        more = false;
+        for (const Directory::Link& link : ended) {
+            AccountId one = directory_.full(link.account);
+            AccountId other = directory_.full(AccountId{link.person.text()});
+            PersonId its = directory_.person_of(one);
+            PersonId others = directory_.person_of(other);
+            const bool first = includes(one, its);
+            const bool second = includes(other, others);
+            if (first == second) continue;
+            add_once(persons_, first ? others : its);
+            add_once(accounts_, first ? other : one);
+            more = true;
+        }
     }
-    for (const AccountId& account : accounts_) add_once(persons_, directory.person_of(account));
+}
+
+std::vector<AccountId> Behind::accounts() const {
+    std::vector<AccountId> all = accounts_;
+    for (const AccountId& human : humans_) add_once(all, directory_.full(human));
+    for (const PersonId& person : persons_)
+        for (const AccountId& account : directory_.accounts_of(person)) add_once(all, account);
+    return all;
 }
 
 bool Behind::includes(const PersonId& person) const {
@@ -135,13 +172,13 @@ Standing standing_of(const Case& c, const Behind& behind, const Directory& direc
     for (const GroupId& group : groups_of(c.applied))
         if (directory.eligible(voter, group)) standing.groups.push_back(group);
     standing.behind = behind.includes(voter, standing.person);
-    if (!standing.behind) standing.unlinked = behind.unlinked_from(voter);
+    if (!standing.behind && !c.applied.unlinked_allowed) standing.unlinked = behind.unlinked_from(voter);
     standing.as_of = directory.as_of(voter, standing.groups).value_or(Instant{});
     return standing;
 }
 
 Standing standing(const Case& c, const Directory& directory, const AccountId& account) {
-    return standing_of(c, Behind{c.request, opened_of(c), directory}, directory, account);
+    return standing_of(c, Behind{c.request, c.entries, directory}, directory, account);
 }
 
 std::optional<std::string> dead_end(const Applied& applied, const Behind& behind,
@@ -161,15 +198,13 @@ std::optional<std::string> dead_end(const Applied& applied, const Behind& behind
 }
 
 Opened opening(const Request& request, const Applied& applied, const Directory& directory, Instant now) {
-    Behind behind{request, nullptr, directory};
-    Opened opened{now, behind.persons(), {}, std::nullopt, {}};
+    Behind behind{request, {}, directory};
+    Opened opened{now, behind.persons(), {}, std::nullopt, behind.accounts()};
     for (const AccountId& human : humans_behind(request)) {
         auto accounts = directory.accounts_of(directory.person_of(human));
         bool chats = std::ranges::any_of(
             accounts, [](const AccountId& account) { return in_chat(parts(account).kind); });
         if (!chats && !directory.listed_in_policy(human)) opened.unlinked.push_back(human);
-        add_once(opened.behind_accounts, directory.full(human));
-        for (const AccountId& account : accounts) add_once(opened.behind_accounts, account);
     }
     opened.dead_end = dead_end(applied, behind, directory);
     return opened;
@@ -219,10 +254,27 @@ bool person_may(const Case& c, const Behind& behind, const Directory& directory,
 
 }  // namespace
 
+namespace {
+
+// Whoever is away is asked only where too few others are left; whom they named instead is asked first.
+void settle_absences(Lack& lack, const std::vector<PersonId>& away, const Directory& directory) {
+    for (const PersonId& person : away) {
+        const auto& instead = directory.absence(person)->instead;
+        if (!instead) continue;
+        auto named = std::ranges::find(lack.could_approve, directory.person_of(*instead));
+        if (named != lack.could_approve.end()) std::rotate(lack.could_approve.begin(), named, named + 1);
+    }
+    if (lack.could_approve.size() >= lack.count) return;
+    for (const PersonId& person : away)
+        if (lack.could_approve.size() < could_approve_max) lack.could_approve.push_back(person);
+}
+
+}  // namespace
+
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory) {
     std::vector<std::vector<Lack>> all;
     if (ruling.state != State::pending) return all;
-    Behind behind{c.request, opened_of(c), directory};
+    Behind behind{c.request, c.entries, directory};
     Present present = present_of(c);
     auto voters = present.pointers();
     for (const Slots& slots : c.applied.alternatives) {
@@ -240,11 +292,14 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
             auto repeated = std::ranges::unique(candidates);
             candidates.erase(repeated.begin(), repeated.end());
             Lack lack{missing.of, missing.count, {}};
+            std::vector<PersonId> away;
             for (const PersonId& person : candidates) {
                 if (lack.could_approve.size() == could_approve_max) break;
                 if (behind.includes(person) || contains(present.persons, person)) continue;
-                if (person_may(c, behind, directory, person)) lack.could_approve.push_back(person);
+                if (!person_may(c, behind, directory, person)) continue;
+                (directory.absence(person) ? away : lack.could_approve).push_back(person);
             }
+            settle_absences(lack, away, directory);
             lacks.push_back(std::move(lack));
         }
         all.push_back(std::move(lacks));
@@ -255,7 +310,7 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
 bool could_approve(const Case& c, const Ruling& ruling, const Directory& directory,
                    const AccountId& account) {
     if (ruling.state != State::pending) return false;
-    Behind behind{c.request, opened_of(c), directory};
+    Behind behind{c.request, c.entries, directory};
     Standing now = standing_of(c, behind, directory, account);
     if (!may_vote(now)) return false;
     Present present = present_of(c);

@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -7,24 +8,30 @@
 
 namespace countersign::core {
 
-// Everybody behind a request: as linked when it was opened and as linked now. It only ever grows.
+// Everybody behind a request: as linked when it was opened, at any time since, and now. It only ever grows.
 class Behind {
   public:
-    Behind(const Request& request, const Opened* opened, const Directory& directory);
+    Behind(const Request& request, std::span<const Entry> entries, const Directory& directory);
     bool includes(const PersonId& person) const;
     bool includes(const AccountId& full_account, const PersonId& person) const;
     const std::vector<PersonId>& persons() const { return persons_; }
+    // Every account known to be theirs.
+    std::vector<AccountId> accounts() const;
+    // Whether anybody or any account is among them that no entry names yet.
+    bool grew() const { return grew_; }
     // Humans behind the request of whom nothing shows that they are not the voter: their accounts.
     std::vector<AccountId> unlinked_from(const AccountId& voter) const;
 
   private:
+    void recall(const std::vector<PersonId>& persons, const std::vector<AccountId>& accounts);
+    void follow_ended(Instant since);
+
     const Directory& directory_;
+    bool grew_ = false;
     std::vector<AccountId> humans_;
     std::vector<PersonId> persons_;
     std::vector<AccountId> accounts_;
 };
-
-const Opened* opened_of(const Case& c);
 
 // The account in a chat for which a caller votes who came another way (a token's owner by e-mail, or by the
 // policy's name): the first of the same person that the policy lists. A chat's account stands for itself.

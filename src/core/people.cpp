@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <map>
 #include <set>
-#include <unordered_set>
 
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
@@ -22,12 +20,7 @@ bool chat(std::string_view kind) {
     return kind == "slack" || kind == "teams";
 }
 
-AccountId normal(const AccountId& account) {
-    auto kind = parts(account).kind;
-    if (!caseless(kind)) return account;
-    auto rest = std::string_view{account.text()}.substr(kind.size());
-    return AccountId{std::string{kind} + lower_ascii(rest)};
-}
+constexpr std::size_t joined_max = 64;  // accounts that e-mail makes one person's
 
 }  // namespace
 
@@ -51,44 +44,39 @@ AccountParts parts(const AccountId& account) {
     return found;
 }
 
+AccountId normal(const AccountId& account) {
+    auto kind = parts(account).kind;
+    if (!caseless(kind)) return account;
+    auto rest = std::string_view{account.text()}.substr(kind.size());
+    return AccountId{std::string{kind} + lower_ascii(rest)};
+}
+
 AccountId slack_account(std::string_view team, std::string_view user) {
     return AccountId{"slack:" + std::string{team} + "/" + std::string{user}};
 }
 
-// What is worked out once per snapshot. Persons are numbers here: first the policy's, in its order, then one
-// for every account that only a link or a chat group mentions.
+// What is worked out once for a policy, its links and the workspaces' ids; their users and groups, which
+// change all the time, are looked at when asked about.
 struct Directory::Index {
     std::unordered_map<AccountId, PersonId> listed;                 // the policy's word
     std::unordered_map<std::string, std::vector<PersonId>> bare;    // "slack:U1": bare or ambiguous entries
-    std::unordered_set<std::string> names;                          // the policy's persons
+    std::unordered_map<std::string, std::size_t> rank;              // the policy's persons, in its order
+    std::unordered_map<PersonId, std::vector<AccountId>> own;       // as the policy lists them
     std::unordered_map<PersonId, PersonId> merged;                  // by links; absent: itself
     std::unordered_map<PersonId, std::vector<AccountId>> accounts;  // by merged person
-    // For chat groups: the policy's persons who own an account in them.
-    std::unordered_map<GroupId, std::set<PersonId>> owners;
+    std::unordered_map<std::string, std::vector<PersonId>> mail;    // by folded address
     std::unordered_map<GroupId, const GroupRecord*> groups;
-    std::unordered_map<GroupId, std::shared_ptr<const ChatGroup>> chat_groups;
-    std::unordered_map<GroupId, const Workspace*> group_workspaces;
-    std::unordered_map<GroupId, std::unordered_set<std::string_view>> group_users;
-    std::unordered_map<std::string, std::vector<const Workspace*>> surfaces;
+    std::unordered_map<PersonId, const Absence*> absences;
 
     void add_people(const Policy& policy, const Directory& directory);
-    void add_links(const Policy& policy, const std::vector<Link>& links, const Directory& directory);
-    void add_groups(const Policy& policy);
+    void add_links(const std::vector<Link>& links, const Directory& directory);
 
-    const Workspace* workspace(std::string_view surface, std::string_view id) const {
-        auto found = surfaces.find(std::string{surface});
-        if (found == surfaces.end()) return nullptr;
-        if (id.empty()) return found->second.size() == 1 ? found->second.front() : nullptr;
-        for (const Workspace* one : found->second)
-            if (one->id == id) return one;
-        return nullptr;
-    }
-    bool connected(std::string_view surface) const { return surfaces.contains(std::string{surface}); }
+    bool named(const PersonId& person) const { return rank.contains(person.text()); }
     // The person under whom the policy lists this very account.
-    const PersonId* listed_person(const AccountId& full) const {
+    const PersonId* listed_person(const AccountId& full, const Directory& directory) const {
         if (auto it = listed.find(full); it != listed.end()) return &it->second;
         auto of = parts(full);
-        if (!chat(of.kind) || connected(of.kind)) return nullptr;
+        if (!chat(of.kind) || directory.has_chat(of.kind)) return nullptr;
         // Offline, a bare id equals that id in any workspace.
         auto it = bare.find(std::string{of.kind} + ":" + std::string{of.id});
         return it != bare.end() ? &it->second.front() : nullptr;
@@ -97,49 +85,68 @@ struct Directory::Index {
         auto it = merged.find(person);
         return it == merged.end() ? person : it->second;
     }
-};
-
-void Directory::Index::add_people(const Policy& policy, const Directory& directory) {
-    for (const PersonRecord& person : policy.people) {
-        names.insert(person.name.text());
-        for (const AccountId& account : person.accounts) {
-            AccountId whole = directory.full(account);
-            auto of = parts(whole);
-            listed.try_emplace(whole, person.name);
-            if (chat(of.kind) && !connected(of.kind))
-                bare[std::string{of.kind} + ":" + std::string{of.id}].push_back(person.name);
-        }
+    // By policy and links alone.
+    PersonId person_of(const AccountId& full, const Directory& directory) const {
+        const PersonId* person = listed_person(full, directory);
+        return representative(person ? *person : PersonId{full.text()});
     }
-}
-
-// Links join persons: whoever is linked to two of them makes them one, for exclusion and for counting. The
-// policy's name is kept where there is one (the first in its order), else the smallest reference.
-void Directory::Index::add_links(const Policy& policy, const std::vector<Link>& links,
-                                 const Directory& directory) {
-    std::map<PersonId, PersonId> parent;
-    std::function<PersonId(PersonId)> root = [&](PersonId person) {
-        for (auto it = parent.find(person); it != parent.end(); it = parent.find(person)) person = it->second;
-        return person;
-    };
-    std::unordered_map<std::string, std::size_t> rank;
-    for (std::size_t i = 0; i < policy.people.size(); ++i) rank.try_emplace(policy.people[i].name.text(), i);
-    auto before = [&](const PersonId& a, const PersonId& b) {
+    // The same for a policy's name, or for the reference that names somebody else.
+    PersonId person_of_reference(const PersonId& person, const Directory& directory) const {
+        if (named(person)) return representative(person);
+        return person_of(directory.full(AccountId{person.text()}), directory);
+    }
+    std::vector<AccountId> accounts_of(const PersonId& representative) const {
+        if (auto it = accounts.find(representative); it != accounts.end()) return it->second;
+        // A policy's person without accounts has none; anybody else is named by their one account.
+        if (representative.text().find(':') == std::string::npos) return {};
+        return {AccountId{representative.text()}};
+    }
+    // Whose name is kept where two turn out to be one: the policy's (the first in its order), else a chat
+    // account, else the smallest reference.
+    bool before(const PersonId& a, const PersonId& b) const {
         auto x = rank.find(a.text());
         auto y = rank.find(b.text());
         if (x != rank.end() && y != rank.end()) return x->second < y->second;
         if ((x != rank.end()) != (y != rank.end())) return x != rank.end();
-        return a < b;
+        const bool p = chat(parts(AccountId{a.text()}).kind);
+        const bool q = chat(parts(AccountId{b.text()}).kind);
+        return p != q ? p : a < b;
+    }
+};
+
+void Directory::Index::add_people(const Policy& policy, const Directory& directory) {
+    for (const PersonRecord& person : policy.people) {
+        rank.try_emplace(person.name.text(), rank.size());
+        for (const AccountId& account : person.accounts) {
+            AccountId whole = directory.full(account);
+            auto of = parts(whole);
+            listed.try_emplace(whole, person.name);
+            own[person.name].push_back(whole);
+            if (chat(of.kind) && !directory.has_chat(of.kind))
+                bare[std::string{of.kind} + ":" + std::string{of.id}].push_back(person.name);
+        }
+    }
+    for (const GroupRecord& group : policy.groups) groups.try_emplace(group.name, &group);
+}
+
+// Links join persons: whoever is linked to two of them makes them one, for exclusion and for counting.
+void Directory::Index::add_links(const std::vector<Link>& links, const Directory& directory) {
+    std::unordered_map<PersonId, PersonId> parent;
+    auto root = [&](PersonId person) {
+        for (auto it = parent.find(person); it != parent.end(); it = parent.find(person)) person = it->second;
+        return person;
     };
     auto plain = [&](const AccountId& account) {
+        if (named(PersonId{account.text()})) return PersonId{account.text()};
         AccountId whole = directory.full(account);
-        const PersonId* person = listed_person(whole);
+        const PersonId* person = listed_person(whole, directory);
         return person ? *person : PersonId{whole.text()};
     };
     std::set<PersonId> touched;
     for (const Link& link : links) {
+        if (link.ended) continue;
         PersonId one = plain(link.account);
-        PersonId other =
-            names.contains(link.person.text()) ? link.person : plain(AccountId{link.person.text()});
+        PersonId other = plain(AccountId{link.person.text()});
         touched.insert(one);
         touched.insert(other);
         PersonId a = root(one);
@@ -149,173 +156,255 @@ void Directory::Index::add_links(const Policy& policy, const std::vector<Link>& 
         parent.insert_or_assign(b, a);
     }
     for (const PersonId& person : touched) merged.emplace(person, root(person));
-    auto own = [&](const PersonId& person, const AccountId& account) {
+    auto add = [&](const PersonId& person, const AccountId& account) {
         auto& all = accounts[representative(person)];
         if (std::find(all.begin(), all.end(), account) == all.end()) all.push_back(account);
     };
-    for (const PersonRecord& person : policy.people)
-        for (const AccountId& account : person.accounts) own(person.name, directory.full(account));
-    for (const Link& link : links) {
-        own(plain(link.account), directory.full(link.account));
-        if (!names.contains(link.person.text()))
-            own(PersonId{directory.full(AccountId{link.person.text()}).text()},
-                directory.full(AccountId{link.person.text()}));
-    }
-}
-
-void Directory::Index::add_groups(const Policy& policy) {
-    for (const GroupRecord& group : policy.groups) {
-        groups.try_emplace(group.name, &group);
-        const auto* usergroup = std::get_if<GroupRecord::SlackUsergroup>(&group.members);
-        const auto* team = std::get_if<GroupRecord::TeamsTeam>(&group.members);
-        if (!usergroup && !team) continue;
-        const AccountId reference{usergroup ? "slack:" + usergroup->id : "teams:" + team->id};
-        auto of = parts(reference);
-        const Workspace* home = workspace(of.kind, of.workspace);
-        if (!home) continue;
-        auto found = home->groups.find(std::string{of.id});
-        if (found == home->groups.end() || !found->second) continue;
-        chat_groups.emplace(group.name, found->second);
-        group_workspaces.emplace(group.name, home);
-        if (!found->second->enabled) continue;
-        auto& users = group_users[group.name];
-        for (const std::string& user : found->second->members) {
-            users.insert(user);
-            AccountId account{home->surface + ":" + home->id + "/" + user};
-            if (const PersonId* owner = listed_person(account)) owners[group.name].insert(*owner);
-        }
-    }
+    for (const PersonRecord& person : directory.policy().people)
+        if (auto it = own.find(person.name); it != own.end())
+            for (const AccountId& account : it->second) add(person.name, account);
+    for (const PersonId& person : touched)
+        if (!named(person)) add(person, AccountId{person.text()});
+    for (const auto& [person, its] : accounts)
+        for (const AccountId& account : its)
+            if (auto of = parts(account); of.kind == "email") mail[folded_email(of.id)].push_back(person);
 }
 
 Directory::Directory(std::shared_ptr<const Policy> policy,
                      std::vector<std::shared_ptr<const Workspace>> workspaces,
-                     std::shared_ptr<const std::vector<Link>> links)
-    : policy_(std::move(policy)), workspaces_(std::move(workspaces)), links_(std::move(links)) {
+                     std::shared_ptr<const Ties> ties)
+    : policy_(std::move(policy)), workspaces_(std::move(workspaces)), ties_(std::move(ties)) {
+    static const auto none = std::make_shared<const Ties>();
+    if (!ties_) ties_ = none;
+    work_out();
+}
+
+void Directory::work_out() {
     auto index = std::make_shared<Index>();
-    index_ = index;
-    for (const auto& workspace : workspaces_) index->surfaces[workspace->surface].push_back(workspace.get());
     index->add_people(*policy_, *this);
-    static const std::vector<Link> none;
-    index->add_links(*policy_, links_ ? *links_ : none, *this);
-    index->add_groups(*policy_);
+    index->add_links(ties_->links, *this);
+    for (const Absence& absence : ties_->absences)
+        index->absences.insert_or_assign(index->person_of(full(absence.account), *this), &absence);
+    index_ = std::move(index);
+}
+
+Directory Directory::with(std::vector<std::shared_ptr<const Workspace>> workspaces) const {
+    Directory next = *this;
+    next.workspaces_ = std::move(workspaces);
+    const bool same_homes = std::ranges::equal(
+        next.workspaces_, workspaces_,
+        [](const auto& a, const auto& b) { return a->surface == b->surface && a->id == b->id; });
+    if (!same_homes) next.work_out();
+    return next;
+}
+
+const Workspace* Directory::workspace(std::string_view surface, std::string_view id) const {
+    const Workspace* only = nullptr;
+    for (const auto& one : workspaces_) {
+        if (one->surface != surface) continue;
+        if (!id.empty() && one->id == id) return one.get();
+        if (id.empty() && only) return nullptr;
+        only = one.get();
+    }
+    return id.empty() ? only : nullptr;
+}
+
+bool Directory::has_chat(std::string_view surface) const {
+    return std::ranges::any_of(workspaces_, [&](const auto& one) { return one->surface == surface; });
+}
+
+const ChatGroup* Directory::chat_group(const GroupRecord& group, const Workspace** home) const {
+    const auto* usergroup = std::get_if<GroupRecord::SlackUsergroup>(&group.members);
+    const auto* team = std::get_if<GroupRecord::TeamsTeam>(&group.members);
+    if (!usergroup && !team) return nullptr;
+    const AccountId reference{usergroup ? "slack:" + usergroup->id : "teams:" + team->id};
+    auto of = parts(reference);
+    *home = workspace(of.kind, of.workspace);
+    if (!*home) return nullptr;
+    auto found = (*home)->groups.find(std::string{of.id});
+    return found == (*home)->groups.end() ? nullptr : found->second.get();
+}
+
+// ---- what e-mail says
+
+bool Directory::trusts(std::string_view address) const {
+    auto at = address.rfind('@');
+    if (at == std::string_view::npos || at == 0) return false;
+    return std::ranges::find(ties_->trusted_domains, lower_ascii(address.substr(at + 1))) !=
+           ties_->trusted_domains.end();
+}
+
+std::vector<PersonId> Directory::joined(const PersonId& person) const {
+    std::vector<PersonId> all{person};
+    if (ties_->trusted_domains.empty()) return all;
+    auto add = [&](const AccountId& account) {
+        PersonId one = index_->person_of(account, *this);
+        if (std::ranges::find(all, one) == all.end() && all.size() < joined_max)
+            all.push_back(std::move(one));
+    };
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        for (const AccountId& account : index_->accounts_of(all[i])) {
+            auto of = parts(account);
+            std::string address;
+            if (of.kind == "email") address = of.id;
+            const ChatUser* seen = chat(of.kind) ? user(account) : nullptr;
+            if (seen && seen->klass == AccountClass::member) address = seen->email;
+            if (!trusts(address)) continue;
+            add(normal(AccountId{"email:" + address}));
+            add(AccountId{"email:" + folded_email(address)});
+            for (const auto& home : workspaces_)
+                for (const ChatUser* one : home->users.with_email(address))
+                    if (one->klass == AccountClass::member)
+                        add(AccountId{home->surface + ":" + home->id + "/" + one->id});
+        }
+    }
+    return all;
 }
 
 AccountId Directory::full(const AccountId& account) const {
     AccountId plain = normal(account);
     auto of = parts(plain);
     if (!chat(of.kind) || !of.workspace.empty()) return plain;
-    const Workspace* home = index_->workspace(of.kind, {});
+    const Workspace* home = workspace(of.kind, {});
     if (!home) return plain;
     return AccountId{std::string{of.kind} + ":" + home->id + "/" + std::string{of.id}};
 }
 
 PersonId Directory::person_of(const AccountId& account) const {
-    AccountId whole = full(account);
-    const PersonId* person = index_->listed_person(whole);
-    return index_->representative(person ? *person : PersonId{whole.text()});
+    if (index_->named(PersonId{account.text()})) return index_->representative(PersonId{account.text()});
+    PersonId person = index_->person_of(full(account), *this);
+    for (const PersonId& other : joined(person))
+        if (index_->before(other, person)) person = other;
+    return person;
 }
 
 std::vector<AccountId> Directory::accounts_of(const PersonId& person) const {
-    PersonId whole = index_->names.contains(person.text()) ? person : person_of(AccountId{person.text()});
-    whole = index_->representative(whole);
-    auto it = index_->accounts.find(whole);
-    if (it != index_->accounts.end()) return it->second;
-    // A policy's person without accounts has none; anybody else is named by their one account.
-    if (whole.text().find(':') == std::string::npos) return {};
-    return {AccountId{whole.text()}};
+    std::vector<AccountId> all;
+    for (const PersonId& one : joined(index_->person_of_reference(person, *this)))
+        for (AccountId& account : index_->accounts_of(one))
+            if (std::ranges::find(all, account) == all.end()) all.push_back(std::move(account));
+    return all;
 }
 
 bool Directory::listed_in_policy(const AccountId& account) const {
-    return index_->names.contains(account.text()) || index_->listed_person(full(account)) != nullptr;
+    return index_->named(PersonId{account.text()}) || index_->listed_person(full(account), *this) != nullptr;
 }
 
 bool Directory::connected(const AccountId& account) const {
     AccountId whole = full(account);
     auto of = parts(whole);
-    return index_->workspace(of.kind, of.workspace) != nullptr;
+    return workspace(of.kind, of.workspace) != nullptr;
 }
 
 bool Directory::elsewhere(const AccountId& account) const {
     AccountId whole = full(account);
     auto of = parts(whole);
-    return index_->connected(of.kind) && !of.workspace.empty() && !index_->workspace(of.kind, of.workspace);
+    return has_chat(of.kind) && !of.workspace.empty() && !workspace(of.kind, of.workspace);
 }
 
 const ChatUser* Directory::user(const AccountId& account) const {
     AccountId whole = full(account);
     auto of = parts(whole);
-    const Workspace* home = index_->workspace(of.kind, of.workspace);
+    const Workspace* home = workspace(of.kind, of.workspace);
     if (!home) return nullptr;
-    auto it = home->users.find(std::string{of.id});
-    return it == home->users.end() ? nullptr : it->second.get();
+    return home->users.find(of.id);
 }
 
 bool Directory::eligible(const AccountId& account, const GroupId& group) const {
     auto record = index_->groups.find(group);
     if (record == index_->groups.end()) return false;
     AccountId whole = full(account);
-    const PersonId* person = index_->listed_person(whole);
+    const PersonId* person = index_->listed_person(whole, *this);
     const PersonId named{account.text()};
-    if (!person && index_->names.contains(account.text())) person = &named;
+    if (!person && index_->named(named)) person = &named;
     if (const auto* people = std::get_if<GroupRecord::People>(&record->second->members))
         return person &&
                std::find(people->people.begin(), people->people.end(), *person) != people->people.end();
-    auto users = index_->group_users.find(group);
-    if (users == index_->group_users.end()) return false;
-    auto of = parts(whole);
-    const Workspace* home = index_->group_workspaces.at(group);
-    if (of.kind == home->surface && of.workspace == home->id && users->second.contains(of.id)) return true;
-    auto owners = index_->owners.find(group);
-    return person && owners != index_->owners.end() && owners->second.contains(*person);
+    const Workspace* home = nullptr;
+    const ChatGroup* chats = chat_group(*record->second, &home);
+    if (!chats || !chats->enabled) return false;
+    auto in_it = [&](const AccountId& one) {
+        auto of = parts(one);
+        return of.kind == home->surface && of.workspace == home->id &&
+               std::ranges::binary_search(chats->members, of.id, std::less<>{});
+    };
+    if (in_it(whole)) return true;
+    // Another account of a person whom the policy lists with one in the group.
+    auto own = person ? index_->own.find(*person) : index_->own.end();
+    return own != index_->own.end() && std::ranges::any_of(own->second, in_it);
 }
 
-std::optional<std::vector<PersonId>> Directory::members(const GroupId& group) const {
+std::optional<std::vector<PersonId>> Directory::members(const GroupId& group, std::size_t at_most) const {
     auto record = index_->groups.find(group);
     if (record == index_->groups.end()) return std::vector<PersonId>{};
     std::set<PersonId> found;
+    auto all = [&] { return std::vector<PersonId>(found.begin(), found.end()); };
+    auto may = [](const ChatUser& seen) {
+        return seen.klass == AccountClass::member || seen.klass == AccountClass::unknown;
+    };
     if (const auto* people = std::get_if<GroupRecord::People>(&record->second->members)) {
         for (const PersonId& person : people->people) {
+            if (found.size() >= at_most) break;
             bool known = false;
             bool able = false;
             for (const AccountId& account : accounts_of(person)) {
                 const ChatUser* seen = user(account);
                 known = known || seen;
-                able =
-                    able ||
-                    (seen && (seen->klass == AccountClass::member || seen->klass == AccountClass::unknown));
+                able = able || (seen && may(*seen));
             }
-            if (!known || able) found.insert(index_->representative(person));
+            if (!known || able) found.insert(person_of(AccountId{person.text()}));
         }
-        return std::vector<PersonId>(found.begin(), found.end());
+        return all();
     }
-    auto chat_group = index_->chat_groups.find(group);
-    if (chat_group == index_->chat_groups.end()) return std::nullopt;
-    if (chat_group->second->enabled) {
-        const Workspace* home = index_->group_workspaces.at(group);
-        for (const std::string& id : chat_group->second->members) {
-            auto seen = home->users.find(id);
-            if (seen != home->users.end() && seen->second->klass != AccountClass::member &&
-                seen->second->klass != AccountClass::unknown)
-                continue;
+    const Workspace* home = nullptr;
+    const ChatGroup* chats = chat_group(*record->second, &home);
+    if (!chats) return std::nullopt;
+    if (!chats->enabled) return all();
+    for (const std::string& id : chats->members) {
+        if (found.size() >= at_most) break;
+        const ChatUser* seen = home->users.find(id);
+        if (!seen || may(*seen))
             found.insert(person_of(AccountId{home->surface + ":" + home->id + "/" + id}));
-        }
     }
-    return std::vector<PersonId>(found.begin(), found.end());
+    return all();
 }
 
 std::optional<Instant> Directory::as_of(const AccountId& account, const std::vector<GroupId>& groups) const {
     const ChatUser* seen = user(account);
     if (!seen) return std::nullopt;
-    Instant oldest = seen->as_of;
+    auto of = parts(account);
+    const Workspace* own = workspace(of.kind, of.workspace);
+    Instant oldest = own ? own->age_of(seen->as_of) : seen->as_of;
     for (const GroupId& group : groups) {
         auto record = index_->groups.find(group);
         if (record == index_->groups.end()) continue;
         if (std::holds_alternative<GroupRecord::People>(record->second->members)) continue;
-        auto read = index_->chat_groups.find(group);
-        if (read == index_->chat_groups.end()) return std::nullopt;
-        oldest = std::min(oldest, read->second->as_of);
+        const Workspace* home = nullptr;
+        const ChatGroup* read = chat_group(*record->second, &home);
+        if (!read) return std::nullopt;
+        oldest = std::min(oldest, home->age_of(read->as_of));
     }
     return oldest;
+}
+
+std::vector<PersonId> Directory::persons_alike(const AccountId& email) const {
+    auto of = parts(email);
+    if (of.kind != "email") return {};
+    auto found = index_->mail.find(folded_email(of.id));
+    return found == index_->mail.end() ? std::vector<PersonId>{} : found->second;
+}
+
+std::vector<Directory::Link> Directory::ended_since(Instant since) const {
+    std::vector<Link> ended;
+    for (const Link& link : ties_->links)
+        if (link.ended && *link.ended >= since) ended.push_back(link);
+    return ended;
+}
+
+const Absence* Directory::absence(const PersonId& person) const {
+    if (index_->absences.empty()) return nullptr;
+    auto found = index_->absences.find(index_->person_of_reference(person, *this));
+    return found == index_->absences.end() ? nullptr : found->second;
 }
 
 }  // namespace countersign::core

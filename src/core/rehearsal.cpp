@@ -113,8 +113,7 @@ class Builder {
     void add_user(const AccountId& account, AccountClass klass) {
         if (!in_chat(account)) return;
         const std::string id{parts(account).id};
-        workspace_of(account).users[id] =
-            std::make_shared<const ChatUser>(ChatUser{id, klass, id, "", as_of_});
+        workspace_of(account).users.put(ChatUser{id, klass, id, "", as_of_});
     }
     // The accounts by which somebody is in a group kept at `place`.
     std::vector<AccountId> accounts_of(const std::string& member, const AccountId& place) {

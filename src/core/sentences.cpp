@@ -67,14 +67,32 @@ std::string decided_sentence(const Case& c, const Ruling& ruling) {
     return {};
 }
 
-std::string unlinked_sentence(const std::vector<AccountId>& humans) {
+namespace {
+
+// What makes a human behind a request somebody else for sure, seen from the voter's own workspace.
+std::string way_to_link(const AccountId& human, const AccountParts& home) {
+    auto of = parts(human);
+    if (of.kind.empty()) return fmt::format("list {} under `people:` in the policy", visible(human.text()));
+    if (of.kind == "slack" || of.kind == "teams")
+        return fmt::format("{} asks for a code there with `/approvals link` and gives it here",
+                           visible(human.text()));
+    return fmt::format("an administrator runs `countersign people link {} {}:{}/<their user id>`",
+                       visible(human.text()), home.kind, home.workspace);
+}
+
+}  // namespace
+
+std::string unlinked_sentence(const std::vector<AccountId>& humans, const AccountId& voter) {
     std::vector<std::string> names;
-    for (const AccountId& human : humans) names.push_back(visible(human.text()));
+    std::vector<std::string> ways;
+    for (const AccountId& human : humans) {
+        names.push_back(visible(human.text()));
+        ways.push_back(way_to_link(human, parts(voter)));
+    }
     return fmt::format(
-        "Nothing shows that you are not {0}, who {1} behind this request: list {0} and yourself under "
-        "`people:` in "
-        "the policy, or have {0} link their chat account with `/approvals link`.",
-        join(names, " or "), humans.size() == 1 ? "is" : "are");
+        "Nothing shows that you are not {0}, who {1} behind this request. Either {2}, or the policy lists "
+        "{3} and you under `people:`.",
+        join(names, " or "), humans.size() == 1 ? "is" : "are", join(ways, " and "), join(names, " and "));
 }
 
 }  // namespace countersign::core

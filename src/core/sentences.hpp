@@ -12,6 +12,6 @@ std::string group_names(const std::vector<GroupId>& groups);  // "security or db
 // What became of a request that takes no more votes, by whom and why.
 std::string decided_sentence(const Case& c, const Ruling& ruling);
 // Why a vote cannot count while these humans might be the voter, and what would link them.
-std::string unlinked_sentence(const std::vector<AccountId>& humans);
+std::string unlinked_sentence(const std::vector<AccountId>& humans, const AccountId& voter);
 
 }  // namespace countersign::core

@@ -27,6 +27,8 @@ class Tally {
 
     // Their standings, as far as they count now.
     std::vector<Standing> approvals() const;
+    // The standings of everybody whose vote stands, whether it counts or not.
+    std::vector<Standing> voters() const;
 
   private:
     struct Mark {
@@ -43,6 +45,7 @@ class Tally {
     void on(const Voted& entry);
     void on(const Held& entry);
     void on(const Released& entry);
+    void on(const Rejudged& entry);
     void on(const Lapsed& entry);
     void on(const Cancelled& entry);
     void on(const Claimed& entry);

@@ -58,6 +58,7 @@ struct Appender::Group {
     std::vector<NewEntry> entries;
     std::vector<NewEvent> events;
     std::vector<RefusedVote> refused;
+    std::string behind;  // "{uuid,uuid}": more people than before turned out to be behind it
     std::vector<std::pair<app::Lease, app::Errand>> errands;
     core::Ruling ruling;
     bool wrote() const { return !entries.empty(); }
@@ -66,7 +67,8 @@ struct Appender::Group {
     }
     // Everybody's command became entries: nothing else is to be looked up or written.
     bool plain() const {
-        return wrote() && refused.empty() && std::ranges::all_of(items, [](const Item* item) {
+        return wrote() && refused.empty() && behind.empty() &&
+               std::ranges::all_of(items, [](const Item* item) {
                    return item->answer && *item->answer && !(*item->answer)->refusal &&
                           !(*item->answer)->repeat;
                });
@@ -79,6 +81,7 @@ struct Appender::Group {
         entries.clear();
         events.clear();
         refused.clear();
+        behind.clear();
         errands.clear();
         if (known) {  // entries never change: those recorded are still true
             known->c.entries.erase(known->c.entries.begin() + std::ptrdiff_t(recorded.entries),
@@ -489,6 +492,8 @@ void Appender::record(Group& group, const Item& item, Minter& minter, core::Entr
                  .body = wire::stored_entry(entry, &*known.salt),
                  .doc = wire::stored_entry(entry, nullptr)};
     core::State before = known.state;
+    if (const auto* again = std::get_if<core::Rejudged>(&entry))
+        group.behind = persons(again->behind, *known.salt);
     known.c.entries.push_back(std::move(entry));
     known.origins.push_back(row.origin);
     known.weight_bytes += entry_weight(row.doc.size());
@@ -651,6 +656,9 @@ Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
     std::string sql;
     for (Group* group : groups) {
         for (const auto& vote : group->refused) sql += write_refused(group->request, vote);
+        if (!group->behind.empty())
+            sql += "UPDATE request SET behind = '" + group->behind +
+                   "' WHERE id = " + literal(group->request) + "; ";
         if (group->wrote())
             wrote.push_back(group);
         else if (group->maybe_ours())

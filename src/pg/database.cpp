@@ -6,6 +6,7 @@
 #include "pg/case_store.hpp"
 #include "pg/event_log.hpp"
 #include "pg/outbox_store.hpp"
+#include "pg/people_store.hpp"
 #include "pg/schema.hpp"
 #include "pg/token_store.hpp"
 
@@ -29,6 +30,7 @@ class PgDatabase final : public Database {
           outbox_(pool_, clock, entropy),
           tokens_(pool_, clock),
           events_(pool_, clock),
+          people_(pool_, clock),
           clock_(clock) {}
     ~PgDatabase() override { stop(); }
 
@@ -36,6 +38,8 @@ class PgDatabase final : public Database {
     app::OutboxStore& outbox() override { return outbox_; }
     app::TokenStore& tokens() override { return tokens_; }
     app::EventLog& events() override { return events_; }
+    app::PeopleStore& people() override { return people_; }
+    app::LinkCodeStore& link_codes() override { return people_; }
     bool reachable() const override { return health_.up(); }
     std::size_t queued() const override { return pool_.queued() + cases_.waiting(); }
     void stop() override {
@@ -64,6 +68,7 @@ class PgDatabase final : public Database {
     PgOutboxStore outbox_;
     PgTokenStore tokens_;
     PgEventLog events_;
+    PgPeopleStore people_;
     const rt::Clock& clock_;
 };
 

@@ -12,6 +12,7 @@ std::string_view type_of(const core::Entry& entry, core::State after) {
                                [](const core::Voted&) { return std::string_view("request.voted"); },
                                [](const core::Held&) { return std::string_view("request.held"); },
                                [](const core::Released&) { return std::string_view("request.released"); },
+                               [](const core::Rejudged&) { return std::string_view("request.rejudged"); },
                                [&](const core::Lapsed&) {
                                    return after == core::State::lapsed ? std::string_view("request.lapsed")
                                                                        : std::string_view("request.expired");

@@ -78,8 +78,10 @@ class Adapter final : public Slack {
         : settings_(std::move(settings)),
           world_(world),
           client_(net::make_http_client(dialer, world.clock, world.timers, executor)),
-          api_(settings_, *client_, world.clock, world.timers, world.entropy),
-          directory_(api_, world, executor),
+          workbench_(executor, {.threads = 1, .background = 1, .queue_max = 256},
+                     [] { return std::make_unique<Bench>(); }),
+          api_(settings_, *client_, world.clock, world.timers, world.entropy, workbench_),
+          directory_(api_, workbench_, world, executor),
           interactions_(api_, directory_, world, settings_, executor),
           sockets_(std::clamp<std::size_t>(settings_.connections, 1, connections_max), api_, dialer,
                    world.clock, world.timers, world.entropy, executor, hooks()),
@@ -96,6 +98,8 @@ class Adapter final : public Slack {
     Later<Done> say(const app::MessageRef& card, const core::ThreadLine& line, Deadline deadline) override;
     Later<std::optional<app::MessageRef>> find_posted(core::RequestId request, const std::string& channel,
                                                       core::Instant since, Deadline deadline) override;
+
+    Later<Done> confide(core::AccountId to, app::Confidence what, Deadline deadline) override;
 
     std::shared_ptr<const core::Workspace> workspace() const override { return directory_.workspace(); }
     Later<Done> refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,
@@ -118,6 +122,7 @@ class Adapter final : public Slack {
     SlackSettings settings_;
     app::World& world_;
     std::unique_ptr<net::HttpClient> client_;
+    Workbench workbench_;
     WebApi api_;
     SlackDirectory directory_;
     Interactions interactions_;
@@ -185,6 +190,7 @@ awaitable<void> Adapter::connect() {
     bool known = co_await learn_home();
     if (!known || stopping_) co_return;
     tasks_.start("slack directory", directory_.keep_warm());
+    tasks_.start("slack list of users", directory_.keep_listed());
     sockets_.start();
 }
 
@@ -274,6 +280,26 @@ Later<Done> Adapter::say(const app::MessageRef& card, const core::ThreadLine& li
     arguments.set("unfurl_media", false);
     auto answer = co_await api_.call(Method::post_message, std::move(arguments), lane_of(channel), deadline);
     if (!answer) co_return pass(answer);
+    co_return Done{};
+}
+
+// A direct message: Slack takes a person's id for the channel.
+Later<Done> Adapter::confide(core::AccountId to, app::Confidence what, Deadline deadline) {
+    auto whom = core::parts(to);
+    if (whom.kind != "slack" || !directory_.home() || whom.workspace != directory_.home()->team)
+        co_return fail(Trouble::not_found, "this account is of another workspace");
+    auto body = what.offer ? wire::slack_private_link(what.lines, what.offer->text())
+                           : wire::slack_private_lines(what.lines);
+    std::string channel{whom.id};
+    auto arguments = Value::object({{"channel", channel},
+                                    {"text", body["text"]},
+                                    {"blocks", body["blocks"]},
+                                    {"link_names", false},
+                                    {"parse", "none"},
+                                    {"unfurl_links", false},
+                                    {"unfurl_media", false}});
+    auto told = co_await api_.call(Method::post_message, std::move(arguments), channel, deadline);
+    if (!told) co_return pass(told);
     co_return Done{};
 }
 

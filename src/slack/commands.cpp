@@ -119,6 +119,9 @@ std::string_view command_help() {
            "/approvals release N\n"
            "/approvals withdraw N: takes your vote back\n"
            "/approvals cancel N: for people behind the request\n"
+           "/approvals link: a code that links another account of yours\n"
+           "/approvals link CODE: the code of your other account\n"
+           "/approvals away until 2026-12-03 [@person]: cards ask others meanwhile; away off: back again\n"
            "/approvals help";
 }
 
@@ -155,9 +158,10 @@ awaitable<void> Interactions::handle_command(Reply reply, wire::SlackCommand com
         co_return;
     }
     auto words = read_command(command.text);
-    if (words.verb == "away" || words.verb == "link") {
-        auto sentence = fmt::format("\"{}\" is not available in this version yet.", words.verb);
-        co_return co_await answer(reply, command.actor, wire::slack_private(sentence));
+    if (words.verb == "link") co_return co_await command_link(reply, command, words.number + words.rest);
+    if (words.verb == "away") {
+        auto said = co_await answer_away(command.actor, words.number + " " + words.rest, reply.received);
+        co_return co_await answer(reply, command.actor, std::move(said));
     }
     if (words.verb == "list" || words.verb == "all" || words.verb == "mine") {
         auto body = co_await answer_list(command.actor, words.verb, reply.received);
@@ -218,11 +222,9 @@ awaitable<Value> Interactions::answer_list(wire::SlackActor actor, std::string w
     auto page = co_await app::list_requests(world_, std::move(filter), deadline);
     if (!page) co_return wire::slack_private(not_found_sentence(page.error()));
     if (word == "all") co_return list_body("Pending requests", "No request is pending.", page->cases);
-    auto me = world_.roster.snapshot()->person_of(who);
-    std::erase_if(page->cases, [&](const app::CasePtr& now) {
-        const auto* opened = std::get_if<core::Opened>(&now->c.entries.front());
-        return !opened || std::ranges::find(opened->behind, me) == opened->behind.end();
-    });
+    auto directory = world_.roster.snapshot();
+    std::erase_if(page->cases,
+                  [&](const app::CasePtr& now) { return !core::standing(now->c, *directory, who).behind; });
     co_return list_body("Requests you are behind", "You are behind none of the latest requests.",
                         page->cases);
 }

@@ -15,6 +15,7 @@ using core::Value;
 namespace {
 
 constexpr core::Duration look_up_max = std::chrono::seconds{10};
+constexpr core::Duration list_page_max = std::chrono::minutes{5};  // with the wait for its turn
 constexpr core::Duration warm_every = std::chrono::seconds{5};
 constexpr core::Duration warm_rest = std::chrono::seconds{20};  // after a failure
 constexpr core::Duration group_flags_age_max = std::chrono::minutes{1};
@@ -25,22 +26,53 @@ std::string user_key(std::string_view id) {
 std::string group_key(std::string_view id) {
     return "g:" + std::string(id);
 }
+constexpr std::string_view all_groups = "g:*";
+constexpr core::Duration groups_alone_for = std::chrono::hours{1};
+constexpr std::size_t users_per_page = 500;
+constexpr std::size_t user_pages_max = 1'000;
+
+std::size_t items_of(const Value& answer, std::string_view name) {
+    const auto* items = answer[name].items();
+    return items ? items->size() : 0;
+}
+
+std::vector<core::ChatGroup> read_groups(const Value& answer, core::Instant as_of) {
+    std::vector<core::ChatGroup> groups;
+    const auto* items = answer["usergroups"].items();
+    if (!items) return groups;
+    for (const Value& item : *items) {
+        core::ChatGroup group{.id = std::string(item["id"].text()),
+                              .handle = std::string(item["handle"].text()),
+                              .members = {},
+                              .enabled = item["date_delete"].whole() == 0 && !item["is_external"].truth(),
+                              .as_of = as_of};
+        if (const auto* users = item["users"].items())
+            for (const Value& user : *users) group.members.emplace_back(user.text());
+        std::ranges::sort(group.members);
+        groups.push_back(std::move(group));
+    }
+    return groups;
+}
 
 }  // namespace
 
-SlackDirectory::SlackDirectory(WebApi& api, app::World& world, rt::asio::any_io_executor executor)
+SlackDirectory::SlackDirectory(WebApi& api, Workbench& workbench, app::World& world,
+                               rt::asio::any_io_executor executor)
     : api_(api),
+      workbench_(workbench),
       world_(world),
       executor_(executor),
       tasks_(executor, flights_max, rt::report_bug),
-      nudge_(executor) {}
+      nudge_(executor),
+      stopping_(executor) {}
 
 void SlackDirectory::connected_to(wire::SlackHome home) {
     if (home_ && home_->team != home.team) {
-        users_.clear();
+        users_ = {};
         groups_.clear();
     }
     home_ = std::move(home);
+    groups_from_.reset();
     published_.reset();
     nudge_.notify_all();
 }
@@ -52,8 +84,12 @@ void SlackDirectory::app_is(std::string app) {
 std::shared_ptr<const core::Workspace> SlackDirectory::workspace() const {
     if (!home_) return nullptr;
     if (!published_)
-        published_ = std::make_shared<const core::Workspace>(
-            core::Workspace{.surface = "slack", .id = home_->team, .users = users_, .groups = groups_});
+        published_ =
+            std::make_shared<const core::Workspace>(core::Workspace{.surface = "slack",
+                                                                    .id = home_->team,
+                                                                    .users = users_,
+                                                                    .groups = groups_,
+                                                                    .doubted_before = doubted_before_});
     return published_;
 }
 
@@ -67,12 +103,14 @@ std::string SlackDirectory::local_id(std::string_view id) const {
 
 std::optional<core::Instant> SlackDirectory::as_of(const std::string& key) const {
     auto id = key.substr(2);
+    std::optional<core::Instant> at;
     if (key.starts_with('u')) {
-        auto it = users_.find(id);
-        return it == users_.end() ? std::nullopt : std::optional{it->second->as_of};
+        if (const auto* user = users_.find(id)) at = user->as_of;
+    } else if (auto it = groups_.find(id); it != groups_.end()) {
+        at = it->second->as_of;
     }
-    auto it = groups_.find(id);
-    return it == groups_.end() ? std::nullopt : std::optional{it->second->as_of};
+    if (at && *at < doubted_before_) at = core::Instant{};
+    return at;
 }
 
 bool SlackDirectory::fresh(const std::string& key, core::Duration age_max) const {
@@ -114,7 +152,29 @@ Later<Done> SlackDirectory::refresh(std::optional<core::AccountId> account, std:
     co_return Done{};
 }
 
-SlackDirectory::FlightPtr SlackDirectory::look_up(const std::string& key) {
+// The policy's groups of this workspace.
+const std::vector<std::string>& SlackDirectory::policy_groups() const {
+    auto policy = world_.roster.snapshot()->policy_ptr();
+    if (policy == groups_from_) return policy_groups_;
+    groups_from_ = policy;
+    policy_groups_.clear();
+    for (const auto& group : policy->groups) {
+        const auto* slack = std::get_if<core::GroupRecord::SlackUsergroup>(&group.members);
+        if (auto id = slack ? local_id(slack->id) : std::string{}; !id.empty())
+            policy_groups_.push_back(std::move(id));
+    }
+    return policy_groups_;
+}
+
+// Reading a group is rationed by the minute (Tier 2): many are read together.
+std::string SlackDirectory::flight_of(const std::string& key) const {
+    const bool together = key.starts_with('g') && world_.clock.now() >= groups_alone_until_ &&
+                          policy_groups().size() > groups_alone_max;
+    return together ? std::string{all_groups} : key;
+}
+
+SlackDirectory::FlightPtr SlackDirectory::look_up(const std::string& wanted) {
+    const std::string key = flight_of(wanted);
     if (auto it = flights_.find(key); it != flights_.end()) return it->second;
     auto flight = std::make_shared<Flight>(executor_);
     flights_.emplace(key, flight);
@@ -148,12 +208,17 @@ rt::asio::awaitable<void> SlackDirectory::fly(std::string key, FlightPtr flight)
             co_return;
         }
         if (!flight->again) co_return;
-        doubt(key);
+        if (key != all_groups) {
+            doubt(key);
+            continue;
+        }
+        for (const std::string& id : policy_groups()) doubt(group_key(id));
     }
 }
 
 Later<Done> SlackDirectory::fetch(const std::string& key) {
     auto id = key.substr(2);
+    if (key == all_groups) co_return co_await fetch_all_groups();
     if (key.starts_with('u')) co_return co_await fetch_user(std::move(id));
     co_return co_await fetch_group(std::move(id));
 }
@@ -197,6 +262,33 @@ Later<Done> SlackDirectory::fetch_group(std::string id) {
     co_return Done{};
 }
 
+Later<Done> SlackDirectory::fetch_all_groups() {
+    auto asked_at = world_.clock.now();
+    auto arguments = Value::object({{"include_disabled", true}, {"include_users", true}});
+    auto answer = co_await api_.call(Method::usergroups, std::move(arguments), {}, {asked_at + look_up_max});
+    if (!answer) {
+        if (answer.error().trouble == Trouble::too_large) groups_alone_until_ = asked_at + groups_alone_for;
+        if (answer.error().code == "missing_scope" || answer.error().code == "plan_upgrade_required")
+            note_ = "slack: user groups cannot be read: " + answer.error().detail;
+        co_return pass(answer);
+    }
+    using Groups = std::vector<core::ChatGroup>;
+    const bool big = items_of(*answer, "usergroups") > items_here_max / 10;  // each with its members
+    Workbench::Job<Groups> read = [all = std::move(*answer), asked_at](Bench&) -> Result<Groups> {
+        return read_groups(all, asked_at);
+    };
+    auto groups = co_await work<Groups>(workbench_, big, std::move(read));
+    if (!groups) co_return pass(groups);
+    // Only those that somebody asks about are kept; one that is not there any more authorises nobody.
+    std::set<std::string> wanted;
+    wanted.insert(policy_groups().begin(), policy_groups().end());
+    for (auto& group : *groups)
+        if (wanted.erase(group.id) > 0) keep_group(std::move(group));
+    for (const std::string& id : wanted)
+        keep_group({.id = id, .handle = {}, .members = {}, .enabled = false, .as_of = asked_at});
+    co_return Done{};
+}
+
 // Which groups are switched off or another organisation's: these authorise nobody.
 Later<Done> SlackDirectory::fetch_group_flags(Deadline deadline) {
     auto asked_at = world_.clock.now();
@@ -216,9 +308,8 @@ Later<Done> SlackDirectory::fetch_group_flags(Deadline deadline) {
 }
 
 void SlackDirectory::keep_user(core::ChatUser user) {
-    if (users_.size() >= users_max && !users_.contains(user.id)) users_.clear();
-    auto id = user.id;
-    users_[id] = std::make_shared<const core::ChatUser>(std::move(user));
+    if (users_.size() >= users_max && !users_.find(user.id)) users_ = {};
+    users_.put(std::move(user));
     published_.reset();
 }
 
@@ -229,10 +320,10 @@ void SlackDirectory::keep_group(core::ChatGroup group) {
 }
 
 void SlackDirectory::doubt(const std::string& key) {
-    if (auto it = flights_.find(key); it != flights_.end()) it->second->again = true;
+    if (auto it = flights_.find(flight_of(key)); it != flights_.end()) it->second->again = true;
     auto id = key.substr(2);
-    if (auto it = users_.find(id); key.starts_with('u') && it != users_.end()) {
-        auto user = *it->second;
+    if (const auto* known = users_.find(id); key.starts_with('u') && known) {
+        auto user = *known;
         user.as_of = core::Instant{};
         keep_user(std::move(user));
     }
@@ -245,20 +336,25 @@ void SlackDirectory::doubt(const std::string& key) {
 }
 
 void SlackDirectory::doubt_all() {
-    std::vector<std::string> keys;
-    for (const auto& [id, user] : users_) keys.push_back(user_key(id));
-    for (const auto& [id, group] : groups_) keys.push_back(group_key(id));
+    // What is asked for right now may be answered from before.
+    for (auto& [key, flight] : flights_) flight->again = true;
+    doubted_before_ = world_.clock.now();
     group_flags_as_of_ = {};
-    for (const std::string& key : keys) doubt(key);
+    published_.reset();
+    nudge_.notify_all();
 }
 
 // Sent for trifles too (a new status line). Only what matters to a vote makes us look again.
 void SlackDirectory::hear_user(const Value& user) {
-    auto it = users_.find(std::string(user["id"].text()));
-    if (it == users_.end() || !home_) return;
-    auto said = wire::read_slack_user(user, *home_, it->second->as_of);
-    bool same = said.klass == it->second->klass && said.email == it->second->email;
-    if (!same) doubt(user_key(it->first));
+    if (!home_) return;
+    const auto* known = users_.find(user["id"].text());
+    if (!known && !listed_at_) return;
+    // What was said takes effect at once, and counts as never read: a vote makes us ask.
+    auto said = wire::read_slack_user(user, *home_, core::Instant{});
+    if (known && said.klass == known->klass && said.email == known->email) return;
+    auto key = user_key(said.id);
+    keep_user(std::move(said));
+    doubt(key);
 }
 
 void SlackDirectory::hear(const wire::SlackEvent& event) {
@@ -287,17 +383,15 @@ std::vector<std::string> SlackDirectory::wanted() const {
                 if (its.kind == "slack" && (its.workspace.empty() || its.workspace == home_->team))
                     users.insert(std::string(its.id));
             }
-        for (const auto& group : directory->policy().groups) {
-            const auto* slack = std::get_if<core::GroupRecord::SlackUsergroup>(&group.members);
-            auto id = slack ? local_id(slack->id) : std::string{};
-            if (id.empty()) continue;
-            keys.push_back(group_key(id));
-            if (auto known = groups_.find(id); known != groups_.end())
-                users.insert(known->second->members.begin(), known->second->members.end());
-        }
+    }
+    for (const std::string& id : policy_groups()) {
+        keys.push_back(group_key(id));
+        if (users.size() > warm_users_max) continue;
+        if (auto known = groups_.find(id); known != groups_.end())
+            users.insert(known->second->members.begin(), known->second->members.end());
     }
     for (const std::string& id : users) {
-        if (keys.size() >= warm_users_max) break;
+        if (keys.size() >= warm_users_max + policy_groups().size()) break;
         keys.push_back(user_key(id));
     }
     return keys;
@@ -311,7 +405,7 @@ std::size_t SlackDirectory::warm_up() {
         if (flights_.size() >= at_once_max) break;
         auto known = as_of(key);
         if (known && world_.clock.now() - *known < world_.roster.age_max() * 6 / 10) continue;
-        if (!flights_.contains(key) && look_up(key)) ++started;
+        if (!flights_.contains(flight_of(key)) && look_up(key)) ++started;
     }
     return started;
 }
@@ -324,9 +418,64 @@ rt::asio::awaitable<void> SlackDirectory::keep_warm() {
     }
 }
 
+// ---- the list of all users
+
+Later<Done> SlackDirectory::list_users() {
+    std::string cursor;
+    for (std::size_t page = 0; page < user_pages_max && !stopped_; ++page) {
+        auto arguments = Value::object({{"limit", users_per_page}});
+        if (!cursor.empty()) arguments.set("cursor", cursor);
+        auto answer = co_await api_.call(Method::users_list, std::move(arguments), {},
+                                         {world_.clock.now() + list_page_max});
+        if (!answer) co_return pass(answer);
+        cursor = (*answer)["response_metadata"]["next_cursor"].text();
+        using Users = std::vector<core::ChatUser>;
+        const bool big = items_of(*answer, "members") > items_here_max;
+        // A list may come from a cache of Slack's: who votes is asked about again.
+        Workbench::Job<Users> read = [all = std::move(*answer), home = *home_](Bench&) -> Result<Users> {
+            Users users;
+            if (const auto* members = all["members"].items())
+                for (const Value& member : *members)
+                    users.push_back(wire::read_slack_user(member, home, core::Instant{}));
+            return users;
+        };
+        auto users = co_await work<Users>(workbench_, big, std::move(read));
+        if (!users) co_return pass(users);
+        std::erase_if(*users, [&](const core::ChatUser& said) {
+            const auto* known = users_.find(said.id);
+            return known && known->klass == said.klass && known->email == said.email;
+        });
+        if (users_.size() + users->size() > users_max)
+            co_return fail(Trouble::too_large, "the workspace has more users than are remembered here");
+        if (!users->empty()) {
+            users_.put(std::move(*users));
+            published_.reset();
+        }
+        if (cursor.empty()) break;
+    }
+    co_return Done{};
+}
+
+rt::asio::awaitable<void> SlackDirectory::keep_listed() {
+    while (!stopped_) {
+        auto now = world_.clock.now();
+        const bool wanted = !world_.roster.trusted_domains().empty();
+        const bool due = !listed_at_ || now - *listed_at_ >= list_every || *listed_at_ < doubted_before_;
+        if (wanted && due) {
+            auto listed = co_await list_users();
+            if (listed)
+                listed_at_ = now;
+            else
+                log::warn("slack", "the list of users was not read to its end: {}", listed.error().detail);
+        }
+        co_await stopping_.wait_until(world_.timers, world_.clock.now() + list_rest);
+    }
+}
+
 rt::asio::awaitable<void> SlackDirectory::stop(core::Instant deadline) {
     stopped_ = true;
     nudge_.notify_all();
+    stopping_.notify_all();
     co_await tasks_.end(world_.timers, deadline);
 }
 

@@ -21,11 +21,11 @@ namespace countersign::slack {
 class SlackDirectory {
   public:
     static constexpr std::size_t flights_max = 64;      // look-ups under way
-    static constexpr std::size_t users_max = 50'000;    // remembered
+    static constexpr std::size_t users_max = 200'000;   // remembered
     static constexpr std::size_t warm_users_max = 200;  // kept fresh without being asked
     static constexpr core::Duration asked_lately = std::chrono::minutes{30};
 
-    SlackDirectory(WebApi& api, app::World& world, rt::asio::any_io_executor executor);
+    SlackDirectory(WebApi& api, Workbench& workbench, app::World& world, rt::asio::any_io_executor executor);
 
     void connected_to(wire::SlackHome home);
     void app_is(std::string app);  // where auth.test did not say
@@ -39,6 +39,12 @@ class SlackDirectory {
     // Looks known approvers up again before what is known of them gets old, so that a click rarely waits.
     // Until `stop`.
     rt::asio::awaitable<void> keep_warm();
+    // Reads the whole list of users where trusted e-mail domains make it matter whose address is whose: at
+    // first, every list_every, and after announcements may have been missed. Until `stop`.
+    rt::asio::awaitable<void> keep_listed();
+    static constexpr core::Duration list_every = std::chrono::hours{6};
+    static constexpr core::Duration list_rest = std::chrono::minutes{10};  // between two lists at least
+    static constexpr std::size_t groups_alone_max = 4;       // more groups than that are read with one call
     rt::asio::awaitable<void> stop(core::Instant deadline);  // ends look-ups too
     const std::string& note() const { return note_; }        // what an admin should know; empty: nothing
 
@@ -59,6 +65,10 @@ class SlackDirectory {
     Later<Done> fetch_user(std::string id);
     Later<Done> fetch_group(std::string id);
     Later<Done> fetch_group_flags(Deadline deadline);
+    Later<Done> fetch_all_groups();
+    Later<Done> list_users();
+    std::string flight_of(const std::string& key) const;
+    const std::vector<std::string>& policy_groups() const;
     void keep_user(core::ChatUser user);
     void keep_group(core::ChatGroup group);
     bool fresh(const std::string& key, core::Duration age_max) const;
@@ -70,10 +80,12 @@ class SlackDirectory {
     std::string local_id(std::string_view id) const;
 
     WebApi& api_;
+    Workbench& workbench_;
     app::World& world_;
     rt::asio::any_io_executor executor_;
     rt::TaskGroup tasks_;
     rt::Signal nudge_;
+    rt::Signal stopping_;
     std::optional<wire::SlackHome> home_;
     std::map<std::string, FlightPtr>
         flights_;  // keys are "U…" of a person, "S…" of a group, prefixed u: or g:
@@ -85,11 +97,17 @@ class SlackDirectory {
     std::unordered_map<std::string, GroupFlags> group_flags_;
     core::Instant group_flags_as_of_{};
     core::Instant warm_not_before_{};
+    core::Instant groups_alone_until_{};  // the list of all groups is too big to be read at once
+    std::optional<core::Instant> listed_at_;
+    // What policy_groups worked out, and from which policy.
+    mutable std::shared_ptr<const core::Policy> groups_from_;
+    mutable std::vector<std::string> policy_groups_;
     std::string note_;
     bool stopped_ = false;
+    core::ChatUsers users_;
     // shared: published snapshots share them
-    std::unordered_map<std::string, std::shared_ptr<const core::ChatUser>> users_;
     std::unordered_map<std::string, std::shared_ptr<const core::ChatGroup>> groups_;
+    core::Instant doubted_before_{};  // announcements may have been missed until then
     // Built when asked for after a change, so that many changes make one snapshot.
     mutable std::shared_ptr<const core::Workspace> published_;
 };

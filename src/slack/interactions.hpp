@@ -95,6 +95,10 @@ class Interactions {
                                            core::Verdict verdict, std::string number, std::string reason);
     rt::asio::awaitable<core::Value> answer_cancel(const wire::SlackCommand& command, std::string number,
                                                    std::string reason, core::Instant received);
+    rt::asio::awaitable<void> command_link(Reply& reply, const wire::SlackCommand& command, std::string code);
+    rt::asio::awaitable<void> click_link(Reply& reply, wire::SlackClick click);
+    rt::asio::awaitable<core::Value> answer_away(wire::SlackActor actor, std::string words,
+                                                 core::Instant received);
     Later<app::CasePtr> find(std::string number, Deadline deadline);
 
     rt::asio::awaitable<void> acknowledge(Reply& reply, const core::Value* payload = nullptr);
@@ -129,6 +133,15 @@ struct CommandWords {
 };
 CommandWords read_command(std::string_view text);
 std::string_view command_help();
+
+// "until 2026-12-03 @ben", "off", or nothing: to be told how things stand.
+struct AwayWords {
+    enum class Kind : std::uint8_t { unclear, status, back, until } kind = Kind::unclear;
+    core::Instant until;
+    std::string instead;  // "ben", "<@U0BEN>"; empty: nobody
+};
+AwayWords read_away(std::string_view text, core::Instant now);
+inline constexpr core::Duration away_max = std::chrono::days{366};
 
 // What to tell a person whose vote was accepted.
 std::string recorded_sentence(core::Verdict verdict, const app::CaseNow& now);

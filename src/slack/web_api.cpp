@@ -30,6 +30,7 @@ constexpr std::array<MethodFacts, static_cast<std::size_t>(Method::count)> table
     {"users.info", false, false, false, false, 100},
     {"usergroups.users.list", false, false, false, false, 20},
     {"usergroups.list", false, false, false, false, 20},
+    {"users.list", false, false, false, false, 20},
 }};
 
 // What a method with effects echoes, and nobody here reads.
@@ -72,12 +73,13 @@ const MethodFacts& facts(Method method) {
 }
 
 WebApi::WebApi(const SlackSettings& settings, net::HttpClient& client, const rt::Clock& clock,
-               rt::Timers& timers, rt::Entropy& entropy)
+               rt::Timers& timers, rt::Entropy& entropy, Workbench& workbench)
     : settings_(settings),
       client_(client),
       clock_(clock),
       timers_(timers),
       entropy_(entropy),
+      workbench_(workbench),
       pacer_(settings.pace == SlackSettings::Pace::strict ? Pacer::Mode::strict : Pacer::Mode::automatic) {}
 
 Later<Value> WebApi::call(Method method, Value arguments, std::string channel, Deadline deadline,
@@ -136,32 +138,55 @@ Later<Value> WebApi::send(Method method, std::string body, Deadline deadline, co
     }
     if (method == Method::auth_test)
         if (auto scopes = response->fields.find("x-oauth-scopes")) scopes_ = *scopes;
-    co_return judge(method, *response, retry_after);
+    auto status = judge_status(method, *response, retry_after);
+    if (!status) co_return pass(status);
+    auto parsed = co_await read(method, std::move(response->body));
+    co_return judge(method, std::move(parsed), *response, retry_after);
 }
 
-Result<Value> WebApi::judge(Method method, const net::HttpResponse& response, core::Duration& retry_after) {
-    const auto& its = facts(method);
-    auto limited = [&] {
-        auto jitter = std::chrono::milliseconds{static_cast<int>(rt::fraction(entropy_) * 1'000)};
-        retry_after = parse_retry_after(response.fields) + jitter;
-        return std::unexpected(failure_of(its.name, "ratelimited", {}, its.changes));
+Later<Value> WebApi::read(Method method, std::string body) {
+    const bool big = body.size() > read_here_bytes_max;
+    Workbench::Job<Value> read = [changes = facts(method).changes,
+                                  body = std::move(body)](Bench&) -> Result<Value> {
+        const wire::JsonRules rules{.bytes_max = answer_bytes_max, .strict = false};
+        return changes ? wire::parse_json_without(echoes, body, rules) : wire::parse_json(body, rules);
     };
-    if (response.status == 429) return limited();
-    auto open_outcome = its.changes ? Trouble::timed_out : Trouble::unavailable;
+    co_return co_await work<Value>(workbench_, big, std::move(read));
+}
+
+core::Duration WebApi::pause(const net::HttpResponse& response) {
+    return parse_retry_after(response.fields) +
+           std::chrono::milliseconds{static_cast<int>(rt::fraction(entropy_) * 1'000)};
+}
+
+Result<Done> WebApi::judge_status(Method method, const net::HttpResponse& response,
+                                  core::Duration& retry_after) {
+    const auto& its = facts(method);
+    if (response.status == 429) {
+        retry_after = pause(response);
+        return std::unexpected(failure_of(its.name, "ratelimited", {}, its.changes));
+    }
     if (response.status >= 500)
-        return fail(open_outcome, fmt::format("Slack answered {} with status {}", its.name, response.status));
-    const wire::JsonRules rules{.bytes_max = answer_bytes_max, .strict = false};
-    auto parsed = its.changes ? wire::parse_json_without(echoes, response.body, rules)
-                              : wire::parse_json(response.body, rules);
+        return fail(its.changes ? Trouble::timed_out : Trouble::unavailable,
+                    fmt::format("Slack answered {} with status {}", its.name, response.status));
+    return Done{};
+}
+
+Result<Value> WebApi::judge(Method method, Result<Value> parsed, const net::HttpResponse& response,
+                            core::Duration& retry_after) {
+    const auto& its = facts(method);
     if (!parsed || !parsed->members())
-        return fail(open_outcome,
+        return fail(its.changes ? Trouble::timed_out : Trouble::unavailable,
                     fmt::format("Slack answered {} with status {} and something that is not JSON", its.name,
                                 response.status));
     const Value& answer = *parsed;
     watch_token(its, answer["ok"].truth() ? std::string_view{} : answer["error"].text());
     if (answer["ok"].truth()) return std::move(*parsed);
     auto word = answer["error"].text("no_error_word");
-    if (classify(word) == ApiError::rate_limited) return limited();
+    if (classify(word) == ApiError::rate_limited) {
+        retry_after = pause(response);
+        return std::unexpected(failure_of(its.name, "ratelimited", {}, its.changes));
+    }
     auto failure = failure_of(its.name, word, answer["needed"].text(), its.changes);
     if (classify(word) == ApiError::our_bug)
         if (const auto* messages = answer["response_metadata"]["messages"].items())

@@ -11,6 +11,7 @@
 #include "countersign/net/http.hpp"
 #include "countersign/rt/clock.hpp"
 #include "slack/pacer.hpp"
+#include "slack/workbench.hpp"
 
 namespace countersign::slack {
 
@@ -27,6 +28,7 @@ enum class Method : std::uint8_t {
     users_info,
     usergroup_users,
     usergroups,
+    users_list,
     count
 };
 
@@ -46,7 +48,7 @@ const MethodFacts& facts(Method method);
 class WebApi {
   public:
     WebApi(const SlackSettings& settings, net::HttpClient& client, const rt::Clock& clock, rt::Timers& timers,
-           rt::Entropy& entropy);
+           rt::Entropy& entropy, Workbench& workbench);
 
     // `channel` chooses the lane of the pace; empty for methods without one. Waits for its turn no longer
     // than `patience`, and for the answer until the deadline.
@@ -62,7 +64,11 @@ class WebApi {
 
   private:
     Later<core::Value> send(Method method, std::string body, Deadline deadline, core::Duration& retry_after);
-    Result<core::Value> judge(Method method, const net::HttpResponse& response, core::Duration& retry_after);
+    Later<core::Value> read(Method method, std::string body);
+    Result<Done> judge_status(Method method, const net::HttpResponse& response, core::Duration& retry_after);
+    Result<core::Value> judge(Method method, Result<core::Value> parsed, const net::HttpResponse& response,
+                              core::Duration& retry_after);
+    core::Duration pause(const net::HttpResponse& response);
     void watch_token(const MethodFacts& its, std::string_view word);
     Result<Done> trusted(const net::Url& url) const;
 
@@ -71,6 +77,7 @@ class WebApi {
     const rt::Clock& clock_;
     rt::Timers& timers_;
     rt::Entropy& entropy_;
+    Workbench& workbench_;
     Pacer pacer_;
     std::string scopes_;
     std::string problem_;

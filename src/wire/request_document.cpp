@@ -107,11 +107,14 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
     document.set("state", core::name_of(ruling.state));
 
     const auto* opened = c.entries.empty() ? nullptr : std::get_if<core::Opened>(&c.entries.front());
+    const auto* people = opened ? &opened->behind : nullptr;
+    for (const core::Entry& entry : c.entries)
+        if (const auto* again = std::get_if<core::Rejudged>(&entry)) people = &again->behind;
     const auto& requester = c.request.requester;
     bool workload = requester.kind == core::Requester::Kind::workload;
     document.set("requester", Value::object({{"kind", workload ? "workload" : "person"},
                                              {"name", requester.name},
-                                             {"people", opened ? texts(opened->behind) : Value::array()}}));
+                                             {"people", people ? texts(*people) : Value::array()}}));
     document.set("unlinked", opened ? texts(opened->unlinked) : Value::array());
     document.set("held", ruling.held ? Value::object({{"person", ruling.held->person.text()},
                                                       {"reason", text_or_null(ruling.held->reason)},

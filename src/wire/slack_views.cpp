@@ -228,6 +228,25 @@ Value slack_private_full_view(std::string_view sentence, const core::RequestId& 
     return private_body(shown, {b::section("private", b::plain(shown)), std::move(buttons)});
 }
 
+Value slack_private_lines(const std::vector<std::string>& lines) {
+    Value::Array blocks;
+    for (const std::string& line : lines)
+        blocks.push_back(b::section(fmt::format("line.{}", blocks.size()), b::plain(inert(line, 500))));
+    return private_body(inert(lines.empty() ? std::string_view{} : lines.front(), 500), std::move(blocks));
+}
+
+Value slack_private_link(const std::vector<std::string>& lines, std::string_view offer) {
+    auto body = slack_private_lines(lines);
+    auto blocks = *body["blocks"].items();
+    blocks.push_back(Value::object(
+        {{"type", "actions"},
+         {"block_id", fmt::format("link.{}", offer)},
+         {"elements", Value{Value::Array{b::button(slack_link_agree, "Yes, both are mine", offer, "primary"),
+                                         b::button(slack_link_decline, "No", offer, "danger")}}}}));
+    body.set("blocks", Value{std::move(blocks)});
+    return body;
+}
+
 Value slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items) {
     Value::Array blocks{b::section("heading", b::plain(inert(heading, 500)))};
     for (const SlackListItem& item : items) {

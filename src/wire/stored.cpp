@@ -185,6 +185,15 @@ void write_members(Writer& w, const core::Released& e) {
     w.key("via").text(name_of(e.via)).key("voter");
     write(w, e.voter);
 }
+void write_members(Writer& w, const core::Rejudged& e) {
+    w.key("at").at(e.at).key("behind").begin_list();
+    for (const auto& person : e.behind) w.own(person.text());
+    w.end_list().key("behind_accounts");
+    write_owns(w, e.behind_accounts);
+    if (e.dead_end) w.key("dead_end").own(*e.dead_end);
+    w.key("kind").text("rejudged");
+    write(w, "recheck", e.recheck);
+}
 void write_members(Writer& w, const core::Lapsed& e) {
     w.key("at").at(e.at).key("kind").text("lapsed");
 }
@@ -318,6 +327,13 @@ std::optional<core::Entry> read_kind(Reader& r, const std::string& kind) {
                               .reason = r.text("reason"),
                               .via = r.known(core::parse_surface(r.text("via"))),
                               .recheck = read_standings(r, "recheck")};
+    }
+    if (kind == "rejudged") {
+        return core::Rejudged{.at = r.at("at"),
+                              .behind = r.ids<core::PersonId>("behind"),
+                              .behind_accounts = r.ids<core::AccountId>("behind_accounts"),
+                              .recheck = read_standings(r, "recheck"),
+                              .dead_end = r.maybe_text("dead_end")};
     }
     if (kind == "lapsed") return core::Lapsed{.at = r.at("at")};
     if (kind == "cancelled") {

@@ -143,8 +143,15 @@ TEST_F(ConfigTest, AnIllTypedValueSaysWhatItMustBe) {
 TEST_F(ConfigTest, WhatThisVersionCannotHonourIsNeverDroppedInSilence) {
     EXPECT_THAT(problem("teams: { app_id: x }\n"), HasSubstr("teams.app_id is not supported"));
     EXPECT_THAT(problem("webhooks: { allow_private_networks: true }\n"), HasSubstr("not supported"));
-    EXPECT_THAT(problem("identity: { trust_email_domains: [example.com] }\n"), HasSubstr("not supported"));
-    EXPECT_EQ(problem("identity: { trust_email_domains: [] }\nteams:\n"), "no problem");
+    EXPECT_EQ(problem("teams:\n"), "no problem");
+}
+
+TEST_F(ConfigTest, TrustedEmailDomainsAreNamedInFull) {
+    for (const char* wrong : {"*.example.com", "@example.com", "example", "a/b.c"})
+        EXPECT_THAT(problem("identity: { trust_email_domains: [\"" + std::string(wrong) + "\"] }\n"),
+                    HasSubstr("each in full"));
+    EXPECT_EQ(problem("identity: { trust_email_domains: [example.com, example.org] }\n"), "no problem");
+    EXPECT_EQ(problem("identity: { trust_email_domains: [] }\n"), "no problem");
 }
 
 TEST_F(ConfigTest, ASlipInAVariableIsAnErrorAndSomebodyElsesVariableIsNot) {

@@ -12,6 +12,7 @@
 #include "core/world.hpp"
 #include "countersign/adapters/pg.hpp"
 #include "countersign/base/text.hpp"
+#include "fakes/people.hpp"
 #include "fakes/store.hpp"
 #include "support/postgres.hpp"
 
@@ -124,6 +125,10 @@ struct InMemory : Base {
     app::CaseStore& cases() { return store; }
     app::OutboxStore& outbox() { return store; }
     app::TokenStore& tokens() { return store; }
+    fakes::People persons;
+    app::PeopleStore& people() { return persons; }
+    app::LinkCodeStore& link_codes() { return persons; }
+    std::vector<std::string> people_events() { return persons.events; }
     app::EventLog& log() { return store; }
     std::vector<std::string> events_of(core::RequestId request) { return store.events_of(request); }
     std::size_t errands_left() { return store.errands_left(); }
@@ -141,6 +146,9 @@ struct OnPostgres : Base {
     app::CaseStore& cases() { return database->cases(); }
     app::OutboxStore& outbox() { return database->outbox(); }
     app::TokenStore& tokens() { return database->tokens(); }
+    app::PeopleStore& people() { return database->people(); }
+    app::LinkCodeStore& link_codes() { return database->link_codes(); }
+    std::vector<std::string> people_events() { return acts(); }
     app::EventLog& log() { return database->events(); }
     std::vector<std::string> events_of(core::RequestId request) {
         return types("request_id = '" + hex(request.bytes()) + "'");

@@ -319,7 +319,8 @@ TEST(Unlinked, AVoterMustBeDemonstrablySomebodyElse) {
     EXPECT_EQ(play.why(), Why::unlinked);
     EXPECT_THAT(play.said(), HasSubstr("github:octocat"));
     EXPECT_THAT(play.said(), HasSubstr("`people:`"));
-    EXPECT_THAT(play.said(), HasSubstr("/approvals link"));
+    EXPECT_THAT(play.said(),
+                HasSubstr("`countersign people link github:octocat slack:T0SIM/<their user id>`"));
     // An account in the voter's own workspace shows it, also one linked by consent.
     play.world.links = {{slack("U0DAN"), PersonId{"github:octocat"}}};
     play.approve("U0AMY");

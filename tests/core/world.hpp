@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +24,8 @@ struct World {
     Policy policy;
     Workspace workspace;
     std::vector<Directory::Link> links;
+    std::vector<std::string> trusted_domains;
+    std::vector<Absence> absences;
     Instant read_at = start;
 
     World() {
@@ -53,17 +56,20 @@ struct World {
         usergroup("S0SEC", {"U0AMY", "U0BEN"});
     }
     void user(const std::string& id, AccountClass klass, std::optional<Instant> as_of = std::nullopt) {
-        workspace.users[id] = std::make_shared<const ChatUser>(
-            ChatUser{id, klass, "display " + id, "", as_of.value_or(read_at)});
+        workspace.users.put(ChatUser{id, klass, "display " + id, "", as_of.value_or(read_at)});
+    }
+    void mail(const std::string& id, std::string address) {
+        workspace.users.put(ChatUser{id, AccountClass::member, "display " + id, std::move(address), read_at});
     }
     void usergroup(const std::string& id, std::vector<std::string> members, bool enabled = true) {
+        std::ranges::sort(members);
         workspace.groups[id] =
             std::make_shared<const ChatGroup>(ChatGroup{id, id, std::move(members), enabled, read_at});
     }
     Directory directory() const {
         return {std::make_shared<const Policy>(policy),
                 {std::make_shared<const Workspace>(workspace)},
-                std::make_shared<const std::vector<Directory::Link>>(links)};
+                std::make_shared<const Directory::Ties>(links, trusted_domains, absences)};
     }
     // Nothing of any chat is known.
     Directory offline() const { return {std::make_shared<const Policy>(policy), {}}; }

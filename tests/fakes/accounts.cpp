@@ -26,7 +26,7 @@ void FakeAccounts::publish_all() {
     auto next = *published_;
     for (auto [id, user] : users_) {
         user.as_of = clock_.now();
-        next.users[id] = std::make_shared<const core::ChatUser>(user);
+        next.users.put(user);
     }
     for (auto [id, group] : groups_) {
         group.as_of = clock_.now();
@@ -41,13 +41,13 @@ Later<Done> FakeAccounts::refresh(std::optional<core::AccountId> account, std::v
     bool asked = false;
     if (account) {
         auto id = std::string(core::parts(*account).id);
-        auto known = next.users.find(id);
-        if (known == next.users.end() || !young(known->second->as_of, age_max)) {
+        const auto* known = next.users.find(id);
+        if (!known || !young(known->as_of, age_max)) {
             asked = true;
             if (auto it = users_.find(id); it != users_.end()) {
                 auto user = it->second;
                 user.as_of = clock_.now();
-                next.users[id] = std::make_shared<const core::ChatUser>(std::move(user));
+                next.users.put(std::move(user));
             }
         }
     }

@@ -176,7 +176,7 @@ TEST(SlackConversation, CommandsListShowAndVote) {
     EXPECT_TRUE(has(office.command("U0AMY", "show #" + number), request.text()));
     EXPECT_TRUE(has(office.command("U0AMY", "help"), "/approvals approve N"));
     EXPECT_TRUE(has(office.command("U0AMY", "frobnicate"), "/approvals approve N"));
-    EXPECT_TRUE(has(office.command("U0AMY", "link"), "not available in this version yet"));
+    EXPECT_TRUE(has(office.command("U0AMY", "away"), "You are here"));
     EXPECT_TRUE(has(office.command("U0AMY", "show 999999"), "There is no request #999999"));
     EXPECT_TRUE(has(office.command("U0AMY", "approve"), "Say which request"));
     EXPECT_TRUE(has(office.command("U0AMY", "approve " + number + " looks right"), "recorded"));

@@ -11,6 +11,7 @@
 #include "countersign/adapters/slack.hpp"
 #include "countersign/app/outbox.hpp"
 #include "countersign/app/service.hpp"
+#include "fakes/people.hpp"
 #include "fakes/store.hpp"
 #include "sandbox/sandbox_world.hpp"
 
@@ -100,6 +101,7 @@ struct SlackOffice : SandboxWorld {
                      .limits = {},
                      .hand_over = {},
                      .count = {}};
+    fakes::People persons;
     std::unique_ptr<app::Outbox> outbox;
     std::unique_ptr<slack::Slack> bot;
     rt::TaskGroup bot_tasks{io.get_executor(), 16, rt::report_bug};
@@ -112,6 +114,9 @@ struct SlackOffice : SandboxWorld {
         };
         bot = slack::make_slack(std::move(settings), *network, world, io.get_executor());
         world.chats.emplace(core::Surface::slack, bot.get());
+        world.people = &persons;
+        world.link_codes = &persons;
+        world.confidants.emplace(core::Surface::slack, bot.get());
         roster.add_source(core::Surface::slack, *bot);
         roster.set_policy(slack_policy());
         bot_tasks.start("outbox", outbox->run());

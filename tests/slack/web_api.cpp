@@ -25,6 +25,9 @@ struct ScriptedSlack : test::NetWorld {
     std::unique_ptr<net::HttpClient> client = net::make_http_client(*network, time, time, io.get_executor());
     std::vector<net::HttpRequest> heard;
     std::function<net::HttpResponse(const net::HttpRequest&)> script;
+    Workbench workbench{io.get_executor(), {.threads = 1, .background = 1, .queue_max = 8}, [] {
+                            return std::make_unique<Bench>();
+                        }};
     std::unique_ptr<WebApi> api;
 
     explicit ScriptedSlack(SlackSettings::Pace pace = SlackSettings::Pace::automatic) {
@@ -32,7 +35,7 @@ struct ScriptedSlack : test::NetWorld {
         settings.bot_token = Secret{"xoxb-1"};
         settings.api_url = "http://server/api/";
         settings.pace = pace;
-        api = std::make_unique<WebApi>(settings, *client, time, time, entropy);
+        api = std::make_unique<WebApi>(settings, *client, time, time, entropy, workbench);
         serve([this](net::HttpExchange& exchange) -> rt::asio::awaitable<void> {
             heard.push_back(exchange.request());
             auto response = script(exchange.request());

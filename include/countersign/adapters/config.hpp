@@ -30,6 +30,7 @@ struct Settings {
         std::string channel;
     } slack;
     core::Duration identity_age_max{std::chrono::minutes{5}};
+    std::vector<std::string> trust_email_domains;
     std::vector<std::string> link_hosts;
     std::size_t pending_per_requester = 0;  // 0: off
     std::string signing_key;                // path

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/events.hpp"
 #include "countersign/app/log.hpp"
+#include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/rt/clock.hpp"
 
@@ -37,6 +39,8 @@ class Database {
     virtual app::OutboxStore& outbox() = 0;
     virtual app::TokenStore& tokens() = 0;
     virtual app::EventLog& events() = 0;
+    virtual app::PeopleStore& people() = 0;
+    virtual app::LinkCodeStore& link_codes() = 0;
     virtual Later<SchemaReport> schema(Deadline deadline) = 0;
     virtual bool reachable() const = 0;  // the last job or connection attempt succeeded
     virtual std::size_t queued() const = 0;

@@ -28,7 +28,7 @@ struct SlackHealth {
 };
 
 // Slack as one adapter: Socket Mode in, Web API out, and what Slack knows about people.
-class Slack : public app::Chat, public app::AccountSource {
+class Slack : public app::Chat, public app::AccountSource, public app::Confidant {
   public:
     // Learns who we are (auth.test), then keeps the sockets. Runs until cancelled; asks sockets to finish
     // their acknowledgements first. Never gives up: problems show in `health`.

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
 
 namespace countersign::app {
@@ -16,6 +17,18 @@ class Roster {
     explicit Roster(core::Duration age_max);
     void add_source(core::Surface surface, AccountSource& source);
     void set_policy(std::shared_ptr<const core::Policy> policy);
+    // Links and absences as the database had them at `now`. nullopt: as they were.
+    void set_people(std::optional<PeopleNews> news, core::Instant now);
+    // Whether every chat has been reached: before, accounts cannot be told apart in full.
+    bool complete() const;
+    std::optional<std::int64_t> people_version() const { return people_version_; }
+    // Whether links were read lately enough to rely on.
+    bool knows_people(core::Instant now) const {
+        return people_read_at_ && now - *people_read_at_ <= people_age_max;
+    }
+    static constexpr core::Duration people_age_max = std::chrono::seconds{10};
+    void trust(std::vector<std::string> domains);
+    const std::vector<std::string>& trusted_domains() const { return trusted_; }
     core::Duration age_max() const { return age_max_; }
     // The newest snapshot; shared with database jobs, hence a pointer. Rebuilt only when a part changed.
     std::shared_ptr<const core::Directory> snapshot();
@@ -41,12 +54,20 @@ class Roster {
         core::Surface surface;
         AccountSource* source;
     };
+    void retie(core::Instant now);
     std::vector<std::string> chat_groups(const std::vector<core::GroupId>& groups,
                                          const Source& source) const;
 
     core::Duration age_max_;
     std::vector<Source> sources_;
     std::shared_ptr<const core::Policy> policy_;
+    std::vector<std::string> trusted_;
+    std::vector<core::Directory::Link> links_;
+    std::vector<core::Absence> absences_;
+    std::optional<core::Instant> next_return_;  // when the first of the absent is back
+    std::optional<std::int64_t> people_version_;
+    std::optional<core::Instant> people_read_at_;
+    std::shared_ptr<const core::Directory::Ties> ties_;
     std::vector<std::shared_ptr<const core::Workspace>> built_from_;
     std::shared_ptr<const core::Directory> snapshot_;
     // shared: most requests ask for the same few groups as the one before them

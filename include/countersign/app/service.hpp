@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "countersign/app/log.hpp"
+#include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/app/roster.hpp"
 #include "countersign/app/waiters.hpp"
@@ -41,6 +42,10 @@ struct World {
     // Events worth counting ("vote_recorded", "vote_refused", …), for metrics. May be empty.
     std::function<void(std::string_view what, std::string_view label)> count;
     Log* log = nullptr;  // told of events committed here; null: nobody gives them their place
+    // Persons and links; null where there are none to know (tests).
+    PeopleStore* people = nullptr;
+    LinkCodeStore* link_codes = nullptr;
+    std::map<core::Surface, Confidant*> confidants = {};
 };
 
 // Who is calling through the API.
@@ -85,6 +90,8 @@ struct Answer {  // to a person or a caller
 // timed_out (unknown: the caller reads back with the same origin).
 Later<Answer> cast_vote(World& world, core::RequestId request, core::Cast cast, Origin origin,
                         Deadline deadline);
+// After links between accounts have changed: who is behind an open request, and whose votes count.
+Later<Answer> judge_again(World& world, core::RequestId request, Deadline deadline);
 // `speaks_for`: own requests are those asked by this account or with the same owner behind them.
 Later<Answer> cancel_request(World& world, core::RequestId request, core::Cancel cancel, Origin origin,
                              Deadline deadline);

@@ -36,8 +36,9 @@ struct Report {
     bool succeeded = false;
     std::string detail;
 };
-struct Tick {};  // let time have its say
-using Command = std::variant<Cast, Cancel, Claim, Report, Tick>;
+struct Tick {};     // let time have its say
+struct Rejudge {};  // links between accounts have changed
+using Command = std::variant<Cast, Cancel, Claim, Report, Tick, Rejudge>;
 
 // Why a command changed nothing. An answer of the domain, not an error.
 enum class Why : std::uint8_t {
@@ -92,7 +93,8 @@ Opened opening(const Request& request, const Applied& applied, const Directory& 
 Standing standing(const Case& c, const Directory& directory, const AccountId& account);
 
 // People whose approval would enlarge the matching: per alternative and unfilled slot, the first
-// `could_approve_max`, sorted by name. Groups that were never read have none.
+// `could_approve_max`, sorted by name; those who are away last or not at all. Groups that were never read
+// have none.
 inline constexpr std::size_t could_approve_max = 20;
 struct Lack {
     GroupId group;

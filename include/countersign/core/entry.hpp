@@ -28,17 +28,17 @@ struct Standing {
     AccountId account;
     PersonId person;
     AccountClass klass = AccountClass::unknown;
-    std::vector<GroupId> groups;       // of those the request asks for: where this account may fill slots
-    bool behind = false;               // one of the humans behind the request
-    std::vector<AccountId> unlinked;   // humans behind it who might, for all we know, be this very person
-    Instant as_of;                     // when the oldest of these facts was read from its chat
+    std::vector<GroupId> groups;      // of those the request asks for: where this account may fill slots
+    bool behind = false;              // one of the humans behind the request
+    std::vector<AccountId> unlinked;  // humans behind it who might, for all we know, be this very person
+    Instant as_of;                    // when the oldest of these facts was read from its chat
     friend bool operator==(const Standing&, const Standing&) = default;
 };
 
 struct Opened {
     Instant at;
-    std::vector<PersonId> behind;       // persons behind the request, as linked at opening
-    std::vector<AccountId> unlinked;    // named humans whom nothing links to any account of the chats
+    std::vector<PersonId> behind;         // persons behind the request, as linked at opening
+    std::vector<AccountId> unlinked;      // named humans whom nothing links to any account of the chats
     std::optional<std::string> dead_end;  // nobody could ever meet the requirement: refused at once
     std::vector<AccountId> behind_accounts = {};  // all accounts of theirs known then: unlinking frees nobody
     friend bool operator==(const Opened&, const Opened&) = default;
@@ -70,6 +70,16 @@ struct Released {
     std::vector<Standing> recheck;  // as in Voted: on release the quorum is judged at once
     friend bool operator==(const Released&, const Released&) = default;
 };
+// Accounts turned out to be one person's, or no longer are: who is behind the request and whose votes count
+// was looked at again. It only takes away.
+struct Rejudged {
+    Instant at;
+    std::vector<PersonId> behind;  // everybody now, and everybody before
+    std::vector<AccountId> behind_accounts;
+    std::vector<Standing> recheck;        // of everybody whose vote stands
+    std::optional<std::string> dead_end;  // nobody could meet the requirement any more
+    friend bool operator==(const Rejudged&, const Rejudged&) = default;
+};
 struct Lapsed {  // the end of time: of a pending request (expired) or of an unclaimed grant (lapsed)
     Instant at;
     friend bool operator==(const Lapsed&, const Lapsed&) = default;
@@ -93,7 +103,7 @@ struct Reported {
     std::string detail;
     friend bool operator==(const Reported&, const Reported&) = default;
 };
-using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Claimed, Reported>;
+using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Claimed, Reported, Rejudged>;
 
 Instant at_of(const Entry& entry);
 std::string_view kind_of(const Entry& entry);  // "opened", "voted", …

@@ -1,5 +1,8 @@
 #pragma once
+#include <array>
+#include <compare>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +16,7 @@
 namespace countersign::core {
 
 struct Policy;
+struct GroupRecord;
 
 enum class AccountClass : std::uint8_t { member, guest, bot, deleted, foreign, unknown };
 std::string_view name_of(AccountClass klass);
@@ -36,13 +40,63 @@ struct ChatGroup {
     friend bool operator==(const ChatGroup&, const ChatGroup&) = default;
 };
 
+// The users of a chat, by id and by e-mail address. A copy shares everything, and a change then copies one
+// shelf of some hundred: a snapshot of 50,000 users costs microseconds.
+class ChatUsers {
+  public:
+    const ChatUser* find(std::string_view id) const;  // nullptr: not known
+    // Users whose confirmed address this is, up to letter case and `+tag`.
+    std::vector<const ChatUser*> with_email(std::string_view address) const;
+    void put(ChatUser user);
+    void put(std::vector<ChatUser> users);  // a page of them: each shelf is copied once
+    std::size_t size() const { return size_; }
+    void each(const std::function<void(const ChatUser&)>& see) const;
+
+  private:
+    static constexpr std::size_t shelves = 256;
+    using Shelf = std::vector<std::shared_ptr<const ChatUser>>;  // by id
+    struct Address {
+        std::uint64_t hash;
+        std::string user;
+        friend auto operator<=>(const Address&, const Address&) = default;
+    };
+    using Addresses = std::vector<Address>;
+
+    struct Readdressed {
+        Address address;
+        bool here = false;  // else: no longer
+    };
+
+    void put_on(Shelf& shelf, ChatUser user, std::vector<Readdressed>& readdressed);
+    void readdress(const std::vector<Readdressed>& changes);
+
+    // shared: snapshots share what did not change between them
+    std::array<std::shared_ptr<const Shelf>, shelves> users_;
+    std::array<std::shared_ptr<const Addresses>, shelves> addresses_;
+    std::size_t size_ = 0;
+};
+
 // What one chat says about its people: facts, not a client. Immutable once published.
 struct Workspace {
     std::string surface;  // "slack" or "teams"
     std::string id;       // team or tenant id
-    // shared: a new Workspace differs from the last one in a few users out of many thousands
-    std::unordered_map<std::string, std::shared_ptr<const ChatUser>> users;
+    ChatUsers users;
+    // shared: a new Workspace differs from the last one in a few groups
     std::unordered_map<std::string, std::shared_ptr<const ChatGroup>> groups;
+    Instant doubted_before{};  // changes may have been missed: what was read earlier counts as never read
+    Instant age_of(Instant as_of) const { return as_of < doubted_before ? Instant{} : as_of; }
+};
+
+// "riley@example.com" of "Riley+ci@Example.com": addresses that mostly reach one person. Good for taking
+// rights away, not for telling people apart.
+std::string folded_email(std::string_view address);
+
+// Somebody who said they are away, until an instant that has not come yet. They keep every right.
+struct Absence {
+    AccountId account;
+    Instant until;
+    std::optional<AccountId> instead;  // whom to ask meanwhile
+    friend bool operator==(const Absence&, const Absence&) = default;
 };
 
 // "slack", "T0SIM/U0REQ" of "slack:T0SIM/U0REQ".
@@ -53,18 +107,31 @@ struct AccountParts {
 };
 AccountParts parts(const AccountId& account);
 AccountId slack_account(std::string_view team, std::string_view user);
+// As it is compared and stored: kinds whose letters mean the same in either case, in lower case.
+AccountId normal(const AccountId& account);
 
 // Everything known about people at one moment: the newest policy's people and groups, the chats' directories
 // and the links. Immutable and cheap to copy (it shares its parts). Bare policy ids ("U0REQ") mean the
 // connected workspace; with none connected (offline checks), any workspace.
 class Directory {
   public:
-    struct Link {  // by code or e-mail: these only ever take rights away
+    struct Link {  // by code or e-mail, or by an administrator: these only ever take rights away
         AccountId account;
-        PersonId person;
+        PersonId person;  // a policy's name, or another account of the same person
+        std::optional<Instant> ended = std::nullopt;  // unlinked then; still excludes from what was open
+    };
+    // What people said of themselves and their links, beside policy and chats.
+    struct Ties {
+        std::vector<Link> links;
+        // Domains ("example.com") whose addresses are one person each: a chat's full member with a confirmed
+        // address of theirs is that person. Lower case.
+        std::vector<std::string> trusted_domains;
+        std::vector<Absence> absences;
     };
     Directory(std::shared_ptr<const Policy> policy, std::vector<std::shared_ptr<const Workspace>> workspaces,
-              std::shared_ptr<const std::vector<Link>> links = nullptr);
+              std::shared_ptr<const Ties> ties = nullptr);
+    // The same policy and ties with newer chats; what was worked out for the old ones is shared.
+    Directory with(std::vector<std::shared_ptr<const Workspace>> workspaces) const;
 
     const Policy& policy() const { return *policy_; }
     const std::shared_ptr<const Policy>& policy_ptr() const { return policy_; }
@@ -73,6 +140,7 @@ class Directory {
     AccountId full(const AccountId& account) const;
     // The person an account belongs to; an account linked to nobody is a person named by its reference.
     PersonId person_of(const AccountId& account) const;
+    // All accounts of a person, each once: the policy's, in its order, then those that links add.
     std::vector<AccountId> accounts_of(const PersonId& person) const;
     bool listed_in_policy(const AccountId& account) const;
     bool connected(const AccountId& account) const;  // its own workspace is among those known here
@@ -82,17 +150,34 @@ class Directory {
     // Whether this very account may fill slots of the group: it is in the chat's group, or listed in the
     // policy under a person of the group. Links never count here.
     bool eligible(const AccountId& account, const GroupId& group) const;
-    // Persons of a group, sorted; nullopt: unknown (a chat group that was never read).
-    std::optional<std::vector<PersonId>> members(const GroupId& group) const;
+    // Persons of a group, sorted; nullopt: unknown (a chat group that was never read). Stops once it has
+    // found `at_most`, whichever those are.
+    std::optional<std::vector<PersonId>> members(const GroupId& group,
+                                                 std::size_t at_most = std::size_t(-1)) const;
     // The chat groups and users that an answer about these groups rests on: when was the oldest read?
     // nullopt: something was never read.
     std::optional<Instant> as_of(const AccountId& account, const std::vector<GroupId>& groups) const;
 
+    // Persons with an address that differs from this e-mail account's in letter case or `+tag` alone.
+    std::vector<PersonId> persons_alike(const AccountId& email) const;
+    // Links that ended at or after `since`: whoever they joined stays excluded from what was open then.
+    std::vector<Link> ended_since(Instant since) const;
+    const Absence* absence(const PersonId& person) const;  // nullptr: here
+
   private:
     struct Index;
+    void work_out();
+    const Workspace* workspace(std::string_view surface, std::string_view id) const;
+    bool has_chat(std::string_view surface) const;
+    // The chat group that a policy's group stands for, and its workspace; nullptr: never read.
+    const ChatGroup* chat_group(const GroupRecord& group, const Workspace** home) const;
+    bool trusts(std::string_view address) const;
+    // The persons that e-mail joins with this one, itself included.
+    std::vector<PersonId> joined(const PersonId& person) const;
+
     std::shared_ptr<const Policy> policy_;
     std::vector<std::shared_ptr<const Workspace>> workspaces_;
-    std::shared_ptr<const std::vector<Link>> links_;
+    std::shared_ptr<const Ties> ties_;
     std::shared_ptr<const Index> index_;  // shared: a Directory is copied into every job
 };
 

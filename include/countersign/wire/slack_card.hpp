@@ -22,6 +22,8 @@ inline constexpr std::string_view slack_approve = "approve";
 inline constexpr std::string_view slack_deny = "deny";
 inline constexpr std::string_view slack_hold = "hold";
 inline constexpr std::string_view slack_details = "details";
+inline constexpr std::string_view slack_link_agree = "link_agree";
+inline constexpr std::string_view slack_link_decline = "link_decline";
 
 struct SlackStyle {
     std::string team;                     // accounts of this workspace are mentioned, others named
@@ -63,6 +65,10 @@ core::Value slack_outcome_view(std::string_view title, std::string_view sentence
 core::Value slack_private(std::string_view sentence);
 // The same with a button that opens the full view of a request, from which it can be approved.
 core::Value slack_private_full_view(std::string_view sentence, const core::RequestId& request);
+// A question whether two accounts are one person's; both buttons carry the offer's id.
+core::Value slack_private_link(const std::vector<std::string>& lines, std::string_view offer);
+// Several lines, each hostile on its own.
+core::Value slack_private_lines(const std::vector<std::string>& lines);
 struct SlackListItem {
     core::RequestId id;
     std::int64_t number = 0;

@@ -1,0 +1,29 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "cli/loop.hpp"
+#include "countersign/adapters/pg.hpp"
+
+// What the verbs that administer work on: the database itself, without a server in between.
+namespace countersign::cli {
+
+inline constexpr core::Duration database_patience = std::chrono::seconds{10};
+
+// The configured one, else the one that `dev` runs in its folder.
+Result<Secret> database_uri(const std::string& config_file, bool as_owner);
+
+struct OpenDatabase {
+    std::unique_ptr<Loop> loop;
+    std::unique_ptr<pg::Database> database;
+    ~OpenDatabase() {
+        if (database) database->stop();
+    }
+    OpenDatabase() = default;
+    OpenDatabase(OpenDatabase&&) noexcept = default;
+    OpenDatabase& operator=(OpenDatabase&&) noexcept = default;
+};
+// unavailable: it cannot be reached, or its schema is not this version's.
+Result<OpenDatabase> open_database(const std::string& config_file);
+
+}  // namespace countersign::cli
