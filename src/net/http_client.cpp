@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
+#include <cstdint>
 #include <list>
 #include <map>
 #include <utility>
@@ -125,7 +126,8 @@ class Client final : public HttpClient {
     rt::asio::awaitable<Attempt> attempt(Lease lease, const Url& url, const HttpRequest& request,
                                          Deadline deadline);
     rt::asio::awaitable<Attempt> read_response(Connection& c, bool head_only, bool& keep_alive);
-    rt::asio::awaitable<std::optional<Broken>> read_body(Connection& c, ResponseParser& parser);
+    rt::asio::awaitable<std::optional<Broken>> read_body(Connection& c, ResponseParser& parser,
+                                                         bool& keep_alive);
     Broken broken(Connection& c, const error_code& ec) const;
 
     Dialer& dialer_;
@@ -260,24 +262,31 @@ rt::asio::awaitable<Attempt> Client::read_response(Connection& c, bool head_only
             failed.response_begun = begun;
             co_return std::unexpected(std::move(failed));
         }
-        ResponseParser parser{limits_.header_bytes_max, limits_.body_bytes_max};
+        ResponseParser parser{limits_.header_bytes_max,
+                              limits_.cuts_bodies ? SIZE_MAX : limits_.body_bytes_max};
         auto refusal = parser.take_head(bytes.substr(0, *end), head_only);
         if (refusal) co_return std::unexpected(bad_response(std::move(*refusal)));
         c.reader.consume(*end);
         seen = 0;
         if (parser.status() < 200 && parser.status() != 101) continue;  // 100 Continue, 103 Early Hints
         keep_alive = keep_alive && parser.keeps_alive() && parser.status() != 101;
-        auto failed = co_await read_body(c, parser);
+        auto failed = co_await read_body(c, parser, keep_alive);
         if (failed) co_return std::unexpected(std::move(*failed));
         co_return HttpResponse{parser.status(), std::move(parser.fields()), std::move(parser.body())};
     }
 }
 
-rt::asio::awaitable<std::optional<Broken>> Client::read_body(Connection& c, ResponseParser& parser) {
+rt::asio::awaitable<std::optional<Broken>> Client::read_body(Connection& c, ResponseParser& parser,
+                                                             bool& keep_alive) {
     for (;;) {
         auto used = parser.take_body(c.reader.bytes());
         if (!used) co_return bad_response(std::move(used).error());
         c.reader.consume(*used);
+        if (limits_.cuts_bodies && parser.body().size() > limits_.body_bytes_max) {
+            parser.body().resize(limits_.body_bytes_max);
+            keep_alive = false;
+            co_return std::nullopt;
+        }
         if (parser.whole()) co_return std::nullopt;
         auto ec = co_await c.reader.more(read_bytes);
         if (!ec) continue;

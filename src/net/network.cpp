@@ -244,7 +244,7 @@ struct Resolution {
     rt::Signal answered;
     bool done = false;
     error_code ec;
-    std::vector<tcp::endpoint> endpoints;
+    std::vector<Address> addresses;
 };
 
 class RealNetwork final : public Network {
@@ -276,30 +276,54 @@ class RealNetwork final : public Network {
     Result<Done> trust(const std::string& pem_file) override { return client_.trust(pem_file); }
 
     Later<StreamPtr> dial(const Url& url, Deadline deadline) override {
-        auto endpoints = co_await resolve(url, deadline);
-        if (!endpoints) co_return pass(endpoints);
+        auto addresses = co_await resolve(url.host, deadline);
+        if (!addresses) co_return pass(addresses);
         std::optional<Failure> last;
-        for (std::size_t i = 0; i < endpoints->size(); ++i) {
+        for (std::size_t i = 0; i < addresses->size(); ++i) {
             // A dead address must not use up the time of those after it.
             core::Duration left = deadline.at - all_->clock().now();
             auto share =
-                std::max<core::Duration>(left / static_cast<std::int64_t>(endpoints->size() - i), min_share);
+                std::max<core::Duration>(left / static_cast<std::int64_t>(addresses->size() - i), min_share);
             auto until = std::min(deadline.at, all_->clock().now() + share);
-            auto connected = co_await connect(url, (*endpoints)[i], until);
+            auto connected = co_await connect_tcp(url, (*addresses)[i], until);
             if (!connected) {
                 last = std::move(connected).error();
                 continue;
             }
-            LiveStreamPtr stream = std::move(*connected);
-            if (url.tls()) {
-                stream->close_at(deadline.at);
-                auto shaken = co_await static_cast<TlsStream&>(*stream).handshake_as_client(url.host);
-                if (!shaken) co_return pass(shaken);
-            }
-            stream->close_at(core::Instant::max());
-            co_return erase_type(std::move(stream));
+            co_return co_await secured(url, std::move(*connected), deadline);
         }
         co_return std::unexpected(std::move(*last));
+    }
+
+    Later<std::vector<Address>> resolve(const std::string& host, Deadline deadline) override {
+        error_code ec;
+        auto address = asio::ip::make_address(host, ec);
+        if (!ec) co_return std::vector<Address>{address};
+        // shared: a name server that does not answer cannot be interrupted, only no longer waited for
+        auto resolution = std::make_shared<Resolution>(all_->executor());
+        resolution->resolver.async_resolve(
+            host, "", [resolution](error_code failed, const tcp::resolver::results_type& results) {
+                resolution->done = true;
+                resolution->ec = failed;
+                for (const auto& result : results)
+                    resolution->addresses.push_back(result.endpoint().address());
+                resolution->answered.notify_all();
+            });
+        while (!resolution->done) {
+            bool notified = co_await resolution->answered.wait_until(all_->timers(), deadline.at);
+            if (!notified && !resolution->done)
+                co_return fail(Trouble::timed_out, fmt::format("looking up {} took too long", host));
+        }
+        if (resolution->ec || resolution->addresses.empty())
+            co_return fail(Trouble::unavailable,
+                           fmt::format("cannot look up {}: {}", host, resolution->ec.message()), "dns");
+        co_return std::move(resolution->addresses);
+    }
+
+    Later<StreamPtr> connect(const Url& url, const Address& address, Deadline deadline) override {
+        auto connected = co_await connect_tcp(url, address, deadline.at);
+        if (!connected) co_return pass(connected);
+        co_return co_await secured(url, std::move(*connected), deadline);
     }
 
   private:
@@ -322,32 +346,18 @@ class RealNetwork final : public Network {
     }
     static constexpr int listen_backlog = 4096;
 
-    Later<std::vector<tcp::endpoint>> resolve(const Url& url, Deadline deadline) {
-        error_code ec;
-        auto address = asio::ip::make_address(url.host, ec);
-        if (!ec) co_return std::vector<tcp::endpoint>{tcp::endpoint{address, url.port}};
-        // shared: a name server that does not answer cannot be interrupted, only no longer waited for
-        auto resolution = std::make_shared<Resolution>(all_->executor());
-        resolution->resolver.async_resolve(
-            url.host, std::to_string(url.port), tcp::resolver::numeric_service,
-            [resolution](error_code failed, const tcp::resolver::results_type& results) {
-                resolution->done = true;
-                resolution->ec = failed;
-                for (const auto& result : results) resolution->endpoints.push_back(result.endpoint());
-                resolution->answered.notify_all();
-            });
-        while (!resolution->done) {
-            bool notified = co_await resolution->answered.wait_until(all_->timers(), deadline.at);
-            if (!notified && !resolution->done)
-                co_return fail(Trouble::timed_out, fmt::format("looking up {} took too long", url.host));
+    // The handshake of TLS, where the URL wants it.
+    Later<StreamPtr> secured(const Url& url, LiveStreamPtr stream, Deadline deadline) {
+        if (url.tls()) {
+            stream->close_at(deadline.at);
+            auto shaken = co_await static_cast<TlsStream&>(*stream).handshake_as_client(url.host);
+            if (!shaken) co_return pass(shaken);
         }
-        if (resolution->ec || resolution->endpoints.empty())
-            co_return fail(Trouble::unavailable,
-                           fmt::format("cannot look up {}: {}", url.host, resolution->ec.message()), "dns");
-        co_return std::move(resolution->endpoints);
+        stream->close_at(core::Instant::max());
+        co_return erase_type(std::move(stream));
     }
 
-    Later<LiveStreamPtr> connect(const Url& url, tcp::endpoint endpoint, core::Instant until) {
+    Later<LiveStreamPtr> connect_tcp(const Url& url, Address address, core::Instant until) {
         LiveStreamPtr stream;
         if (url.tls())
             stream = make_tls_stream(all_, client_);
@@ -356,7 +366,7 @@ class RealNetwork final : public Network {
         stream->close_at(until);
         error_code ec;
         auto token = asio::redirect_error(asio::use_awaitable_t<>{}, ec);
-        co_await stream->socket().async_connect(endpoint, token);
+        co_await stream->socket().async_connect(tcp::endpoint{address, url.port}, token);
         if (ec && all_->clock().now() >= until)
             co_return fail(Trouble::timed_out,
                            fmt::format("connecting to {} took too long", url.authority()));

@@ -47,6 +47,7 @@ struct HttpResponse {
 struct HttpClientLimits {
     std::size_t header_bytes_max = 64 * 1024;
     std::size_t body_bytes_max = 16 * 1024 * 1024;
+    bool cuts_bodies = false;  // a larger body is cut there and is no failure; its connection is not kept
     std::size_t connections_max = 32;  // per origin; more calls wait, within their deadline
     std::chrono::seconds idle_max{25};
 };

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "countersign/net/connector.hpp"
 #include "countersign/net/stream.hpp"
 #include "countersign/rt/clock.hpp"
 
@@ -17,7 +18,7 @@ struct TlsFiles {
 };
 
 // The real network on one executor: dials, listens, and sweeps streams whose deadline has passed.
-class Network : public Dialer {
+class Network : public Dialer, public Connector {
   public:
     // conflict: the address is in use (the detail names it and says what to do); invalid_input: not an
     // address. With `tls`, every accepted stream has finished its handshake (bounded by 10 s each, at most
