@@ -57,7 +57,7 @@ def _bolt_peer(binaries):
         binaries.skipped.append(f"bolt: skipped, its packages cannot be installed here ({trouble})")
 
 
-def prepare(options):
+def prepare(options, more_targets=()):
     folder = Path(options.build_dir).resolve() if options.build_dir else PROJECT / "build" / "release"
     binaries = Binaries(folder)
     wanted = lambda name: not options.only or name in options.only  # noqa: E731
@@ -65,7 +65,7 @@ def prepare(options):
         if not (folder / "build.ninja").exists():
             subprocess.run(["cmake", "--preset", "release", "-B", str(folder)], cwd=PROJECT, check=True,
                            stdout=subprocess.DEVNULL)
-        targets = ["standin", "empty_bot"] + (["countersign"] if wanted("countersign") else [])
+        targets = ["standin", "empty_bot"] + (["countersign"] if wanted("countersign") else []) + list(more_targets)
         subprocess.run(["ninja", "-C", str(folder), "--quiet", *targets], check=True)
     (folder / "bench").mkdir(exist_ok=True)
     if not PEERS.is_dir():

@@ -176,7 +176,8 @@ class Countersign(Subject):
 
     def settings(self):
         return {"COUNTERSIGN_DATABASE": self.database, "COUNTERSIGN_POLICY": str(self.policy),
-                "COUNTERSIGN_SIGNING_KEY": str(self.key)}
+                "COUNTERSIGN_SIGNING_KEY": str(self.key),
+                "COUNTERSIGN_SERVER_KEY": str(self.key.with_name("server.key"))}
 
     def verb(self, *arguments):
         done = subprocess.run([str(self.binary), *arguments], env={**os.environ, **self.settings()},

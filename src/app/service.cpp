@@ -7,7 +7,9 @@
 #include <unordered_map>
 #include <utility>
 
+#include "app/globs.hpp"
 #include "countersign/app/linking.hpp"
+#include "countersign/app/webhooks.hpp"
 #include "countersign/base/log.hpp"
 
 namespace countersign::app {
@@ -34,34 +36,6 @@ CasePtr with_ruling(core::Case c) {
 
 Deadline soon(const World& world) {
     return {world.clock.now() + std::chrono::seconds{5}};
-}
-
-// `*` stands for any text, of any length; everything else for itself.
-bool glob_matches(std::string_view pattern, std::string_view text) {
-    std::size_t p = 0;
-    std::size_t t = 0;
-    std::size_t star = std::string_view::npos;
-    std::size_t resume = 0;
-    while (t < text.size()) {
-        if (p < pattern.size() && pattern[p] == '*') {
-            star = p++;
-            resume = t;
-        } else if (p < pattern.size() && pattern[p] == text[t]) {
-            ++p;
-            ++t;
-        } else if (star != std::string_view::npos) {
-            p = star + 1;
-            t = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.size() && pattern[p] == '*') ++p;
-    return p == pattern.size();
-}
-
-bool within_globs(const std::vector<std::string>& globs, std::string_view text) {
-    return globs.empty() || std::ranges::any_of(globs, [&](const auto& g) { return glob_matches(g, text); });
 }
 
 Result<Done> within_bounds(const Token& token, const Ask& ask) {
@@ -200,6 +174,8 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
     if (!people) co_return pass(people);
     auto bounds = within_bounds(caller.token, ask);
     if (!bounds) co_return pass(bounds);
+    if (ask.callback && world.webhooks == nullptr)
+        co_return fail(Trouble::invalid_input, "this server sends no webhooks", "not_available", "/callback");
     if (!ask.sensitive.empty())
         co_return fail(Trouble::invalid_input, "no matching rule lists this pointer under `hide`",
                        "sensitive_not_allowed", "/sensitive/0");
@@ -212,6 +188,12 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
         idempotency = Idempotency{caller.token.id, std::move(*ask.idempotency_key), ask.fingerprint};
     auto expires_in = ask.expires_in;
     auto id = core::RequestId::mint(now, rt::chance(world.entropy));
+    std::optional<Subscription> callback;
+    if (ask.callback) {
+        auto made = world.webhooks->callback(caller, std::move(*ask.callback), id);
+        if (!made) co_return pass(made);
+        callback = std::move(*made);
+    }
     auto request = request_of(std::move(ask), requester_of(caller), id, now);
     auto directory = world.roster.snapshot();
     auto applied = core::match(*directory, request, expires_in, now);
@@ -227,12 +209,12 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
     std::vector<core::Entry> first{opened};
     bool pending = core::open(core::decide(request, *applied, first).state);
     auto cards = pending ? targets(world, *applied) : std::vector<CardTarget>{};
-
     auto stored = co_await world.cases.open(NewCase{.request = std::move(request),
                                                     .applied = std::move(*applied),
                                                     .opened = std::move(opened),
                                                     .cards = std::move(cards),
                                                     .idempotency = std::move(idempotency),
+                                                    .callback = std::move(callback),
                                                     .lease = lease_of(world)},
                                             deadline);
     if (!stored) co_return pass(stored);

@@ -20,6 +20,7 @@ namespace countersign::cli {
 namespace {
 
 constexpr std::size_t key_bytes_max = 16 * 1024;
+constexpr std::size_t server_key_bytes = 32;
 
 std::unexpected<Failure> cannot(std::string_view what, const std::string& path, int error) {
     return fail(Trouble::unavailable,
@@ -67,6 +68,14 @@ Result<Done> make_private_folder(const std::string& path) {
     return Done{};
 }
 
+namespace {
+
+Result<Done> write_key(const std::string& path, const Secret& text) {
+    auto made = make_private_folder(std::filesystem::path{path}.parent_path().string());
+    if (!made) return pass(made);
+    return write_private_file(path, text.reveal());
+}
+
 Result<SigningKey> load_or_make_signing_key(const std::string& path, rt::Entropy& entropy) {
     auto pem = config::read_file(path, key_bytes_max);
     if (pem) {
@@ -76,14 +85,46 @@ Result<SigningKey> load_or_make_signing_key(const std::string& path, rt::Entropy
         return key;
     }
     if (pem.error().trouble != Trouble::not_found) return pass(pem);
-    auto made = make_private_folder(std::filesystem::path{path}.parent_path().string());
-    if (!made) return pass(made);
     std::array<std::byte, 32> seed{};
     entropy.fill(seed);
     SigningKey key = SigningKey::from_seed(seed);
-    auto written = write_private_file(path, key.to_pem().reveal());
+    auto written = write_key(path, key.to_pem());
     if (!written) return pass(written);
     return key;
+}
+
+// Base64 of 32 random bytes, as `openssl rand -base64 32` writes it.
+Result<Secret> load_or_make_server_key(const std::string& path, rt::Entropy& entropy) {
+    auto text = config::read_file(path, key_bytes_max);
+    if (text) {
+        auto bytes = unbase64(trim(*text));
+        if (!bytes || bytes->size() != server_key_bytes)
+            return fail(Trouble::invalid_input,
+                        fmt::format("{}: not a server key; `openssl rand -base64 {}` writes one",
+                                    visible(path), server_key_bytes));
+        return Secret{std::move(*bytes)};
+    }
+    if (text.error().trouble != Trouble::not_found) return pass(text);
+    std::array<std::byte, server_key_bytes> bytes{};
+    entropy.fill(bytes);
+    Secret key{std::string(as_text(bytes))};
+    auto written = write_key(path, Secret{base64(key.reveal()) + "\n"});
+    if (!written) return pass(written);
+    return key;
+}
+
+}  // namespace
+
+Result<Keys> load_or_make_keys(const config::Settings& settings, const std::string& home,
+                               rt::Entropy& entropy) {
+    auto path = [&](const std::string& named, std::string_view otherwise) {
+        return named.empty() ? fmt::format("{}/keys/{}", home, otherwise) : named;
+    };
+    auto signing = load_or_make_signing_key(path(settings.signing_key, "signing.pem"), entropy);
+    if (!signing) return pass(signing);
+    auto server = load_or_make_server_key(path(settings.server_key, "server.key"), entropy);
+    if (!server) return pass(server);
+    return Keys{std::move(*signing), std::move(*server)};
 }
 
 Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string& path, bool warnings) {

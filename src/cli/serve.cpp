@@ -48,13 +48,11 @@ int serve_verb(const std::string& config_file) {
     log::start(settings->log_level, settings->log_format);
     Process process;
     Ground ground = process.ground();
-    // Grants must verify after a restart and with every replica: one key, kept in a file.
-    std::string key_path =
-        settings->signing_key.empty() ? home_folder() + "/keys/signing.pem" : settings->signing_key;
-    auto key = load_or_make_signing_key(key_path, ground.entropy);
-    if (!key) return failed(key.error());
-    log::info("server", "grants are signed with {} (key id {})", visible(key_path), key->key_id());
-    auto server = Server::make(ground, *settings, std::move(*key), *policy);
+    // Grants must verify after a restart and with every replica: keys are kept in files.
+    auto keys = load_or_make_keys(*settings, home_folder(), ground.entropy);
+    if (!keys) return failed(keys.error());
+    log::info("server", "grants are signed with the key {}", keys->signing.key_id());
+    auto server = Server::make(ground, *settings, std::move(*keys), *policy);
     if (!server) return failed(server.error());
     auto reload = [&] {
         auto fresh = load_policy_aloud(settings->policy);

@@ -52,11 +52,11 @@ rt::asio::awaitable<void> until_asked(rt::asio::awaitable<void> loop) {
     co_await std::move(loop);
 }
 
-Server::Server(const Ground& ground, const config::Settings& settings, SigningKey signing_key,
+Server::Server(const Ground& ground, const config::Settings& settings, Keys keys,
                std::unique_ptr<net::Listener> listener)
     : ground_(ground),
       settings_(settings),
-      signing_key_(std::move(signing_key)),
+      keys_(std::move(keys)),
       listener_(std::move(listener)),
       database_(pg::open_database(pg_settings(settings), ground.executor, ground.clock, ground.entropy)),
       roster_(settings.identity_age_max),
@@ -89,6 +89,16 @@ Server::Server(const Ground& ground, const config::Settings& settings, SigningKe
             outbox_->take(std::move(cards), std::move(errands), std::move(now));
         });
     };
+    sender_ = webhooks::make_webhooks({.allow_private_networks = settings_.webhooks_to_private_networks,
+                                       .source = settings_.public_url,
+                                       .version = COUNTERSIGN_VERSION},
+                                      ground_.network, database_->deliveries(), world_, keys_.server,
+                                      ground_.executor);
+    webhooks_ = std::make_unique<app::Webhooks>(
+        app::Webhooks::Parts{database_->subscriptions(), database_->deliveries(), *sender_, ground_.clock,
+                             ground_.entropy},
+        keys_.server);
+    world_.webhooks = webhooks_.get();
     slack_ = slack::make_slack(slack_settings(settings_), ground_.network, world_, ground_.executor);
     world_.chats.emplace(core::Surface::slack, slack_.get());
     world_.default_channel.emplace(core::Surface::slack, settings_.slack.channel);
@@ -97,8 +107,8 @@ Server::Server(const Ground& ground, const config::Settings& settings, SigningKe
     roster_.trust(settings_.trust_email_domains);
     world_.people = &database_->people();
     world_.link_codes = &database_->link_codes();
-    api_ = http::make_api({.public_url = settings_.public_url}, world_, database_->tokens(), signing_key_,
-                          readiness());
+    api_ = http::make_api({.public_url = settings_.public_url}, world_, database_->tokens(), keys_.signing,
+                          readiness(), webhooks_.get());
     world_.count = [this](std::string_view what, std::string_view label) { api_->count(what, label); };
 }
 
@@ -107,8 +117,7 @@ Server::~Server() {
 }
 
 Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config::Settings& settings,
-                                             SigningKey signing_key,
-                                             std::shared_ptr<const core::Policy> policy) {
+                                             Keys keys, std::shared_ptr<const core::Policy> policy) {
     net::TlsFiles tls{.certificate = settings.tls_certificate, .key = settings.tls_key};
     auto listener = ground.network.listen(settings.listen, tls.key.empty() ? nullptr : &tls);
     if (!listener) {
@@ -119,8 +128,7 @@ Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config:
     if (complete.public_url.empty()) {
         complete.public_url = local_url(settings.listen, (*listener)->port(), !tls.key.empty());
     }
-    std::unique_ptr<Server> server{
-        new Server{ground, complete, std::move(signing_key), std::move(*listener)}};
+    std::unique_ptr<Server> server{new Server{ground, complete, std::move(keys), std::move(*listener)}};
     server->set_policy(std::move(policy));
     return server;
 }
@@ -201,6 +209,7 @@ void Server::start_workers() {
     workers_.start("log", log_.run());
     workers_.start("streams", api_->follow());
     workers_.start("outbox", outbox_->run());
+    workers_.start("webhooks", sender_->run());
     workers_.start("lapses", until_asked(app::lapse_due(world_)));
     workers_.start("people", until_asked(app::follow_people(world_)));
     workers_.start("other replicas", until_asked(app::follow_others(world_)));
@@ -220,6 +229,8 @@ rt::asio::awaitable<void> Server::drain() {
         log::warn("server", "leases were not handed back, others take over when they run out: {}",
                   handed_back.error().detail);
     }
+    auto also = co_await sender_->drain(Deadline{begun + outbox_end_max});
+    if (!also) log::warn("server", "deliveries were not handed back: {}", also.error().detail);
     bool rested = co_await workers_.end(ground_.timers, begun + drain_max);
     calm_ = calm_ && rested;
 }

@@ -8,6 +8,7 @@
 #include "countersign/adapters/http.hpp"
 #include "countersign/adapters/pg.hpp"
 #include "countersign/adapters/slack.hpp"
+#include "countersign/adapters/webhooks.hpp"
 #include "countersign/app/outbox.hpp"
 #include "countersign/app/service.hpp"
 #include "countersign/base/crypto.hpp"
@@ -25,13 +26,18 @@ struct Ground {
     net::Network& network;
 };
 
+// The secrets this server keeps in files of its own; replicas share them.
+struct Keys {
+    SigningKey signing;
+    Secret server;  // 32 bytes, from which keys for single purposes are derived (HKDF)
+};
+
 // The bot and the API, built in order and lent to one another by reference.
 class Server {
   public:
     // Binds the address at once; nothing runs yet. Failures name the setting to change.
     static Result<std::unique_ptr<Server>> make(const Ground& ground, const config::Settings& settings,
-                                                SigningKey signing_key,
-                                                std::shared_ptr<const core::Policy> policy);
+                                                Keys keys, std::shared_ptr<const core::Policy> policy);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -50,7 +56,7 @@ class Server {
     std::vector<std::string> problems() const;  // what /readyz says; empty: ready
 
   private:
-    Server(const Ground& ground, const config::Settings& settings, SigningKey signing_key,
+    Server(const Ground& ground, const config::Settings& settings, Keys keys,
            std::unique_ptr<net::Listener> listener);
     rt::asio::awaitable<void> watch_schema();
     void start_workers();
@@ -59,7 +65,7 @@ class Server {
 
     Ground ground_;
     config::Settings settings_;
-    SigningKey signing_key_;
+    Keys keys_;
     std::unique_ptr<net::Listener> listener_;
     std::unique_ptr<pg::Database> database_;
     std::unique_ptr<pg::Presence> presence_;
@@ -69,6 +75,8 @@ class Server {
     app::Log log_;
     std::unique_ptr<pg::LogListener> log_listener_;
     std::unique_ptr<app::Outbox> outbox_;
+    std::unique_ptr<webhooks::Webhooks> sender_;
+    std::unique_ptr<app::Webhooks> webhooks_;
     std::unique_ptr<slack::Slack> slack_;
     std::unique_ptr<http::Api> api_;
     pg::SchemaReport schema_;
@@ -86,8 +94,9 @@ rt::asio::awaitable<void> until_asked(rt::asio::awaitable<void> loop);
 // "0.0.0.0:8480" and port 8480 make "http://127.0.0.1:8480": how this machine reaches a listener.
 std::string local_url(const std::string& listen, std::uint16_t port, bool tls);
 
-// Reads the key, or makes one where there is none.
-Result<SigningKey> load_or_make_signing_key(const std::string& path, rt::Entropy& entropy);
+// Reads the keys that the settings name (or, unnamed, those in `home`/keys); makes those that are not there.
+Result<Keys> load_or_make_keys(const config::Settings& settings, const std::string& home,
+                               rt::Entropy& entropy);
 // Loads a policy and prints every finding to stderr; warnings only where they are `wanted`.
 Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string& path, bool warnings = true);
 // Readable by its owner alone, from its first byte; replaces what was there.

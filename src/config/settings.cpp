@@ -99,6 +99,13 @@ Result<Done> set_age(Settings& settings, const Item& item, const std::string&) {
     settings.identity_age_max = std::chrono::seconds{*seconds};
     return Done{};
 }
+Setter yes_or_no(bool Settings::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        if (item.text != "true" && item.text != "false") return wrong(item, "must be true or false");
+        settings.*member = item.text == "true";
+        return Done{};
+    };
+}
 Result<Done> set_level(Settings& settings, const Item& item, const std::string&) {
     using log::Level;
     constexpr std::array<std::pair<std::string_view, Level>, 6> levels{{{"trace", Level::trace},
@@ -172,7 +179,8 @@ std::vector<Key> make_schema() {
         {"limits.requests_per_minute", unsupported("0")},
         {"limits.pending_per_requester", whole_number(pending, 0, 1'000'000)},
         {"signing_key", path(&Settings::signing_key)},
-        {"webhooks.allow_private_networks", unsupported("false")},
+        {"server_key", path(&Settings::server_key)},
+        {"webhooks.allow_private_networks", yes_or_no(&Settings::webhooks_to_private_networks)},
         {"log.level", set_level},
         {"log.format", set_format},
     };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "http/gate.hpp"
 #include "http/metrics.hpp"
 #include "http/requests.hpp"
+#include "http/subscriptions.hpp"
 
 namespace countersign::http {
 namespace {
@@ -25,6 +27,15 @@ enum class Act : std::uint8_t {
     claim,
     outcome,
     events,
+    subscribe,
+    subscriptions,
+    subscription,
+    unsubscribe,
+    deliveries,
+    delivery,
+    redeliver,
+    test,
+    rotate,
     health,
     ready,
     metrics,
@@ -33,47 +44,66 @@ enum class Act : std::uint8_t {
 
 struct Route {
     std::string_view method;
-    std::string_view path;  // "{id}" stands for one segment
+    std::string_view path;  // "{…}" stands for one segment; at most two of them
     Act act;
     bool open = false;  // no token needed
 };
-constexpr std::array<Route, 11> routes{{{"POST", "/v1/requests", Act::create},
-                                        {"GET", "/v1/requests", Act::list},
-                                        {"GET", "/v1/requests/{id}", Act::show},
-                                        {"POST", "/v1/requests/{id}/cancel", Act::cancel},
-                                        {"POST", "/v1/requests/{id}/claim", Act::claim},
-                                        {"POST", "/v1/requests/{id}/outcome", Act::outcome},
-                                        {"GET", "/v1/events", Act::events},
-                                        {"GET", "/healthz", Act::health, true},
-                                        {"GET", "/readyz", Act::ready, true},
-                                        {"GET", "/metrics", Act::metrics, true},
-                                        {"GET", "/.well-known/jwks.json", Act::keys, true}}};
+constexpr std::array<Route, 20> routes{
+    {{"POST", "/v1/requests", Act::create},
+     {"GET", "/v1/requests", Act::list},
+     {"GET", "/v1/requests/{id}", Act::show},
+     {"POST", "/v1/requests/{id}/cancel", Act::cancel},
+     {"POST", "/v1/requests/{id}/claim", Act::claim},
+     {"POST", "/v1/requests/{id}/outcome", Act::outcome},
+     {"GET", "/v1/events", Act::events},
+     {"POST", "/v1/subscriptions", Act::subscribe},
+     {"GET", "/v1/subscriptions", Act::subscriptions},
+     {"GET", "/v1/subscriptions/{id}", Act::subscription},
+     {"DELETE", "/v1/subscriptions/{id}", Act::unsubscribe},
+     {"POST", "/v1/subscriptions/{id}/test", Act::test},
+     {"POST", "/v1/subscriptions/{id}/rotate", Act::rotate},
+     {"GET", "/v1/subscriptions/{id}/deliveries", Act::deliveries},
+     {"GET", "/v1/subscriptions/{id}/deliveries/{event}", Act::delivery},
+     {"POST", "/v1/subscriptions/{id}/deliveries/{event}/redeliver", Act::redeliver},
+     {"GET", "/healthz", Act::health, true},
+     {"GET", "/readyz", Act::ready, true},
+     {"GET", "/metrics", Act::metrics, true},
+     {"GET", "/.well-known/jwks.json", Act::keys, true}}};
 
-// The segment that "{id}" stands for (empty where there is none); nullopt: another path.
-std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
-    auto hole = pattern.find("{id}");
-    if (hole == std::string_view::npos)
-        return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
-    auto before = pattern.substr(0, hole);
-    auto after = pattern.substr(hole + 4);
-    if (path.size() <= before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after))
-        return std::nullopt;
-    auto id = path.substr(before.size(), path.size() - before.size() - after.size());
-    if (id.find('/') != std::string_view::npos) return std::nullopt;
-    return id;
+// The segments that "{…}" stand for, empty where there are none; nullopt: another path.
+using Holes = std::array<std::string_view, 2>;
+std::optional<Holes> match(std::string_view pattern, std::string_view path) {
+    Holes holes;
+    std::size_t filled = 0;
+    auto segment = [](std::string_view& rest) {
+        auto end = std::min(rest.find('/', 1), rest.size());
+        auto first = rest.substr(0, end);
+        rest.remove_prefix(end);
+        return first;
+    };
+    while (!pattern.empty() && !path.empty()) {
+        auto wanted = segment(pattern);
+        auto got = segment(path);
+        if (wanted == got) continue;
+        bool hole = wanted.starts_with("/{") && got.starts_with('/') && got.size() > 1;
+        if (!hole) return std::nullopt;
+        holes[filled++] = got.substr(1);
+    }
+    return pattern.empty() && path.empty() ? std::optional{holes} : std::nullopt;
 }
 
 struct Found {
     const Route* route = nullptr;
     std::string id;
+    std::string inner_id;
     std::string allow;  // methods of this path, when none fits
 };
 Found find_route(std::string_view method, std::string_view path) {
     Found found;
     for (const Route& route : routes) {
-        auto id = match(route.path, path);
-        if (!id) continue;
-        if (route.method == method) return {&route, std::string(*id), {}};
+        auto holes = match(route.path, path);
+        if (!holes) continue;
+        if (route.method == method) return {&route, std::string((*holes)[0]), std::string((*holes)[1]), {}};
         found.allow += (found.allow.empty() ? "" : ", ") + std::string(route.method);
     }
     return found;
@@ -110,14 +140,16 @@ Failure told(Failure failure, bool writes) {
 class RealApi final : public Api {
   public:
     RealApi(HttpSettings settings, app::World& world, app::TokenStore& tokens, const SigningKey& key,
-            std::vector<Readiness> readiness)
+            std::vector<Readiness> readiness, app::Webhooks* webhooks)
         : settings_(std::move(settings)),
           world_(world),
           key_(key),
           readiness_(std::move(readiness)),
           gate_(tokens, world.clock),
           requests_(settings_, world, key),
-          events_(settings_, world, gate_) {}
+          events_(settings_, world, gate_) {
+        if (webhooks != nullptr) subscriptions_.emplace(settings_, *webhooks);
+    }
 
     net::HttpHandler handler() override {
         return [this](net::HttpExchange& exchange) { return serve(exchange); };
@@ -132,9 +164,10 @@ class RealApi final : public Api {
         bool waited = false;
         bool answered = false;
     };
-    rt::asio::awaitable<net::HttpResponse> guarded(net::HttpExchange& exchange, const Route& route,
-                                                   Target target, std::string id, Course& course);
+    rt::asio::awaitable<net::HttpResponse> guarded(net::HttpExchange& exchange, Found found, Target target,
+                                                   Course& course);
     Later<net::HttpResponse> dispatch(Act act, Call& call);
+    Later<net::HttpResponse> subscribing(Act act, Call& call);
     net::HttpResponse open_call(Act act);
 
     HttpSettings settings_;
@@ -144,6 +177,7 @@ class RealApi final : public Api {
     Gate gate_;
     Requests requests_;
     Events events_;
+    std::optional<Subscriptions> subscriptions_;  // nullopt: no webhooks here
     Metrics metrics_;
 };
 
@@ -168,7 +202,7 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
         response = open_call(found.route->act);
     } else {
         route = found.route->path;
-        response = co_await guarded(exchange, *found.route, std::move(*target), std::move(found.id), course);
+        response = co_await guarded(exchange, std::move(found), std::move(*target), course);
     }
     metrics_.answered(route, response.status, world_.clock.now() - begun, !course.waited);
     if (course.answered) co_return;
@@ -180,16 +214,18 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
     co_await exchange.respond(std::move(response));
 }
 
-rt::asio::awaitable<net::HttpResponse> RealApi::guarded(net::HttpExchange& exchange, const Route& route,
-                                                        Target target, std::string id, Course& course) {
+rt::asio::awaitable<net::HttpResponse> RealApi::guarded(net::HttpExchange& exchange, Found found,
+                                                        Target target, Course& course) {
+    const Route& route = *found.route;
     Deadline deadline{world_.clock.now() + call_patience};
     auto caller = co_await gate_.caller(exchange.request().fields, deadline);
     if (!caller) co_return problem(told(std::move(caller).error(), false));
-    Call call{exchange, std::move(target), std::move(id), std::move(*caller), deadline};
+    Call call{exchange,           std::move(target), std::move(found.id), std::move(found.inner_id),
+              std::move(*caller), deadline};
     auto answer = co_await dispatch(route.act, call);
     course = {call.waited, call.answered};
     if (answer) co_return std::move(*answer);
-    auto failure = told(std::move(answer).error(), route.method == "POST");
+    auto failure = told(std::move(answer).error(), route.method != "GET");
     if (wire::status_of(failure) >= 500)
         log::warn("http", "{} {}: {} ({})", route.method, route.path, failure.detail,
                   name_of(failure.trouble));
@@ -210,8 +246,34 @@ Later<net::HttpResponse> RealApi::dispatch(Act act, Call& call) {
             return requests_.claim(call);
         case Act::events:
             return events_.answer(call);
-        default:
+        case Act::outcome:
             return requests_.outcome(call);
+        default:
+            return subscribing(act, call);
+    }
+}
+
+Later<net::HttpResponse> RealApi::subscribing(Act act, Call& call) {
+    if (!subscriptions_) co_return fail(Trouble::not_found, "this server sends no webhooks", "not_found");
+    switch (act) {
+        case Act::subscribe:
+            co_return co_await subscriptions_->create(call);
+        case Act::subscriptions:
+            co_return co_await subscriptions_->list(call);
+        case Act::subscription:
+            co_return co_await subscriptions_->show(call);
+        case Act::unsubscribe:
+            co_return co_await subscriptions_->remove(call);
+        case Act::deliveries:
+            co_return co_await subscriptions_->deliveries(call);
+        case Act::delivery:
+            co_return co_await subscriptions_->delivery(call);
+        case Act::redeliver:
+            co_return co_await subscriptions_->redeliver(call);
+        case Act::test:
+            co_return co_await subscriptions_->test(call);
+        default:
+            co_return co_await subscriptions_->rotate(call);
     }
 }
 
@@ -241,8 +303,10 @@ net::HttpResponse RealApi::open_call(Act act) {
 }  // namespace
 
 std::unique_ptr<Api> make_api(HttpSettings settings, app::World& world, app::TokenStore& tokens,
-                              const SigningKey& signing_key, std::vector<Readiness> readiness) {
-    return std::make_unique<RealApi>(std::move(settings), world, tokens, signing_key, std::move(readiness));
+                              const SigningKey& signing_key, std::vector<Readiness> readiness,
+                              app::Webhooks* webhooks) {
+    return std::make_unique<RealApi>(std::move(settings), world, tokens, signing_key, std::move(readiness),
+                                     webhooks);
 }
 
 }  // namespace countersign::http

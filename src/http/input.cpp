@@ -24,10 +24,6 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
     return all && !text.empty() && text.front() != '-' ? std::optional{number} : std::nullopt;
 }
 
-std::unexpected<Failure> bad_query(std::string_view name, std::string detail) {
-    return fail(Trouble::invalid_input, "?" + std::string(name) + ": " + std::move(detail), "bad_query");
-}
-
 // The seconds of "wait=60" among preferences separated by commas.
 std::optional<std::int64_t> preferred_wait(std::string_view prefer) {
     for (const auto& preference : split(prefer, ',')) {
@@ -48,6 +44,18 @@ core::Duration clamped(std::int64_t seconds) {
 }
 
 }  // namespace
+
+std::unexpected<Failure> bad_query(std::string_view name, std::string detail) {
+    return fail(Trouble::invalid_input, "?" + std::string(name) + ": " + std::move(detail), "bad_query");
+}
+
+Result<std::optional<std::size_t>> limit_of(const Target& target) {
+    auto limit = target.find("limit");
+    if (!limit) return std::nullopt;
+    auto number = whole_number(*limit);
+    if (!number || *number < 1 || *number > limit_max) return bad_query("limit", "takes 1 to 200");
+    return static_cast<std::size_t>(*number);
+}
 
 std::optional<std::string_view> Target::find(std::string_view name) const {
     for (const auto& [key, value] : query)
@@ -190,14 +198,6 @@ Result<std::optional<core::Instant>> since_of(const Target& target, core::Instan
     return since;
 }
 
-Result<std::size_t> limit_of(const Target& target, std::size_t otherwise) {
-    auto text = target.find("limit");
-    if (!text) return otherwise;
-    auto number = whole_number(*text);
-    if (!number || *number < 1 || *number > limit_max) return bad_query("limit", "takes 1 to 200");
-    return static_cast<std::size_t>(*number);
-}
-
 Result<std::vector<std::string>> types_of(const Target& target) {
     std::vector<std::string> types;
     for (const auto& [name, value] : target.query) {
@@ -274,9 +274,9 @@ Result<EventQuery> event_query(const Target& target, const net::Fields& fields, 
                      .approver = text_of(target, "approver"),
                      .after = *after,
                      .paged = wants_pages(fields)};
-    auto limit = limit_of(target, query.limit);
+    auto limit = limit_of(target);
     if (!limit) return pass(limit);
-    query.limit = *limit;
+    query.limit = limit->value_or(query.limit);
     if (target.find("limit") && !query.paged)
         return bad_query("limit", "is for pages: send Accept: application/json");
     if (auto text = target.find("request")) {
@@ -301,9 +301,9 @@ Result<ListQuery> list_query(const Target& target, core::Instant now) {
     auto since = since_of(target, now);
     if (!since) return pass(since);
     query.filter.since = *since;
-    auto limit = limit_of(target, query.filter.limit);
+    auto limit = limit_of(target);
     if (!limit) return pass(limit);
-    query.filter.limit = *limit;
+    query.filter.limit = limit->value_or(query.filter.limit);
     if (auto cursor = target.find("cursor"); cursor && !cursor->empty()) {
         auto plain = unbase64url(*cursor);
         auto number = plain && plain->starts_with(cursor_prefix)

@@ -26,6 +26,10 @@ Result<Target> split_target(std::string_view target);
 // unknown_query_parameter names the nearest known one; twice the same: repeated_query_parameter.
 Result<Done> only_known(const Target& target, std::span<const std::string_view> known);
 
+std::unexpected<Failure> bad_query(std::string_view name, std::string detail);
+// ?limit=, 1 to 200.
+Result<std::optional<std::size_t>> limit_of(const Target& target);
+
 struct Wait {
     core::Duration length{};
     bool preferred = false;  // asked for with Prefer: it is told that it was honoured

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "countersign/app/webhooks.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/request.hpp"
@@ -132,11 +133,24 @@ Later<net::HttpResponse> Requests::create(Call& call) {
                 "idempotency_running");
         running.mine = std::move(mine);
     }
+    auto callback = ask->callback;
     auto filed = co_await app::open_request(world_, call.caller, std::move(*ask), call.deadline);
     if (!filed) co_return pass(filed);
     auto response = answer(filed->repeat ? 200 : 201, filed->now);
+    if (callback) response.body = with_callback(*filed->now, *callback);
     response.fields.add("Location", settings_.public_url + "/v1/requests/" + filed->now->c.request.id.text());
     co_return response;
+}
+
+// What only the one who asked is told: where the callback goes, and how its signatures are verified.
+std::string Requests::with_callback(const app::CaseNow& now, const std::string& url) {
+    auto id = now.c.request.id;
+    auto document = wire::request_document(now.c, now.ruling, *world_.roster.snapshot(), world_.clock.now());
+    document.set("callback",
+                 core::Value::object({{"id", app::callback_id(id).text()},
+                                      {"url", url},
+                                      {"secret", world_.webhooks->callback_secret(id).reveal()}}));
+    return core::canonical(document);
 }
 
 Later<app::CasePtr> Requests::find(const Call& call) {

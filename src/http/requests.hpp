@@ -16,7 +16,8 @@ namespace countersign::http {
 struct Call {
     net::HttpExchange& exchange;
     Target target;
-    std::string id;  // of the path, where it has one
+    std::string id;        // of the path, where it has one
+    std::string inner_id;  // the second one, where it has two
     app::Caller caller;
     Deadline deadline;
     bool waited = false;    // the answer came late on purpose
@@ -45,6 +46,7 @@ class Requests {
 
     std::string body_of(const app::CasePtr& now);
     net::HttpResponse answer(unsigned status, const app::CasePtr& now);
+    std::string with_callback(const app::CaseNow& now, const std::string& url);
     Later<app::CasePtr> find(const Call& call);
     // A caller's act on a request of its own, before its body is understood.
     struct OwnAct {

@@ -8,6 +8,7 @@
 #include "pg/facts.hpp"
 #include "pg/job.hpp"
 #include "pg/sql.hpp"
+#include "pg/webhook_store.hpp"
 
 namespace countersign::pg {
 namespace {
@@ -49,6 +50,13 @@ void add_idempotency(std::string& sql, const std::optional<app::Idempotency>& ke
         sql += "NULL,NULL,NULL,";
     }
     sql += literal(at - idempotency_kept) + ",";
+}
+
+// The rare request with a callback: two statements in a transaction. A repeat stores neither.
+std::string with_callback(const std::string& opening, const app::Subscription& callback) {
+    return "BEGIN; " + opening + "; " + subscription_sql(callback) +
+           " WHERE EXISTS (SELECT FROM request WHERE id = " + literal(callback.id) + "); COMMIT; " +
+           "SELECT number FROM request WHERE id = " + literal(callback.id);
 }
 
 // The EXECUTE of a new case: one statement, one transaction.
@@ -96,7 +104,7 @@ std::string opening_sql(const app::NewCase& fresh, const core::Ruling& ruling, c
     }
     append_arrays(sql, ids, types, bodies, card_ids, surfaces, channels);
     sql += "," + literal(fresh.lease.holder) + "," + literal(fresh.lease.until) + ")";
-    return sql;
+    return fresh.callback ? with_callback(sql, *fresh.callback) : sql;
 }
 
 }  // namespace
@@ -135,6 +143,7 @@ Result<app::OpenedCase> PgCaseStore::open_now(Session& session, Opening& opening
             rows = session.run(opening.sql);
         else
             rows = std::unexpected(prepared.error());
+        if (!rows && opening.fresh.callback) session.roll_back();
         if (rows && rows->empty()) {
             auto had = repeat_of(session, opening);
             if (had || had.error().code != "moved") return had;

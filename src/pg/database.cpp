@@ -9,6 +9,7 @@
 #include "pg/people_store.hpp"
 #include "pg/schema.hpp"
 #include "pg/token_store.hpp"
+#include "pg/webhook_store.hpp"
 
 namespace countersign::pg {
 namespace {
@@ -30,6 +31,7 @@ class PgDatabase final : public Database {
           outbox_(pool_, clock, entropy),
           tokens_(pool_, clock),
           events_(pool_, clock),
+          webhooks_(pool_, clock),
           people_(pool_, clock),
           clock_(clock) {}
     ~PgDatabase() override { stop(); }
@@ -38,6 +40,8 @@ class PgDatabase final : public Database {
     app::OutboxStore& outbox() override { return outbox_; }
     app::TokenStore& tokens() override { return tokens_; }
     app::EventLog& events() override { return events_; }
+    app::SubscriptionStore& subscriptions() override { return webhooks_; }
+    app::DeliveryStore& deliveries() override { return webhooks_; }
     app::PeopleStore& people() override { return people_; }
     app::LinkCodeStore& link_codes() override { return people_; }
     bool reachable() const override { return health_.up(); }
@@ -68,6 +72,7 @@ class PgDatabase final : public Database {
     PgOutboxStore outbox_;
     PgTokenStore tokens_;
     PgEventLog events_;
+    PgWebhookStore webhooks_;
     PgPeopleStore people_;
     const rt::Clock& clock_;
 };

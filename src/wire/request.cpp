@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "countersign/base/text.hpp"
+#include "wire/reader.hpp"
 
 namespace countersign::wire {
 namespace {
@@ -19,103 +20,6 @@ constexpr std::size_t link_title_chars_max = 200;
 constexpr std::size_t url_chars_max = 2'000;
 constexpr std::size_t label_name_chars_max = 100;
 constexpr std::size_t sensitive_max = 50;
-
-std::string escaped(std::string_view name) {
-    std::string out;
-    for (char c : name) {
-        if (c == '~')
-            out += "~0";
-        else if (c == '/')
-            out += "~1";
-        else
-            out += c;
-    }
-    return out;
-}
-
-std::unexpected<Failure> wrong_type(const std::string& pointer, std::string_view expected, const Value& got) {
-    std::string article = got.is_null() ? " (leave the member out instead)" : "";
-    return fail(Trouble::invalid_input,
-                "expected " + std::string(expected) + ", got " + std::string(got.type_name()) + article,
-                "wrong_type", pointer);
-}
-std::unexpected<Failure> invalid(const std::string& pointer, std::string detail) {
-    return fail(Trouble::invalid_input, std::move(detail), "invalid_value", pointer);
-}
-
-// One JSON object with a fixed set of members.
-class Reader {
-  public:
-    static Result<Reader> over(const Value& value, std::string at, std::span<const std::string_view> known) {
-        const auto* members = value.members();
-        if (members == nullptr) return wrong_type(at, "an object", value);
-        for (const auto& [name, member] : *members) {
-            if (std::ranges::find(known, name) != known.end()) continue;
-            std::string detail = "\"" + visible(clip_utf8(name, 100)) + "\" is not a member known here";
-            if (auto near = nearest(name, {known.begin(), known.end()}))
-                detail += "; did you mean \"" + *near + "\"?";
-            return fail(Trouble::invalid_input, std::move(detail), "unknown_field", at + "/" + escaped(name));
-        }
-        return Reader{*members, std::move(at)};
-    }
-
-    const Value* find(std::string_view name) const { return members_->find(name); }
-    std::string pointer(std::string_view name) const { return at_ + "/" + std::string(name); }
-
-    // Absent: nullopt.
-    Result<std::optional<std::string>> text(std::string_view name, std::size_t chars_max) const {
-        const Value* value = find(name);
-        if (value == nullptr) return std::nullopt;
-        const auto* string = value->string();
-        if (string == nullptr) return wrong_type(pointer(name), "a string", *value);
-        if (code_points(*string) > chars_max)
-            return fail(Trouble::invalid_input, "longer than " + std::to_string(chars_max) + " characters",
-                        "too_long", pointer(name));
-        return *string;
-    }
-    Result<std::string> needed_text(std::string_view name, std::size_t chars_max) const {
-        auto value = text(name, chars_max);
-        if (!value) return pass(value);
-        if (!*value)
-            return fail(Trouble::invalid_input, "\"" + std::string(name) + "\" is missing", "missing_field",
-                        pointer(name));
-        return std::move(**value);
-    }
-    // Absent: an empty list.
-    Result<std::span<const Value>> list(std::string_view name, std::size_t items_max) const {
-        const Value* value = find(name);
-        if (value == nullptr) return std::span<const Value>{};
-        const auto* items = value->items();
-        if (items == nullptr) return wrong_type(pointer(name), "an array", *value);
-        if (items->size() > items_max)
-            return fail(Trouble::invalid_input, "more than " + std::to_string(items_max) + " items",
-                        "too_long", pointer(name));
-        return std::span<const Value>{*items};
-    }
-
-  private:
-    Reader(const Value::Object& members, std::string at) : members_(&members), at_(std::move(at)) {}
-
-    const Value::Object* members_;
-    std::string at_;
-};
-
-Result<std::vector<std::string>> texts(const Reader& reader, std::string_view name, std::size_t items_max,
-                                       std::size_t chars_max) {
-    auto items = reader.list(name, items_max);
-    if (!items) return pass(items);
-    std::vector<std::string> all;
-    for (const Value& item : *items) {
-        auto pointer = reader.pointer(name) + "/" + std::to_string(all.size());
-        if (item.string() == nullptr) return wrong_type(pointer, "a string", item);
-        if (item.string()->empty()) return invalid(pointer, "must not be empty");
-        if (code_points(*item.string()) > chars_max)
-            return fail(Trouble::invalid_input, "longer than " + std::to_string(chars_max) + " characters",
-                        "too_long", pointer);
-        all.push_back(*item.string());
-    }
-    return all;
-}
 
 // Where a member named "$commit" stands; it is reserved for committed values.
 std::optional<std::string> reserved_name(const Value& root) {
@@ -275,10 +179,14 @@ Result<app::Ask> ask_from(const Value& body) {
         if (!seconds) return invalid("/expires_in", "must be a duration such as 30m, 90s, 1h30m or 2d");
         ask.expires_in = std::chrono::seconds{*seconds};
     }
-    if (reader->find("callback") != nullptr)
-        return fail(Trouble::invalid_input,
-                    "callbacks are not available in this version: wait for the decision", "not_available",
-                    "/callback");
+    if (const Value* callback = reader->find("callback")) {
+        constexpr std::array<std::string_view, 1> callback_members{"url"};
+        auto inside = Reader::over(*callback, "/callback", callback_members);
+        if (!inside) return pass(inside);
+        auto url = inside->needed_text("url", url_chars_max);
+        if (!url) return pass(url);
+        ask.callback = std::move(*url);
+    }
     return ask;
 }
 

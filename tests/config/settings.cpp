@@ -58,7 +58,8 @@ identity: { max_age: 2m }
 link_hosts: [ci.example.com, git.example.com]
 limits: { requests_per_minute: 0, pending_per_requester: 5 }
 signing_key: keys/signing.pem
-webhooks: { allow_private_networks: false }
+server_key: /run/secrets/server.key
+webhooks: { allow_private_networks: true }
 log: { level: debug, format: json }
 )");
     ASSERT_TRUE(s) << s.error().detail;
@@ -78,6 +79,8 @@ log: { level: debug, format: json }
     EXPECT_EQ(s->link_hosts, (std::vector<std::string>{"ci.example.com", "git.example.com"}));
     EXPECT_EQ(s->pending_per_requester, 5U);
     EXPECT_EQ(s->signing_key, folder_ + "/keys/signing.pem");
+    EXPECT_EQ(s->server_key, "/run/secrets/server.key");
+    EXPECT_TRUE(s->webhooks_to_private_networks);
     EXPECT_EQ(s->log_level, log::Level::debug);
     EXPECT_EQ(s->log_format, log::Format::json);
 }
@@ -135,6 +138,7 @@ TEST_F(ConfigTest, AnIllTypedValueSaysWhatItMustBe) {
     EXPECT_THAT(problem("link_hosts: one\n"), HasSubstr("link_hosts must be a list"));
     EXPECT_THAT(problem("listen: [a]\n"), HasSubstr("listen must be one value"));
     EXPECT_THAT(problem("identity: { max_age: soon }\n"), HasSubstr("must be a duration"));
+    EXPECT_THAT(problem("webhooks: { allow_private_networks: yes }\n"), HasSubstr("must be true or false"));
     EXPECT_THAT(problem("- a\n"), HasSubstr("a map of keys"));
     EXPECT_THAT(problem("a: [\n"), HasSubstr("this is not YAML"));
     EXPECT_THAT(problem("listen: !!str x\n"), HasSubstr("YAML tags"));
@@ -142,7 +146,6 @@ TEST_F(ConfigTest, AnIllTypedValueSaysWhatItMustBe) {
 
 TEST_F(ConfigTest, WhatThisVersionCannotHonourIsNeverDroppedInSilence) {
     EXPECT_THAT(problem("teams: { app_id: x }\n"), HasSubstr("teams.app_id is not supported"));
-    EXPECT_THAT(problem("webhooks: { allow_private_networks: true }\n"), HasSubstr("not supported"));
     EXPECT_EQ(problem("teams:\n"), "no problem");
 }
 

@@ -246,6 +246,31 @@ TEST(HttpClient, AnswersOverTheLimitsAreRefused) {
     EXPECT_FALSE(world.send("GET"));
 }
 
+TEST(HttpClient, ALongAnswerIsCutWhereThatIsWanted) {
+    const std::string answers[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" + std::string(50'000, 'x'),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nC350\r\n" + std::string(50'000, 'x') +
+            "\r\n0\r\n\r\n",
+        "HTTP/1.0 200 OK\r\n\r\n" + std::string(50'000, 'x'),
+    };
+    for (const std::string& bytes : answers) {
+        ClientWorld world{{.body_bytes_max = 100, .cuts_bodies = true}};
+        world.script.answer = bytes;
+        world.serve_script();
+        for (int connections = 1; connections <= 2; ++connections) {
+            auto answer = world.send("GET");
+            ASSERT_TRUE(answer) << answer.error().detail;
+            EXPECT_EQ(answer->body, std::string(100, 'x'));
+            EXPECT_EQ(world.script.connections, connections) << "what was not read must not be read later";
+        }
+    }
+    ClientWorld world{{.body_bytes_max = 2, .cuts_bodies = true}};
+    world.serve_script();
+    EXPECT_EQ(world.send("GET")->body, "ok");
+    EXPECT_EQ(world.send("GET")->body, "ok");
+    EXPECT_EQ(world.script.connections, 1) << "one that fits keeps its connection";
+}
+
 TEST(HttpClient, NonsenseIsNoAnswer) {
     for (std::string bytes : {"hello\r\n\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n",
                               "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"}) {

@@ -271,6 +271,25 @@ TEST(Network, RefusedConnectionsAndBadNamesAreUnavailable) {
     EXPECT_NE(refused->error().detail.find("refused"), std::string::npos) << refused->error().detail;
 }
 
+asio::awaitable<void> look_up_and_connect(RealWorld& world, std::optional<Result<std::string>>& peer) {
+    auto addresses = co_await world.network->resolve("localhost", world.soon());
+    EXPECT_TRUE(addresses && !addresses->empty());
+    // The name is only for TLS and Host: it need not stand for anything.
+    auto address = boost::asio::ip::make_address("127.0.0.1");
+    auto stream =
+        co_await world.network->connect(world.url("http", "no.such.name.invalid"), address, world.soon());
+    peer = stream ? Result<std::string>{(*stream)->peer_address()} : Result<std::string>{pass(stream)};
+}
+
+TEST(Network, LooksUpAndConnectsAsTwoSteps) {
+    RealWorld world;
+    world.serve();
+    std::optional<Result<std::string>> peer;
+    world.run(look_up_and_connect(world, peer));
+    ASSERT_TRUE(peer && *peer) << (*peer).error().detail;
+    EXPECT_EQ(**peer, "127.0.0.1");
+}
+
 TEST(Network, AnAddressInUseIsAConflict) {
     RealWorld world;
     world.serve();

@@ -313,6 +313,7 @@ class Parts:
             "COUNTERSIGN_SLACK_CHANNEL": "#approvals",
             "COUNTERSIGN_DATABASE_POOL": "8",
             "COUNTERSIGN_SIGNING_KEY": os.path.join(folder, "signing.pem"),
+            "COUNTERSIGN_SERVER_KEY": os.path.join(folder, "server.key"),
         }
 
     def start_postgres(self):

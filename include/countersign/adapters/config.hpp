@@ -34,6 +34,8 @@ struct Settings {
     std::vector<std::string> link_hosts;
     std::size_t pending_per_requester = 0;  // 0: off
     std::string signing_key;                // path
+    std::string server_key;                 // path
+    bool webhooks_to_private_networks = false;
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;
 };

@@ -34,7 +34,9 @@ class Api {
     // Counters for /metrics, called from app::World::count.
     virtual void count(std::string_view what, std::string_view label) = 0;
 };
+// `webhooks` null: nobody can subscribe.
 std::unique_ptr<Api> make_api(HttpSettings settings, app::World& world, app::TokenStore& tokens,
-                              const SigningKey& signing_key, std::vector<Readiness> readiness);
+                              const SigningKey& signing_key, std::vector<Readiness> readiness,
+                              app::Webhooks* webhooks = nullptr);
 
 }  // namespace countersign::http

@@ -9,6 +9,7 @@
 #include "countersign/app/log.hpp"
 #include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
+#include "countersign/app/webhooks.hpp"
 #include "countersign/rt/clock.hpp"
 
 namespace countersign::pg {
@@ -39,6 +40,8 @@ class Database {
     virtual app::OutboxStore& outbox() = 0;
     virtual app::TokenStore& tokens() = 0;
     virtual app::EventLog& events() = 0;
+    virtual app::SubscriptionStore& subscriptions() = 0;
+    virtual app::DeliveryStore& deliveries() = 0;
     virtual app::PeopleStore& people() = 0;
     virtual app::LinkCodeStore& link_codes() = 0;
     virtual Later<SchemaReport> schema(Deadline deadline) = 0;

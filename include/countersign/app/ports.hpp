@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "countersign/app/subscription.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/core/advance.hpp"
 #include "countersign/core/card.hpp"
@@ -77,6 +78,7 @@ struct NewCase {
     core::Opened opened;
     std::vector<CardTarget> cards;  // posted only while pending
     std::optional<Idempotency> idempotency;
+    std::optional<Subscription> callback = {};  // stored with it
     Lease lease;
 };
 struct OpenedCase {

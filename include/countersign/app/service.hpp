@@ -24,6 +24,8 @@ struct Limits {
     std::size_t pending_per_requester = 0;  // 0: off
 };
 
+class Webhooks;
+
 // Everything the use cases work with; main builds it once and lends it.
 struct World {
     CaseStore& cases;
@@ -42,6 +44,7 @@ struct World {
     // Events worth counting ("vote_recorded", "vote_refused", …), for metrics. May be empty.
     std::function<void(std::string_view what, std::string_view label)> count;
     Log* log = nullptr;  // told of events committed here; null: nobody gives them their place
+    const Webhooks* webhooks = nullptr;  // null: requests take no callback
     // Persons and links; null where there are none to know (tests).
     PeopleStore* people = nullptr;
     LinkCodeStore* link_codes = nullptr;
@@ -65,6 +68,7 @@ struct Ask {  // a request as a caller words it, already well-formed
     std::vector<core::Link> links;
     std::vector<std::string> sensitive;
     std::optional<core::Duration> expires_in;
+    std::optional<std::string> callback;  // a URL
     std::optional<std::string> idempotency_key;
     Sha256 fingerprint{};
 };

@@ -65,11 +65,15 @@ struct TokenKind { static constexpr std::string_view prefix = "tok_"; };
 struct CardKind { static constexpr std::string_view prefix = "crd_"; };
 struct ErrandKind { static constexpr std::string_view prefix = "err_"; };
 struct ProcessKind { static constexpr std::string_view prefix = "prc_"; };
+struct SubscriptionKind { static constexpr std::string_view prefix = "sub_"; };
+struct LaneKind { static constexpr std::string_view prefix = "lan_"; };
 using RequestId = Minted<RequestKind>;
 using EventId = Minted<EventKind>;
 using TokenId = Minted<TokenKind>;
 using CardId = Minted<CardKind>;
 using ErrandId = Minted<ErrandKind>;
+using SubscriptionId = Minted<SubscriptionKind>;
+using LaneId = Minted<LaneKind>;  // what waits for one another on its way out
 using ProcessId = Minted<ProcessKind>;  // one run of the server: the holder of leases
 
 using PersonId = Given<struct PersonKind>;    // a policy's name ("riley") or, unlinked, an account reference

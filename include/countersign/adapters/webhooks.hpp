@@ -1,0 +1,30 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "countersign/app/service.hpp"
+#include "countersign/app/webhooks.hpp"
+#include "countersign/net/connector.hpp"
+
+namespace countersign::webhooks {
+
+struct WebhookSettings {
+    bool allow_private_networks = false;  // http: URLs, private and local addresses; others never
+    std::string source;                   // of the events: the server's public URL
+    std::string version;                  // of this program, for User-Agent
+};
+
+// Sends what subscribers have asked for: makes deliveries of the log's new events and carries them out,
+// signed as Standard Webhooks 1.0.0 has it. One task of the I/O thread's group.
+class Webhooks : public app::Sender {
+  public:
+    virtual rt::asio::awaitable<void> run() = 0;  // until cancelled
+    virtual void events_came() = 0;               // the log grew: looked at now and not at the next poll
+    // Finishes what is under way for a while, hands the rest back.
+    virtual Later<Done> drain(Deadline deadline) = 0;
+};
+std::unique_ptr<Webhooks> make_webhooks(WebhookSettings settings, net::Connector& network,
+                                        app::DeliveryStore& store, app::World& world, Secret server_key,
+                                        rt::asio::any_io_executor executor);
+
+}  // namespace countersign::webhooks

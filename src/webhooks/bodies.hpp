@@ -1,0 +1,46 @@
+#pragma once
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "countersign/app/service.hpp"
+#include "countersign/app/webhooks.hpp"
+#include "countersign/rt/signal.hpp"
+
+namespace countersign::webhooks {
+
+// shared: one body goes to all who subscribed to its event
+using BodyPtr = std::shared_ptr<const std::string>;
+
+// What is sent of an event: made from the record when it is needed, kept nowhere, remembered for the others
+// who are told of it.
+class Bodies {
+  public:
+    static constexpr std::size_t remembered_max = 256;
+
+    Bodies(app::World& world, rt::asio::any_io_executor executor, std::string source)
+        : world_(world), executor_(std::move(executor)), source_(std::move(source)) {}
+    // not_found, corrupt: there is nothing left to be sent.
+    Later<BodyPtr> of(app::EventRef event, std::string facts, core::SubscriptionId to, Deadline deadline);
+
+  private:
+    struct Making {
+        explicit Making(const rt::asio::any_io_executor& executor) : made(executor) {}
+        rt::Signal made;
+        bool done = false;
+        Result<BodyPtr> body = BodyPtr{};
+    };
+    Later<BodyPtr> make(app::EventRef event, std::string facts, core::SubscriptionId to, Deadline deadline);
+    Later<core::Value> request_then(app::EventRef event, Deadline deadline);
+
+    app::World& world_;
+    rt::asio::any_io_executor executor_;
+    std::string source_;
+    std::unordered_map<core::EventId, BodyPtr> remembered_;
+    std::deque<core::EventId> order_;
+    // shared: by the one who makes it and those who wait for it
+    std::unordered_map<core::EventId, std::shared_ptr<Making>> making_;
+};
+
+}  // namespace countersign::webhooks

@@ -1,0 +1,37 @@
+#include "webhooks/guarded_dialer.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "countersign/net/byte_stream.hpp"
+#include "webhooks/addresses.hpp"
+
+namespace countersign::webhooks {
+namespace {
+
+constexpr std::size_t addresses_tried_max = 3;
+
+}  // namespace
+
+Later<net::StreamPtr> GuardedDialer::dial(const net::Url& url, Deadline deadline) {
+    auto addresses = co_await network_.resolve(url.host, deadline);
+    if (!addresses) co_return pass(addresses);
+    for (const auto& address : *addresses) {
+        auto allowed = check_reach(url.host, address, in_house_);
+        if (!allowed) co_return pass(allowed);
+    }
+    addresses->resize(std::min(addresses->size(), addresses_tried_max));
+    std::optional<Failure> last;
+    for (std::size_t i = 0; i < addresses->size(); ++i) {
+        // A dead address must not use up the time of those after it.
+        core::Duration left = deadline.at - clock_.now();
+        Deadline share{clock_.now() + left / static_cast<std::int64_t>(addresses->size() - i)};
+        auto connected = co_await network_.connect(url, (*addresses)[i], share);
+        if (connected) co_return std::move(*connected);
+        last = std::move(connected).error();
+    }
+    co_return std::unexpected(std::move(*last));
+}
+
+}  // namespace countersign::webhooks

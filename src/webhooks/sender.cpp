@@ -1,0 +1,463 @@
+#include <algorithm>
+#include <array>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <optional>
+#include <utility>
+
+#include "countersign/adapters/webhooks.hpp"
+#include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/net/http.hpp"
+#include "countersign/rt/signal.hpp"
+#include "countersign/rt/tasks.hpp"
+#include "webhooks/addresses.hpp"
+#include "webhooks/bodies.hpp"
+#include "webhooks/guarded_dialer.hpp"
+#include "webhooks/lanes.hpp"
+#include "webhooks/schedule.hpp"
+#include "webhooks/signature.hpp"
+
+namespace countersign::webhooks {
+
+namespace asio = rt::asio;
+
+namespace {
+
+using State = app::Delivery::State;
+using Settled = app::DeliveryStore::Settled;
+
+constexpr core::Duration attempt_max{std::chrono::seconds{15}};  // one attempt, look-up to last byte
+constexpr core::Duration lease_length{std::chrono::seconds{60}};
+constexpr core::Duration lease_margin{std::chrono::seconds{5}};  // to write down what became of it
+constexpr core::Duration store_patience{std::chrono::seconds{5}};
+constexpr core::Duration settle_delay{std::chrono::milliseconds{10}};
+constexpr core::Duration settle_pause{std::chrono::seconds{1}};
+constexpr core::Duration sweep_every{std::chrono::minutes{10}};
+constexpr core::Duration forget_after{std::chrono::hours{24 * 30}};
+constexpr core::Duration stop_patience{std::chrono::seconds{3}};
+constexpr core::Duration wrong_key_pause{std::chrono::minutes{10}};
+constexpr core::Duration idle_pause{std::chrono::hours{1}};
+constexpr std::size_t settle_rows = 512;
+constexpr std::size_t unsettled_rows_max = 8'192;  // more while the store is down are forgotten: sent again
+constexpr std::size_t secrets_max = 4'096;         // remembered
+constexpr std::size_t problem_bytes_max = 300;
+
+net::HttpClientLimits client_limits() {
+    return {.header_bytes_max = 16 * 1024,
+            .body_bytes_max = app::answer_bytes_max,
+            .cuts_bodies = true,
+            .connections_max = 64,
+            .idle_max = std::chrono::seconds{25}};
+}
+
+// Trouble of the host rather than of what was sent to it.
+bool host_trouble(unsigned status) {
+    constexpr std::array<unsigned, 5> statuses{0, 429, 502, 503, 504};
+    return std::ranges::find(statuses, status) != statuses.end();
+}
+
+}  // namespace
+
+class Sender final : public Webhooks {
+  public:
+    Sender(WebhookSettings settings, net::Connector& network, app::DeliveryStore& store, app::World& world,
+           Secret server_key, asio::any_io_executor executor)
+        : settings_(std::move(settings)),
+          store_(store),
+          world_(world),
+          key_(std::move(server_key)),
+          key_id_(key_.id()),
+          dialer_(network, world.clock, settings_.allow_private_networks),
+          client_(net::make_http_client(dialer_, world.clock, world.timers, executor, client_limits())),
+          bodies_(world, executor, settings_.source),
+          agent_("Countersign/" + settings_.version) {}
+
+    Result<Done> acceptable(std::string_view url) const override {
+        auto fine = destination(url, settings_.allow_private_networks);
+        if (!fine) return pass(fine);
+        return Done{};
+    }
+    void look() override {
+        if (running_) running_->claim_now.notify_all();
+    }
+    void events_came() override {
+        if (running_) running_->fan_now.notify_all();
+        events_waiting_ = true;
+    }
+    asio::awaitable<void> run() override;
+    Later<Done> drain(Deadline deadline) override;
+
+  private:
+    // What exists while `run` runs.
+    struct Running {
+        explicit Running(const asio::any_io_executor& executor, std::size_t at_most)
+            : tasks(executor, at_most, rt::report_bug),
+              ends(executor),
+              fan_now(executor),
+              claim_now(executor),
+              settle_now(executor),
+              idle(executor) {}
+        rt::TaskGroup tasks;
+        rt::Wake ends;
+        rt::Signal fan_now;
+        rt::Signal claim_now;
+        rt::Signal settle_now;
+        rt::Signal idle;
+    };
+
+    asio::awaitable<void> fan_out();
+    asio::awaitable<void> follow_log();
+    asio::awaitable<void> claim();
+    asio::awaitable<void> settle();
+    asio::awaitable<void> settle_once();
+    asio::awaitable<void> sweep();
+    asio::awaitable<void> carry(app::DeliveryJob job);
+    asio::awaitable<void> attempt(app::DeliveryJob& job, core::Instant begun);
+    Later<net::HttpResponse> post(const app::DeliveryJob& job, const std::string& body, core::Instant at);
+    void judge(const app::DeliveryJob& job, core::Instant begun, Result<net::HttpResponse> answer);
+    void give_up(const app::DeliveryJob& job, std::string why);
+    void absorb(std::vector<app::DeliveryJob> jobs);
+    void start_ready();
+    void settled(Settled row);
+    void put_off_returned();
+    const std::vector<Secret>& secrets_of(const app::Subscription& to);
+    void count(std::string_view what, std::string_view label) {
+        if (world_.count) world_.count(what, label);
+    }
+    app::Lease lease() const { return {world_.process, world_.clock.now() + lease_length}; }
+    Deadline store_deadline() const { return {world_.clock.now() + store_patience}; }
+    bool under_way() const { return lanes_.in_flight() > 0 || settling_; }
+
+    WebhookSettings settings_;
+    app::DeliveryStore& store_;
+    app::World& world_;
+    app::WebhookKey key_;
+    std::string key_id_;
+    GuardedDialer dialer_;
+    std::unique_ptr<net::HttpClient> client_;
+    Bodies bodies_;
+    std::string agent_;
+    Lanes lanes_;
+    std::vector<Settled> batch_;
+    // By subscription and number of its secret; the second one, where there is one, is the one before.
+    std::map<std::pair<core::SubscriptionId, std::int32_t>, std::vector<Secret>> secrets_;
+    std::optional<Running> running_;
+    bool events_waiting_ = false;
+    bool settler_rests_ = false;
+    bool settling_ = false;
+    bool stopping_ = false;
+    bool starting_ = false;
+};
+
+// ---- taking deliveries in
+
+void Sender::absorb(std::vector<app::DeliveryJob> jobs) {
+    core::Instant now = world_.clock.now();
+    for (auto& job : jobs) {
+        auto id = job.id();
+        if (job.to->ended) {
+            give_up(job, "the subscription has ended");
+            continue;
+        }
+        auto later = lanes_.add(std::move(job), now);
+        if (later) settled({.id = id, .state = State::pending, .due_at = *later, .attempt = {}});
+    }
+    start_ready();
+}
+
+void Sender::start_ready() {
+    if (starting_ || stopping_ || !running_) return;
+    starting_ = true;
+    while (auto job = lanes_.next(world_.clock.now())) {
+        auto lane = job->lane;
+        if (running_->tasks.start("webhook", carry(std::move(*job)))) continue;
+        lanes_.skipped(lane);  // comes back when its lease has run out
+        break;
+    }
+    starting_ = false;
+    if (lanes_.hungry(world_.clock.now())) running_->claim_now.notify_all();
+}
+
+asio::awaitable<void> Sender::fan_out() {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    for (;;) {
+        bool again = false;
+        events_waiting_ = false;
+        if (!stopping_) {
+            auto made = co_await store_.fan_out(lease(), store_deadline());
+            if (!made) log::warn("webhooks", "cannot look for new events: {}", made.error().detail);
+            again = made && (made->more || events_waiting_);
+            if (made) absorb(std::move(made->jobs));
+        }
+        if (again) continue;
+        co_await running_->fan_now.wait_until(world_.timers, world_.clock.now() + world_.limits.poll);
+    }
+}
+
+// Events are looked for as soon as they have their place, not only once a poll.
+asio::awaitable<void> Sender::follow_log() {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    std::int64_t seen = 0;
+    for (;;) {
+        if (world_.log->size() > seen) {
+            seen = world_.log->size();
+            events_came();
+        }
+        co_await world_.log->grown().wait_until(world_.timers, world_.clock.now() + world_.limits.poll);
+    }
+}
+
+asio::awaitable<void> Sender::claim() {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    for (;;) {
+        bool again = false;
+        if (!stopping_) {
+            auto asked = lanes_.rooms(world_.clock.now());
+            auto jobs = co_await store_.claim_deliveries(lease(), world_.clock.now(), asked,
+                                                         lanes_.room_of_new_lane(), store_deadline());
+            if (!jobs) log::warn("webhooks", "cannot look for what is due: {}", jobs.error().detail);
+            again = jobs && !jobs->empty();
+            if (jobs) {
+                lanes_.claimed(asked, *jobs);
+                absorb(std::move(*jobs));
+            }
+            again = again && lanes_.hungry(world_.clock.now());
+        }
+        if (again) continue;
+        co_await running_->claim_now.wait_until(world_.timers, world_.clock.now() + world_.limits.poll);
+    }
+}
+
+// ---- one delivery
+
+asio::awaitable<void> Sender::carry(app::DeliveryJob job) {
+    struct Guard {
+        Sender& sender;
+        ~Guard() {
+            if (sender.running_ && !sender.under_way()) sender.running_->idle.notify_all();
+            sender.start_ready();
+        }
+    } guard{*this};
+    core::Instant begun = world_.clock.now();
+    // With less time left another process may take it over while we are sending.
+    if (job.leased_until < begun + attempt_max + lease_margin) {
+        lanes_.skipped(job.lane);
+        co_return;
+    }
+    co_await attempt(job, begun);
+}
+
+asio::awaitable<void> Sender::attempt(app::DeliveryJob& job, core::Instant begun) {
+    if (job.to->key_id != key_id_) {
+        lanes_.skipped(job.lane);
+        app::Attempt failed{.at = begun,
+                            .status = 0,
+                            .problem =
+                                "this server has another server_key than the one that made the "
+                                "subscription: it cannot sign",
+                            .answer = {},
+                            .took = {}};
+        log::error("webhooks", "{}: {}", job.to->id.text(), failed.problem);
+        auto next = next_attempt(job.attempts + 1, job.begun_at, begun, begun + wrong_key_pause,
+                                 rt::fraction(world_.entropy));
+        settled({.id = job.id(),
+                 .state = next ? State::pending : State::parked,
+                 .due_at = next,
+                 .attempt = std::move(failed)});
+        co_return;
+    }
+    auto body = co_await bodies_.of(job.event, job.facts, job.to->id, store_deadline());
+    if (!body) {
+        lanes_.skipped(job.lane);
+        auto trouble = body.error().trouble;
+        if (trouble == Trouble::not_found || trouble == Trouble::corrupt) {
+            give_up(job, "the event cannot be read any more: " + body.error().detail);
+        } else {
+            settled({.id = job.id(), .state = State::pending, .due_at = begun + settle_pause, .attempt = {}});
+        }
+        co_return;
+    }
+    auto answer = co_await post(job, **body, begun);
+    judge(job, begun, std::move(answer));
+}
+
+const std::vector<Secret>& Sender::secrets_of(const app::Subscription& to) {
+    auto [it, fresh] = secrets_.try_emplace({to.id, to.secret_number});
+    if (!fresh) return it->second;
+    it->second.push_back(key_.secret(to.id, to.secret_number));
+    if (to.secret_number > 1) it->second.push_back(key_.secret(to.id, to.secret_number - 1));
+    auto& found = it->second;
+    if (secrets_.size() > secrets_max) {
+        auto victim = secrets_.begin() == it ? std::next(it) : secrets_.begin();
+        secrets_.erase(victim);
+    }
+    return found;
+}
+
+Later<net::HttpResponse> Sender::post(const app::DeliveryJob& job, const std::string& body,
+                                      core::Instant at) {
+    auto url = destination(job.to->url, settings_.allow_private_networks);
+    if (!url) co_return pass(url);
+    const auto& secrets = secrets_of(*job.to);
+    bool both = job.to->old_secret_until && at < *job.to->old_secret_until && secrets.size() > 1;
+    std::vector<Secret> live(secrets.begin(), secrets.begin() + (both ? 2 : 1));
+    auto id = job.event.id.text();
+    net::HttpRequest request{.method = "POST", .target = {}, .fields = {}, .body = body, .peer = {}};
+    request.fields.add("Content-Type", "application/cloudevents+json; charset=UTF-8");
+    request.fields.add("User-Agent", agent_);
+    request.fields.add("webhook-signature", signature(live, id, at, body));
+    request.fields.add("webhook-timestamp", timestamp(at));
+    request.fields.add("webhook-id", std::move(id));
+    co_return co_await client_->send(*url, std::move(request), Deadline{at + attempt_max});
+}
+
+void Sender::judge(const app::DeliveryJob& job, core::Instant begun, Result<net::HttpResponse> answer) {
+    core::Instant now = world_.clock.now();
+    app::Attempt made{.at = begun, .status = 0, .problem = {}, .answer = {}, .took = now - begun};
+    std::optional<core::Instant> asked;
+    if (answer) {
+        made.status = answer->status;
+        made.answer = visible(clip_utf8(answer->body, app::answer_bytes_max));
+        if (!valid_utf8(answer->body)) made.answer = "(not text)";
+        if (auto after = answer->fields.find("Retry-After")) asked = parse_retry_after(*after, now);
+    }
+    if (made.status >= 200 && made.status < 300) {
+        lanes_.succeeded(job.lane);
+        count("webhook_delivered", "2xx");
+        settled({.id = job.id(), .state = State::delivered, .due_at = {}, .attempt = std::move(made)});
+        return;
+    }
+    bool gone = made.status == 410;
+    if (!answer)
+        made.problem = visible(clip_utf8(answer.error().detail, problem_bytes_max));
+    else if (made.status >= 300 && made.status < 400)
+        made.problem = "answered " + std::to_string(made.status) + ": redirects are not followed";
+    else
+        made.problem = "answered " + std::to_string(made.status);
+    count("webhook_failed", answer ? "status" : name_of(answer.error().trouble));
+    bool counts = !job.to->callback_of || host_trouble(made.status);
+    bool throttles = made.status == 429 || made.status == 503;
+    lanes_.failed(job.lane, now, counts && !gone, throttles ? asked : std::nullopt,
+                  rt::fraction(world_.entropy));
+    put_off_returned();
+    auto next = gone ? std::nullopt
+                     : next_attempt(job.attempts + 1, job.begun_at, now, asked, rt::fraction(world_.entropy));
+    // A test says at once what is wrong.
+    if (!job.event.index) next.reset();
+    if (!next) count("webhook_parked", gone ? "gone" : "given_up");
+    settled({.id = job.id(),
+             .state = next ? State::pending : State::parked,
+             .due_at = next,
+             .attempt = std::move(made),
+             .gone = gone});
+    if (!gone) return;
+    log::info("webhooks", "{} answered 410 Gone: it has ended", job.to->id.text());
+    for (const auto& waiting : lanes_.take_waiting(job.to->id))
+        give_up(waiting, "the subscription has ended");
+}
+
+void Sender::give_up(const app::DeliveryJob& job, std::string why) {
+    app::Attempt last{
+        .at = world_.clock.now(), .status = 0, .problem = std::move(why), .answer = {}, .took = {}};
+    settled({.id = job.id(), .state = State::parked, .due_at = {}, .attempt = std::move(last)});
+}
+
+void Sender::put_off_returned() {
+    for (auto& [job, later] : lanes_.take_returned())
+        settled({.id = job.id(), .state = State::pending, .due_at = later, .attempt = {}});
+}
+
+// ---- writing down what became of them
+
+void Sender::settled(Settled row) {
+    if (batch_.size() >= unsettled_rows_max) return;
+    batch_.push_back(std::move(row));
+    if (running_ && (settler_rests_ || batch_.size() >= settle_rows)) running_->settle_now.notify_all();
+}
+
+asio::awaitable<void> Sender::settle() {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    for (;;) {
+        settler_rests_ = true;
+        while (batch_.empty())
+            co_await running_->settle_now.wait_until(world_.timers, world_.clock.now() + idle_pause);
+        settler_rests_ = false;
+        auto at = world_.clock.now() + settle_delay;
+        if (batch_.size() < settle_rows) co_await running_->settle_now.wait_until(world_.timers, at);
+        co_await settle_once();
+    }
+}
+
+asio::awaitable<void> Sender::settle_once() {
+    if (batch_.empty() || settling_) co_return;
+    settling_ = true;
+    auto rows = std::exchange(batch_, {});
+    auto done = co_await store_.settle_deliveries(rows, lease(), store_deadline());
+    settling_ = false;
+    if (!done) {
+        log::warn("webhooks", "cannot record what was sent: {}", done.error().detail);
+        if (rows.size() + batch_.size() <= unsettled_rows_max)
+            batch_.insert(batch_.begin(), std::make_move_iterator(rows.begin()),
+                          std::make_move_iterator(rows.end()));
+        co_await world_.timers.sleep_until(world_.clock.now() + settle_pause);
+    }
+    if (running_ && !under_way()) running_->idle.notify_all();
+}
+
+asio::awaitable<void> Sender::sweep() {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    for (;;) {
+        auto now = world_.clock.now();
+        // An hour later than by itself, for what rested with its lane to the end.
+        auto more = co_await store_.sweep_deliveries(now - give_up_after - std::chrono::hours{1},
+                                                     now - forget_after, store_deadline());
+        if (!more) log::warn("webhooks", "cannot tidy up deliveries: {}", more.error().detail);
+        auto pause = more && *more ? settle_pause : sweep_every;
+        auto cancelled = co_await world_.timers.sleep_until(now + pause);
+        if (cancelled) co_return;
+    }
+}
+
+// ---- the outside
+
+asio::awaitable<void> Sender::run() {
+    auto executor = co_await asio::this_coro::executor;
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await asio::this_coro::throw_if_cancelled(false);
+    // More places than are sent at once: a task that has ended frees its own a turn later.
+    running_.emplace(executor, 4 * LaneLimits{}.in_flight_total);
+    running_->tasks.start("webhooks settling", settle());
+    running_->tasks.start("webhooks events", fan_out());
+    if (world_.log != nullptr) running_->tasks.start("webhooks news", follow_log());
+    running_->tasks.start("webhooks due", claim());
+    running_->tasks.start("webhooks sweeping", sweep());
+    co_await running_->ends.wait();
+    stopping_ = true;
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    co_await running_->tasks.end(world_.timers, world_.clock.now() + stop_patience);
+    running_.reset();
+}
+
+Later<Done> Sender::drain(Deadline deadline) {
+    stopping_ = true;
+    auto until = std::min(deadline.at, world_.clock.now() + stop_patience);
+    while (running_ && under_way() && world_.clock.now() < until)
+        co_await running_->idle.wait_until(world_.timers, until);
+    while (!batch_.empty() && !settling_ && world_.clock.now() < deadline.at) co_await settle_once();
+    co_return co_await store_.hand_back_deliveries(lease(), deadline);
+}
+
+std::unique_ptr<Webhooks> make_webhooks(WebhookSettings settings, net::Connector& network,
+                                        app::DeliveryStore& store, app::World& world, Secret server_key,
+                                        asio::any_io_executor executor) {
+    return std::make_unique<Sender>(std::move(settings), network, store, world, std::move(server_key),
+                                    std::move(executor));
+}
+
+}  // namespace countersign::webhooks
