@@ -169,7 +169,8 @@ awaitable<void> Interactions::handle_command(Reply reply, wire::SlackCommand com
     }
     auto verdict = core::parse_verdict(words.verb);
     if (!verdict && words.verb != "show" && words.verb != "cancel")
-        co_return co_await answer(reply, command.actor, wire::slack_private(command_help()));
+        co_return co_await answer(reply, command.actor,
+                                  wire::slack_private_lines(split(command_help(), '\n')));
     if (words.number.empty()) {
         auto sentence = fmt::format("Say which request: /approvals {} 1042", words.verb);
         co_return co_await answer(reply, command.actor, wire::slack_private(sentence));

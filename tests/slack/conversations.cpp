@@ -175,6 +175,7 @@ TEST(SlackConversation, CommandsListShowAndVote) {
     EXPECT_TRUE(has(office.command("U0DAN", "all"), "#" + number));
     EXPECT_TRUE(has(office.command("U0AMY", "show #" + number), request.text()));
     EXPECT_TRUE(has(office.command("U0AMY", "help"), "/approvals approve N"));
+    EXPECT_FALSE(has(office.command("U0AMY", "help"), "\\\\n")) << "its lines are lines, not words in one";
     EXPECT_TRUE(has(office.command("U0AMY", "frobnicate"), "/approvals approve N"));
     EXPECT_TRUE(has(office.command("U0AMY", "away"), "You are here"));
     EXPECT_TRUE(has(office.command("U0AMY", "show 999999"), "There is no request #999999"));
