@@ -6,6 +6,7 @@
 
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/glob.hpp"
 
 namespace countersign::core {
 namespace {

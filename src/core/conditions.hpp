@@ -57,7 +57,4 @@ Judge judge_of(const RiskEntry& entry, const Facts& facts);
 // Adds up the points of the policy's risk table.
 std::uint32_t risk_of(const Policy& policy, const Facts& facts);
 
-// `*` stands for any text, also none; everything else for itself. The whole text must match.
-bool glob_matches(std::string_view pattern, std::string_view text);
-
 }  // namespace countersign::core

@@ -56,7 +56,6 @@ class Column {
         has_null_ = true;
         ++size_;
     }
-    bool empty() const { return size_ == 0; }
 
     pqxx::binarystring finished() const {
         std::string out;
