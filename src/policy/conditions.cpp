@@ -28,16 +28,15 @@ constexpr std::pair<std::string_view, Operator> operators[] = {{"eq", Operator::
                                                                {"ends_with", Operator::ends_with},
                                                                {"size", Operator::size}};
 
-const std::vector<std::string> plain_fields{
-    "action",         "resource",       "environment",       "intent",
-    "requester.name", "requester.kind", "requester.account", "requester.humans"};
+enum class FieldType : std::uint8_t { text, number, hour, weekday, any };
 
-enum class FieldType : std::uint8_t { text, number, any };
+constexpr std::string_view weekdays[] = {"monday", "tuesday",  "wednesday", "thursday",
+                                         "friday", "saturday", "sunday"};
 
 // The tests of one field, and what its rule does.
 class FieldReader {
   public:
-    FieldReader(Reader& reader, bool allows) : reader_(reader), allows_(allows) {}
+    FieldReader(Reader& reader, Purpose purpose) : reader_(reader), purpose_(purpose) {}
 
     std::optional<Condition> condition(const Node& node);
 
@@ -51,18 +50,14 @@ class FieldReader {
     std::optional<Value> list_operand(const Node& value);
     std::optional<Value> size_operand(const Node& value);
     std::optional<Value> number_operand(const Node& value, std::string_view what);
+    std::optional<Value> weekday_operand(const Node& value);
+    bool fits_the_field(const Test& test, const Node& value);
     std::optional<Condition> finished(Test test, const Node& value);
 
     Reader& reader_;
-    bool allows_;
+    Purpose purpose_;
     FieldType type_ = FieldType::any;
 };
-
-std::vector<std::string> operator_names() {
-    std::vector<std::string> names;
-    for (const auto& [name, op] : operators) names.emplace_back(name);
-    return names;
-}
 
 bool FieldReader::valid_path(const Node& key, std::string_view path) {
     while (!path.empty()) {
@@ -73,7 +68,7 @@ bool FieldReader::valid_path(const Node& key, std::string_view path) {
                                 step.find_first_not_of("0123456789") == std::string_view::npos;
             if ((step != "*" && !number) || path.size() < step.size() + 2) break;
             path.remove_prefix(step.size() + 2);
-            if (step == "*" && allows_)
+            if (step == "*" && purpose_ == Purpose::allows)
                 reader_.warning(key, "`[*]` is true when any one element fits; an `allow` usually means all");
             continue;
         }
@@ -89,21 +84,28 @@ bool FieldReader::valid_path(const Node& key, std::string_view path) {
 bool FieldReader::known(const Node& key) {
     const std::string& name = key.text;
     type_ = FieldType::text;
+    if (name.starts_with("parameters") || name.starts_with("requester.claims.")) {
+        constexpr std::string_view claims = "requester.claims";
+        type_ = FieldType::any;
+        const bool of_claims = name.starts_with(claims);
+        auto path =
+            std::string_view{name}.substr(of_claims ? claims.size() : std::string_view{"parameters"}.size());
+        if (path.empty() || path.front() == '.' || path.front() == '[') return valid_path(key, path);
+    }
+    if (name == "risk" && purpose_ == Purpose::risk) {
+        reader_.error(key, "the risk table cannot ask for `risk`, which it adds up");
+        return false;
+    }
     if (std::ranges::find(plain_fields, name) != plain_fields.end()) {
-        if (name == "requester.humans") type_ = FieldType::number;
+        if (name == "requester.humans" || name == "risk") type_ = FieldType::number;
+        if (name == "time.hour") type_ = FieldType::hour;
+        if (name == "time.weekday") type_ = FieldType::weekday;
         return true;
     }
     if (name.starts_with("labels.") && name.size() > 7) return true;
-    if (name.starts_with("parameters.") || name.starts_with("parameters[") || name == "parameters") {
-        type_ = FieldType::any;
-        return valid_path(key, std::string_view{name}.substr(10));
-    }
-    if (name == "risk" || name == "time.hour" || name == "time.weekday") {
-        reader_.error(key, fmt::format("the field `{}` is not supported by this version yet", name));
-        return false;
-    }
     auto candidates = plain_fields;
-    candidates.insert(candidates.end(), {"labels.job", "labels.data", "parameters", "all", "any", "not"});
+    candidates.insert(candidates.end(), {"labels.job", "labels.data", "requester.claims.sub"});
+    candidates.insert(candidates.end(), combinators.begin(), combinators.end());
     reader_.error(key, fmt::format("unknown field `{}`{}", visible(name), Reader::hint(name, candidates)));
     return false;
 }
@@ -169,7 +171,7 @@ std::optional<Condition> FieldReader::field(const Node& key, const Node& value) 
         const bool star = value.kind == Node::Kind::scalar && value.text.find('*') != std::string::npos;
         return operation(star ? "glob" : "eq", key, value);
     }
-    if (!reader_.is_map_of(value, "a test", operator_names())) return std::nullopt;
+    if (!reader_.is_map_of(value, "a test", test_keys.keys)) return std::nullopt;
     if (value.keys.empty()) {
         reader_.error(value, "a test needs an operator, like { gt: 10 }");
         return std::nullopt;
@@ -193,7 +195,23 @@ std::optional<Condition> FieldReader::operation(const std::string& name, const N
     return finished(std::move(test), value);
 }
 
+// Days by name or, as ISO 8601 has them, by number; kept as the number.
+std::optional<Value> FieldReader::weekday_operand(const Node& value) {
+    auto found = reader_.scalar(value, "a weekday");
+    if (!found) return std::nullopt;
+    auto number = found->integer();
+    if (number && *number >= 1 && *number <= 7) return found;
+    if (const std::string* text = found->string()) {
+        const std::string name = lower_ascii(*text);
+        for (std::size_t day = 0; day < std::size(weekdays); ++day)
+            if (name == weekdays[day] || name == weekdays[day].substr(0, 3)) return Value{day + 1};
+    }
+    reader_.error(value, "a weekday is mon, tue, wed, thu, fri, sat or sun (or 1 for Monday to 7)");
+    return std::nullopt;
+}
+
 std::optional<Value> FieldReader::number_operand(const Node& value, std::string_view what) {
+    if (type_ == FieldType::weekday) return weekday_operand(value);
     auto found = reader_.scalar(value, what);
     if (!found) return std::nullopt;
     if (found->number()) return found;
@@ -216,11 +234,21 @@ std::optional<Value> FieldReader::list_operand(const Node& value) {
 }
 
 std::optional<Value> FieldReader::size_operand(const Node& value) {
-    if (value.kind != Node::Kind::map) return number_operand(value, "`size`");
-    if (!reader_.is_map_of(value, "`size`", {"eq", "gt", "gte", "lt", "lte"})) return std::nullopt;
+    auto whole = [&](const Node& node) -> std::optional<Value> {
+        auto size = reader_.scalar(node, "`size`");
+        if (size && size->integer() && *size->integer() >= 0) return size;
+        if (size) reader_.error(node, "a size is a whole number, from 0");
+        return std::nullopt;
+    };
+    if (value.kind != Node::Kind::map) return whole(value);
+    if (!reader_.is_map_of(value, "`size`", size_keys.keys)) return std::nullopt;
+    if (value.keys.empty()) {
+        reader_.error(value, "`size` needs a bound, like { lte: 10 }");
+        return std::nullopt;
+    }
     Value bounds = Value::object();
     for (std::size_t i = 0; i < value.keys.size(); ++i) {
-        auto bound = number_operand(value.items[i], "a size");
+        auto bound = whole(value.items[i]);
         if (!bound) return std::nullopt;
         bounds.set(value.keys[i].text, std::move(*bound));
     }
@@ -265,6 +293,7 @@ std::optional<Value> FieldReader::operand(Operator op, const Node& value) {
         case ne:
             break;
     }
+    if (type_ == FieldType::weekday) return weekday_operand(value);
     auto found = reader_.scalar(value, "what is compared with");
     if (!found) return std::nullopt;
     if (type_ == FieldType::text && !found->string()) {
@@ -272,11 +301,35 @@ std::optional<Value> FieldReader::operand(Operator op, const Node& value) {
                                          found->type_name()));
         return std::nullopt;
     }
-    if (type_ == FieldType::number && !found->number()) {
+    if ((type_ == FieldType::number || type_ == FieldType::hour) && !found->number()) {
         reader_.error(value, "this field is a number; write it without quotes");
         return std::nullopt;
     }
     return found;
+}
+
+// Values that a field with a few possible ones can never have.
+bool FieldReader::fits_the_field(const Test& test, const Node& value) {
+    auto each = [&](auto&& good) {
+        if (const auto* items = test.operand.items()) return std::ranges::all_of(*items, good);
+        return test.op == Operator::exists || good(test.operand);
+    };
+    const bool equality = test.op == Operator::eq || test.op == Operator::ne || test.op == Operator::in;
+    if (type_ == FieldType::hour && !each([&](const Value& hour) {
+            auto whole = hour.integer();
+            return whole && *whole >= 0 && *whole <= (equality ? 23 : 24);
+        })) {
+        reader_.error(value, "hours are whole, from 0 to 23 (before midnight: { lt: 24 })");
+        return false;
+    }
+    if (test.field == "requester.kind" && equality && !each([](const Value& kind) {
+            return kind.text() == "person" || kind.text() == "workload" ||
+                   kind.text().find('*') != std::string_view::npos;
+        })) {
+        reader_.error(value, "`requester.kind` is person or workload");
+        return false;
+    }
+    return true;
 }
 
 std::optional<Condition> FieldReader::finished(Test test, const Node& value) {
@@ -284,10 +337,12 @@ std::optional<Condition> FieldReader::finished(Test test, const Node& value) {
     const bool of_text = test.op == glob || test.op == regex || test.op == starts_with ||
                          test.op == ends_with || test.op == cidr || test.op == size;
     const bool of_numbers = test.op == gt || test.op == gte || test.op == lt || test.op == lte;
-    if ((of_text && type_ == FieldType::number) || (of_numbers && type_ == FieldType::text)) {
+    const bool number = type_ != FieldType::text && type_ != FieldType::any;
+    if ((of_text && number) || (of_numbers && type_ == FieldType::text)) {
         reader_.error(value, of_text ? "this field is a number" : "this field is text, which has no order");
         return std::nullopt;
     }
+    if (!fits_the_field(test, value)) return std::nullopt;
     const std::string* text = test.operand.string();
     if (text && text->size() > policy_pattern_chars_max) {
         reader_.error(value, fmt::format("longer than {} bytes", policy_pattern_chars_max));
@@ -316,8 +371,8 @@ std::optional<Condition> FieldReader::finished(Test test, const Node& value) {
 
 }  // namespace
 
-std::optional<Condition> read_condition(Reader& reader, const Node& node, bool allows) {
-    return FieldReader{reader, allows}.condition(node);
+std::optional<Condition> read_condition(Reader& reader, const Node& node, Purpose purpose) {
+    return FieldReader{reader, purpose}.condition(node);
 }
 
 }  // namespace countersign::policy

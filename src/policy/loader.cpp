@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 #include "countersign/adapters/policy.hpp"
 #include "countersign/base/crypto.hpp"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::string_view alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::size_t name_chars_max = 64;
-constexpr std::size_t rule_name_chars_max = 200;
 
 bool made_of(std::string_view text, const std::string& characters) {
     return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
@@ -60,21 +60,30 @@ constexpr AccountKind account_kinds[] = {
     {"token", "tok_01JD…", [](std::string_view t) { return t.starts_with("tok_"); }},
 };
 
+struct Source {
+    Document document;
+    std::shared_ptr<const core::Zone> zone;  // nullptr: UTC
+};
+
 // One policy out of one or several files.
 class Loader {
   public:
-    explicit Loader(std::vector<PolicyFinding>& findings) : findings_(findings) {}
+    Loader(std::vector<PolicyFinding>& findings, const ZoneFiles& zones)
+        : findings_(findings), zones_(zones) {}
 
     void add(std::string_view yaml, const std::string& file) {
-        Document document;
-        if (read_yaml(yaml, file, document, findings_)) documents_.push_back(std::move(document));
+        Source source;
+        if (read_yaml(yaml, file, source.document, findings_)) sources_.push_back(std::move(source));
     }
     Findings& findings() { return findings_; }
 
-    std::shared_ptr<const core::Policy> finish(std::string digest, const std::string& file);
+    std::shared_ptr<const core::Policy> finish(std::string digest);
 
   private:
     void read_shell(Reader& reader, const Node& root);
+    // Whether nobody else has this name; says so if not.
+    bool is_new(std::map<std::string, std::string>& places, Reader& reader, const Node& name,
+                std::string_view what);
     void read_people(Reader& reader, const Node& map);
     void read_groups(Reader& reader, const Node& map);
     void read_accounts(Reader& reader, const Node& map, core::PersonRecord& person);
@@ -82,35 +91,44 @@ class Loader {
                        const std::string& name);
     std::optional<core::GroupRecord> read_group(Reader& reader, const Node& key, const Node& value);
     core::GroupRecord::People read_members(Reader& reader, const Node& list);
+    void read_risk(Reader& reader, const Node& list);
+    void read_risk_entry(Reader& reader, const Node& node);
     void read_rules(Reader& reader, const Node& list);
-    void read_rule(Reader& reader, const Node& node);
-    bool read_effect(Reader& reader, const Node& node, core::Rule& rule);
-    void read_times(Reader& reader, const Node& node, core::Rule& rule);
-    void read_notify(Reader& reader, const Node& node, core::Rule& rule);
+    void take(Reader& reader, const Node& node, core::Rule rule);
     void read_default(Reader& reader, const Node& node);
-    void check_combination(Reader& reader, const Node& at, const core::Requirement& requirement);
 
     Findings findings_;
-    std::vector<Document> documents_;
-    core::Policy policy_;
-    Names names_;
+    Zones zones_;
+    std::vector<Source> sources_;
+    Loaded loaded_;
+    core::Policy& policy_ = loaded_.policy;
+    Names& names_ = loaded_.names;
+    std::shared_ptr<const core::Zone> zone_;  // of the file being read; nullptr: UTC
     // By account without its workspace: the workspaces and the persons it is listed under.
     std::map<std::string, std::vector<std::pair<std::string, std::string>>> account_owners_;
-    std::map<std::string, int> rule_lines_;
-    std::vector<std::string> rule_files_;
-    bool default_seen_ = false;
+    // Where a name was given first: "policy.yaml:7".
+    std::map<std::string, std::string> person_places_;
+    std::map<std::string, std::string> group_places_;
+    std::map<std::string, std::string> rule_places_;
 };
 
 void Loader::read_shell(Reader& reader, const Node& root) {
-    const std::vector<std::string> known{"version", "default", "people", "groups", "rules", "tests"};
-    if (!reader.is_map_of(root, "a policy", known, {"risk", "timezone"}) && root.kind != Node::Kind::map)
-        return;
+    if (!reader.is_map_of(root, "a policy", policy_keys.keys) && root.kind != Node::Kind::map) return;
     const Node* version = Reader::find(root, "version");
     auto number = version ? scalar_value(*version) : std::nullopt;
     if (!number || number->integer() != 1)
         reader.error(version ? *version : root, "a policy starts with `version: 1`");
     if (const Node* tests = Reader::find(root, "tests"); tests && tests->kind != Node::Kind::list)
         reader.error(*tests, "`tests` must be a list");
+}
+
+bool Loader::is_new(std::map<std::string, std::string>& places, Reader& reader, const Node& name,
+                    std::string_view what) {
+    auto [first, fresh] = places.try_emplace(name.text, fmt::format("{}:{}", reader.file(), name.line));
+    if (!fresh)
+        reader.error(name, fmt::format("two {} are called `{}`; the first is at {}", what, visible(name.text),
+                                       first->second));
+    return fresh;
 }
 
 // An account may be one person's only; a bare chat id might be anybody's of that id.
@@ -120,18 +138,18 @@ void Loader::claim_account(Reader& reader, const Node& at, const core::AccountId
     auto& owners = account_owners_[std::string{of.kind} + ":" + lower_ascii(of.id)];
     for (const auto& [workspace, owner] : owners) {
         const bool same = workspace == of.workspace || workspace.empty() || of.workspace.empty();
-        if (!same || owner == name) continue;
-        reader.error(at, fmt::format("account {} is listed under `{}` too; an account is one person's",
-                                     visible(account.text()), owner));
+        if (!same || (owner == name && workspace != of.workspace)) continue;
+        reader.error(at, owner == name
+                             ? fmt::format("account {} is listed twice", visible(account.text()))
+                             : fmt::format("account {} is listed under `{}` too; an account is one person's",
+                                           visible(account.text()), owner));
         return;
     }
     owners.emplace_back(of.workspace, name);
 }
 
 void Loader::read_accounts(Reader& reader, const Node& map, core::PersonRecord& person) {
-    std::vector<std::string> kinds;
-    for (const AccountKind& kind : account_kinds) kinds.emplace_back(kind.name);
-    if (!reader.is_map_of(map, "a person", kinds)) return;
+    if (!reader.is_map_of(map, "a person", person_keys.keys)) return;
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const auto* kind = std::ranges::find(account_kinds, map.keys[i].text, &AccountKind::name);
         for (const std::string& id : reader.texts(map.items[i], fmt::format("`{}`", kind->name))) {
@@ -152,10 +170,8 @@ void Loader::read_people(Reader& reader, const Node& map) {
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& name = map.keys[i].text;
         if (!is_name(reader, map.keys[i])) continue;
-        if (!names_.people.try_emplace(name, policy_.people.size()).second) {
-            reader.error(map.keys[i], fmt::format("person `{}` is listed twice", name));
-            continue;
-        }
+        if (!is_new(person_places_, reader, map.keys[i], "people")) continue;
+        names_.people.emplace(name, policy_.people.size());
         core::PersonRecord person{core::PersonId{name}, {}};
         read_accounts(reader, map.items[i], person);
         policy_.people.push_back(std::move(person));
@@ -168,27 +184,21 @@ core::GroupRecord::People Loader::read_members(Reader& reader, const Node& list)
         reader.error(list, "`people` takes a list of at least one person");
         return people;
     }
-    std::vector<std::string> known;
-    for (const auto& [name, index] : names_.people) known.push_back(name);
+    std::set<std::string> seen;
     for (const Node& item : list.items) {
-        auto name = reader.text(item, "a person's name");
-        if (!name) continue;
-        core::PersonId person{*name};
-        if (!names_.people.contains(*name)) {
-            reader.error(
-                item, fmt::format("there is no person `{}`{}", visible(*name), Reader::hint(*name, known)));
-        } else if (std::ranges::find(people.people, person) != people.people.end()) {
-            reader.error(item, fmt::format("person `{}` is in this group twice", *name));
-        } else {
-            people.people.push_back(std::move(person));
-        }
+        auto person = read_person_name(reader, item, names_, "a person's name");
+        if (!person) continue;
+        if (seen.insert(person->text()).second)
+            people.people.push_back(std::move(*person));
+        else
+            reader.error(item, fmt::format("person `{}` is in this group twice", person->text()));
     }
     return people;
 }
 
 std::optional<core::GroupRecord> Loader::read_group(Reader& reader, const Node& key, const Node& value) {
     core::GroupRecord group{core::GroupId{key.text}, {}};
-    if (!reader.is_map_of(value, "a group", {"people", "slack_usergroup", "teams_team"})) return std::nullopt;
+    if (!reader.is_map_of(value, "a group", group_keys.keys)) return std::nullopt;
     if (value.keys.size() != 1) {
         reader.error(key, "a group has exactly one of `people`, `slack_usergroup` and `teams_team`");
         return std::nullopt;
@@ -221,97 +231,51 @@ void Loader::read_groups(Reader& reader, const Node& map) {
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& name = map.keys[i].text;
         if (!is_name(reader, map.keys[i])) continue;
-        if (names_.groups.contains(name)) {
-            reader.error(map.keys[i], fmt::format("group `{}` is defined twice", name));
-            continue;
-        }
+        if (!is_new(group_places_, reader, map.keys[i], "groups")) continue;
         if (auto group = read_group(reader, map.keys[i], map.items[i])) {
             names_.groups.emplace(name, policy_.groups.size());
             policy_.groups.push_back(std::move(*group));
+            loaded_.groups.push_back({reader.file(), &map.keys[i], &map.items[i]});
         }
     }
 }
 
-void Loader::read_notify(Reader& reader, const Node& node, core::Rule& rule) {
-    if (!reader.is_map_of(node, "`notify`", {"slack", "teams"})) return;
-    if (const Node* slack = Reader::find(node, "slack"))
-        rule.notify.slack = reader.texts(*slack, "a channel");
-    if (const Node* teams = Reader::find(node, "teams"))
-        rule.notify.teams = reader.texts(*teams, "a channel");
+void Loader::read_risk_entry(Reader& reader, const Node& node) {
+    if (!reader.is_map_of(node, "a risk entry", risk_keys.keys)) return;
+    const Node* when = Reader::find(node, "when");
+    const Node* points = Reader::find(node, "points");
+    if (!when || !points)
+        return reader.error(node, "a risk entry is { when: { environment: production }, points: 40 }");
+    auto condition = read_condition(reader, *when, Purpose::risk);
+    auto value = reader.scalar(*points, "`points`");
+    auto number = value ? value->integer() : std::nullopt;
+    if (value && (!number || *number < 1 || *number > policy_points_max))
+        return reader.error(*points,
+                            fmt::format("`points` must be a whole number from 1 to {}", policy_points_max));
+    if (!condition || !number) return;
+    policy_.risk.push_back({std::move(*condition),
+                            static_cast<std::uint32_t>(*number),
+                            zone_,
+                            reader.file(),
+                            {node.line, node.column}});
+    loaded_.risk.push_back(&node);
 }
 
-void Loader::read_times(Reader& reader, const Node& node, core::Rule& rule) {
-    if (const Node* expires = Reader::find(node, "expires"))
-        rule.expires = reader.duration(*expires, "`expires`");
-    if (const Node* grant = Reader::find(node, "grant")) rule.grant = reader.duration(*grant, "`grant`");
-    if (const Node* deny = Reader::find(node, "deny")) {
-        auto value = scalar_value(*deny);
-        if (!value || value->text() != "any")
-            reader.error(*deny, "`deny` other than `any` is not supported by this version yet");
+void Loader::read_risk(Reader& reader, const Node& list) {
+    if (list.kind != Node::Kind::list) return reader.error(list, "`risk` must be a list");
+    for (const Node& node : list.items) {
+        if (policy_.risk.size() >= policy_risk_entries_max)
+            return reader.error(node,
+                                fmt::format("a policy has at most {} risk entries", policy_risk_entries_max));
+        read_risk_entry(reader, node);
     }
 }
 
-// A rule that combines to too much by itself would refuse every request it matches.
-void Loader::check_combination(Reader& reader, const Node& at, const core::Requirement& requirement) {
-    auto alternatives = core::alternatives_of(requirement);
-    if (!alternatives) reader.error(at, alternatives.error().detail);
-}
-
-bool Loader::read_effect(Reader& reader, const Node& node, core::Rule& rule) {
-    const Node* require = Reader::find(node, "require");
-    const Node* refuse = Reader::find(node, "refuse");
-    const Node* allow = Reader::find(node, "allow");
-    if ((require ? 1 : 0) + (refuse ? 1 : 0) + (allow ? 1 : 0) != 1) {
-        reader.error(node, "a rule has exactly one of `require`, `refuse` and `allow`");
-        return false;
-    }
-    if (require) {
-        rule.require = read_requirement(reader, *require, names_);
-        if (rule.require) check_combination(reader, *require, *rule.require);
-        return rule.require.has_value();
-    }
-    if (refuse) {
-        rule.refuse = reader.text(*refuse, "`refuse` (the reason)");
-        return rule.refuse.has_value();
-    }
-    auto value = scalar_value(*allow);
-    rule.allow = allow->kind == Node::Kind::scalar && value && value->truth();
-    if (!rule.allow) reader.error(*allow, "`allow` can only be true");
-    return rule.allow;
-}
-
-void Loader::read_rule(Reader& reader, const Node& node) {
-    const std::vector<std::string> known{"name",    "when",  "require", "refuse", "allow",
-                                         "expires", "grant", "notify",  "deny"};
-    const std::vector<std::string> later{"remind",   "escalate", "hold",    "self_approval",
-                                         "unlinked", "hide",     "step_up", "timezone"};
-    if (!reader.is_map_of(node, "a rule", known, later) && node.kind != Node::Kind::map) return;
-    core::Rule rule;
-    rule.file = reader.file();
-    rule.at = {node.line, node.column};
-    const Node* name = Reader::find(node, "name");
-    if (!name) {
-        reader.error(node, "a rule needs a `name`, so that people can be told which one applied");
-        return;
-    }
-    auto text = reader.text(*name, "`name`");
-    if (!text) return;
-    rule.name = *text;
-    if (rule.name.size() > rule_name_chars_max || visible(rule.name) != rule.name)
-        reader.error(*name,
-                     fmt::format("`name` must be one visible line of at most {} bytes", rule_name_chars_max));
-    if (auto [first, fresh] = rule_lines_.try_emplace(rule.name, name->line); !fresh)
-        reader.error(*name, fmt::format("two rules are called `{}`; the first is in line {}",
-                                        visible(rule.name), first->second));
-    read_effect(reader, node, rule);
-    read_times(reader, node, rule);
-    if (const Node* notify = Reader::find(node, "notify")) read_notify(reader, *notify, rule);
-    if (const Node* when = Reader::find(node, "when")) {
-        auto condition = read_condition(reader, *when, rule.allow);
-        if (condition) rule.when = std::move(*condition);
-    }
+void Loader::take(Reader& reader, const Node& node, core::Rule rule) {
+    is_new(rule_places_, reader, *Reader::find(node, "name"), "rules");
+    if (!Reader::find(node, "timezone")) rule.zone = zone_;
     policy_.rules.push_back(std::move(rule));
-    rule_files_.push_back(reader.file());
+    loaded_.rules.push_back(&node);
 }
 
 void Loader::read_rules(Reader& reader, const Node& list) {
@@ -319,20 +283,24 @@ void Loader::read_rules(Reader& reader, const Node& list) {
     for (const Node& node : list.items) {
         if (policy_.rules.size() >= policy_rules_max)
             return reader.error(node, fmt::format("a policy has at most {} rules", policy_rules_max));
-        read_rule(reader, node);
+        if (auto rule = read_rule(reader, node, names_, zones_)) take(reader, node, std::move(*rule));
     }
 }
 
 void Loader::read_default(Reader& reader, const Node& node) {
-    if (default_seen_) return reader.error(node, "`default` is set in two files");
-    default_seen_ = true;
+    if (loaded_.otherwise)
+        return reader.error(node, fmt::format("`default` is set in {} already", loaded_.otherwise_file));
+    loaded_.otherwise = &node;
+    loaded_.otherwise_file = reader.file();
     using Kind = core::PolicyDefault::Kind;
     if (node.kind == Node::Kind::map) {
-        if (!reader.is_map_of(node, "`default`", {"require"})) return;
+        if (!reader.is_map_of(node, "`default`", default_keys.keys)) return;
         policy_.otherwise.kind = Kind::require;
         if (const Node* require = Reader::find(node, "require")) {
             policy_.otherwise.require = read_requirement(reader, *require, names_);
-            if (policy_.otherwise.require) check_combination(reader, *require, *policy_.otherwise.require);
+            if (!policy_.otherwise.require) return;
+            auto alternatives = core::alternatives_of(*policy_.otherwise.require);
+            if (!alternatives) reader.error(*require, alternatives.error().detail);
         } else {
             reader.error(node, "`default` is refuse, allow or { require: … }");
         }
@@ -345,31 +313,34 @@ void Loader::read_default(Reader& reader, const Node& node) {
         reader.error(node, "`default` is refuse, allow or { require: … }");
 }
 
-std::shared_ptr<const core::Policy> Loader::finish(std::string digest, const std::string& file) {
+std::shared_ptr<const core::Policy> Loader::finish(std::string digest) {
     auto each = [&](std::string_view key, const std::function<void(Reader&, const Node&)>& read) {
-        for (const Document& document : documents_) {
-            Reader reader{document.file, findings_};
-            if (const Node* node = Reader::find(document.root, key)) read(reader, *node);
+        for (const Source& source : sources_) {
+            Reader reader{source.document.file, findings_};
+            zone_ = source.zone;
+            if (const Node* node = Reader::find(source.document.root, key)) read(reader, *node);
         }
     };
-    for (const Document& document : documents_) {
-        Reader reader{document.file, findings_};
-        read_shell(reader, document.root);
+    for (Source& source : sources_) {
+        Reader reader{source.document.file, findings_};
+        read_shell(reader, source.document.root);
+        const Node* zone = Reader::find(source.document.root, "timezone");
+        if (zone) source.zone = zones_.read(reader, *zone);
     }
     each("people", [&](Reader& reader, const Node& node) { read_people(reader, node); });
     each("groups", [&](Reader& reader, const Node& node) { read_groups(reader, node); });
     each("default", [&](Reader& reader, const Node& node) { read_default(reader, node); });
+    each("risk", [&](Reader& reader, const Node& node) { read_risk(reader, node); });
     each("rules", [&](Reader& reader, const Node& node) { read_rules(reader, node); });
     if (findings_.errors() > 0) return nullptr;
-    lint(policy_, names_, file, rule_files_, findings_);
+    lint(loaded_, findings_);
     policy_.digest = std::move(digest);
     return std::make_shared<const core::Policy>(std::move(policy_));
 }
 
 Result<std::shared_ptr<const core::Policy>> finished(Loader& loader, std::string digest,
-                                                     const std::string& file,
                                                      const std::vector<PolicyFinding>& findings) {
-    auto policy = loader.finish(std::move(digest), file);
+    auto policy = loader.finish(std::move(digest));
     if (policy) return policy;
     auto first = std::ranges::find(findings, PolicyFinding::Severity::error, &PolicyFinding::severity);
     std::string detail = first == findings.end() ? "the policy has errors" : first->text();
@@ -387,17 +358,19 @@ std::string PolicyFinding::text() const {
 }
 
 Result<std::shared_ptr<const core::Policy>> read_policy(std::string_view yaml, const std::string& file,
-                                                        std::vector<PolicyFinding>& findings) {
-    policy::Loader loader{findings};
+                                                        std::vector<PolicyFinding>& findings,
+                                                        const ZoneFiles& zones) {
+    policy::Loader loader{findings, zones};
     loader.add(yaml, file);
-    return policy::finished(loader, "sha256:" + sha256_hex(yaml), file, findings);
+    return policy::finished(loader, "sha256:" + sha256_hex(yaml), findings);
 }
 
 Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_or_folder,
-                                                        std::vector<PolicyFinding>& findings) {
+                                                        std::vector<PolicyFinding>& findings,
+                                                        const ZoneFiles& zones) {
     auto files = policy::policy_files(file_or_folder);
     if (!files) return pass(files);
-    policy::Loader loader{findings};
+    policy::Loader loader{findings, zones};
     std::string digested;
     for (const auto& path : *files) {
         auto bytes = policy::read_policy_file(path);
@@ -408,7 +381,7 @@ Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_
         else
             digested += fmt::format("{}\n{}\n", path.filename().string(), sha256_hex(*bytes));
     }
-    return policy::finished(loader, "sha256:" + sha256_hex(digested), file_or_folder, findings);
+    return policy::finished(loader, "sha256:" + sha256_hex(digested), findings);
 }
 
 }  // namespace countersign

@@ -30,7 +30,7 @@ bool Reader::is_map(const Node& node, std::string_view what) {
 }
 
 bool Reader::is_map_of(const Node& node, std::string_view what, const std::vector<std::string>& known,
-                       const std::vector<std::string>& not_yet) {
+                       const std::vector<std::string>& reserved) {
     if (!is_map(node, what)) return false;
     bool good = true;
     for (const Node& key : node.keys) {
@@ -38,8 +38,8 @@ bool Reader::is_map_of(const Node& node, std::string_view what, const std::vecto
         good = false;
         if (key.text == "<<") {
             error(key, "merge keys (<<) are not supported; write the values out");
-        } else if (std::ranges::find(not_yet, key.text) != not_yet.end()) {
-            error(key, fmt::format("`{}` is not supported by this version yet", key.text));
+        } else if (std::ranges::find(reserved, key.text) != reserved.end()) {
+            error(key, fmt::format("`{}` is not supported yet", key.text));
         } else {
             error(key,
                   fmt::format("unknown key `{}` in {}{}", visible(key.text), what, hint(key.text, known)));

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "countersign/core/advance.hpp"
+#include "policy/keys.hpp"
 #include "policy/yaml.hpp"
 
 namespace countersign::policy {
@@ -34,10 +36,9 @@ class Reader {
 
     // Checks that this is a map without repeated keys; false: said so.
     bool is_map(const Node& node, std::string_view what);
-    // The same for one whose keys are all known. `not_yet` names keys of the language that this version does
-    // not honour.
+    // The same for one whose keys are all known. `reserved` names keys that the language keeps for later.
     bool is_map_of(const Node& node, std::string_view what, const std::vector<std::string>& known,
-                   const std::vector<std::string>& not_yet = {});
+                   const std::vector<std::string>& reserved = {});
     static const Node* find(const Node& map, std::string_view key);
 
     std::optional<std::string> text(const Node& node, std::string_view what);
@@ -54,18 +55,62 @@ class Reader {
     Findings& findings_;
 };
 
+// What a condition belongs to.
+enum class Purpose : std::uint8_t { tightens, allows, risk };
 // A `when`. nullopt: findings say why.
-std::optional<core::Condition> read_condition(Reader& reader, const Node& node, bool allows);
+std::optional<core::Condition> read_condition(Reader& reader, const Node& node, Purpose purpose);
 // A `require`; marks the groups it names as used.
 std::optional<core::Requirement> read_requirement(Reader& reader, const Node& node, Names& names);
+// `{ count: 2, of: group }`, in a requirement or a `deny`; `what` is the key's name.
+std::optional<core::CountOf> read_count_of(Reader& reader, const Node& node, Names& names,
+                                           std::string_view what);
+// The name of a person that `people` lists.
+std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node, const Names& names,
+                                               std::string_view what);
+// The name of a group that `groups` defines; marks it as used.
+std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, Names& names,
+                                             std::string_view what);
+// `{ slack: …, teams: … }`
+core::NotifyTargets read_targets(Reader& reader, const Node& node, std::string_view what);
+
+// Zones by name, each read once.
+class Zones {
+  public:
+    explicit Zones(const ZoneFiles& files) : files_(files) {}
+    // nullptr: UTC, or there is no such zone and a finding says so.
+    std::shared_ptr<const core::Zone> read(Reader& reader, const Node& node);
+
+  private:
+    const ZoneFiles& files_;
+    std::map<std::string, std::shared_ptr<const core::Zone>> known_;
+};
+
+// One rule. nullopt: it has no name; findings say why, as they do of all else.
+std::optional<core::Rule> read_rule(Reader& reader, const Node& node, Names& names, Zones& zones);
 
 // The compiled forms of `regex` and `cidr`; nullptr: not one.
 std::shared_ptr<const core::Test::TextMatcher> compile_regex(const std::string& pattern, std::string& why);
 std::shared_ptr<const core::Test::TextMatcher> compile_cidrs(const std::vector<std::string>& ranges,
                                                              std::string& why);
 
+struct GroupSource {
+    std::string file;
+    const Node* key;
+    const Node* members;
+};
+
+// A policy as it was loaded, with the nodes it came from.
+struct Loaded {
+    core::Policy policy;
+    Names names;
+    std::vector<const Node*> rules;   // beside policy.rules
+    std::vector<const Node*> risk;    // beside policy.risk
+    std::vector<GroupSource> groups;  // beside policy.groups
+    const Node* otherwise = nullptr;  // `default`
+    std::string otherwise_file;
+};
+
 // Mistakes that load but cannot be meant.
-void lint(const core::Policy& policy, const Names& names, const std::string& file,
-          const std::vector<std::string>& rule_files, Findings& findings);
+void lint(const Loaded& loaded, Findings& findings);
 
 }  // namespace countersign::policy

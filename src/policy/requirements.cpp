@@ -4,39 +4,66 @@
 #include "policy/reader.hpp"
 
 namespace countersign::policy {
-namespace {
 
 using core::Requirement;
 
-std::optional<Requirement> one_group(Reader& reader, const Node& node, Names& names) {
-    if (!reader.is_map_of(node, "`require`", {"count", "of"})) return std::nullopt;
-    const Node* of = Reader::find(node, "of");
-    const Node* count = Reader::find(node, "count");
-    if (!of) {
-        reader.error(node, "`require` needs a group: { count: 1, of: reviewers }");
-        return std::nullopt;
-    }
-    auto group = reader.text(*of, "`of`");
-    std::optional<std::uint32_t> number = 1;
-    if (count) number = reader.count(*count);
-    if (!group || !number) return std::nullopt;
-    if (!names.groups.contains(*group)) {
-        std::vector<std::string> known;
-        for (const auto& [name, index] : names.groups) known.push_back(name);
-        reader.error(*of,
-                     fmt::format("there is no group `{}`{}", visible(*group), Reader::hint(*group, known)));
-        return std::nullopt;
-    }
-    names.groups_used.insert(*group);
-    return Requirement{core::CountOf{*number, core::GroupId{*group}}};
+namespace {
+
+std::vector<std::string> names_in(const std::map<std::string, std::size_t>& index) {
+    std::vector<std::string> names;
+    for (const auto& [name, at] : index) names.push_back(name);
+    return names;
 }
 
 }  // namespace
 
+std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node, const Names& names,
+                                               std::string_view what) {
+    auto person = reader.text(node, what);
+    if (!person || names.people.contains(*person))
+        return person ? std::optional{core::PersonId{std::move(*person)}} : std::nullopt;
+    reader.error(node, fmt::format("there is no person `{}`{}", visible(*person),
+                                   Reader::hint(*person, names_in(names.people))));
+    return std::nullopt;
+}
+
+std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, Names& names,
+                                             std::string_view what) {
+    auto group = reader.text(node, what);
+    if (!group) return std::nullopt;
+    if (!names.groups.contains(*group)) {
+        reader.error(node, fmt::format("there is no group `{}`{}", visible(*group),
+                                       Reader::hint(*group, names_in(names.groups))));
+        return std::nullopt;
+    }
+    names.groups_used.insert(*group);
+    return core::GroupId{std::move(*group)};
+}
+
+std::optional<core::CountOf> read_count_of(Reader& reader, const Node& node, Names& names,
+                                           std::string_view what) {
+    if (!reader.is_map_of(node, what, count_keys.keys)) return std::nullopt;
+    const Node* of = Reader::find(node, "of");
+    const Node* count = Reader::find(node, "count");
+    if (!of) {
+        reader.error(node, fmt::format("{} needs a group: {{ count: 1, of: reviewers }}", what));
+        return std::nullopt;
+    }
+    auto group = read_group_name(reader, *of, names, "`of`");
+    std::optional<std::uint32_t> number = 1;
+    if (count) number = reader.count(*count);
+    if (!group || !number) return std::nullopt;
+    return core::CountOf{*number, std::move(*group)};
+}
+
 std::optional<Requirement> read_requirement(Reader& reader, const Node& node, Names& names) {
     const Node* all = Reader::find(node, "all");
     const Node* any = Reader::find(node, "any");
-    if (!all && !any) return one_group(reader, node, names);
+    if (!all && !any) {
+        auto one = read_count_of(reader, node, names, "`require`");
+        if (!one) return std::nullopt;
+        return Requirement{std::move(*one)};
+    }
     if (!reader.is_map_of(node, "`require`", {all ? "all" : "any"})) return std::nullopt;
     const Node& list = all ? *all : *any;
     if (list.kind != Node::Kind::list || list.items.empty()) {

@@ -125,7 +125,7 @@ class KillTest:
         self.slowest_card_s = 0.0
 
     def start(self):
-        self.parts.start(owner=None)
+        self.parts.start()
         self.parts.workspace.control("limits", {"limits": "off"})
 
     def cycle(self, number):

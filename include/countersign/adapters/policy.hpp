@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +21,10 @@ inline constexpr std::size_t policy_findings_max = 200;
 inline constexpr std::size_t policy_rules_max = 2'000;
 inline constexpr std::uint32_t policy_count_max = 50;  // people one `count` may ask for
 inline constexpr std::size_t policy_pattern_chars_max = 1'000;
+inline constexpr std::size_t policy_risk_entries_max = 500;
+inline constexpr std::uint32_t policy_points_max = 1'000;  // of one risk entry
+inline constexpr std::size_t policy_reminders_max = 20;    // of one rule
+inline constexpr std::size_t policy_hidden_max = 100;      // pointers of one rule
 
 struct PolicyFinding {
     enum class Severity : std::uint8_t { error, warning };
@@ -32,12 +38,23 @@ struct PolicyFinding {
     friend bool operator==(const PolicyFinding&, const PolicyFinding&) = default;
 };
 
+// The tz database as a policy's `timezone:` needs it.
+struct ZoneFiles {
+    // The compiled file (TZif) of a zone by its name, "Europe/Berlin"; nullopt: there is none.
+    std::function<std::optional<std::string>(const std::string& name)> read;
+    // Every zone's name, to suggest one for a typing error; empty: there is no database.
+    std::function<std::vector<std::string>()> names;
+};
+ZoneFiles system_zones();  // /usr/share/zoneinfo, which Debian's tzdata fills
+
 // A file, or every *.yaml and *.yml of a folder taken together, in order of name. Fails (invalid_input,
 // `policy_invalid`) when any finding is an error, not_found when there is nothing to read.
 Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_or_folder,
-                                                        std::vector<PolicyFinding>& findings);
+                                                        std::vector<PolicyFinding>& findings,
+                                                        const ZoneFiles& zones = system_zones());
 // The same from memory; `file` is what findings call it.
 Result<std::shared_ptr<const core::Policy>> read_policy(std::string_view yaml, const std::string& file,
-                                                        std::vector<PolicyFinding>& findings);
+                                                        std::vector<PolicyFinding>& findings,
+                                                        const ZoneFiles& zones = system_zones());
 
 }  // namespace countersign

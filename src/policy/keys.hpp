@@ -1,0 +1,61 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+// The closed schema's words in one place. docs/policy.schema.json has the same; a test compares them.
+namespace countersign::policy {
+
+// The maps of a policy and the keys that each may have.
+struct MapSchema {
+    std::string_view name;  // as in the JSON Schema's $defs
+    std::vector<std::string> keys;
+};
+
+inline const MapSchema policy_keys{
+    "policy", {"version", "timezone", "default", "people", "groups", "risk", "rules", "tests"}};
+inline const MapSchema person_keys{"person", {"email", "slack", "teams", "github", "oidc", "token"}};
+inline const MapSchema group_keys{"group", {"people", "slack_usergroup", "teams_team"}};
+inline const MapSchema rule_keys{
+    "rule",
+    {"name", "when", "require", "refuse", "allow", "expires", "grant", "notify", "deny", "hold", "remind",
+     "escalate", "self_approval", "unlinked", "hide", "timezone"}};
+inline const MapSchema default_keys{"default", {"require"}};
+inline const MapSchema count_keys{"count", {"count", "of"}};
+inline const MapSchema notify_keys{"notify", {"slack", "teams"}};
+inline const MapSchema hold_keys{"hold", {"release"}};
+inline const MapSchema escalate_keys{"escalate", {"after", "to"}};
+inline const MapSchema self_approval_keys{"self_approval", {"allow", "reason"}};
+inline const MapSchema risk_keys{"risk", {"when", "points"}};
+inline const MapSchema test_keys{"operators",
+                                 {"eq", "ne", "in", "gt", "gte", "lt", "lte", "glob", "regex", "exists",
+                                  "cidr", "starts_with", "ends_with", "size"}};
+inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
+
+// Keys that the language keeps for later: refused, never ignored.
+inline const std::vector<std::string> reserved_rule_keys{"step_up"};
+// Keys that the language has and requests are not yet ruled by: refused too, until they are.
+inline const std::vector<std::string> not_yet_rule_keys{
+    "deny",  // but for `deny: any`
+    "hold", "self_approval", "remind", "escalate", "hide",
+};
+// Keys of a rule that mean nothing without `require`.
+inline const std::vector<std::string> require_only_keys{"deny",     "hold",          "remind",
+                                                        "escalate", "self_approval", "unlinked"};
+
+// Fields of conditions that have one name; the others start with one of the prefixes.
+inline const std::vector<std::string> plain_fields{
+    "action",         "resource",          "environment",      "intent",           "requester.name",
+    "requester.kind", "requester.account", "requester.humans", "requester.people", "requester.people[*]",
+    "risk",           "time.hour",         "time.weekday",     "parameters"};
+inline const std::vector<std::string> field_prefixes{"labels.", "parameters.", "parameters[",
+                                                     "requester.claims."};
+inline const std::vector<std::string> combinators{"all", "any", "not"};
+
+inline std::vector<const MapSchema*> all_maps() {
+    return {&policy_keys, &person_keys, &group_keys, &rule_keys,     &default_keys,
+            &count_keys,  &notify_keys, &hold_keys,  &escalate_keys, &self_approval_keys,
+            &risk_keys,   &test_keys,   &size_keys};
+}
+
+}  // namespace countersign::policy

@@ -1,0 +1,230 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "countersign/base/text.hpp"
+#include "policy/reader.hpp"
+
+namespace countersign::policy {
+namespace {
+
+constexpr std::size_t rule_name_chars_max = 200;
+
+bool has(const std::vector<std::string>& all, const std::string& one) {
+    return std::ranges::find(all, one) != all.end();
+}
+
+// The keys of one rule, one after the other.
+class RuleReader {
+  public:
+    RuleReader(Reader& reader, const Node& node, Names& names, Zones& zones)
+        : reader_(reader), node_(node), names_(names), zones_(zones) {}
+
+    std::optional<core::Rule> read();
+
+  private:
+    bool name();
+    void effect();
+    void what_goes_with_require();
+    void times();
+    void deny(const Node& node);
+    void hold(const Node& node);
+    void remind(const Node& node);
+    void escalate(const Node& node);
+    void self_approval(const Node& node);
+    void unlinked(const Node& node);
+    void hide(const Node& node);
+    const Node* find(std::string_view key) const { return Reader::find(node_, key); }
+
+    Reader& reader_;
+    const Node& node_;
+    Names& names_;
+    Zones& zones_;
+    core::Rule rule_;
+};
+
+bool RuleReader::name() {
+    const Node* node = find("name");
+    if (!node) {
+        reader_.error(node_, "a rule needs a `name`, so that people can be told which one applied");
+        return false;
+    }
+    auto text = reader_.text(*node, "`name`");
+    if (!text) return false;
+    rule_.name = *text;
+    if (rule_.name.size() > rule_name_chars_max || visible(rule_.name) != rule_.name)
+        reader_.error(
+            *node, fmt::format("`name` must be one visible line of at most {} bytes", rule_name_chars_max));
+    return true;
+}
+
+void RuleReader::effect() {
+    const Node* require = find("require");
+    const Node* refuse = find("refuse");
+    const Node* allow = find("allow");
+    if ((require ? 1 : 0) + (refuse ? 1 : 0) + (allow ? 1 : 0) != 1)
+        return reader_.error(node_, "a rule has exactly one of `require`, `refuse` and `allow`");
+    if (require) {
+        rule_.require = read_requirement(reader_, *require, names_);
+        if (!rule_.require) return;
+        // A rule that combines to too much by itself would fail every request it matches.
+        auto alternatives = core::alternatives_of(*rule_.require);
+        if (!alternatives) reader_.error(*require, alternatives.error().detail);
+    } else if (refuse) {
+        rule_.refuse = reader_.text(*refuse, "`refuse` (the reason)");
+    } else {
+        auto value = scalar_value(*allow);
+        rule_.allow = allow->kind == Node::Kind::scalar && value && value->truth();
+        if (!rule_.allow) reader_.error(*allow, "`allow` can only be true");
+    }
+}
+
+void RuleReader::times() {
+    if (const Node* expires = find("expires")) rule_.expires = reader_.duration(*expires, "`expires`");
+    if (const Node* grant = find("grant")) rule_.grant = reader_.duration(*grant, "`grant`");
+    if (const Node* timezone = find("timezone")) rule_.zone = zones_.read(reader_, *timezone);
+}
+
+void RuleReader::deny(const Node& node) {
+    if (node.kind == Node::Kind::map) {
+        rule_.deny = read_count_of(reader_, node, names_, "`deny`");
+        return;
+    }
+    auto value = scalar_value(node);
+    if (!value || value->text() != "any") reader_.error(node, "`deny` is any, or { count: 2, of: a group }");
+}
+
+void RuleReader::hold(const Node& node) {
+    if (!reader_.is_map_of(node, "`hold`", hold_keys.keys)) return;
+    const Node* release = Reader::find(node, "release");
+    if (!release) return reader_.error(node, "`hold` says who may release: { release: a group }");
+    rule_.release = read_group_name(reader_, *release, names_, "`release`");
+}
+
+void RuleReader::remind(const Node& node) {
+    const bool list = node.kind == Node::Kind::list;
+    if (list && (node.items.empty() || node.items.size() > policy_reminders_max))
+        return reader_.error(node, fmt::format("`remind` takes 1 to {} durations", policy_reminders_max));
+    auto one = [&](const Node& item) {
+        if (auto after = reader_.duration(item, "`remind`")) rule_.remind.push_back(*after);
+    };
+    if (!list) return one(node);
+    for (const Node& item : node.items) one(item);
+}
+
+void RuleReader::escalate(const Node& node) {
+    if (!reader_.is_map_of(node, "`escalate`", escalate_keys.keys)) return;
+    const Node* after = Reader::find(node, "after");
+    const Node* to = Reader::find(node, "to");
+    if (!after || !to) return reader_.error(node, "`escalate` is { after: 15m, to: { slack: \"#oncall\" } }");
+    auto duration = reader_.duration(*after, "`after`");
+    auto targets = read_targets(reader_, *to, "`to`");
+    if (to->kind == Node::Kind::map && to->keys.empty())
+        reader_.error(*to, "`to` names nobody: { slack: \"#oncall\" }");
+    if (duration) rule_.escalate = core::Escalation{*duration, std::move(targets)};
+}
+
+void RuleReader::self_approval(const Node& node) {
+    if (!reader_.is_map_of(node, "`self_approval`", self_approval_keys.keys)) return;
+    const Node* allow = Reader::find(node, "allow");
+    if (!allow)
+        return reader_.error(node, "`self_approval` names people: { allow: [amy], reason: required }");
+    core::SelfApproval self;
+    auto one = [&](const Node& item) {
+        if (auto person = read_person_name(reader_, item, names_, "`allow`"))
+            self.allow.push_back(std::move(*person));
+    };
+    if (allow->kind != Node::Kind::list) one(*allow);
+    if (allow->kind == Node::Kind::list && allow->items.empty())
+        reader_.error(*allow, "`allow` names at least one person");
+    for (const Node& item : allow->items) one(item);
+    if (const Node* reason = Reader::find(node, "reason")) {
+        auto word = scalar_value(*reason);
+        self.reason_required = !word || word->text() != "optional";
+        if (self.reason_required && (!word || word->text() != "required"))
+            reader_.error(*reason, "`reason` is required or optional");
+    }
+    if (!self.allow.empty()) rule_.self_approval = std::move(self);
+}
+
+void RuleReader::unlinked(const Node& node) {
+    auto value = scalar_value(node);
+    rule_.unlinked_allowed = node.kind == Node::Kind::scalar && value && value->text() == "allow";
+    if (!rule_.unlinked_allowed) reader_.error(node, "`unlinked` can only be allow");
+}
+
+void RuleReader::hide(const Node& node) {
+    auto pointers = reader_.texts(node, "`hide`");
+    if (pointers.size() > policy_hidden_max)
+        return reader_.error(node, fmt::format("`hide` takes at most {} pointers", policy_hidden_max));
+    for (std::string& pointer : pointers) {
+        constexpr std::string_view root = "/parameters/";
+        bool good = pointer.starts_with(root) && pointer.size() > root.size() &&
+                    pointer.size() <= policy_pattern_chars_max;
+        for (std::size_t i = pointer.find('~'); good && i != std::string::npos; i = pointer.find('~', i + 1))
+            good = i + 1 < pointer.size() && (pointer[i + 1] == '0' || pointer[i + 1] == '1');
+        if (good)
+            rule_.hide.push_back(std::move(pointer));
+        else
+            reader_.error(node, fmt::format("`{}` is not a JSON Pointer to a parameter, like "
+                                            "/parameters/password or /parameters/env/*",
+                                            visible(pointer)));
+    }
+}
+
+void RuleReader::what_goes_with_require() {
+    for (std::size_t i = 0; i < node_.keys.size(); ++i) {
+        const std::string& key = node_.keys[i].text;
+        const Node& value = node_.items[i];
+        if (has(require_only_keys, key) && !find("require")) {
+            reader_.error(node_.keys[i], fmt::format("`{}` means nothing without `require`", key));
+            continue;
+        }
+        const bool default_deny = key == "deny" && value.kind != Node::Kind::map;
+        if (has(not_yet_rule_keys, key) && !default_deny) {
+            reader_.error(node_.keys[i], fmt::format("`{}` is not supported by this version yet", key));
+            continue;
+        }
+        if (key == "deny") deny(value);
+        if (key == "hold") hold(value);
+        if (key == "remind") remind(value);
+        if (key == "escalate") escalate(value);
+        if (key == "self_approval") self_approval(value);
+        if (key == "unlinked") unlinked(value);
+        if (key == "hide") hide(value);
+    }
+}
+
+std::optional<core::Rule> RuleReader::read() {
+    if (!reader_.is_map_of(node_, "a rule", rule_keys.keys, reserved_rule_keys) &&
+        node_.kind != Node::Kind::map)
+        return std::nullopt;
+    rule_.file = reader_.file();
+    rule_.at = {node_.line, node_.column};
+    if (!name()) return std::nullopt;
+    effect();
+    times();
+    what_goes_with_require();
+    if (const Node* notify = find("notify")) rule_.notify = read_targets(reader_, *notify, "`notify`");
+    if (const Node* when = find("when")) {
+        auto condition = read_condition(reader_, *when, find("allow") ? Purpose::allows : Purpose::tightens);
+        if (condition) rule_.when = std::move(*condition);
+    }
+    return std::move(rule_);
+}
+
+}  // namespace
+
+core::NotifyTargets read_targets(Reader& reader, const Node& node, std::string_view what) {
+    core::NotifyTargets targets;
+    if (!reader.is_map_of(node, what, notify_keys.keys)) return targets;
+    if (const Node* slack = Reader::find(node, "slack")) targets.slack = reader.texts(*slack, "a channel");
+    if (const Node* teams = Reader::find(node, "teams")) targets.teams = reader.texts(*teams, "a channel");
+    return targets;
+}
+
+std::optional<core::Rule> read_rule(Reader& reader, const Node& node, Names& names, Zones& zones) {
+    return RuleReader{reader, node, names, zones}.read();
+}
+
+}  // namespace countersign::policy
