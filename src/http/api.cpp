@@ -92,6 +92,11 @@ std::optional<Holes> match(std::string_view pattern, std::string_view path) {
     return pattern.empty() && path.empty() ? std::optional{holes} : std::nullopt;
 }
 
+// HEAD is GET without its body, which the HTTP server leaves out; a stream has nothing else.
+bool takes_head(const Route& route) {
+    return route.method == "GET" && route.act != Act::events;
+}
+
 struct Found {
     const Route* route = nullptr;
     std::string id;
@@ -103,8 +108,10 @@ Found find_route(std::string_view method, std::string_view path) {
     for (const Route& route : routes) {
         auto holes = match(route.path, path);
         if (!holes) continue;
-        if (route.method == method) return {&route, std::string((*holes)[0]), std::string((*holes)[1]), {}};
+        bool fits = route.method == method || (method == "HEAD" && takes_head(route));
+        if (fits) return {&route, std::string((*holes)[0]), std::string((*holes)[1]), {}};
         found.allow += (found.allow.empty() ? "" : ", ") + std::string(route.method);
+        if (takes_head(route)) found.allow += ", HEAD";
     }
     return found;
 }

@@ -117,16 +117,19 @@ bool NoneMatch::matches(std::int32_t version) const {
 }
 
 std::optional<NoneMatch> none_match_of(const net::Fields& fields) {
-    auto header = fields.find("If-None-Match");
-    if (!header) return std::nullopt;
+    if (fields.count("If-None-Match") == 0) return std::nullopt;
     NoneMatch match;
-    for (const auto& item : split(*header, ',')) {
-        auto tag = trim(item);
-        if (tag == "*") match.any = true;
-        if (tag.starts_with("W/")) tag.remove_prefix(2);  // weak comparison, RFC 9110 §13.1.2
-        if (tag.size() < 3 || tag.front() != '"' || tag.back() != '"') continue;
-        auto version = whole_number(tag.substr(1, tag.size() - 2));
-        if (version && *version <= INT32_MAX) match.versions.push_back(static_cast<std::int32_t>(*version));
+    for (const auto& [name, value] : fields) {
+        if (lower_ascii(name) != "if-none-match") continue;
+        for (const auto& item : split(value, ',')) {
+            auto tag = trim(item);
+            if (tag == "*") match.any = true;
+            if (tag.starts_with("W/")) tag.remove_prefix(2);  // weak comparison, RFC 9110 §13.1.2
+            if (tag.size() < 3 || tag.front() != '"' || tag.back() != '"') continue;
+            auto version = whole_number(tag.substr(1, tag.size() - 2));
+            if (version && *version <= INT32_MAX)
+                match.versions.push_back(static_cast<std::int32_t>(*version));
+        }
     }
     return match;
 }
@@ -162,7 +165,7 @@ Result<core::Value> json_body(const net::HttpRequest& request, bool may_be_absen
     if (request.body.empty() && may_be_absent) return core::Value::object();
     auto type = request.fields.find("Content-Type");
     auto media = type ? lower_ascii(trim(type->substr(0, type->find(';')))) : std::string();
-    if (media != "application/json")
+    if (media != "application/json" || request.fields.count("Content-Type") != 1)
         return fail(Trouble::invalid_input, "send the body as Content-Type: application/json",
                     "unsupported_media_type");
     return wire::parse_json(

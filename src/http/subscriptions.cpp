@@ -34,6 +34,12 @@ Result<app::DeliveryId> delivery_of(const Call& call) {
     return app::DeliveryId{*subscription, *event};
 }
 
+Result<Done> says_nothing(const Call& call) {
+    auto body = json_body(call.exchange.request(), true);
+    if (!body) return pass(body);
+    return wire::nothing_from(*body);
+}
+
 net::HttpResponse shown(unsigned status, const app::Webhooks::Shown& what) {
     auto document = wire::subscription_document(what.subscription);
     if (what.secret) document.set("secret", app::secret_text(*what.secret).reveal());
@@ -87,6 +93,8 @@ Later<net::HttpResponse> Subscriptions::remove(Call& call) {
     if (!fine) co_return pass(fine);
     auto id = id_of(call);
     if (!id) co_return pass(id);
+    auto nothing = says_nothing(call);
+    if (!nothing) co_return pass(nothing);
     auto done = co_await webhooks_.unsubscribe(call.caller, *id, call.deadline);
     if (!done) co_return pass(done);
     net::HttpResponse response;
@@ -139,6 +147,8 @@ Later<net::HttpResponse> Subscriptions::redeliver(Call& call) {
     if (!fine) co_return pass(fine);
     auto id = delivery_of(call);
     if (!id) co_return pass(id);
+    auto nothing = says_nothing(call);
+    if (!nothing) co_return pass(nothing);
     auto sent = co_await webhooks_.redeliver(call.caller, *id, call.deadline);
     if (!sent) co_return pass(sent);
     co_return on_its_way(*sent, id->subscription);
@@ -149,6 +159,8 @@ Later<net::HttpResponse> Subscriptions::test(Call& call) {
     if (!fine) co_return pass(fine);
     auto id = id_of(call);
     if (!id) co_return pass(id);
+    auto nothing = says_nothing(call);
+    if (!nothing) co_return pass(nothing);
     auto sent = co_await webhooks_.test(call.caller, *id, call.deadline);
     if (!sent) co_return pass(sent);
     auto response = on_its_way(*sent, *id);

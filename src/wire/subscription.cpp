@@ -95,6 +95,12 @@ Result<core::Duration> rotation_from(const Value& body) {
     return std::chrono::seconds{*seconds};
 }
 
+Result<Done> nothing_from(const Value& body) {
+    auto reader = Reader::over(body, "", {});
+    if (!reader) return pass(reader);
+    return Done{};
+}
+
 Value subscription_document(const app::Subscription& subscription) {
     const auto& filter = subscription.filter;
     auto document = Value::object(

@@ -247,12 +247,24 @@ TEST_F(Api, UnknownPathsAndMethodsAreTold) {
     EXPECT_EQ(desk.get("/v1/requests/req_0/x").status, 404U);
     auto reply = desk.call("DELETE", "/v1/requests");
     EXPECT_EQ(reply.status, 405U);
-    EXPECT_EQ(reply.field("Allow"), "POST, GET");
+    EXPECT_EQ(reply.field("Allow"), "POST, GET, HEAD");
+    EXPECT_EQ(desk.call("HEAD", "/v1/events").status, 405U) << "a stream is nothing but its body";
     EXPECT_EQ(desk.get("/v1/requests/nonsense").code(), "request_not_found");
     EXPECT_EQ(desk.get("/v1/requests/req_01JD0000000000000000000000").code(), "request_not_found");
     auto typo = desk.get("/v1/requests?stat=pending");
     EXPECT_EQ(typo.status, 400U);
     EXPECT_THAT(std::string(typo.body["detail"].text()), HasSubstr("did you mean \"state\"?"));
+}
+
+TEST_F(Api, HeadIsAnsweredAsGetIs) {
+    auto id = desk.file();
+    for (const auto& path : {std::string("/healthz"), "/v1/requests/" + id, std::string("/v1/requests")}) {
+        auto got = desk.get(path);
+        auto head = desk.call("HEAD", path);
+        EXPECT_EQ(head.status, got.status) << path;
+        EXPECT_EQ(head.text, got.text) << "left out further down";
+    }
+    EXPECT_EQ(desk.call("HEAD", "/v1/requests", {}, {}, "").status, 401U);
 }
 
 TEST_F(Api, ARequestIsFoundByItsNumberToo) {
@@ -366,6 +378,8 @@ TEST_F(Api, WithATagAPollIsForAnotherVersion) {
     EXPECT_EQ(reply_of(*late).text, "");
     EXPECT_EQ(desk.get("/v1/requests/" + id, {{"If-None-Match", "\"2\""}}).status, 304U);
     EXPECT_EQ(desk.get("/v1/requests/" + id, {{"If-None-Match", "\"1\""}}).status, 200U);
+    Headers in_two_fields{{"If-None-Match", "\"1\""}, {"If-None-Match", "\"2\""}};
+    EXPECT_EQ(desk.get("/v1/requests/" + id, in_two_fields).status, 304U) << "fields are lists";
 }
 
 TEST_F(Api, ADecidedRequestIsAnsweredAtOnce) {

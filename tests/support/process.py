@@ -336,7 +336,8 @@ class Parts:
         return program
 
     def make_token(self, *arguments):
-        made = self.verb("token", "create", "--name", "test", "--scope", "request,read", *arguments)
+        scope = [] if "--scope" in arguments else ["--scope", "request,read"]
+        made = self.verb("token", "create", "--name", "test", *scope, *arguments)
         assert made.code == 0, made.text()
         return made.out[0]
 

@@ -15,6 +15,9 @@ Result<app::Webhooks::Order> subscription_from(const core::Value& body);
 Result<core::Duration> rotation_from(const core::Value& body);
 inline constexpr core::Duration old_secret_for{std::chrono::hours{24}};  // unless the caller says otherwise
 
+// {} alone, of calls that take no body: what is said there would go unheard.
+Result<Done> nothing_from(const core::Value& body);
+
 core::Value subscription_document(const app::Subscription& subscription);
 core::Value delivery_document(const app::Delivery& delivery, core::SubscriptionId subscription);
 
