@@ -11,6 +11,7 @@
 #include "cli/verbs.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/adapters/policy.hpp"
+#include "countersign/adapters/policy_tests.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/token.hpp"
 
@@ -185,6 +186,7 @@ int policy_check_verb(const PolicyCheckOptions& options) {
     for (const std::string& file : options.files) {
         std::vector<PolicyFinding> findings;
         auto loaded = load_policy(file, findings);
+        if (loaded) (void)load_policy_tests(file, **loaded, findings);  // for what is wrong with them
         bool has_error = false;
         for (const auto& finding : findings) {
             bool error = finding.severity == PolicyFinding::Severity::error;

@@ -39,20 +39,50 @@ bool any_test(const Condition& condition, const std::function<bool(const Test&, 
     return found;
 }
 
+// The texts that a test of equality compares with, patterns left out.
+void each_text(const Test& test, const std::function<void(std::string_view)>& see) {
+    if (test.op != Operator::eq && test.op != Operator::ne && test.op != Operator::in) return;
+    std::vector<core::Value> values{test.operand};
+    if (const auto* items = test.operand.items()) values = *items;
+    for (const core::Value& value : values)
+        if (value.string() && value.text().find('*') == std::string_view::npos) see(value.text());
+}
+
 bool matches_everything(const Condition& condition) {
     const auto* all = std::get_if<core::AllOf>(&condition.node);
     return all && all->of.empty();
 }
 
-bool names_production(const Test& test) {
-    if (test.field != "environment" || test.op == Operator::ne) return false;
-    auto production = [](const core::Value& value) { return value.text().starts_with("prod"); };
-    if (const auto* items = test.operand.items()) return std::ranges::any_of(*items, production);
-    return production(test.operand);
+// The environments called production that a condition asks for, as it writes them.
+std::vector<core::Value> production_of(const Condition& condition) {
+    std::vector<core::Value> named;
+    each_test(condition, [&](const Test& test, bool negated) {
+        if (negated || test.field != "environment" || test.op == Operator::ne) return;
+        std::vector<core::Value> values{test.operand};
+        if (const auto* items = test.operand.items()) values = *items;
+        for (core::Value& value : values)
+            if (value.text().starts_with("prod")) named.push_back(std::move(value));
+    });
+    return named;
 }
 
 bool asks_for_humans(const core::Rule& rule) {
     return any_test(rule.when, [](const Test& test, bool) { return test.field == "requester.humans"; });
+}
+
+bool fits_any_text(const Test& test) {
+    return std::ranges::all_of(probes, [&](std::string_view probe) {
+        return core::judge(test, core::Value{probe}) == core::Truth::yes;
+    });
+}
+
+// Whether a test can only hold for certain credentials. A token without an owner is a workload, so that alone
+// says little.
+bool is_proof(const Test& test) {
+    const std::string& field = test.field;
+    if (test.op == Operator::ne || test.op == Operator::exists || fits_any_text(test)) return false;
+    if (field == "requester.kind") return test.op == Operator::eq && test.operand.text() == "person";
+    return field == "requester.name" || field == "requester.account" || field.starts_with("requester.claims");
 }
 
 // Whether a condition can only hold for callers that proved something of themselves. Everything else in a
@@ -61,13 +91,7 @@ bool rests_on_proof(const Condition& condition) {
     return std::visit(
         Overload{[](const core::AllOf& all) { return std::ranges::any_of(all.of, rests_on_proof); },
                  [](const core::AnyOf& any) { return std::ranges::all_of(any.of, rests_on_proof); },
-                 [](const core::NotOf&) { return false; },
-                 [](const Test& test) {
-                     return test.op != Operator::ne &&
-                            (test.field == "requester.name" || test.field == "requester.kind" ||
-                             test.field == "requester.account" ||
-                             test.field.starts_with("requester.claims."));
-                 }},
+                 [](const core::NotOf&) { return false; }, [](const Test& test) { return is_proof(test); }},
         condition.node);
 }
 
@@ -105,6 +129,25 @@ std::string verb_of(const core::Rule& rule) {
     return rule.require ? "requires approval" : "allows";
 }
 
+// What every text that fits a test starts with.
+std::string start_of(const Test& test) {
+    auto before_star = [](std::string_view text) { return text.substr(0, text.find('*')); };
+    const auto* items = test.op == Operator::in ? test.operand.items() : nullptr;
+    if (items && !items->empty()) {
+        std::string_view start = before_star(items->front().text());
+        for (const core::Value& item : *items) {
+            auto other = before_star(item.text());
+            auto [here, there] = std::ranges::mismatch(start, other);
+            start = start.substr(0, static_cast<std::size_t>(here - start.begin()));
+        }
+        return std::string{start};
+    }
+    const bool text =
+        test.op == Operator::eq || test.op == Operator::glob || test.op == Operator::starts_with;
+    if (!text) return {};
+    return std::string{test.op == Operator::glob ? before_star(test.operand.text()) : test.operand.text()};
+}
+
 class Lint {
   public:
     Lint(const Loaded& loaded, Findings& findings) : loaded_(loaded), findings_(findings) {
@@ -121,6 +164,7 @@ class Lint {
         for (std::size_t i = 0; i < rules().size(); ++i) lint_rule(i);
         for (std::size_t i = 0; i < loaded_.policy.risk.size(); ++i) lint_risk(i);
         lint_default();
+        lint_addresses();
         lint_groups();
         lint_pairs();
         lint_environments();
@@ -163,6 +207,8 @@ class Lint {
     void lint_overlap(const core::Slots& slots, const Node& node, const std::string& file,
                       const std::string& who);
     void lint_excluded(std::size_t i);
+    void lint_person(std::string_view person, const std::string& file, core::Place at);
+    void lint_addresses();
     void lint_risk(std::size_t i);
     void lint_default();
     void lint_groups();
@@ -174,6 +220,7 @@ class Lint {
     bool within(std::size_t i, std::size_t j) const;
     bool asks_no_more(const core::Rule& rule, const core::Rule& other) const;
     bool covered(const std::string& environment) const;
+    bool refused_without_humans(std::size_t i, const core::Value& environment) const;
 
     const Loaded& loaded_;
     Findings& findings_;
@@ -195,12 +242,9 @@ void Lint::prepare() {
         for (const Way& way : ways.ways) {
             std::string head;
             for (const Literal& literal : way) {
-                const Test& test = *literal.test;
-                const bool text =
-                    test.op == Operator::eq || test.op == Operator::glob || test.op == Operator::starts_with;
-                if (!literal.positive || test.field != "action" || !text) continue;
-                auto start = test.operand.text().substr(0, test.operand.text().find('*'));
-                if (start.size() > head.size()) head = start;
+                if (!literal.positive || literal.test->field != "action") continue;
+                auto start = start_of(*literal.test);
+                if (start.size() > head.size()) head = std::move(start);
             }
             heads.push_back(std::move(head));
         }
@@ -218,12 +262,12 @@ void Lint::lint_rule(std::size_t i) {
         warn(i, "when", "can never match: its conditions exclude each other");
     lint_condition(rule.when, rule.file, rule.allow ? Purpose::allows : Purpose::tightens);
     if (rule.allow) lint_allow(i);
+    if (!rule.refuse) lint_humans(i);
     if (!rule.require) return;
     const std::string who = fmt::format("rule `{}`", rule.name);
     lint_people(*rule.require, *Reader::find(node, "require"), rule.file, who);
     lint_excluded(i);
     lint_times(i);
-    lint_humans(i);
     if (rule.deny) {
         const auto* people = members(rule.deny->of);
         if (people && people->size() < rule.deny->count)
@@ -235,13 +279,13 @@ void Lint::lint_rule(std::size_t i) {
 
 void Lint::lint_condition(const Condition& condition, const std::string& file, Purpose purpose) {
     each_test(condition, [&](const Test& test, bool) {
-        if (test.op == Operator::regex && std::ranges::all_of(probes, [&](std::string_view probe) {
-                return core::judge(test, core::Value{probe}) == core::Truth::yes;
-            }))
+        if (test.op == Operator::regex && fits_any_text(test))
             warn(file, test.at,
                  fmt::format("this regular expression matches everything; to ask whether there is a value at "
                              "all, write {}: {{ exists: true }}",
                              test.field));
+        if (test.field.starts_with("requester.people"))
+            each_text(test, [&](std::string_view person) { lint_person(person, file, test.at); });
     });
     lint_missing(condition, condition, file, purpose);
 }
@@ -285,8 +329,8 @@ void Lint::lint_allow(std::size_t i) {
         return warn(i, "allow", "allows everything that no other rule holds back");
     if (!rests_on_proof(rule.when))
         warn(i, "allow",
-             "rests only on what the caller says of the request; ask for something proven too, like "
-             "requester.name, requester.kind or requester.claims.…");
+             "rests only on what the caller says of its request; ask for something proven too: "
+             "requester.name, requester.account or requester.claims.…");
 }
 
 void Lint::lint_times(std::size_t i) {
@@ -298,17 +342,33 @@ void Lint::lint_times(std::size_t i) {
         warn(i, "escalate", "escalates after its requests have expired");
 }
 
+// Whether requests of a rule that name no human, in this environment, are refused by others.
+bool Lint::refused_without_humans(std::size_t i, const core::Value& environment) const {
+    const bool pattern = environment.text().find('*') != std::string_view::npos;
+    const Test nobody{"requester.humans", Operator::eq, core::Value{0}, nullptr, {}};
+    const Test there{"environment", pattern ? Operator::glob : Operator::eq, environment, nullptr, {}};
+    if (!ways_[i].complete) return true;
+    return std::ranges::all_of(ways_[i].ways, [&](Way way) {
+        way.push_back(literal(nobody));
+        way.push_back(literal(there));
+        return !possible(way, risk_max_) || std::ranges::any_of(rules(), [&](const core::Rule& other) {
+            return other.refuse && implies(way, other.when, risk_max_);
+        });
+    });
+}
+
 void Lint::lint_humans(std::size_t i) {
     const core::Rule& rule = rules()[i];
-    if (asks_for_humans(rule) || !any_test(rule.when, [](const Test& test, bool negated) {
-            return !negated && names_production(test);
-        }))
-        return;
-    for (std::size_t j = 0; j < rules().size(); ++j)
-        if (rules()[j].refuse && asks_for_humans(rules()[j]) && may_meet(i, j)) return;
-    warn(i, "when",
-         "never asks for `requester.humans`: in production, requests that name no human can be approved; "
-         "refuse them with requester.humans: 0, or require more");
+    if (asks_for_humans(rule)) return;
+    for (const core::Value& environment : production_of(rule.when)) {
+        if (refused_without_humans(i, environment)) continue;
+        return warn(
+            i, "when",
+            fmt::format("never asks for `requester.humans`: in {}, what names no human {}; refuse it in "
+                        "a rule with requester.humans: 0",
+                        visible(environment.text()),
+                        rule.require ? "can be approved by whoever asked for it" : "is allowed"));
+    }
 }
 
 // ---- people
@@ -400,20 +460,48 @@ void Lint::lint_excluded(std::size_t i) {
         const bool named = test.field.starts_with("requester.people") &&
                            (test.op == Operator::eq || test.op == Operator::in);
         if (!named || negated) return;
-        std::vector<core::Value> people{test.operand};
-        if (const auto* items = test.operand.items()) people = *items;
-        for (const core::Value& name : people) {
-            const core::PersonId person{std::string{name.text()}};
+        each_text(test, [&](std::string_view name) {
+            const core::PersonId person{std::string{name}};
             const bool excepted =
                 rule.self_approval &&
                 std::ranges::find(rule.self_approval->allow, person) != rule.self_approval->allow.end();
-            if (excepted || !stuck_without(person)) continue;
+            if (excepted || !stuck_without(person)) return;
             warn(rule.file, test.at,
                  fmt::format("rule `{}` is about what `{}` asks for, whose own vote never counts: without it "
                              "too few are left to approve",
-                             rule.name, visible(name.text())));
-        }
+                             rule.name, visible(name)));
+        });
     });
+}
+
+// A name in `requester.people` that nobody has. An account linked to nobody is a name too, with a colon.
+void Lint::lint_person(std::string_view person, const std::string& file, core::Place at) {
+    const auto& people = loaded_.names.people;
+    if (person.find(':') != std::string_view::npos || people.contains(std::string{person})) return;
+    std::vector<std::string> known;
+    for (const auto& [name, index] : people) known.push_back(name);
+    warn(file, at,
+         fmt::format("there is no person `{}`{}; nobody behind a request is ever called so", visible(person),
+                     Reader::hint(person, known)));
+}
+
+// Addresses of two people that reach one mailbox: perhaps they are one person, who would have two votes.
+void Lint::lint_addresses() {
+    std::map<std::string, std::size_t> first;
+    const auto& people = loaded_.policy.people;
+    for (std::size_t i = 0; i < people.size(); ++i) {
+        for (const core::AccountId& account : people[i].accounts) {
+            auto of = core::parts(account);
+            if (of.kind != "email") continue;
+            auto [known, fresh] = first.try_emplace(core::folded_email(of.id), i);
+            if (fresh || known->second == i) continue;
+            warn(loaded_.people[i].file, *loaded_.people[i].key,
+                 fmt::format(
+                     "`{}` and `{}` have addresses that reach one mailbox ({}); if they are one person, "
+                     "list both under one name",
+                     people[known->second].name.text(), people[i].name.text(), visible(of.id)));
+        }
+    }
 }
 
 // ---- the rest of the file
@@ -440,7 +528,7 @@ void Lint::lint_default() {
 
 void Lint::lint_groups() {
     for (const auto& [name, index] : loaded_.names.groups) {
-        const GroupSource& source = loaded_.groups[index];
+        const NameSource& source = loaded_.groups[index];
         if (!loaded_.names.groups_used.contains(name))
             warn(source.file, *source.key, fmt::format("no rule asks for group `{}`", name));
         else if (members_[index].size() == 1)
@@ -542,7 +630,7 @@ void Lint::lint_pairs() {
 // Whether some rule may match requests for this environment.
 bool Lint::covered(const std::string& environment) const {
     const Test test{"environment", Operator::eq, core::Value{environment}, nullptr, {}};
-    const Way there{{&test, true}};
+    const Way there{literal(test)};
     return std::ranges::any_of(ways_, [&](const Ways& ways) {
         return !ways.complete || std::ranges::any_of(ways.ways, [&](const Way& way) {
             return possible_together(way, there, risk_max_);
@@ -556,12 +644,9 @@ void Lint::lint_environments() {
     auto collect = [&](const Condition& condition, const std::string& file) {
         each_test(condition, [&](const Test& test, bool) {
             if (test.field != "environment") return;
-            if (test.op != Operator::eq && test.op != Operator::ne && test.op != Operator::in) return;
-            std::vector<core::Value> values{test.operand};
-            if (const auto* items = test.operand.items()) values = *items;
-            for (const core::Value& value : values)
-                if (!value.text().empty() && value.text().find('*') == std::string_view::npos)
-                    named.try_emplace(std::string{value.text()}, file, test.at);
+            each_text(test, [&](std::string_view text) {
+                if (!text.empty()) named.try_emplace(std::string{text}, file, test.at);
+            });
         });
     };
     for (const core::Rule& rule : rules()) collect(rule.when, rule.file);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <tuple>
 
 #include "countersign/adapters/policy.hpp"
 #include "countersign/base/crypto.hpp"
@@ -175,6 +176,7 @@ void Loader::read_people(Reader& reader, const Node& map) {
         core::PersonRecord person{core::PersonId{name}, {}};
         read_accounts(reader, map.items[i], person);
         policy_.people.push_back(std::move(person));
+        loaded_.people.push_back({reader.file(), &map.keys[i]});
     }
 }
 
@@ -235,7 +237,7 @@ void Loader::read_groups(Reader& reader, const Node& map) {
         if (auto group = read_group(reader, map.keys[i], map.items[i])) {
             names_.groups.emplace(name, policy_.groups.size());
             policy_.groups.push_back(std::move(*group));
-            loaded_.groups.push_back({reader.file(), &map.keys[i], &map.items[i]});
+            loaded_.groups.push_back({reader.file(), &map.keys[i]});
         }
     }
 }
@@ -258,7 +260,6 @@ void Loader::read_risk_entry(Reader& reader, const Node& node) {
                             zone_,
                             reader.file(),
                             {node.line, node.column}});
-    loaded_.risk.push_back(&node);
 }
 
 void Loader::read_risk(Reader& reader, const Node& list) {
@@ -339,8 +340,13 @@ std::shared_ptr<const core::Policy> Loader::finish(std::string digest) {
 }
 
 Result<std::shared_ptr<const core::Policy>> finished(Loader& loader, std::string digest,
-                                                     const std::vector<PolicyFinding>& findings) {
+                                                     std::vector<PolicyFinding>& findings,
+                                                     std::size_t earlier) {
     auto policy = loader.finish(std::move(digest));
+    // As an editor lists them, in whatever order they came up.
+    std::ranges::sort(
+        findings.begin() + static_cast<std::ptrdiff_t>(earlier), findings.end(), {},
+        [](const PolicyFinding& one) { return std::tie(one.file, one.line, one.column, one.message); });
     if (policy) return policy;
     auto first = std::ranges::find(findings, PolicyFinding::Severity::error, &PolicyFinding::severity);
     std::string detail = first == findings.end() ? "the policy has errors" : first->text();
@@ -360,9 +366,10 @@ std::string PolicyFinding::text() const {
 Result<std::shared_ptr<const core::Policy>> read_policy(std::string_view yaml, const std::string& file,
                                                         std::vector<PolicyFinding>& findings,
                                                         const ZoneFiles& zones) {
+    const std::size_t earlier = findings.size();
     policy::Loader loader{findings, zones};
     loader.add(yaml, file);
-    return policy::finished(loader, "sha256:" + sha256_hex(yaml), findings);
+    return policy::finished(loader, "sha256:" + sha256_hex(yaml), findings, earlier);
 }
 
 Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_or_folder,
@@ -370,6 +377,7 @@ Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_
                                                         const ZoneFiles& zones) {
     auto files = policy::policy_files(file_or_folder);
     if (!files) return pass(files);
+    const std::size_t earlier = findings.size();
     policy::Loader loader{findings, zones};
     std::string digested;
     for (const auto& path : *files) {
@@ -381,7 +389,7 @@ Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_
         else
             digested += fmt::format("{}\n{}\n", path.filename().string(), sha256_hex(*bytes));
     }
-    return policy::finished(loader, "sha256:" + sha256_hex(digested), findings);
+    return policy::finished(loader, "sha256:" + sha256_hex(digested), findings, earlier);
 }
 
 }  // namespace countersign

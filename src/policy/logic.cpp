@@ -56,13 +56,42 @@ Ways any_one(const std::vector<core::Condition>& parts, Of of) {
     return any;
 }
 
+bool has_star(std::string_view text) {
+    return text.find('*') != std::string_view::npos;
+}
+
+// A list with patterns among its values, as one test for each; empty: no such list.
+std::vector<Test> spelled_out(const Test& test) {
+    std::vector<Test> each;
+    const auto* items = test.op == Operator::in ? test.operand.items() : nullptr;
+    if (!items || std::ranges::none_of(*items, [](const Value& one) { return has_star(one.text()); }))
+        return each;
+    for (const Value& one : *items)
+        each.push_back(
+            {test.field, has_star(one.text()) ? Operator::glob : Operator::eq, one, nullptr, test.at});
+    return each;
+}
+
+Ways ways_of_test(const Test& test, bool positive) {
+    Ways ways;
+    auto each = spelled_out(test);
+    if (each.size() > ways_max || (!positive && each.size() > literals_max)) return {{}, false};
+    if (each.empty()) return {{Way{literal(test, positive)}}, true};
+    if (!positive) ways.ways.emplace_back();
+    for (Test& one : each) {
+        if (positive) ways.ways.emplace_back();
+        ways.ways.back().push_back({std::make_shared<const Test>(std::move(one)), positive});
+    }
+    return ways;
+}
+
 Ways none_of(const core::Condition& condition) {
     return std::visit(Overload{[](const core::AllOf& all) { return any_one(all.of, none_of); },
                                [](const core::AnyOf& any) { return all_together(any.of, none_of); },
                                [](const core::NotOf& inner) {
                                    return inner.of.empty() ? Ways{{}, false} : ways_of(inner.of.front());
                                },
-                               [](const Test& test) { return Ways{{Way{{&test, false}}}, true}; }},
+                               [](const Test& test) { return ways_of_test(test, false); }},
                       condition.node);
 }
 
@@ -79,10 +108,6 @@ bool asks_to_exist(const Literal& literal) {
 }
 bool asks_to_miss(const Literal& literal) {
     return literal.test->op == Operator::exists && literal.test->operand.truth(true) != literal.positive;
-}
-
-bool has_star(std::string_view text) {
-    return text.find('*') != std::string_view::npos;
 }
 
 // The values a literal leaves; nullopt: too many to list.
@@ -224,6 +249,8 @@ class FieldTests {
 
     // Whether the test follows.
     bool implies(const Test& wanted, std::uint32_t risk_max) const {
+        auto each = spelled_out(wanted);
+        if (std::ranges::any_of(each, [&](const Test& one) { return implies(one, risk_max); })) return true;
         if (std::ranges::any_of(literals_, [&](const Literal& l) { return same(l, wanted); })) return true;
         if (wanted.op == Operator::exists) return wanted.operand.truth(true) ? must_exist_ : must_miss_;
         if (has_many_values(field_) || !must_exist_ || must_miss_) return false;
@@ -232,7 +259,7 @@ class FieldTests {
                 *candidates_, [&](const Value& value) { return core::judge(wanted, value) == Truth::yes; });
         Bounds wide = bounds_of(field_, risk_max);
         const Bounds before = wide;
-        wide.take({&wanted, true});
+        wide.take(literal(wanted));
         if (!wide.within(before) || !before.within(wide)) return bounds_.within(wide);
         auto pattern = as_glob(wanted);
         return pattern && std::ranges::any_of(literals_, [&](const Literal& l) {
@@ -275,13 +302,17 @@ std::vector<Literal> of_field(const Way& way, std::string_view field) {
 
 }  // namespace
 
+Literal literal(const Test& test, bool positive) {
+    return {std::shared_ptr<const Test>{std::shared_ptr<const Test>{}, &test}, positive};
+}
+
 Ways ways_of(const core::Condition& condition) {
     return std::visit(Overload{[](const core::AllOf& all) { return all_together(all.of, ways_of); },
                                [](const core::AnyOf& any) { return any_one(any.of, ways_of); },
                                [](const core::NotOf& inner) {
                                    return inner.of.empty() ? Ways{{}, false} : none_of(inner.of.front());
                                },
-                               [](const Test& test) { return Ways{{Way{{&test, true}}}, true}; }},
+                               [](const Test& test) { return ways_of_test(test, true); }},
                       condition.node);
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,9 +11,12 @@
 namespace countersign::policy {
 
 struct Literal {
-    const core::Test* test;
+    // Of the condition, which outlives this, or made for it: shared, because a literal is in many ways.
+    std::shared_ptr<const core::Test> test;
     bool positive;  // false: within `not`
 };
+// A test that is not copied.
+Literal literal(const core::Test& test, bool positive = true);
 // One way for a condition to hold: all of these.
 using Way = std::vector<Literal>;
 

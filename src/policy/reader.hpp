@@ -93,10 +93,10 @@ std::shared_ptr<const core::Test::TextMatcher> compile_regex(const std::string& 
 std::shared_ptr<const core::Test::TextMatcher> compile_cidrs(const std::vector<std::string>& ranges,
                                                              std::string& why);
 
-struct GroupSource {
+// Where a person or a group is named.
+struct NameSource {
     std::string file;
     const Node* key;
-    const Node* members;
 };
 
 // A policy as it was loaded, with the nodes it came from.
@@ -104,8 +104,8 @@ struct Loaded {
     core::Policy policy;
     Names names;
     std::vector<const Node*> rules;   // beside policy.rules
-    std::vector<const Node*> risk;    // beside policy.risk
-    std::vector<GroupSource> groups;  // beside policy.groups
+    std::vector<NameSource> people;   // beside policy.people
+    std::vector<NameSource> groups;   // beside policy.groups
     const Node* otherwise = nullptr;  // `default`
     std::string otherwise_file;
 };

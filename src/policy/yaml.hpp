@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,8 +41,11 @@ class Findings {
   private:
     void add(const std::string& file, int line, int column, PolicyFinding::Severity severity,
              std::string message) {
-        if (all_.size() < policy_findings_max)
-            all_.push_back({file, line, column, severity, std::move(message)});
+        PolicyFinding finding{file, line, column, severity, std::move(message)};
+        if (all_.size() < policy_findings_max) return all_.push_back(std::move(finding));
+        // An error is worth more than a warning; without one, nobody would know why nothing loads.
+        auto least = std::ranges::find(all_, PolicyFinding::Severity::warning, &PolicyFinding::severity);
+        if (severity == PolicyFinding::Severity::error && least != all_.end()) *least = std::move(finding);
     }
     std::vector<PolicyFinding>& all_;
     std::size_t errors_ = 0;

@@ -298,8 +298,8 @@ TEST_F(PolicyFolder, NamesAreUniqueAcrossFiles) {
                             "b.yaml:2:41: error: account slack:U1 is listed under `amy` too; an account is "
                             "one person's",
                             "b.yaml:3:10: error: two groups are called `g`; the first is at a.yaml:3",
-                            "b.yaml:5:10: error: `default` is set in a.yaml already",
-                            "b.yaml:4:16: error: two rules are called `r`; the first is at a.yaml:4"));
+                            "b.yaml:4:16: error: two rules are called `r`; the first is at a.yaml:4",
+                            "b.yaml:5:10: error: `default` is set in a.yaml already"));
 }
 
 TEST_F(PolicyFolder, EveryFileSaysItsVersionAndErrorsNameTheirFile) {
