@@ -1,47 +1,18 @@
 #include "countersign/base/crypto.hpp"
 
-#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
 #include <utility>
 
+#include "base/openssl.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign {
 namespace {
-
-template <auto free_it>
-struct Freer {
-    template <class T>
-    void operator()(T* resource) const {
-        free_it(resource);
-    }
-};
-using Pkey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
-using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
-
-const unsigned char* bytes_of(std::string_view text) {
-    return reinterpret_cast<const unsigned char*>(text.data());
-}
-const unsigned char* bytes_of(const std::byte* bytes) {
-    return reinterpret_cast<const unsigned char*>(bytes);
-}
-unsigned char* bytes_of(std::byte* bytes) {
-    return reinterpret_cast<unsigned char*>(bytes);
-}
-
-// Fetched once: looking an algorithm up costs more than hashing a short text.
-const EVP_MD* sha256_method() {
-    static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    COUNTERSIGN_CHECK(method != nullptr);
-    return method;
-}
 
 // Without this OpenSSL asks the terminal for a pass phrase.
 int no_pass_phrase(char*, int, int, void*) {
@@ -49,6 +20,12 @@ int no_pass_phrase(char*, int, int, void*) {
 }
 
 }  // namespace
+
+const EVP_MD* sha256_method() {
+    static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    COUNTERSIGN_CHECK(method != nullptr);
+    return method;
+}
 
 Sha256 sha256(std::string_view bytes) {
     Sha256 digest{};
