@@ -11,7 +11,7 @@ import sys
 # Which layer may include which: includes point down, never sideways. Adapters know app and what is below
 # it, never one another; `cli` is the composition root and knows all factories.
 DOWN = ["base", "core", "rt", "net", "wire", "app"]
-ADAPTERS = ["http", "slack", "webhooks", "sandbox", "pg", "policy", "config"]
+ADAPTERS = ["http", "identity", "slack", "webhooks", "sandbox", "pg", "policy", "config"]
 MAY_INCLUDE = {
     "base": {"base"},
     "core": {"base", "core"},

@@ -1,0 +1,51 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "countersign/app/identity.hpp"
+#include "countersign/net/http.hpp"
+
+namespace countersign::identity {
+
+// Systems whose tokens have traps of their own; see src/identity/kinds.cpp.
+enum class IssuerKind : std::uint8_t { generic, github, gitlab, kubernetes, buildkite, circleci, terraform };
+std::string_view name_of(IssuerKind kind);
+std::optional<IssuerKind> parse_issuer_kind(std::string_view name);
+// What an issuer of this URL is, where it is known: "https://token.actions.githubusercontent.com" is github.
+IssuerKind kind_of_issuer(std::string_view issuer);
+
+// One claim that every token must have, with one of these values; `*` in them stands for any text.
+struct ClaimRule {
+    std::string claim;  // "repository_owner_id", "kubernetes_io.namespace"
+    std::vector<std::string> any_of;
+};
+
+struct Issuer {
+    std::string issuer;    // exactly as tokens have it in `iss`
+    std::string audience;  // what a workflow has to ask for
+    IssuerKind kind = IssuerKind::generic;
+    std::string jwks_uri;  // empty: by discovery (OpenID Connect Discovery 1.0 §4)
+    std::string jwks;      // the set itself, for issuers that cannot be reached; empty: fetched
+    std::vector<ClaimRule> claims;
+    // Accounts of the human behind a run, with {claim} in them ("email:{email}"). Empty: the kind's own.
+    std::vector<std::string> humans;
+    std::string run;  // a claim; empty: the kind's own
+    bool single_use = true;
+    core::Duration lifetime_max{std::chrono::hours{1}};
+};
+// Why these settings are not fit for use, and what to write instead; nullopt: they are. An issuer that gives
+// tokens to everybody needs a claim that says whose are meant.
+std::optional<std::string> problem_of(const Issuer& issuer);
+
+// Verifies tokens of these issuers, whose keys it fetches when first needed. For the I/O thread.
+std::unique_ptr<app::WorkloadIdentity> make_workload_identity(std::vector<Issuer> issuers,
+                                                              net::HttpClient& client, const rt::Clock& clock,
+                                                              rt::Timers& timers,
+                                                              rt::asio::any_io_executor executor);
+
+}  // namespace countersign::identity

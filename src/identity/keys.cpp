@@ -1,0 +1,158 @@
+#include "identity/keys.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/wire/json.hpp"
+#include "identity/kinds.hpp"
+
+namespace countersign::identity {
+namespace {
+
+constexpr std::size_t discovery_nesting_max = 8;
+constexpr std::string_view discovery_path = "/.well-known/openid-configuration";
+
+std::unexpected<Failure> unreachable(const Issuer& issuer, const std::string& why) {
+    return fail(Trouble::unavailable, "the keys of " + visible(issuer.issuer) + " cannot be had now: " + why,
+                "issuer_unreachable");
+}
+
+}  // namespace
+
+std::optional<core::Duration> max_age_of(const net::Fields& fields) {
+    auto header = fields.find("Cache-Control");
+    if (!header) return std::nullopt;
+    constexpr std::string_view name = "max-age=";
+    for (const auto& item : split(lower_ascii(*header), ',')) {
+        auto directive = trim(item);
+        if (!directive.starts_with(name)) continue;
+        directive.remove_prefix(name.size());
+        std::uint32_t seconds = 0;
+        auto [end, ec] = std::from_chars(directive.data(), directive.data() + directive.size(), seconds);
+        if (ec == std::errc{} && end == directive.data() + directive.size())
+            return std::chrono::seconds{seconds};
+    }
+    return std::nullopt;
+}
+
+IssuerKeys::IssuerKeys(const Issuer& issuer, net::HttpClient& client, const rt::Clock& clock,
+                       rt::Timers& timers, rt::asio::any_io_executor executor)
+    : issuer_(issuer), client_(client), clock_(clock), timers_(timers), fetched_(std::move(executor)) {
+    if (issuer_.jwks.empty()) return;
+    auto keys = wire::read_key_set(issuer_.jwks);
+    if (keys) take(std::move(*keys), age_max);
+}
+
+IssuerKeys::Key IssuerKeys::known(const std::optional<std::string>& id, JoseAlgorithm algorithm) const {
+    Key found;
+    for (const auto& key : keys_) {
+        if (key->key.algorithm() != algorithm) continue;
+        if (id && key->id == *id) return key;
+        if (!id && found) return {};  // which of them?
+        if (!id) found = key;
+    }
+    return found;
+}
+
+Later<IssuerKeys::Key> IssuerKeys::find(std::optional<std::string> id, JoseAlgorithm algorithm,
+                                        Deadline deadline) {
+    for (;;) {
+        auto now = clock_.now();
+        auto key = known(id, algorithm);
+        bool fixed = !issuer_.jwks.empty();
+        bool fresh = fixed || (good_until_ && now < *good_until_);
+        if (key && fresh) co_return key;
+        bool usable = key && now < *good_until_ + stale_max;
+        if (fetching_) {
+            if (usable) co_return key;
+            bool woken = co_await fetched_.wait_until(timers_, deadline.at);
+            if (!woken) co_return unreachable(issuer_, "its answer takes too long");
+            continue;
+        }
+        bool again = !fixed && (!last_try_ || now - *last_try_ >= fetch_floor);
+        if (again) {
+            auto fetched = co_await fetch(deadline);
+            if (!fetched) log::warn("identity", "{}", fetched.error().detail);
+            continue;
+        }
+        if (usable) co_return key;
+        if (!fixed && (!good_until_ || now >= *good_until_ + stale_max))
+            co_return unreachable(issuer_, "it did not answer; try again in half a minute");
+        co_return fail(Trouble::unauthenticated,
+                       "the token was signed with a key that its issuer does not publish",
+                       "oidc_key_unknown");
+    }
+}
+
+Later<Done> IssuerKeys::fetch(Deadline deadline) {
+    struct Flight {
+        IssuerKeys& keys;
+        explicit Flight(IssuerKeys& of) : keys(of) { keys.fetching_ = true; }
+        ~Flight() {
+            keys.fetching_ = false;
+            keys.fetched_.notify_all();
+        }
+    } flight{*this};
+    last_try_ = clock_.now();
+    Deadline patience{std::min(deadline.at, clock_.now() + fetch_patience)};
+    co_return co_await fetch_set(patience);
+}
+
+Later<Done> IssuerKeys::fetch_set(Deadline deadline) {
+    auto address = issuer_.jwks_uri;
+    if (address.empty()) {
+        auto found = co_await discover(deadline);
+        if (!found) co_return pass(found);
+        address = std::move(*found);
+    }
+    auto answer = co_await get(address, deadline);
+    if (!answer) co_return pass(answer);
+    auto keys = wire::read_key_set(answer->body);
+    if (!keys) co_return unreachable(issuer_, keys.error().detail);
+    take(std::move(*keys), max_age_of(answer->fields).value_or(age_default));
+    log::info("identity", "{} key(s) of {}", keys_.size(), visible(issuer_.issuer));
+    co_return Done{};
+}
+
+Later<std::string> IssuerKeys::discover(Deadline deadline) {
+    // OpenID Connect Discovery 1.0 §4.1: a slash at the end is not doubled.
+    auto base = std::string_view(issuer_.issuer);
+    if (base.ends_with('/')) base.remove_suffix(1);
+    auto answer = co_await get(std::string(base) + std::string(discovery_path), deadline);
+    if (!answer) co_return pass(answer);
+    auto document = wire::parse_json(
+        answer->body,
+        {.bytes_max = wire::key_set_bytes_max, .nesting_max = discovery_nesting_max, .strict = true});
+    if (!document) co_return unreachable(issuer_, "its discovery document is not JSON");
+    // OpenID Connect Discovery 1.0 §4.3: or one issuer could speak for another.
+    if ((*document)["issuer"].text() != issuer_.issuer)
+        co_return unreachable(issuer_, "its discovery document is of another issuer");
+    auto address = (*document)["jwks_uri"].text();
+    if (!private_enough(address))
+        co_return unreachable(issuer_, "its discovery document names no jwks_uri with https");
+    co_return std::string(address);
+}
+
+Later<net::HttpResponse> IssuerKeys::get(std::string address, Deadline deadline) {
+    auto url = net::parse_url(address);
+    if (!url) co_return unreachable(issuer_, url.error().detail);
+    net::HttpRequest request{.method = "GET", .target = url->target, .fields = {}, .body = {}, .peer = {}};
+    request.fields.add("Accept", "application/json");
+    auto answer = co_await client_.send(*url, std::move(request), deadline);
+    if (!answer) co_return unreachable(issuer_, answer.error().detail);
+    if (answer->status != 200)
+        co_return unreachable(
+            issuer_, visible(url->origin()) + " answered with status " + std::to_string(answer->status));
+    co_return answer;
+}
+
+void IssuerKeys::take(std::vector<wire::PublishedKey> keys, core::Duration good_for) {
+    keys_.clear();
+    for (auto& key : keys) keys_.push_back(std::make_shared<const wire::PublishedKey>(std::move(key)));
+    good_until_ = clock_.now() + std::clamp(good_for, age_min, age_max);
+}
+
+}  // namespace countersign::identity

@@ -1,0 +1,56 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "countersign/adapters/identity.hpp"
+#include "countersign/rt/signal.hpp"
+#include "countersign/wire/jose.hpp"
+
+namespace countersign::identity {
+
+// The public keys of one issuer: fetched when first needed, kept as long as their answer says (within
+// bounds), fetched again for a key id that is not among them, but never more often than `fetch_floor`:
+// made-up key ids must not make us a burden to the issuer. While it cannot be reached, what is known goes on
+// for `stale_max`.
+class IssuerKeys {
+  public:
+    static constexpr core::Duration fetch_floor{std::chrono::seconds{30}};
+    static constexpr core::Duration fetch_patience{std::chrono::seconds{5}};
+    static constexpr core::Duration age_min{std::chrono::minutes{5}};
+    static constexpr core::Duration age_default{std::chrono::hours{1}};
+    static constexpr core::Duration age_max{std::chrono::hours{24}};
+    static constexpr core::Duration stale_max{std::chrono::hours{4}};
+
+    IssuerKeys(const Issuer& issuer, net::HttpClient& client, const rt::Clock& clock, rt::Timers& timers,
+               rt::asio::any_io_executor executor);
+    // shared: a set may be replaced while one of its keys is at work
+    using Key = std::shared_ptr<const wire::PublishedKey>;
+    // The key with this id, or the only one of the algorithm where the token names none. unauthenticated
+    // (oidc_key_unknown); unavailable (issuer_unreachable): no keys could be had yet.
+    Later<Key> find(std::optional<std::string> id, JoseAlgorithm algorithm, Deadline deadline);
+
+  private:
+    Key known(const std::optional<std::string>& id, JoseAlgorithm algorithm) const;
+    Later<Done> fetch(Deadline deadline);
+    Later<Done> fetch_set(Deadline deadline);
+    Later<std::string> discover(Deadline deadline);
+    Later<net::HttpResponse> get(std::string address, Deadline deadline);
+    void take(std::vector<wire::PublishedKey> keys, core::Duration good_for);
+
+    const Issuer& issuer_;
+    net::HttpClient& client_;
+    const rt::Clock& clock_;
+    rt::Timers& timers_;
+    rt::Signal fetched_;
+    std::vector<Key> keys_;
+    std::optional<core::Instant> good_until_;  // nothing: never fetched
+    std::optional<core::Instant> last_try_;
+    bool fetching_ = false;
+};
+
+// "public, max-age=300": five minutes; nullopt: does not say.
+std::optional<core::Duration> max_age_of(const net::Fields& fields);
+
+}  // namespace countersign::identity
