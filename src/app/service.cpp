@@ -10,7 +10,9 @@
 #include "app/globs.hpp"
 #include "countersign/app/linking.hpp"
 #include "countersign/app/webhooks.hpp"
+#include "countersign/base/check.hpp"
 #include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
 
 namespace countersign::app {
 namespace {
@@ -62,6 +64,10 @@ core::Requester requester_of(const Caller& caller) {
         requester.kind = core::Requester::Kind::person;
         requester.humans.push_back(*caller.token.owner);
     }
+    if (!caller.workload) return requester;
+    requester.claims = caller.workload->claims;
+    requester.run = caller.workload->run;
+    requester.humans = caller.workload->humans;
     return requester;
 }
 
@@ -77,13 +83,13 @@ std::vector<CardTarget> targets(const World& world, const core::Applied& applied
     return cards;
 }
 
-Later<Done> room_for_more(World& world, core::AccountId account, Deadline deadline) {
+Later<Done> room_for_more(World& world, std::string caller_key, Deadline deadline) {
     std::size_t most = world.limits.pending_per_requester;
     if (most == 0) co_return Done{};
     std::size_t pending = 0;
     ListFilter filter;
     filter.states = {core::State::pending};
-    filter.asked_by = std::move(account);
+    filter.asked_by = std::move(caller_key);
     filter.limit = page_max;
     for (;;) {
         auto page = co_await world.cases.list(filter, deadline);
@@ -97,6 +103,23 @@ Later<Done> room_for_more(World& world, core::AccountId account, Deadline deadli
         if (!page->next_before) co_return Done{};
         filter.before_number = page->next_before;
     }
+}
+
+// A workload's token opens one request. The same call again, with its Idempotency-Key, is still that one.
+Later<Done> not_used_before(World& world, const Workload& workload, core::RequestId request,
+                            std::optional<Idempotency> key, Deadline deadline) {
+    COUNTERSIGN_CHECK(world.seen_tokens != nullptr);
+    auto purpose = key ? sha256(key->key + "\n" + hex(key->fingerprint)) : sha256(request.text());
+    auto first = co_await world.seen_tokens->first_use(workload.token, purpose, workload.expires_at,
+                                                       world.clock.now(), deadline);
+    if (!first) co_return pass(first);
+    if (!*first)
+        co_return fail(
+            Trouble::unauthenticated,
+            "this token has opened a request already: fetch a new one from its issuer for each request, "
+            "or wait with the access_token you were given",
+            "token_replayed");
+    co_return Done{};
 }
 
 // What a commit sets off in this process.
@@ -145,10 +168,6 @@ Later<Done> refresh_voters(World& world, core::AccountId voter, CasePtr now, Dea
 
 }  // namespace
 
-core::AccountId Caller::account() const {
-    return core::AccountId{"token:" + token.id.text()};
-}
-
 core::Request request_of(Ask ask, core::Requester requester, core::RequestId id, core::Instant now) {
     core::Request request{.id = id,
                           .number = 0,
@@ -179,7 +198,7 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
     if (!ask.sensitive.empty())
         co_return fail(Trouble::invalid_input, "no matching rule lists this pointer under `hide`",
                        "sensitive_not_allowed", "/sensitive/0");
-    auto room = co_await room_for_more(world, caller.account(), deadline);
+    auto room = co_await room_for_more(world, caller.key(), deadline);
     if (!room) co_return pass(room);
 
     auto now = world.clock.now();
@@ -209,6 +228,10 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
     std::vector<core::Entry> first{opened};
     bool pending = core::open(core::decide(request, *applied, first).state);
     auto cards = pending ? targets(world, *applied) : std::vector<CardTarget>{};
+    if (caller.workload && caller.workload->single_use) {
+        auto fresh = co_await not_used_before(world, *caller.workload, request.id, idempotency, deadline);
+        if (!fresh) co_return pass(fresh);
+    }
     auto stored = co_await world.cases.open(NewCase{.request = std::move(request),
                                                     .applied = std::move(*applied),
                                                     .opened = std::move(opened),
@@ -332,12 +355,6 @@ Later<std::vector<CasePtr>> waiting_for(World& world, const core::AccountId& acc
         filter.before_number = page->next_before;
     }
     co_return waiting;
-}
-
-bool own(const Caller& caller, const core::Request& request) {
-    if (request.requester.account == caller.account()) return true;
-    const auto& humans = request.requester.humans;
-    return caller.token.owner && std::ranges::find(humans, *caller.token.owner) != humans.end();
 }
 
 rt::asio::awaitable<void> lapse_due(World& world) {

@@ -5,11 +5,13 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include "cli/console.hpp"
 #include "countersign/app/linking.hpp"
 #include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
 
 namespace countersign::cli {
 namespace {
@@ -45,6 +47,45 @@ slack::SlackSettings slack_settings(const config::Settings& settings) {
     };
 }
 
+// The keys of issuers are small, and there are few issuers.
+constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
+                                              .body_bytes_max = 64 * 1024,
+                                              .connections_max = 4,
+                                              .idle_max = std::chrono::seconds{5}};
+
+Result<std::vector<identity::Issuer>> trusted_issuers(const config::Settings& settings) {
+    std::vector<identity::Issuer> issuers;
+    for (const auto& one : settings.issuers) {
+        auto wrong = [&](std::string_view what) {
+            return fail(Trouble::invalid_input,
+                        fmt::format("{}: the issuer {} {}", one.place, visible(one.issuer), what));
+        };
+        auto kind = one.kind.empty() ? std::optional{identity::kind_of_issuer(one.issuer)}
+                                     : identity::parse_issuer_kind(one.kind);
+        if (!kind)
+            return wrong(
+                "has a kind that is none of generic, github, gitlab, kubernetes, buildkite, circleci, "
+                "terraform");
+        identity::Issuer issuer{.issuer = one.issuer,
+                                .audience = one.audience,
+                                .kind = *kind,
+                                .jwks_uri = one.jwks_uri,
+                                .jwks = one.jwks,
+                                .claims = {},
+                                .humans = one.humans,
+                                .run = one.run,
+                                .single_use = one.single_use,
+                                .lifetime_max = one.lifetime_max};
+        for (const auto& [claim, any_of] : one.claims) issuer.claims.push_back({claim, any_of});
+        if (auto problem = identity::problem_of(issuer)) return wrong(*problem);
+        bool twice =
+            std::ranges::any_of(issuers, [&](const auto& other) { return other.issuer == issuer.issuer; });
+        if (twice) return wrong("is there twice");
+        issuers.push_back(std::move(issuer));
+    }
+    return issuers;
+}
+
 }  // namespace
 
 rt::asio::awaitable<void> until_asked(rt::asio::awaitable<void> loop) {
@@ -53,7 +94,7 @@ rt::asio::awaitable<void> until_asked(rt::asio::awaitable<void> loop) {
 }
 
 Server::Server(const Ground& ground, const config::Settings& settings, Keys keys,
-               std::unique_ptr<net::Listener> listener)
+               std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers)
     : ground_(ground),
       settings_(settings),
       keys_(std::move(keys)),
@@ -107,8 +148,18 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
     roster_.trust(settings_.trust_email_domains);
     world_.people = &database_->people();
     world_.link_codes = &database_->link_codes();
-    api_ = http::make_api({.public_url = settings_.public_url}, world_, database_->tokens(), keys_.signing,
-                          readiness(), webhooks_.get());
+    world_.seen_tokens = &database_->seen_tokens();
+    if (!issuers.empty()) {
+        issuer_client_ = net::make_http_client(ground_.network, ground_.clock, ground_.timers,
+                                               ground_.executor, issuer_limits);
+        workloads_ = identity::make_workload_identity(std::move(issuers), *issuer_client_, ground_.clock,
+                                                      ground_.timers, ground_.executor);
+    }
+    api_ = http::make_api(
+        {.public_url = settings_.public_url,
+         .requests_per_minute = settings_.requests_per_minute,
+         .access_key = Secret{hkdf_sha256(keys_.server.reveal(), {}, "countersign access tokens", 32)}},
+        world_, database_->tokens(), keys_.signing, readiness(), webhooks_.get(), workloads_.get());
     world_.count = [this](std::string_view what, std::string_view label) { api_->count(what, label); };
 }
 
@@ -118,6 +169,8 @@ Server::~Server() {
 
 Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config::Settings& settings,
                                              Keys keys, std::shared_ptr<const core::Policy> policy) {
+    auto issuers = trusted_issuers(settings);
+    if (!issuers) return pass(issuers);
     net::TlsFiles tls{.certificate = settings.tls_certificate, .key = settings.tls_key};
     auto listener = ground.network.listen(settings.listen, tls.key.empty() ? nullptr : &tls);
     if (!listener) {
@@ -128,7 +181,8 @@ Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config:
     if (complete.public_url.empty()) {
         complete.public_url = local_url(settings.listen, (*listener)->port(), !tls.key.empty());
     }
-    std::unique_ptr<Server> server{new Server{ground, complete, std::move(keys), std::move(*listener)}};
+    std::unique_ptr<Server> server{
+        new Server{ground, complete, std::move(keys), std::move(*listener), std::move(*issuers)}};
     server->set_policy(std::move(policy));
     return server;
 }
@@ -209,6 +263,7 @@ void Server::start_workers() {
     workers_.start("log", log_.run());
     workers_.start("streams", api_->follow());
     workers_.start("outbox", outbox_->run());
+    workers_.start("uses of tokens", until_asked(api_->note_uses()));
     workers_.start("webhooks", sender_->run());
     workers_.start("lapses", until_asked(app::lapse_due(world_)));
     workers_.start("people", until_asked(app::follow_people(world_)));

@@ -6,6 +6,7 @@
 
 #include "countersign/adapters/config.hpp"
 #include "countersign/adapters/http.hpp"
+#include "countersign/adapters/identity.hpp"
 #include "countersign/adapters/pg.hpp"
 #include "countersign/adapters/slack.hpp"
 #include "countersign/adapters/webhooks.hpp"
@@ -57,7 +58,7 @@ class Server {
 
   private:
     Server(const Ground& ground, const config::Settings& settings, Keys keys,
-           std::unique_ptr<net::Listener> listener);
+           std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers);
     rt::asio::awaitable<void> watch_schema();
     void start_workers();
     std::vector<http::Readiness> readiness();
@@ -78,6 +79,8 @@ class Server {
     std::unique_ptr<webhooks::Webhooks> sender_;
     std::unique_ptr<app::Webhooks> webhooks_;
     std::unique_ptr<slack::Slack> slack_;
+    std::unique_ptr<net::HttpClient> issuer_client_;
+    std::unique_ptr<app::WorkloadIdentity> workloads_;  // null: no issuers
     std::unique_ptr<http::Api> api_;
     pg::SchemaReport schema_;
     bool schema_seen_ = false;

@@ -10,7 +10,7 @@
 namespace countersign::config {
 namespace {
 
-constexpr int nesting_max = 4;  // the deepest key has two parts
+constexpr int nesting_max = 5;  // the deepest is a claim of an issuer
 
 struct Reader {
     const std::string& file;
@@ -46,12 +46,20 @@ struct Reader {
         Item item{.key = key, .place = place(mark), .text = {}, .items = {}};
         if (node.IsSequence()) {
             item.list = true;
+            std::size_t maps = 0;
             for (const YAML::Node& each : node) {
-                if (!each.IsScalar()) {
+                if (each.IsMap()) {
+                    auto read = map(each, fmt::format("{}[{}]", key, maps++), depth + 1);
+                    if (!read) return read;
+                    continue;
+                }
+                if (!each.IsScalar() || maps > 0) {
                     return wrong(each.Mark(), fmt::format("{}: each item must be a text", visible(key)));
                 }
                 item.items.push_back(each.Scalar());
             }
+            if (maps > 0 && item.items.empty()) return Done{};  // each of them said its own
+            if (maps > 0) return wrong(mark, fmt::format("{}: either maps or texts", visible(key)));
         } else if (node.IsScalar()) {
             item.text = node.Scalar();
         } else {

@@ -10,7 +10,7 @@ namespace countersign::config {
 
 // One value of the file, or of the environment, with the words that say where it stands.
 struct Item {
-    std::string key;    // "slack.api_url"
+    std::string key;    // "slack.api_url"; inside a list of maps "identity.issuers[0].audience"
     std::string place;  // "countersign.yaml:3:7" or "COUNTERSIGN_SLACK_API_URL"
     bool list = false;
     bool null = false;

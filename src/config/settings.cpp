@@ -140,6 +140,102 @@ Result<Done> set_link_hosts(Settings& settings, const Item& item, const std::str
     return Done{};
 }
 
+// ---- identity.issuers, a list of maps
+
+constexpr std::string_view issuers_key = "identity.issuers";
+constexpr std::size_t issuers_max = 50;
+constexpr std::size_t jwks_bytes_max = 64 * 1024;
+
+struct IssuerText {
+    std::string_view name;
+    std::string Settings::Issuer::* member;
+};
+constexpr std::array<IssuerText, 5> issuer_texts{{{"issuer", &Settings::Issuer::issuer},
+                                                  {"audience", &Settings::Issuer::audience},
+                                                  {"kind", &Settings::Issuer::kind},
+                                                  {"jwks_uri", &Settings::Issuer::jwks_uri},
+                                                  {"run", &Settings::Issuer::run}}};
+
+std::vector<std::string> listed(const Item& item) {
+    return item.list ? item.items : std::vector{item.text};
+}
+
+// `name` is what follows "identity.issuers[0].". A claim of a claim has its names parted by dots.
+Result<Done> set_issuer(Settings::Issuer& issuer, const std::string& name, const Item& item,
+                        const std::string& folder) {
+    constexpr std::string_view claims = "claims.";
+    if (name.starts_with(claims)) {
+        issuer.claims.emplace_back(name.substr(claims.size()), listed(item));
+        return Done{};
+    }
+    if (name == "humans") {
+        issuer.humans = listed(item);
+        return Done{};
+    }
+    if (item.list) return wrong(item, "must be one value");
+    for (const auto& known : issuer_texts) {
+        if (known.name != name) continue;
+        issuer.*known.member = item.text;
+        return Done{};
+    }
+    if (name == "single_use") {
+        if (item.text != "true" && item.text != "false") return wrong(item, "must be true or false");
+        issuer.single_use = item.text == "true";
+        return Done{};
+    }
+    if (name == "lifetime_max") {
+        auto seconds = parse_duration_s(item.text);
+        if (!seconds) return wrong(item, "must be a duration such as 1h");
+        issuer.lifetime_max = std::chrono::seconds{*seconds};
+        return Done{};
+    }
+    if (name == "jwks_file") {
+        auto file = item.text.starts_with('/') || folder.empty() ? item.text : folder + "/" + item.text;
+        auto content = read_file(file, jwks_bytes_max);
+        if (!content) return wrong(item, fmt::format("cannot be read: {}", content.error().detail));
+        issuer.jwks = std::move(*content);
+        return Done{};
+    }
+    std::vector<std::string> known{"claims", "humans", "single_use", "lifetime_max", "jwks_file"};
+    for (const auto& each : issuer_texts) known.emplace_back(each.name);
+    std::string hint;
+    if (auto near = nearest(name, known)) hint = fmt::format("; did you mean '{}'?", *near);
+    return fail(Trouble::invalid_input,
+                fmt::format("{}: unknown key '{}' of an issuer{}", item.place, visible(name), hint));
+}
+
+bool of_an_issuer(std::string_view key) {
+    return key.starts_with(std::string(issuers_key) + "[");
+}
+
+Result<Done> apply_issuer(Settings& settings, const Item& item, const std::string& folder) {
+    std::string_view rest = std::string_view(item.key).substr(issuers_key.size() + 1);
+    std::size_t index = 0;
+    auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), index);
+    auto after = rest.substr(static_cast<std::size_t>(end - rest.data()));
+    if (error != std::errc{} || !after.starts_with("].") || index >= issuers_max)
+        return wrong(item, fmt::format("is not one of at most {} issuers", issuers_max));
+    if (settings.issuers.size() <= index) {
+        settings.issuers.resize(index + 1);
+        settings.issuers[index].place = item.place;
+    }
+    return set_issuer(settings.issuers[index], std::string(after.substr(2)), item, folder);
+}
+
+// The variable holds the list as YAML, which JSON is too.
+Result<Done> issuers_from_variable(Settings& settings, const std::string& variable,
+                                   const std::string& value) {
+    auto items = read_document(variable, fmt::format("{{identity: {{issuers: {}}}}}", value));
+    if (!items) return pass(items);
+    settings.issuers.clear();
+    for (const Item& item : *items) {
+        if (!of_an_issuer(item.key)) return wrong(item, "must be a list of maps with issuer and audience");
+        auto applied = apply_issuer(settings, item, "");
+        if (!applied) return applied;
+    }
+    return Done{};
+}
+
 // Keys that a complete Countersign knows and this version cannot honour. What they say is never dropped in
 // silence: anything but the value that asks for nothing is an error.
 Setter unsupported(std::string nothing) {
@@ -151,12 +247,20 @@ Setter unsupported(std::string nothing) {
 }
 
 bool is_list(std::string_view key) {
-    return key == "link_hosts" || key == "identity.trust_email_domains" || key == "teams.service_url_allow";
+    return key == "link_hosts" || key == issuers_key || key == "identity.trust_email_domains" ||
+           key == "teams.service_url_allow";
+}
+
+// What is left when the list holds no maps.
+Result<Done> set_no_issuers(Settings&, const Item& item, const std::string&) {
+    if (item.items.empty()) return Done{};
+    return wrong(item, "must be a list of maps with issuer and audience");
 }
 
 std::vector<Key> make_schema() {
     auto pool = [](Settings& s) -> std::size_t& { return s.database_pool; };
     auto connections = [](Settings& s) -> std::size_t& { return s.slack.connections; };
+    auto per_minute = [](Settings& s) -> std::size_t& { return s.requests_per_minute; };
     auto pending = [](Settings& s) -> std::size_t& { return s.pending_per_requester; };
     std::vector<Key> keys{
         {"listen", text(&Settings::listen)},
@@ -175,8 +279,9 @@ std::vector<Key> make_schema() {
         {"slack.channel", slack_text(&Settings::Slack::channel)},
         {"identity.max_age", set_age},
         {"identity.trust_email_domains", set_trusted_domains},
+        {std::string(issuers_key), set_no_issuers},
         {"link_hosts", set_link_hosts},
-        {"limits.requests_per_minute", unsupported("0")},
+        {"limits.requests_per_minute", whole_number(per_minute, 0, 1'000'000)},
         {"limits.pending_per_requester", whole_number(pending, 0, 1'000'000)},
         {"signing_key", path(&Settings::signing_key)},
         {"server_key", path(&Settings::server_key)},
@@ -212,6 +317,7 @@ std::unexpected<Failure> unknown_key(const Item& item) {
 }
 
 Result<Done> apply(Settings& settings, Item item, const std::string& folder, std::set<std::string>& given) {
+    if (of_an_issuer(item.key)) return apply_issuer(settings, item, folder);
     std::string name = item.key;
     const auto& keys = schema();
     auto by_name = [&](std::string_view wanted) {
@@ -268,6 +374,11 @@ Result<Done> apply_environment(Settings& settings, const Environment& environmen
             if (!near) continue;  // somebody else's: only what looks like a slip of ours is an error
             return fail(Trouble::invalid_input, fmt::format("{}: unknown variable; did you mean {}{}?",
                                                             visible(variable), prefix, *near));
+        }
+        if (known->second == issuers_key) {
+            auto read = issuers_from_variable(settings, variable, value);
+            if (!read) return read;
+            continue;
         }
         Item item{.key = known->second, .place = variable, .text = value, .items = {}};
         if (is_list(item.key)) {
@@ -358,6 +469,12 @@ Result<Settings> load(const std::string& file, const Environment& environment) {
     if (settings.tls_certificate.empty() != settings.tls_key.empty()) {
         return std::unexpected(missing(settings.tls_key.empty() ? "tls.key" : "tls.certificate",
                                        "a certificate and its key come together"));
+    }
+    for (const auto& issuer : settings.issuers) {
+        if (!issuer.issuer.empty()) continue;
+        return fail(
+            Trouble::invalid_input,
+            fmt::format("{}: an issuer needs `issuer`, as its tokens have it in `iss`", issuer.place));
     }
     if (!settings.slack.api_url.ends_with('/')) settings.slack.api_url += '/';
     return settings;

@@ -29,6 +29,15 @@ std::string digest_of(const Request& request) {
     return "sha256:" + sha256_hex(digest_input(request));
 }
 
+std::string caller_key(const Requester& requester) {
+    const bool owned = requester.kind == Requester::Kind::person && !requester.humans.empty();
+    if (owned) return "owner:" + requester.humans.front().text();
+    if (requester.run.empty()) return requester.account.text();
+    // With its length before it, no run and subject can be taken for another pair of them.
+    return "run " + std::to_string(requester.run.size()) + ":" + requester.run + " of " +
+           requester.account.text();
+}
+
 std::vector<AccountId> humans_behind(const Request& request) {
     std::vector<AccountId> humans;
     auto add = [&](const AccountId& account) {

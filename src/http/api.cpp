@@ -116,7 +116,13 @@ Found find_route(std::string_view method, std::string_view path) {
     return found;
 }
 
-net::HttpResponse problem(const Failure& failure) {
+std::string retry_after(const Failure& failure, core::Instant now) {
+    if (!failure.not_before) return std::string(try_again_after);
+    auto left = std::chrono::ceil<std::chrono::seconds>(*failure.not_before - now).count();
+    return std::to_string(std::max<std::int64_t>(left, 1));
+}
+
+net::HttpResponse problem(const Failure& failure, core::Instant now) {
     auto status = wire::status_of(failure);
     auto response = json_answer(status, core::canonical(wire::problem_document(status, failure)),
                                 "application/problem+json");
@@ -126,7 +132,7 @@ net::HttpResponse problem(const Failure& failure) {
                                 ? "Bearer realm=\"countersign\""
                                 : "Bearer realm=\"countersign\", error=\"invalid_token\"");
     if (status == 429 || status == 503 || failure.code == "idempotency_running")
-        response.fields.add("Retry-After", std::string(try_again_after));
+        response.fields.add("Retry-After", retry_after(failure, now));
     return response;
 }
 
@@ -147,12 +153,15 @@ Failure told(Failure failure, bool writes) {
 class RealApi final : public Api {
   public:
     RealApi(HttpSettings settings, app::World& world, app::TokenStore& tokens, const SigningKey& key,
-            std::vector<Readiness> readiness, app::Webhooks* webhooks)
+            std::vector<Readiness> readiness, app::Webhooks* webhooks, app::WorkloadIdentity* workloads)
         : settings_(std::move(settings)),
           world_(world),
           key_(key),
           readiness_(std::move(readiness)),
-          gate_(tokens, world.clock),
+          gate_({.workloads = workloads,
+                 .access_key = settings_.access_key,
+                 .requests_per_minute = settings_.requests_per_minute},
+                tokens, world.clock, world.timers),
           requests_(settings_, world, key),
           events_(settings_, world, gate_) {
         if (webhooks != nullptr) subscriptions_.emplace(settings_, *webhooks);
@@ -163,6 +172,7 @@ class RealApi final : public Api {
     }
     rt::asio::awaitable<void> follow() override { return events_.follow(); }
     void count(std::string_view what, std::string_view label) override { metrics_.count(what, label); }
+    rt::asio::awaitable<void> note_uses() override { return gate_.note_uses(); }
 
   private:
     rt::asio::awaitable<void> serve(net::HttpExchange& exchange);
@@ -197,12 +207,12 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
     auto target = split_target(request.target);
     auto found = target ? find_route(request.method, target->path) : Found{};
     if (!target) {
-        response = problem(target.error());
+        response = problem(target.error(), begun);
     } else if (found.route == nullptr && found.allow.empty()) {
-        response = problem({Trouble::not_found, "there is nothing at this path", "not_found", {}});
+        response = problem({Trouble::not_found, "there is nothing at this path", "not_found", {}}, begun);
     } else if (found.route == nullptr) {
-        response =
-            problem({Trouble::invalid_input, "this path takes " + found.allow, "method_not_allowed", {}});
+        response = problem(
+            {Trouble::invalid_input, "this path takes " + found.allow, "method_not_allowed", {}}, begun);
         response.fields.add("Allow", found.allow);
     } else if (found.route->open) {
         route = found.route->path;
@@ -225,18 +235,24 @@ rt::asio::awaitable<net::HttpResponse> RealApi::guarded(net::HttpExchange& excha
                                                         Target target, Course& course) {
     const Route& route = *found.route;
     Deadline deadline{world_.clock.now() + call_patience};
-    auto caller = co_await gate_.caller(exchange.request().fields, deadline);
-    if (!caller) co_return problem(told(std::move(caller).error(), false));
+    auto caller = co_await gate_.caller(exchange.request(), deadline);
+    if (!caller) co_return problem(told(std::move(caller).error(), false), world_.clock.now());
     Call call{exchange,           std::move(target), std::move(found.id), std::move(found.inner_id),
               std::move(*caller), deadline};
     auto answer = co_await dispatch(route.act, call);
     course = {call.waited, call.answered};
+    if (answer && call.waited && !call.answered) {
+        // The token may have been revoked meanwhile.
+        Deadline again{world_.clock.now() + call_patience};
+        auto welcome = co_await gate_.again(std::move(call.caller), exchange.request(), again);
+        if (!welcome) co_return problem(told(std::move(welcome).error(), false), world_.clock.now());
+    }
     if (answer) co_return std::move(*answer);
     auto failure = told(std::move(answer).error(), route.method != "GET");
     if (wire::status_of(failure) >= 500)
         log::warn("http", "{} {}: {} ({})", route.method, route.path, failure.detail,
                   name_of(failure.trouble));
-    co_return problem(failure);
+    co_return problem(failure, world_.clock.now());
 }
 
 Later<net::HttpResponse> RealApi::dispatch(Act act, Call& call) {
@@ -311,9 +327,9 @@ net::HttpResponse RealApi::open_call(Act act) {
 
 std::unique_ptr<Api> make_api(HttpSettings settings, app::World& world, app::TokenStore& tokens,
                               const SigningKey& signing_key, std::vector<Readiness> readiness,
-                              app::Webhooks* webhooks) {
+                              app::Webhooks* webhooks, app::WorkloadIdentity* workloads) {
     return std::make_unique<RealApi>(std::move(settings), world, tokens, signing_key, std::move(readiness),
-                                     webhooks);
+                                     webhooks, workloads);
 }
 
 }  // namespace countersign::http

@@ -243,7 +243,7 @@ rt::asio::awaitable<std::optional<Events::LastWord>> Events::reason_to_end(Reade
             "this client reads more slowly than events happen: connect again with Last-Event-ID, "
             "nothing is lost"};
     Deadline deadline{world_.clock.now() + read_patience};
-    auto caller = co_await gate_.caller(reader.call.exchange.request().fields, deadline);
+    auto caller = co_await gate_.again(reader.call.caller, reader.call.exchange.request(), deadline);
     if (caller)
         reader.call.caller = std::move(*caller);
     else if (caller.error().trouble == Trouble::unauthenticated)

@@ -1,28 +1,86 @@
 #include "http/gate.hpp"
 
-#include <string>
+#include <algorithm>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <utility>
 
+#include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/token.hpp"
 
 namespace countersign::http {
 namespace {
 
+constexpr core::Duration uses_patience{std::chrono::seconds{5}};
+constexpr std::size_t uses_per_write_max = 500;
+
 std::unexpected<Failure> stranger(std::string detail, std::string code) {
     return fail(Trouble::unauthenticated, std::move(detail), std::move(code));
 }
 
+std::unexpected<Failure> later(std::string detail, std::string code, core::Instant when) {
+    Failure failure{Trouble::overloaded, std::move(detail), std::move(code), {}};
+    failure.not_before = when;
+    return std::unexpected(std::move(failure));
+}
+
+// Whose address says nothing of who they are: a proxy before us, or somebody who is inside already.
+bool on_this_machine(std::string_view peer) {
+    return peer.starts_with("127.") || peer == "::1" || peer.starts_with("::ffff:127.");
+}
+
 }  // namespace
+
+Gate::Gate(Settings settings, app::TokenStore& tokens, const rt::Clock& clock, rt::Timers& timers)
+    : settings_(std::move(settings)),
+      tokens_(tokens),
+      clock_(clock),
+      timers_(timers),
+      calls_(static_cast<double>(settings_.requests_per_minute),
+             static_cast<double>(settings_.requests_per_minute)) {}
 
 Result<app::Caller> Gate::admitted(const app::Token& token) const {
     if (token.revoked_at)
         return stranger("this token was revoked: ask an admin for a new one", "token_revoked");
     if (token.expires_at && *token.expires_at <= clock_.now())
         return stranger("this token has expired: ask an admin for a new one", "token_expired");
-    return app::Caller{token};
+    return app::Caller{.token = token};
 }
 
-Later<app::Caller> Gate::caller(const net::Fields& fields, Deadline deadline) {
+Later<app::Caller> Gate::caller(const net::HttpRequest& request, Deadline deadline) {
+    auto known = co_await identify(request.fields, deadline);
+    auto now = clock_.now();
+    if (!known) {
+        bool failed = known.error().trouble == Trouble::unauthenticated && !on_this_machine(request.peer);
+        auto next = failed ? failures_.take(request.peer, now) : std::nullopt;
+        if (next)
+            co_return later(
+                "too many calls without a good token came from this address; " + known.error().detail,
+                "too_many_failures", *next);
+        co_return pass(known);
+    }
+    if (settings_.requests_per_minute > 0) {
+        if (auto next = calls_.take(known->token.id.text(), now))
+            co_return later("this token may make " + std::to_string(settings_.requests_per_minute) +
+                                " calls a minute: wait as long as Retry-After says",
+                            "rate_limited", *next);
+    }
+    if (!known->workload && !known->only) uses_[known->token.id] = now;
+    co_return known;
+}
+
+Later<app::Caller> Gate::again(app::Caller caller, const net::HttpRequest& request, Deadline deadline) {
+    if (caller.only) co_return caller;
+    if (!caller.workload) co_return co_await identify(request.fields, deadline);
+    // Its signature was good, and nobody takes such a token back: it runs out.
+    if (clock_.now() >= caller.workload->expires_at)
+        co_return stranger("the token has run out: go on with the access_token of the request",
+                           "oidc_expired");
+    co_return caller;
+}
+
+Later<app::Caller> Gate::identify(const net::Fields& fields, Deadline deadline) {
     auto header = fields.find("Authorization");
     if (!header) co_return stranger("send a token as Authorization: Bearer csk_…", "token_missing");
     auto space = header->find(' ');
@@ -30,32 +88,106 @@ Later<app::Caller> Gate::caller(const net::Fields& fields, Deadline deadline) {
     if (!bearer || fields.count("Authorization") != 1)
         co_return stranger("send one token as Authorization: Bearer csk_…", "token_missing");
     auto text = trim(header->substr(space + 1));
+    if (text.starts_with(wire::access_token_prefix)) {
+        auto request = wire::read_access_token(settings_.access_key, text);
+        if (!request)
+            co_return stranger(
+                "this is not an access token of this server: look for a missing or changed character",
+                "token_malformed");
+        co_return app::caller_of(*request);
+    }
+    bool signed_elsewhere = !text.starts_with(wire::token_prefix) && std::ranges::count(text, '.') == 2;
+    if (signed_elsewhere && settings_.workloads != nullptr) {
+        auto workload = co_await settings_.workloads->identify(text, deadline);
+        if (!workload) co_return pass(workload);
+        co_return app::caller_of(std::move(*workload));
+    }
+    co_return co_await holder(text, deadline);
+}
+
+Later<app::Caller> Gate::holder(std::string_view text, Deadline deadline) {
     if (!wire::well_formed_token(text))
         co_return stranger(
             "this is not a token of ours: it starts with csk_ and was printed by "
             "`countersign token create`; look for a missing or changed character",
             "token_malformed");
-    auto hash = wire::token_hash(text);
-    if (auto it = known_.find(hash); it != known_.end() && clock_.now() - it->second.read_at < cache_age_max)
-        co_return admitted(it->second.token);
+    auto token = co_await look_up(wire::token_hash(text), deadline);
+    if (!token && token.error().trouble == Trouble::not_found)
+        co_return stranger("this token is not known here: it may belong to another server", "token_unknown");
+    if (!token) co_return pass(token);
+    co_return admitted(*token);
+}
 
+Later<app::Token> Gate::look_up(Sha256 hash, Deadline deadline) {
+    if (auto it = known_.find(hash); it != known_.end() && clock_.now() - it->second.read_at < cache_age_max)
+        co_return it->second.token;
+    if (auto it = reading_.find(hash); it != reading_.end()) {
+        auto reading = it->second;
+        bool over = co_await reading->over.wait_until(timers_, deadline.at);
+        if (!over || !reading->answer)
+            co_return fail(Trouble::unavailable, "the token could not be looked up");
+        co_return *reading->answer;
+    }
+    auto executor = co_await rt::asio::this_coro::executor;
+    struct Turn {
+        Gate& gate;
+        const Sha256& hash;
+        std::shared_ptr<Reading> reading;
+        ~Turn() {
+            gate.reading_.erase(hash);
+            reading->over.notify_all();
+        }
+    } turn{*this, hash, std::make_shared<Reading>(executor)};
+    reading_.emplace(hash, turn.reading);
     auto read_at = clock_.now();
     auto read = co_await tokens_.by_hash(hash, deadline);
-    if (!read && read.error().trouble == Trouble::not_found)
-        co_return stranger("this token is not known here: it may belong to another server", "token_unknown");
-    if (!read) co_return pass(read);
-    auto [it, fresh] = known_.insert_or_assign(hash, Known{std::move(*read), read_at});
-    auto answer = admitted(it->second.token);
+    if (read) remember(hash, *read, read_at);
+    turn.reading->answer = read;
+    co_return read;
+}
+
+void Gate::remember(const Sha256& hash, const app::Token& token, core::Instant read_at) {
+    auto [it, fresh] = known_.insert_or_assign(hash, Known{token, read_at});
     if (fresh) order_.push_back(hash);
-    if (order_.size() > cached_max) {
-        known_.erase(order_.front());
-        order_.pop_front();
+    if (order_.size() <= cached_max) return;
+    known_.erase(order_.front());
+    order_.pop_front();
+}
+
+rt::asio::awaitable<void> Gate::note_uses() {
+    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
+    for (;;) {
+        auto cancelled = co_await timers_.sleep_until(clock_.now() + uses_every);
+        if (cancelled) co_return;
+        auto written = co_await write_uses();
+        if (!written) log::debug("http", "uses of tokens are noted later: {}", written.error().detail);
     }
-    co_return answer;
+}
+
+Later<Done> Gate::write_uses() {
+    while (!uses_.empty()) {
+        std::vector<std::pair<core::TokenId, core::Instant>> some;
+        auto end = uses_.begin();
+        for (; end != uses_.end() && some.size() < uses_per_write_max; ++end) some.emplace_back(*end);
+        uses_.erase(uses_.begin(), end);
+        auto kept = some;
+        auto written = co_await tokens_.used(std::move(some), Deadline{clock_.now() + uses_patience});
+        if (written) continue;
+        for (auto& use : kept) uses_.insert(use);
+        co_return written;
+    }
+    co_return Done{};
 }
 
 Result<Done> needs(const app::Caller& caller, app::Scope scope) {
     if (caller.token.has(scope)) return Done{};
+    if (caller.workload || caller.only)
+        return fail(
+            Trouble::forbidden,
+            "a workload's token may only file requests and see to its own: for anything else, create a token "
+            "with `countersign token create --scope " +
+                std::string(name_of(scope)) + "`",
+            "scope_missing");
     return fail(Trouble::forbidden,
                 "this token lacks the scope \"" + std::string(name_of(scope)) +
                     "\": create one with --scope " + std::string(name_of(scope)),

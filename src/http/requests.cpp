@@ -8,12 +8,15 @@
 #include "countersign/base/text.hpp"
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/request.hpp"
+#include "countersign/wire/token.hpp"
 #include "http/gate.hpp"
 
 namespace countersign::http {
 namespace {
 
 constexpr std::size_t approver_pages_max = 10;
+// How long an access token still shows what became of its request.
+constexpr core::Duration access_after_end{std::chrono::hours{24}};
 
 std::string etag_of(std::int32_t version) {
     return "\"" + std::to_string(version) + "\"";
@@ -40,6 +43,11 @@ Result<core::RequestId> id_of(const Call& call) {
 Result<Done> may_read(const app::Caller& caller) {
     if (caller.token.has(app::Scope::request)) return Done{};
     return needs(caller, app::Scope::read);
+}
+
+Result<Done> good_for_one() {
+    return fail(Trouble::forbidden, "an access token is good for the one request it came with",
+                "scope_missing");
 }
 
 std::unexpected<Failure> not_yours() {
@@ -103,7 +111,7 @@ net::HttpResponse Requests::answer(unsigned status, const app::CasePtr& now) {
 }
 
 Later<net::HttpResponse> Requests::create(Call& call) {
-    auto scope = needs(call.caller, app::Scope::request);
+    auto scope = call.caller.only ? good_for_one() : needs(call.caller, app::Scope::request);
     if (!scope) co_return pass(scope);
     auto known = only_known(call.target, {});
     if (!known) co_return pass(known);
@@ -138,6 +146,11 @@ Later<net::HttpResponse> Requests::create(Call& call) {
     if (!filed) co_return pass(filed);
     auto response = answer(filed->repeat ? 200 : 201, filed->now);
     if (callback) response.body = with_callback(*filed->now, *callback);
+    // What the caller goes on with: its own token is good for a few minutes and for one request.
+    if (call.caller.workload) {
+        auto access = wire::access_token(settings_.access_key, filed->now->c.request.id);
+        response.body.insert(1, "\"access_token\":\"" + std::string(access.reveal()) + "\",");
+    }
     response.fields.add("Location", settings_.public_url + "/v1/requests/" + filed->now->c.request.id.text());
     co_return response;
 }
@@ -202,8 +215,8 @@ Later<net::HttpResponse> Requests::show(Call& call) {
     auto read = co_await find(call);
     if (!read) co_return pass(read);
     auto now = std::move(*read);
-    if (!call.caller.token.has(app::Scope::read) && !app::own(call.caller, now->c.request))
-        co_return not_yours();
+    auto seen = may_see(call, *now);
+    if (!seen) co_return pass(seen);
     if (*wait) {
         auto waited = co_await wait_it_out(call, std::move(now), **wait, none_match);
         if (!waited) co_return pass(waited);
@@ -226,12 +239,12 @@ Later<net::HttpResponse> Requests::show(Call& call) {
 }
 
 Later<net::HttpResponse> Requests::list(Call& call) {
-    auto scope = may_read(call.caller);
+    auto scope = call.caller.only ? good_for_one() : may_read(call.caller);
     if (!scope) co_return pass(scope);
     auto query = list_query(call.target, world_.clock.now());
     if (!query) co_return pass(query);
     auto filter = std::move(query->filter);
-    if (!call.caller.token.has(app::Scope::read)) filter.asked_by = call.caller.account();
+    if (!call.caller.token.has(app::Scope::read)) filter.asked_by = call.caller.key();
     auto directory = world_.roster.snapshot();
     auto approvers = approvers_of(query->approver, call.caller, *directory);
     if (!approvers) co_return pass(approvers);
@@ -270,7 +283,17 @@ Later<net::HttpResponse> Requests::list(Call& call) {
     co_return json_answer(200, std::move(body));
 }
 
-Later<Done> Requests::must_be_own(const Call& call, core::RequestId request) {
+Result<Done> Requests::may_see(const Call& call, const app::CaseNow& now) const {
+    const auto& caller = call.caller;
+    if (!caller.token.has(app::Scope::read) && !app::own(caller, now.c.request)) return not_yours();
+    bool over = caller.only && core::final(now.ruling.state) &&
+                world_.clock.now() > core::at_of(now.c.entries.back()) + access_after_end;
+    if (over)
+        return fail(Trouble::unauthenticated, "this access token ended with its request", "token_expired");
+    return Done{};
+}
+
+Later<Done> Requests::must_be_own(Call& call, core::RequestId request) {
     // Who asked never changes, so any version of the case will do.
     auto now = world_.waiters.recent(request);
     if (!now) {
@@ -280,6 +303,7 @@ Later<Done> Requests::must_be_own(const Call& call, core::RequestId request) {
         now = std::move(*read);
     }
     if (!app::own(call.caller, now->c.request)) co_return not_yours();
+    app::adopt(call.caller, now->c.request);
     co_return Done{};
 }
 

@@ -56,7 +56,8 @@ class Requests {
     };
     enum class Body : std::uint8_t { required, optional };
     Later<OwnAct> act_on_own(Call& call, Body body);
-    Later<Done> must_be_own(const Call& call, core::RequestId request);
+    Later<Done> must_be_own(Call& call, core::RequestId request);
+    Result<Done> may_see(const Call& call, const app::CaseNow& now) const;
     app::Origin origin(const Call& call, std::string_view act, const std::optional<std::string>& key);
     Later<app::CasePtr> wait_it_out(Call& call, app::CasePtr now, Wait wait,
                                     const std::optional<NoneMatch>& none_match);

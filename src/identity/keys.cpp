@@ -79,8 +79,9 @@ Later<IssuerKeys::Key> IssuerKeys::find(std::optional<std::string> id, JoseAlgor
             continue;
         }
         if (usable) co_return key;
-        if (!fixed && (!good_until_ || now >= *good_until_ + stale_max))
-            co_return unreachable(issuer_, "it did not answer; try again in half a minute");
+        bool none = !fixed && (!good_until_ || now >= *good_until_ + stale_max);
+        if (none && problem_) co_return std::unexpected(*problem_);
+        if (none) co_return unreachable(issuer_, "try again in half a minute");
         co_return fail(Trouble::unauthenticated,
                        "the token was signed with a key that its issuer does not publish",
                        "oidc_key_unknown");
@@ -98,7 +99,9 @@ Later<Done> IssuerKeys::fetch(Deadline deadline) {
     } flight{*this};
     last_try_ = clock_.now();
     Deadline patience{std::min(deadline.at, clock_.now() + fetch_patience)};
-    co_return co_await fetch_set(patience);
+    auto fetched = co_await fetch_set(patience);
+    problem_ = fetched ? std::nullopt : std::optional{fetched.error()};
+    co_return fetched;
 }
 
 Later<Done> IssuerKeys::fetch_set(Deadline deadline) {

@@ -47,6 +47,7 @@ class IssuerKeys {
     std::vector<Key> keys_;
     std::optional<core::Instant> good_until_;  // nothing: never fetched
     std::optional<core::Instant> last_try_;
+    std::optional<Failure> problem_;  // of the last try
     bool fetching_ = false;
 };
 

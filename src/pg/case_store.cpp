@@ -76,7 +76,7 @@ std::string opening_sql(const app::NewCase& fresh, const core::Ruling& ruling, c
     sql += literal(wire::stored_request(request, &salt)) + "," +
            literal(wire::stored_applied(fresh.applied)) + ",'";
     sql += hex(salt) + "'," + literal(request.requester.name) + "," +
-           literal(request.requester.account.text()) + ",";
+           literal(core::caller_key(request.requester)) + ",";
     sql += literal(wire::stored_request(request, nullptr)) + "," + literal(fresh.opened.at) + "," +
            literal(body) + ",";
     sql += literal(wire::stored_entry(entry, nullptr)) + ",";
@@ -244,7 +244,7 @@ std::string listing_sql(const app::ListFilter& filter) {
     }
     if (filter.action) sql += " AND r.action = " + literal(*filter.action);
     if (filter.requester) sql += " AND t.requester = " + literal(*filter.requester);
-    if (filter.asked_by) sql += " AND t.asked_by = " + literal(filter.asked_by->text());
+    if (filter.asked_by) sql += " AND t.asked_by = " + literal(*filter.asked_by);
     if (filter.since) sql += " AND r.created_at >= " + literal(*filter.since);
     if (filter.before_number) sql += " AND r.number < " + std::to_string(*filter.before_number);
     return sql + " ORDER BY r.number DESC LIMIT " +

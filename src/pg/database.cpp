@@ -44,6 +44,7 @@ class PgDatabase final : public Database {
     app::DeliveryStore& deliveries() override { return webhooks_; }
     app::PeopleStore& people() override { return people_; }
     app::LinkCodeStore& link_codes() override { return people_; }
+    app::SeenTokens& seen_tokens() override { return tokens_; }
     bool reachable() const override { return health_.up(); }
     std::size_t queued() const override { return pool_.queued() + cases_.waiting(); }
     void stop() override {

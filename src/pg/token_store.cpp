@@ -10,7 +10,8 @@ namespace {
 constexpr char separator = '\x1f';
 constexpr const char* columns =
     "SELECT id, name, array_to_string(scopes, E'\\x1f'), owner, array_to_string(allow_actions, E'\\x1f'), "
-    "array_to_string(allow_environments, E'\\x1f'), created_at, expires_at, revoked_at, hint FROM token ";
+    "array_to_string(allow_environments, E'\\x1f'), created_at, expires_at, revoked_at, hint, "
+    "last_used_at FROM token ";
 
 std::vector<std::string> texts(const pqxx::field& field) {
     if (field.size() == 0) return {};
@@ -30,7 +31,8 @@ Result<app::Token> token_from(const pqxx::row& row) {
                      .created_at = *created,
                      .expires_at = instant_from(row[7]),
                      .revoked_at = instant_from(row[8]),
-                     .hint = std::string(view(row[9]))};
+                     .hint = std::string(view(row[9])),
+                     .last_used_at = instant_from(row[10])};
     for (const auto& word : texts(row[2])) {
         auto scope = app::parse_scope(word);
         if (!scope) return fail(Trouble::corrupt, "a token has an unknown scope");
@@ -118,6 +120,42 @@ Later<Done> PgTokenStore::revoke(core::TokenId id, core::Instant now, Deadline d
             if (!rows) return pass(rows);
             if (rows->empty()) return fail(Trouble::not_found, "there is no such token");
             return Done{};
+        });
+}
+
+Later<Done> PgTokenStore::used(std::vector<std::pair<core::TokenId, core::Instant>> uses, Deadline deadline) {
+    return run_job<Done>(
+        pool_, rt::Lane::background, clock_, deadline,
+        [uses = std::move(uses)](Session& session) -> Result<Done> {
+            std::string sql = "UPDATE token t SET last_used_at = u.at FROM (VALUES ";
+            for (std::size_t i = 0; i < uses.size(); ++i)
+                sql += (i == 0 ? "(" : ", (") + literal(uses[i].first) + "::uuid, " +
+                       literal(uses[i].second) + "::timestamptz)";
+            sql += ") AS u (id, at) WHERE t.id = u.id AND coalesce(t.last_used_at < u.at, true)";
+            if (uses.empty()) return Done{};
+            auto done = in_session<pqxx::result>(session, {}, [&] { return session.run(sql); });
+            if (!done) return pass(done);
+            return Done{};
+        });
+}
+
+Later<bool> PgTokenStore::first_use(Sha256 token, Sha256 purpose, core::Instant until, core::Instant now,
+                                    Deadline deadline) {
+    return run_job<bool>(
+        pool_, rt::Lane::interactive, clock_, deadline,
+        [token, purpose, until, now](Session& session) -> Result<bool> {
+            // What ran out is swept along, a bounded piece at a time.
+            std::string sql =
+                "WITH gone AS (DELETE FROM seen_token WHERE token IN (SELECT token FROM seen_token "
+                "WHERE expires_at < " +
+                literal(now) + " LIMIT 100 FOR UPDATE SKIP LOCKED)) INSERT INTO seen_token VALUES (decode('" +
+                hex(token) + "', 'hex'), decode('" + hex(purpose) + "', 'hex'), " + literal(until) +
+                ") ON CONFLICT (token) DO UPDATE SET purpose = seen_token.purpose "
+                "RETURNING encode(purpose, 'hex')";
+            auto rows = in_session<pqxx::result>(session, {}, [&] { return session.run(sql); });
+            if (!rows) return pass(rows);
+            if (rows->empty()) return fail(Trouble::corrupt, "a used token was not stored");
+            return view((*rows)[0][0]) == hex(purpose);
         });
 }
 

@@ -1,16 +1,20 @@
 #pragma once
+#include "countersign/app/identity.hpp"
 #include "countersign/app/ports.hpp"
 #include "pg/job.hpp"
 
 namespace countersign::pg {
 
-class PgTokenStore final : public app::TokenStore {
+class PgTokenStore final : public app::TokenStore, public app::SeenTokens {
   public:
     PgTokenStore(Pool& pool, const rt::Clock& clock) : pool_(pool), clock_(clock) {}
     Later<app::Token> by_hash(Sha256 hash, Deadline deadline) override;
     Later<Done> create(app::Token token, Sha256 hash, Deadline deadline) override;
     Later<std::vector<app::Token>> list(Deadline deadline) override;
     Later<Done> revoke(core::TokenId id, core::Instant now, Deadline deadline) override;
+    Later<Done> used(std::vector<std::pair<core::TokenId, core::Instant>> uses, Deadline deadline) override;
+    Later<bool> first_use(Sha256 token, Sha256 purpose, core::Instant until, core::Instant now,
+                          Deadline deadline) override;
 
   private:
     Pool& pool_;

@@ -12,13 +12,15 @@ struct CodeStatus {
     unsigned status;
 };
 // Codes that say more than their trouble does.
-constexpr std::array<CodeStatus, 13> by_code{{{"idempotency_mismatch", 422},
+constexpr std::array<CodeStatus, 15> by_code{{{"idempotency_mismatch", 422},
                                               {"sensitive_not_allowed", 422},
                                               {"lapsed", 410},
                                               {"too_many_pending", 429},
                                               {"too_many_waiters", 429},
                                               {"too_many_streams", 429},
                                               {"too_many_subscriptions", 429},
+                                              {"rate_limited", 429},
+                                              {"too_many_failures", 429},
                                               {"unsupported_media_type", 415},
                                               {"method_not_allowed", 405},
                                               {"unready", 503},

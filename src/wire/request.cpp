@@ -143,6 +143,18 @@ constexpr std::array<std::string_view, 11> ask_members{"action",     "resource",
                                                        "parameters", "on_behalf_of", "labels",      "links",
                                                        "sensitive",  "expires_in",   "callback"};
 
+Result<std::string> digest_of(const Reader& reader) {
+    auto digest = reader.needed_text("digest", 100);
+    if (!digest) return pass(digest);
+    auto hex_part = std::string_view(*digest);
+    bool prefixed = hex_part.starts_with("sha256:");
+    if (prefixed) hex_part.remove_prefix(7);
+    bool is_hex = hex_part.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    if (!prefixed || hex_part.size() != 64 || !is_hex)
+        return invalid("/digest", "must be \"sha256:\" and 64 lower-case hex digits");
+    return digest;
+}
+
 }  // namespace
 
 Result<app::Ask> ask_from(const Value& body) {
@@ -190,6 +202,21 @@ Result<app::Ask> ask_from(const Value& body) {
     return ask;
 }
 
+Result<VoteBody> vote_from(const Value& body) {
+    constexpr std::array<std::string_view, 3> known{"verdict", "reason", "digest"};
+    auto reader = Reader::over(body, "", known);
+    if (!reader) return pass(reader);
+    auto word = reader->needed_text("verdict", 20);
+    if (!word) return pass(word);
+    auto verdict = core::parse_verdict(*word);
+    if (!verdict) return invalid("/verdict", "must be one of approve, deny, hold, release, withdraw");
+    auto reason = reader->text("reason", core::reason_chars_max);
+    if (!reason) return pass(reason);
+    auto digest = digest_of(*reader);
+    if (!digest) return pass(digest);
+    return VoteBody{*verdict, std::move(*reason).value_or(""), std::move(*digest)};
+}
+
 Result<CancelBody> cancel_from(const Value& body) {
     constexpr std::array<std::string_view, 1> known{"reason"};
     auto reader = Reader::over(body, "", known);
@@ -203,14 +230,8 @@ Result<ClaimBody> claim_from(const Value& body) {
     constexpr std::array<std::string_view, 1> known{"digest"};
     auto reader = Reader::over(body, "", known);
     if (!reader) return pass(reader);
-    auto digest = reader->needed_text("digest", 100);
+    auto digest = digest_of(*reader);
     if (!digest) return pass(digest);
-    auto hex_part = std::string_view(*digest);
-    bool prefixed = hex_part.starts_with("sha256:");
-    if (prefixed) hex_part.remove_prefix(7);
-    bool is_hex = hex_part.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-    if (!prefixed || hex_part.size() != 64 || !is_hex)
-        return invalid("/digest", "must be \"sha256:\" and 64 lower-case hex digits");
     return ClaimBody{std::move(*digest)};
 }
 

@@ -112,9 +112,11 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
         if (const auto* again = std::get_if<core::Rejudged>(&entry)) people = &again->behind;
     const auto& requester = c.request.requester;
     bool workload = requester.kind == core::Requester::Kind::workload;
-    document.set("requester", Value::object({{"kind", workload ? "workload" : "person"},
-                                             {"name", requester.name},
-                                             {"people", people ? texts(*people) : Value::array()}}));
+    auto who = Value::object({{"kind", workload ? "workload" : "person"},
+                              {"name", requester.name},
+                              {"people", people ? texts(*people) : Value::array()}});
+    if (requester.claims) who.set("claims", *requester.claims);
+    document.set("requester", std::move(who));
     document.set("unlinked", opened ? texts(opened->unlinked) : Value::array());
     document.set("held", ruling.held ? Value::object({{"person", ruling.held->person.text()},
                                                       {"reason", text_or_null(ruling.held->reason)},

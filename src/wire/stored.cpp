@@ -378,7 +378,9 @@ void write_requester(Writer& w, const core::Requester& r) {
     w.key("humans");
     write_owns(w, r.humans);
     w.key("kind").text(r.kind == core::Requester::Kind::person ? "person" : "workload");
-    w.key("name").own(r.name).end();
+    w.key("name").own(r.name);
+    if (!r.run.empty()) w.key("run").own(r.run);
+    w.end();
 }
 
 core::Requester read_requester(Reader& outer, const Value& value) {
@@ -389,7 +391,8 @@ core::Requester read_requester(Reader& outer, const Value& value) {
         .kind = kind == "person" ? core::Requester::Kind::person : core::Requester::Kind::workload,
         .name = r.text("name"),
         .account = core::AccountId{r.text("account")},
-        .humans = r.ids<core::AccountId>("humans")};
+        .humans = r.ids<core::AccountId>("humans"),
+        .run = r.maybe_text("run").value_or("")};
     if (const Value& claims = r.member("claims"); !claims.is_null()) requester.claims = claims;
     outer.must(r.ok());
     return requester;

@@ -6,12 +6,15 @@
 #include <span>
 #include <string>
 
+#include "countersign/base/text.hpp"
+
 namespace countersign::wire {
 namespace {
 
 constexpr std::string_view base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr std::size_t random_chars = 30;
 constexpr std::size_t checksum_chars = 6;
+const std::string access_token_prefix_of_hash = "countersign access token\n";
 
 std::uint32_t crc32(std::string_view bytes) {
     std::uint32_t crc = 0xFFFFFFFFU;
@@ -50,6 +53,24 @@ bool well_formed_token(std::string_view text) {
     if (!text.starts_with(token_prefix)) return false;
     if (text.find_first_not_of(base62, token_prefix.size()) != std::string_view::npos) return false;
     return with_checksum(text.substr(0, text.size() - checksum_chars)) == text;
+}
+
+Secret access_token(const Secret& key, const core::RequestId& request) {
+    auto id = request.text();
+    auto proof = hmac_sha256(key.reveal(), access_token_prefix_of_hash + id);
+    std::string text(access_token_prefix);
+    text += id.substr(core::RequestKind::prefix.size());
+    return Secret{text + base64url(as_text(proof))};
+}
+
+std::optional<core::RequestId> read_access_token(const Secret& key, std::string_view text) {
+    constexpr std::size_t id_chars = 26;
+    if (!text.starts_with(access_token_prefix)) return std::nullopt;
+    auto id = text.substr(access_token_prefix.size(), id_chars);
+    auto request = core::RequestId::parse(std::string(core::RequestKind::prefix) + std::string(id));
+    if (!request) return std::nullopt;
+    auto ours = access_token(key, *request);
+    return equal_in_constant_time(ours.reveal(), text) ? request : std::nullopt;
 }
 
 Sha256 token_hash(std::string_view token) {

@@ -157,6 +157,71 @@ TEST_F(ConfigTest, TrustedEmailDomainsAreNamedInFull) {
     EXPECT_EQ(problem("identity: { trust_email_domains: [] }\n"), "no problem");
 }
 
+TEST_F(ConfigTest, IssuersAreAListOfMaps) {
+    write("keys.json", R"({"keys":[]})");
+    auto s = read(R"(
+identity:
+  max_age: 5m
+  issuers:
+    - issuer: https://token.actions.githubusercontent.com
+      audience: https://approvals.example.com
+      claims: { repository_owner_id: "123456", ref: [refs/heads/main, "refs/tags/*"] }
+    - issuer: https://cluster.example.com
+      audience: us
+      kind: kubernetes
+      jwks_file: keys.json
+      claims: { kubernetes_io: { namespace: prod } }
+      humans: ["email:{email}"]
+      run: pod
+      single_use: false
+      lifetime_max: 2h
+)");
+    ASSERT_TRUE(s) << s.error().detail;
+    ASSERT_EQ(s->issuers.size(), 2U);
+    const auto& first = s->issuers[0];
+    EXPECT_EQ(first.issuer, "https://token.actions.githubusercontent.com");
+    EXPECT_EQ(first.audience, "https://approvals.example.com");
+    EXPECT_TRUE(first.single_use);
+    using Claims = std::vector<std::pair<std::string, std::vector<std::string>>>;
+    EXPECT_EQ(first.claims,
+              (Claims{{"repository_owner_id", {"123456"}}, {"ref", {"refs/heads/main", "refs/tags/*"}}}));
+    const auto& second = s->issuers[1];
+    EXPECT_EQ(second.kind, "kubernetes");
+    EXPECT_EQ(second.jwks, R"({"keys":[]})");
+    EXPECT_EQ(second.claims, (Claims{{"kubernetes_io.namespace", {"prod"}}}));
+    EXPECT_EQ(second.humans, std::vector<std::string>{"email:{email}"});
+    EXPECT_EQ(second.run, "pod");
+    EXPECT_FALSE(second.single_use);
+    EXPECT_EQ(second.lifetime_max, core::Duration{std::chrono::hours{2}});
+    EXPECT_THAT(second.place, StartsWith(folder_ + "/countersign.yaml:"));
+}
+
+TEST_F(ConfigTest, IssuersInAVariableAreTheListAsJson) {
+    const std::string variable = "COUNTERSIGN_IDENTITY_ISSUERS";
+    auto s = read("identity: { issuers: [ { issuer: https://a.example, audience: us } ] }\n",
+                  {{variable, R"([{"issuer":"https://b.example","audience":"us","claims":{"x":"1"}}])"}});
+    ASSERT_TRUE(s) << s.error().detail;
+    ASSERT_EQ(s->issuers.size(), 1U);
+    EXPECT_EQ(s->issuers[0].issuer, "https://b.example");
+    EXPECT_THAT(problem("", {{variable, "https://a.example"}}), HasSubstr("must be a list of maps"));
+    EXPECT_THAT(problem("", {{variable, "[{"}}), StartsWith(variable));
+}
+
+TEST_F(ConfigTest, ASlipInAnIssuerIsNamed) {
+    EXPECT_THAT(problem("identity: { issuers: [ { issuer: x, audiense: us } ] }\n"),
+                HasSubstr("'audience'?"));
+    EXPECT_THAT(problem("identity: { issuers: [ { audience: us } ] }\n"), HasSubstr("needs `issuer`"));
+    EXPECT_THAT(problem("identity: { issuers: [ https://a.example ] }\n"), HasSubstr("list of maps"));
+    EXPECT_THAT(problem("identity: { issuers: https://a.example }\n"), HasSubstr("must be a list"));
+    EXPECT_THAT(problem("identity: { issuers: [ { issuer: x, lifetime_max: long } ] }\n"),
+                HasSubstr("such as 1h"));
+    EXPECT_THAT(problem("identity: { issuers: [ { issuer: x, single_use: perhaps } ] }\n"),
+                HasSubstr("true or false"));
+    EXPECT_THAT(problem("identity: { issuers: [ { issuer: x, jwks_file: absent.json } ] }\n"),
+                HasSubstr("absent.json"));
+    EXPECT_EQ(problem("identity: { issuers: [] }\n"), "no problem");
+}
+
 TEST_F(ConfigTest, ASlipInAVariableIsAnErrorAndSomebodyElsesVariableIsNot) {
     EXPECT_THAT(problem("", {{"COUNTERSIGN_SLACK_APP_TOKN", "x"}}),
                 AllOf(StartsWith("COUNTERSIGN_SLACK_APP_TOKN"), HasSubstr("COUNTERSIGN_SLACK_APP_TOKEN?")));

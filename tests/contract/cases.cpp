@@ -335,7 +335,7 @@ TYPED_TEST(Cases, AListShowsWhatWasAskedFor) {
     filter.requester = "o'brien";
     EXPECT_THAT(ids(filter), ElementsAre(other));
     filter = {};
-    filter.asked_by = core::AccountId{"token:tok_ci"};
+    filter.asked_by = "token:tok_ci";
     EXPECT_THAT(ids(filter), ElementsAre(approved));
     filter = {};
     filter.since = this->on.clock.now();

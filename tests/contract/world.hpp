@@ -125,6 +125,7 @@ struct InMemory : Base {
     app::CaseStore& cases() { return store; }
     app::OutboxStore& outbox() { return store; }
     app::TokenStore& tokens() { return store; }
+    app::SeenTokens& seen_tokens() { return store; }
     fakes::People persons;
     app::PeopleStore& people() { return persons; }
     app::LinkCodeStore& link_codes() { return persons; }
@@ -146,6 +147,7 @@ struct OnPostgres : Base {
     app::CaseStore& cases() { return database->cases(); }
     app::OutboxStore& outbox() { return database->outbox(); }
     app::TokenStore& tokens() { return database->tokens(); }
+    app::SeenTokens& seen_tokens() { return database->seen_tokens(); }
     app::PeopleStore& people() { return database->people(); }
     app::LinkCodeStore& link_codes() { return database->link_codes(); }
     std::vector<std::string> people_events() { return acts(); }

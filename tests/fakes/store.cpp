@@ -151,7 +151,7 @@ Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
             (filter.states.empty() || std::ranges::find(filter.states, state) != filter.states.end()) &&
             (!filter.action || c.request.action == *filter.action) &&
             (!filter.requester || c.request.requester.name == *filter.requester) &&
-            (!filter.asked_by || c.request.requester.account == *filter.asked_by) &&
+            (!filter.asked_by || core::caller_key(c.request.requester) == *filter.asked_by) &&
             (!filter.since || c.request.created_at >= *filter.since) &&
             (!filter.before_number || c.request.number < *filter.before_number);
         if (!wanted) continue;
@@ -348,6 +348,21 @@ Later<Done> Store::revoke(core::TokenId id, core::Instant now, Deadline) {
         co_return Done{};
     }
     co_return fail(Trouble::not_found, "there is no such token");
+}
+
+Later<Done> Store::used(std::vector<std::pair<core::TokenId, core::Instant>> uses, Deadline) {
+    if (auto failed = trouble("used")) co_return std::unexpected(*failed);
+    for (const auto& [id, at] : uses)
+        for (auto& [hash, token] : tokens_)
+            if (token.id == id && token.last_used_at.value_or(core::Instant{}) < at) token.last_used_at = at;
+    co_return Done{};
+}
+
+Later<bool> Store::first_use(Sha256 token, Sha256 purpose, core::Instant until, core::Instant now, Deadline) {
+    if (auto failed = trouble("first_use")) co_return std::unexpected(*failed);
+    std::erase_if(seen_, [&](const auto& one) { return one.second.until < now; });
+    auto [it, fresh] = seen_.try_emplace(token, Seen{purpose, until});
+    co_return it->second.purpose == purpose;
 }
 
 std::vector<std::string> Store::events_of(core::RequestId request) const {

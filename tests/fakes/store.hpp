@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "countersign/app/events.hpp"
+#include "countersign/app/identity.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/rt/clock.hpp"
 
@@ -16,7 +17,8 @@ namespace countersign::fakes {
 class Store final : public app::CaseStore,
                     public app::OutboxStore,
                     public app::TokenStore,
-                    public app::EventLog {
+                    public app::EventLog,
+                    public app::SeenTokens {
   public:
     Store(const rt::Clock& clock, rt::Entropy& entropy) : clock_(clock), entropy_(entropy) {}
 
@@ -44,6 +46,9 @@ class Store final : public app::CaseStore,
     Later<Done> create(app::Token token, Sha256 hash, Deadline deadline) override;
     Later<std::vector<app::Token>> list(Deadline deadline) override;
     Later<Done> revoke(core::TokenId id, core::Instant now, Deadline deadline) override;
+    Later<Done> used(std::vector<std::pair<core::TokenId, core::Instant>> uses, Deadline deadline) override;
+    Later<bool> first_use(Sha256 token, Sha256 purpose, core::Instant until, core::Instant now,
+                          Deadline deadline) override;
 
     Later<Done> record(app::AdminEvent event, Deadline deadline) override;
     Later<Sequenced> sequence(std::optional<core::ProcessId> tell, Deadline deadline) override;
@@ -117,6 +122,11 @@ class Store final : public app::CaseStore,
     std::map<core::EventId, Event> events_;
     std::set<core::EventId> unsequenced_;
     std::vector<core::EventId> log_;  // events in their places
+    struct Seen {
+        Sha256 purpose;
+        core::Instant until;
+    };
+    std::map<Sha256, Seen> seen_;
 };
 
 }  // namespace countersign::fakes

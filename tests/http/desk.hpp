@@ -8,6 +8,8 @@
 
 #include "app/office.hpp"
 #include "countersign/adapters/http.hpp"
+#include "countersign/adapters/identity.hpp"
+#include "countersign/net/memory.hpp"
 #include "countersign/net/websocket.hpp"
 #include "countersign/wire/json.hpp"
 #include "countersign/wire/token.hpp"
@@ -80,18 +82,38 @@ inline Reply reply_of(const FakeExchange& exchange) {
 
 // An office with a counter: the API over one process.
 struct Desk {
+    explicit Desk(http::HttpSettings with = {}, std::vector<identity::Issuer> issuers = {})
+        : settings(std::move(with)),
+          workloads(identity::make_workload_identity(std::move(issuers), *client, office.world.time,
+                                                     office.world.time, office.world.io.get_executor())) {
+        settings.public_url = "https://approvals.example.com";
+        settings.access_key = Secret{std::string(32, 'a')};
+        settings.tail_events_max = 8;
+        process.world.seen_tokens = &office.store;
+        api = http::make_api(
+            settings, process.world, office.store, key,
+            {{.problem = [this] { return problems.empty() ? std::string() : problems.front(); },
+              .name = "database"}},
+            nullptr, workloads.get());
+        handler = api->handler();
+        token = issue({app::Scope::request, app::Scope::read});
+    }
     Office office;
     Process process{office};
     SigningKey key = SigningKey::from_seed({});
     std::vector<std::string> problems;  // of dependencies
-    std::unique_ptr<http::Api> api =
-        http::make_api({.public_url = "https://approvals.example.com", .tail_events_max = 8}, process.world,
-                       office.store, key,
-                       {{.problem = [this] { return problems.empty() ? std::string() : problems.front(); },
-                         .name = "database"}});
-    net::HttpHandler handler = api->handler();
+    http::HttpSettings settings;
+    // Issuers' keys are given in their settings: nothing is fetched.
+    std::unique_ptr<net::MemoryNetwork> network =
+        net::make_memory_network(office.world.io.get_executor(), office.world.time, &office.world.time);
+    std::unique_ptr<net::HttpClient> client =
+        net::make_http_client(*network, office.world.time, office.world.time, office.world.io.get_executor());
+    std::unique_ptr<app::WorkloadIdentity> workloads;
+    std::unique_ptr<http::Api> api;
+    net::HttpHandler handler;
+    std::string peer = "127.0.0.1";
     std::vector<core::TokenId> issued;
-    std::string token = issue({app::Scope::request, app::Scope::read});
+    std::string token;
 
     ~Desk() { process.kill(); }
     // From here on events get their place and are handed on.
@@ -126,7 +148,7 @@ struct Desk {
                                         std::string body = {}, const Headers& headers = {},
                                         std::optional<std::string> as = std::nullopt) {
         net::HttpRequest request{
-            .method = method, .target = target, .fields = {}, .body = std::move(body), .peer = "127.0.0.1"};
+            .method = method, .target = target, .fields = {}, .body = std::move(body), .peer = peer};
         bool authorized = false;
         bool typed = false;
         for (const auto& [name, value] : headers) {

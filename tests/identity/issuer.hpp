@@ -17,6 +17,7 @@
 #include "countersign/net/memory.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "countersign/wire/json.hpp"
+#include "identity/mint.hpp"
 #include "rt/world.hpp"
 
 namespace countersign::test {
@@ -38,29 +39,6 @@ inline const Value& golden() {
     }();
     return all;
 }
-
-// Signs with an Ed25519 key of its own.
-struct Mint {
-    explicit Mint(std::byte seed = std::byte{7}) : key(SigningKey::from_seed(filled(seed))) {}
-    static std::array<std::byte, 32> filled(std::byte seed) {
-        std::array<std::byte, 32> bytes{};
-        bytes.fill(seed);
-        return bytes;
-    }
-    SigningKey key;
-
-    Value jwk(std::string_view kid) const {
-        return Value::object(
-            {{"kty", "OKP"}, {"crv", "Ed25519"}, {"kid", kid}, {"x", base64url(as_text(key.public_key()))}});
-    }
-    std::string token(const Value& claims, std::string_view kid = "k1") const {
-        auto header = Value::object({{"alg", "EdDSA"}, {"typ", "JWT"}, {"kid", kid}});
-        return signed_text(base64url(core::canonical(header)) + "." + base64url(core::canonical(claims)));
-    }
-    std::string signed_text(const std::string& input) const {
-        return input + "." + base64url(as_text(key.sign(input)));
-    }
-};
 
 // An issuer's web server, in memory, and whoever trusts it.
 struct IssuerTest : ::testing::Test {

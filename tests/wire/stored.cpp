@@ -112,6 +112,7 @@ TEST(Stored, TheClaimsOfATokenReadBackAndAreSealedAsAWhole) {
     core::Request request = asked();
     request.requester.claims =
         core::Value::object({{"sub", "repo:riley/x"}, {"groups", core::Value::Array{"amy"}}});
+    request.requester.run = "of riley/1";
     EXPECT_EQ(read_stored_request(stored_request(request, nullptr), request.id, request.number).value(),
               request);
     const std::string sealed_text = stored_request(request, &salt);

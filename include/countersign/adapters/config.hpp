@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "countersign/base/log.hpp"
@@ -31,6 +32,21 @@ struct Settings {
     } slack;
     core::Duration identity_age_max{std::chrono::minutes{5}};
     std::vector<std::string> trust_email_domains;
+    struct Issuer {  // whose tokens workloads may call with
+        std::string issuer;
+        std::string audience;
+        std::string kind;      // empty: what its URL says
+        std::string jwks_uri;  // empty: by discovery
+        std::string jwks;      // the content of jwks_file; empty: fetched
+        std::vector<std::pair<std::string, std::vector<std::string>>> claims;
+        std::vector<std::string> humans;
+        std::string run;
+        bool single_use = true;
+        core::Duration lifetime_max{std::chrono::hours{1}};
+        std::string place;  // where it stands, for errors
+    };
+    std::vector<Issuer> issuers;
+    std::size_t requests_per_minute = 0;  // per token; 0: any
     std::vector<std::string> link_hosts;
     std::size_t pending_per_requester = 0;  // 0: off
     std::string signing_key;                // path

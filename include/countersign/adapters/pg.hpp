@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "countersign/app/events.hpp"
+#include "countersign/app/identity.hpp"
 #include "countersign/app/log.hpp"
 #include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
@@ -44,6 +45,7 @@ class Database {
     virtual app::DeliveryStore& deliveries() = 0;
     virtual app::PeopleStore& people() = 0;
     virtual app::LinkCodeStore& link_codes() = 0;
+    virtual app::SeenTokens& seen_tokens() = 0;
     virtual Later<SchemaReport> schema(Deadline deadline) = 0;
     virtual bool reachable() const = 0;  // the last job or connection attempt succeeded
     virtual std::size_t queued() const = 0;

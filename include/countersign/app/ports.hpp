@@ -110,7 +110,7 @@ struct ListFilter {
     std::vector<core::State> states;  // empty: any
     std::optional<std::string> action;
     std::optional<std::string> requester;       // the requester's name
-    std::optional<core::AccountId> asked_by;    // requests of this very caller ("own")
+    std::optional<std::string> asked_by;        // caller_key of the requester ("own")
     std::optional<core::Instant> since;         // created at or after
     std::size_t limit = 50;                     // 1..200
     std::optional<std::int64_t> before_number;  // the cursor: newest first, numbers below this one
@@ -193,7 +193,8 @@ struct Token {
     core::Instant created_at;
     std::optional<core::Instant> expires_at;
     std::optional<core::Instant> revoked_at;
-    std::string hint;  // last four characters, for people
+    std::string hint;                                // last four characters, for people
+    std::optional<core::Instant> last_used_at = {};  // to the minute or so
     bool has(Scope scope) const;
 };
 
@@ -205,6 +206,9 @@ class TokenStore {
     virtual Later<Done> create(Token token, Sha256 hash, Deadline deadline) = 0;
     virtual Later<std::vector<Token>> list(Deadline deadline) = 0;
     virtual Later<Done> revoke(core::TokenId id, core::Instant now, Deadline deadline) = 0;
+    // When tokens were last used; never goes back.
+    virtual Later<Done> used(std::vector<std::pair<core::TokenId, core::Instant>> uses,
+                             Deadline deadline) = 0;
 };
 
 // ---- chats

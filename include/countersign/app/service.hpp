@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/identity.hpp"
 #include "countersign/app/log.hpp"
 #include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
@@ -43,19 +44,31 @@ struct World {
     std::function<void(std::vector<CardJob>, std::vector<Errand>, CasePtr)> hand_over;
     // Events worth counting ("vote_recorded", "vote_refused", …), for metrics. May be empty.
     std::function<void(std::string_view what, std::string_view label)> count;
-    Log* log = nullptr;  // told of events committed here; null: nobody gives them their place
+    Log* log = nullptr;                  // told of events committed here; null: nobody gives them their place
     const Webhooks* webhooks = nullptr;  // null: requests take no callback
     // Persons and links; null where there are none to know (tests).
     PeopleStore* people = nullptr;
     LinkCodeStore* link_codes = nullptr;
     std::map<core::Surface, Confidant*> confidants = {};
+    SeenTokens* seen_tokens = nullptr;  // needed where workloads may call
 };
 
-// Who is calling through the API.
+// Who is calling through the API: the holder of a token of ours, a workload that an issuer vouches for, or
+// whoever holds the access token of one request.
 struct Caller {
-    Token token;
-    core::AccountId account() const;  // "token:tok_…"
+    Token token;  // of a workload or an access token: one that stands for it, with the scope `request`
+    std::optional<Workload> workload = {};
+    std::optional<core::RequestId> only = {};        // nothing but this request
+    std::optional<core::Requester> stands_for = {};  // with `only`: who opened it, once that is read
+    core::AccountId account() const;                 // "token:tok_…", "oidc:…"
+    std::string key() const;                         // see core::caller_key
 };
+// A caller that an issuer vouches for. Its token's id follows from issuer, subject and run, so that keys of
+// idempotency belong to the run.
+Caller caller_of(Workload workload);
+// The holder of the access token of `request`; `adopt` completes it once the request is read.
+Caller caller_of(core::RequestId request);
+void adopt(Caller& caller, const core::Request& request);
 
 struct Ask {  // a request as a caller words it, already well-formed
     std::string action;

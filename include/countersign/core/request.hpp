@@ -34,10 +34,13 @@ struct Link {
 // Who asks: a workload (a token without an owner, an OIDC workload) or a person.
 struct Requester {
     enum class Kind : std::uint8_t { workload, person } kind = Kind::workload;
-    std::string name;                  // the token's name
-    AccountId account{"token:"};       // how the caller authenticated
-    std::vector<AccountId> humans;     // token owner, OIDC humans; on_behalf_of is beside this
-    std::optional<Value> claims = {};  // an object: the verified claims of an OIDC token, for conditions
+    std::string name;               // the token's name
+    AccountId account{"token:"};    // how the caller authenticated
+    std::vector<AccountId> humans;  // token owner, OIDC humans; on_behalf_of is beside this
+    // Of a workload that an issuer vouches for: what its token says (an object), for conditions, and which
+    // run of it asks, in the issuer's words. Else nothing, and empty.
+    std::optional<Value> claims = {};
+    std::string run = {};
     friend bool operator==(const Requester&, const Requester&) = default;
 };
 
@@ -66,6 +69,11 @@ bool valid_action(std::string_view action);  // [a-z0-9][a-z0-9._:-]{0,127}
 // absent members left out.
 std::string digest_input(const Request& request);
 std::string digest_of(const Request& request);
+
+// Who may see and steer what this requester asked for: equal for two that are the same token, tokens of the
+// same owner, or the same issuer, subject and run. "token:tok_…", "owner:riley", "run 5:162/1 of
+// oidc:https://…".
+std::string caller_key(const Requester& requester);
 
 // Every human account behind the request: the requester's humans, then on_behalf_of. Their votes never
 // count, whichever account they use.

@@ -17,6 +17,11 @@ Result<app::Ask> ask_from(const core::Value& body);
 // How deep a body may nest: parameters may, and they stand one level down.
 inline constexpr std::size_t body_nesting_max = core::nesting_max + 1;
 
+struct VoteBody {
+    core::Verdict verdict = core::Verdict::approve;
+    std::string reason;
+    std::string digest;  // of what the voter was looking at
+};
 struct CancelBody {
     std::string reason;
 };
@@ -27,6 +32,7 @@ struct OutcomeBody {
     bool succeeded = false;
     std::string detail;
 };
+Result<VoteBody> vote_from(const core::Value& body);
 Result<CancelBody> cancel_from(const core::Value& body);
 Result<ClaimBody> claim_from(const core::Value& body);
 Result<OutcomeBody> outcome_from(const core::Value& body);
