@@ -6,10 +6,12 @@
 
 #include "countersign/adapters/http.hpp"
 #include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
 #include "countersign/wire/problem.hpp"
 #include "http/events.hpp"
 #include "http/gate.hpp"
 #include "http/metrics.hpp"
+#include "http/openapi.hpp"
 #include "http/requests.hpp"
 #include "http/subscriptions.hpp"
 
@@ -39,7 +41,8 @@ enum class Act : std::uint8_t {
     health,
     ready,
     metrics,
-    keys
+    keys,
+    description
 };
 
 struct Route {
@@ -48,7 +51,7 @@ struct Route {
     Act act;
     bool open = false;  // no token needed
 };
-constexpr std::array<Route, 20> routes{
+constexpr std::array<Route, 21> routes{
     {{"POST", "/v1/requests", Act::create},
      {"GET", "/v1/requests", Act::list},
      {"GET", "/v1/requests/{id}", Act::show},
@@ -68,7 +71,8 @@ constexpr std::array<Route, 20> routes{
      {"GET", "/healthz", Act::health, true},
      {"GET", "/readyz", Act::ready, true},
      {"GET", "/metrics", Act::metrics, true},
-     {"GET", "/.well-known/jwks.json", Act::keys, true}}};
+     {"GET", "/.well-known/jwks.json", Act::keys, true},
+     {"GET", "/openapi.json", Act::description, true}}};
 
 // The segments that "{…}" stand for, empty where there are none; nullopt: another path.
 using Holes = std::array<std::string_view, 2>;
@@ -136,6 +140,25 @@ net::HttpResponse problem(const Failure& failure, core::Instant now) {
     return response;
 }
 
+net::HttpResponse cacheable(std::string body) {
+    net::HttpResponse response;
+    response.fields.add("Content-Type", "application/json");
+    response.fields.add("Cache-Control", "public, max-age=300");
+    response.body = std::move(body);
+    return response;
+}
+
+net::HttpResponse description_for(const net::Fields& asked) {
+    static const std::string tag = "\"" + sha256_hex(openapi_document).substr(0, 32) + "\"";
+    bool known = std::any_of(asked.begin(), asked.end(), [](const auto& field) {
+        return lower_ascii(field.first) == "if-none-match" && field.second.find(tag) != std::string::npos;
+    });
+    auto response = cacheable(known ? std::string() : std::string(openapi_document));
+    if (known) response.status = 304;
+    response.fields.add("ETag", tag);
+    return response;
+}
+
 // What callers may be told of a failure that is not theirs.
 Failure told(Failure failure, bool writes) {
     if (failure.trouble == Trouble::timed_out && writes) {
@@ -185,7 +208,7 @@ class RealApi final : public Api {
                                                    Course& course);
     Later<net::HttpResponse> dispatch(Act act, Call& call);
     Later<net::HttpResponse> subscribing(Act act, Call& call);
-    net::HttpResponse open_call(Act act);
+    net::HttpResponse open_call(Act act, const net::Fields& asked);
 
     HttpSettings settings_;
     app::World& world_;
@@ -216,7 +239,7 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
         response.fields.add("Allow", found.allow);
     } else if (found.route->open) {
         route = found.route->path;
-        response = open_call(found.route->act);
+        response = open_call(found.route->act, request.fields);
     } else {
         route = found.route->path;
         response = co_await guarded(exchange, std::move(found), std::move(*target), course);
@@ -300,16 +323,11 @@ Later<net::HttpResponse> RealApi::subscribing(Act act, Call& call) {
     }
 }
 
-net::HttpResponse RealApi::open_call(Act act) {
+net::HttpResponse RealApi::open_call(Act act, const net::Fields& asked) {
     using core::Value;
     if (act == Act::health) return json_answer(200, core::canonical(Value::object({{"status", "ok"}})));
-    if (act == Act::keys) {
-        net::HttpResponse response;
-        response.fields.add("Content-Type", "application/json");
-        response.fields.add("Cache-Control", "public, max-age=300");
-        response.body = core::canonical(key_set(key_));
-        return response;
-    }
+    if (act == Act::keys) return cacheable(core::canonical(key_set(key_)));
+    if (act == Act::description) return description_for(asked);
     if (act == Act::metrics) {
         metrics_.waiting(world_.waiters.size(), events_.streams());
         return json_answer(200, metrics_.text(), "text/plain; version=0.0.4; charset=utf-8");
@@ -324,6 +342,12 @@ net::HttpResponse RealApi::open_call(Act act) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string_view, std::string_view>> calls() {
+    std::vector<std::pair<std::string_view, std::string_view>> all;
+    for (const Route& route : routes) all.emplace_back(route.method, route.path);
+    return all;
+}
 
 std::unique_ptr<Api> make_api(HttpSettings settings, app::World& world, app::TokenStore& tokens,
                               const SigningKey& signing_key, std::vector<Readiness> readiness,

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "countersign/base/text.hpp"
 #include "http/desk.hpp"
 
@@ -254,6 +256,30 @@ TEST_F(Api, UnknownPathsAndMethodsAreTold) {
     auto typo = desk.get("/v1/requests?stat=pending");
     EXPECT_EQ(typo.status, 400U);
     EXPECT_THAT(std::string(typo.body["detail"].text()), HasSubstr("did you mean \"state\"?"));
+}
+
+TEST_F(Api, TheDescriptionNamesEveryCallAndNoOther) {
+    auto described = desk.call("GET", "/openapi.json", {}, {}, "");
+    ASSERT_EQ(described.status, 200U);
+    EXPECT_EQ(described.body["openapi"].text(), "3.1.0");
+    std::set<std::string> in_document;
+    for (const auto& [path, item] : *described.body["paths"].members())
+        for (const auto& [method, operation] : *item.members())
+            if (method != "parameters") in_document.insert(method + " " + path);
+    std::set<std::string> in_server;
+    for (const auto& [method, path] : http::calls())
+        in_server.insert(lower_ascii(method) + " " + std::string(path));
+    EXPECT_EQ(in_document, in_server);
+}
+
+TEST_F(Api, TheDescriptionMayBeKept) {
+    auto first = desk.call("GET", "/openapi.json", {}, {}, "");
+    EXPECT_THAT(first.field("Cache-Control"), HasSubstr("public"));
+    auto again = desk.call("GET", "/openapi.json", {}, {{"If-None-Match", first.field("ETag")}}, "");
+    EXPECT_EQ(again.status, 304U);
+    EXPECT_EQ(again.text, "");
+    auto older = desk.call("GET", "/openapi.json", {}, {{"If-None-Match", "\"older\""}}, "");
+    EXPECT_EQ(older.status, 200U);
 }
 
 TEST_F(Api, HeadIsAnsweredAsGetIs) {

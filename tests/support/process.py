@@ -223,13 +223,19 @@ class Workspace:
 
 
 class Api:
+    # Sees every call and its answer: openapi.Document.witness in the system tests.
+    witness = None
+
     def __init__(self, url, token):
         self.url, self.token = url.rstrip("/"), token
 
     def call(self, method, path, body=None, headers=None, seconds=30.0):
         fields = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         fields.update(headers or {})
-        return http(method, self.url + path, body, fields, seconds)
+        reply = http(method, self.url + path, body, fields, seconds)
+        if Api.witness:
+            Api.witness(method, path, body, reply.status, reply.headers, reply.body)
+        return reply
 
     def open(self, action="deploy.api", **more):
         reply = self.call("POST", "/v1/requests", {"action": action, **more})

@@ -9,6 +9,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 
+import openapi  # noqa: E402
+import process  # noqa: E402
+import receiver  # noqa: E402
+
+
 class Result(unittest.TextTestResult):
     def startTest(self, test):
         super().startTest(test)
@@ -28,6 +33,9 @@ def chosen(suite, words):
 
 
 def main():
+    document = openapi.Document.of_this_tree()
+    process.Api.witness = document.witness
+    receiver.Receiver.witness = document.check_delivery
     found = unittest.defaultTestLoader.discover(str(HERE), pattern="test_*.py", top_level_dir=str(HERE))
     suite = unittest.TestSuite(chosen(found, sys.argv[1:]))
     result = unittest.TextTestRunner(verbosity=2, resultclass=Result).run(suite)

@@ -7,7 +7,8 @@ import time
 import unittest
 import zlib
 
-from process import ROOT, Api, Parts, TempFolder, wait_until
+import openapi
+from process import Api, Parts, TempFolder, wait_until
 from raw import exchange, message, send_and_leave
 from receiver import Receiver
 
@@ -73,16 +74,8 @@ ROWS = [
     Row("GET", "/readyz"),
     Row("GET", "/metrics"),
     Row("GET", "/.well-known/jwks.json"),
+    Row("GET", "/openapi.json"),
 ]
-
-
-def routes_of_the_server():
-    """What the server itself goes by."""
-    source = (ROOT / "src" / "http" / "api.cpp").read_text()
-    size, table = re.search(r"std::array<Route, (\d+)> routes\{(.*?)\}\};", source, re.S).groups()
-    found = re.findall(r'\{"([A-Z]+)", "(/[^"]*)", Act::', table)
-    assert len(found) == int(size), f"{len(found)} routes are understood, the table has {size}"
-    return found
 
 
 class Sql:
@@ -414,10 +407,13 @@ class BadInput(unittest.TestCase):
     def setUpClass(cls):
         cls.world = World()
         cls.addClassCleanup(cls.world.stop)
+        cls.document = openapi.Document.of_this_tree()
         cls.rest = cls.world.everything.settles()
 
     def test_EveryRouteHasItsRow(self):
-        self.assertEqual(sorted((row.method, row.path) for row in ROWS), sorted(routes_of_the_server()))
+        described = Api(self.world.url, None).call("GET", "/openapi.json").json
+        calls = [(method.upper(), path) for path, item in described["paths"].items() for method in item if method != "parameters"]
+        self.assertEqual(sorted((row.method, row.path) for row in ROWS), sorted(calls))
 
     def goes_on(self):
         """Nothing is another than before, and the server is there for the next one."""
@@ -430,6 +426,9 @@ class BadInput(unittest.TestCase):
 
     def meets(self, case):
         answer = exchange(self.world.url, case.request, without_body=case.without_body)
+        method, target = case.request.split(b"\r\n")[0].decode("latin-1").split(" ")[:2]
+        if target.startswith("/"):
+            self.document.witness(method, target, None, answer.status, answer, answer.body.decode())
         self.assertEqual(answer.status, case.status, answer.body[:500])
         if case.status >= 400:
             self.is_problem(answer, case)

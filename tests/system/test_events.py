@@ -6,7 +6,11 @@ import time
 import unittest
 import urllib.parse
 
+import openapi
 from process import Api, Parts, TempFolder, wait_until
+
+
+DOCUMENT = openapi.Document.of_this_tree()
 
 
 class Stream:
@@ -52,6 +56,8 @@ class Stream:
         self.link.sock and self.link.sock.shutdown(2)
         self.thread.join(10)
         self.link.close()
+        for event in self.events:
+            (DOCUMENT.check_event if "id" in event else DOCUMENT.check_last_word)(event["data"])
 
 
 class EventsTest(unittest.TestCase):

@@ -3,6 +3,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "countersign/app/service.hpp"
@@ -38,6 +40,9 @@ class Api {
     // Writes down when tokens were last used; until cancelled.
     virtual rt::asio::awaitable<void> note_uses() = 0;
 };
+// Every call that is answered: its method and its path, {"GET", "/v1/requests/{id}"}.
+std::vector<std::pair<std::string_view, std::string_view>> calls();
+
 // `webhooks` null: nobody can subscribe.
 std::unique_ptr<Api> make_api(HttpSettings settings, app::World& world, app::TokenStore& tokens,
                               const SigningKey& signing_key, std::vector<Readiness> readiness,
