@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 #include "cli/home.hpp"
@@ -17,10 +18,21 @@ namespace {
 constexpr std::size_t reply_bytes_max = 16 * 1024 * 1024;
 constexpr std::size_t token_bytes_max = 1024;
 constexpr core::Duration pause_max = std::chrono::seconds{5};
+constexpr core::Duration asked_pause_max = std::chrono::seconds{60};
 
 std::string from_environment(const char* name, std::string_view otherwise = {}) {
     const char* value = std::getenv(name);
     return value != nullptr && *value != '\0' ? std::string{value} : std::string{otherwise};
+}
+
+// Retry-After in seconds (RFC 9110 §10.2.3); its other form, a date, is no concern of ours.
+std::optional<core::Instant> not_before(const net::Fields& fields, core::Instant now) {
+    auto text = fields.find("Retry-After");
+    unsigned seconds = 0;
+    if (!text) return std::nullopt;
+    auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), seconds);
+    if (ec != std::errc{} || end != text->data() + text->size()) return std::nullopt;
+    return now + std::min<core::Duration>(std::chrono::seconds{seconds}, asked_pause_max);
 }
 
 }  // namespace
@@ -98,8 +110,10 @@ Later<Reply> Client::call(Call call) {
         auto body = wire::parse_json(answer->body, {.bytes_max = reply_bytes_max, .strict = false});
         if (body) reply.body = std::move(*body);
     }
-    if (reply.status >= 500 || reply.status == 429) co_return std::unexpected(failure_of(reply));
-    co_return reply;
+    if (reply.status < 500 && reply.status != 429) co_return reply;
+    auto failure = failure_of(reply);
+    failure.not_before = not_before(answer->fields, now());
+    co_return std::unexpected(std::move(failure));
 }
 
 Later<Reply> Client::insist(Call wanted, core::Duration give_up_after,
@@ -110,17 +124,18 @@ Later<Reply> Client::insist(Call wanted, core::Duration give_up_after,
         if (reply || exit_of(reply.error()) != exit_unreachable) co_return reply;
         if (failures == 0 && on_trouble) on_trouble(reply.error());
         if (now() >= give_up) co_return reply;
-        auto paused = co_await pause(failures);
+        auto paused = co_await pause(failures, reply.error().not_before);
         if (!paused) co_return pass(paused);
     }
 }
 
-Later<Done> Client::pause(unsigned failures) {
+Later<Done> Client::pause(unsigned failures, std::optional<core::Instant> not_before) {
     auto most =
         std::min<core::Duration>(pause_max, std::chrono::milliseconds{250} * (1U << std::min(failures, 6U)));
     auto length = core::Duration{static_cast<core::Duration::rep>(static_cast<double>(most.count()) *
                                                                   (0.5 + rt::fraction(loop_.entropy()) / 2))};
-    auto ec = co_await loop_.timers().sleep_until(now() + length);
+    auto until = std::max(now() + length, not_before.value_or(core::Instant::min()));
+    auto ec = co_await loop_.timers().sleep_until(until);
     if (ec) co_return fail(Trouble::cancelled, "interrupted");
     co_return Done{};
 }

@@ -52,14 +52,16 @@ class Client {
     }
     int interrupted() const { return loop_.interrupted(); }
 
-    // One attempt. A value for every status below 500 but 429; else unavailable, overloaded or timed_out.
+    // One attempt. A value for every status below 500 but 429; else unavailable, overloaded or timed_out,
+    // with `not_before` where the server said Retry-After.
     Later<Reply> call(Call call);
     // Attempts until one has a value or failures have gone on for `give_up_after`. Only for calls that may
     // safely be repeated. `on_trouble` hears of the first failure in a row.
     Later<Reply> insist(Call call, core::Duration give_up_after,
                         std::function<void(const Failure&)> on_trouble);
-    // The wait before attempt `failures` + 1: growing, jittered, at most 5 s.
-    Later<Done> pause(unsigned failures);
+    // The wait before attempt `failures` + 1: growing, jittered, at most 5 s; or as long as the server asked
+    // for, at most a minute.
+    Later<Done> pause(unsigned failures, std::optional<core::Instant> not_before = std::nullopt);
 
     const std::string& url() const { return settings_.url; }
     core::Instant now() const { return loop_.now(); }

@@ -62,7 +62,7 @@ Later<core::Value> watch(Client& client, std::string id, core::Duration unreacha
             if (client.now() - failing_since >= unreachable_after) co_return pass(seen);
             if (failures == 0) progress.trouble(seen.error());
             etag.clear();  // the next look answers at once, so that a state reached meanwhile is not missed
-            auto paused = co_await client.pause(failures++);
+            auto paused = co_await client.pause(failures++, seen.error().not_before);
             if (!paused) co_return pass(paused);
             continue;
         }

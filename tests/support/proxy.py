@@ -18,9 +18,9 @@ class Proxy:
 
     `witness(method, target, body, status, fields, answer)` sees each call; what it does not like is in `wrong`.
     `change(method, target, body)` may give another body; `fault(method, target)` a status to fail with, as gateways do
-    by themselves, or 0 to hang up."""
+    by themselves, or 0 to hang up. `retry_after`: what those answers say."""
 
-    def __init__(self, server=None, witness=None, change=None, fault=None):
+    def __init__(self, server=None, witness=None, change=None, fault=None, retry_after=None):
         self.server = server  # its URL, which may come later
         self.wrong, self.calls, self.links = [], [], set()
         proxy = self
@@ -73,6 +73,8 @@ class Proxy:
                     self.send_response(status)
                     self.send_header("Content-Type", "text/html")
                     self.send_header("Content-Length", "15")
+                    if retry_after:
+                        self.send_header("Retry-After", str(retry_after))
                     self.end_headers()
                     self.wfile.write(b"<h1>Sorry.</h1>")
 

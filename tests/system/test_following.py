@@ -1,4 +1,5 @@
 """How the client verbs wait: by long polls that resume, not by asking again and again."""
+import time
 import unittest
 
 from process import Api, wait_until
@@ -42,6 +43,21 @@ class Following(DevTest):
         self.assertEqual((run.wait(), run.out), (0, ["ran"]), run.text())
         self.assertEqual(len([line for line in run.err if "trying again" in line]), 3, "told once for each stretch")
         self.assertEqual(self.api.reaches(request, "succeeded")["state"], "succeeded")
+
+    def test_WhatRetryAfterSaysIsWaited(self):
+        asked = []
+
+        def fault(method, target):
+            asked.append(time.monotonic())
+            return 429 if len(asked) in (1, 3) else None
+        proxy = self.through(fault=fault, retry_after=2)
+        request = self.api.open()
+        waiting = self.start(proxy, "wait", request["id"])
+        wait_until("the second answer and a wait", lambda: len(asked) >= 4, 20)
+        self.workspace.approve("amy", request["id"])
+        self.assertEqual(waiting.wait(), 0, waiting.text())
+        for refused in (0, 2):
+            self.assertGreaterEqual(asked[refused + 1] - asked[refused], 2.0)
 
     def test_ADecisionOfTheTimeAwayIsNotMissed(self):
         gone = []
