@@ -11,7 +11,22 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import openapi  # noqa: E402
 import process  # noqa: E402
+import proxy  # noqa: E402
 import receiver  # noqa: E402
+
+
+class Ways:
+    """The client verbs' ways to their servers, on which every call is looked at."""
+
+    def __init__(self, witness):
+        self.witness, self.proxies = witness, []
+
+    def to(self, url):
+        self.proxies.append(proxy.Proxy(url, self.witness))
+        return self.proxies[-1].url
+
+    def findings(self):
+        return [finding for each in self.proxies for finding in each.wrong]
 
 
 class Result(unittest.TextTestResult):
@@ -36,10 +51,14 @@ def main():
     document = openapi.Document.of_this_tree()
     process.Api.witness = document.witness
     receiver.Receiver.witness = document.check_delivery
+    ways = Ways(document.witness)
+    process.Client.way = ways.to
     found = unittest.defaultTestLoader.discover(str(HERE), pattern="test_*.py", top_level_dir=str(HERE))
     suite = unittest.TestSuite(chosen(found, sys.argv[1:]))
     result = unittest.TextTestRunner(verbosity=2, resultclass=Result).run(suite)
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    for finding in ways.findings():
+        print(f"FAIL: a client verb: {finding}")
+    failed = len(ways.findings()) + len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     passed = result.testsRun - len({id(t) for t, _ in result.failures + result.errors}) - len(result.skipped)
     print(f"{max(passed, 0)} passed, {failed} failed, {len(result.skipped)} skipped")
     return 1 if failed or passed <= 0 else 0
