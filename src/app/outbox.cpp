@@ -398,7 +398,7 @@ asio::awaitable<void> Outbox::Impl::tell(core::RequestId request) {
         }
         work.now = std::move(*read);
     }
-    if (!threads.knows_places(request)) {
+    if (!threads.knows_places(request) || work.reaches_further()) {
         auto places = co_await world.outbox.cards_of(request, store_deadline());
         if (!places) {
             give_back(backoff(world, work.attempts()));
@@ -416,7 +416,7 @@ asio::awaitable<void> Outbox::Impl::tell(core::RequestId request) {
             later = std::max(later.value_or(core::Instant{}), backoff(world, work.attempts()));
             continue;
         }
-        auto line = threads.line_for(work, place, *world.roster.snapshot());
+        auto line = threads.line_for(work, place, *world.roster.snapshot(), world.clock.now());
         if (!line) continue;
         auto said = co_await chat->second->say(*place.message, *line, chat_deadline());
         if (said || said.error().trouble == Trouble::not_found ||

@@ -71,10 +71,16 @@ core::Requester requester_of(const Caller& caller) {
     return requester;
 }
 
+const std::vector<std::string>& named_channels(const core::NotifyTargets& targets, core::Surface surface) {
+    static const std::vector<std::string> none;
+    if (surface == core::Surface::slack) return targets.slack;
+    return surface == core::Surface::teams ? targets.teams : none;
+}
+
 std::vector<CardTarget> targets(const World& world, const core::Applied& applied) {
     std::vector<CardTarget> cards;
     for (const auto& [surface, chat] : world.chats) {
-        const auto& named = surface == core::Surface::slack ? applied.notify.slack : applied.notify.teams;
+        const auto& named = named_channels(applied.notify, surface);
         for (const auto& channel : named) cards.push_back({surface, channel});
         auto otherwise = world.default_channel.find(surface);
         if (named.empty() && otherwise != world.default_channel.end() && !otherwise->second.empty())
@@ -144,12 +150,16 @@ Answer spread(World& world, Appended appended) {
 
 Later<Answer> append(World& world, core::RequestId request, core::Command command,
                      std::optional<Origin> origin, Deadline deadline) {
+    std::vector<core::Surface> served;
+    if (std::holds_alternative<core::Tick>(command))
+        for (const auto& [surface, chat] : world.chats) served.push_back(surface);
     auto appended = co_await world.cases.append(Append{.request = request,
                                                        .command = std::move(command),
                                                        .directory = world.roster.snapshot(),
                                                        .age_max = world.roster.age_max(),
                                                        .origin = std::move(origin),
-                                                       .lease = lease_of(world)},
+                                                       .lease = lease_of(world),
+                                                       .served = std::move(served)},
                                                 deadline);
     if (!appended) co_return pass(appended);
     co_return spread(world, std::move(*appended));
@@ -167,6 +177,16 @@ Later<Done> refresh_voters(World& world, core::AccountId voter, CasePtr now, Dea
 }
 
 }  // namespace
+
+std::vector<CardTarget> escalation_targets(const core::Applied& applied,
+                                            const std::vector<core::Surface>& served) {
+    std::vector<CardTarget> all;
+    if (!applied.escalate) return all;
+    for (core::Surface surface : served)
+        for (const auto& channel : named_channels(applied.escalate->to, surface))
+            all.push_back({surface, channel});
+    return all;
+}
 
 core::Request request_of(Ask ask, core::Requester requester, core::RequestId id, core::Instant now) {
     core::Request request{.id = id,
@@ -366,7 +386,7 @@ rt::asio::awaitable<void> lapse_due(World& world) {
             for (auto request : *due) {
                 auto ticked = co_await append(world, request, core::Tick{}, std::nullopt, soon(world));
                 if (!ticked)
-                    log::warn("app", "cannot end {} in time: {}", request.text(), ticked.error().detail);
+                    log::warn("app", "time cannot move {}: {}", request.text(), ticked.error().detail);
                 else
                     moved = true;
             }

@@ -9,6 +9,14 @@ namespace {
 constexpr std::size_t said_max = 16'384;  // errands whose lines were said in some places and not in others
 }
 
+bool Threads::Work::reaches_further() const {
+    return now && std::ranges::any_of(errands, [&](const Errand& errand) {
+               auto index = static_cast<std::size_t>(errand.entry);
+               return index < now->c.entries.size() &&
+                      std::holds_alternative<core::Escalated>(now->c.entries[index]);
+           });
+}
+
 std::int32_t Threads::Work::attempts() const {
     std::int32_t most = 0;
     for (const auto& errand : errands) most = std::max(most, errand.attempts);
@@ -104,14 +112,15 @@ bool Threads::told(core::RequestId request) {
 }
 
 std::optional<core::ThreadLine> Threads::line_for(const Work& work, const Place& place,
-                                                  const core::Directory& directory) const {
+                                                  const core::Directory& directory, core::Instant now) const {
     std::vector<core::ThreadLine> lines;
     for (const auto& errand : work.errands) {
         auto index = static_cast<std::size_t>(errand.entry);
         if (index >= work.now->c.entries.size()) continue;
         if (!core::has_thread_line(work.now->c.entries[index])) continue;
         if (auto it = said_.find(errand.id); it != said_.end() && it->second.contains(place.card)) continue;
-        lines.push_back(core::thread_line(work.now->c, index, directory, place.surface));
+        auto line = core::thread_line(work.now->c, index, directory, place.surface, now);
+        if (!line.text.empty()) lines.push_back(std::move(line));
     }
     if (lines.empty()) return std::nullopt;
     if (lines.size() == 1) return std::move(lines.front());
@@ -119,6 +128,10 @@ std::optional<core::ThreadLine> Threads::line_for(const Work& work, const Place&
     for (const auto& line : lines) {
         if (!joined.text.empty()) joined.text += " · ";
         joined.text += line.who.name.empty() ? line.text : line.who.name + " " + line.text;
+        for (const auto& who : line.asks)
+            if (std::ranges::find(joined.asks, who) == joined.asks.end() &&
+                joined.asks.size() < core::asked_max)
+                joined.asks.push_back(who);
     }
     return joined;
 }

@@ -29,6 +29,8 @@ class Threads {
         CasePtr now;  // null: to be read
         core::Instant leased_until;
         std::int32_t attempts() const;
+        // Whether one of the lines tells of new places for cards.
+        bool reaches_further() const;
     };
 
     // ---- where cards are
@@ -47,7 +49,7 @@ class Threads {
     bool told(core::RequestId request);  // its task has ended; true: more lines have come
     // What is still to be said there, several lines as one; nullopt: nothing.
     std::optional<core::ThreadLine> line_for(const Work& work, const Place& place,
-                                             const core::Directory& directory) const;
+                                             const core::Directory& directory, core::Instant now) const;
     void said(const Work& work, core::CardId card);
     bool tired(const Work& work) const { return work.attempts() >= attempts_max; }
     void forget(const Work& work);

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/eligibility.hpp"
+#include "core/nudges.hpp"
 #include "core/sentences.hpp"
 #include "core/tally.hpp"
 #include "countersign/base/overload.hpp"
@@ -40,9 +41,6 @@ constexpr std::array<std::string_view, 25> codes{"self_approval",
                                                  "not_behind",
                                                  "case_full"};
 static_assert(codes.size() == static_cast<std::size_t>(Why::case_full) + 1);
-
-// Kept free for what must always be possible: the end of time, a cancellation, a claim, its outcome.
-constexpr std::size_t entries_reserved = 8;
 
 std::string clipped(std::string_view reason) {
     reason = trim(reason);
@@ -79,7 +77,7 @@ class Move {
     Step take() && { return {std::move(appended_), std::move(refusal_), tally_.ruling()}; }
 
   private:
-    void on(const Tick&) {}
+    void on(const Tick&);
     void on(const Rejudge&);
     void on(const Cast& cast);
     void on(const Cancel& cancel);
@@ -290,6 +288,14 @@ void Move::on(const Cast& cast) {
     then.read(vote);
     if (then.state() == State::pending) vote.dead_end = dead_end(case_.applied, behind, directory_);
     append(std::move(vote));
+}
+
+// Several that were missed are made up for with one.
+void Move::on(const Tick&) {
+    if (tally_.state() != State::pending) return;
+    const Nudges nudges{case_};
+    if (nudges.reminder && now_ >= *nudges.reminder) append(Reminded{now_});
+    if (nudges.escalation && now_ >= *nudges.escalation) append(Escalated{now_});
 }
 
 // The newest links may put voters behind the request or make two of them one; they never add to anything.

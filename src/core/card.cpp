@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/eligibility.hpp"
 #include "core/sentences.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
@@ -152,6 +153,106 @@ ThreadLine rejudged_line(const Rejudged& again) {
     return ThreadLine{{}, std::move(text)};
 }
 
+// ---- what is said while nobody decides
+
+std::string needs_text(const std::vector<std::vector<Lack>>& alternatives) {
+    constexpr std::size_t alternatives_named_max = 3;
+    std::vector<std::string> ways;
+    for (const auto& lacks : alternatives) {
+        if (ways.size() == alternatives_named_max) {
+            ways.emplace_back("what else the card names");
+            break;
+        }
+        std::vector<std::string> parts;
+        for (const Lack& lack : lacks)
+            parts.push_back(fmt::format("{} of {}", lack.count, lack.group.text()));
+        ways.push_back(join(parts, " and "));
+    }
+    return join(ways, ", or ");
+}
+
+std::string left_text(const Case& c, Instant now) {
+    auto left = std::chrono::duration_cast<std::chrono::minutes>(c.request.expires_at - now);
+    if (left < std::chrono::minutes{1}) return "expires within a minute";
+    return "expires in " + duration_text(std::chrono::seconds{left}.count());
+}
+
+// One of each unfilled slot in turn, so that no group crowds out another.
+std::vector<PersonId> could_give(const std::vector<std::vector<Lack>>& alternatives) {
+    std::vector<PersonId> people;
+    for (std::size_t turn = 0; turn < could_approve_max; ++turn) {
+        for (const auto& lacks : alternatives) {
+            for (const Lack& lack : lacks) {
+                if (people.size() == asked_max) return people;
+                if (turn >= lack.could_approve.size()) continue;
+                const PersonId& person = lack.could_approve[turn];
+                if (std::ranges::find(people, person) == people.end()) people.push_back(person);
+            }
+        }
+    }
+    return people;
+}
+
+// The holder, then whoever else may release.
+std::vector<PersonId> could_release(const Case& c, const HoldMark& held, const Directory& directory) {
+    std::vector<PersonId> people{held.person};
+    if (c.applied.release.empty()) return people;
+    const Behind behind{c.request, c.entries, directory};
+    std::vector<std::vector<PersonId>> groups;
+    for (const GroupId& group : c.applied.release)
+        groups.push_back(directory.members(group).value_or(std::vector<PersonId>{}));
+    for (const PersonId& person : groups.front()) {
+        if (people.size() == asked_max) break;
+        const bool in_all = std::ranges::all_of(groups, [&](const std::vector<PersonId>& group) {
+            return std::ranges::find(group, person) != group.end();
+        });
+        if (in_all && person != held.person && !behind.includes(person) && !directory.absence(person))
+            people.push_back(person);
+    }
+    return people;
+}
+
+ThreadLine reminder_line(const Case& c, const Directory& directory, const Naming& naming, Instant now) {
+    const Ruling ruling = decide(c);
+    if (ruling.state != State::pending) return {};
+    ThreadLine line;
+    std::vector<PersonId> people;
+    if (ruling.held) {
+        line.text =
+            fmt::format("Reminder: this is on hold until somebody releases it, and {}.", left_text(c, now));
+        people = could_release(c, *ruling.held, directory);
+    } else {
+        auto alternatives = lacking(c, ruling, directory);
+        line.text = fmt::format("Reminder: this still needs {}, and {}.", needs_text(alternatives),
+                                left_text(c, now));
+        people = could_give(alternatives);
+        if (people.empty()) line.text += " Nobody known could give it.";
+    }
+    for (const PersonId& person : people) line.asks.push_back(naming.person(person));
+    return line;
+}
+
+ThreadLine escalation_line(const Case& c, const Directory& directory, Instant now) {
+    const Ruling ruling = decide(c);
+    std::vector<std::string> channels;
+    std::string after;
+    if (c.applied.escalate) {
+        channels = c.applied.escalate->to.slack;
+        channels.insert(channels.end(), c.applied.escalate->to.teams.begin(),
+                        c.applied.escalate->to.teams.end());
+        auto waited = std::chrono::duration_cast<std::chrono::seconds>(c.applied.escalate->after);
+        after = duration_text(waited.count());
+    }
+    auto text = fmt::format("Escalated to {}: nobody decided within {}.", join(channels, " and "), after);
+    if (ruling.state == State::pending && ruling.held) {
+        text += fmt::format(" It is on hold, and {}.", left_text(c, now));
+    } else if (ruling.state == State::pending) {
+        text += fmt::format(" It still needs {}, which only those named on the card can give, and {}.",
+                            needs_text(lacking(c, ruling, directory)), left_text(c, now));
+    }
+    return {{}, std::move(text)};
+}
+
 }  // namespace
 
 CardView card(const Case& c, const Ruling& ruling, const Directory& directory, Surface surface) {
@@ -213,9 +314,11 @@ bool has_thread_line(const Entry& entry) {
     return !opened || opened->dead_end.has_value();
 }
 
-ThreadLine thread_line(const Case& c, std::size_t index, const Directory& directory, Surface surface) {
+ThreadLine thread_line(const Case& c, std::size_t index, const Directory& directory, Surface surface,
+                       Instant now) {
     const Naming naming{directory, surface};
     if (index >= c.entries.size()) return {};
+    now = std::max(now, at_of(c.entries[index]));
     return std::visit(
         Overload{
             [&](const Opened& opened) {
@@ -256,6 +359,8 @@ ThreadLine thread_line(const Case& c, std::size_t index, const Directory& direct
                                   with_reason(reported.succeeded ? "reported success" : "reported failure",
                                               reported.detail)};
             },
+            [&](const Reminded&) { return reminder_line(c, directory, naming, now); },
+            [&](const Escalated&) { return escalation_line(c, directory, now); },
         },
         c.entries[index]);
 }

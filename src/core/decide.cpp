@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/nudges.hpp"
 #include "core/tally.hpp"
 #include "countersign/base/check.hpp"
 
@@ -300,7 +301,8 @@ std::optional<Instant> Tally::due_at() const {
 }
 
 std::optional<Instant> due_at(const Case& c, const Ruling& ruling) {
-    if (ruling.state == State::pending) return c.request.expires_at;
+    if (ruling.state == State::pending)
+        return std::min(c.request.expires_at, Nudges{c}.first().value_or(c.request.expires_at));
     if (ruling.state == State::approved) return ruling.grant_ends;
     return std::nullopt;
 }

@@ -7,8 +7,9 @@ namespace {
 
 constexpr std::array<std::string_view, 5> verdicts{"approve", "deny", "hold", "release", "withdraw"};
 constexpr std::array<std::string_view, 3> surfaces{"slack", "teams", "api"};
-constexpr std::array<std::string_view, 9> kinds{"opened",    "voted",   "held",     "released", "lapsed",
-                                                "cancelled", "claimed", "reported", "rejudged"};
+constexpr std::array<std::string_view, 11> kinds{"opened",   "voted",     "held",     "released",
+                                                 "lapsed",   "cancelled", "claimed",  "reported",
+                                                 "rejudged", "reminded",  "escalated"};
 static_assert(kinds.size() == std::variant_size_v<Entry>);
 
 template <class T, std::size_t n>

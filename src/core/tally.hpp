@@ -50,6 +50,8 @@ class Tally {
     void on(const Cancelled& entry);
     void on(const Claimed& entry);
     void on(const Reported& entry);
+    void on(const Reminded&) {}
+    void on(const Escalated&) {}
 
     bool counts(const Standing& standing) const;
     bool in_time(Instant at) const { return state_ == State::pending && at < request_.expires_at; }

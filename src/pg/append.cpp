@@ -33,6 +33,13 @@ struct NewEvent {
     std::string_view type;
     std::string body;
 };
+// Cards that an escalation adds, and the errand that tells of it.
+struct Further {
+    std::int32_t version;
+    core::Instant at;
+    core::ErrandId line;
+    std::vector<std::pair<core::CardId, app::CardTarget>> cards;
+};
 struct RefusedVote {
     std::string person;
     std::string_view why;
@@ -59,6 +66,7 @@ struct Appender::Group {
     std::vector<NewEvent> events;
     std::vector<RefusedVote> refused;
     std::string behind;  // "{uuid,uuid}": more people than before turned out to be behind it
+    std::optional<Further> further;
     std::vector<std::pair<app::Lease, app::Errand>> errands;
     core::Ruling ruling;
     bool wrote() const { return !entries.empty(); }
@@ -67,7 +75,7 @@ struct Appender::Group {
     }
     // Everybody's command became entries: nothing else is to be looked up or written.
     bool plain() const {
-        return wrote() && refused.empty() && behind.empty() &&
+        return wrote() && refused.empty() && behind.empty() && !further &&
                std::ranges::all_of(items, [](const Item* item) {
                    return item->answer && *item->answer && !(*item->answer)->refusal &&
                           !(*item->answer)->repeat;
@@ -82,6 +90,7 @@ struct Appender::Group {
         events.clear();
         refused.clear();
         behind.clear();
+        further.reset();
         errands.clear();
         if (known) {  // entries never change: those recorded are still true
             known->c.entries.erase(known->c.entries.begin() + std::ptrdiff_t(recorded.entries),
@@ -511,6 +520,11 @@ void Appender::record(Group& group, const Item& item, Minter& minter, core::Entr
                            .entry = known.c.version() - 1,
                            .attempts = 0});
         group.errands.emplace_back(item.what.lease, errands.back());
+        if (std::holds_alternative<core::Escalated>(kept)) {
+            group.further = Further{row.version, row.at, errands.back().id, {}};
+            for (auto& target : app::escalation_targets(known.c.applied, item.what.served))
+                group.further->cards.emplace_back(minter.next<core::CardId>(), std::move(target));
+        }
     }
     group.entries.push_back(std::move(row));
 }
@@ -649,6 +663,32 @@ Sql<bool> Appender::write_steps(Session& session, std::vector<Group*>& groups) {
     return true;
 }
 
+// The cards go to the last command, as those that fell behind do.
+Sql<Done> Appender::post_further(Session& session, Group& group) {
+    auto prepared = session.prepare({Statement::escalate});
+    if (!prepared) return prepared;
+    const Further& further = *group.further;
+    Array ids, surfaces, channels;
+    for (const auto& [id, target] : further.cards) {
+        ids.plain(id);
+        surfaces.plain(name_of(target.surface));
+        channels.text(target.channel);
+    }
+    std::string sql =
+        "EXECUTE escalate(" + literal(group.request) + "," + std::to_string(further.version) + ",";
+    append_arrays(sql, ids, surfaces, channels);
+    sql += "," + literal(further.line) + "," + literal(group.lease().holder) + "," +
+           literal(group.lease().until) + "," + literal(further.at) + ")";
+    auto rows = session.run(sql);
+    if (!rows) return std::unexpected(rows.error());
+    auto& answer = group.items.back()->answer;
+    for (const auto& row : *rows) {
+        auto card = card_from(row);
+        if (card && answer && *answer) (*answer)->cards.push_back(std::move(card->job));
+    }
+    return Done{};
+}
+
 // The commit of what was locked, with the votes that were refused.
 Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
     std::vector<Group*> wrote;
@@ -668,6 +708,11 @@ Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
         auto written = write_steps(session, wrote);
         if (!written) return std::unexpected(written.error());
         if (!*written) return std::unexpected(SqlTrouble{SqlTrouble::Kind::again, "a locked case moved", {}});
+        for (Group* group : wrote) {
+            if (!group->further || group->further->cards.empty()) continue;
+            auto posted = post_further(session, *group);
+            if (!posted) return posted;
+        }
     }
     bool changes = !wrote.empty() || !sql.empty();
     sql += changes ? "COMMIT" : "ROLLBACK";

@@ -63,6 +63,7 @@ class Appender {
     static wire::Leaf leaf_of(const Group& group, core::EventId id, std::string_view type, core::Instant at);
     static void hand_out(Group& group, std::vector<CardRow>& cards, bool has_lines);
     Sql<bool> write_steps(Session& session, std::vector<Group*>& groups);
+    static Sql<Done> post_further(Session& session, Group& group);
     Sql<Done> write(Session& session, std::vector<Group*>& groups);
     void keep(std::vector<Group*>& groups);
     void quarantine(Session& session, Group& group);

@@ -22,7 +22,9 @@ std::string_view type_of(const core::Entry& entry, core::State after) {
                                [](const core::Reported& e) {
                                    return e.succeeded ? std::string_view("request.succeeded")
                                                       : std::string_view("request.failed");
-                               }},
+                               },
+                               [](const core::Reminded&) { return std::string_view("request.reminded"); },
+                               [](const core::Escalated&) { return std::string_view("request.escalated"); }},
                       entry);
 }
 

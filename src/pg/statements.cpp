@@ -128,6 +128,27 @@ constexpr const char* open_case_types =
     "text, text, text, text, text, text, text, timestamptz, text, text, "
     "uuid[], text[], text[], uuid[], text[], text[], uuid, timestamptz";
 
+// Cards in the channels that have none of this request yet. Where there was no card at all, the line that
+// tells of the escalation has no row yet either.
+std::string escalate() {
+    return std::string(R"(
+WITH c AS (
+    INSERT INTO card (id, request_id, surface, channel, wanted_version, due_at, holder, created_at)
+    SELECT x.id, $1, x.surface, x.channel, $2, $8, $7, $9
+      FROM unnest($3, $4, $5) AS x(id, surface, channel)
+     WHERE NOT EXISTS (SELECT FROM card had WHERE had.request_id = $1 AND had.surface = x.surface
+                          AND x.channel IN (had.channel, had.message_channel))
+    RETURNING *),
+e AS (
+    INSERT INTO errand (id, kind, request_id, entry, due_at)
+    SELECT $6, 'thread_line', $1, $2 - 1, $9 WHERE EXISTS (SELECT FROM c)
+    ON CONFLICT (id) DO NOTHING)
+SELECT)") + card_columns +
+           " FROM c";
+}
+constexpr const char* escalate_types =
+    "uuid, integer, uuid[], text[], text[], uuid, uuid, timestamptz, timestamptz";
+
 // Only what is still ours is settled: where a lease was lost, whoever has it now edits again anyway.
 std::string settle() {
     return std::string(R"(
@@ -221,6 +242,8 @@ std::string definition_of(Statement statement) {
                                 " FROM card c WHERE c.request_id = ANY($1) ORDER BY c.id");
         case Statement::open_case:
             return prepared("open_case", open_case_types, open_case);
+        case Statement::escalate:
+            return prepared("escalate", escalate_types, escalate());
         case Statement::settle:
             return prepared("settle", settle_types, settle());
         case Statement::claim_cards:

@@ -46,6 +46,7 @@ class Run {
         core::Instant last = request.created_at;
         if (!test_.votes.empty()) last += test_.votes.back().after;
         if (test_.expected.after) last = std::max(last, request.created_at + *test_.expected.after);
+        remind(rehearsal, last);
         rehearsal.act(core::Tick{}, last);
         compare(rehearsal);
         return std::move(result_);
@@ -65,8 +66,25 @@ class Run {
                                 group.text()));
     }
 
+    // The clock as it would have run: each reminder and the escalation at its own time.
+    void remind(core::Rehearsal& rehearsal, core::Instant until) {
+        const core::Request& request = test_.worded.request;
+        for (;;) {
+            auto due = core::due_at(rehearsal.now(), rehearsal.ruling());
+            const bool ends =
+                !core::open(rehearsal.ruling().state) || !due || *due >= rehearsal.now().request.expires_at;
+            if (ends || *due > until) return;
+            const core::Step& step = rehearsal.act(core::Tick{}, *due);
+            if (step.appended.empty()) return;
+            for (const core::Entry& entry : step.appended)
+                result_.story.push_back(
+                    fmt::format("{} after {}", kind_of(entry), duration_words(*due - request.created_at)));
+        }
+    }
+
     void cast(core::Rehearsal& rehearsal, const PolicyTest::Vote& vote) {
         const core::Request& request = test_.worded.request;
+        remind(rehearsal, request.created_at + vote.after);
         const core::Step& step =
             rehearsal.act(core::Cast{vote.account, vote.verdict, vote.reason, core::Surface::slack, {}},
                           request.created_at + vote.after);
@@ -110,8 +128,27 @@ class Run {
         if (expected.risk)
             differ("risk", std::to_string(*expected.risk), std::to_string(applied.risk.value_or(0)));
         compare_counted(ruling);
+        compare_nudges(rehearsal.now());
         if (expected.missing)
             compare_missing(core::lacking(rehearsal.now(), ruling, rehearsal.directory()), *expected.missing);
+    }
+
+    void compare_nudges(const core::Case& c) {
+        std::int64_t reminded = 0;
+        std::vector<std::string> escalated;
+        for (const core::Entry& entry : c.entries) {
+            if (std::holds_alternative<core::Reminded>(entry)) ++reminded;
+            if (!std::holds_alternative<core::Escalated>(entry) || !c.applied.escalate) continue;
+            escalated = c.applied.escalate->to.slack;
+            escalated.insert(escalated.end(), c.applied.escalate->to.teams.begin(),
+                             c.applied.escalate->to.teams.end());
+            std::ranges::sort(escalated);
+        }
+        const PolicyTest::Expected& expected = test_.expected;
+        if (expected.reminded)
+            differ("reminded", std::to_string(*expected.reminded) + " times",
+                   std::to_string(reminded) + " times");
+        if (expected.escalated) differ("escalated", list_text(*expected.escalated), list_text(escalated));
     }
 
     void compare_counted(const core::Ruling& ruling) {

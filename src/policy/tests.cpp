@@ -69,6 +69,7 @@ class TestReader {
     std::optional<PolicyTest::Vote> read_vote(const Node& node);
     void read_expected(const Node& node, PolicyTest::Expected& expected);
     void read_outcome(const Node& node, PolicyTest::Expected& expected);
+    void read_nudges(const Node& node, PolicyTest::Expected& expected);
     void read_counted(const Node& node, PolicyTest::Expected& expected);
     std::optional<std::vector<PolicyTest::Lack>> read_lacks(const Node& list);
     std::optional<PolicyTest::Lack> read_lack(const Node& node);
@@ -225,12 +226,30 @@ void TestReader::read_outcome(const Node& node, PolicyTest::Expected& expected) 
     }
 }
 
+void TestReader::read_nudges(const Node& node, PolicyTest::Expected& expected) {
+    if (const Node* reminded = Reader::find(node, "reminded")) {
+        auto value = reader_.scalar(*reminded, "`reminded`");
+        if (value) expected.reminded = value->integer();
+        if (value && !expected.reminded) reader_.error(*reminded, "`reminded` is how often, a whole number");
+    }
+    if (const Node* escalated = Reader::find(node, "escalated")) {
+        auto value = escalated->kind == Node::Kind::scalar ? scalar_value(*escalated) : std::nullopt;
+        expected.escalated.emplace();
+        if (value && value->boolean() && !value->truth()) return;
+        if (value && value->boolean())
+            return reader_.error(*escalated, "`escalated` names channels, or is false");
+        expected.escalated = reader_.texts(*escalated, "a channel");
+        std::ranges::sort(*expected.escalated);
+    }
+}
+
 void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected) {
-    const std::vector<std::string> known{"state", "rules",   "missing", "reason", "held",
-                                         "risk",  "counted", "expires", "grant",  "after"};
+    const std::vector<std::string> known{"state",   "rules",   "missing", "reason", "held",     "risk",
+                                         "counted", "expires", "grant",   "after",  "reminded", "escalated"};
     if (!reader_.is_map_of(node, "`expect`", known)) return;
     if (node.keys.empty()) reader_.error(node, "`expect` must say something: { state: pending }");
     read_outcome(node, expected);
+    read_nudges(node, expected);
     if (const Node* rules = Reader::find(node, "rules")) {
         expected.rules.emplace();
         const bool none = rules->kind == Node::Kind::list && rules->items.empty();

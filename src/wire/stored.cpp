@@ -194,6 +194,12 @@ void write_members(Writer& w, const core::Rejudged& e) {
     w.key("kind").text("rejudged");
     write(w, "recheck", e.recheck);
 }
+void write_members(Writer& w, const core::Reminded& e) {
+    w.key("at").at(e.at).key("kind").text("reminded");
+}
+void write_members(Writer& w, const core::Escalated& e) {
+    w.key("at").at(e.at).key("kind").text("escalated");
+}
 void write_members(Writer& w, const core::Lapsed& e) {
     w.key("at").at(e.at).key("kind").text("lapsed");
 }
@@ -335,6 +341,8 @@ std::optional<core::Entry> read_kind(Reader& r, const std::string& kind) {
                               .recheck = read_standings(r, "recheck"),
                               .dead_end = r.maybe_text("dead_end")};
     }
+    if (kind == "reminded") return core::Reminded{.at = r.at("at")};
+    if (kind == "escalated") return core::Escalated{.at = r.at("at")};
     if (kind == "lapsed") return core::Lapsed{.at = r.at("at")};
     if (kind == "cancelled") {
         return core::Cancelled{

@@ -51,6 +51,13 @@ rules:
     when: { action: deploy }
     require: { count: 1, of: security }
     notify: { slack: ["#deploys", "#watch"] }
+  - name: patience
+    when: { action: "slow.*" }
+    require: { count: 2, of: security }
+    notify: { slack: "#deploys" }
+    expires: 30m
+    remind: [10m, 20m]
+    escalate: { after: 15m, to: { slack: "#sre-oncall" } }
   - name: reads
     when: { action: db.read }
     allow: true

@@ -264,6 +264,82 @@ TEST_F(Cards, AStoreThatIsDownDelaysSettlingAndLosesNothing) {
     EXPECT_EQ(office.chat.calls(Act::post), 1U);
 }
 
+TEST_F(Cards, PeopleAreRemindedInTheCardsThread) {
+    auto request = process->open("slow.deploy");
+    office.pass(10min + 2s);
+    expect_calm(request->c.request.id, 1);
+    EXPECT_THAT(
+        shown(request->c.request.id)[0].lines,
+        testing::ElementsAre("Reminder: this still needs 2 of security, and expires in 19m. @amy @ben"));
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0BEN"));
+    office.pass(10min);
+    EXPECT_EQ(shown(request->c.request.id)[0].lines.back(),
+              "Reminder: this still needs 1 of security, and expires in 9m. @amy");
+}
+
+TEST_F(Cards, AnEscalationPostsACardThatStaysTrueAndSaysWhyItCame) {
+    auto request = process->open("slow.deploy");
+    office.pass(15min + 10s);
+    auto id = request->c.request.id;
+    expect_calm(id, 2);
+    auto further = [&] {
+        auto messages = shown(id);
+        auto found = std::ranges::find(messages, "#sre-oncall", &FakeChat::Message::channel);
+        return found == messages.end() ? FakeChat::Message{id, "nowhere", 0, State::pending, 0, {}} : *found;
+    };
+    const std::string why =
+        "Escalated to #sre-oncall: nobody decided within 15m. It still needs 2 of security, which only those "
+        "named on "
+        "the card can give, and expires in 14m.";
+    EXPECT_EQ(further().channel, "#sre-oncall");
+    EXPECT_THAT(further().lines, testing::ElementsAre(why));
+    ASSERT_TRUE(process->vote(id, "U0AMY", core::Verdict::deny));
+    office.pass(2s);
+    expect_calm(id, 2);
+    EXPECT_EQ(further().state, State::denied);
+    EXPECT_THAT(further().lines, testing::SizeIs(2));
+}
+
+TEST_F(Cards, AnEscalationsReasonArrivesThoughItsCardIsLate) {
+    auto request = process->open("slow.deploy");
+    office.pass(14min);
+    fail_next(Act::post, Fault::unavailable, 3);
+    office.pass(3min);
+    expect_calm(request->c.request.id, 2);
+    for (const auto& message : shown(request->c.request.id)) {
+        auto said = std::ranges::count_if(message.lines,
+                                          [](const auto& line) { return line.starts_with("Escalated to"); });
+        EXPECT_EQ(said, 1) << message.channel;
+    }
+}
+
+TEST_F(Cards, WhatWasMissedWhileNobodyRanIsMadeUpForWithOneReminder) {
+    auto request = process->open("slow.deploy");
+    office.pass(1s);
+    process->kill();
+    office.pass(25min);
+    process = fresh();
+    office.pass(5s);
+    auto lines = shown(request->c.request.id).at(0).lines;
+    std::string all;
+    for (const auto& line : lines) all += line + "\n";
+    EXPECT_EQ(version(request->c.request.id), 3);
+    EXPECT_EQ(all.find("Reminder"), all.rfind("Reminder")) << all;
+}
+
+TEST_F(Cards, NobodyIsCalledForWhatIsDecidedWhenTheChatComesBack) {
+    auto request = process->open("slow.deploy");
+    office.pass(9min);
+    office.chat.weather = [](Act) { return Fault::unavailable; };
+    office.pass(2min);
+    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY", core::Verdict::deny));
+    office.chat.weather = nullptr;
+    office.pass(3min);
+    expect_calm(request->c.request.id, 1);
+    auto lines = shown(request->c.request.id)[0].lines;
+    EXPECT_THAT(lines, testing::Each(testing::Not(testing::HasSubstr("Reminder")))) << lines.front();
+}
+
 TEST_F(Cards, TheNextProcessFinishesWhatADeadOneLeft) {
     office.chat.latency = 5s;
     auto request = process->open("db.export");

@@ -107,6 +107,57 @@ TYPED_TEST(Cases, EveryKindOfEntryReadsBackAsItWas) {
     EXPECT_TRUE(this->stored(third) == expired.after);
 }
 
+TYPED_TEST(Cases, TimeRemindsAndEscalatesOnceEach) {
+    core::Applied applied = requires_of({asks({{2, "security"}})});
+    applied.remind = {1min, 10min};
+    applied.escalate = core::Escalation{2min, {{"#sre-oncall", "#approvals"}, {"19:sre"}}};
+    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
+    const core::Instant start = this->on.clock.now();
+    auto due = [&] {
+        return this->on.get(this->on.cases().due(this->on.clock.now(), 10, this->on.soon())).value();
+    };
+    auto tick = [&](core::Duration after) {
+        this->on.clock.set(start + after);
+        EXPECT_THAT(due(), ElementsAre(id));
+        auto what = this->on.command(id, core::Tick{});
+        what.served = {core::Surface::slack};
+        auto done = this->appended(std::move(what));
+        EXPECT_THAT(due(), testing::IsEmpty());
+        return done;
+    };
+    EXPECT_THAT(due(), testing::IsEmpty());
+    auto reminded = tick(1min);
+    EXPECT_EQ(reminded.errands.size(), 1U);
+    EXPECT_EQ(reminded.cards.size(), 1U);
+    auto escalated = tick(2min);
+    EXPECT_EQ(escalated.errands.size(), 1U);
+    std::vector<std::string> channels;
+    for (const auto& card : escalated.cards) channels.push_back(card.target.channel);
+    EXPECT_THAT(channels, testing::UnorderedElementsAre("#approvals", "#sre-oncall"))
+        << "where there is a card already none is added, nor in a chat that is not served";
+    EXPECT_EQ(tick(10min).cards.size(), 2U);
+    EXPECT_EQ(this->stored(id).version(), 4);
+    EXPECT_EQ(this->stored(id), this->appended(this->on.command(id, core::Tick{})).after);
+    EXPECT_THAT(this->on.events_of(id),
+                ElementsAre("request.created", "request.reminded", "request.escalated", "request.reminded"));
+    // A vote is none the worse for it.
+    EXPECT_EQ(this->appended(this->on.vote(id, "U0AMY")).after.version(), 5);
+    EXPECT_EQ(this->appended(this->on.vote(id, "U0BEN")).ruling.state, core::State::approved);
+}
+
+TYPED_TEST(Cases, AnEscalationIsToldWhereTheRequestWasShownNowhere) {
+    core::Applied applied = requires_of({asks({{2, "security"}})});
+    applied.escalate = core::Escalation{2min, {{"#sre-oncall"}, {}}};
+    core::RequestId id = this->opened(this->on.fresh(applied, {})).opened.request.id;
+    this->on.clock.set(this->on.clock.now() + 2min);
+    auto what = this->on.command(id, core::Tick{});
+    what.served = {core::Surface::slack};
+    auto done = this->appended(std::move(what));
+    ASSERT_EQ(done.cards.size(), 1U);
+    EXPECT_EQ(done.cards[0].target.channel, "#sre-oncall");
+    EXPECT_EQ(this->on.errands_left(), 1U);
+}
+
 TYPED_TEST(Cases, AVoteIsOneEntryWithItsEvents) {
     core::RequestId id = this->pending();
     this->on.clock.set(this->on.clock.now() + 1s);

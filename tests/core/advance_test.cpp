@@ -44,6 +44,89 @@ TEST(Voting, AFullQuorumApproves) {
     EXPECT_EQ(play.c.version(), 4);
 }
 
+struct Nudged : Play {
+    explicit Nudged(std::vector<Duration> remind, std::optional<Duration> escalate = {})
+        : Play{[&] {
+              Applied applied = prod_export();
+              applied.remind = std::move(remind);
+              if (escalate) applied.escalate = Escalation{*escalate, {{"#sre"}, {}}};
+              return applied;
+          }()} {}
+    // Moves the clock, lets time have its say, and tells what was appended.
+    std::string at(Duration after) {
+        now = start + after;
+        command(Tick{});
+        std::string kinds;
+        for (const Entry& entry : last.appended)
+            kinds += (kinds.empty() ? "" : " ") + std::string{kind_of(entry)};
+        return kinds;
+    }
+    std::string due() const {
+        auto at = due_at(c, decide(c));
+        return at ? std::to_string(std::chrono::duration_cast<std::chrono::minutes>(*at - start).count())
+                  : "-";
+    }
+};
+
+TEST(Time, RemindersAndTheEscalationComeWhenTheyAreDueAndOnce) {
+    Nudged play{{10min, 20min}, 15min};
+    EXPECT_EQ(play.due(), "10");
+    EXPECT_EQ(play.at(10min - 1us), "");
+    EXPECT_EQ(play.at(10min), "reminded");
+    EXPECT_EQ(play.due(), "15");
+    EXPECT_EQ(play.at(10min), "");
+    EXPECT_EQ(play.at(15min), "escalated");
+    EXPECT_EQ(play.due(), "20");
+    EXPECT_EQ(play.at(21min), "reminded");
+    EXPECT_EQ(play.due(), "60");
+    EXPECT_EQ(play.at(59min), "");
+    EXPECT_EQ(play.at(60min), "lapsed");
+    EXPECT_EQ(play.c.version(), 5);
+    EXPECT_EQ(play.state(), State::expired);
+}
+
+TEST(Time, RemindersMissedMeanwhileAreMadeUpForWithOne) {
+    Nudged play{{1min, 2min, 3min, 30min}, 2min};
+    EXPECT_EQ(play.at(10min), "reminded escalated");
+    EXPECT_EQ(play.due(), "30");
+    EXPECT_EQ(play.at(11min), "");
+}
+
+TEST(Time, NobodyIsRemindedOfWhatIsOver) {
+    Nudged play{{10min}, 15min};
+    play.cast("U0AMY", Verdict::deny, "no");
+    EXPECT_EQ(play.due(), "-");
+    EXPECT_EQ(play.at(15min), "");
+    Nudged late{{10min}, 15min};
+    EXPECT_EQ(late.at(60min), "lapsed") << "the end comes first";
+}
+
+TEST(Time, ReminderAndEscalationChangeNoRuling) {
+    Nudged play{{1min}, 2min};
+    play.approve("U0AMY");
+    const Ruling before = decide(play.c);
+    EXPECT_EQ(play.at(2min), "reminded escalated");
+    EXPECT_EQ(decide(play.c), before);
+    EXPECT_EQ(play.c.version(), 4);
+    play.approve("U0CAT");
+    play.approve("U0BEN");
+    EXPECT_EQ(play.state(), State::approved);
+}
+
+TEST(Time, AHeldRequestIsRemindedOfToo) {
+    Nudged play{{10min}};
+    play.cast("U0BEN", Verdict::hold, "wait");
+    EXPECT_EQ(play.at(10min), "reminded");
+}
+
+TEST(Time, ACaseThatIsNearlyFullAsksNoMore) {
+    Nudged play{{10min}, 15min};
+    play.c.entries.resize(case_entries_max - entries_reserved, Entry{Lapsed{}});
+    std::fill(play.c.entries.begin() + 1, play.c.entries.end(), Entry{Reminded{start + 1min}});
+    EXPECT_EQ(play.due(), "60");
+    EXPECT_EQ(play.at(15min), "");
+}
+
 TEST(Voting, OneDenialOfAnyoneEligibleEndsIt) {
     Play play{prod_export()};
     play.approve("U0AMY");

@@ -102,6 +102,97 @@ TEST(Thread, EveryActHasItsLine) {
                 HasSubstr("has expired"));
 }
 
+struct Nagging {
+    explicit Nagging(std::vector<Slots> alternatives = {asks({{2, "security"}, {1, "dba"}})})
+        : play{[&] {
+              Applied applied = requires_of(std::move(alternatives));
+              applied.remind = {1min, 3min};
+              applied.escalate = Escalation{2min, {{"#sre-oncall"}, {}}};
+              return applied;
+          }()} {}
+    void tick(Duration after) {
+        play.now = start + after;
+        play.command(Tick{});
+    }
+    // What is said of the newest entry of this kind, and who is called.
+    template <class Kind>
+    std::string line(Instant now = {}) {
+        std::size_t index = 0;
+        for (std::size_t i = 0; i < play.c.entries.size(); ++i)
+            if (std::holds_alternative<Kind>(play.c.entries[i])) index = i;
+        auto said = thread_line(play.c, index, play.world.directory(), Surface::slack, now);
+        for (const Who& who : said.asks) said.text += " @" + who.name;
+        return said.text;
+    }
+    Play play;
+};
+
+TEST(Thread, AReminderCallsWhoeverCouldApproveAndSaysWhatIsMissing) {
+    Nagging office;
+    office.tick(1min);
+    EXPECT_EQ(office.line<Reminded>(),
+              "Reminder: this still needs 2 of security and 1 of dba, and expires in 59m. @amy @cat @ben");
+    EXPECT_EQ(
+        office.line<Reminded>(start + 59min + 30s),
+        "Reminder: this still needs 2 of security and 1 of dba, and expires within a minute. @amy @cat @ben");
+    office.play.approve("U0CAT");
+    office.tick(3min);
+    EXPECT_EQ(office.line<Reminded>(),
+              "Reminder: this still needs 2 of security, and expires in 57m. @amy @ben");
+}
+
+TEST(Thread, AReminderCallsWhomAnAbsentPersonNamedInstead) {
+    Nagging office{{asks({{1, "reviewers"}})}};
+    office.play.world.absences = {{slack("U0AMY"), start + 24h, slack("U0CAT")}};
+    office.tick(1min);
+    EXPECT_EQ(office.line<Reminded>(),
+              "Reminder: this still needs 1 of reviewers, and expires in 59m. @cat @ben");
+}
+
+TEST(Thread, AReminderOfAHeldRequestCallsWhoeverMayRelease) {
+    Nagging office;
+    office.play.c.applied.release = {GroupId{"reviewers"}};
+    office.play.cast("U0BEN", Verdict::hold, "wait");
+    office.tick(2min);
+    EXPECT_EQ(office.line<Reminded>(),
+              "Reminder: this is on hold until somebody releases it, and expires in 58m. @ben @amy @cat");
+    EXPECT_EQ(office.line<Escalated>(),
+              "Escalated to #sre-oncall: nobody decided within 2m. It is on hold, and expires in 58m.");
+}
+
+TEST(Thread, AReminderThatComesTooLateIsNotSaid) {
+    Nagging office{{asks({{1, "security"}})}};
+    office.tick(1min);
+    office.play.approve("U0AMY");
+    ASSERT_EQ(office.play.state(), State::approved);
+    EXPECT_EQ(office.line<Reminded>(), "");
+}
+
+TEST(Thread, AReminderCallsTenPeopleAndNoGroupCrowdsOutAnother) {
+    Nagging office;
+    std::vector<std::string> many;
+    for (int i = 100; i < 130; ++i) {
+        many.push_back("U1" + std::to_string(i));
+        office.play.world.user(many.back(), AccountClass::member);
+    }
+    office.play.world.usergroup("S0SEC", many);
+    office.tick(1min);
+    auto said = thread_line(office.play.c, 1, office.play.world.directory(), Surface::slack);
+    EXPECT_EQ(said.asks.size(), asked_max);
+    EXPECT_EQ(std::ranges::count(said.asks, "cat", &Who::name), 1);
+}
+
+TEST(Thread, AnEscalationSaysWhyItCame) {
+    Nagging office;
+    office.tick(2min);
+    EXPECT_EQ(
+        office.line<Escalated>(),
+        "Escalated to #sre-oncall: nobody decided within 2m. It still needs 2 of security and 1 of dba, "
+        "which only those named on the card can give, and expires in 58m.");
+    office.play.cast("U0AMY", Verdict::deny, "no");
+    EXPECT_EQ(office.line<Escalated>(), "Escalated to #sre-oncall: nobody decided within 2m.");
+}
+
 TEST(Thread, AClaimIsToldByTheCardAlone) {
     Entry claimed = Claimed{Instant{}, AccountId{"token:tok_1"}, "key"};
     EXPECT_FALSE(has_thread_line(claimed));

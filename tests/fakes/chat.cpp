@@ -73,6 +73,7 @@ Later<Done> FakeChat::refresh(const app::MessageRef& message, const core::CardVi
 Later<Done> FakeChat::say(const app::MessageRef& card, const core::ThreadLine& line, Deadline) {
     auto ref = card;
     auto text = line.who.name.empty() ? line.text : line.who.name + " " + line.text;
+    for (const auto& who : line.asks) text += " @" + who.name;
     auto outcome = co_await fate(Act::say);
     auto it = messages.find(ref.message);
     if (it == messages.end() && !outcome.told) co_return fail(Trouble::not_found, "no such message");

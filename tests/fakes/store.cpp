@@ -82,6 +82,31 @@ void Store::lease_cards(const core::RequestId& request, std::int32_t version, co
     }
 }
 
+void Store::escalate(const core::Case& c, const app::Append& append) {
+    for (const auto& target : app::escalation_targets(c.applied, append.served)) {
+        bool there = std::ranges::any_of(cards_, [&](const auto& one) {
+            const app::CardJob& job = one.second.job;
+            return job.request == append.request && job.target.surface == target.surface &&
+                   (job.target.channel == target.channel ||
+                    (job.posted && job.posted->channel == target.channel));
+        });
+        if (there) continue;
+        Card card{.job = {.id = mint<core::CardId>(),
+                          .request = append.request,
+                          .target = target,
+                          .posted = {},
+                          .post_may_have_happened = false,
+                          .rendered_version = 0,
+                          .attempts = 0,
+                          .created_at = clock_.now()},
+                  .wanted = c.version(),
+                  .closed = false,
+                  .due = append.lease.until,
+                  .holder = append.lease.holder};
+        cards_.emplace(card.job.id, std::move(card));
+    }
+}
+
 Later<app::Appended> Store::append(app::Append append, Deadline) {
     if (auto failed = trouble("append")) co_return std::unexpected(*failed);
     auto found = cases_.find(append.request);
@@ -95,8 +120,11 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
     core::Instant now = std::max(clock_.now(), at_of(kept.c.entries.back()));
     core::Step step = core::advance(kept.c, append.command, *append.directory, now, append.age_max);
     app::Appended done{kept.c, step.ruling, step.refusal, kept.c.entries.size(), false, {}, {}};
-    bool shown =
-        std::ranges::any_of(cards_, [&](auto& card) { return card.second.job.request == append.request; });
+    auto has_cards = [&] {
+        return std::ranges::any_of(cards_,
+                                   [&](auto& card) { return card.second.job.request == append.request; });
+    };
+    bool shown = has_cards();
     for (std::size_t i = 0; i < step.appended.size(); ++i) {
         core::State before = core::decide(kept.c).state;
         kept.c.entries.push_back(step.appended[i]);
@@ -107,6 +135,10 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
         for (auto& type : events_for(step.appended[i], before, after))
             remember({at_of(step.appended[i]), std::move(type), append.request, kept.c.version(), after},
                      place++);
+        if (std::holds_alternative<core::Escalated>(step.appended[i])) {
+            escalate(kept.c, append);
+            shown = has_cards();
+        }
         if (!shown || !core::has_thread_line(step.appended[i])) continue;
         app::Errand errand{app::Errand::Kind::thread_line, mint<core::ErrandId>(), append.request,
                            static_cast<std::int32_t>(kept.c.entries.size() - 1), 0};

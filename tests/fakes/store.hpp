@@ -107,6 +107,7 @@ class Store final : public app::CaseStore,
     }
     void lease_cards(const core::RequestId& request, std::int32_t version, const app::Lease& lease,
                      std::vector<app::CardJob>& leased);
+    void escalate(const core::Case& c, const app::Append& append);
     void settle_card(const app::CardDone& done, const app::Lease& lease, std::vector<app::CardJob>& behind);
     void put_off(const Retry& retry, const app::Lease& lease);
 

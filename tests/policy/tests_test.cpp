@@ -25,6 +25,8 @@ rules:
   - name: exports
     when: { action: db.export }
     require: { all: [{ count: 1, of: security }, { count: 1, of: dba }] }
+    remind: [10m, 20m, 50m]
+    escalate: { after: 15m, to: { slack: ["#sre", "#boss"] } }
 tests:
 )";
 
@@ -89,12 +91,28 @@ TEST(PolicyTests, TimeRunsAsFarAsATestSays) {
                 IsEmpty());
 }
 
+TEST(PolicyTests, RemindersAndTheEscalationComeAtTheirTimes) {
+    const std::string test =
+        "    groups: { security: [amy] }\n    votes: [{ by: amy, verdict: approve, after: 30m }]\n";
+    EXPECT_THAT(differences(test + "    expect: { reminded: 2, escalated: [\"#boss\", \"#sre\"] }\n"),
+                IsEmpty());
+    EXPECT_THAT(differences(test + "    expect: { after: 55m, reminded: 3 }\n"), IsEmpty());
+    EXPECT_THAT(
+        differences(test + "    expect: { after: 2h, reminded: 2, escalated: false, state: expired }\n"),
+        ElementsAre("reminded: expected 2 times, got 3 times",
+                    "escalated: expected nobody, got #boss, #sre"));
+    EXPECT_THAT(differences("    groups: { security: [amy] }\n"
+                            "    votes: [{ by: amy, verdict: deny, reason: no, after: 12m }]\n"
+                            "    expect: { after: 2h, reminded: 1, escalated: false }\n"),
+                IsEmpty());
+}
+
 TEST(PolicyTests, AMistakeInATestIsAFindingThatSaysWhere) {
     auto loaded = load(
         "  - name: t\n    request: { action: db.export }\n    votes: [{ by: ammy, verdict: approve }]\n"
         "    expect: { state: pending }\n");
     ASSERT_EQ(loaded.findings.size(), 1U);
-    EXPECT_EQ(loaded.findings[0].line, 16);
+    EXPECT_EQ(loaded.findings[0].line, 18);
     EXPECT_THAT(loaded.findings[0].message, HasSubstr("did you mean `amy`?"));
     EXPECT_THAT(loaded.tests, IsEmpty());
 }

@@ -114,6 +114,11 @@ TEST(SlackCard, ThreadLineLooksAsAgreed) {
     auto line =
         slack_thread_line({slack_person("amy", "U0AMY"), "approved for security: <!here> *yes*"}, style);
     test::expect_golden("slack_thread_line", as_value(line));
+    auto reminder = slack_thread_line({{},
+                                       "Reminder: this still needs 1 of security, and expires in 20m.",
+                                       {slack_person("amy", "U0AMY"), {"<!here> *ben*", std::nullopt}}},
+                                      style);
+    test::expect_golden("slack_reminder", as_value(reminder));
 }
 
 TEST(SlackCard, ViewsLookAsAgreed) {
@@ -386,8 +391,10 @@ TEST(SlackCard, NoHostileTextEscapesAndNoLimitIsBroken) {
         auto said = slack_private(hostile.text(400));
         expect_limits(said, where);
         expect_inert(std::string(said["text"].text()), where);
-        expect_limits(slack_thread_line({{hostile.text(4), std::nullopt}, hostile.text(200)}, style).blocks,
-                      where);
+        std::vector<core::Who> asks(2 * core::asked_max, {hostile.text(40), std::nullopt});
+        expect_limits(
+            slack_thread_line({{hostile.text(4), std::nullopt}, hostile.text(200), asks}, style).blocks,
+            where);
         if (testing::Test::HasFailure()) return;
     }
 }

@@ -95,14 +95,18 @@ struct Append {
     core::Duration age_max{};
     std::optional<Origin> origin;  // none: time's own acts
     Lease lease;
+    std::vector<core::Surface> served = {};  // chats in which an escalation may post cards
 };
+// Where these rules' escalation posts cards, in these chats.
+std::vector<CardTarget> escalation_targets(const core::Applied& applied,
+                                           const std::vector<core::Surface>& served);
 struct Appended {
     core::Case after;
     core::Ruling ruling;
     std::optional<core::Refusal> refusal;
     std::size_t first_new = 0;    // index of the first appended entry; after.entries.size(): none
     bool repeat = false;          // this origin was stored before; nothing changed now
-    std::vector<CardJob> cards;   // behind now, leased to us
+    std::vector<CardJob> cards;   // behind now or new, leased to us
     std::vector<Errand> errands;  // created now, leased to us
 };
 

@@ -138,7 +138,7 @@ bool own(const Caller& caller, const core::Request& request);
 
 // ---- what runs beside the use cases, until cancelled
 
-// Lets time have its say: writes lapses within `poll` of their moment.
+// Lets time have its say: writes reminders, escalations and lapses within `poll` of their moment.
 rt::asio::awaitable<void> lapse_due(World& world);
 // Notices what other replicas did to requests that are waited for here.
 rt::asio::awaitable<void> follow_others(World& world);

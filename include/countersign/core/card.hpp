@@ -68,10 +68,15 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
 
 // One line for the card's thread about entry `index`: "amy approved for security: looks right".
 struct ThreadLine {
-    Who who;           // empty name: nobody (time, policy)
-    std::string text;  // the rest of the sentence, hostile
+    Who who;                     // empty name: nobody (time, policy)
+    std::string text;            // the rest of the sentence, hostile; empty: there is nothing to say any more
+    std::vector<Who> asks = {};  // people to be called by mentions after it, at most asked_max
 };
-ThreadLine thread_line(const Case& c, std::size_t index, const Directory& directory, Surface surface);
+inline constexpr std::size_t asked_max = 10;
+// `c` may have gone on since that entry: a reminder asks for what is missing now. `now`: for how much time is
+// left.
+ThreadLine thread_line(const Case& c, std::size_t index, const Directory& directory, Surface surface,
+                       Instant now = {});
 // Whether an entry has one at all.
 bool has_thread_line(const Entry& entry);
 

@@ -11,11 +11,22 @@
 namespace countersign::core {
 
 enum class State : std::uint8_t {
-    pending, approved, denied, refused, expired, cancelled, claimed, succeeded, failed, lapsed
+    pending,
+    approved,
+    denied,
+    refused,
+    expired,
+    cancelled,
+    claimed,
+    succeeded,
+    failed,
+    lapsed
 };
 std::string_view name_of(State state);
 std::optional<State> parse_state(std::string_view text);
-inline bool open(State state) { return state == State::pending; }
+inline bool open(State state) {
+    return state == State::pending;
+}
 // No entry can ever follow: everything but pending, approved and claimed.
 bool final(State state);
 
@@ -41,8 +52,8 @@ struct HoldMark {
 
 struct Ruling {
     State state = State::pending;
-    std::vector<VoteMark> votes;   // each person's latest, in log order of that latest
-    std::vector<Slots> missing;    // unfilled slots, one per alternative; empty unless pending
+    std::vector<VoteMark> votes;  // each person's latest, in log order of that latest
+    std::vector<Slots> missing;   // unfilled slots, one per alternative; empty unless pending
     std::optional<HoldMark> held;
     std::optional<Instant> decided_at;  // when it left pending
     std::string reason;                 // a denier's, a canceller's, the policy's words
@@ -54,9 +65,12 @@ struct Ruling {
 // matching (the lexicographically first maximum one: slots in policy order, votes in log order); nobody
 // behind the request ever counts; the first prefix that reaches a final outcome settles the matter.
 Ruling decide(const Request& request, const Applied& applied, std::span<const Entry> entries);
-inline Ruling decide(const Case& c) { return decide(c.request, c.applied, c.entries); }
+inline Ruling decide(const Case& c) {
+    return decide(c.request, c.applied, c.entries);
+}
 
-// When the clock next has a say: expiry while pending, the grant's end while approved. nullopt: never.
+// When the clock next has a say: the next reminder, the escalation or expiry while pending, the grant's end
+// while approved. nullopt: never.
 std::optional<Instant> due_at(const Case& c, const Ruling& ruling);
 
 }  // namespace countersign::core

@@ -103,7 +103,18 @@ struct Reported {
     std::string detail;
     friend bool operator==(const Reported&, const Reported&) = default;
 };
-using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Claimed, Reported, Rejudged>;
+// It was pending for so long that those who could decide were asked again. Changes no ruling.
+struct Reminded {
+    Instant at;
+    friend bool operator==(const Reminded&, const Reminded&) = default;
+};
+// It was pending for so long that others were told, where the policy says. Adds no approver.
+struct Escalated {
+    Instant at;
+    friend bool operator==(const Escalated&, const Escalated&) = default;
+};
+using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Claimed, Reported, Rejudged,
+                           Reminded, Escalated>;
 
 Instant at_of(const Entry& entry);
 std::string_view kind_of(const Entry& entry);  // "opened", "voted", …
@@ -117,6 +128,9 @@ struct Case {
     friend bool operator==(const Case&, const Case&) = default;
 };
 inline constexpr std::size_t case_entries_max = 1'024;
+// Of those, kept free for what must always be possible: the end of time, a cancellation, a claim, its
+// outcome.
+inline constexpr std::size_t entries_reserved = 8;
 inline constexpr std::size_t vote_changes_max = 20;  // per person
 
 }  // namespace countersign::core
