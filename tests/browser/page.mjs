@@ -81,7 +81,8 @@ try {
     await has('#modal .error', 'Please say why, in words');
     assert.equal(await page.$eval('#modal textarea', (node) => node.value), 'xxx no');
     await shot('dialog');
-    await page.$eval('#modal textarea', (node) => { node.value = ''; });
+    // As a person would: what the page redraws meanwhile starts from what was last put in.
+    await page.$eval('#modal textarea', (node) => { node.value = ''; node.dispatchEvent(new Event('input', { bubbles: true })); });
     await page.type('#modal textarea', 'The change window is closed until Monday');
     await page.$eval('#modal-submit', (node) => node.click());
     await page.waitForFunction(() => !document.querySelector('#modal').open, { timeout: 15000 });
