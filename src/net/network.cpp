@@ -132,8 +132,9 @@ class PlainListener final : public Listener {
 // Accepts on its own, so that a slow handshake holds up nobody else.
 class TlsListener final : public Listener {
   public:
-    TlsListener(std::shared_ptr<LiveStreams> all, tcp::acceptor acceptor, TlsContext context)
-        : state_(std::make_shared<State>(std::move(all), std::move(acceptor), std::move(context))) {
+    TlsListener(std::shared_ptr<LiveStreams> all, tcp::acceptor acceptor, TlsFiles files, TlsContext context)
+        : files_(std::move(files)),
+          state_(std::make_shared<State>(std::move(all), std::move(acceptor), std::move(context))) {
         State::accept_more(state_);
     }
     ~TlsListener() override { close(); }
@@ -162,6 +163,15 @@ class TlsListener final : public Listener {
         state_->ready.clear();
         state_->arrival.wake_soon();
     }
+    Result<Done> reread_tls() override {
+        auto context = TlsContext::server(files_);
+        if (!context) return pass(context);
+        // A handshake keeps the settings it began with.
+        state_->context = std::move(*context);
+        error_code ignored;
+        state_->acceptor.cancel(ignored);  // the stream that waits for the next peer has the old ones
+        return Done{};
+    }
 
   private:
     struct State {
@@ -178,7 +188,10 @@ class TlsListener final : public Listener {
             auto stream = make_tls_stream(self->all, self->context);
             tcp::socket& socket = stream->socket();
             self->acceptor.async_accept(socket, [self, stream = std::move(stream)](error_code ec) mutable {
-                if (ec == asio::error::operation_aborted) return;
+                if (ec == asio::error::operation_aborted) {
+                    self->accepting = false;
+                    return accept_more(self);
+                }
                 if (ec) {
                     asio::co_spawn(self->all->executor(), pause(self), [](std::exception_ptr) {});
                     return;
@@ -217,6 +230,7 @@ class TlsListener final : public Listener {
         bool accepting = false;
         bool open = true;
     };
+    TlsFiles files_;
     // shared: handshakes under way outlive the listener by a moment
     std::shared_ptr<State> state_;
 };
@@ -270,7 +284,7 @@ class RealNetwork final : public Network {
         if (tls == nullptr) return std::make_unique<PlainListener>(all_, std::move(*acceptor));
         auto context = TlsContext::server(*tls);
         if (!context) return pass(context);
-        return std::make_unique<TlsListener>(all_, std::move(*acceptor), std::move(*context));
+        return std::make_unique<TlsListener>(all_, std::move(*acceptor), *tls, std::move(*context));
     }
 
     Result<Done> trust(const std::string& pem_file) override { return client_.trust(pem_file); }

@@ -290,6 +290,56 @@ TEST(Network, LooksUpAndConnectsAsTwoSteps) {
     EXPECT_EQ(**peer, "127.0.0.1");
 }
 
+// What new connections get, after each change of the files.
+asio::awaitable<void> exchange_certificates(RealWorld& world, std::string live,
+                                            std::vector<std::string>& got) {
+    auto now = [&](const std::string& name) {
+        for (std::string end : {".pem", ".key"})
+            std::filesystem::copy_file(certificates().path(name + end), live + end,
+                                       std::filesystem::copy_options::overwrite_existing);
+    };
+    auto ask = [&]() -> asio::awaitable<void> {
+        world.client =
+            net::make_http_client(*world.network, *world.clock, *world.timers, world.io.get_executor());
+        std::optional<Result<net::HttpResponse>> answer;
+        co_await post(world, world.url("https", "localhost"), "", answer);
+        got.push_back(*answer ? "answered" : (*answer).error().detail);
+    };
+    co_await ask();
+    now("self");
+    co_await ask();
+    got.emplace_back(world.listener->reread_tls() ? "read" : "not read");
+    co_await ask();
+    now("good");
+    std::filesystem::remove(live + ".key");
+    got.emplace_back(world.listener->reread_tls() ? "read" : "not read");
+    co_await ask();
+    now("good");
+    got.emplace_back(world.listener->reread_tls() ? "read" : "not read");
+    co_await ask();
+}
+
+TEST(Network, TlsFilesThatAreReadAgainAreForNewConnections) {
+    RealWorld world;
+    const std::string live = certificates().path("live");
+    for (std::string end : {".pem", ".key"})
+        std::filesystem::copy_file(certificates().path("good" + end), live + end);
+    auto files = certificates().files("live");
+    world.serve(&files);
+    ASSERT_TRUE(world.network->trust(certificates().path("root.pem")));
+    std::vector<std::string> got;
+    world.run(exchange_certificates(world, live, got));
+    ASSERT_EQ(got.size(), 8U);
+    EXPECT_EQ(got[0], "answered");
+    EXPECT_EQ(got[1], "answered") << "the files alone change nothing";
+    EXPECT_EQ(got[2], "read");
+    EXPECT_NE(got[3].find("not trusted"), std::string::npos) << got[3];
+    EXPECT_EQ(got[4], "not read");
+    EXPECT_NE(got[5].find("not trusted"), std::string::npos) << "it goes on with what it had: " << got[5];
+    EXPECT_EQ(got[6], "read");
+    EXPECT_EQ(got[7], "answered");
+}
+
 TEST(Network, AnAddressInUseIsAConflict) {
     RealWorld world;
     world.serve();

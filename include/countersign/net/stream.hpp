@@ -39,6 +39,9 @@ class Listener {
     virtual Later<StreamPtr> accept() = 0;  // cancelled: the listener was closed
     virtual std::uint16_t port() const = 0;
     virtual void close() = 0;
+    // Reads certificate and key again, for the connections from now on. invalid_input: they cannot be used,
+    // and it goes on with those it has. A listener without TLS has nothing to read.
+    virtual Result<Done> reread_tls() { return Done{}; }
 };
 
 }  // namespace countersign::net
