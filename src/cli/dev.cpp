@@ -219,9 +219,9 @@ int dev_verb(const DevOptions& options) {
     if (!server) return failed(server.error());
 
     auto reload = [&] {
-        auto fresh = load_policy_aloud(settings->policy, !options.policy.empty());
-        if (fresh) (*server)->set_policy(*fresh);
-        note(fresh ? "policy reloaded" : "policy not reloaded, the last good one stays");
+        (*server)->reload([](const auto& fresh) {
+            note(fresh ? "policy reloaded" : "policy not reloaded, the last good one stays");
+        });
     };
     (*workspace)->start(process);
     (*server)->start();

@@ -26,6 +26,8 @@ struct CommandLine {
     RunOptions run;
     PolicyCheckOptions policy_check;
     PolicyTestOptions policy_test;
+    PolicyExplainOptions policy_explain;
+    PolicyReplayOptions policy_replay;
     PeopleOptions people;
     std::string sandbox_listen = "127.0.0.1:8490";
     std::string postgres_home;
@@ -37,6 +39,7 @@ struct CommandLine {
     void add_config(CLI::App& verb, std::string& file);
     void add_ask(CLI::App& verb, AskOptions& ask);
     void add_server_verbs();
+    void add_policy_verbs();
     void add_token_verbs();
     void add_people_verbs();
     void add_client_verbs();
@@ -48,6 +51,7 @@ CommandLine::CommandLine() {
     app.require_subcommand(1);
     app.get_formatter()->column_width(34);
     add_server_verbs();
+    add_policy_verbs();
     add_token_verbs();
     add_people_verbs();
     add_client_verbs();
@@ -112,6 +116,19 @@ void CommandLine::add_server_verbs() {
                           "only say what is applied; exit 1 when something is not");
     migrate_app->add_flag("--json", migrate.json, "print JSON");
 
+    auto* sandbox =
+        verb(app, "sandbox", "the local workspace alone", "countersign sandbox --listen 127.0.0.1:0",
+             [this] { return sandbox_verb(sandbox_listen); });
+    sandbox->add_option("--listen", sandbox_listen, "its address")->capture_default_str();
+    sandbox->group("");
+    auto* postgres =
+        verb(app, "postgres", "the private PostgreSQL alone", "countersign postgres --home /tmp/cs",
+             [this] { return postgres_verb(postgres_home); });
+    postgres->add_option("--home", postgres_home, "its folder")->required();
+    postgres->group("");
+}
+
+void CommandLine::add_policy_verbs() {
     auto* policy = app.add_subcommand("policy", "works on policy files");
     policy->require_subcommand(1);
     auto* check =
@@ -126,17 +143,38 @@ void CommandLine::add_server_verbs() {
     test->add_option("FILE", policy_test.files, "files or folders")->required();
     test->add_option("--junit", policy_test.junit, "also write the results as JUnit XML")->type_name("FILE");
     test->add_flag("--json", policy_test.json, "print JSON");
-
-    auto* sandbox =
-        verb(app, "sandbox", "the local workspace alone", "countersign sandbox --listen 127.0.0.1:0",
-             [this] { return sandbox_verb(sandbox_listen); });
-    sandbox->add_option("--listen", sandbox_listen, "its address")->capture_default_str();
-    sandbox->group("");
-    auto* postgres =
-        verb(app, "postgres", "the private PostgreSQL alone", "countersign postgres --home /tmp/cs",
-             [this] { return postgres_verb(postgres_home); });
-    postgres->add_option("--home", postgres_home, "its folder")->required();
-    postgres->group("");
+    auto* explain =
+        verb(*policy, "explain", "says which rules apply to a request, why, and who could approve",
+             "countersign policy explain --policy policy.yaml --request request.json",
+             [this] { return policy_explain_verb(policy_explain); });
+    add_config(*explain, policy_explain.config_file);
+    explain->add_option("--policy", policy_explain.policy, "a file or folder instead of the configured one")
+        ->type_name("FILE");
+    explain
+        ->add_option("--request", policy_explain.request,
+                     "a request as the API takes or shows it, as JSON; - is stdin")
+        ->required()
+        ->type_name("FILE");
+    explain
+        ->add_option("--group", policy_explain.groups,
+                     "who is in a group that a chat keeps, e.g. security=amy,ben")
+        ->type_name("G=P,P")
+        ->allow_extra_args(false);
+    explain->add_flag("--json", policy_explain.json, "print JSON");
+    auto* replay = verb(*policy, "replay", "says what a policy would have made of the requests on record",
+                        "countersign policy replay --policy candidate.yaml --since 30d",
+                        [this] { return policy_replay_verb(policy_replay); });
+    add_config(*replay, policy_replay.config_file);
+    replay->add_option("--policy", policy_replay.policy, "the candidate, a file or folder")
+        ->required()
+        ->type_name("FILE");
+    replay->add_option("--since", policy_replay.since, "a duration such as 30d, or a moment")
+        ->capture_default_str()
+        ->type_name("D");
+    replay->add_option("--limit", policy_replay.limit, "how many changed requests to list")
+        ->capture_default_str()
+        ->check(CLI::Range(std::size_t{0}, policy_replay_changes_max));
+    replay->add_flag("--json", policy_replay.json, "print JSON");
 }
 
 void CommandLine::add_token_verbs() {

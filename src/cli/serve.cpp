@@ -55,13 +55,12 @@ int serve_verb(const std::string& config_file) {
     auto server = Server::make(ground, *settings, std::move(*keys), *policy);
     if (!server) return failed(server.error());
     auto reload = [&] {
-        auto fresh = load_policy_aloud(settings->policy);
-        if (!fresh) {
-            log::error("policy", "not reloaded, the last good one stays: {}", fresh.error().detail);
-            return;
-        }
-        (*server)->set_policy(*fresh);
-        log::info("policy", "reloaded, {}", (*fresh)->digest);
+        (*server)->reload([](const auto& fresh) {
+            if (fresh)
+                log::info("policy", "reloaded, {}", (*fresh)->digest);
+            else
+                log::error("policy", "not reloaded, the last good one stays: {}", fresh.error().detail);
+        });
     };
     (*server)->start();
     log::info("server", "listening on {}",

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cli/console.hpp"
+#include "cli/policy_keeper.hpp"
 #include "countersign/app/linking.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
@@ -121,6 +122,8 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       workers_(ground.executor, tasks_max, rt::report_bug) {
     world_.limits.pending_per_requester = settings.pending_per_requester;
     world_.log = &log_;
+    policy_ =
+        std::make_unique<PolicyKeeper>(ground_, roster_, log_, world_.process, workers_, settings_.policy);
     outbox_ = std::make_unique<app::Outbox>(world_);
     // A turn later: whoever waits for the commit is answered before cards are rendered.
     world_.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
@@ -183,12 +186,14 @@ Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config:
     }
     std::unique_ptr<Server> server{
         new Server{ground, complete, std::move(keys), std::move(*listener), std::move(*issuers)}};
-    server->set_policy(std::move(policy));
+    server->policy_->begin(std::move(policy));
     return server;
 }
 
-void Server::set_policy(std::shared_ptr<const core::Policy> policy) {
-    roster_.set_policy(std::move(policy));
+void Server::reload(std::function<void(const Result<std::shared_ptr<const core::Policy>>&)> told) {
+    policy_->reload(std::move(told));
+    auto tls = listener_->reread_tls();
+    if (!tls) log::error("server", "TLS goes on as it was: {}", tls.error().detail);
 }
 
 std::string Server::database_problem() const {
@@ -265,6 +270,7 @@ void Server::start_workers() {
     workers_.start("outbox", outbox_->run());
     workers_.start("uses of tokens", until_asked(api_->note_uses()));
     workers_.start("webhooks", sender_->run());
+    policy_->log_is_ready();
     workers_.start("lapses", until_asked(app::lapse_due(world_)));
     workers_.start("people", until_asked(app::follow_people(world_)));
     workers_.start("other replicas", until_asked(app::follow_others(world_)));

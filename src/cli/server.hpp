@@ -33,6 +33,8 @@ struct Keys {
     Secret server;  // 32 bytes, from which keys for single purposes are derived (HKDF)
 };
 
+class PolicyKeeper;
+
 // The bot and the API, built in order and lent to one another by reference.
 class Server {
   public:
@@ -51,7 +53,9 @@ class Server {
     // destroy.
     bool calm() const { return calm_; }
 
-    void set_policy(std::shared_ptr<const core::Policy> policy);
+    // Reads the policy and the TLS files again, as SIGHUP asks; what cannot be used changes nothing. `told`
+    // hears how it went with the policy.
+    void reload(std::function<void(const Result<std::shared_ptr<const core::Policy>>&)> told);
     std::uint16_t port() const { return listener_->port(); }
     pg::Database& database() { return *database_; }
     std::vector<std::string> problems() const;  // what /readyz says; empty: ready
@@ -89,6 +93,7 @@ class Server {
     rt::TaskGroup sessions_;  // one per connection
     rt::TaskGroup intake_;    // what brings new work in: the listener, Slack
     rt::TaskGroup workers_;   // what carries work out
+    std::unique_ptr<PolicyKeeper> policy_;
 };
 
 // A loop that ends, wherever it is, when its group asks it to.

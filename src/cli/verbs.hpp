@@ -103,6 +103,25 @@ struct PolicyTestOptions {
 };
 int policy_test_verb(const PolicyTestOptions& options);
 
+struct PolicyExplainOptions {
+    std::string config_file;
+    std::string policy;               // empty: the configured one, else that of `dev`
+    std::string request;              // a file; "-": stdin
+    std::vector<std::string> groups;  // "security=amy,ben", for groups that a chat keeps
+    bool json = false;
+};
+int policy_explain_verb(const PolicyExplainOptions& options);
+
+inline constexpr std::size_t policy_replay_changes_max = 10'000;  // that are listed
+struct PolicyReplayOptions {
+    std::string config_file;
+    std::string policy;
+    std::string since = "30d";  // a duration, or a moment
+    std::size_t limit = 50;     // changed requests to list; the summary counts all
+    bool json = false;
+};
+int policy_replay_verb(const PolicyReplayOptions& options);
+
 // Parts of `dev` on their own, for tests that kill one of them: hidden verbs.
 int sandbox_verb(const std::string& listen);
 int postgres_verb(const std::string& home);

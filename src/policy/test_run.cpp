@@ -234,6 +234,15 @@ std::string missing_text(const std::vector<std::vector<core::Lack>>& alternative
     return parts.empty() ? "nothing" : join(parts, ", or ");
 }
 
+std::string slots_text(const std::vector<core::Slots>& alternatives) {
+    std::vector<std::vector<core::Lack>> lacks;
+    for (const core::Slots& slots : alternatives) {
+        lacks.emplace_back();
+        for (const core::CountOf& one : slots.groups) lacks.back().push_back({one.of, one.count, {}});
+    }
+    return missing_text(lacks);
+}
+
 PolicyTestResult run_policy_test(const core::Policy& policy, const PolicyTest& test) {
     return Run{policy, test}.take();
 }

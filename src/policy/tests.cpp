@@ -360,10 +360,28 @@ Result<core::Requester> requester_from(const core::Value& value) {
     return requester;
 }
 
+// What the API's document of a filed request says beside what was asked.
+core::Value asked_part(const core::Value& document) {
+    core::Value body = core::Value::object();
+    for (const char* name :
+         {"action", "resource", "environment", "intent", "parameters", "labels", "on_behalf_of"})
+        if (!document[name].is_null()) body.set(name, document[name]);
+    if (!document["related"].is_null()) body.set("links", document["related"]);
+    body.set("at", document["created_at"]);
+    const core::Value& who = document["requester"];
+    body.set("requester",
+             core::Value::object({{"name", who["name"]}, {"kind", who["kind"]}, {"humans", who["people"]}}));
+    return body;
+}
+
+bool filed(const core::Value& document) {
+    return document["id"].string() && document["state"].string() && document["created_at"].string();
+}
+
 }  // namespace
 
-Result<WordedRequest> worded_request(core::Value body) {
-    core::Instant at = usual_moment();
+Result<WordedRequest> worded_request(core::Value body, core::Instant at) {
+    if (filed(body)) body = asked_part(body);
     core::Requester requester;
     requester.name = "policy test";
     if (auto* members = body.members()) {

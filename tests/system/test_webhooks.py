@@ -268,7 +268,8 @@ class Killed(WebhooksTest):
 
         wait_until("every event", lambda: ids(wanted) <= arrived(False), 90)
         wait_until("every callback", lambda: ids(called) <= arrived(True), 90)
-        self.assertEqual(arrived(False) - ids(wanted), set(), f"invented, at {hook}")
+        everything = self.psql("SELECT id FROM event").split()  # each start is an event too
+        self.assertEqual(arrived(False) - ids(everything), set(), f"invented, at {hook}")
         self.assertEqual(arrived(True) - ids(called), set())
         for one in self.receiver.all():
             if not one.path.endswith(callback):

@@ -26,8 +26,9 @@ struct WordedRequest {
 };
 // When no `at` is said: a Monday, noon in UTC.
 core::Instant usual_moment();
-// invalid_input with a pointer to what is wrong.
-Result<WordedRequest> worded_request(core::Value body);
+// Also a request as the API shows it, of which only what was asked counts. `at`: the moment, when the body
+// says none. invalid_input with a pointer to what is wrong.
+Result<WordedRequest> worded_request(core::Value body, core::Instant at = usual_moment());
 
 struct PolicyTest {
     struct Vote {
@@ -79,5 +80,6 @@ PolicyTestResult run_policy_test(const core::Policy& policy, const PolicyTest& t
 
 // "2 of security and 1 of dba, or 1 of cto"; "nothing"
 std::string missing_text(const std::vector<std::vector<core::Lack>>& alternatives);
+std::string slots_text(const std::vector<core::Slots>& alternatives);
 
 }  // namespace countersign

@@ -1,0 +1,181 @@
+"""Policies as their writers meet them: what one says of a request, what it would have made of history, and how a
+new one comes into force. The real binary, server, PostgreSQL and workspace."""
+import json
+import signal
+import subprocess
+import unittest
+
+from process import Api, Parts, TempFolder, binary, wait_until
+
+POLICY = """
+version: 1
+people:
+  riley: { email: riley@sim.example, slack: U0RILEY }
+  amy: { slack: U0AMY }
+  ben: { slack: U0BEN }
+  cat: { slack: U0CAT }
+groups:
+  security: { slack_usergroup: S0SEC }
+  dba: { people: [cat] }
+rules:
+  - name: exports
+    when: { action: db.export, environment: production }
+    require: { count: 1, of: security }
+  - name: free
+    when: { action: db.export, environment: dev }
+    allow: true
+"""
+TIGHTER = POLICY.replace("count: 1, of: security", "count: 2, of: security")
+BROKEN = POLICY.replace("rules:", "rulez:")
+
+
+def countersign(*arguments, **more):
+    return subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=60, **more)
+
+
+class ExplainTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = TempFolder()
+        self.addCleanup(self.folder.remove)
+        self.policy = self.folder.write("policy.yaml", POLICY)
+
+    def explain(self, request, *more):
+        path = self.folder.write("request.json", json.dumps(request) if not isinstance(request, str) else request)
+        return countersign("policy", "explain", "--policy", self.policy, "--request", path, *more)
+
+    def test_says_which_rules_apply_and_which_condition_failed(self):
+        said = self.explain({"action": "db.export", "environment": "production"})
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("needs 1 of security", said.stdout)
+        self.assertIn('environment is "production", wanted "dev"', said.stdout)
+        self.assertIn("policy.yaml:12", said.stdout)
+        self.assertIn("--group security=amy,ben", said.stdout)
+
+    def test_says_who_could_approve_where_it_is_told_who_is_in_a_chats_group(self):
+        said = self.explain({"action": "db.export", "environment": "production", "on_behalf_of": ["amy"]}, "--group",
+                            "security=amy,ben,U0DAN")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("1 of security: ben, slack:T0/U0DAN", said.stdout)
+        self.assertIn("never counted: amy", said.stdout)
+
+    def test_is_the_same_as_json(self):
+        told = json.loads(self.explain({"action": "db.export", "environment": "production"}, "--json").stdout)
+        self.assertEqual(told["outcome"], "require")
+        self.assertEqual([rule["applies"] for rule in told["rules"]], [True, False])
+        self.assertEqual(told["missing"][0][0]["known"], False)
+
+    def test_an_empty_group_is_a_dead_end_and_says_so(self):
+        said = self.explain({"action": "db.export", "environment": "production"}, "--group", "security=")
+        self.assertIn("group security must give 1 person, but only 0 of its members", said.stdout)
+
+    def test_reads_a_request_as_the_api_shows_it_from_stdin(self):
+        shown = {"id": "req_01JD0000000000000000000000", "state": "denied", "action": "db.export", "environment": "dev",
+                 "created_at": "2026-01-05T12:00:00Z", "votes": [], "requester": {"kind": "workload", "name": "ci",
+                                                                                "people": ["riley"]}}
+        said = countersign("policy", "explain", "--policy", self.policy, "--request", "-", input=json.dumps(shown))
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("allowed: nobody is asked", said.stdout)
+        self.assertIn("2026-01-05T12:00:00Z", said.stdout)
+
+    def test_what_is_wrong_with_a_request_is_said_with_its_place(self):
+        said = self.explain({"action": "DB EXPORT"})
+        self.assertEqual(said.returncode, 2)
+        self.assertIn("/action", said.stderr)
+        said = self.explain("{")
+        self.assertEqual(said.returncode, 2)
+        said = self.explain({"action": "x"}, "--group", "dba=amy")
+        self.assertEqual(said.returncode, 2)
+        self.assertIn("the policy itself lists", said.stderr)
+
+    def test_a_policy_with_errors_explains_nothing(self):
+        self.policy = self.folder.write("broken.yaml", BROKEN)
+        said = self.explain({"action": "db.export"})
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("did you mean `rules`", said.stderr)
+
+
+class HistoryTest(unittest.TestCase):
+    """One server; what it recorded is looked at under other policies, and another policy comes into force."""
+
+    def setUp(self):
+        self.folder = TempFolder()
+        self.addCleanup(self.folder.remove)
+        self.policy = self.folder.write("policy.yaml", POLICY)
+        self.parts = Parts(self.folder.path, self.policy)
+        self.addCleanup(self.parts.stop)
+        self.parts.start_postgres()
+        self.parts.start_sandbox()
+        self.parts.migrate()
+        token = self.parts.make_token()
+        self.parts.workspace.control("limits", {"limits": "off"})
+        self.parts.start_server()
+        self.api = Api(self.parts.url, token)
+
+    def sql(self, text):
+        done = subprocess.run(["psql", "-XAt", "-d", self.parts.environment["COUNTERSIGN_DATABASE"], "-c", text],
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.strip()
+
+    def ask(self, environment="production"):
+        return self.api.open("db.export", environment=environment)
+
+    def approved(self, request):
+        self.assertTrue(self.parts.workspace.approve("amy", request["id"])["acked"])
+        self.api.reaches(request["id"], "approved")
+
+    def replay(self, policy, *more):
+        path = self.folder.write("candidate.yaml", policy)
+        said = countersign("policy", "replay", "--policy", path, *more, env=self.parts.environment)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        return said.stdout
+
+    def test_replay_tells_what_would_have_ended_otherwise_and_changes_nothing(self):
+        self.approved(self.ask())
+        self.ask("dev")
+        before = self.sql("SELECT count(*) FROM entry") + self.sql("SELECT count(*) FROM event")
+        told = json.loads(self.replay(TIGHTER, "--since", "1d", "--json"))
+        self.assertEqual((told["requests"], told["same"], told["changed"]), (2, 1, 1))
+        self.assertEqual(told["changes"], [{"before": "approved", "after": "waiting", "count": 1}])
+        self.assertEqual(told["requests_changed"][0]["why"], "lacks 1 of security")
+        self.assertEqual(json.loads(self.replay(POLICY, "--json"))["changed"], 0)
+        text = self.replay(TIGHTER.replace("allow: true", "refuse: not here"))
+        self.assertIn("2 requests since", text)
+        self.assertIn("1  approved -> waiting", text)
+        self.assertIn("1  approved -> refused", text)
+        self.assertIn("not here", text)
+        self.assertEqual(before, self.sql("SELECT count(*) FROM entry") + self.sql("SELECT count(*) FROM event"))
+
+    def test_replay_needs_a_moment_it_can_read(self):
+        path = self.folder.write("candidate.yaml", TIGHTER)
+        said = countersign("policy", "replay", "--policy", path, "--since", "yesterday", env=self.parts.environment)
+        self.assertEqual(said.returncode, 2)
+        self.assertIn("30d", said.stderr)
+
+    def loaded(self):
+        return self.sql("SELECT convert_from(body, 'UTF8') FROM event WHERE type = 'policy.loaded' ORDER BY id").splitlines()
+
+    def test_a_new_policy_is_for_new_requests_and_each_that_comes_into_force_is_an_event(self):
+        old = self.ask()
+        self.assertEqual(len(wait_until("the first policy's event", self.loaded)), 1)
+        self.folder.write("policy.yaml", TIGHTER)
+        self.parts.server.signal(signal.SIGHUP)
+        self.parts.server.line("reloaded, sha256:")
+        wait_until("the second policy's event", lambda: len(self.loaded()) == 2)
+        new = self.ask()
+        self.assertEqual(new["missing"][0]["count"], 2)
+        self.assertNotEqual(old["policy"]["digest"], new["policy"]["digest"])
+        self.assertIn(new["policy"]["digest"], self.loaded()[-1])
+        self.approved(old)  # its rules are frozen
+
+    def test_a_policy_with_errors_changes_nothing(self):
+        self.folder.write("policy.yaml", BROKEN)
+        self.parts.server.signal(signal.SIGHUP)
+        self.parts.server.line("not reloaded, the last good one stays")
+        self.assertIn("did you mean `rules`", self.parts.server.text())
+        self.assertEqual(self.ask()["missing"][0]["count"], 1)
+        self.assertEqual(len(wait_until("one event", self.loaded)), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
