@@ -51,8 +51,6 @@ std::string_view name_of(AdminAct act) {
             return "token.created";
         case AdminAct::token_revoked:
             return "token.revoked";
-        case AdminAct::breakglass_used:
-            return "breakglass.used";
         case AdminAct::breakglass_reviewed:
             return "breakglass.reviewed";
         case AdminAct::log_published:

@@ -122,7 +122,7 @@ bool Roster::fresh(const core::AccountId& account, const std::vector<core::Group
 void Roster::remember(core::RequestId request, const core::Applied& applied) {
     auto [it, fresh] = remembered_.try_emplace(request);
     if (!fresh) return;
-    auto groups = core::groups_of(applied);
+    auto groups = core::all_groups_of(applied);
     if (!newest_groups_ || *newest_groups_ != groups)
         newest_groups_ = std::make_shared<const std::vector<core::GroupId>>(std::move(groups));
     it->second = newest_groups_;

@@ -167,7 +167,7 @@ Later<Answer> append(World& world, core::RequestId request, core::Command comman
 
 // Makes the facts behind this vote, and behind the votes that would count beside it, young enough.
 Later<Done> refresh_voters(World& world, core::AccountId voter, CasePtr now, Deadline deadline) {
-    auto groups = core::groups_of(now->c.applied);
+    auto groups = core::all_groups_of(now->c.applied);
     auto refreshed = co_await world.roster.ensure(voter, groups, deadline);
     for (const auto& mark : now->ruling.votes) {
         auto also = co_await world.roster.ensure(mark.account, groups, deadline);
@@ -241,7 +241,7 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
 
     // A chat that cannot be reached makes nobody wait long: an unread group counts as able to meet anything.
     Deadline patience{std::min(deadline.at, now + directory_patience)};
-    auto groups = core::groups_of(*applied);
+    auto groups = core::all_groups_of(*applied);
     if (!groups.empty()) co_await world.roster.ensure_groups(std::move(groups), patience);
     directory = world.roster.snapshot();
     auto opened = core::opening(request, *applied, *directory, now);

@@ -6,10 +6,11 @@
 #include <array>
 
 #include "core/eligibility.hpp"
+#include "core/lists.hpp"
 #include "core/nudges.hpp"
 #include "core/sentences.hpp"
 #include "core/tally.hpp"
-#include "countersign/base/overload.hpp"
+#include "countersign/base/check.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::core {
@@ -61,6 +62,7 @@ class Move {
           now_(now),
           age_max_(age_max),
           tally_(before.request, before.applied) {
+        appended_.reserve(appended_max);
         for (const Entry& entry : before.entries) tally_.read(entry);
         if (!before.entries.empty()) now_ = std::max(now_, at_of(before.entries.back()));
         // Time speaks first.
@@ -74,9 +76,15 @@ class Move {
     void make(const Command& command) {
         std::visit([this](const auto& one) { on(one); }, command);
     }
-    Step take() && { return {std::move(appended_), std::move(refusal_), tally_.ruling()}; }
+    Step take() && {
+        Ruling ruling = tally_.ruling();
+        return {std::move(appended_), std::move(refusal_), std::move(ruling)};
+    }
 
   private:
+    // The end of time, or a reminder and an escalation, and what was asked for.
+    static constexpr std::size_t appended_max = 3;
+
     void on(const Tick&);
     void on(const Rejudge&);
     void on(const Cast& cast);
@@ -85,17 +93,29 @@ class Move {
     void on(const Report& report);
 
     void append(Entry entry) {
-        tally_.read(entry);
+        COUNTERSIGN_CHECK(appended_.size() < appended_max);  // the tally refers to them
         appended_.push_back(std::move(entry));
+        tally_.read(appended_.back());
     }
     void refuse(Why why, std::string sentence) { refusal_ = Refusal{why, std::move(sentence)}; }
 
     std::optional<Refusal> not_pending() const;
     std::optional<Refusal> not_a_voter(const Cast& cast, const Standing& voter) const;
+    std::optional<Refusal> behind_it(const Cast& cast, const Standing& voter) const;
+    std::optional<Refusal> not_eligible(const Cast& cast, const Standing& voter) const;
+    std::optional<Refusal> not_fresh(const Standing& voter) const;
+    static std::optional<Refusal> not_apart(const Standing& voter);
+    std::optional<Refusal> no_reason(const Cast& cast, const Standing& voter) const;
     std::optional<Refusal> not_this_vote(const Cast& cast, const Standing& voter) const;
-    std::optional<Refusal> not_this_hold(const Cast& cast, const Standing& voter, const Ruling& ruling) const;
-    // Everybody whose approval would count, looked up again; refuses where that is not known freshly enough.
-    std::optional<std::vector<Standing>> looked_up_again(const Tally& tally, const Behind& behind);
+    std::optional<Refusal> not_a_releaser(const Standing& voter) const;
+    bool holds(const Standing& voter) const;
+    const Tally::Mark* mark_of(const Standing& voter) const;
+
+    void release(const Cast& cast, const Standing& voter, const Behind& behind);
+    void vote(const Cast& cast, const Standing& voter, const Behind& behind);
+    // Everybody whose vote is this, looked up again; refuses where that is not known freshly enough.
+    std::optional<std::vector<Standing>> looked_up_again(const Tally& tally, Verdict verdict,
+                                                         const Behind& behind);
     bool stale(const Standing& standing) const { return standing.as_of < now_ - age_max_; }
     std::size_t acts_of(const Standing& voter) const;
 
@@ -141,35 +161,50 @@ std::optional<Refusal> wrong_class(const Standing& voter) {
 
 std::optional<Refusal> Move::not_a_voter(const Cast& cast, const Standing& voter) const {
     if (auto wrong = wrong_class(voter)) return wrong;
-    if (voter.behind) {
-        return Refusal{Why::self_approval,
-                       fmt::format("You are behind this request, so somebody else has to vote on it; you can "
-                                   "cancel it with `/approvals cancel {}`.",
-                                   case_.request.number)};
-    }
+    if (auto behind = behind_it(cast, voter)) return behind;
     if (cast.shown_digest && *cast.shown_digest != case_.request.digest) {
         return Refusal{
             Why::digest_differs,
             "What you were looking at is not what this request asks for; open it again and vote on "
             "what it shows."};
     }
-    if (cast.verdict == Verdict::release)
-        return std::nullopt;  // the holder's right, wherever they are by now
-    if (stale(voter)) {
-        return Refusal{
-            Why::directory_stale,
-            "What is known about you and your groups is too old to rely on; try again in a moment."};
-    }
-    if (voter.groups.empty()) {
-        return Refusal{
-            Why::not_eligible,
-            fmt::format("Only members of {} can vote on this request; ask to be added there, or ask one "
-                        "of them.",
-                        group_names(groups_of(case_.applied)))};
-    }
-    if (!voter.unlinked.empty())
-        return Refusal{Why::unlinked, unlinked_sentence(voter.unlinked, voter.account)};
-    return std::nullopt;
+    // Whoever takes back their own word, or holds the request, needs no right beside that.
+    if (cast.verdict == Verdict::withdraw || cast.verdict == Verdict::release) return std::nullopt;
+    if (auto old = not_fresh(voter)) return old;
+    if (auto stranger = not_eligible(cast, voter)) return stranger;
+    return not_apart(voter);
+}
+
+// `self_approval` lifts the exclusion for an approval alone.
+std::optional<Refusal> Move::behind_it(const Cast& cast, const Standing& voter) const {
+    if (!voter.behind) return std::nullopt;
+    const bool approval = cast.verdict == Verdict::approve || cast.verdict == Verdict::withdraw;
+    if (approval && voter.self_approval) return std::nullopt;
+    return Refusal{Why::self_approval, self_approval_sentence(case_, voter)};
+}
+
+std::optional<Refusal> Move::not_eligible(const Cast& cast, const Standing& voter) const {
+    const bool approval = cast.verdict == Verdict::approve;
+    const auto groups = approval ? groups_of(case_.applied) : denial_groups_of(case_.applied);
+    const bool eligible =
+        std::ranges::any_of(voter.groups, [&](const GroupId& group) { return contains(groups, group); });
+    if (eligible) return std::nullopt;
+    return Refusal{Why::not_eligible,
+                   fmt::format("Only members of {} can {} this request; ask to be added there, or ask one "
+                               "of them.",
+                               group_names(groups), approval ? "approve" : name_of(cast.verdict))};
+}
+
+std::optional<Refusal> Move::not_fresh(const Standing& voter) const {
+    if (!stale(voter)) return std::nullopt;
+    return Refusal{Why::directory_stale,
+                   "What is known about you and your groups is too old to rely on; try again in a moment."};
+}
+
+// Nothing shows that they are none of the humans behind the request.
+std::optional<Refusal> Move::not_apart(const Standing& voter) {
+    if (voter.unlinked.empty()) return std::nullopt;
+    return Refusal{Why::unlinked, unlinked_sentence(voter.unlinked, voter.account)};
 }
 
 // How often this person has changed something here; a release only undoes.
@@ -184,66 +219,92 @@ std::size_t Move::acts_of(const Standing& voter) const {
     }));
 }
 
-std::optional<Refusal> Move::not_this_vote(const Cast& cast, const Standing& voter) const {
-    const Ruling ruling = tally_.ruling();
-    auto mark = std::ranges::find_if(ruling.votes, [&](const VoteMark& vote) {
-        return vote.account == voter.account || vote.person == voter.person ||
-               directory_.person_of(vote.account) == voter.person;
+// The latest vote of this person, by any of their accounts.
+const Tally::Mark* Move::mark_of(const Standing& voter) const {
+    auto own = std::ranges::find_if(tally_.marks(), [&](const Tally::Mark& mark) {
+        const AccountId& account = mark.vote->voter.account;
+        return account == voter.account || *mark.person == voter.person ||
+               directory_.person_of(account) == voter.person;
     });
-    const bool voted = mark != ruling.votes.end();
-    if (voted && mark->verdict == cast.verdict) {
+    return own == tally_.marks().end() ? nullptr : &*own;
+}
+
+bool Move::holds(const Standing& voter) const {
+    const auto& held = tally_.held();
+    if (!held) return false;
+    const AccountId& holder = held->entry->voter.account;
+    return holder == voter.account || *held->person == voter.person ||
+           directory_.person_of(holder) == voter.person;
+}
+
+std::optional<Refusal> Move::no_reason(const Cast& cast, const Standing& voter) const {
+    if (!trim(cast.reason).empty()) return std::nullopt;
+    if (cast.verdict == Verdict::deny)
+        return Refusal{Why::reason_required, "Say why you deny this request, so that others can act on it."};
+    if (cast.verdict == Verdict::hold)
+        return Refusal{Why::reason_required, "Say why you hold this request, so that others can act on it."};
+    const bool own = cast.verdict == Verdict::approve && voter.behind;
+    if (!own || !case_.applied.self_approval->reason_required) return std::nullopt;
+    return Refusal{
+        Why::reason_required,
+        fmt::format("You are behind this request, and the policy lets you approve it all the same if "
+                    "you say why: `/approvals approve {} your reason`.",
+                    case_.request.number)};
+}
+
+std::optional<Refusal> Move::not_this_vote(const Cast& cast, const Standing& voter) const {
+    const Tally::Mark* mark = mark_of(voter);
+    // An approval that was cast as somebody else's may be given again by whoever turned out to be behind.
+    const bool other_kind =
+        mark && cast.verdict == Verdict::approve && mark->vote->voter.self_approval != voter.self_approval;
+    if (mark && mark->vote->verdict == cast.verdict && !other_kind) {
         return Refusal{Why::repeated, cast.verdict == Verdict::approve
                                           ? "You have already approved this request."
                                           : "You have already denied this request."};
     }
-    if (cast.verdict != Verdict::release) {
-        if (acts_of(voter) >= vote_changes_max) {
-            return Refusal{
-                Why::too_many_changes,
-                fmt::format("You have changed your vote here {} times, which is the most there can be; "
-                            "what you said last stands.",
-                            vote_changes_max)};
-        }
-        if (case_.entries.size() + entries_reserved >= case_entries_max) {
-            return Refusal{Why::case_full,
-                           "This request has reached the number of votes it can record; file it again."};
-        }
+    if (cast.verdict == Verdict::release) {
+        if (tally_.held()) return not_a_releaser(voter);
+        return Refusal{Why::not_held, "This request is not held, so there is nothing to release."};
     }
-    const bool wants_reason = cast.verdict == Verdict::deny || cast.verdict == Verdict::hold;
-    if (wants_reason && trim(cast.reason).empty()) {
-        return Refusal{Why::reason_required,
-                       cast.verdict == Verdict::deny
-                           ? "Say why you deny this request, so that others can act on it."
-                           : "Say why you hold this request, so that others can act on it."};
+    if (acts_of(voter) >= vote_changes_max) {
+        return Refusal{
+            Why::too_many_changes,
+            fmt::format("You have changed your vote here {} times, which is the most there can be; "
+                        "what you said last stands.",
+                        vote_changes_max)};
     }
-    if (cast.verdict == Verdict::withdraw && !voted) {
+    if (case_.entries.size() + entries_reserved >= case_entries_max) {
+        return Refusal{Why::case_full,
+                       "This request has reached the number of votes it can record; file it again."};
+    }
+    if (auto reason = no_reason(cast, voter)) return reason;
+    if (cast.verdict == Verdict::withdraw && !mark) {
         return Refusal{Why::nothing_to_withdraw,
                        "You have no vote on this request that you could withdraw; approve or deny it first."};
     }
-    return not_this_hold(cast, voter, ruling);
-}
-
-std::optional<Refusal> Move::not_this_hold(const Cast& cast, const Standing& voter,
-                                           const Ruling& ruling) const {
-    if (cast.verdict == Verdict::hold && ruling.held) {
-        return Refusal{Why::already_held,
-                       fmt::format("This request is already held by {}: {}", person_text(ruling.held->person),
-                                   visible(ruling.held->reason))};
+    if (cast.verdict == Verdict::hold && tally_.held()) {
+        return Refusal{Why::already_held, fmt::format("This request is already held by {}: {}",
+                                                      person_text(*tally_.held()->person),
+                                                      visible(tally_.held()->entry->reason))};
     }
-    if (cast.verdict != Verdict::release) return std::nullopt;
-    if (!ruling.held)
-        return Refusal{Why::not_held, "This request is not held, so there is nothing to release."};
-    const bool holder = ruling.held->account == voter.account || ruling.held->person == voter.person ||
-                        directory_.person_of(ruling.held->account) == voter.person;
-    if (holder) return std::nullopt;
-    return Refusal{Why::not_releaser,
-                   fmt::format("Only {}, who holds this request, can release it; ask them to.",
-                               person_text(ruling.held->person))};
+    return std::nullopt;
 }
 
-std::optional<std::vector<Standing>> Move::looked_up_again(const Tally& tally, const Behind& behind) {
+std::optional<Refusal> Move::not_a_releaser(const Standing& voter) const {
+    if (holds(voter)) return std::nullopt;
+    const auto& groups = case_.applied.release;
+    const bool may = !groups.empty() && std::ranges::all_of(groups, [&](const GroupId& group) {
+        return contains(voter.groups, group);
+    });
+    if (auto old = not_fresh(voter)) return old;
+    if (may) return not_apart(voter);
+    return Refusal{Why::not_releaser, not_releaser_sentence(*tally_.held()->person, groups)};
+}
+
+std::optional<std::vector<Standing>> Move::looked_up_again(const Tally& tally, Verdict verdict,
+                                                           const Behind& behind) {
     std::vector<Standing> again;
-    for (const AccountId& account : tally.approvers()) {
+    for (const AccountId& account : tally.accounts_that(verdict)) {
         again.push_back(standing_of(case_, behind, directory_, account));
         if (again.back().klass != AccountClass::unknown && !stale(again.back())) continue;
         refuse(Why::directory_stale,
@@ -262,32 +323,43 @@ void Move::on(const Cast& cast) {
     const Standing voter = standing_of(case_, behind, directory_, cast.account);
     if ((refusal_ = not_a_voter(cast, voter))) return;
     if ((refusal_ = not_this_vote(cast, voter))) return;
-    const std::string reason = clipped(cast.reason);
+    if (cast.verdict == Verdict::hold) return append(Held{now_, voter, clipped(cast.reason), cast.via});
+    if (cast.verdict == Verdict::release) return release(cast, voter, behind);
+    vote(cast, voter, behind);
+}
 
-    if (cast.verdict == Verdict::hold) return append(Held{now_, voter, reason, cast.via});
-    if (cast.verdict == Verdict::release) {
-        Released released{now_, voter, reason, cast.via, {}};
-        Tally would = tally_;
-        would.read(released);
-        if (would.quorum()) {
-            auto again = looked_up_again(would, behind);
-            if (!again) return;
-            released.recheck = std::move(*again);
-        }
-        return append(std::move(released));
-    }
-    Voted vote{now_, voter, cast.verdict, reason, cast.via, {}, std::nullopt};
-    Tally unchecked = tally_;
-    unchecked.read(vote);
-    if (cast.verdict == Verdict::approve && !unchecked.held() && unchecked.quorum()) {
-        auto again = looked_up_again(unchecked, behind);
+void Move::release(const Cast& cast, const Standing& voter, const Behind& behind) {
+    Entry entry = Released{now_, voter, clipped(cast.reason), cast.via, {}, !holds(voter)};
+    Tally would = tally_;
+    would.read(entry);
+    if (would.quorum()) {
+        auto again = looked_up_again(would, Verdict::approve, behind);
         if (!again) return;
-        vote.recheck = std::move(*again);
+        std::get<Released>(entry).recheck = std::move(*again);
     }
-    Tally then = tally_;
-    then.read(vote);
-    if (then.state() == State::pending) vote.dead_end = dead_end(case_.applied, behind, directory_);
-    append(std::move(vote));
+    append(std::move(entry));
+}
+
+void Move::vote(const Cast& cast, const Standing& voter, const Behind& behind) {
+    Entry entry = Voted{now_, voter, cast.verdict, clipped(cast.reason), cast.via, {}, std::nullopt};
+    auto& voted = std::get<Voted>(entry);
+    auto with_it = [&] {
+        Tally then = tally_;
+        then.read(entry);
+        return then;
+    };
+    const Tally unchecked = with_it();
+    const bool approves = cast.verdict == Verdict::approve && !unchecked.held() && unchecked.quorum();
+    const bool denies = cast.verdict == Verdict::deny && unchecked.denied_by_count();
+    State after = unchecked.state();
+    if (after == State::pending && (approves || denies)) {
+        auto again = looked_up_again(unchecked, cast.verdict, behind);
+        if (!again) return;
+        voted.recheck = std::move(*again);
+        after = with_it().state();
+    }
+    if (after == State::pending) voted.dead_end = dead_end(case_.applied, behind, directory_);
+    append(std::move(entry));
 }
 
 // Several that were missed are made up for with one.
@@ -306,7 +378,8 @@ void Move::on(const Rejudge&) {
     Rejudged again{
         now_, behind.persons(), behind.accounts(), {}, dead_end(case_.applied, behind, directory_)};
     bool changed = behind.grew() || again.dead_end;
-    for (const Standing& before : tally_.voters()) {
+    for (const Tally::Mark& mark : tally_.marks()) {
+        const Standing& before = *mark.standing;
         again.recheck.push_back(standing_of(case_, behind, directory_, before.account));
         const Standing& now = again.recheck.back();
         changed = changed || now.person != before.person || now.behind != before.behind;

@@ -73,7 +73,8 @@ CardVote card_vote(const Naming& naming, const VoteMark& vote) {
             vote.via,
             vote.at,
             vote.reason,
-            vote.counted_for ? std::optional{vote.counted_for->text()} : std::nullopt};
+            vote.counted_for ? std::optional{vote.counted_for->text()} : std::nullopt,
+            vote.self_approval};
 }
 
 // Whoever acted through the API: the requester is known by its name rather than by its token.
@@ -92,13 +93,13 @@ std::optional<Who> decider(const Case& c, const Ruling& ruling, const Naming& na
     const bool by_vote = ruling.state != State::pending && ruling.state != State::refused &&
                          ruling.state != State::expired && c.applied.kind == Applied::Kind::require;
     if (!by_vote || !ruling.decided_at) return std::nullopt;
+    const Verdict deciding = ruling.state == State::denied ? Verdict::deny : Verdict::approve;
     std::optional<AccountId> last;
     for (const Entry& entry : c.entries) {
         if (at_of(entry) > *ruling.decided_at) break;
-        if (const auto* voted = std::get_if<Voted>(&entry)) {
-            last = voted->voter.account;
-            if (voted->verdict == Verdict::deny) break;
-        }
+        const auto* voted = std::get_if<Voted>(&entry);
+        if (voted && voted->verdict == deciding) last = voted->voter.account;
+        if (deciding == Verdict::deny) continue;
         if (const auto* released = std::get_if<Released>(&entry)) last = released->voter.account;
     }
     if (!last) return std::nullopt;
@@ -124,16 +125,19 @@ std::string with_reason(std::string text, const std::string& reason) {
 }
 
 // `after`: what was ruled once this vote was in.
-std::string vote_text(const Voted& vote, std::size_t index, const Ruling& after) {
+std::string vote_text(const Applied& applied, const Voted& vote, std::size_t index, const Ruling& after) {
     switch (vote.verdict) {
         case Verdict::deny:
-            return with_reason("denied this request", vote.reason);
+            return with_reason(after.state == State::denied
+                                   ? "denied this request"
+                                   : "denied this request, which takes " + denial_text(applied.deny),
+                               vote.reason);
         case Verdict::withdraw:
             return with_reason("withdrew their vote", vote.reason);
         default:
             break;
     }
-    std::string text = "approved";
+    std::string text = vote.voter.self_approval ? "approves own request, allowed by policy," : "approved";
     for (const VoteMark& mark : after.votes)
         if (mark.entry == index && mark.counted_for) text += " for " + mark.counted_for->text();
     if (after.held) text += ", which counts once the hold is released";
@@ -284,6 +288,10 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     view.digest = request.digest;
     view.rules = c.applied.rules;
     add_lacks(view, c, ruling, directory, naming);
+    view.one_denial_ends = c.applied.deny.any;
+    if (ruling.state == State::pending)
+        for (const Objection& one : objections(c))
+            view.objections.push_back({one.group.text(), one.count, one.given});
     for (const VoteMark& vote : ruling.votes) view.votes.push_back(card_vote(naming, vote));
     if (ruling.held) {
         view.held = CardVote{naming.account(ruling.held->account),
@@ -291,7 +299,9 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
                              Surface::api,
                              ruling.held->at,
                              ruling.held->reason,
-                             std::nullopt};
+                             std::nullopt,
+                             false};
+        for (const GroupId& group : c.applied.release) view.releasers.push_back(group.text());
         for (const Entry& entry : c.entries)
             if (const auto* held = std::get_if<Held>(&entry); held && held->at == ruling.held->at)
                 view.held->via = held->via;
@@ -326,7 +336,7 @@ ThreadLine thread_line(const Case& c, std::size_t index, const Directory& direct
             },
             [&](const Voted& vote) {
                 auto after = decide(c.request, c.applied, std::span{c.entries}.first(index + 1));
-                std::string text = vote_text(vote, index, after);
+                std::string text = vote_text(c.applied, vote, index, after);
                 if (vote.dead_end && after.state == State::refused)
                     text += "; then the policy refused the request: " + *vote.dead_end;
                 return ThreadLine{naming.account(vote.voter.account), std::move(text)};

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <functional>
 
+#include "core/lists.hpp"
 #include "core/nudges.hpp"
 #include "core/tally.hpp"
 #include "countersign/base/check.hpp"
@@ -12,10 +15,6 @@ namespace {
 
 constexpr std::array<std::string_view, 10> states{"pending",   "approved", "denied",    "refused", "expired",
                                                   "cancelled", "claimed",  "succeeded", "failed",  "lapsed"};
-
-bool contains(const auto& all, const auto& one) {
-    return std::ranges::find(all, one) != all.end();
-}
 
 }  // namespace
 
@@ -33,8 +32,44 @@ bool final(State state) {
     return state != State::pending && state != State::approved && state != State::claimed;
 }
 
-Tally::Tally(const Request& request, const Applied& applied)
-    : request_(request), applied_(applied), asked_(groups_of(applied)) {}
+bool GroupSet::any_below(std::size_t end) const {
+    if (end < word_bits) return (first_ & ((std::uint64_t{1} << end) - 1)) != 0;
+    if (first_ != 0) return true;
+    const auto last =
+        further_.begin() + static_cast<std::ptrdiff_t>(std::min(end - word_bits, further_.size()));
+    return std::find(further_.begin(), last, true) != last;
+}
+
+void GroupSet::add_further(std::size_t place) {
+    if (further_.size() <= place - word_bits) further_.resize(place - word_bits + 1, false);
+    further_[place - word_bits] = true;
+}
+
+bool GroupSet::has_further(std::size_t place) const {
+    return place - word_bits < further_.size() && further_[place - word_bits];
+}
+
+std::uint64_t print_of(std::string_view text) {
+    std::uint64_t head = 0;
+    std::uint64_t tail = 0;
+    const std::size_t bytes = std::min(text.size(), sizeof head);
+    if (bytes == 0) return 0;
+    std::memcpy(&head, text.data(), bytes);
+    std::memcpy(&tail, text.data() + text.size() - bytes, bytes);
+    return (head * 0x9E3779B97F4A7C15U) ^ (tail + text.size());
+}
+
+Tally::Tally(const Request& request, const Applied& applied) : request_(request), applied_(applied) {
+    auto add = [&](const GroupId& group) {
+        if (!place_of(group)) groups_.push_back({&group, print_of(group.text())});
+    };
+    for (const Slots& slots : applied.alternatives)
+        for (const CountOf& one : slots.groups) add(one.of);
+    slot_groups_ = groups_.size();
+    for (const CountOf& one : applied.deny.counts) add(one.of);
+    denial_groups_ = groups_.size();
+    for (const GroupId& group : applied.release) add(group);
+}
 
 void Tally::read(const Entry& entry) {
     std::visit([this](const auto& one) { on(one); }, entry);
@@ -59,49 +94,74 @@ void Tally::on(const Opened& entry) {
 }
 
 void Tally::on(const Voted& entry) {
-    if (!in_time(entry.at) || !counts(entry.voter)) return;
-    if (entry.verdict == Verdict::hold || entry.verdict == Verdict::release) return;
-    std::erase_if(marks_, [&](const Mark& mark) {
-        return mark.vote.person == entry.voter.person || mark.vote.account == entry.voter.account;
-    });
-    if (entry.verdict != Verdict::withdraw) {
-        marks_.push_back({{entry.voter.person, entry.voter.account, entry.verdict, entry.via, entry.at,
-                           entry.reason, std::nullopt, next_},
-                          entry.voter});
+    if (!in_time(entry.at)) return;
+    Mark mark{&entry,
+              &entry.voter,
+              &entry.voter.person,
+              next_,
+              groups_among(entry.voter),
+              print_of(entry.voter.person.text()),
+              print_of(entry.voter.account.text()),
+              nullptr};
+    switch (entry.verdict) {
+        case Verdict::approve:
+            if (!may_approve(mark)) return;
+            break;
+        case Verdict::deny:
+            if (!may_object(entry.voter, mark.groups)) return;
+            break;
+        case Verdict::withdraw:
+            if (entry.voter.klass != AccountClass::member) return;
+            break;
+        case Verdict::hold:
+        case Verdict::release:
+            return;
     }
-    if (entry.verdict == Verdict::deny) return leave_pending(State::denied, entry.at, entry.reason);
-    if (entry.verdict == Verdict::approve) recheck(entry.recheck, entry.at);
+    std::erase_if(marks_, [&](const Mark& other) {
+        return (other.person_print == mark.person_print && *other.person == *mark.person) ||
+               (other.account_print == mark.account_print &&
+                other.vote->voter.account == entry.voter.account);
+    });
+    if (entry.verdict != Verdict::withdraw) marks_.push_back(std::move(mark));
+    if (entry.verdict == Verdict::deny) {
+        if (ends_alone(marks_.back())) return leave_pending(State::denied, entry.at, entry.reason);
+        look_again(entry.recheck);
+        if (!entry.recheck.empty() && denied_by_count(entry.recheck))
+            return leave_pending(State::denied, entry.at, entry.reason);
+    }
+    if (entry.verdict == Verdict::approve) recheck_approvals(entry.recheck, entry.at);
     if (state_ == State::pending && entry.dead_end) leave_pending(State::refused, entry.at, *entry.dead_end);
 }
 
 void Tally::on(const Held& entry) {
-    if (!in_time(entry.at) || held_ || !counts(entry.voter)) return;
-    held_ = HoldMark{entry.voter.person, entry.voter.account, entry.reason, entry.at};
+    if (!in_time(entry.at) || held_ || !may_object(entry.voter, groups_among(entry.voter))) return;
+    held_ = Hold{&entry, &entry.voter.person};
 }
 
 void Tally::on(const Released& entry) {
-    if (!in_time(entry.at) || !held_) return;
+    if (!in_time(entry.at) || !held_ || !may_release(entry)) return;
     held_.reset();
-    recheck(entry.recheck, entry.at);
+    recheck_approvals(entry.recheck, entry.at);
 }
 
 void Tally::on(const Rejudged& entry) {
     if (!in_time(entry.at)) return;
     for (const PersonId& person : entry.behind)
         if (!contains(behind_, person)) behind_.push_back(person);
+    look_again(entry.recheck);
     for (const Standing& again : entry.recheck) {
         for (Mark& mark : marks_) {
-            if (again.account != mark.vote.account) continue;
-            mark.standing = again;
-            mark.vote.person = again.person;
+            if (mark.standing != &again) continue;
+            mark.person = &again.person;
+            mark.person_print = print_of(again.person.text());
         }
-        if (held_ && held_->account == again.account) held_->person = again.person;
+        if (held_ && held_->entry->voter.account == again.account) held_->person = &again.person;
     }
     // Of two votes that are one person's now, the later one stands.
     for (std::size_t i = 0; i < marks_.size();) {
         const bool repeated =
             std::any_of(marks_.begin() + static_cast<std::ptrdiff_t>(i) + 1, marks_.end(),
-                        [&](const Mark& later) { return later.vote.person == marks_[i].vote.person; });
+                        [&](const Mark& later) { return *later.person == *marks_[i].person; });
         if (repeated)
             marks_.erase(marks_.begin() + static_cast<std::ptrdiff_t>(i));
         else
@@ -139,27 +199,85 @@ void Tally::on(const Reported& entry) {
     if (state_ == State::claimed) state_ = entry.succeeded ? State::succeeded : State::failed;
 }
 
-// Whether somebody of this standing may fill a slot at all.
-bool Tally::counts(const Standing& standing) const {
-    return !standing.behind && standing.klass == AccountClass::member && standing.unlinked.empty() &&
-           !contains(behind_, standing.person) &&
-           std::ranges::any_of(standing.groups,
-                               [&](const GroupId& group) { return contains(asked_, group); });
+// ---- who may do what
+
+std::optional<std::size_t> Tally::place_of(const GroupId& group) const {
+    const std::uint64_t print = print_of(group.text());
+    for (std::size_t place = 0; place < groups_.size(); ++place)
+        if (groups_[place].print == print && *groups_[place].name == group) return place;
+    return std::nullopt;
 }
 
+GroupSet Tally::groups_among(const Standing& standing) const {
+    GroupSet set;
+    for (const GroupId& group : standing.groups)
+        if (auto place = place_of(group)) set.add(*place);
+    return set;
+}
+
+// Somebody behind the request, as recorded by now.
+bool Tally::excluded(const Standing& standing) const {
+    return standing.behind || contains(behind_, standing.person);
+}
+
+bool Tally::able(const Standing& standing) {
+    return standing.klass == AccountClass::member && standing.unlinked.empty();
+}
+
+// Who is behind the request may approve it only by a vote that was cast as that, with its reason.
+bool Tally::may_approve(const Mark& mark) const {
+    return able(*mark.standing) && mark.groups.any_below(slot_groups_) &&
+           (!excluded(*mark.standing) || self_approves(mark));
+}
+
+bool Tally::self_approves(const Mark& mark) const {
+    return applied_.self_approval && mark.vote->voter.self_approval && mark.standing->self_approval &&
+           contains(applied_.self_approval->allow, mark.standing->person) &&
+           !(applied_.self_approval->reason_required && mark.vote->reason.empty());
+}
+
+// Denies or holds.
+bool Tally::may_object(const Standing& standing, const GroupSet& groups) const {
+    return able(standing) && !excluded(standing) && groups.any_below(denial_groups_);
+}
+
+bool Tally::may_release(const Released& entry) const {
+    if (excluded(entry.voter)) return false;
+    if (!entry.as_releaser) return true;
+    return able(entry.voter) && !applied_.release.empty() &&
+           std::ranges::all_of(applied_.release,
+                               [&](const GroupId& group) { return contains(entry.voter.groups, group); });
+}
+
+bool Tally::ends_alone(const Mark& denial) const {
+    return applied_.deny.any && denial.groups.any_below(slot_groups_);
+}
+
+// ---- what the votes come to
+
 void Tally::leave_pending(State state, Instant at, const std::string& reason) {
-    if (state != State::approved && applied_.kind == Applied::Kind::require) count_best(all_seats());
+    if (state != State::approved && applied_.kind == Applied::Kind::require) count_best();
     state_ = state;
     decided_at_ = at;
     reason_ = reason;
 }
 
+// The newest standings of those who were looked up.
+void Tally::look_again(Only standings) {
+    for (const Standing& again : standings) {
+        const std::uint64_t print = print_of(again.account.text());
+        for (Mark& mark : marks_) {
+            if (mark.account_print != print || mark.vote->voter.account != again.account) continue;
+            mark.standing = &again;
+            mark.groups = groups_among(again);
+        }
+    }
+}
+
 // The only place where votes approve: everybody counted was looked up again, all at the same moment.
-void Tally::recheck(const std::vector<Standing>& standings, Instant at) {
+void Tally::recheck_approvals(Only standings, Instant at) {
     if (standings.empty()) return;
-    for (Mark& mark : marks_)
-        for (const Standing& again : standings)
-            if (again.account == mark.vote.account) mark.standing = again;
+    look_again(standings);
     if (held_) return;
     auto present = voters(standings);
     for (std::size_t i = 0; i < applied_.alternatives.size(); ++i) {
@@ -173,53 +291,103 @@ void Tally::recheck(const std::vector<Standing>& standings, Instant at) {
     }
 }
 
+bool Tally::denied_by_count(Only only) const {
+    return std::ranges::any_of(applied_.deny.counts, [&](const CountOf& wanted) {
+        return denials(wanted.of, only) >= wanted.count;
+    });
+}
+
+std::size_t Tally::denials(const GroupId& group, Only only) const {
+    const auto place = place_of(group);
+    std::vector<const PersonId*> people;
+    for (const Mark& mark : marks_) {
+        if (mark.vote->verdict != Verdict::deny || !place || !mark.groups.has(*place)) continue;
+        if (!may_object(*mark.standing, mark.groups) || !among(only, mark)) continue;
+        const PersonId& person = mark.standing->person;
+        if (std::ranges::none_of(people, [&](const PersonId* seen) { return *seen == person; }))
+            people.push_back(&person);
+    }
+    return people.size();
+}
+
+// Whether a mark was looked up at this moment. Nobody in particular: everybody.
+bool Tally::among(Only only, const Mark& mark) {
+    if (only.empty()) return true;
+    // Its standing is one of those, where look_again has just put it.
+    return std::less_equal<>{}(only.data(), mark.standing) &&
+           std::less<>{}(mark.standing, only.data() + only.size());
+}
+
 // Marks that approve and may fill slots, in log order, one per person: the latest, should two accounts have
 // turned out to be one person's. With `only`, of those whose standing is among them.
-std::vector<std::size_t> Tally::voters(std::span<const Standing> only) const {
+std::vector<std::size_t> Tally::voters(Only only) const {
     std::vector<std::size_t> found;
+    std::vector<std::uint64_t> prints;
     for (std::size_t i = 0; i < marks_.size(); ++i) {
         const Mark& mark = marks_[i];
-        if (mark.vote.verdict != Verdict::approve || !counts(mark.standing)) continue;
-        std::erase_if(found,
-                      [&](std::size_t j) { return marks_[j].standing.person == mark.standing.person; });
+        if (mark.vote->verdict != Verdict::approve || !may_approve(mark)) continue;
+        const PersonId& person = mark.standing->person;
+        const std::uint64_t print = print_of(person.text());
+        for (std::size_t j = 0; j < found.size(); ++j) {
+            if (prints[j] != print || marks_[found[j]].standing->person != person) continue;
+            found.erase(found.begin() + static_cast<std::ptrdiff_t>(j));
+            prints.erase(prints.begin() + static_cast<std::ptrdiff_t>(j));
+            break;
+        }
         found.push_back(i);
+        prints.push_back(print);
     }
-    if (only.empty()) return found;
-    std::erase_if(found, [&](std::size_t i) {
-        return std::ranges::find(only, marks_[i].vote.account, &Standing::account) == only.end();
-    });
+    if (!only.empty()) std::erase_if(found, [&](std::size_t i) { return !among(only, marks_[i]); });
     return found;
 }
 
 Tally::Seats Tally::seat(std::size_t alternative, std::vector<std::size_t> marks) const {
-    std::vector<const GroupsOfVoter*> groups;
-    groups.reserve(marks.size());
-    for (std::size_t i : marks) groups.push_back(&marks_[i].standing.groups);
-    Assignment assignment = assign(applied_.alternatives[alternative], groups);
+    const Slots& slots = applied_.alternatives[alternative];
+    VotersByGroup by_group(slots.groups.size());
+    for (std::size_t g = 0; g < slots.groups.size(); ++g) {
+        const auto place = place_of(slots.groups[g].of);
+        for (std::size_t voter = 0; voter < marks.size(); ++voter)
+            if (place && marks_[marks[voter]].groups.has(*place)) by_group[g].push_back(voter);
+    }
+    Assignment assignment = assign(slots, std::move(by_group), marks.size());
     return {alternative, std::move(marks), std::move(assignment)};
 }
 
 std::vector<Tally::Seats> Tally::all_seats() const {
     auto present = voters({});
     std::vector<Seats> all;
+    all.reserve(applied_.alternatives.size());
     for (std::size_t i = 0; i < applied_.alternatives.size(); ++i) all.push_back(seat(i, present));
     return all;
 }
 
-// By the alternative that lacks least, the first of several.
-void Tally::count_best(const std::vector<Seats>& all) {
-    auto lack = [](const Seats& seats) { return seats.assignment.voter_of.size() - seats.assignment.filled; };
+namespace {
+
+// The alternative that lacks least, the first of several.
+const auto* best_of(const auto& all) {
+    auto lack = [](const auto& seats) { return seats.assignment.voter_of.size() - seats.assignment.filled; };
     auto best = std::ranges::min_element(all, {}, lack);
-    if (best != all.end()) count(*best);
+    return best == all.end() ? nullptr : &*best;
+}
+
+}  // namespace
+
+void Tally::count_best() {
+    const auto all = all_seats();
+    if (const Seats* best = best_of(all)) count(*best);
 }
 
 void Tally::count(const Seats& seats) {
-    for (Mark& mark : marks_) mark.vote.counted_for.reset();
+    for (Mark& mark : marks_) mark.counted_for = nullptr;
+    each_seat(seats, [&](std::size_t mark, const GroupId& group) { marks_[mark].counted_for = &group; });
+}
+
+void Tally::each_seat(const Seats& seats, auto see) const {
     const Assignment& assignment = seats.assignment;
     for (std::size_t slot = 0; slot < assignment.voter_of.size(); ++slot) {
         if (!assignment.voter_of[slot]) continue;
-        marks_[seats.marks[*assignment.voter_of[slot]]].vote.counted_for =
-            applied_.alternatives[seats.alternative].groups[assignment.group_of[slot]].of;
+        see(seats.marks[*assignment.voter_of[slot]],
+            applied_.alternatives[seats.alternative].groups[assignment.group_of[slot]].of);
     }
 }
 
@@ -231,12 +399,13 @@ void Tally::assert_quorum(const Seats& seats) const {
     for (std::size_t slot = 0; slot < seats.assignment.voter_of.size(); ++slot) {
         COUNTERSIGN_CHECK(seats.assignment.voter_of[slot].has_value());
         const Mark& mark = marks_[seats.marks[*seats.assignment.voter_of[slot]]];
+        const Standing& now = *mark.standing;
         const std::size_t group = seats.assignment.group_of[slot];
-        COUNTERSIGN_CHECK(mark.vote.verdict == Verdict::approve);
-        COUNTERSIGN_CHECK(!mark.standing.behind && !contains(behind_, mark.standing.person));
-        COUNTERSIGN_CHECK(contains(mark.standing.groups, slots.groups[group].of));
-        COUNTERSIGN_CHECK(!contains(seen, mark.standing.person));
-        seen.push_back(mark.standing.person);
+        COUNTERSIGN_CHECK(mark.vote->verdict == Verdict::approve);
+        COUNTERSIGN_CHECK((!now.behind && !contains(behind_, now.person)) || self_approves(mark));
+        COUNTERSIGN_CHECK(contains(now.groups, slots.groups[group].of));
+        COUNTERSIGN_CHECK(!contains(seen, now.person));
+        seen.push_back(now.person);
         ++filled[group];
     }
     for (std::size_t group = 0; group < slots.groups.size(); ++group)
@@ -247,44 +416,45 @@ bool Tally::quorum() const {
     return std::ranges::any_of(all_seats(), [](const Seats& seats) { return seats.assignment.complete(); });
 }
 
-std::vector<AccountId> Tally::approvers() const {
+std::vector<AccountId> Tally::accounts_that(Verdict verdict) const {
     std::vector<AccountId> accounts;
     for (const Mark& mark : marks_)
-        if (mark.vote.verdict == Verdict::approve) accounts.push_back(mark.vote.account);
+        if (mark.vote->verdict == verdict) accounts.push_back(mark.vote->voter.account);
     return accounts;
-}
-
-std::vector<Standing> Tally::voters() const {
-    std::vector<Standing> standings;
-    for (const Mark& mark : marks_) standings.push_back(mark.standing);
-    return standings;
 }
 
 std::vector<Standing> Tally::approvals() const {
     std::vector<Standing> standings;
-    for (std::size_t i : voters({})) standings.push_back(marks_[i].standing);
+    for (std::size_t i : voters({})) standings.push_back(*marks_[i].standing);
     return standings;
 }
 
-Ruling Tally::ruling() const& {
-    Tally copy = *this;
-    return std::move(copy).ruling();
-}
-
-Ruling Tally::ruling() && {
+Ruling Tally::ruling() const {
     Ruling result;
+    result.state = state_;
+    result.votes.reserve(marks_.size());
+    for (const Mark& mark : marks_) {
+        const Voted& vote = *mark.vote;
+        result.votes.push_back({*mark.person, vote.voter.account, vote.verdict, vote.via, vote.at,
+                                vote.reason,
+                                mark.counted_for ? std::optional{*mark.counted_for} : std::nullopt,
+                                mark.entry, vote.verdict == Verdict::approve && vote.voter.self_approval});
+    }
     if (state_ == State::pending && applied_.kind == Applied::Kind::require) {
-        auto all = all_seats();
-        count_best(all);
+        const auto all = all_seats();
+        if (const Seats* best = best_of(all))
+            each_seat(*best, [&](std::size_t mark, const GroupId& group) {
+                result.votes[mark].counted_for = group;
+            });
+        result.missing.reserve(all.size());
         for (const Seats& seats : all)
             result.missing.push_back(unfilled(applied_.alternatives[seats.alternative], seats.assignment));
     }
-    result.state = state_;
-    result.votes.reserve(marks_.size());
-    for (Mark& mark : marks_) result.votes.push_back(std::move(mark.vote));
-    if (state_ == State::pending) result.held = std::move(held_);
+    if (state_ == State::pending && held_)
+        result.held =
+            HoldMark{*held_->person, held_->entry->voter.account, held_->entry->reason, held_->entry->at};
     result.decided_at = decided_at_;
-    result.reason = std::move(reason_);
+    result.reason = reason_;
     result.grant_ends = grant_ends_;
     return result;
 }
@@ -292,7 +462,7 @@ Ruling Tally::ruling() && {
 Ruling decide(const Request& request, const Applied& applied, std::span<const Entry> entries) {
     Tally tally{request, applied};
     for (const Entry& entry : entries) tally.read(entry);
-    return std::move(tally).ruling();
+    return tally.ruling();
 }
 
 std::optional<Instant> Tally::due_at() const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/lists.hpp"
 #include "core/quorum.hpp"
 #include "core/tally.hpp"
 #include "countersign/base/text.hpp"
@@ -12,15 +13,8 @@
 namespace countersign::core {
 namespace {
 
-bool contains(const auto& all, const auto& one) {
-    return std::ranges::find(all, one) != all.end();
-}
 bool in_chat(std::string_view kind) {
     return kind == "slack" || kind == "teams";
-}
-
-void add_once(auto& all, const auto& one) {
-    if (!contains(all, one)) all.push_back(one);
 }
 
 // Whether two accounts are of one chat's one workspace. Offline, a bare id may be anywhere.
@@ -41,6 +35,24 @@ std::string sentence(const Slots& slots, const Shortage& shortage) {
                        shortage.available, names.size() == 1 ? "its" : "their");
 }
 
+// Whether the rules let this very account approve a request that its person is behind. Only the policy's own
+// list has a say: a link never gives anything.
+bool may_approve_own(const Applied& applied, const Directory& directory, const AccountId& account,
+                     const PersonId& person) {
+    if (!applied.self_approval || !contains(applied.self_approval->allow, person)) return false;
+    const PersonId* listed = directory.listed_as(account);
+    return listed && *listed == person;
+}
+// The same by some account of theirs that is in the group.
+bool may_approve_own(const Applied& applied, const Directory& directory, const PersonId& person,
+                     const GroupId& group) {
+    return applied.self_approval &&
+           std::ranges::any_of(directory.accounts_of(person), [&](const AccountId& account) {
+               return may_approve_own(applied, directory, account, person) &&
+                      directory.eligible(account, group);
+           });
+}
+
 // The part of an alternative that rests on groups small enough to run out of people. A group with at least
 // as many members as the whole asks for can always be served last.
 struct Scarce {
@@ -48,14 +60,17 @@ struct Scarce {
     std::map<PersonId, GroupsOfVoter> people;
 };
 
-Scarce scarce_part(const Slots& slots, const Behind& behind, const Directory& directory) {
+Scarce scarce_part(const Slots& slots, const Applied& applied, const Behind& behind,
+                   const Directory& directory) {
     std::size_t total = 0;
     for (const CountOf& one : slots.groups) total += one.count;
     Scarce scarce;
     for (const CountOf& one : slots.groups) {
         auto members = directory.members(one.of, total + behind.persons().size());
         if (!members) continue;
-        std::erase_if(*members, [&](const PersonId& person) { return behind.includes(person); });
+        std::erase_if(*members, [&](const PersonId& person) {
+            return behind.includes(person) && !may_approve_own(applied, directory, person, one.of);
+        });
         if (members->size() >= total) continue;
         scarce.slots.groups.push_back(one);
         for (const PersonId& person : *members) scarce.people[person].push_back(one.of);
@@ -169,10 +184,12 @@ Standing standing_of(const Case& c, const Behind& behind, const Directory& direc
     } else if (directory.elsewhere(voter)) {
         standing.klass = AccountClass::foreign;
     }
-    for (const GroupId& group : groups_of(c.applied))
+    for (const GroupId& group : all_groups_of(c.applied))
         if (directory.eligible(voter, group)) standing.groups.push_back(group);
     standing.behind = behind.includes(voter, standing.person);
-    if (!standing.behind && !c.applied.unlinked_allowed) standing.unlinked = behind.unlinked_from(voter);
+    standing.self_approval = standing.behind && may_approve_own(c.applied, directory, voter, standing.person);
+    const bool may_count = !standing.behind || standing.self_approval;
+    if (may_count && !c.applied.unlinked_allowed) standing.unlinked = behind.unlinked_from(voter);
     standing.as_of = directory.as_of(voter, standing.groups).value_or(Instant{});
     return standing;
 }
@@ -186,7 +203,7 @@ std::optional<std::string> dead_end(const Applied& applied, const Behind& behind
     if (applied.kind != Applied::Kind::require) return std::nullopt;
     std::vector<std::string> reasons;
     for (const Slots& slots : applied.alternatives) {
-        Scarce scarce = scarce_part(slots, behind, directory);
+        Scarce scarce = scarce_part(slots, applied, behind, directory);
         std::vector<const GroupsOfVoter*> people;
         for (const auto& [person, groups] : scarce.people) people.push_back(&groups);
         auto short_of = shortage(scarce.slots, people);
@@ -234,20 +251,23 @@ Present present_of(const Case& c) {
     return present;
 }
 
-bool may_vote(const Standing& now) {
-    return !now.behind && now.unlinked.empty() && !now.groups.empty() && now.klass == AccountClass::member;
+bool may_approve(const Standing& now, const std::vector<GroupId>& asked) {
+    return (!now.behind || now.self_approval) && now.unlinked.empty() && now.klass == AccountClass::member &&
+           std::ranges::any_of(now.groups, [&](const GroupId& group) { return contains(asked, group); });
 }
 
 // Whether some chat account of the person may fill a slot. Where its chat is not connected (an offline
 // check), or the policy lists none, nothing speaks against it.
-bool person_may(const Case& c, const Behind& behind, const Directory& directory, const PersonId& person) {
-    bool any = false;
+bool person_may(const Case& c, const Behind& behind, const Directory& directory, const PersonId& person,
+                const std::vector<GroupId>& asked) {
+    if (behind.includes(person) && !c.applied.self_approval) return false;
+    bool any = behind.includes(person);
     for (const AccountId& account : directory.accounts_of(person)) {
         if (!in_chat(parts(account).kind)) continue;
         any = true;
         Standing now = standing_of(c, behind, directory, account);
         if (!directory.connected(account) && !directory.elsewhere(account)) now.klass = AccountClass::member;
-        if (may_vote(now)) return true;
+        if (may_approve(now, asked)) return true;
     }
     return !any;
 }
@@ -277,6 +297,7 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
     Behind behind{c.request, c.entries, directory};
     Present present = present_of(c);
     auto voters = present.pointers();
+    const auto asked = groups_of(c.applied);
     for (const Slots& slots : c.applied.alternatives) {
         Assignment assignment = assign(slots, voters);
         std::vector<Lack> lacks;
@@ -295,8 +316,8 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
             std::vector<PersonId> away;
             for (const PersonId& person : candidates) {
                 if (lack.could_approve.size() == could_approve_max) break;
-                if (behind.includes(person) || contains(present.persons, person)) continue;
-                if (!person_may(c, behind, directory, person)) continue;
+                if (contains(present.persons, person)) continue;
+                if (!person_may(c, behind, directory, person, asked)) continue;
                 (directory.absence(person) ? away : lack.could_approve).push_back(person);
             }
             settle_absences(lack, away, directory);
@@ -307,12 +328,22 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
     return all;
 }
 
+std::vector<Objection> objections(const Case& c) {
+    std::vector<Objection> all;
+    if (c.applied.deny.counts.empty()) return all;
+    Tally tally{c.request, c.applied};
+    for (const Entry& entry : c.entries) tally.read(entry);
+    for (const CountOf& one : c.applied.deny.counts)
+        all.push_back({one.of, one.count, static_cast<std::uint32_t>(tally.denials(one.of))});
+    return all;
+}
+
 bool could_approve(const Case& c, const Ruling& ruling, const Directory& directory,
                    const AccountId& account) {
     if (ruling.state != State::pending) return false;
     Behind behind{c.request, c.entries, directory};
     Standing now = standing_of(c, behind, directory, account);
-    if (!may_vote(now)) return false;
+    if (!may_approve(now, groups_of(c.applied))) return false;
     Present present = present_of(c);
     if (contains(present.persons, now.person)) return false;
     auto voters = present.pointers();

@@ -40,5 +40,9 @@ Instant at_of(const Entry& entry) {
 std::string_view kind_of(const Entry& entry) {
     return kinds[entry.index()];
 }
+bool is_self_approval(const Entry& entry) {
+    const auto* voted = std::get_if<Voted>(&entry);
+    return voted && voted->verdict == Verdict::approve && voted->voter.self_approval;
+}
 
 }  // namespace countersign::core

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/conditions.hpp"
+#include "core/lists.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/advance.hpp"
@@ -321,19 +322,28 @@ Result<std::vector<Slots>> alternatives_of(const Requirement& requirement) {
 std::vector<GroupId> groups_of(const Applied& applied) {
     std::vector<GroupId> groups;
     for (const Slots& slots : applied.alternatives)
-        for (const CountOf& one : slots.groups)
-            if (std::ranges::find(groups, one.of) == groups.end()) groups.push_back(one.of);
+        for (const CountOf& one : slots.groups) add_once(groups, one.of);
+    return groups;
+}
+
+std::vector<GroupId> denial_groups_of(const Applied& applied) {
+    auto groups = groups_of(applied);
+    for (const CountOf& one : applied.deny.counts) add_once(groups, one.of);
     return groups;
 }
 
 std::vector<GroupId> all_groups_of(const Applied& applied) {
-    auto groups = groups_of(applied);
-    auto add = [&](const GroupId& group) {
-        if (std::ranges::find(groups, group) == groups.end()) groups.push_back(group);
-    };
-    for (const CountOf& one : applied.deny.counts) add(one.of);
-    for (const GroupId& group : applied.release) add(group);
+    auto groups = denial_groups_of(applied);
+    for (const GroupId& group : applied.release) add_once(groups, group);
     return groups;
+}
+
+std::vector<PersonId> barred(const Applied& applied, const std::vector<PersonId>& behind) {
+    auto people = behind;
+    if (applied.self_approval)
+        std::erase_if(people,
+                      [&](const PersonId& person) { return contains(applied.self_approval->allow, person); });
+    return people;
 }
 
 bool may_hide(const Applied& applied, std::string_view pointer) {

@@ -290,6 +290,10 @@ bool Directory::listed_in_policy(const AccountId& account) const {
     return index_->named(PersonId{account.text()}) || index_->listed_person(full(account), *this) != nullptr;
 }
 
+const PersonId* Directory::listed_as(const AccountId& account) const {
+    return index_->listed_person(full(account), *this);
+}
+
 bool Directory::connected(const AccountId& account) const {
     AccountId whole = full(account);
     auto of = parts(whole);

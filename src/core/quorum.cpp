@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace countersign::core {
 namespace {
@@ -9,17 +10,15 @@ namespace {
 // Bipartite matching between single slots and voters, small enough for plain augmenting paths.
 class Matcher {
   public:
-    Matcher(const Slots& slots, std::span<const GroupsOfVoter* const> voters)
-        : by_group_(slots.groups.size()), slot_of_(voters.size()), voter_settled_(voters.size(), 0) {
-        for (std::size_t g = 0; g < slots.groups.size(); ++g) {
+    Matcher(const Slots& slots, VotersByGroup by_group, std::size_t voters)
+        : by_group_(std::move(by_group)), slot_of_(voters), voter_settled_(voters, 0) {
+        for (std::size_t g = 0; g < slots.groups.size(); ++g)
             group_of_.insert(group_of_.end(), slots.groups[g].count, g);
-            for (std::size_t v = 0; v < voters.size(); ++v)
-                if (std::ranges::find(*voters[v], slots.groups[g].of) != voters[v]->end())
-                    by_group_[g].push_back(v);
-        }
         voter_of_.resize(group_of_.size());
         slot_settled_.resize(group_of_.size(), false);
     }
+    Matcher(const Slots& slots, std::span<const GroupsOfVoter* const> voters)
+        : Matcher(slots, by_group(slots, voters), voters.size()) {}
 
     // Fills as many slots as can be; the slot at which it first fails is told.
     std::optional<std::size_t> fill() {
@@ -74,6 +73,15 @@ class Matcher {
     }
 
   private:
+    static VotersByGroup by_group(const Slots& slots, std::span<const GroupsOfVoter* const> voters) {
+        VotersByGroup all(slots.groups.size());
+        for (std::size_t g = 0; g < slots.groups.size(); ++g)
+            for (std::size_t v = 0; v < voters.size(); ++v)
+                if (std::ranges::find(*voters[v], slots.groups[g].of) != voters[v]->end())
+                    all[g].push_back(v);
+        return all;
+    }
+
     void pair(std::size_t slot, std::size_t voter) {
         voter_of_[slot] = voter;
         slot_of_[voter] = slot;
@@ -128,7 +136,7 @@ class Matcher {
     }
 
     std::vector<std::size_t> group_of_;
-    std::vector<std::vector<std::size_t>> by_group_;
+    VotersByGroup by_group_;
     std::vector<std::optional<std::size_t>> voter_of_;
     std::vector<std::optional<std::size_t>> slot_of_;
     std::vector<bool> slot_settled_;
@@ -149,14 +157,25 @@ std::vector<std::size_t> groups_among(const std::vector<bool>& slots,
 
 }  // namespace
 
-Assignment assign(const Slots& slots, std::span<const GroupsOfVoter* const> voters) {
-    Matcher matcher{slots, voters};
+namespace {
+
+Assignment assign(Matcher matcher) {
     matcher.fill();
     matcher.make_first();
     Assignment result{matcher.voter_of(), matcher.group_of(), 0};
     result.filled = static_cast<std::size_t>(
         std::ranges::count_if(result.voter_of, [](const auto& voter) { return voter.has_value(); }));
     return result;
+}
+
+}  // namespace
+
+Assignment assign(const Slots& slots, std::span<const GroupsOfVoter* const> voters) {
+    return assign(Matcher{slots, voters});
+}
+
+Assignment assign(const Slots& slots, VotersByGroup by_group, std::size_t voters) {
+    return assign(Matcher{slots, std::move(by_group), voters});
 }
 
 Slots unfilled(const Slots& slots, const Assignment& assignment) {

@@ -23,6 +23,10 @@ using GroupsOfVoter = std::vector<GroupId>;
 // first slot has the earliest voter, then whose second slot has, and so on; an empty slot comes last.
 Assignment assign(const Slots& slots, std::span<const GroupsOfVoter* const> voters);
 
+// The same for voters known by their number alone: for each of slots.groups, who is in it, rising.
+using VotersByGroup = std::vector<std::vector<std::size_t>>;
+Assignment assign(const Slots& slots, VotersByGroup by_group, std::size_t voters);
+
 Slots unfilled(const Slots& slots, const Assignment& assignment);
 
 // Groups in which one more voter would let some slot of group `wanted` (an index into slots.groups, with an

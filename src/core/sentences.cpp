@@ -33,6 +33,40 @@ std::string group_names(const std::vector<GroupId>& groups) {
     return join(names, " or ");
 }
 
+std::string self_approval_sentence(const Case& c, const Standing& voter) {
+    const std::string cancel = fmt::format("you can cancel it with `/approvals cancel {}`", c.request.number);
+    const auto& own = c.applied.self_approval;
+    if (!own || std::ranges::find(own->allow, voter.person) == own->allow.end())
+        return fmt::format("You are behind this request, so somebody else has to vote on it; {}.", cancel);
+    if (!voter.self_approval)
+        return fmt::format(
+            "The policy lets {} approve requests of their own, but only from an account that it lists under "
+            "`people:`, and {} is not listed there; {}.",
+            person_text(voter.person), visible(voter.account.text()), cancel);
+    return fmt::format(
+        "You are behind this request: the policy lets you approve it, and {}; everything else is for others "
+        "to do.",
+        cancel);
+}
+
+std::string not_releaser_sentence(const PersonId& holder, const std::vector<GroupId>& groups) {
+    if (groups.empty())
+        return fmt::format("Only {}, who holds this request, can release it; ask them to.",
+                           person_text(holder));
+    std::vector<std::string> names;
+    for (const GroupId& group : groups) names.push_back(group.text());
+    return fmt::format(
+        "Only {}, who holds this request, or a member of {}{} can release it; ask one of them.",
+        person_text(holder), names.size() == 1 ? "" : "each of ", join(names, " and "));
+}
+
+std::string denial_text(const Denial& deny) {
+    std::vector<std::string> counts;
+    for (const CountOf& one : deny.counts)
+        counts.push_back(fmt::format("{} of {}", one.count, one.of.text()));
+    return join(counts, " or ");
+}
+
 std::string decided_sentence(const Case& c, const Ruling& ruling) {
     switch (ruling.state) {
         case State::pending:

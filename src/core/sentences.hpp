@@ -9,6 +9,11 @@ namespace countersign::core {
 // A person in a sentence for people: the policy's name, or their account made safe to look at.
 std::string person_text(const PersonId& person);
 std::string group_names(const std::vector<GroupId>& groups);  // "security or dba"
+// Why somebody behind a request cannot do what they want, and what they can do.
+std::string self_approval_sentence(const Case& c, const Standing& voter);
+std::string not_releaser_sentence(const PersonId& holder, const std::vector<GroupId>& groups);
+// "2 of leads or 3 of ops": whose denials end a request; empty: one of anybody eligible for a slot does.
+std::string denial_text(const Denial& deny);
 // What became of a request that takes no more votes, by whom and why.
 std::string decided_sentence(const Case& c, const Ruling& ruling);
 // Why a vote cannot count while these humans might be the voter, and what would link them.

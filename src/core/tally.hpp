@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -8,38 +9,80 @@
 
 namespace countersign::core {
 
+// Some of a case's groups, by their places in all_groups_of.
+class GroupSet {
+  public:
+    void add(std::size_t place) {
+        if (place < word_bits)
+            first_ |= std::uint64_t{1} << place;
+        else
+            add_further(place);
+    }
+    bool has(std::size_t place) const {
+        return place < word_bits ? ((first_ >> place) & 1U) != 0 : has_further(place);
+    }
+    bool any_below(std::size_t end) const;
+
+  private:
+    static constexpr std::size_t word_bits = 64;
+    void add_further(std::size_t place);
+    bool has_further(std::size_t place) const;
+
+    std::uint64_t first_ = 0;
+    std::vector<bool> further_;
+};
+
+// What differs where two texts differ, mostly: sorts out most comparisons without reading either.
+std::uint64_t print_of(std::string_view text);
+
 // A case's entries, read one after the other. Total: an entry that cannot follow what was read before means
-// nothing.
+// nothing. Entries are referred to, not copied: they outlive the tally and every copy of it.
 class Tally {
   public:
     Tally(const Request& request, const Applied& applied);
     void read(const Entry& entry);
-    Ruling ruling() const&;
-    Ruling ruling() &&;  // takes the votes along
+    void read(Entry&&) = delete;
+    Ruling ruling() const;
 
     State state() const { return state_; }
     std::optional<Instant> due_at() const;
-    bool held() const { return held_.has_value(); }
+
+    struct Mark {  // a person's latest vote: approve or deny
+        const Voted* vote;
+        const Standing* standing;  // as cast, or as of the latest recheck
+        const PersonId* person;    // as cast, or as of the latest merge
+        std::size_t entry;         // index into the entries
+        GroupSet groups;           // of `standing`
+        std::uint64_t person_print;
+        std::uint64_t account_print;
+        const GroupId* counted_for;  // nullptr: fills no slot
+    };
+    const std::vector<Mark>& marks() const { return marks_; }
+    struct Hold {
+        const Held* entry;
+        const PersonId* person;  // as cast, or as of the latest merge
+    };
+    const std::optional<Hold>& held() const { return held_; }
+
     // Whether the standings recorded so far would fill every slot of an alternative. Only a recheck decides.
     bool quorum() const;
-    // The accounts of everybody whose latest vote is to approve, in log order.
-    std::vector<AccountId> approvers() const;
-
-    // Their standings, as far as they count now.
+    // Whether so many people of a group deny it that this ends it, by the standings recorded so far. Only a
+    // recheck decides.
+    bool denied_by_count() const { return denied_by_count({}); }
+    // How many different people of a group deny it, as far as they count now.
+    std::size_t denials(const GroupId& group) const { return denials(group, {}); }
+    // The accounts of everybody whose latest vote is this, in log order.
+    std::vector<AccountId> accounts_that(Verdict verdict) const;
+    // The standings of those who approve, as far as they count now.
     std::vector<Standing> approvals() const;
-    // The standings of everybody whose vote stands, whether it counts or not.
-    std::vector<Standing> voters() const;
 
   private:
-    struct Mark {
-        VoteMark vote;
-        Standing standing;  // as cast, or as of the latest recheck
-    };
     struct Seats {  // one alternative with whoever sits in it
         std::size_t alternative = 0;
         std::vector<std::size_t> marks;  // the voters of the assignment, as indices into marks_
         Assignment assignment;
     };
+    using Only = std::span<const Standing>;  // empty: everybody
 
     void on(const Opened& entry);
     void on(const Voted& entry);
@@ -53,23 +96,43 @@ class Tally {
     void on(const Reminded&) {}
     void on(const Escalated&) {}
 
-    bool counts(const Standing& standing) const;
+    std::optional<std::size_t> place_of(const GroupId& group) const;
+    GroupSet groups_among(const Standing& standing) const;
+    bool excluded(const Standing& standing) const;
+    static bool able(const Standing& standing);
+    bool may_approve(const Mark& mark) const;
+    bool self_approves(const Mark& mark) const;
+    bool may_object(const Standing& standing, const GroupSet& groups) const;
+    bool may_release(const Released& entry) const;
+    bool ends_alone(const Mark& denial) const;
+
     bool in_time(Instant at) const { return state_ == State::pending && at < request_.expires_at; }
     void leave_pending(State state, Instant at, const std::string& reason);
-    void recheck(const std::vector<Standing>& standings, Instant at);
-    std::vector<std::size_t> voters(std::span<const Standing> only) const;
+    void look_again(Only standings);
+    void recheck_approvals(Only standings, Instant at);
+    bool denied_by_count(Only only) const;
+    std::size_t denials(const GroupId& group, Only only) const;
+    static bool among(Only only, const Mark& mark);
+    std::vector<std::size_t> voters(Only only) const;
     Seats seat(std::size_t alternative, std::vector<std::size_t> marks) const;
     std::vector<Seats> all_seats() const;
-    void count_best(const std::vector<Seats>& all);
+    void count_best();
     void count(const Seats& seats);
+    void each_seat(const Seats& seats, auto see) const;
     void assert_quorum(const Seats& seats) const;
 
     const Request& request_;
     const Applied& applied_;
-    std::vector<GroupId> asked_;
+    struct Group {
+        const GroupId* name;
+        std::uint64_t print;
+    };
+    std::vector<Group> groups_;      // as all_groups_of
+    std::size_t slot_groups_ = 0;    // so many of them, the first ones, have slots
+    std::size_t denial_groups_ = 0;  // people of so many, the first ones, may deny and hold
     std::vector<PersonId> behind_;
     std::vector<Mark> marks_;
-    std::optional<HoldMark> held_;
+    std::optional<Hold> held_;
     State state_ = State::pending;
     std::optional<Instant> decided_at_;
     std::string reason_;

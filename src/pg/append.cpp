@@ -502,7 +502,7 @@ void Appender::record(Group& group, const Item& item, Minter& minter, core::Entr
                  .doc = wire::stored_entry(entry, nullptr)};
     core::State before = known.state;
     if (const auto* again = std::get_if<core::Rejudged>(&entry))
-        group.behind = persons(again->behind, *known.salt);
+        group.behind = persons(core::barred(known.c.applied, again->behind), *known.salt);
     known.c.entries.push_back(std::move(entry));
     known.origins.push_back(row.origin);
     known.weight_bytes += entry_weight(row.doc.size());

@@ -72,7 +72,8 @@ std::string opening_sql(const app::NewCase& fresh, const core::Ruling& ruling, c
            ",";
     sql += literal(request.created_at) + "," + literal(request.expires_at) + ",";
     sql += nullable(core::due_at(c, ruling)) + "," + std::to_string(quorum_min(fresh.applied)) + ",'";
-    sql += persons(fresh.opened.behind, salt) + "'," + literal(request.digest) + ",";
+    sql += persons(core::barred(fresh.applied, fresh.opened.behind), salt) + "'," + literal(request.digest) +
+           ",";
     sql += literal(wire::stored_request(request, &salt)) + "," +
            literal(wire::stored_applied(fresh.applied)) + ",'";
     sql += hex(salt) + "'," + literal(request.requester.name) + "," +

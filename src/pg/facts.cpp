@@ -46,6 +46,7 @@ std::string_view decision_of(core::State state) {
 
 std::vector<std::string_view> event_types(const core::Entry& entry, core::State before, core::State after) {
     std::vector<std::string_view> types{type_of(entry, after)};
+    if (core::is_self_approval(entry)) types.emplace_back("breakglass.used");
     if (before != after && !decision_of(after).empty()) types.push_back(decision_of(after));
     return types;
 }

@@ -11,7 +11,8 @@
 // Which events an entry is, and which persons a ruling counts.
 namespace countersign::pg {
 
-// "request.voted", and "request.approved" when the state changed with it. Static text.
+// "request.voted", "breakglass.used" when it is somebody's approval of their own request, and
+// "request.approved" when the state changed with it. Static text.
 std::vector<std::string_view> event_types(const core::Entry& entry, core::State before, core::State after);
 
 // "{uuid,uuid}": the persons whose votes fill slots.

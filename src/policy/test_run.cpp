@@ -58,7 +58,7 @@ class Run {
         result_.story.push_back(applied.rules.empty()
                                     ? "no rule matches, so the default applies"
                                     : fmt::format("rules that match: {}", join(applied.rules, ", ")));
-        for (const core::GroupId& group : core::groups_of(applied))
+        for (const core::GroupId& group : core::all_groups_of(applied))
             if (!rehearsal.directory().members(group))
                 result_.story.push_back(
                     fmt::format("group {0} is kept in a chat and this test does not say who is in it: add "

@@ -129,6 +129,11 @@ std::string recorded_sentence(Verdict verdict, const app::CaseNow& now) {
     auto sentence = fmt::format("Your {} #{} is recorded.", done_word(verdict), now.c.request.number);
     if (now.ruling.state != core::State::pending)
         return sentence + fmt::format(" The request is {}.", core::name_of(now.ruling.state));
+    if (verdict == Verdict::deny) {
+        for (const core::Objection& one : core::objections(now.c))
+            sentence += fmt::format(" It is denied once {} of {} deny it ({} so far).", one.count,
+                                    one.group.text(), one.given);
+    }
     if (now.ruling.held) sentence += " The request is on hold: nothing is decided until it is released.";
     if (auto needed = still_needed(now.ruling); !needed.empty()) sentence += " Still needed: " + needed + ".";
     return sentence;

@@ -182,6 +182,8 @@ awaitable<void> Interactions::click_vote(Reply reply, wire::SlackClick click, co
     if (!answer) {
         co_await tell(click.actor, wire::slack_private(not_recorded_sentence(answer.error())));
         if (answer.error().trouble == Trouble::not_found) co_return;
+    } else if (answer->refusal && answer->refusal->why == core::Why::reason_required && !outcome.late) {
+        co_await ask_reason(click, request, Verdict::approve, reply.received);
     } else if (answer->refusal) {
         co_await tell(click.actor, wire::slack_private(answer->refusal->sentence));
     } else if (outcome.late) {
@@ -224,9 +226,14 @@ awaitable<void> Interactions::note_copy(wire::SlackClick click, core::RequestId 
 awaitable<void> Interactions::open_reason(Reply reply, wire::SlackClick click, core::RequestId request,
                                           Verdict verdict) {
     co_await acknowledge(reply);
+    co_await ask_reason(click, request, verdict, reply.received);
+}
+
+awaitable<void> Interactions::ask_reason(const wire::SlackClick& click, core::RequestId request,
+                                         Verdict verdict, core::Instant received) {
     wire::SlackViewNote note{request.text(), click.actor.channel,
                              click.ephemeral ? std::string{} : click.message};
-    co_await open_view(std::move(click.actor), wire::slack_reason_view(verdict, note), reply.received);
+    co_await open_view(click.actor, wire::slack_reason_view(verdict, note), received);
 }
 
 awaitable<void> Interactions::open_details(Reply reply, wire::SlackClick click, core::RequestId request,

@@ -81,6 +81,8 @@ class Interactions {
     rt::asio::awaitable<void> click_vote(Reply reply, wire::SlackClick click, core::RequestId request);
     rt::asio::awaitable<void> open_reason(Reply reply, wire::SlackClick click, core::RequestId request,
                                           core::Verdict verdict);
+    rt::asio::awaitable<void> ask_reason(const wire::SlackClick& click, core::RequestId request,
+                                         core::Verdict verdict, core::Instant received);
     rt::asio::awaitable<void> open_details(Reply reply, wire::SlackClick click, core::RequestId request,
                                            bool with_approve);
     rt::asio::awaitable<void> open_view(wire::SlackActor actor, core::Value view, core::Instant received);

@@ -47,15 +47,31 @@ Value missing_of(const core::Case& c, const core::Ruling& ruling, const core::Di
 
 Value votes_of(const core::Ruling& ruling) {
     auto votes = Value::array();
-    for (const auto& mark : ruling.votes)
-        votes.push(
+    for (const auto& mark : ruling.votes) {
+        auto vote =
             Value::object({{"person", mark.person.text()},
                            {"verdict", core::name_of(mark.verdict)},
                            {"via", core::name_of(mark.via)},
                            {"at", core::rfc3339(mark.at)},
                            {"reason", text_or_null(mark.reason)},
-                           {"counted_for", mark.counted_for ? Value(mark.counted_for->text()) : Value()}}));
+                           {"counted_for", mark.counted_for ? Value(mark.counted_for->text()) : Value()}});
+        if (mark.self_approval) vote.set("self_approval", true);
+        votes.push(std::move(vote));
+    }
     return votes;
+}
+
+// Where it takes more than one denial of anybody eligible, and who may release beside the holder.
+void who_may_stop_it(Value& document, const core::Case& c, const core::Ruling& ruling) {
+    if (!core::open(ruling.state)) return;
+    if (const auto& deny = c.applied.deny; !deny.any || !deny.counts.empty()) {
+        auto counts = Value::array();
+        for (const auto& one : core::objections(c))
+            counts.push(
+                Value::object({{"group", one.group.text()}, {"count", one.count}, {"given", one.given}}));
+        document.set("deny", Value::object({{"any", deny.any}, {"counts", std::move(counts)}}));
+    }
+    if (ruling.held && !c.applied.release.empty()) document.set("release", texts(c.applied.release));
 }
 
 void what_was_asked(Value& document, const core::Request& request) {
@@ -128,6 +144,7 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
                                           {"digest", text_or_null(c.applied.policy_digest)}}));
     document.set("missing", missing_of(c, ruling, directory));
     document.set("votes", votes_of(ruling));
+    who_may_stop_it(document, c, ruling);
     document.set("decided_at", time_or_null(ruling.decided_at));
     document.set("reason", text_or_null(ruling.reason));
     what_became_of_it(document, c, ruling, now);

@@ -198,14 +198,35 @@ class CardWriter {
         }
     }
 
+    void add_hold(Lines& lines) const {
+        std::string line = fmt::format("*On hold* by {} since {}: approvals are recorded but decide nothing",
+                                       slack_mention(card_.held->who, style_), slack_date(card_.held->at));
+        std::string groups;
+        for (const std::string& group : card_.releasers)
+            groups += (groups.empty() ? "" : " and ") + in_code(group, 60);
+        if (!groups.empty()) line += "; they release it, or whoever is in " + groups;
+        lines.add(line);
+    }
+
+    // Only where one denial is not enough.
+    void add_objections(Lines& lines) const {
+        if (card_.objections.empty()) return;
+        std::string line = "*Denied* once";
+        for (std::size_t i = 0; i < card_.objections.size(); ++i) {
+            const auto& one = card_.objections[i];
+            line += fmt::format("{} {} of {} deny it ({} so far)", i == 0 ? "" : ", or", one.count,
+                                in_code(one.group, 60), one.given);
+        }
+        lines.add(line + (card_.one_denial_ends ? ", or anybody who could approve it" : ""));
+    }
+
     // While pending: what is missing. After the end: who, when, why.
     Block how_it_stands() {
         Lines lines{1'300};
         if (card_.state == State::pending) {
-            if (card_.held)
-                lines.add(fmt::format("*On hold* by {} since {}: approvals are recorded but decide nothing",
-                                      slack_mention(card_.held->who, style_), slack_date(card_.held->at)));
+            if (card_.held) add_hold(lines);
             add_missing(lines);
+            add_objections(lines);
         } else {
             std::string line = fmt::format("*{}*", headline(card_));
             if (card_.decided_by) line += " by " + slack_mention(*card_.decided_by, style_);
@@ -253,7 +274,8 @@ class CardWriter {
     void push_vote(Value::Array& line, const core::CardVote& vote) {
         if (!line.empty()) line.push_back(b::text("\n"));
         line.push_back(b::person(vote.who, style_));
-        std::string words = fmt::format(" {}", past(vote.verdict));
+        std::string words = fmt::format(
+            " {}", vote.self_approval ? "approves own request, allowed by policy," : past(vote.verdict));
         if (vote.counted_for) words += fmt::format(" for {}", b::shortened(*vote.counted_for, 60).text);
         line.push_back(b::text(words));
         charge(words);

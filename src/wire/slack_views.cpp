@@ -114,8 +114,10 @@ std::size_t add_parameters(ViewWriter& to, const CardView& card) {
 void add_people(ViewWriter& to, const CardView& card, const SlackStyle& style) {
     for (std::size_t i = 0; i < card.votes.size() && i < 20; ++i) {
         const auto& vote = card.votes[i];
-        Value::Array line{b::person(vote.who, style),
-                          b::text(fmt::format(" {}", core::name_of(vote.verdict)))};
+        Value::Array line{
+            b::person(vote.who, style),
+            b::text(fmt::format(" {}{}", core::name_of(vote.verdict),
+                                vote.self_approval ? " (own request, allowed by policy)" : ""))};
         if (!trim(vote.reason).empty()) {
             line.push_back(b::text(": "));
             b::push_text(line, b::shortened(vote.reason, 2'000).text);
@@ -169,7 +171,9 @@ std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata) {
 }
 
 Value slack_reason_view(core::Verdict verdict, const SlackViewNote& note) {
-    bool deny = verdict == core::Verdict::deny;
+    std::string_view act = verdict == core::Verdict::deny   ? "Deny"
+                           : verdict == core::Verdict::hold ? "Hold"
+                                                            : "Approve";
     auto input = Value::object({{"type", "plain_text_input"},
                                 {"action_id", "text"},
                                 {"multiline", true},
@@ -181,9 +185,15 @@ Value slack_reason_view(core::Verdict verdict, const SlackViewNote& note) {
                                 {"label", b::plain("Reason")},
                                 {"hint", b::plain("Shown on the card and to the requester")},
                                 {"element", std::move(input)}});
-    auto made = view(core::name_of(verdict), deny ? "Deny request" : "Hold request", {std::move(block)},
+    Value::Array blocks;
+    if (verdict == core::Verdict::approve)
+        blocks.push_back(
+            b::section("own", b::plain("You are behind this request. The policy lets you approve it "
+                                       "all the same, if you say why.")));
+    blocks.push_back(std::move(block));
+    auto made = view(core::name_of(verdict), fmt::format("{} request", act), std::move(blocks),
                      slack_view_note(note));
-    made.set("submit", b::plain(deny ? "Deny" : "Hold"));
+    made.set("submit", b::plain(act));
     made.set("close", b::plain("Cancel"));
     return made;
 }

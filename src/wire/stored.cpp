@@ -146,7 +146,9 @@ void write(Writer& w, const core::Standing& s) {
     w.begin().key("account").own(s.account.text()).key("as_of").at(s.as_of).key("behind").truth(s.behind);
     w.key("class").text(name_of(s.klass)).key("groups").begin_list();
     for (const auto& group : s.groups) w.text(group.text());
-    w.end_list().key("person").own(s.person.text()).key("unlinked");
+    w.end_list().key("person").own(s.person.text());
+    if (s.self_approval) w.key("self_approval").truth(true);
+    w.key("unlinked");
     write_owns(w, s.unlinked);
     w.end();
 }
@@ -180,6 +182,7 @@ void write_members(Writer& w, const core::Held& e) {
     write(w, e.voter);
 }
 void write_members(Writer& w, const core::Released& e) {
+    if (e.as_releaser) w.key("as_releaser").truth(true);
     w.key("at").at(e.at).key("kind").text("released").key("reason").own(e.reason);
     write(w, "recheck", e.recheck);
     w.key("via").text(name_of(e.via)).key("voter");
@@ -237,6 +240,8 @@ class Reader {
         must(found.has_value());
         return found.value_or(0);
     }
+    // Of what is written only where it is so.
+    bool truth_if_there(std::string_view name) { return !value_[name].is_null() && truth(name); }
     bool truth(std::string_view name) {
         const bool* found = value_[name].boolean();
         must(found != nullptr);
@@ -293,7 +298,8 @@ core::Standing read_standing(Reader& outer, const Value& value) {
                      .groups = r.ids<core::GroupId>("groups"),
                      .behind = r.truth("behind"),
                      .unlinked = r.ids<core::AccountId>("unlinked"),
-                     .as_of = r.at("as_of")};
+                     .as_of = r.at("as_of"),
+                     .self_approval = r.truth_if_there("self_approval")};
     outer.must(r.ok());
     return s;
 }
@@ -332,7 +338,8 @@ std::optional<core::Entry> read_kind(Reader& r, const std::string& kind) {
                               .voter = read_standing(r, r.member("voter")),
                               .reason = r.text("reason"),
                               .via = r.known(core::parse_surface(r.text("via"))),
-                              .recheck = read_standings(r, "recheck")};
+                              .recheck = read_standings(r, "recheck"),
+                              .as_releaser = r.truth_if_there("as_releaser")};
     }
     if (kind == "rejudged") {
         return core::Rejudged{.at = r.at("at"),
@@ -615,7 +622,7 @@ void read_extras(Reader& r, core::Applied& a) {
             core::SelfApproval{self.ids<core::PersonId>("allow"), self.truth("reason_required")};
         r.must(self.ok());
     }
-    if (there("unlinked_allowed")) a.unlinked_allowed = r.truth("unlinked_allowed");
+    a.unlinked_allowed = r.truth_if_there("unlinked_allowed");
 }
 
 }  // namespace

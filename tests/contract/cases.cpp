@@ -173,6 +173,50 @@ TYPED_TEST(Cases, AVoteIsOneEntryWithItsEvents) {
                 ElementsAre("request.created", "request.voted", "request.voted", "request.approved"));
 }
 
+TYPED_TEST(Cases, AnApprovalOfOnesOwnRequestIsAnEventBesideTheVote) {
+    core::Applied applied = requires_of({asks({{1, "reviewers"}})});
+    applied.self_approval = core::SelfApproval{{core::PersonId{"riley"}}, true};
+    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
+    auto own = this->appended(this->on.vote(id, "U0RILEY"));
+    EXPECT_FALSE(own.refusal) << own.refusal->sentence;
+    EXPECT_EQ(own.ruling.state, core::State::approved);
+    EXPECT_TRUE(own.ruling.votes.at(0).self_approval);
+    EXPECT_TRUE(this->stored(id) == own.after);
+    EXPECT_THAT(this->on.events_of(id),
+                ElementsAre("request.created", "request.voted", "breakglass.used", "request.approved"));
+}
+
+TYPED_TEST(Cases, ARequestJudgedAgainKeepsTheApprovalOfItsOwnPeople) {
+    core::Applied applied = requires_of({asks({{2, "reviewers"}})});
+    applied.self_approval = core::SelfApproval{{core::PersonId{"riley"}}, false};
+    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
+    this->appended(this->on.vote(id, "U0RILEY"));
+    this->on.company.links = {{core::testing::slack("U0DAN"), core::PersonId{"riley"}}};
+    this->on.directory = std::make_shared<const core::Directory>(this->on.company.directory());
+    auto judged = this->appended(this->on.command(id, core::Rejudge{}));
+    EXPECT_EQ(judged.after.version(), 3);
+    EXPECT_TRUE(judged.ruling.votes.at(0).counted_for.has_value());
+    auto last = this->appended(this->on.vote(id, "U0AMY"));
+    EXPECT_EQ(last.ruling.state, core::State::approved);
+    EXPECT_TRUE(this->stored(id) == last.after);
+}
+
+TYPED_TEST(Cases, AsManyDenialsAsTheRuleSaysEndIt) {
+    core::Applied applied = requires_of({asks({{2, "reviewers"}})});
+    applied.deny = {false, {{2, core::GroupId{"security"}}}};
+    applied.release = {core::GroupId{"security"}};
+    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
+    this->appended(this->on.vote(id, "U0CAT", core::Verdict::hold));
+    EXPECT_EQ(this->appended(this->on.vote(id, "U0AMY", core::Verdict::deny)).ruling.state,
+              core::State::pending);
+    EXPECT_FALSE(this->appended(this->on.vote(id, "U0AMY", core::Verdict::release)).ruling.held);
+    auto last = this->appended(this->on.vote(id, "U0BEN", core::Verdict::deny));
+    EXPECT_EQ(last.ruling.state, core::State::denied);
+    EXPECT_TRUE(this->stored(id) == last.after);
+    EXPECT_THAT(this->on.events_of(id), ElementsAre("request.created", "request.held", "request.voted",
+                                                    "request.released", "request.voted", "request.denied"));
+}
+
 TYPED_TEST(Cases, AnOriginSeenBeforeChangesNothing) {
     core::RequestId id = this->pending();
     auto vote = this->on.vote(id, "U0AMY");

@@ -17,6 +17,7 @@ std::vector<std::string> events_for(const core::Entry& entry, core::State before
     if (kind == "lapsed" && after == core::State::expired) kind = "expired";
     if (kind == "reported") kind = name_of(after);
     std::vector<std::string> types{"request." + kind};
+    if (core::is_self_approval(entry)) types.emplace_back("breakglass.used");
     bool decided =
         after == core::State::approved || after == core::State::denied || after == core::State::refused;
     if (before != after && decided) types.push_back("request." + std::string(name_of(after)));

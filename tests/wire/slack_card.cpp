@@ -86,6 +86,24 @@ TEST(SlackCard, OnHoldLooksAsAgreed) {
     test::expect_golden("slack_card_held", as_value(slack_card(card, style)));
 }
 
+TEST(SlackCard, DenialsReleasersAndApprovalsOfOnesOwnLookAsAgreed) {
+    auto card = sample();
+    card.version = 3;
+    card.held = core::CardVote{
+        slack_person("amy", "U0AMY"), Verdict::hold, core::Surface::slack, at(10, 0), "wait", {}};
+    card.releasers = {"leads", "ops"};
+    card.one_denial_ends = false;
+    card.objections = {{"leads", 2, 1}, {"ops", 1, 0}};
+    card.votes = {{slack_person("riley", "U0RILEY"), Verdict::approve, core::Surface::slack, at(10, 1),
+                   "the site is down", "security", true},
+                  {slack_person("ben", "U0BEN"), Verdict::deny, core::Surface::slack, at(10, 2), "no", {}}};
+    test::expect_golden("slack_card_break_glass", as_value(slack_card(card, style)));
+    SlackViewNote note{card.id.text(), "C0APPROVALS", "1795219301.417039"};
+    test::expect_golden("slack_view_own_reason", slack_reason_view(Verdict::approve, note));
+    auto details = slack_details_view(card, style, note, false);
+    EXPECT_NE(core::canonical(details).find("(own request, allowed by policy)"), std::string::npos);
+}
+
 TEST(SlackCard, AlternativesLookAsAgreed) {
     auto card = sample();
     card.missing.push_back({{"cto", 1, {}}});

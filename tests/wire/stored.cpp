@@ -38,6 +38,13 @@ core::Standing voter() {
             core::testing::start};
 }
 
+core::Standing own_voter() {
+    core::Standing own = voter();
+    own.behind = true;
+    own.self_approval = true;
+    return own;
+}
+
 std::vector<core::Entry> every_kind() {
     core::Instant at = core::testing::start + 1us;
     return {
@@ -46,6 +53,9 @@ std::vector<core::Entry> every_kind() {
             at, voter(), core::Verdict::deny, "no \"way\"", core::Surface::teams, {voter(), voter()}, "dead"},
         core::Held{at, voter(), "why?", core::Surface::slack},
         core::Released{at, voter(), "", core::Surface::api, {voter()}},
+        core::Released{at, voter(), "fine", core::Surface::api, {}, true},
+        core::Rejudged{at, {core::PersonId{"riley"}}, {slack("U0RILEY")}, {own_voter()}, std::nullopt},
+        core::Voted{at, own_voter(), core::Verdict::approve, "down", core::Surface::slack, {own_voter()}, {}},
         core::Lapsed{at},
         core::Cancelled{at, slack("U0RILEY"), "never mind"},
         core::Claimed{at, core::AccountId{"token:t"}, "abc"},
@@ -130,6 +140,19 @@ TEST(Stored, EveryKindOfEntryReadsBackAsItWas) {
         ASSERT_TRUE(back) << kind_of(entry) << ": " << back.error().detail;
         EXPECT_EQ(*back, entry) << kind_of(entry);
     }
+}
+
+TEST(Stored, EntriesWrittenBeforeTheyCouldSayMoreStillRead) {
+    auto released = read_stored_entry(
+        R"({"at":1,"kind":"released","reason":"","recheck":[],"via":"api","voter":{"account":"slack:T/U",)"
+        R"("as_of":1,"behind":false,"class":"member","groups":["g"],"person":"amy","unlinked":[]}})");
+    ASSERT_TRUE(released) << released.error().detail;
+    const auto& entry = std::get<core::Released>(*released);
+    EXPECT_FALSE(entry.as_releaser || entry.voter.self_approval);
+    EXPECT_FALSE(read_stored_entry(
+        R"({"as_releaser":1,"at":1,"kind":"released","reason":"","recheck":[],"via":"api","voter":)"
+        R"({"account":"slack:T/U","as_of":1,"behind":false,"class":"member","groups":["g"],"person":"amy",)"
+        R"("unlinked":[]}})"));
 }
 
 TEST(Stored, TextsAreCanonicalJson) {

@@ -35,7 +35,6 @@ enum class AdminAct : std::uint8_t {
     person_unlinked,
     token_created,
     token_revoked,
-    breakglass_used,
     breakglass_reviewed,
     log_published
 };

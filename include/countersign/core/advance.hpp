@@ -106,6 +106,15 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
 // Whether this account's approval would count now (for "waiting for me").
 bool could_approve(const Case& c, const Ruling& ruling, const Directory& directory, const AccountId& account);
 
+// Who must deny beside whoever ends it alone: per group, how many people and how many do now.
+struct Objection {
+    GroupId group;
+    std::uint32_t count = 1;
+    std::uint32_t given = 0;
+    friend bool operator==(const Objection&, const Objection&) = default;
+};
+std::vector<Objection> objections(const Case& c);
+
 // ---- policy
 
 // Every rule that matches, combined most-restrictive-first. `expires_in` may only shorten; `now` is what the

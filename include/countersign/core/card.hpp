@@ -22,6 +22,12 @@ struct CardVote {
     Instant at;
     std::string reason;
     std::optional<std::string> counted_for;
+    bool self_approval = false;  // of their own request, as the policy allows
+};
+struct CardObjection {
+    std::string group;
+    std::uint32_t count = 1;  // so many people must deny
+    std::uint32_t given = 0;  // so many do
 };
 struct CardLack {
     std::string group;
@@ -54,8 +60,11 @@ struct CardView {
     std::string digest;  // in full; cards show the first 12 hex digits
     std::vector<std::string> rules;
     std::vector<std::vector<CardLack>> missing;  // alternatives of unfilled slots
+    bool one_denial_ends = true;                 // by anybody who could approve; else only these do:
+    std::vector<CardObjection> objections;       // while pending; whichever comes first ends it
     std::vector<CardVote> votes;
-    std::optional<CardVote> held;  // verdict hold
+    std::optional<CardVote> held;        // verdict hold
+    std::vector<std::string> releasers;  // beside the holder, whoever is in all of these groups may release
     Instant expires_at;
     std::optional<Instant> decided_at;
     std::optional<Who> decided_by;  // the last person whose act settled it, where one did

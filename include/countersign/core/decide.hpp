@@ -40,6 +40,7 @@ struct VoteMark {
     std::string reason;
     std::optional<GroupId> counted_for;  // the slot it fills
     std::size_t entry;                   // index into the entries
+    bool self_approval = false;          // by somebody behind the request, as the rules allow
     friend bool operator==(const VoteMark&, const VoteMark&) = default;
 };
 struct HoldMark {

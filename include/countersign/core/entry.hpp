@@ -28,10 +28,13 @@ struct Standing {
     AccountId account;
     PersonId person;
     AccountClass klass = AccountClass::unknown;
-    std::vector<GroupId> groups;      // of those the request asks for: where this account may fill slots
+    // Of those that have a say in the request (all_groups_of): whose rights this very account has.
+    std::vector<GroupId> groups;
     bool behind = false;              // one of the humans behind the request
     std::vector<AccountId> unlinked;  // humans behind it who might, for all we know, be this very person
     Instant as_of;                    // when the oldest of these facts was read from its chat
+    // Behind the request, and the rules let them approve it all the same, with this very account.
+    bool self_approval = false;
     friend bool operator==(const Standing&, const Standing&) = default;
 };
 
@@ -49,8 +52,8 @@ struct Voted {  // approve, deny or withdraw
     Verdict verdict = Verdict::approve;
     std::string reason;
     Surface via = Surface::api;
-    // When this vote would decide: every counted voter's standing again, from the same directory snapshot.
-    // Empty: it would not.
+    // When this vote would decide: the standing again of everybody who said the same, from one directory
+    // snapshot. Empty: it would not, or it is a denial that needs no other.
     std::vector<Standing> recheck;
     std::optional<std::string> dead_end;  // after it nobody could meet the requirement any more
     friend bool operator==(const Voted&, const Voted&) = default;
@@ -68,6 +71,7 @@ struct Released {
     std::string reason;
     Surface via = Surface::api;
     std::vector<Standing> recheck;  // as in Voted: on release the quorum is judged at once
+    bool as_releaser = false;       // not the holder: of every group that may release
     friend bool operator==(const Released&, const Released&) = default;
 };
 // Accounts turned out to be one person's, or no longer are: who is behind the request and whose votes count
@@ -118,6 +122,8 @@ using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Cla
 
 Instant at_of(const Entry& entry);
 std::string_view kind_of(const Entry& entry);  // "opened", "voted", …
+// An approval by somebody behind the request, as its rules allow.
+bool is_self_approval(const Entry& entry);
 
 // One request with everything recorded about it. Small and bounded; loaded whole, under its row lock.
 struct Case {

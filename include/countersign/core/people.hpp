@@ -143,6 +143,8 @@ class Directory {
     // All accounts of a person, each once: the policy's, in its order, then those that links add.
     std::vector<AccountId> accounts_of(const PersonId& person) const;
     bool listed_in_policy(const AccountId& account) const;
+    // The person under whom the policy lists this very account; nullptr: none. No link has a say here.
+    const PersonId* listed_as(const AccountId& account) const;
     bool connected(const AccountId& account) const;  // its own workspace is among those known here
     // An account of a chat that is connected, but of another workspace of it.
     bool elsewhere(const AccountId& account) const;

@@ -224,8 +224,13 @@ Result<std::vector<Slots>> alternatives_of(const Requirement& requirement);
 
 // Every group named in any alternative, each once, in order of first mention.
 std::vector<GroupId> groups_of(const Applied& applied);
-// Those, then the groups whose people may deny or release without filling a slot.
+// Those, then the groups whose people may deny or hold without filling a slot.
+std::vector<GroupId> denial_groups_of(const Applied& applied);
+// Those, then the groups whose people may release alone: everybody who has a say.
 std::vector<GroupId> all_groups_of(const Applied& applied);
+// Those of the persons behind a request whose approvals never count: everybody whom the rules do not let
+// approve their own.
+std::vector<PersonId> barred(const Applied& applied, const std::vector<PersonId>& behind);
 
 // Whether the rules let a request keep the value at this JSON Pointer to itself: a pointer of `hide` leads to
 // it, or to something it is part of.

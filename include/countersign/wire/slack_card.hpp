@@ -54,7 +54,8 @@ struct SlackViewNote {
 std::string slack_view_note(const SlackViewNote& note);
 std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata);
 
-core::Value slack_reason_view(core::Verdict verdict, const SlackViewNote& note);  // deny or hold
+// Deny, hold, or the approval of somebody behind the request.
+core::Value slack_reason_view(core::Verdict verdict, const SlackViewNote& note);
 // Everything about a request, parameters in full as far as a view can hold them.
 core::Value slack_details_view(const core::CardView& card, const SlackStyle& style, const SlackViewNote& note,
                                bool with_approve);
