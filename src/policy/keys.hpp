@@ -36,8 +36,7 @@ inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
 inline const std::vector<std::string> reserved_rule_keys{"step_up"};
 // Keys that the language has and requests are not yet ruled by: refused too, until they are.
 inline const std::vector<std::string> not_yet_rule_keys{
-    "deny",  // but for `deny: any`
-    "hold", "self_approval", "hide",
+    "hide",
 };
 // Keys of a rule that mean nothing without `require`.
 inline const std::vector<std::string> require_only_keys{"deny",     "hold",          "remind",

@@ -180,8 +180,7 @@ void RuleReader::what_goes_with_require() {
             reader_.error(node_.keys[i], fmt::format("`{}` means nothing without `require`", key));
             continue;
         }
-        const bool default_deny = key == "deny" && value.kind != Node::Kind::map;
-        if (has(not_yet_rule_keys, key) && !default_deny) {
+        if (has(not_yet_rule_keys, key)) {
             reader_.error(node_.keys[i], fmt::format("`{}` is not supported by this version yet", key));
             continue;
         }

@@ -389,10 +389,8 @@ TEST(PolicyLint, WhatIsDueAfterTheEndNeverComes) {
         EXPECT_THAT(of("escalate: {after: 30m, to: {slack: x}}"), ElementsAre(HasSubstr("escalates after")));
         EXPECT_THAT(of("escalate: {after: 29m, to: {slack: x}}"), IsEmpty());
     }
-    if (has("deny")) {
-        EXPECT_THAT(of("deny: {count: 3, of: h}"), ElementsAre(HasSubstr("rule `r` can never be denied")));
-        EXPECT_THAT(of("deny: {count: 2, of: h}"), IsEmpty());
-    }
+    EXPECT_THAT(of("deny: {count: 3, of: h}"), ElementsAre(HasSubstr("rule `r` can never be denied")));
+    EXPECT_THAT(of("deny: {count: 2, of: h}"), IsEmpty());
 }
 
 TEST(PolicyLint, ErrorsAreToldBeforeAllTheWarningsThatFitIn) {

@@ -17,16 +17,25 @@ const std::string policy_text = R"(version: 1
 people:
   riley: { slack: U0RILEY }
   amy: { slack: U0AMY }
+  ben: { slack: U0BEN }
   cat: { slack: U0CAT }
 groups:
   security: { slack_usergroup: S0SEC }
   dba: { people: [cat] }
+  staff: { people: [amy, cat, riley] }
+  leads: { people: [ben, cat] }
 rules:
   - name: exports
     when: { action: db.export }
     require: { all: [{ count: 1, of: security }, { count: 1, of: dba }] }
     remind: [10m, 20m, 50m]
     escalate: { after: 15m, to: { slack: ["#sre", "#boss"] } }
+  - name: glass
+    when: { action: glass }
+    require: { count: 2, of: staff }
+    deny: { count: 2, of: leads }
+    hold: { release: leads }
+    self_approval: { allow: [riley], reason: required }
 tests:
 )";
 
@@ -60,6 +69,14 @@ std::vector<std::string> differences(const std::string& rest) {
     return run_policy_test(*loaded.policy, loaded.tests.front()).differences;
 }
 
+std::vector<std::string> differences_of_glass(const std::string& votes, const std::string& expect) {
+    auto loaded = load("  - name: t\n    request: { action: glass, on_behalf_of: [riley] }\n    votes:\n" +
+                       votes + "    expect: { " + expect + " }\n");
+    EXPECT_EQ(loaded.tests.size(), 1U);
+    if (loaded.tests.size() != 1) return {"not read"};
+    return run_policy_test(*loaded.policy, loaded.tests.front()).differences;
+}
+
 TEST(PolicyTests, VotesByNameAndByBareIdAreCountedAsInTheRealThing) {
     EXPECT_THAT(differences("    groups: { security: [amy] }\n"
                             "    votes: [{ by: U0AMY, verdict: approve }, { by: cat, verdict: approve }]\n"
@@ -83,6 +100,34 @@ TEST(PolicyTests, TheRequesterIsRefusedAlsoInATest) {
     EXPECT_THAT(differences("    groups: { security: [amy, riley] }\n"
                             "    votes: [{ by: riley, verdict: approve, refused: self_approval }]\n"
                             "    expect: { state: pending }\n"),
+                IsEmpty());
+}
+
+TEST(PolicyTests, AnApprovalOfOnesOwnRequestIsPlayedThrough) {
+    EXPECT_THAT(differences_of_glass("      - { by: riley, verdict: approve, refused: reason_required }\n"
+                                     "      - { by: riley, verdict: approve, reason: down }\n"
+                                     "      - { by: amy, verdict: approve }\n",
+                                     "state: approved, counted: { riley: staff, amy: staff }"),
+                IsEmpty());
+}
+
+TEST(PolicyTests, DenialsByCountAndReleasesArePlayedThrough) {
+    EXPECT_THAT(differences_of_glass("      - { by: amy, verdict: hold, reason: wait }\n"
+                                     "      - { by: ben, verdict: approve, refused: not_eligible }\n"
+                                     "      - { by: riley, verdict: release, refused: self_approval }\n"
+                                     "      - { by: ben, verdict: deny, reason: no }\n",
+                                     "state: pending"),
+                IsEmpty());
+    EXPECT_THAT(differences_of_glass("      - { by: amy, verdict: deny, reason: no }\n"
+                                     "      - { by: ben, verdict: deny, reason: no }\n"
+                                     "      - { by: cat, verdict: deny, reason: no }\n",
+                                     "state: denied"),
+                IsEmpty());
+    EXPECT_THAT(differences_of_glass("      - { by: amy, verdict: hold, reason: wait }\n"
+                                     "      - { by: amy, verdict: approve }\n"
+                                     "      - { by: cat, verdict: approve }\n"
+                                     "      - { by: ben, verdict: release }\n",
+                                     "state: approved"),
                 IsEmpty());
 }
 
@@ -112,7 +157,7 @@ TEST(PolicyTests, AMistakeInATestIsAFindingThatSaysWhere) {
         "  - name: t\n    request: { action: db.export }\n    votes: [{ by: ammy, verdict: approve }]\n"
         "    expect: { state: pending }\n");
     ASSERT_EQ(loaded.findings.size(), 1U);
-    EXPECT_EQ(loaded.findings[0].line, 18);
+    EXPECT_EQ(loaded.findings[0].line, 27);
     EXPECT_THAT(loaded.findings[0].message, HasSubstr("did you mean `amy`?"));
     EXPECT_THAT(loaded.tests, IsEmpty());
 }

@@ -18,6 +18,7 @@ people:
 groups:
   security: { slack_usergroup: S0SEC }
   dba: { people: [cat] }
+  leads: { people: [ben, cat] }
 rules:
   - name: one
     when: { action: "one.*" }
@@ -28,6 +29,15 @@ rules:
   - name: owners
     when: { action: "owners.*" }
     require: { count: 1, of: dba }
+  - name: glass
+    when: { action: "glass.*" }
+    require: { count: 1, of: security }
+    self_approval: { allow: [riley], reason: required }
+  - name: counted
+    when: { action: "counted.*" }
+    require: { count: 2, of: security }
+    deny: { count: 2, of: leads }
+    hold: { release: leads }
 """
 CODE = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}\b")
 # Further accounts in the workspace, all of them in the group: one for each test that needs one.
@@ -268,6 +278,50 @@ class SelfApproval(PeopleTest):
         self.workspace.control("groups", {"id": "S0SEC", "users": [*self.members, "U0CAT"]})
         self.addCleanup(self.workspace.control, "groups", {"id": "S0SEC", "users": self.members})
         self.refused("cat", request, self.BEHIND)
+
+    def test_APolicyThatNamesTheRequesterInSelfApprovalForAnotherRule(self):
+        self.refused("riley", self.api.open("one.glass"), self.BEHIND)
+
+    def test_APolicyNamesThemInSelfApprovalAndItWorks(self):
+        request = self.api.open("glass.break")
+        told = len(self.workspace.ephemerals("riley"))
+        self.workspace.with_reason("riley", request["id"], "approve", "the site is down")
+        vote = self.api.reaches(request["id"], "approved")["votes"][0]
+        self.assertEqual((vote["person"], vote["self_approval"], vote["counted_for"], vote["reason"]),
+                         ("riley", True, "security", "the site is down"))
+        self.assertEqual(self.events("breakglass.used", request), 1)
+        self.assertIn("riley", self.api.show(request["id"])["requester"]["people"])
+        self.assertEqual(len(self.workspace.ephemerals("riley")), told)
+        wait_until("the thread to say so", lambda: "approves own request, allowed by policy" in
+                   json.dumps(self.workspace.messages()))
+
+    def test_AnAccountLinkedToThemDoesNotBorrowTheGrant(self):
+        self.people("link", "riley", slack(SPARES[11]))
+        self.noticed()
+        self.refused(SPARES[11], self.api.open("glass.break"), "not listed there")
+
+
+class Rulings(PeopleTest):
+    def test_TwoLeadsDenyAndOneDoesNot(self):
+        request = self.api.open("counted.x")
+        self.workspace.command("cat", f"deny {request['number']} not today")
+        self.assertEqual(self.api.show(request["id"])["deny"],
+                         {"any": False, "counts": [{"group": "leads", "count": 2, "given": 1}]})
+        self.workspace.command("amy", f"deny {request['number']} nor me")
+        self.assertEqual(self.api.show(request["id"])["state"], "pending")
+        self.workspace.command("ben", f"deny {request['number']} no")
+        self.assertEqual(self.api.reaches(request["id"], "denied")["reason"], "no")
+
+    def test_ALeadReleasesWhatSomebodyElseHolds(self):
+        request = self.api.open("counted.y")
+        self.workspace.command("amy", f"hold {request['number']} which rows?")
+        self.workspace.approve("amy", request["id"])
+        self.workspace.approve("ben", request["id"])
+        self.assertEqual(self.api.show(request["id"])["release"], ["leads"])
+        self.workspace.command(SPARES[0], f"release {request['number']}")
+        self.assertEqual(self.api.show(request["id"])["state"], "pending")
+        self.workspace.command("cat", f"release {request['number']}")
+        self.api.reaches(request["id"], "approved")
 
 
 class TrustedAddresses(PeopleTest):
