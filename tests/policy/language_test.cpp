@@ -131,7 +131,7 @@ TEST(PolicyLanguage, WhatARuleSaysIsOfTheRightForm) {
              {"escalate: {after: 5m, to: {slack: []}}", "must not be an empty list"},
              {"self_approval: {}", "`self_approval` names people"},
              {"self_approval: {allow: []}", "names at least one person"},
-             {"self_approval: {allow: [ann]}", "there is no person `ann`; did you mean `amy`?"},
+             {"self_approval: {allow: [ammy]}", "there is no person `ammy`; did you mean `amy`?"},
              {"self_approval: {allow: [amy], reason: none}", "`reason` is required or optional"},
              {"hide: [password]", "`password` is not a JSON Pointer to a parameter"},
              {"hide: [/intent]", "is not a JSON Pointer to a parameter"},
