@@ -356,6 +356,7 @@ std::optional<Condition> FieldReader::finished(Test test, const Node& value) {
         std::string why;
         if (test.op == regex) {
             test.compiled = compile_regex(*text, why);
+            why = fmt::format("`{}` is no regular expression that RE2 takes: {}", visible(*text), why);
         } else {
             std::vector<std::string> ranges;
             for (const Value& range : *test.operand.items()) ranges.emplace_back(range.text());

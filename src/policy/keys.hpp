@@ -8,7 +8,7 @@ namespace countersign::policy {
 
 // The maps of a policy and the keys that each may have.
 struct MapSchema {
-    std::string_view name;  // as in the JSON Schema's $defs
+    std::string_view name;  // as in the JSON Schema's definitions
     std::vector<std::string> keys;
 };
 
@@ -31,6 +31,14 @@ inline const MapSchema test_keys{"operators",
                                  {"eq", "ne", "in", "gt", "gte", "lt", "lte", "glob", "regex", "exists",
                                   "cidr", "starts_with", "ends_with", "size"}};
 inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
+// Of what stands under `tests`.
+inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "votes", "expect"}};
+inline const MapSchema vote_keys{"vote", {"by", "verdict", "reason", "after", "refused"}};
+inline const MapSchema expect_keys{"expect",
+                                   {"state", "rules", "missing", "reason", "held", "risk", "counted",
+                                    "expires", "grant", "after", "reminded", "escalated"}};
+inline const MapSchema missing_keys{"missing", {"any"}};
+inline const MapSchema lack_keys{"lack", {"count", "of", "group", "could_approve"}};
 
 // Keys that the language keeps for later: refused, never ignored.
 inline const std::vector<std::string> reserved_rule_keys{"step_up"};
@@ -52,9 +60,9 @@ inline const std::vector<std::string> field_prefixes{"labels.", "parameters.", "
 inline const std::vector<std::string> combinators{"all", "any", "not"};
 
 inline std::vector<const MapSchema*> all_maps() {
-    return {&policy_keys, &person_keys, &group_keys, &rule_keys,     &default_keys,
-            &count_keys,  &notify_keys, &hold_keys,  &escalate_keys, &self_approval_keys,
-            &risk_keys,   &test_keys,   &size_keys};
+    return {&policy_keys, &person_keys,      &group_keys,    &rule_keys,          &default_keys, &count_keys,
+            &notify_keys, &hold_keys,        &escalate_keys, &self_approval_keys, &risk_keys,    &test_keys,
+            &size_keys,   &policy_test_keys, &vote_keys,     &expect_keys,        &missing_keys, &lack_keys};
 }
 
 }  // namespace countersign::policy

@@ -136,8 +136,7 @@ void TestReader::read_groups(const Node& node, PolicyTest& test) {
 }
 
 std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
-    if (!reader_.is_map_of(node, "a vote", {"by", "verdict", "reason", "after", "refused"}))
-        return std::nullopt;
+    if (!reader_.is_map_of(node, "a vote", vote_keys.keys)) return std::nullopt;
     const Node* by = Reader::find(node, "by");
     const Node* verdict = Reader::find(node, "verdict");
     if (!by || !verdict) {
@@ -167,8 +166,7 @@ std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
 }
 
 std::optional<PolicyTest::Lack> TestReader::read_lack(const Node& node) {
-    if (!reader_.is_map_of(node, "what is missing", {"count", "of", "group", "could_approve"}))
-        return std::nullopt;
+    if (!reader_.is_map_of(node, "what is missing", lack_keys.keys)) return std::nullopt;
     const Node* of = Reader::find(node, "of");
     if (!of) of = Reader::find(node, "group");
     if (!of) {
@@ -244,9 +242,7 @@ void TestReader::read_nudges(const Node& node, PolicyTest::Expected& expected) {
 }
 
 void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected) {
-    const std::vector<std::string> known{"state",   "rules",   "missing", "reason", "held",     "risk",
-                                         "counted", "expires", "grant",   "after",  "reminded", "escalated"};
-    if (!reader_.is_map_of(node, "`expect`", known)) return;
+    if (!reader_.is_map_of(node, "`expect`", expect_keys.keys)) return;
     if (node.keys.empty()) reader_.error(node, "`expect` must say something: { state: pending }");
     read_outcome(node, expected);
     read_nudges(node, expected);
@@ -261,8 +257,9 @@ void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected)
     }
     if (const Node* missing = Reader::find(node, "missing")) {
         expected.missing.emplace();
-        const Node* any = missing->kind == Node::Kind::map ? Reader::find(*missing, "any") : nullptr;
+        const Node* any = Reader::find(*missing, "any");
         if (any && any->kind == Node::Kind::list) {
+            reader_.is_map_of(*missing, "`missing`", missing_keys.keys);
             for (const Node& one : any->items)
                 if (auto lacks = read_lacks(one)) expected.missing->push_back(std::move(*lacks));
         } else if (auto lacks = read_lacks(*missing); lacks && !lacks->empty()) {
@@ -282,8 +279,7 @@ void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected)
 }
 
 std::optional<PolicyTest> TestReader::read(const Node& node) {
-    if (!reader_.is_map_of(node, "a test", {"name", "request", "groups", "votes", "expect"}))
-        return std::nullopt;
+    if (!reader_.is_map_of(node, "a test", policy_test_keys.keys)) return std::nullopt;
     const Node* name = Reader::find(node, "name");
     const Node* request = Reader::find(node, "request");
     const Node* expect = Reader::find(node, "expect");
@@ -327,6 +323,11 @@ core::Instant usual_moment() {
 
 namespace {
 
+bool is_texts(const core::Value& value) {
+    return value.items() &&
+           std::ranges::all_of(*value.items(), [](const core::Value& one) { return one.string(); });
+}
+
 Result<core::Requester> requester_from(const core::Value& value) {
     core::Requester requester;
     requester.name = "policy test";
@@ -347,7 +348,7 @@ Result<core::Requester> requester_from(const core::Value& value) {
                 member.text() == "person" ? core::Requester::Kind::person : core::Requester::Kind::workload;
         } else if (key == "account" && member.string()) {
             requester.account = core::AccountId{*member.string()};
-        } else if (key == "humans" && member.items()) {
+        } else if (key == "humans" && is_texts(member)) {
             for (const core::Value& human : *member.items())
                 requester.humans.emplace_back(std::string{human.text()});
         } else {
