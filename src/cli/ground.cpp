@@ -129,7 +129,8 @@ Result<Keys> load_or_make_keys(const config::Settings& settings, const std::stri
 
 Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string& path, bool warnings) {
     std::vector<PolicyFinding> findings;
-    auto loaded = load_policy(path, findings);
+    const auto linting = warnings ? PolicyLint::run : PolicyLint::skip;
+    auto loaded = load_policy(path, findings, system_zones(), linting);
     for (const auto& finding : findings) {
         if (warnings || finding.severity == PolicyFinding::Severity::error) note(finding.text());
     }

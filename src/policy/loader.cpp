@@ -69,8 +69,8 @@ struct Source {
 // One policy out of one or several files.
 class Loader {
   public:
-    Loader(std::vector<PolicyFinding>& findings, const ZoneFiles& zones)
-        : findings_(findings), zones_(zones) {}
+    Loader(std::vector<PolicyFinding>& findings, const ZoneFiles& zones, PolicyLint linting)
+        : findings_(findings), zones_(zones), linting_(linting) {}
 
     void add(std::string_view yaml, const std::string& file) {
         Source source;
@@ -100,6 +100,7 @@ class Loader {
 
     Findings findings_;
     Zones zones_;
+    PolicyLint linting_;
     std::vector<Source> sources_;
     Loaded loaded_;
     core::Policy& policy_ = loaded_.policy;
@@ -334,7 +335,7 @@ std::shared_ptr<const core::Policy> Loader::finish(std::string digest) {
     each("risk", [&](Reader& reader, const Node& node) { read_risk(reader, node); });
     each("rules", [&](Reader& reader, const Node& node) { read_rules(reader, node); });
     if (findings_.errors() > 0) return nullptr;
-    lint(loaded_, findings_);
+    if (linting_ == PolicyLint::run) lint(loaded_, findings_);
     policy_.digest = std::move(digest);
     return std::make_shared<const core::Policy>(std::move(policy_));
 }
@@ -365,20 +366,20 @@ std::string PolicyFinding::text() const {
 
 Result<std::shared_ptr<const core::Policy>> read_policy(std::string_view yaml, const std::string& file,
                                                         std::vector<PolicyFinding>& findings,
-                                                        const ZoneFiles& zones) {
+                                                        const ZoneFiles& zones, PolicyLint linting) {
     const std::size_t earlier = findings.size();
-    policy::Loader loader{findings, zones};
+    policy::Loader loader{findings, zones, linting};
     loader.add(yaml, file);
     return policy::finished(loader, "sha256:" + sha256_hex(yaml), findings, earlier);
 }
 
 Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_or_folder,
                                                         std::vector<PolicyFinding>& findings,
-                                                        const ZoneFiles& zones) {
+                                                        const ZoneFiles& zones, PolicyLint linting) {
     auto files = policy::policy_files(file_or_folder);
     if (!files) return pass(files);
     const std::size_t earlier = findings.size();
-    policy::Loader loader{findings, zones};
+    policy::Loader loader{findings, zones, linting};
     std::string digested;
     for (const auto& path : *files) {
         auto bytes = policy::read_policy_file(path);

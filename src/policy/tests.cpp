@@ -410,6 +410,41 @@ Result<WordedRequest> worded_request(core::Value body, core::Instant at) {
     return WordedRequest{std::move(request), expires_in, std::move(sensitive)};
 }
 
+namespace {
+
+// The tests of one more file.
+void read_tests(std::string_view yaml, const std::string& file, const core::Policy& policy,
+                policy::Findings& findings, std::vector<PolicyTest>& tests) {
+    policy::Document document;
+    if (!policy::read_yaml(yaml, file, document, findings)) return;
+    policy::Reader reader{file, findings};
+    const policy::Node* list = policy::Reader::find(document.root, "tests");
+    if (!list) return;
+    if (list->kind != policy::Node::Kind::list) return reader.error(*list, "`tests` must be a list");
+    policy::TestReader test_reader{policy, reader};
+    for (const policy::Node& node : list->items) {
+        if (tests.size() >= policy_tests_max)
+            return reader.error(node, fmt::format("a policy has at most {} tests", policy_tests_max));
+        if (auto test = test_reader.read(node)) tests.push_back(std::move(*test));
+    }
+}
+
+Result<std::vector<PolicyTest>> finished(std::vector<PolicyTest> tests, const policy::Findings& findings) {
+    if (findings.errors() == 0) return tests;
+    return fail(Trouble::invalid_input, "the tests have errors", "policy_invalid");
+}
+
+}  // namespace
+
+Result<std::vector<PolicyTest>> read_policy_tests(std::string_view yaml, const std::string& file,
+                                                  const core::Policy& policy,
+                                                  std::vector<PolicyFinding>& findings) {
+    policy::Findings all{findings};
+    std::vector<PolicyTest> tests;
+    read_tests(yaml, file, policy, all, tests);
+    return finished(std::move(tests), all);
+}
+
 Result<std::vector<PolicyTest>> load_policy_tests(const std::string& file_or_folder,
                                                   const core::Policy& policy,
                                                   std::vector<PolicyFinding>& findings) {
@@ -420,26 +455,9 @@ Result<std::vector<PolicyTest>> load_policy_tests(const std::string& file_or_fol
     for (const auto& path : *files) {
         auto bytes = policy::read_policy_file(path);
         if (!bytes) return pass(bytes);
-        policy::Document document;
-        if (!policy::read_yaml(*bytes, path.string(), document, all)) continue;
-        policy::Reader reader{path.string(), all};
-        policy::TestReader test_reader{policy, reader};
-        const policy::Node* list = policy::Reader::find(document.root, "tests");
-        if (!list) continue;
-        if (list->kind != policy::Node::Kind::list) {
-            reader.error(*list, "`tests` must be a list");
-            continue;
-        }
-        for (const policy::Node& node : list->items) {
-            if (tests.size() >= policy_tests_max) {
-                reader.error(node, fmt::format("a policy has at most {} tests", policy_tests_max));
-                break;
-            }
-            if (auto test = test_reader.read(node)) tests.push_back(std::move(*test));
-        }
+        read_tests(*bytes, path.string(), policy, all, tests);
     }
-    if (all.errors() == 0) return tests;
-    return fail(Trouble::invalid_input, "the tests have errors", "policy_invalid");
+    return finished(std::move(tests), all);
 }
 
 }  // namespace countersign

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "countersign/adapters/policy.hpp"
 #include "policy/keys.hpp"
 
@@ -391,6 +394,28 @@ TEST(PolicyLint, WhatIsDueAfterTheEndNeverComes) {
     }
     EXPECT_THAT(of("deny: {count: 3, of: h}"), ElementsAre(HasSubstr("rule `r` can never be denied")));
     EXPECT_THAT(of("deny: {count: 2, of: h}"), IsEmpty());
+}
+
+// The policies that a document shows: its blocks of YAML that begin as a policy does.
+std::vector<std::string> policies_in(const std::string& file) {
+    std::stringstream bytes;
+    bytes << std::ifstream{file}.rdbuf();
+    const std::string text = bytes.str();
+    const std::string_view fence = "```yaml\n";
+    std::vector<std::string> policies;
+    for (auto at = text.find(fence); at != std::string::npos; at = text.find(fence, at + 1)) {
+        auto block = text.substr(at + fence.size(), text.find("```", at + fence.size()) - at - fence.size());
+        if (block.starts_with("version: 1\n")) policies.push_back(std::move(block));
+    }
+    return policies;
+}
+
+TEST(PolicyLint, NothingIsToSayOfThePoliciesInTheDocuments) {
+    for (const char* file : {"README.md", "docs/policy.md"}) {
+        auto policies = policies_in(file);
+        EXPECT_FALSE(policies.empty()) << file;
+        for (const std::string& policy : policies) EXPECT_THAT(warnings_of(policy), IsEmpty()) << policy;
+    }
 }
 
 TEST(PolicyLint, ErrorsAreToldBeforeAllTheWarningsThatFitIn) {

@@ -47,14 +47,19 @@ struct ZoneFiles {
 };
 ZoneFiles system_zones();  // /usr/share/zoneinfo, which Debian's tzdata fills
 
+// Whether to look for mistakes that load; they are warnings.
+enum class PolicyLint : std::uint8_t { run, skip };
+
 // A file, or every *.yaml and *.yml of a folder taken together, in order of name. Fails (invalid_input,
 // `policy_invalid`) when any finding is an error, not_found when there is nothing to read.
 Result<std::shared_ptr<const core::Policy>> load_policy(const std::string& file_or_folder,
                                                         std::vector<PolicyFinding>& findings,
-                                                        const ZoneFiles& zones = system_zones());
+                                                        const ZoneFiles& zones = system_zones(),
+                                                        PolicyLint linting = PolicyLint::run);
 // The same from memory; `file` is what findings call it.
 Result<std::shared_ptr<const core::Policy>> read_policy(std::string_view yaml, const std::string& file,
                                                         std::vector<PolicyFinding>& findings,
-                                                        const ZoneFiles& zones = system_zones());
+                                                        const ZoneFiles& zones = system_zones(),
+                                                        PolicyLint linting = PolicyLint::run);
 
 }  // namespace countersign

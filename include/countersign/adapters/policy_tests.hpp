@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "countersign/base/result.hpp"
@@ -69,6 +70,11 @@ struct PolicyTest {
 
 // Every test beside a policy that has loaded; what is wrong with them becomes findings.
 Result<std::vector<PolicyTest>> load_policy_tests(const std::string& file_or_folder,
+                                                  const core::Policy& policy,
+                                                  std::vector<PolicyFinding>& findings);
+
+// The same from memory; `file` is what findings call it.
+Result<std::vector<PolicyTest>> read_policy_tests(std::string_view yaml, const std::string& file,
                                                   const core::Policy& policy,
                                                   std::vector<PolicyFinding>& findings);
 
