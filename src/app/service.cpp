@@ -8,11 +8,13 @@
 #include <utility>
 
 #include "app/globs.hpp"
+#include "countersign/app/hiding.hpp"
 #include "countersign/app/linking.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/hidden.hpp"
 
 namespace countersign::app {
 namespace {
@@ -87,6 +89,15 @@ std::vector<CardTarget> targets(const World& world, const core::Applied& applied
             cards.push_back({surface, otherwise->second});
     }
     return cards;
+}
+
+Result<Done> hide(const Hiding& hiding, core::Request& request, const core::Applied& applied,
+                  const std::vector<std::string>& sensitive) {
+    for (std::size_t i = 0; i < sensitive.size(); ++i)
+        if (!core::may_hide(applied, sensitive[i]))
+            return fail(Trouble::invalid_input, "no matching rule lists this pointer under `hide`",
+                        "sensitive_not_allowed", "/sensitive/" + std::to_string(i));
+    return core::hide(request, sensitive, hiding.salt(request.id).reveal());
 }
 
 Later<Done> room_for_more(World& world, std::string caller_key, Deadline deadline) {
@@ -179,7 +190,7 @@ Later<Done> refresh_voters(World& world, core::AccountId voter, CasePtr now, Dea
 }  // namespace
 
 std::vector<CardTarget> escalation_targets(const core::Applied& applied,
-                                            const std::vector<core::Surface>& served) {
+                                           const std::vector<core::Surface>& served) {
     std::vector<CardTarget> all;
     if (!applied.escalate) return all;
     for (core::Surface surface : served)
@@ -215,9 +226,11 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
     if (!bounds) co_return pass(bounds);
     if (ask.callback && world.webhooks == nullptr)
         co_return fail(Trouble::invalid_input, "this server sends no webhooks", "not_available", "/callback");
-    if (!ask.sensitive.empty())
-        co_return fail(Trouble::invalid_input, "no matching rule lists this pointer under `hide`",
-                       "sensitive_not_allowed", "/sensitive/0");
+    auto sensitive = std::move(ask.sensitive);
+    if (!sensitive.empty() && world.hiding == nullptr)
+        co_return fail(Trouble::invalid_input,
+                       "this server has no key to hide values with: its operator sets `server_key`",
+                       "not_available", "/sensitive");
     auto room = co_await room_for_more(world, caller.key(), deadline);
     if (!room) co_return pass(room);
 
@@ -237,6 +250,10 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
     auto directory = world.roster.snapshot();
     auto applied = core::match(*directory, request, expires_in, now);
     if (!applied) co_return pass(applied);
+    if (!sensitive.empty()) {
+        auto hidden = hide(*world.hiding, request, *applied, sensitive);
+        if (!hidden) co_return pass(hidden);
+    }
     request.expires_at = now + applied->expires;
 
     // A chat that cannot be reached makes nobody wait long: an unread group counts as able to meet anything.

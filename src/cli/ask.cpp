@@ -6,12 +6,13 @@
 
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/core/request.hpp"
+#include "countersign/core/hidden.hpp"
 #include "countersign/wire/json.hpp"
 
 namespace countersign::cli {
 namespace {
 
+constexpr std::size_t salt_bytes_min = 16;
 constexpr std::size_t params_file_bytes_max = 4 * 1024 * 1024;  // the server's own limit answers for the rest
 
 Result<std::pair<std::string, std::string>> name_and_value(const std::string& text, const char* option) {
@@ -139,7 +140,23 @@ Result<Ask> make_ask(const AskOptions& options, const core::Value::Object& own) 
     }
     auto added = add_lists(body, options);
     if (!added) return pass(added);
-    return Ask{.body = std::move(body), .digest = core::digest_of(request)};
+    auto digest = core::digest_of(request);
+    return Ask{.body = std::move(body),
+               .digest = std::move(digest),
+               .request = std::move(request),
+               .sensitive = options.sensitive};
+}
+
+Result<std::string> digest_as_filed(const Ask& ask, const core::Value& reply) {
+    if (ask.sensitive.empty()) return ask.digest;
+    auto salt = unbase64(reply["salt"].text());
+    if (!salt || salt->size() < salt_bytes_min)
+        return fail(Trouble::invalid_input,
+                    "the server's answer has no salt for the hidden values; check COUNTERSIGN_URL");
+    core::Request filed = ask.request;
+    auto hidden = core::hide(filed, ask.sensitive, *salt);
+    if (!hidden) return pass(hidden);
+    return filed.digest;
 }
 
 }  // namespace countersign::cli

@@ -211,6 +211,7 @@ void print_request(const core::Value& request) {
             field("parameter", fmt::format("{} = {}", visible(name), visible(core::canonical(value))));
         }
     }
+    field("hidden", names_of(request["sensitive"]));
     field("rules", names_of(request["policy"]["rules"]));
     if (const auto* votes = request["votes"].items()) {
         for (const core::Value& vote : *votes) {

@@ -79,7 +79,9 @@ std::optional<int> Wrapped::file() {
         complain("the server's answer is not a request; check COUNTERSIGN_URL");
         return exit_usage;
     }
-    if ((*filed)["digest"].text() != ask_.digest) {
+    auto digest = digest_as_filed(ask_, *filed);
+    if (digest) ask_.digest = *digest;
+    if (!digest || (*filed)["digest"].text() != ask_.digest) {
         complain("the server filed something else than was asked; cancelling it");
         auto cancelled = cancel(client_, id_, cancelling_patience);
         if (!cancelled) complain(cancelled.error().detail);

@@ -116,6 +116,7 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
              .limits = {},
              .hand_over = {},
              .count = {}},
+      hiding_(keys_.server),
       log_(database_->events(), world_.process, ground.clock, ground.timers, ground.executor),
       sessions_(ground.executor, sessions_max, rt::report_bug),
       intake_(ground.executor, tasks_max, rt::report_bug),
@@ -143,6 +144,7 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
                              ground_.entropy},
         keys_.server);
     world_.webhooks = webhooks_.get();
+    world_.hiding = &hiding_;
     slack_ = slack::make_slack(slack_settings(settings_), ground_.network, world_, ground_.executor);
     world_.chats.emplace(core::Surface::slack, slack_.get());
     world_.default_channel.emplace(core::Surface::slack, settings_.slack.channel);

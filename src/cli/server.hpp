@@ -10,6 +10,7 @@
 #include "countersign/adapters/pg.hpp"
 #include "countersign/adapters/slack.hpp"
 #include "countersign/adapters/webhooks.hpp"
+#include "countersign/app/hiding.hpp"
 #include "countersign/app/outbox.hpp"
 #include "countersign/app/service.hpp"
 #include "countersign/base/crypto.hpp"
@@ -77,6 +78,7 @@ class Server {
     app::Roster roster_;
     app::Waiters waiters_;
     app::World world_;
+    app::Hiding hiding_;
     app::Log log_;
     std::unique_ptr<pg::LogListener> log_listener_;
     std::unique_ptr<app::Outbox> outbox_;

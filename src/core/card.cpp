@@ -8,6 +8,7 @@
 #include "core/sentences.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/hidden.hpp"
 
 namespace countersign::core {
 namespace {
@@ -53,6 +54,10 @@ bool plain_name(std::string_view name) {
 
 // Depth is bounded by nesting_max. A name that could be taken for a path is written in JSON form.
 void flatten(std::vector<CardParameter>& out, const std::string& path, const Value& value) {
+    if (is_commitment(value)) {
+        out.push_back({path, std::string{hidden_text}});
+        return;
+    }
     if (const Value::Object* object = value.members(); object && !object->empty()) {
         for (const auto& [name, member] : *object) {
             std::string step = plain_name(name) ? name : "[" + canonical(Value{name}) + "]";
@@ -283,6 +288,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
         const Value& parameters = *request.parameters;
         if (!parameters.members() || !parameters.members()->empty()) flatten(view.parameters, "", parameters);
     }
+    view.hidden = hidden_in(request).size();
     view.labels = request.labels;
     view.links = request.links;
     view.digest = request.digest;

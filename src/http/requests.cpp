@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "countersign/app/hiding.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/problem.hpp"
@@ -123,7 +124,11 @@ Later<net::HttpResponse> Requests::create(Call& call) {
     auto ask = wire::ask_from(*body);
     if (!ask) co_return pass(ask);
     ask->idempotency_key = *key;
-    if (*key) ask->fingerprint = sha256("POST\n/v1/requests\n" + core::canonical(*body));
+    const bool hides = !ask->sensitive.empty();
+    if (*key) {
+        auto text = "POST\n/v1/requests\n" + core::canonical(*body);
+        ask->fingerprint = hides && world_.hiding ? world_.hiding->fingerprint(text) : sha256(text);
+    }
 
     struct Running {
         decltype(running_)& all;
@@ -145,7 +150,7 @@ Later<net::HttpResponse> Requests::create(Call& call) {
     auto filed = co_await app::open_request(world_, call.caller, std::move(*ask), call.deadline);
     if (!filed) co_return pass(filed);
     auto response = answer(filed->repeat ? 200 : 201, filed->now);
-    if (callback) response.body = with_callback(*filed->now, *callback);
+    if (callback || hides) response.body = for_the_asker(*filed->now, callback, hides);
     // What the caller goes on with: its own token is good for a few minutes and for one request.
     if (call.caller.workload) {
         auto access = wire::access_token(settings_.access_key, filed->now->c.request.id);
@@ -155,14 +160,18 @@ Later<net::HttpResponse> Requests::create(Call& call) {
     co_return response;
 }
 
-// What only the one who asked is told: where the callback goes, and how its signatures are verified.
-std::string Requests::with_callback(const app::CaseNow& now, const std::string& url) {
+// What only the one who asked is told: where the callback goes and how its signatures are verified, and the
+// salt without which nobody can work out the digest.
+std::string Requests::for_the_asker(const app::CaseNow& now, const std::optional<std::string>& callback,
+                                    bool hides) {
     auto id = now.c.request.id;
     auto document = wire::request_document(now.c, now.ruling, *world_.roster.snapshot(), world_.clock.now());
-    document.set("callback",
-                 core::Value::object({{"id", app::callback_id(id).text()},
-                                      {"url", url},
-                                      {"secret", world_.webhooks->callback_secret(id).reveal()}}));
+    if (callback)
+        document.set("callback",
+                     core::Value::object({{"id", app::callback_id(id).text()},
+                                          {"url", *callback},
+                                          {"secret", world_.webhooks->callback_secret(id).reveal()}}));
+    if (hides) document.set("salt", base64(world_.hiding->salt(id).reveal()));
     return core::canonical(document);
 }
 

@@ -46,7 +46,8 @@ class Requests {
 
     std::string body_of(const app::CasePtr& now);
     net::HttpResponse answer(unsigned status, const app::CasePtr& now);
-    std::string with_callback(const app::CaseNow& now, const std::string& url);
+    std::string for_the_asker(const app::CaseNow& now, const std::optional<std::string>& callback,
+                              bool hides);
     Later<app::CasePtr> find(const Call& call);
     // A caller's act on a request of its own, before its body is understood.
     struct OwnAct {

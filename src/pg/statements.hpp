@@ -16,7 +16,7 @@ enum class Statement : std::uint8_t {
     cards_of,     // (uuid[] requests)
     open_case,    // everything a new case is, see open.cpp
     escalate,     // (uuid request, int version, uuid[] cards, text[] surfaces, text[] channels, uuid errand,
-               // uuid holder, timestamptz until, timestamptz now): see append.cpp
+                  // uuid holder, timestamptz until, timestamptz now): see append.cpp
     settle,       // see outbox.cpp
     claim_cards,  // (uuid holder, timestamptz until, timestamptz now, int at_most)
     claim_errands,

@@ -36,16 +36,12 @@ inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "v
 inline const MapSchema vote_keys{"vote", {"by", "verdict", "reason", "after", "refused"}};
 inline const MapSchema expect_keys{"expect",
                                    {"state", "rules", "missing", "reason", "held", "risk", "counted",
-                                    "expires", "grant", "after", "reminded", "escalated"}};
+                                    "expires", "grant", "after", "reminded", "escalated", "hidden"}};
 inline const MapSchema missing_keys{"missing", {"any"}};
 inline const MapSchema lack_keys{"lack", {"count", "of", "group", "could_approve"}};
 
 // Keys that the language keeps for later: refused, never ignored.
 inline const std::vector<std::string> reserved_rule_keys{"step_up"};
-// Keys that the language has and requests are not yet ruled by: refused too, until they are.
-inline const std::vector<std::string> not_yet_rule_keys{
-    "hide",
-};
 // Keys of a rule that mean nothing without `require`.
 inline const std::vector<std::string> require_only_keys{"deny",     "hold",          "remind",
                                                         "escalate", "self_approval", "unlinked"};

@@ -180,10 +180,6 @@ void RuleReader::what_goes_with_require() {
             reader_.error(node_.keys[i], fmt::format("`{}` means nothing without `require`", key));
             continue;
         }
-        if (has(not_yet_rule_keys, key)) {
-            reader_.error(node_.keys[i], fmt::format("`{}` is not supported by this version yet", key));
-            continue;
-        }
         if (key == "deny") deny(value);
         if (key == "hold") hold(value);
         if (key == "remind") remind(value);

@@ -129,6 +129,7 @@ class Run {
             differ("risk", std::to_string(*expected.risk), std::to_string(applied.risk.value_or(0)));
         compare_counted(ruling);
         compare_nudges(rehearsal.now());
+        compare_hidden(applied);
         if (expected.missing)
             compare_missing(core::lacking(rehearsal.now(), ruling, rehearsal.directory()), *expected.missing);
     }
@@ -149,6 +150,19 @@ class Run {
             differ("reminded", std::to_string(*expected.reminded) + " times",
                    std::to_string(reminded) + " times");
         if (expected.escalated) differ("escalated", list_text(*expected.escalated), list_text(escalated));
+    }
+
+    void compare_hidden(const core::Applied& applied) {
+        std::vector<std::string> hidden;
+        for (const std::string& pointer : test_.worded.sensitive) {
+            const bool there = core::may_hide(applied, pointer);
+            if (there) hidden.push_back(pointer);
+            if (!there)
+                result_.story.push_back(fmt::format(
+                    "no matching rule hides {}: the real request would be refused", visible(pointer)));
+        }
+        std::ranges::sort(hidden);
+        if (test_.expected.hidden) differ("hidden", list_text(*test_.expected.hidden), list_text(hidden));
     }
 
     void compare_counted(const core::Ruling& ruling) {

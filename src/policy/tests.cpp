@@ -70,6 +70,8 @@ class TestReader {
     void read_expected(const Node& node, PolicyTest::Expected& expected);
     void read_outcome(const Node& node, PolicyTest::Expected& expected);
     void read_nudges(const Node& node, PolicyTest::Expected& expected);
+    std::optional<std::vector<std::string>> texts_or_none(const Node& node, const char* key,
+                                                          std::string_view what);
     void read_counted(const Node& node, PolicyTest::Expected& expected);
     std::optional<std::vector<PolicyTest::Lack>> read_lacks(const Node& list);
     std::optional<PolicyTest::Lack> read_lack(const Node& node);
@@ -230,15 +232,22 @@ void TestReader::read_nudges(const Node& node, PolicyTest::Expected& expected) {
         if (value) expected.reminded = value->integer();
         if (value && !expected.reminded) reader_.error(*reminded, "`reminded` is how often, a whole number");
     }
-    if (const Node* escalated = Reader::find(node, "escalated")) {
-        auto value = escalated->kind == Node::Kind::scalar ? scalar_value(*escalated) : std::nullopt;
-        expected.escalated.emplace();
-        if (value && value->boolean() && !value->truth()) return;
-        if (value && value->boolean())
-            return reader_.error(*escalated, "`escalated` names channels, or is false");
-        expected.escalated = reader_.texts(*escalated, "a channel");
-        std::ranges::sort(*expected.escalated);
+    expected.escalated = texts_or_none(node, "escalated", "a channel");
+}
+
+// A list of texts, sorted, or false for none; nullopt: not said.
+std::optional<std::vector<std::string>> TestReader::texts_or_none(const Node& node, const char* key,
+                                                                  std::string_view what) {
+    const Node* list = Reader::find(node, key);
+    if (!list) return std::nullopt;
+    auto value = list->kind == Node::Kind::scalar ? scalar_value(*list) : std::nullopt;
+    if (value && value->boolean()) {
+        if (value->truth()) reader_.error(*list, fmt::format("`{}` is a list, or false", key));
+        return std::vector<std::string>{};
     }
+    auto all = reader_.texts(*list, what);
+    std::ranges::sort(all);
+    return all;
 }
 
 void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected) {
@@ -246,6 +255,7 @@ void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected)
     if (node.keys.empty()) reader_.error(node, "`expect` must say something: { state: pending }");
     read_outcome(node, expected);
     read_nudges(node, expected);
+    expected.hidden = texts_or_none(node, "hidden", "a JSON Pointer");
     if (const Node* rules = Reader::find(node, "rules")) {
         expected.rules.emplace();
         const bool none = rules->kind == Node::Kind::list && rules->items.empty();

@@ -12,8 +12,10 @@ struct CodeStatus {
     unsigned status;
 };
 // Codes that say more than their trouble does.
-constexpr std::array<CodeStatus, 15> by_code{{{"idempotency_mismatch", 422},
+constexpr std::array<CodeStatus, 17> by_code{{{"idempotency_mismatch", 422},
                                               {"sensitive_not_allowed", 422},
+                                              {"sensitive_not_found", 422},
+                                              {"sensitive_overlap", 422},
                                               {"lapsed", 410},
                                               {"too_many_pending", 429},
                                               {"too_many_waiters", 429},

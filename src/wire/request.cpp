@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/hidden.hpp"
 #include "wire/reader.hpp"
 
 namespace countersign::wire {
@@ -19,7 +20,6 @@ constexpr std::size_t account_chars_max = 320;
 constexpr std::size_t link_title_chars_max = 200;
 constexpr std::size_t url_chars_max = 2'000;
 constexpr std::size_t label_name_chars_max = 100;
-constexpr std::size_t sensitive_max = 50;
 
 // Where a member named "$commit" stands; it is reserved for committed values.
 std::optional<std::string> reserved_name(const Value& root) {
@@ -29,7 +29,7 @@ std::optional<std::string> reserved_name(const Value& root) {
         open.pop_back();
         if (const auto* members = value->members()) {
             for (const auto& [name, member] : *members) {
-                if (name == "$commit") return pointer + "/$commit";
+                if (name == core::commit_member) return pointer + "/" + name;
                 if (member.members() != nullptr || member.items() != nullptr)
                     open.emplace_back(&member, pointer + "/" + escaped(name));
             }
@@ -177,7 +177,7 @@ Result<app::Ask> ask_from(const Value& body) {
     if (!labels) return pass(labels);
     auto links = links_of(*reader);
     if (!links) return pass(links);
-    auto sensitive = texts(*reader, "sensitive", sensitive_max, core::resource_chars_max);
+    auto sensitive = texts(*reader, "sensitive", core::hidden_max, core::resource_chars_max);
     if (!sensitive) return pass(sensitive);
     ask.on_behalf_of = std::move(*people);
     ask.labels = std::move(*labels);

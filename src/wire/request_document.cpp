@@ -3,6 +3,7 @@
 #include <variant>
 #include <vector>
 
+#include "countersign/core/hidden.hpp"
 #include "countersign/wire/request.hpp"
 
 namespace countersign::wire {
@@ -83,6 +84,9 @@ void what_was_asked(Value& document, const core::Request& request) {
     document.set("environment", or_null(request.environment));
     document.set("intent", request.intent);
     document.set("parameters", request.parameters ? *request.parameters : Value());
+    auto hidden = Value::array();
+    for (auto& pointer : core::hidden_in(request)) hidden.push(std::move(pointer));
+    if (!hidden.items()->empty()) document.set("sensitive", std::move(hidden));
     auto labels = Value::object();
     for (const auto& [name, value] : request.labels) labels.set(name, value);
     document.set("labels", std::move(labels));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/hidden.hpp"
 #include "countersign/wire/json.hpp"
 #include "wire/slack_blocks.hpp"
 
@@ -358,7 +359,7 @@ class CardWriter {
 
     Block its_parameters() {
         if (card_.parameters.empty()) return std::nullopt;
-        constexpr std::size_t kept_for_notes = 200;
+        constexpr std::size_t kept_for_notes = 300;
         std::size_t room = left_ > kept_for_notes ? left_ - kept_for_notes : 0;
         std::vector<std::string> lines;
         std::size_t sum = 0;
@@ -377,7 +378,14 @@ class CardWriter {
                                                      "characters). Approve opens the full view first.",
                                                      lines.size(), sum))}));
         }
+        if (card_.hidden > 0) elements.push_back(b::rich_section(b::list(b::text(hidden_note()))));
         return b::rich_text(id("parameters"), std::move(elements));
+    }
+    std::string hidden_note() const {
+        return fmt::format(
+            "{} ({}). The rules were applied to what is really there.",
+            card_.hidden == 1 ? "1 value is hidden" : fmt::format("{} values are hidden", card_.hidden),
+            core::hidden_text);
     }
     // As many lines as fit, the long ones with head and tail. Their number.
     static std::size_t shorten(std::vector<std::string>& lines, std::size_t room) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "countersign/adapters/policy.hpp"
+#include "countersign/app/hiding.hpp"
 #include "countersign/app/outbox.hpp"
 #include "countersign/app/service.hpp"
 #include "countersign/base/check.hpp"
@@ -58,6 +59,10 @@ rules:
     expires: 30m
     remind: [10m, 20m]
     escalate: { after: 15m, to: { slack: "#sre-oncall" } }
+  - name: secrets
+    when: { action: "secret.*", parameters.password: "hunter*" }
+    require: { count: 1, of: security }
+    hide: [/parameters/password, "/parameters/env/*"]
   - name: reads
     when: { action: db.read }
     allow: true
@@ -134,6 +139,7 @@ struct Process {
         roster.add_source(core::Surface::slack, o.accounts);
         roster.set_policy(office_policy());
         world.log = &log;
+        world.hiding = &hiding;
         world.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
                                  app::CasePtr now) {
             outbox.take(std::move(cards), std::move(errands), std::move(now));
@@ -212,6 +218,7 @@ struct Process {
     app::Roster roster;
     app::Waiters waiters;
     app::World world;
+    app::Hiding hiding{Secret{std::string(32, 'k')}};
     app::Log log;
     app::Outbox outbox;
     rt::TaskGroup tasks;

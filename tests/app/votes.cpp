@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "app/office.hpp"
+#include "countersign/core/hidden.hpp"
 
 namespace countersign::test {
 namespace {
@@ -180,6 +181,41 @@ TEST_F(Votes, HiddenValuesNeedARuleThatHidesThem) {
     ASSERT_FALSE(filed);
     EXPECT_EQ(filed.error().code, "sensitive_not_allowed");
     EXPECT_EQ(filed.error().pointer, "/sensitive/0");
+}
+
+TEST_F(Votes, RulesAreMatchedOnHiddenValuesAsTheyAreAndNothingKeepsThem) {
+    auto ask = Process::ask("secret.read");
+    ask.parameters = core::Value::object(
+        {{"password", "hunter2"}, {"env", core::Value::object({{"TOKEN", "t0psecret"}})}, {"rows", 1}});
+    ask.sensitive = {"/parameters/password", "/parameters/env/TOKEN"};
+    auto filed = process.try_open(ask, process.caller());
+    ASSERT_TRUE(filed) << filed.error().detail;
+    const core::Case& c = filed->now->c;
+    EXPECT_THAT(c.applied.rules, testing::ElementsAre("secrets")) << "the rule asks for hunter*";
+    EXPECT_THAT(core::hidden_in(c.request),
+                testing::ElementsAre("/parameters/env/TOKEN", "/parameters/password"));
+    EXPECT_EQ(c.request.digest, core::digest_of(c.request));
+    const auto salt = process.hiding.salt(c.request.id);
+    EXPECT_EQ((*c.request.parameters)["password"],
+              core::commitment(salt.reveal(), "/parameters/password", core::Value{"hunter2"}));
+    auto next = process.try_open(ask, process.caller());
+    ASSERT_TRUE(next);
+    EXPECT_NE(next->now->c.request.digest, c.request.digest) << "each request has a salt of its own";
+}
+
+TEST_F(Votes, WhatARuleDoesNotHideIsNotHidden) {
+    auto ask = Process::ask("secret.read");
+    ask.parameters = core::Value::object({{"password", "hunter2"}, {"rows", 1}});
+    auto code = [&](std::vector<std::string> pointers) {
+        ask.sensitive = std::move(pointers);
+        auto filed = process.try_open(ask, process.caller());
+        return filed ? "" : filed.error().code + " " + filed.error().pointer;
+    };
+    EXPECT_EQ(code({"/parameters/password", "/parameters/rows"}), "sensitive_not_allowed /sensitive/1");
+    EXPECT_EQ(code({"/parameters/env/TOKEN"}), "sensitive_not_found /sensitive/0");
+    EXPECT_EQ(code({"/parameters/password"}), "");
+    process.world.hiding = nullptr;
+    EXPECT_EQ(code({"/parameters/password"}), "not_available /sensitive");
 }
 
 TEST_F(Votes, AnIdempotencyKeyFilesOneRequest) {

@@ -68,6 +68,29 @@ TEST(Ask, ListsAreFiled) {
               R"("sensitive":["/parameters/p"]})");
 }
 
+TEST(Ask, HiddenValuesEnterTheDigestSaltedAsTheServerSays) {
+    AskOptions options;
+    options.action = "a";
+    options.params = {"p=hunter2"};
+    options.sensitive = {"/parameters/p"};
+    auto ask = make_ask(options);
+    ASSERT_TRUE(ask);
+    const std::string salt(32, 'k');
+    auto digest = digest_as_filed(*ask, core::Value::object({{"salt", base64(salt)}}));
+    ASSERT_TRUE(digest) << digest.error().detail;
+    auto commit = sha256_hex(salt + "/parameters/p" + std::string(1, '\0') + "\"hunter2\"");
+    EXPECT_EQ(*digest,
+              "sha256:" + sha256_hex(R"({"action":"a","parameters":{"p":{"$commit":")" + commit + R"("}}})"));
+    EXPECT_FALSE(digest_as_filed(*ask, core::Value::object())) << "no salt";
+    EXPECT_FALSE(digest_as_filed(*ask, core::Value::object({{"salt", "c2hvcnQ="}}))) << "short";
+    options.sensitive = {"/parameters/q"};
+    EXPECT_FALSE(digest_as_filed(make_ask(options).value(), core::Value::object({{"salt", base64(salt)}})));
+    options.sensitive.clear();
+    EXPECT_EQ(
+        digest_as_filed(make_ask(options).value(), core::Value::object({{"salt", base64(salt)}})).value(),
+        make_ask(options)->digest);
+}
+
 TEST(Ask, AParameterCannotPoseAsWhatRunFiles) {
     AskOptions options;
     options.action = "a";

@@ -316,6 +316,44 @@ TEST_F(Api, QuotedAndBareKeysAreOne) {
     EXPECT_EQ(stranger.status, 201U) << "keys belong to their token";
 }
 
+TEST_F(Api, OnlyTheOneWhoAskedIsToldTheSaltOfHiddenValues) {
+    const std::string body =
+        R"({"action":"secret.read","on_behalf_of":["riley"],"parameters":{"password":"hunter2","rows":1},)"
+        R"("sensitive":["/parameters/password"]})";
+    auto first = desk.post("/v1/requests", body, {{"Idempotency-Key", "k-1"}});
+    ASSERT_EQ(first.status, 201U) << first.text;
+    auto salt = unbase64(first.body["salt"].text());
+    ASSERT_TRUE(salt);
+    EXPECT_EQ(salt->size(), 32U);
+    auto commit = sha256_hex(*salt + "/parameters/password" + std::string(1, '\0') + "\"hunter2\"");
+    EXPECT_EQ(first.body["parameters"]["password"]["$commit"].text(), commit);
+    EXPECT_EQ(first.body["digest"].text(),
+              "sha256:" + sha256_hex(R"({"action":"secret.read","parameters":{"password":{"$commit":")" +
+                                     commit + R"("},"rows":1}})"));
+    EXPECT_EQ(first.body["sensitive"][0].text(), "/parameters/password");
+    auto repeat = desk.post("/v1/requests", body, {{"Idempotency-Key", "k-1"}});
+    EXPECT_EQ(repeat.status, 200U);
+    EXPECT_EQ(repeat.text, first.text);
+    auto id = std::string(first.body["id"].text());
+    for (const auto& reply : {desk.get("/v1/requests/" + id), desk.get("/v1/requests"),
+                              desk.post("/v1/requests/" + id + "/cancel", "{}")}) {
+        EXPECT_EQ(reply.status, 200U);
+        EXPECT_EQ(reply.text.find("\"salt\""), std::string::npos);
+        EXPECT_NE(reply.text.find(commit), std::string::npos);
+    }
+    EXPECT_EQ(desk.post("/v1/requests", R"({"action":"deploy"})").text.find("\"salt\""), std::string::npos);
+}
+
+TEST_F(Api, AnotherHiddenValueUnderTheSameKeyIsAnotherRequest) {
+    auto body = [](const std::string& password) {
+        return R"({"action":"secret.read","parameters":{"password":")" + password +
+               R"("},"sensitive":["/parameters/password"]})";
+    };
+    EXPECT_EQ(desk.post("/v1/requests", body("hunter2"), {{"Idempotency-Key", "k-1"}}).status, 201U);
+    EXPECT_EQ(desk.post("/v1/requests", body("hunter3"), {{"Idempotency-Key", "k-1"}}).code(),
+              "idempotency_mismatch");
+}
+
 TEST_F(Api, BadKeysAreRefused) {
     for (const std::string& key : {std::string("\"\""), std::string("a b"), std::string(256, 'k'),
                                    std::string("\"open"), std::string("ü")})

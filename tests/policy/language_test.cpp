@@ -5,7 +5,6 @@
 #include <fstream>
 
 #include "countersign/adapters/policy.hpp"
-#include "policy/keys.hpp"
 
 namespace countersign {
 namespace {
@@ -48,24 +47,9 @@ core::Rule rule(std::string_view keys) {
     return policy ? (*policy)->rules.at(0) : core::Rule{};
 }
 
-bool not_yet(const std::string& key) {
-    return std::ranges::find(policy::not_yet_rule_keys, key) != policy::not_yet_rule_keys.end();
-}
-
 TEST(PolicyLanguage, WhatThisVersionCannotHonourIsAnErrorAndNeverIgnored) {
     EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    step_up: true")),
                 ElementsAre("p.yaml:7:5: error: `step_up` is not supported yet"));
-    for (const auto& [key, value] :
-         std::vector<std::pair<std::string, std::string>>{{"remind", "[10m]"},
-                                                          {"escalate", "{after: 1m, to: {slack: '#x'}}"},
-                                                          {"hide", "[/parameters/x]"}}) {
-        auto errors = errors_of(with_rule("require: {of: g}\n    " + key + ": " + value));
-        if (not_yet(key))
-            EXPECT_THAT(errors,
-                        ElementsAre("p.yaml:7:5: error: `" + key + "` is not supported by this version yet"));
-        else
-            EXPECT_THAT(errors, IsEmpty()) << key;
-    }
 }
 
 TEST(PolicyLanguage, ARuleCarriesEverythingItSays) {
@@ -82,21 +66,17 @@ TEST(PolicyLanguage, ARuleCarriesEverythingItSays) {
     EXPECT_EQ(rule("require: {of: g}\n    deny: {count: 2, of: h}").deny,
               (core::CountOf{2, core::GroupId{"h"}}));
     EXPECT_EQ(rule("require: {of: g}\n    hold: {release: h}").release, core::GroupId{"h"});
-    if (!not_yet("remind")) {
-        EXPECT_THAT(rule("require: {of: g}\n    remind: [10m, 20m]").remind,
-                    ElementsAre(core::Duration{10min}, core::Duration{20min}));
-        EXPECT_THAT(rule("require: {of: g}\n    remind: 10m").remind, ElementsAre(core::Duration{10min}));
-    }
-    if (!not_yet("escalate"))
-        EXPECT_EQ(rule("require: {of: g}\n    escalate: {after: 15m, to: {slack: \"#oncall\"}}").escalate,
-                  (core::Escalation{15min, {{"#oncall"}, {}}}));
+    EXPECT_THAT(rule("require: {of: g}\n    remind: [10m, 20m]").remind,
+                ElementsAre(core::Duration{10min}, core::Duration{20min}));
+    EXPECT_THAT(rule("require: {of: g}\n    remind: 10m").remind, ElementsAre(core::Duration{10min}));
+    EXPECT_EQ(rule("require: {of: g}\n    escalate: {after: 15m, to: {slack: \"#oncall\"}}").escalate,
+              (core::Escalation{15min, {{"#oncall"}, {}}}));
     EXPECT_EQ(rule("require: {of: g}\n    self_approval: {allow: [amy]}").self_approval,
               (core::SelfApproval{{core::PersonId{"amy"}}, true}));
     EXPECT_EQ(rule("require: {of: g}\n    self_approval: {allow: amy, reason: optional}").self_approval,
               (core::SelfApproval{{core::PersonId{"amy"}}, false}));
-    if (!not_yet("hide"))
-        EXPECT_THAT(rule("allow: true\n    hide: [/parameters/password, /parameters/env/*]").hide,
-                    ElementsAre("/parameters/password", "/parameters/env/*"));
+    EXPECT_THAT(rule("allow: true\n    hide: [/parameters/password, /parameters/env/*]").hide,
+                ElementsAre("/parameters/password", "/parameters/env/*"));
 }
 
 TEST(PolicyLanguage, WhatGoesWithRequireMeansNothingWithoutIt) {
@@ -138,7 +118,6 @@ TEST(PolicyLanguage, WhatARuleSaysIsOfTheRightForm) {
              {"hide: [/parameters/]", "is not a JSON Pointer to a parameter"},
              {"hide: ['/parameters/a~2']", "is not a JSON Pointer to a parameter"},
              {"hide: []", "must not be an empty list"}}) {
-        if (not_yet(keys.substr(0, keys.find(':')))) continue;
         EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    " + keys)), Contains(HasSubstr(message)))
             << keys;
     }

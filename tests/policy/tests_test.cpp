@@ -30,6 +30,7 @@ rules:
     require: { all: [{ count: 1, of: security }, { count: 1, of: dba }] }
     remind: [10m, 20m, 50m]
     escalate: { after: 15m, to: { slack: ["#sre", "#boss"] } }
+    hide: [/parameters/password, "/parameters/env/*"]
   - name: glass
     when: { action: glass }
     require: { count: 2, of: staff }
@@ -152,12 +153,30 @@ TEST(PolicyTests, RemindersAndTheEscalationComeAtTheirTimes) {
                 IsEmpty());
 }
 
+TEST(PolicyTests, WhatARequestMayHideIsTested) {
+    auto tried = [](const std::string& pointers, const std::string& expected) {
+        auto loaded = load(
+            "  - name: t\n    request: { action: db.export, on_behalf_of: [riley], parameters: { password: "
+            "x, rows: 1, env: { A: b } }, sensitive: " +
+            pointers + " }\n    groups: { security: [amy] }\n    expect: { hidden: " + expected + " }\n");
+        if (loaded.tests.size() != 1) return std::vector<std::string>{"not read"};
+        return run_policy_test(*loaded.policy, loaded.tests.front()).differences;
+    };
+    EXPECT_THAT(
+        tried("[/parameters/password, /parameters/env/A]", "[/parameters/password, /parameters/env/A]"),
+        IsEmpty());
+    EXPECT_THAT(tried("[/parameters/rows]", "false"), IsEmpty());
+    EXPECT_THAT(
+        tried("[/parameters/rows, /parameters/password]", "[/parameters/rows, /parameters/password]"),
+        ElementsAre("hidden: expected /parameters/password, /parameters/rows, got /parameters/password"));
+}
+
 TEST(PolicyTests, AMistakeInATestIsAFindingThatSaysWhere) {
     auto loaded = load(
         "  - name: t\n    request: { action: db.export }\n    votes: [{ by: ammy, verdict: approve }]\n"
         "    expect: { state: pending }\n");
     ASSERT_EQ(loaded.findings.size(), 1U);
-    EXPECT_EQ(loaded.findings[0].line, 27);
+    EXPECT_EQ(loaded.findings[0].line, 28);
     EXPECT_THAT(loaded.findings[0].message, HasSubstr("did you mean `amy`?"));
     EXPECT_THAT(loaded.tests, IsEmpty());
 }

@@ -1,9 +1,16 @@
 """What comes while nobody decides, and what is kept to the requester: reminders and escalations by the clock, and
 values that no table, log, card or event may show. The real server, PostgreSQL and the workspace."""
+import base64
+import hashlib
 import json
+import os
+import pathlib
+import secrets
+import subprocess
 import unittest
 
-from process import Api, Parts, TempFolder, wait_until
+from process import Api, Client, Parts, TempFolder, http, wait_until
+from receiver import Receiver
 
 POLICY = """
 version: 1
@@ -19,7 +26,22 @@ rules:
     require: { count: 2, of: security }
     remind: [2s, 7s]                # far apart: what comes late on a busy machine is made up for with one
     escalate: { after: 10s, to: { slack: "#prod-approvals" } }
+  - name: secrets
+    when: { action: "secret.*", any: [{ parameters.password: "sentinel-*" }, { parameters.env.TOKEN: "sentinel-*" }] }
+    require: { count: 1, of: security }
+    hide: [/parameters/password, "/parameters/env/*"]
 """
+
+
+def digest_of(**members):
+    """As a client works it out: the RFC 8785 form, which for these members is what `json` writes."""
+    text = json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def commitment(salt, pointer, value):
+    form = json.dumps(value, ensure_ascii=False).encode()
+    return {"$commit": hashlib.sha256(salt + pointer.encode() + b"\0" + form).hexdigest()}
 
 
 class LaterTest(unittest.TestCase):
@@ -27,6 +49,8 @@ class LaterTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = TempFolder()
         cls.parts = Parts(cls.folder.path, cls.folder.write("policy.yaml", POLICY))
+        cls.parts.environment.update({"COUNTERSIGN_WEBHOOKS_ALLOW_PRIVATE_NETWORKS": "true",
+                                      "COUNTERSIGN_LOG_LEVEL": "debug"})
         cls.addClassCleanup(cls.folder.remove)
         cls.addClassCleanup(cls.parts.stop)
         cls.parts.start_postgres()
@@ -69,6 +93,96 @@ class LaterTest(unittest.TestCase):
         wait_until("both cards without buttons", lambda: not any(
             '"action_id": "approve"' in json.dumps(self.workspace.card(request["id"], channel)["blocks"])
             for channel in ("#approvals", "#prod-approvals")))
+
+    def everything_written(self):
+        """All that the programs have kept or said, by where."""
+        database = self.parts.environment["COUNTERSIGN_DATABASE"]
+        dump = subprocess.run(["pg_dump", "--inserts", "-d", database], capture_output=True, timeout=60)
+        self.assertEqual(dump.returncode, 0, dump.stderr)
+        places = {"the database": dump.stdout, "/metrics": http("GET", f"{self.parts.url}/metrics").body.encode()}
+        for name in ("server", "sandbox", "postgres"):
+            places[f"the log of the {name}"] = getattr(self.parts, name).text().encode()
+        for path in pathlib.Path(self.folder.path).rglob("*"):
+            if path.is_file() and os.access(path, os.R_OK):
+                places[str(path)] = path.read_bytes()
+        for channel in ("approvals", "prod-approvals"):
+            messages = self.workspace.control("messages", channel=channel)["messages"]
+            places[f"#{channel}"] = json.dumps([messages, *(
+                self.workspace.control("messages", channel=channel, thread_ts=message["ts"]) for message in messages
+            )]).encode()
+        for user in ("U0AMY", "U0BEN"):
+            places[f"what {user} sees"] = json.dumps([self.workspace.control("views", user=user),
+                                                      self.workspace.ephemerals(user)]).encode()
+        events = self.api.call("GET", "/v1/events?after=-1&limit=200", headers={"Accept": "application/json"})
+        places["the events"] = events.body.encode()
+        places["the list"] = self.api.call("GET", "/v1/requests").body.encode()
+        return places
+
+    def expect_nowhere(self, *words):
+        forms = set()
+        for word in words:
+            for text in (word.encode(), json.dumps(word).encode()):
+                forms |= {text, hashlib.sha256(text).hexdigest().encode(), hashlib.sha256(text).digest(),
+                          base64.b64encode(text).rstrip(b"="), text.hex().encode()}
+        places = self.everything_written()
+        self.assertGreater(len(places), 20)
+        for place, text in places.items():
+            for form in forms:
+                self.assertNotIn(form, text, f"{form} is in {place}")
+        return places
+
+    def test_a_hidden_value_is_nowhere(self):
+        receiver = Receiver()
+        self.addCleanup(receiver.stop)
+        sentinel = "sentinel-" + secrets.token_hex(12)
+        body = {"action": "secret.rotate", "parameters": {"password": sentinel, "rows": 1},
+                "sensitive": ["/parameters/password"], "callback": {"url": receiver.url}}
+        key = {"Idempotency-Key": "hidden-1"}
+        wrong = self.api.call("POST", "/v1/requests", {**body, "sensitive": ["/parameters/rows"]})
+        self.assertEqual((wrong.status, wrong.json["code"], wrong.json["pointer"]),
+                         (422, "sensitive_not_allowed", "/sensitive/0"))
+        filed = self.api.call("POST", "/v1/requests", body, key)
+        self.assertEqual(filed.status, 201, filed.body)
+        request, salt = filed.json, base64.b64decode(filed.json["salt"])
+        self.assertEqual(request["policy"]["rules"], ["secrets"], "rules are matched on the true value")
+        again = self.api.call("POST", "/v1/requests", body, key)
+        self.assertEqual((again.status, again.json["salt"]), (200, request["salt"]))
+        guess = {**body, "parameters": {**body["parameters"], "password": sentinel + "x"}}
+        self.assertEqual(self.api.call("POST", "/v1/requests", guess, key).status, 422)
+        card = json.dumps(self.workspace.card(request["id"])["blocks"], ensure_ascii=False)
+        self.assertIn("password = \u2022\u2022\u2022\u2022", card)
+        self.assertIn("1 value is hidden", card)
+        self.workspace.click("amy", request["id"], "details")
+        self.workspace.command("amy", f"show {request['number']}")
+        self.assertTrue(self.workspace.approve("amy", request["id"])["acked"])
+        self.api.reaches(request["id"], "approved")
+        parameters = {"password": commitment(salt, "/parameters/password", sentinel), "rows": 1}
+        digest = digest_of(action="secret.rotate", parameters=parameters)
+        self.assertEqual(request["digest"], digest)
+        claimed = self.api.call("POST", f"/v1/requests/{request['id']}/claim", {"digest": digest})
+        self.assertEqual(claimed.status, 200, claimed.body)
+        wait_until("the callbacks", lambda: {got.type for got in receiver.got} >= {"request.approved",
+                                                                                   "request.claimed"})
+        places = self.expect_nowhere(sentinel, filed.json["salt"], salt.hex())
+        for place, text in places.items():
+            self.assertNotIn(salt, text, f"the salt is in {place}")
+        told = b"".join(got.body for got in receiver.got) + self.api.show(request["id"])["id"].encode()
+        self.assertNotIn(sentinel.encode(), told)
+        self.assertNotIn(filed.json["salt"].encode(), told)
+        self.assertIn(parameters["password"]["$commit"].encode(), told)
+
+    def test_run_keeps_a_variable_to_itself_and_claims_what_it_asked_for(self):
+        sentinel = "sentinel-" + secrets.token_hex(12)
+        run = Client(self.api).start("run", "--action", "secret.run", "--env", "TOKEN",
+                                     "--sensitive", "/parameters/env/TOKEN", "--",
+                                     "sh", "-c", "test -n \"$TOKEN\" && echo ran", environment={"TOKEN": sentinel})
+        request_id = run.line(r"filed .*\((req_\w+)\)").group(1)
+        self.assertIn("$commit", self.api.show(request_id)["parameters"]["env"]["TOKEN"])
+        self.assertTrue(self.workspace.approve("ben", request_id)["acked"])
+        self.assertEqual(run.wait(), 0, run.text())
+        self.assertEqual(run.out, ["ran"])
+        self.api.reaches(request_id, "succeeded")
+        self.expect_nowhere(sentinel)
 
 
 if __name__ == "__main__":

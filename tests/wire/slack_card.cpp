@@ -7,6 +7,7 @@
 #include <set>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/hidden.hpp"
 #include "wire/golden.hpp"
 
 namespace countersign::wire {
@@ -76,6 +77,13 @@ Value as_value(const SlackMessage& message) {
 
 TEST(SlackCard, PendingLooksAsAgreed) {
     test::expect_golden("slack_card_pending", as_value(slack_card(sample(), style)));
+}
+
+TEST(SlackCard, HiddenValuesLookAsAgreed) {
+    auto card = sample();
+    card.parameters.push_back({"password", std::string{core::hidden_text}});
+    card.hidden = 1;
+    test::expect_golden("slack_card_hidden", as_value(slack_card(card, style)));
 }
 
 TEST(SlackCard, OnHoldLooksAsAgreed) {

@@ -55,8 +55,9 @@ struct PolicyTest {
         std::optional<std::int64_t> risk;
         std::optional<core::Duration> expires;
         std::optional<core::Duration> grant;
-        std::optional<core::Duration> after;                // looked at so long after it was asked
-        std::optional<std::int64_t> reminded;               // how often
+        std::optional<core::Duration> after;             // looked at so long after it was asked
+        std::optional<std::int64_t> reminded;            // how often
+        std::optional<std::vector<std::string>> hidden;  // which of `sensitive` it may keep to itself, sorted
         std::optional<std::vector<std::string>> escalated;  // to which channels, sorted; none: not at all
     };
     std::string file;

@@ -25,6 +25,7 @@ struct Limits {
     std::size_t pending_per_requester = 0;  // 0: off
 };
 
+class Hiding;
 class Webhooks;
 
 // Everything the use cases work with; main builds it once and lends it.
@@ -46,6 +47,7 @@ struct World {
     std::function<void(std::string_view what, std::string_view label)> count;
     Log* log = nullptr;                  // told of events committed here; null: nobody gives them their place
     const Webhooks* webhooks = nullptr;  // null: requests take no callback
+    const Hiding* hiding = nullptr;      // null: requests hide nothing
     // Persons and links; null where there are none to know (tests).
     PeopleStore* people = nullptr;
     LinkCodeStore* link_codes = nullptr;
@@ -79,7 +81,7 @@ struct Ask {  // a request as a caller words it, already well-formed
     std::vector<std::pair<std::string, std::string>> labels;
     std::vector<core::AccountId> on_behalf_of;
     std::vector<core::Link> links;
-    std::vector<std::string> sensitive;
+    std::vector<std::string> sensitive;  // JSON Pointers from the request: "/parameters/password"
     std::optional<core::Duration> expires_in;
     std::optional<std::string> callback;  // a URL
     std::optional<std::string> idempotency_key;
@@ -94,6 +96,7 @@ struct Filed {
     CasePtr now;
     bool repeat = false;
 };
+// Rules are matched on what was asked; what is `sensitive` then goes, and a commitment to it takes its place.
 // invalid_input (too many alternatives, sensitive where no rule hides), forbidden (the token's bounds),
 // conflict (idempotency), overloaded (pending_per_requester), unavailable.
 Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline deadline);

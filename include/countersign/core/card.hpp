@@ -54,7 +54,8 @@ struct CardView {
     bool requester_is_workload = true;
     std::vector<Who> on_behalf_of;
     bool no_human_named = false;            // "names no human": reviewers should know
-    std::vector<CardParameter> parameters;  // all of them, flattened one level per line
+    std::vector<CardParameter> parameters;  // all of them, flattened one level per line; hidden ones as dots
+    std::size_t hidden = 0;                 // how many of them nobody is shown
     std::vector<std::pair<std::string, std::string>> labels;
     std::vector<Link> links;
     std::string digest;  // in full; cards show the first 12 hex digits
