@@ -24,8 +24,8 @@ rules:
   - name: patience
     when: { action: "slow.*" }
     require: { count: 2, of: security }
-    remind: [2s, 7s]                # far apart: what comes late on a busy machine is made up for with one
-    escalate: { after: 10s, to: { slack: "#prod-approvals" } }
+    remind: [2s, 3s]
+    escalate: { after: 4s, to: { slack: "#prod-approvals" } }
   - name: secrets
     when: { action: "secret.*", any: [{ parameters.password: "sentinel-*" }, { parameters.env.TOKEN: "sentinel-*" }] }
     require: { count: 1, of: security }
@@ -76,16 +76,21 @@ class LaterTest(unittest.TestCase):
     def test_people_are_called_by_mentions_and_then_others_are_told(self):
         request = self.api.open("slow.deploy")
         card = self.workspace.card(request["id"], "#prod-approvals")
-        wait_until("both lines", lambda: len(self.lines(request, "#approvals")) >= 3, 60)
-        reminders = [line for line in self.lines(request, "#approvals") if "Reminder" in line]
-        self.assertEqual(len(reminders), 2)
-        self.assertIn("this still needs 2 of security", reminders[0])
+        # On a busy machine several are one: reminders that were missed, and lines that wait for their thread.
+        why = "Escalated to #prod-approvals: nobody decided within 4s"
+        wait_until("all of it", lambda: why in "".join(self.lines(request, "#approvals")))
+        said = "".join(self.lines(request, "#approvals"))
+        self.assertIn("Reminder: this still needs 2 of security", said)
         for user in ("U0AMY", "U0BEN"):
-            self.assertIn(f'"user_id": "{user}"', reminders[0])
-        reason = wait_until("why it came", lambda: self.lines(request, "#prod-approvals"))
-        self.assertIn("Escalated to #prod-approvals: nobody decided within 10s", reason[0])
-        self.assertEqual(self.events(request), ["created", "reminded", "reminded", "escalated"])
-        self.assertEqual(self.api.show(request["id"])["version"], 4)
+            self.assertIn(f'"user_id": "{user}"', said)
+        wait_until("why it came", lambda: why in "".join(self.lines(request, "#prod-approvals")))
+        wait_until("the event", lambda: "escalated" in self.events(request))
+        events = self.events(request)
+        self.assertEqual(events[0], "created")
+        self.assertEqual(set(events[1:]), {"reminded", "escalated"})
+        self.assertEqual(events.count("escalated"), 1)
+        self.assertLessEqual(events.count("reminded"), 2)
+        self.assertEqual(self.api.show(request["id"])["version"], len(events))
         # The card there is like the others: a click on it counts, and it stays true.
         self.assertTrue(self.workspace.click_on("amy", card, "approve", "#prod-approvals")["acked"])
         self.assertTrue(self.workspace.approve("ben", request["id"])["acked"])
