@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/globs.hpp"
 #include "countersign/app/service.hpp"
 
 namespace countersign::app {
@@ -67,6 +68,23 @@ bool own(const Caller& caller, const core::Request& request) {
     if (caller.only) return *caller.only == request.id;
     bool same_token = !caller.workload && caller.account() == request.requester.account;
     return same_token || caller.key() == core::caller_key(request.requester);
+}
+
+Result<Done> within_bounds(const Token& token, std::string_view action,
+                           const std::optional<std::string>& environment) {
+    if (!within_globs(token.allow_actions, action))
+        return fail(Trouble::forbidden,
+                    "this token is not for the action \"" + std::string(action) +
+                        "\": create one with --allow-action that covers it",
+                    "outside_bounds", "/action");
+    bool bound = !token.allow_environments.empty();
+    if (bound && (!environment || !within_globs(token.allow_environments, *environment)))
+        return fail(Trouble::forbidden,
+                    environment ? "this token is not for this environment: create one with "
+                                  "--allow-environment that covers it"
+                                : "this token is bound to environments: the request must name one",
+                    "outside_bounds", "/environment");
+    return Done{};
 }
 
 }  // namespace countersign::app

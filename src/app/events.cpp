@@ -8,14 +8,14 @@
 namespace countersign::app {
 namespace {
 
-constexpr std::array<std::string_view, 25> types{
-    "request.created",  "request.voted",     "request.vote_refused", "request.held",
-    "request.released", "request.approved",  "request.denied",       "request.refused",
-    "request.expired",  "request.cancelled", "request.claimed",      "request.succeeded",
-    "request.failed",   "request.lapsed",    "request.reminded",     "request.escalated",
-    "request.rejudged", "person.linked",     "person.unlinked",      "policy.loaded",
-    "token.created",    "token.revoked",     "breakglass.used",      "breakglass.reviewed",
-    "log.published"};
+constexpr std::array<std::string_view, 26> types{
+    "request.created",     "request.voted",     "request.vote_refused", "request.held",
+    "request.released",    "request.approved",  "request.denied",       "request.refused",
+    "request.expired",     "request.cancelled", "request.claimed",      "request.succeeded",
+    "request.failed",      "request.lapsed",    "request.reminded",     "request.escalated",
+    "request.rejudged",    "person.linked",     "person.unlinked",      "policy.loaded",
+    "token.created",       "token.confirmed",   "token.revoked",        "breakglass.used",
+    "breakglass.reviewed", "log.published"};
 
 }  // namespace
 
@@ -49,6 +49,8 @@ std::string_view name_of(AdminAct act) {
             return "person.unlinked";
         case AdminAct::token_created:
             return "token.created";
+        case AdminAct::token_confirmed:
+            return "token.confirmed";
         case AdminAct::token_revoked:
             return "token.revoked";
         case AdminAct::breakglass_reviewed:

@@ -7,7 +7,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "app/globs.hpp"
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/linking.hpp"
 #include "countersign/app/webhooks.hpp"
@@ -40,22 +39,6 @@ CasePtr with_ruling(core::Case c) {
 
 Deadline soon(const World& world) {
     return {world.clock.now() + std::chrono::seconds{5}};
-}
-
-Result<Done> within_bounds(const Token& token, const Ask& ask) {
-    if (!within_globs(token.allow_actions, ask.action))
-        return fail(Trouble::forbidden,
-                    "this token may not ask for the action \"" + ask.action +
-                        "\": create one with --allow-action that covers it",
-                    "outside_bounds", "/action");
-    bool bound = !token.allow_environments.empty();
-    if (bound && (!ask.environment || !within_globs(token.allow_environments, *ask.environment)))
-        return fail(Trouble::forbidden,
-                    ask.environment ? "this token may not ask for this environment: create one with "
-                                      "--allow-environment that covers it"
-                                    : "this token is bound to environments: the request must name one",
-                    "outside_bounds", "/environment");
-    return Done{};
 }
 
 core::Requester requester_of(const Caller& caller) {
@@ -143,6 +126,7 @@ Later<Done> not_used_before(World& world, const Workload& workload, core::Reques
 Answer spread(World& world, Appended appended) {
     bool grew = appended.first_new < appended.after.entries.size();
     auto first = appended.first_new;
+    auto entry = appended.repeat ? appended.repeated : first;
     auto now =
         std::make_shared<const CaseNow>(CaseNow{std::move(appended.after), std::move(appended.ruling)});
     world.roster.remember(now->c.request.id, now->c.applied);
@@ -156,7 +140,7 @@ Answer spread(World& world, Appended appended) {
         if (before.state != now->ruling.state)
             count(world, "request_settled", core::name_of(now->ruling.state));
     }
-    return {std::move(now), std::move(appended.refusal), appended.repeat};
+    return {std::move(now), std::move(appended.refusal), appended.repeat, entry};
 }
 
 Later<Answer> append(World& world, core::RequestId request, core::Command command,
@@ -222,7 +206,7 @@ core::Request request_of(Ask ask, core::Requester requester, core::RequestId id,
 Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline deadline) {
     auto people = co_await know_people(world, deadline);
     if (!people) co_return pass(people);
-    auto bounds = within_bounds(caller.token, ask);
+    auto bounds = within_bounds(caller.token, ask.action, ask.environment);
     if (!bounds) co_return pass(bounds);
     if (ask.callback && world.webhooks == nullptr)
         co_return fail(Trouble::invalid_input, "this server sends no webhooks", "not_available", "/callback");

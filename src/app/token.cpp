@@ -31,4 +31,13 @@ bool Token::has(Scope scope) const {
     return std::ranges::find(scopes, scope) != scopes.end();
 }
 
+AdminEvent token_event(AdminAct act, const Token& token, std::string_view by, core::Instant now,
+                       rt::Entropy& entropy) {
+    auto words = core::Value::array();
+    for (Scope scope : token.scopes) words.push(name_of(scope));
+    auto facts = core::Value::object({{"name", token.name}, {"scopes", std::move(words)}, {"by", by}});
+    if (token.owner) facts.set("owner", token.owner->text());
+    return admin_event(act, token.id.text(), std::move(facts), now, entropy);
+}
+
 }  // namespace countersign::app

@@ -73,6 +73,9 @@ core::Value token_value(const app::Token& token) {
     };
     core::Value scopes = core::Value::array();
     for (app::Scope scope : token.scopes) scopes.push(app::name_of(scope));
+    auto confirmed = token.confirmed.transform([](const app::Token::Confirmation& how) {
+        return core::Value::object({{"by", how.by.text()}, {"at", core::rfc3339(how.at)}});
+    });
     return core::Value::object({{"id", token.id.text()},
                                 {"name", token.name},
                                 {"scopes", std::move(scopes)},
@@ -80,6 +83,8 @@ core::Value token_value(const app::Token& token) {
                                 {"hint", token.hint},
                                 {"created_at", core::rfc3339(token.created_at)},
                                 {"expires_at", time(token.expires_at)},
+                                {"last_used_at", time(token.last_used_at)},
+                                {"confirmed", confirmed ? std::move(*confirmed) : core::Value{}},
                                 {"revoked_at", time(token.revoked_at)}});
 }
 
@@ -125,8 +130,10 @@ int token_create_verb(const TokenOptions& options) {
     if (!token) return failed(token.error());
     Secret text = wire::mint_token(loop.entropy());
     token->hint = std::string{wire::token_hint(text.reveal())};
-    auto created = loop.finish(opened->database->tokens().create(*token, wire::token_hash(text.reveal()),
-                                                                 loop.within(database_patience)));
+    auto event =
+        app::token_event(app::AdminAct::token_created, *token, "administrator", loop.now(), loop.entropy());
+    auto created = loop.finish(opened->database->tokens().create(
+        *token, wire::token_hash(text.reveal()), std::move(event), loop.within(database_patience)));
     if (!created) return failed(created.error());
     if (options.json) {
         core::Value value = token_value(*token);
@@ -136,6 +143,9 @@ int token_create_verb(const TokenOptions& options) {
         print(text.reveal());
         if (on_terminal(STDOUT_FILENO)) note("Keep it: it is shown this once.");
     }
+    if (token->has(app::Scope::vote))
+        note(fmt::format("It votes once {} has agreed. In the chat, they type:  /approvals confirm {}",
+                         visible(token->owner->text()), token->id.text()));
     return exit_ok;
 }
 
@@ -151,14 +161,18 @@ int token_list_verb(const TokenOptions& options) {
         print_json(list);
         return exit_ok;
     }
-    std::vector<std::vector<std::string>> rows{{"ID", "NAME", "SCOPES", "OWNER", "ENDS WITH", "STATE"}};
+    std::vector<std::vector<std::string>> rows{
+        {"ID", "NAME", "SCOPES", "OWNER", "ENDS WITH", "STATE", "LAST USED"}};
     for (const app::Token& token : *tokens) {
         std::string state = "valid";
         if (token.expires_at) state = "until " + core::rfc3339(*token.expires_at);
         if (token.expires_at && *token.expires_at <= loop.now()) state = "expired";
+        bool waits = token.has(app::Scope::vote) && !token.confirmed;
+        if (waits && state == "valid") state = "unconfirmed";
         if (token.revoked_at) state = "revoked";
+        auto used = token.last_used_at ? core::rfc3339(*token.last_used_at) : std::string("never");
         rows.push_back({token.id.text(), visible(token.name), scopes_text(token),
-                        token.owner ? visible(token.owner->text()) : "-", token.hint, state});
+                        token.owner ? visible(token.owner->text()) : "-", token.hint, state, used});
     }
     print_table(rows);
     return exit_ok;
@@ -173,8 +187,13 @@ int token_revoke_verb(const TokenOptions& options) {
     auto opened = open_database(options.config_file);
     if (!opened) return failed(opened.error());
     Loop& loop = *opened->loop;
+    auto& tokens = opened->database->tokens();
+    auto token = loop.finish(tokens.by_id(*id, loop.within(database_patience)));
+    if (!token) return failed(token.error());
+    auto event =
+        app::token_event(app::AdminAct::token_revoked, *token, "administrator", loop.now(), loop.entropy());
     auto revoked =
-        loop.finish(opened->database->tokens().revoke(*id, loop.now(), loop.within(database_patience)));
+        loop.finish(tokens.revoke(*id, loop.now(), std::move(event), loop.within(database_patience)));
     if (!revoked) return failed(revoked.error());
     note(fmt::format("{} is revoked", options.id));
     return exit_ok;

@@ -101,7 +101,9 @@ Later<Done> provide_token(const Ground& ground, app::TokenStore& tokens, const s
                      .expires_at = std::nullopt,
                      .revoked_at = std::nullopt,
                      .hint = std::string{wire::token_hint(text.reveal())}};
-    auto created = co_await tokens.create(token, wire::token_hash(text.reveal()), deadline);
+    auto event =
+        app::token_event(app::AdminAct::token_created, token, "dev", ground.clock.now(), ground.entropy);
+    auto created = co_await tokens.create(token, wire::token_hash(text.reveal()), std::move(event), deadline);
     if (!created) co_return pass(created);
     co_return write_private_file(path, fmt::format("{}\n", text.reveal()));
 }

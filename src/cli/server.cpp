@@ -154,6 +154,7 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
     world_.people = &database_->people();
     world_.link_codes = &database_->link_codes();
     world_.seen_tokens = &database_->seen_tokens();
+    world_.tokens = &database_->tokens();
     if (!issuers.empty()) {
         issuer_client_ = net::make_http_client(ground_.network, ground_.clock, ground_.timers,
                                                ground_.executor, issuer_limits);

@@ -460,6 +460,28 @@ std::string_view code_of(Why why) {
     return codes[static_cast<std::size_t>(why)];
 }
 
+bool tells_of(const Entry& entry, const Command& command) {
+    if (const auto* cast = std::get_if<Cast>(&command)) {
+        auto reason = clipped(cast->reason);
+        if (const auto* held = std::get_if<Held>(&entry))
+            return cast->verdict == Verdict::hold && held->reason == reason;
+        if (const auto* released = std::get_if<Released>(&entry))
+            return cast->verdict == Verdict::release && released->reason == reason;
+        const auto* voted = std::get_if<Voted>(&entry);
+        return voted && voted->verdict == cast->verdict && voted->reason == reason;
+    }
+    if (const auto* cancel = std::get_if<Cancel>(&command)) {
+        const auto* cancelled = std::get_if<Cancelled>(&entry);
+        return cancelled && cancelled->reason == clipped(cancel->reason);
+    }
+    if (const auto* report = std::get_if<Report>(&command)) {
+        const auto* reported = std::get_if<Reported>(&entry);
+        return reported && reported->succeeded == report->succeeded &&
+               reported->detail == clipped(report->detail);
+    }
+    return std::holds_alternative<Claim>(command) && std::holds_alternative<Claimed>(entry);
+}
+
 Step advance(const Case& before, const Command& command, const Directory& directory, Instant now,
              Duration age_max) {
     Move move{before, directory, now, age_max};

@@ -25,6 +25,7 @@ enum class Act : std::uint8_t {
     create,
     list,
     show,
+    vote,
     cancel,
     claim,
     outcome,
@@ -51,10 +52,11 @@ struct Route {
     Act act;
     bool open = false;  // no token needed
 };
-constexpr std::array<Route, 21> routes{
+constexpr std::array<Route, 22> routes{
     {{"POST", "/v1/requests", Act::create},
      {"GET", "/v1/requests", Act::list},
      {"GET", "/v1/requests/{id}", Act::show},
+     {"POST", "/v1/requests/{id}/votes", Act::vote},
      {"POST", "/v1/requests/{id}/cancel", Act::cancel},
      {"POST", "/v1/requests/{id}/claim", Act::claim},
      {"POST", "/v1/requests/{id}/outcome", Act::outcome},
@@ -286,6 +288,8 @@ Later<net::HttpResponse> RealApi::dispatch(Act act, Call& call) {
             return requests_.list(call);
         case Act::show:
             return requests_.show(call);
+        case Act::vote:
+            return requests_.vote(call);
         case Act::cancel:
             return requests_.cancel(call);
         case Act::claim:

@@ -51,6 +51,30 @@ Result<Done> good_for_one() {
                 "scope_missing");
 }
 
+// What was said under this Idempotency-Key before, and is now said differently.
+std::unexpected<Failure> mismatch() {
+    return fail(Trouble::conflict,
+                "this Idempotency-Key was used for another body: use a key of its own for each act",
+                "idempotency_mismatch");
+}
+
+bool said_the_same(const app::Answer& answer, const core::Command& command) {
+    if (!answer.repeat) return true;
+    const auto* cast = std::get_if<core::Cast>(&command);
+    const auto& c = answer.now->c;
+    bool other_digest = cast != nullptr && cast->shown_digest && *cast->shown_digest != c.request.digest;
+    return !other_digest && core::tells_of(c.entries[answer.entry], command);
+}
+
+// The account that a token votes as: the one whose owner said in a chat that it may.
+Result<core::AccountId> voter_of(const app::Token& token) {
+    if (token.confirmed) return token.confirmed->by;
+    return fail(Trouble::forbidden,
+                "this token votes once its owner has agreed: in the chat, they type /approvals confirm " +
+                    token.id.text(),
+                "token_unconfirmed");
+}
+
 std::unexpected<Failure> not_yours() {
     return fail(
         Trouble::forbidden,
@@ -346,6 +370,49 @@ Later<Requests::OwnAct> Requests::act_on_own(Call& call, Body body) {
     co_return OwnAct{*id, std::move(*key), std::move(*json)};
 }
 
+// A token with bounds votes on what is within them.
+Later<Done> Requests::must_be_within_bounds(const Call& call, core::RequestId id) {
+    const auto& token = call.caller.token;
+    if (token.allow_actions.empty() && token.allow_environments.empty()) co_return Done{};
+    auto read = co_await app::read_request(world_, id, call.deadline);
+    if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
+    if (!read) co_return pass(read);
+    const auto& request = (*read)->c.request;
+    co_return app::within_bounds(token, request.action, request.environment);
+}
+
+Later<net::HttpResponse> Requests::vote(Call& call) {
+    auto scope = needs(call.caller, app::Scope::vote);
+    if (!scope) co_return pass(scope);
+    auto known = only_known(call.target, {});
+    if (!known) co_return pass(known);
+    auto id = id_of(call);
+    if (!id) co_return pass(id);
+    auto key = idempotency_key_of(call.exchange.request().fields);
+    if (!key) co_return pass(key);
+    auto json = json_body(call.exchange.request(), false);
+    if (!json) co_return pass(json);
+    auto body = wire::vote_from(*json);
+    if (!body) co_return pass(body);
+    auto account = voter_of(call.caller.token);
+    if (!account) co_return pass(account);
+    auto bounds = co_await must_be_within_bounds(call, *id);
+    if (!bounds) co_return pass(bounds);
+
+    core::Cast cast{.account = std::move(*account),
+                    .verdict = body->verdict,
+                    .reason = std::move(body->reason),
+                    .via = core::Surface::api,
+                    .shown_digest = std::move(body->digest)};
+    auto done = co_await app::cast_vote(world_, *id, cast, origin(call, "vote", *key), call.deadline);
+    if (!done && done.error().trouble == Trouble::not_found) co_return no_such_request();
+    if (!done) co_return pass(done);
+    bool stands = done->refusal && done->refusal->why == core::Why::repeated;
+    if (done->refusal && !stands) co_return std::unexpected(wire::failure_of(*done->refusal));
+    if (!said_the_same(*done, cast)) co_return mismatch();
+    co_return answer(200, done->now);
+}
+
 Later<net::HttpResponse> Requests::cancel(Call& call) {
     auto act = co_await act_on_own(call, Body::optional);
     if (!act) co_return pass(act);
@@ -354,10 +421,11 @@ Later<net::HttpResponse> Requests::cancel(Call& call) {
 
     core::Cancel command{call.caller.account(), {}, std::move(body->reason)};
     if (call.caller.token.owner) command.also.push_back(*call.caller.token.owner);
-    auto done = co_await app::cancel_request(world_, act->id, std::move(command),
-                                             origin(call, "cancel", act->key), call.deadline);
+    auto done = co_await app::cancel_request(world_, act->id, command, origin(call, "cancel", act->key),
+                                             call.deadline);
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
+    if (!said_the_same(*done, command)) co_return mismatch();
     co_return answer(200, done->now);
 }
 
@@ -376,6 +444,7 @@ Later<net::HttpResponse> Requests::claim(Call& call) {
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
     const auto& now = *done->now;
+    if (now.c.request.digest != body->digest && done->repeat) co_return mismatch();
     if (now.c.request.digest != body->digest)
         co_return fail(Trouble::conflict, "the request has another digest than the one you sent",
                        "digest_differs", "/digest");
@@ -398,10 +467,11 @@ Later<net::HttpResponse> Requests::outcome(Call& call) {
     if (!body) co_return pass(body);
 
     core::Report command{call.caller.account(), body->succeeded, std::move(body->detail)};
-    auto done = co_await app::report_outcome(world_, act->id, std::move(command),
-                                             origin(call, "outcome", act->key), call.deadline);
+    auto done = co_await app::report_outcome(world_, act->id, command, origin(call, "outcome", act->key),
+                                             call.deadline);
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
+    if (!said_the_same(*done, command)) co_return mismatch();
     co_return answer(200, done->now);
 }
 

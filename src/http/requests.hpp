@@ -32,6 +32,7 @@ class Requests {
     Later<net::HttpResponse> create(Call& call);
     Later<net::HttpResponse> show(Call& call);
     Later<net::HttpResponse> list(Call& call);
+    Later<net::HttpResponse> vote(Call& call);
     Later<net::HttpResponse> cancel(Call& call);
     Later<net::HttpResponse> claim(Call& call);
     Later<net::HttpResponse> outcome(Call& call);
@@ -57,6 +58,7 @@ class Requests {
     };
     enum class Body : std::uint8_t { required, optional };
     Later<OwnAct> act_on_own(Call& call, Body body);
+    Later<Done> must_be_within_bounds(const Call& call, core::RequestId id);
     Later<Done> must_be_own(Call& call, core::RequestId request);
     Result<Done> may_see(const Call& call, const app::CaseNow& now) const;
     app::Origin origin(const Call& call, std::string_view act, const std::optional<std::string>& key);

@@ -446,7 +446,8 @@ bool Appender::answer_repeat(Group& group, Item& item, const std::string& origin
                                       .first_new = item.maybe_ours ? index : known.c.entries.size(),
                                       .repeat = !item.maybe_ours,
                                       .cards = {},
-                                      .errands = {}});
+                                      .errands = {},
+                                      .repeated = index});
     return true;
 }
 

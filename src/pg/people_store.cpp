@@ -13,30 +13,6 @@ namespace {
 using app::LinkOffer;
 using app::StoredPersonId;
 
-// What a transaction comes to: an answer of the domain, or trouble with the database.
-template <class T>
-using Outcome = Sql<Result<T>>;
-
-// BEGIN … COMMIT around `body`, which does everything in between; what it refuses is kept all the same (a
-// wrong code counts), what the database refuses is not. All of it may be sent again.
-template <class T, class Body>
-Result<T> in_transaction(Session& session, Body body) {
-    auto done = in_session<Result<T>>(session, {}, [&]() -> Outcome<T> {
-        auto begun = session.run("BEGIN");
-        if (!begun) return std::unexpected(begun.error());
-        Outcome<T> outcome = body();
-        if (!outcome) {
-            session.roll_back();
-            return outcome;
-        }
-        auto kept = session.run("COMMIT");
-        if (!kept) return std::unexpected(kept.error());
-        return outcome;
-    });
-    if (!done) return pass(done);
-    return std::move(*done);
-}
-
 std::string in_list(std::initializer_list<const core::AccountId*> accounts) {
     std::string list;
     for (const auto* account : accounts) list += (list.empty() ? "" : ", ") + literal(account->text());

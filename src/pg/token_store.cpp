@@ -1,5 +1,6 @@
 #include "pg/token_store.hpp"
 
+#include "pg/event_log.hpp"
 #include "pg/rows.hpp"
 #include "pg/sql.hpp"
 
@@ -11,7 +12,7 @@ constexpr char separator = '\x1f';
 constexpr const char* columns =
     "SELECT id, name, array_to_string(scopes, E'\\x1f'), owner, array_to_string(allow_actions, E'\\x1f'), "
     "array_to_string(allow_environments, E'\\x1f'), created_at, expires_at, revoked_at, hint, "
-    "last_used_at FROM token ";
+    "last_used_at, confirmed_by, confirmed_at FROM token ";
 
 std::vector<std::string> texts(const pqxx::field& field) {
     if (field.size() == 0) return {};
@@ -38,6 +39,8 @@ Result<app::Token> token_from(const pqxx::row& row) {
         if (!scope) return fail(Trouble::corrupt, "a token has an unknown scope");
         token.scopes.push_back(*scope);
     }
+    if (auto at = instant_from(row[12]))
+        token.confirmed = app::Token::Confirmation{core::AccountId{std::string(view(row[11]))}, *at};
     if (!row[3].is_null()) token.owner = core::AccountId{std::string(view(row[3]))};
     return token;
 }
@@ -48,24 +51,36 @@ std::string array_of(const std::vector<std::string>& all) {
     return std::string(array.finished());
 }
 
+std::unexpected<Failure> no_such_token() {
+    return fail(Trouble::not_found, "there is no such token");
+}
+
 }  // namespace
 
 Later<app::Token> PgTokenStore::by_hash(Sha256 hash, Deadline deadline) {
-    return run_job<app::Token>(
-        pool_, rt::Lane::interactive, clock_, deadline, [hash](Session& session) -> Result<app::Token> {
-            auto rows = in_session<pqxx::result>(session, {}, [&] {
-                return session.run(std::string(columns) + "WHERE hash = decode('" + hex(hash) + "', 'hex')");
-            });
-            if (!rows) return pass(rows);
-            if (rows->empty()) return fail(Trouble::not_found, "there is no such token");
-            return token_from((*rows)[0]);
-        });
+    return one_where("hash = decode('" + hex(hash) + "', 'hex')", deadline);
 }
 
-Later<Done> PgTokenStore::create(app::Token token, Sha256 hash, Deadline deadline) {
+Later<app::Token> PgTokenStore::by_id(core::TokenId id, Deadline deadline) {
+    return one_where("id = " + literal(id), deadline);
+}
+
+Later<app::Token> PgTokenStore::one_where(std::string condition, Deadline deadline) {
+    return run_job<app::Token>(pool_, rt::Lane::interactive, clock_, deadline,
+                               [condition = std::move(condition)](Session& session) -> Result<app::Token> {
+                                   auto rows = in_session<pqxx::result>(session, {}, [&] {
+                                       return session.run(std::string(columns) + "WHERE " + condition);
+                                   });
+                                   if (!rows) return pass(rows);
+                                   if (rows->empty()) return no_such_token();
+                                   return token_from((*rows)[0]);
+                               });
+}
+
+Later<Done> PgTokenStore::create(app::Token token, Sha256 hash, app::AdminEvent event, Deadline deadline) {
     return run_job<Done>(
         pool_, rt::Lane::interactive, clock_, deadline,
-        [token = std::move(token), hash](Session& session) -> Result<Done> {
+        [token = std::move(token), hash, event = std::move(event)](Session& session) -> Result<Done> {
             for (const auto* globs : {&token.allow_actions, &token.allow_environments}) {
                 for (const auto& glob : *globs) {
                     if (glob.empty() || glob.contains(separator)) {
@@ -86,7 +101,7 @@ Later<Done> PgTokenStore::create(app::Token token, Sha256 hash, Deadline deadlin
                               array_of(token.allow_actions) + ", " + array_of(token.allow_environments) +
                               ", " + literal(token.hint) + ", " + literal(token.created_at) + ", " +
                               maybe(token.expires_at) + ", " + maybe(token.revoked_at) +
-                              ") ON CONFLICT (id) DO NOTHING";
+                              ") ON CONFLICT (id) DO NOTHING; " + record_sql(event);
             auto done = in_session<pqxx::result>(session, {}, [&] { return session.run(sql); });
             if (!done) return pass(done);
             return Done{};
@@ -110,16 +125,56 @@ Later<std::vector<app::Token>> PgTokenStore::list(Deadline deadline) {
         });
 }
 
-Later<Done> PgTokenStore::revoke(core::TokenId id, core::Instant now, Deadline deadline) {
+namespace {
+
+// Changes a token's row as long as `open` holds, and records the event where it did. False: nothing changed.
+Sql<bool> change(Session& session, const core::TokenId& id, const std::string& columns_and_values,
+                 const std::string& open, const app::AdminEvent& event) {
+    auto changed = session.run("UPDATE token SET " + columns_and_values + " WHERE id = " + literal(id) +
+                               " AND " + open + " RETURNING id");
+    if (!changed) return std::unexpected(changed.error());
+    if (changed->empty()) return false;
+    auto recorded = session.run(record_sql(event));
+    if (!recorded) return std::unexpected(recorded.error());
+    return true;
+}
+
+}  // namespace
+
+Later<Done> PgTokenStore::revoke(core::TokenId id, core::Instant now, app::AdminEvent event,
+                                 Deadline deadline) {
+    return run_job<Done>(pool_, rt::Lane::interactive, clock_, deadline,
+                         [id, now, event = std::move(event)](Session& session) {
+                             return in_transaction<Done>(session, [&]() -> Outcome<Done> {
+                                 auto changed = change(session, id, "revoked_at = " + literal(now),
+                                                       "revoked_at IS NULL", event);
+                                 if (!changed) return std::unexpected(changed.error());
+                                 if (*changed) return Result<Done>{Done{}};
+                                 auto rows = session.run("SELECT FROM token WHERE id = " + literal(id));
+                                 if (!rows) return std::unexpected(rows.error());
+                                 return rows->empty() ? Result<Done>{no_such_token()} : Result<Done>{Done{}};
+                             });
+                         });
+}
+
+Later<Done> PgTokenStore::confirm(core::TokenId id, app::Token::Confirmation how, app::AdminEvent event,
+                                  Deadline deadline) {
     return run_job<Done>(
-        pool_, rt::Lane::interactive, clock_, deadline, [id, now](Session& session) -> Result<Done> {
-            auto rows = in_session<pqxx::result>(session, {}, [&] {
-                return session.run("UPDATE token SET revoked_at = coalesce(revoked_at, " + literal(now) +
-                                   ") WHERE id = " + literal(id) + " RETURNING id");
+        pool_, rt::Lane::interactive, clock_, deadline,
+        [id, how = std::move(how), event = std::move(event)](Session& session) {
+            return in_transaction<Done>(session, [&]() -> Outcome<Done> {
+                auto changed =
+                    change(session, id,
+                           "confirmed_by = " + literal(how.by.text()) + ", confirmed_at = " + literal(how.at),
+                           "revoked_at IS NULL AND confirmed_at IS NULL", event);
+                if (!changed) return std::unexpected(changed.error());
+                if (*changed) return Result<Done>{Done{}};
+                auto rows = session.run("SELECT revoked_at FROM token WHERE id = " + literal(id));
+                if (!rows) return std::unexpected(rows.error());
+                if (rows->empty()) return Result<Done>{no_such_token()};
+                if ((*rows)[0][0].is_null()) return Result<Done>{Done{}};
+                return Result<Done>{fail(Trouble::conflict, "this token is revoked", "token_revoked")};
             });
-            if (!rows) return pass(rows);
-            if (rows->empty()) return fail(Trouble::not_found, "there is no such token");
-            return Done{};
         });
 }
 

@@ -121,6 +121,7 @@ std::string_view command_help() {
            "/approvals cancel N: for people behind the request\n"
            "/approvals link: a code that links another account of yours\n"
            "/approvals link CODE: the code of your other account\n"
+           "/approvals confirm tok_…: whether a token may vote for you\n"
            "/approvals away until 2026-12-03 [@person]: cards ask others meanwhile; away off: back again\n"
            "/approvals help";
 }
@@ -164,6 +165,7 @@ awaitable<void> Interactions::handle_command(Reply reply, wire::SlackCommand com
     }
     auto words = read_command(command.text);
     if (words.verb == "link") co_return co_await command_link(reply, command, words.number + words.rest);
+    if (words.verb == "confirm") co_return co_await command_confirm(reply, command, words.number);
     if (words.verb == "away") {
         auto said = co_await answer_away(command.actor, words.number + " " + words.rest, reply.received);
         co_return co_await answer(reply, command.actor, std::move(said));

@@ -142,6 +142,8 @@ core::CardView Interactions::view_of(const app::CaseNow& now) {
 awaitable<void> Interactions::handle_click(Reply reply, wire::SlackClick click) {
     if (click.action == wire::slack_link_agree || click.action == wire::slack_link_decline)
         co_return co_await click_link(reply, std::move(click));
+    if (click.action == wire::slack_token_agree || click.action == wire::slack_token_decline)
+        co_return co_await click_confirm(reply, std::move(click));
     auto request = request_of(click.value);
     bool known = click.action == wire::slack_approve || click.action == wire::slack_deny ||
                  click.action == wire::slack_hold || click.action == wire::slack_details;

@@ -99,6 +99,9 @@ class Interactions {
                                                    std::string reason, core::Instant received);
     rt::asio::awaitable<void> command_link(Reply& reply, const wire::SlackCommand& command, std::string code);
     rt::asio::awaitable<void> click_link(Reply& reply, wire::SlackClick click);
+    rt::asio::awaitable<void> command_confirm(Reply& reply, const wire::SlackCommand& command,
+                                              std::string token);
+    rt::asio::awaitable<void> click_confirm(Reply& reply, wire::SlackClick click);
     rt::asio::awaitable<core::Value> answer_away(wire::SlackActor actor, std::string words,
                                                  core::Instant received);
     Later<app::CasePtr> find(std::string number, Deadline deadline);

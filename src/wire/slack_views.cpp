@@ -245,16 +245,34 @@ Value slack_private_lines(const std::vector<std::string>& lines) {
     return private_body(inert(lines.empty() ? std::string_view{} : lines.front(), 500), std::move(blocks));
 }
 
-Value slack_private_link(const std::vector<std::string>& lines, std::string_view offer) {
+namespace {
+
+struct Choice {
+    std::string_view action;
+    std::string_view text;
+};
+
+Value question(const std::vector<std::string>& lines, Choice yes, Choice no, std::string_view value) {
     auto body = slack_private_lines(lines);
     auto blocks = *body["blocks"].items();
-    blocks.push_back(Value::object(
-        {{"type", "actions"},
-         {"block_id", fmt::format("link.{}", offer)},
-         {"elements", Value{Value::Array{b::button(slack_link_agree, "Yes, both are mine", offer, "primary"),
-                                         b::button(slack_link_decline, "No", offer, "danger")}}}}));
+    blocks.push_back(
+        Value::object({{"type", "actions"},
+                       {"block_id", fmt::format("asked.{}", value)},
+                       {"elements", Value{Value::Array{b::button(yes.action, yes.text, value, "primary"),
+                                                       b::button(no.action, no.text, value, "danger")}}}}));
     body.set("blocks", Value{std::move(blocks)});
     return body;
+}
+
+}  // namespace
+
+Value slack_private_link(const std::vector<std::string>& lines, std::string_view offer) {
+    return question(lines, {slack_link_agree, "Yes, both are mine"}, {slack_link_decline, "No"}, offer);
+}
+
+Value slack_private_token(const std::vector<std::string>& lines, std::string_view token) {
+    return question(lines, {slack_token_agree, "Yes, it may vote for me"},
+                    {slack_token_decline, "No, end it"}, token);
 }
 
 Value slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items) {

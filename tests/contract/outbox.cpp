@@ -223,41 +223,5 @@ TYPED_TEST(Outbox, WhatIsHandedBackIsAnybodysAtOnce) {
         1U);
 }
 
-// ---- tokens
-
-TYPED_TEST(Outbox, ATokenIsFoundByItsHashAsItWasMade) {
-    app::Token token{core::TokenId::mint(this->on.clock.now(), rt::chance(*this->on.entropy)),
-                     "ci's \"own\"",
-                     {app::Scope::request, app::Scope::read},
-                     core::AccountId{"email:riley@example.com"},
-                     {"db.*", "deploy.{a,b}"},
-                     {},
-                     this->on.clock.now(),
-                     this->on.clock.now() + 24h,
-                     {},
-                     "x9Zq"};
-    Sha256 hash = sha256("secret");
-    ASSERT_TRUE(this->on.get(this->on.tokens().create(token, hash, this->on.soon())));
-    auto check = [&](const app::Token& found, bool revoked) {
-        EXPECT_EQ(found.id, token.id);
-        EXPECT_EQ(found.name, token.name);
-        EXPECT_EQ(found.scopes, token.scopes);
-        EXPECT_EQ(found.owner, token.owner);
-        EXPECT_EQ(found.allow_actions, token.allow_actions);
-        EXPECT_EQ(found.allow_environments, token.allow_environments);
-        EXPECT_EQ(found.created_at, token.created_at);
-        EXPECT_EQ(found.expires_at, token.expires_at);
-        EXPECT_EQ(found.hint, token.hint);
-        EXPECT_EQ(found.revoked_at.has_value(), revoked);
-    };
-    check(this->on.get(this->on.tokens().by_hash(hash, this->on.soon())).value(), false);
-    EXPECT_EQ(this->on.get(this->on.tokens().by_hash(sha256("other"), this->on.soon())).error().trouble,
-              Trouble::not_found);
-    ASSERT_TRUE(this->on.get(this->on.tokens().revoke(token.id, this->on.clock.now(), this->on.soon())));
-    auto all = this->on.get(this->on.tokens().list(this->on.soon())).value();
-    ASSERT_EQ(all.size(), 1U);
-    check(all[0], true);
-}
-
 }  // namespace
 }  // namespace countersign::contract

@@ -509,11 +509,13 @@ TEST_F(HookRows, AnEventWithNobodyToTellCostsNoRowAndIsNeverLookedAtAgain) {
 
 TEST_F(HookRows, ARevokedTokensSubscriptionsEndWithIt) {
     app::Token token{on.token, "ci", {app::Scope::subscribe}, {}, {}, {}, on.clock.now(), {}, {}, "x9Zq"};
-    ASSERT_TRUE(on.get(on.tokens().create(token, sha256("secret"), on.soon())));
+    ASSERT_TRUE(on.get(on.tokens().create(token, sha256("secret"),
+                                          on.told(app::AdminAct::token_created, token), on.soon())));
     auto id = subscribe();
     on.open();
     EXPECT_EQ(fanned().size(), 1U);
-    ASSERT_TRUE(on.get(on.tokens().revoke(on.token, on.clock.now(), on.soon())));
+    ASSERT_TRUE(on.get(on.tokens().revoke(on.token, on.clock.now(),
+                                          on.told(app::AdminAct::token_revoked, token), on.soon())));
     on.open();
     EXPECT_THAT(fanned(), IsEmpty());
     EXPECT_EQ(on.get(on.subscriptions().subscription(id, on.soon()))->ended->why, "token_revoked");

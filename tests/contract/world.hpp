@@ -116,6 +116,10 @@ struct Base {
                 .lease = lease()};
     }
 
+    app::AdminEvent told(app::AdminAct act, const app::Token& token) {
+        return app::token_event(act, token, "administrator", clock.now(), *entropy);
+    }
+
   private:
     int acts_ = 0;
 };

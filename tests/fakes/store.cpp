@@ -116,6 +116,7 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
     auto seen = append.origin ? std::ranges::find(kept.origins, append.origin->key) : kept.origins.end();
     if (append.origin && seen != kept.origins.end()) {
         app::Appended had{kept.c, core::decide(kept.c), {}, kept.c.entries.size(), true, {}, {}};
+        had.repeated = static_cast<std::size_t>(seen - kept.origins.begin());
         co_return had;
     }
     core::Instant now = std::max(clock_.now(), at_of(kept.c.entries.back()));
@@ -359,9 +360,23 @@ Later<app::Token> Store::by_hash(Sha256 hash, Deadline) {
     co_return found->second;
 }
 
-Later<Done> Store::create(app::Token token, Sha256 hash, Deadline) {
+app::Token* Store::token(core::TokenId id) {
+    for (auto& [hash, token] : tokens_)
+        if (token.id == id) return &token;
+    return nullptr;
+}
+
+Later<app::Token> Store::by_id(core::TokenId id, Deadline) {
+    if (auto failed = trouble("by_id")) co_return std::unexpected(*failed);
+    const app::Token* found = token(id);
+    if (!found) co_return fail(Trouble::not_found, "there is no such token");
+    co_return *found;
+}
+
+Later<Done> Store::create(app::Token token, Sha256 hash, app::AdminEvent event, Deadline) {
     if (auto failed = trouble("create")) co_return std::unexpected(*failed);
     tokens_.emplace(hash, std::move(token));
+    keep(std::move(event));
     co_return Done{};
 }
 
@@ -373,14 +388,25 @@ Later<std::vector<app::Token>> Store::list(Deadline) {
     co_return all;
 }
 
-Later<Done> Store::revoke(core::TokenId id, core::Instant now, Deadline) {
+Later<Done> Store::revoke(core::TokenId id, core::Instant now, app::AdminEvent event, Deadline) {
     if (auto failed = trouble("revoke")) co_return std::unexpected(*failed);
-    for (auto& [hash, token] : tokens_) {
-        if (token.id != id) continue;
-        if (!token.revoked_at) token.revoked_at = now;
-        co_return Done{};
-    }
-    co_return fail(Trouble::not_found, "there is no such token");
+    app::Token* found = token(id);
+    if (!found) co_return fail(Trouble::not_found, "there is no such token");
+    if (found->revoked_at) co_return Done{};
+    found->revoked_at = now;
+    keep(std::move(event));
+    co_return Done{};
+}
+
+Later<Done> Store::confirm(core::TokenId id, app::Token::Confirmation how, app::AdminEvent event, Deadline) {
+    if (auto failed = trouble("confirm")) co_return std::unexpected(*failed);
+    app::Token* found = token(id);
+    if (!found) co_return fail(Trouble::not_found, "there is no such token");
+    if (found->revoked_at) co_return fail(Trouble::conflict, "this token is revoked", "token_revoked");
+    if (found->confirmed) co_return Done{};
+    found->confirmed = std::move(how);
+    keep(std::move(event));
+    co_return Done{};
 }
 
 Later<Done> Store::used(std::vector<std::pair<core::TokenId, core::Instant>> uses, Deadline) {
@@ -407,12 +433,16 @@ std::vector<std::string> Store::events_of(core::RequestId request) const {
 
 Later<Done> Store::record(app::AdminEvent event, Deadline) {
     if (auto failed = trouble("record")) co_return std::unexpected(*failed);
+    keep(std::move(event));
+    co_return Done{};
+}
+
+void Store::keep(app::AdminEvent event) {
     core::EventId id = event.id;
     Event row{event.at, std::string(name_of(event.act)), {}, 0, core::State::pending};
-    if (!acts_.emplace(id, std::move(event)).second) co_return Done{};
+    if (!acts_.emplace(id, std::move(event)).second) return;
     events_.emplace(id, std::move(row));
     unsequenced_.insert(id);
-    co_return Done{};
 }
 
 void Store::remember(Event event, std::uint8_t place) {

@@ -43,9 +43,13 @@ class Store final : public app::CaseStore,
     Later<std::vector<app::CardJob>> cards_of(core::RequestId request, Deadline deadline) override;
 
     Later<app::Token> by_hash(Sha256 hash, Deadline deadline) override;
-    Later<Done> create(app::Token token, Sha256 hash, Deadline deadline) override;
+    Later<app::Token> by_id(core::TokenId id, Deadline deadline) override;
+    Later<Done> create(app::Token token, Sha256 hash, app::AdminEvent event, Deadline deadline) override;
     Later<std::vector<app::Token>> list(Deadline deadline) override;
-    Later<Done> revoke(core::TokenId id, core::Instant now, Deadline deadline) override;
+    Later<Done> revoke(core::TokenId id, core::Instant now, app::AdminEvent event,
+                       Deadline deadline) override;
+    Later<Done> confirm(core::TokenId id, app::Token::Confirmation how, app::AdminEvent event,
+                        Deadline deadline) override;
     Later<Done> used(std::vector<std::pair<core::TokenId, core::Instant>> uses, Deadline deadline) override;
     Later<bool> first_use(Sha256 token, Sha256 purpose, core::Instant until, core::Instant now,
                           Deadline deadline) override;
@@ -116,6 +120,9 @@ class Store final : public app::CaseStore,
     std::map<core::RequestId, Kept> cases_;
     std::map<std::int64_t, core::RequestId> numbers_;
     std::map<std::pair<core::TokenId, std::string>, Key> keys_;
+    app::Token* token(core::TokenId id);  // nullptr: no such token
+    void keep(app::AdminEvent event);
+
     std::map<core::CardId, Card> cards_;
     std::map<core::ErrandId, Errand> errands_;
     std::map<Sha256, app::Token> tokens_;

@@ -90,6 +90,7 @@ struct Desk {
         settings.access_key = Secret{std::string(32, 'a')};
         settings.tail_events_max = 8;
         process.world.seen_tokens = &office.store;
+        process.world.tokens = &office.store;
         api = http::make_api(
             settings, process.world, office.store, key,
             {{.problem = [this] { return problems.empty() ? std::string() : problems.front(); },
@@ -139,9 +140,24 @@ struct Desk {
         if (owner) fresh.owner = core::AccountId{*owner};
         issued.push_back(fresh.id);
         COUNTERSIGN_CHECK(
-            office.get(office.store.create(fresh, wire::token_hash(secret.reveal()), office.soon()))
+            office
+                .get(office.store.create(fresh, wire::token_hash(secret.reveal()),
+                                         event_of(app::AdminAct::token_created, fresh), office.soon()))
                 .has_value());
         return std::string(secret.reveal());
+    }
+
+    app::AdminEvent event_of(app::AdminAct act, const app::Token& of) {
+        return app::token_event(act, of, "administrator", office.now(), office.dice);
+    }
+    // As an administrator does; `nth` of those issued here.
+    void revoke(std::size_t nth = 0) {
+        auto of = office.get(office.store.by_id(issued[nth], office.soon()));
+        COUNTERSIGN_CHECK(of.has_value());
+        auto event = event_of(app::AdminAct::token_revoked, *of);
+        COUNTERSIGN_CHECK(
+            office.get(office.store.revoke(of->id, office.now(), std::move(event), office.soon()))
+                .has_value());
     }
 
     std::unique_ptr<FakeExchange> begin(const std::string& method, const std::string& target,

@@ -349,6 +349,18 @@ class Parts:
         assert made.code == 0, made.text()
         return made.out[0]
 
+    def confirm_token(self, who, token_id, agrees=True):
+        """The owner is asked in the chat whether the token may vote for them, and answers."""
+        told = len(self.workspace.ephemerals(who))
+        self.workspace.command(who, f"confirm {token_id}")
+        asked = wait_until(f"{who} being asked", lambda: self.workspace.ephemerals(who)[told:])[-1]
+        clicked = self.workspace.control("click", {
+            "user": USERS.get(who, who), "channel": "approvals", "ts": asked["ts"],
+            "action_id": "token_agree" if agrees else "token_decline"})
+        word = "Confirmed" if agrees else "revoked"
+        self.workspace.told(who, word)
+        return asked, clicked
+
     def start_server(self, wait_ready=True, environment=None):
         """On the port of the first time, so that waiters find it again."""
         listen = f"127.0.0.1:{self.port}"

@@ -2,7 +2,7 @@
 
 A comment before a block says what its calls are answered: `<!-- answers: 201 200 -->`; a `json` block after it is what the
 last of them said, where "…" stands for any text or value and a member "…" for members that are not shown. `<!-- amy approves -->`
-is a person who clicks. A stream is read for as long as `--max-time` says."""
+is a person who clicks, `<!-- amy confirms -->` one who agrees to the newest token that votes. A stream is read for as long as `--max-time` says."""
 import json
 import os
 import pathlib
@@ -21,13 +21,13 @@ DOCUMENT = ROOT / "docs" / "api.md"
 
 
 def pieces(text):
-    """("answers", [201]), ("approves", "amy"), ("sh", text), ("json", text) …, in order."""
-    for match in re.finditer(r"<!-- answers: ([\d ]+) -->|<!-- (\w+) approves -->|^```(\w+)\n(.*?)^```$", text, re.S | re.M):
-        answers, who, language, code = match.groups()
+    """("answers", [201]), ("approves", "amy"), ("confirms", "amy"), ("sh", text), ("json", text) …, in order."""
+    for match in re.finditer(r"<!-- answers: ([\d ]+) -->|<!-- (\w+) (approves|confirms) -->|^```(\w+)\n(.*?)^```$", text, re.S | re.M):
+        answers, who, act, language, code = match.groups()
         if answers:
             yield "answers", [int(status) for status in answers.split()]
         elif who:
-            yield "approves", who
+            yield act, who
         else:
             yield language, code
 
@@ -112,6 +112,9 @@ class Examples(unittest.TestCase):
                 expected = text
             elif kind == "approves":
                 self.assertTrue(self.parts.workspace.approve(text, self.newest("db.export"))["acked"])
+            elif kind == "confirms":
+                tokens = json.loads(self.parts.verb("token", "list", "--json").out[0])
+                self.parts.confirm_token(text, [token for token in tokens if token["scopes"] == ["vote"]][-1]["id"])
             elif kind == "sh":
                 with self.subTest(text.strip().splitlines()[0]):
                     before = len(self.proxy.calls)

@@ -49,6 +49,9 @@ ROWS = [
         "/parameters/a/0/$commit": {"action": "a", "parameters": {"a": [{"$commit": "x"}]}}}),
     Row("GET", "/v1/requests", "read", lists=True),
     Row("GET", "/v1/requests/{id}", "read", waits=True),
+    Row("POST", "/v1/requests/{id}/votes", "vote", keyed=True, body={"verdict": "approve", "digest": DIGEST}, wrong={
+        "/verdict": {"verdict": "maybe", "digest": DIGEST}, "/digest": {"verdict": "approve", "digest": "sha256:beef"},
+        "/reason": {"verdict": "deny", "digest": DIGEST, "reason": 7}, "/person": {"verdict": "deny", "digest": DIGEST, "person": "amy"}}),
     Row("POST", "/v1/requests/{id}/cancel", "request", keyed=True, may_be_absent=True, body={"reason": "no need"},
         wrong={"/reason": {"reason": 7}, "/why": {"why": "x"}}),
     Row("POST", "/v1/requests/{id}/claim", "request", keyed=True, body={"digest": DIGEST}, wrong={
@@ -248,7 +251,7 @@ class Table:
             yield caller("a token that only reads", tokens["read"], 403, "scope_missing")
         yield Case("another scheme", self.request(token=None, fields=[("Authorization", "Basic Y3NrXzo=")]), 401, "token_missing")
         yield Case("two tokens", self.request(fields=[("Authorization", f"Bearer {self.token}")]), 401, "token_missing")
-        if row.kind == "requests" and "{id}" in row.path:
+        if row.kind == "requests" and "{id}" in row.path and row.scope != "vote":
             yield caller("another owner's request", tokens["other asker"], 403, "not_yours")
         if row.kind == "subscriptions" and "{id}" in row.path:
             yield caller("another owner's subscription", tokens["other subscriber"], 404, "subscription_not_found")
@@ -381,6 +384,14 @@ class World:
         request = Api(self.url, self.tokens["request"]).open()
         parts.workspace.card(request["id"])
         arrived = self.receiver.gets("the delivery", lambda got: True)
+        made = parts.verb("token", "create", "--name", "voter", "--scope", "vote", "--owner", "slack:T0SIM/U0AMY", "--json")
+        voter = json.loads(made.out[0])
+        parts.confirm_token("amy", voter["id"])
+        self.tokens["vote"] = voter["token"]
+        votes = Api(self.url, voter["token"])
+        digest = {"verdict": "approve", "digest": DIGEST}
+        wait_until("the token's vote being heard", lambda: votes.call(
+            "POST", f"/v1/requests/{NOBODY['{id}']['requests']}/votes", digest).status == 404, 5)
         self.ids, self.event = {"requests": request["id"], "subscriptions": subscription.json["id"]}, arrived.id
         listed = json.loads(parts.verb("token", "list", "--json").out[0])
         row = next(t for t in listed if t["hint"] == self.tokens["revoked"][-4:])

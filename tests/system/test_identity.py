@@ -107,6 +107,59 @@ class IdentityTest(unittest.TestCase):
         access = Api(self.parts.url, first["access_token"])
         self.assertEqual(access.show(first["id"])["state"], "pending")
 
+    # ---- votes
+
+    def voter(self, owner, who, agrees=True):
+        made = self.parts.verb("token", "create", "--name", "phone", "--scope", "vote", "--owner", owner, "--json")
+        token = json.loads(made.out[0])
+        self.assertIn(f"/approvals confirm {token['id']}", made.text())
+        return token
+
+    def vote(self, token, request, verdict="approve", **more):
+        return Api(self.parts.url, token["token"]).call("POST", f"/v1/requests/{request['id']}/votes",
+                                                        {"verdict": verdict, "digest": request["digest"], **more})
+
+    def until_confirmed(self, token, request, **more):
+        """A server remembers for less than a second what it knew of a token."""
+        return wait_until("the vote being heard", lambda: (lambda r: r.json.get("code") != "token_unconfirmed" and r)(
+            self.vote(token, request, **more)))
+
+    def test_a_token_votes_once_its_owner_has_agreed_in_the_chat(self):
+        token = self.voter("amy", "amy")
+        asked = self.parts.api.open("deploy.voted")
+        refused = self.vote(token, asked)
+        self.assertEqual((refused.status, refused.json["code"]), (403, "token_unconfirmed"), refused.body)
+        self.workspace.command("riley", f"confirm {token['id']}")
+        self.workspace.told("riley", "no token of yours")
+        question, _ = self.parts.confirm_token("amy", token["id"])
+        self.assertIn(token["hint"], json.dumps(question))
+        done = self.until_confirmed(token, asked, reason="from my phone")
+        self.assertEqual((done.status, done.json["state"]), (200, "approved"), done.body)
+        self.assertEqual([(v["person"], v["via"]) for v in done.json["votes"]], [("amy", "api")])
+        thread = wait_until("the vote in the card's thread", lambda: [
+            m for m in self.workspace.messages() if m.get("thread_ts") == self.workspace.card(asked["id"])["ts"]
+            and "from my phone" in json.dumps(m)])
+        self.assertIn("API", json.dumps(thread))
+        events = self.parts.api.call("GET", "/v1/events?type=token.confirmed&after=-1", headers={"Accept": "application/json"})
+        self.assertIn(token["id"], events.body)
+        listed = json.loads(self.parts.verb("token", "list", "--json").out[0])
+        self.assertEqual(next(t for t in listed if t["id"] == token["id"])["confirmed"]["by"], "slack:T0SIM/U0AMY")
+
+    def test_an_owner_who_says_no_ends_the_token(self):
+        token = self.voter("amy", "amy")
+        self.parts.confirm_token("amy", token["id"], agrees=False)
+        asked = self.parts.api.open("deploy.refused")
+        ended = wait_until("the token's end", lambda: (lambda r: r.status == 401 and r)(self.vote(token, asked)))
+        self.assertEqual(ended.json["code"], "token_revoked")
+
+    def test_nobody_approves_their_own_request_through_a_token(self):
+        token = self.voter("riley", "riley")
+        self.parts.confirm_token("riley", token["id"])
+        asked = self.parts.api.open("deploy.mine")  # by riley's token
+        refused = self.until_confirmed(token, asked)
+        self.assertEqual((refused.status, refused.json["code"]), (403, "self_approval"), refused.body)
+        self.assertEqual(self.parts.api.show(asked["id"])["state"], "pending")
+
     # ---- tokens of ours
 
     def test_a_revoked_token_ends_and_its_last_use_is_known(self):
@@ -117,6 +170,9 @@ class IdentityTest(unittest.TestCase):
         self.assertEqual(self.parts.verb("token", "revoke", token["id"]).code, 0)
         ended = wait_until("the revocation", lambda: (lambda r: r.status == 401 and r)(api.call("GET", "/v1/requests")))
         self.assertEqual(ended.json["code"], "token_revoked")
+        log = self.parts.api.call("GET", "/v1/events?after=-1", headers={"Accept": "application/json"}).json["events"]
+        acts = [e["type"] for e in log if e.get("subject") == token["id"]]
+        self.assertEqual(acts, ["countersign.token.created", "countersign.token.revoked"])
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ enum class AdminAct : std::uint8_t {
     person_linked,
     person_unlinked,
     token_created,
+    token_confirmed,
     token_revoked,
     breakglass_reviewed,
     log_published

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "countersign/app/events.hpp"
 #include "countersign/app/subscription.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/core/advance.hpp"
@@ -108,6 +109,7 @@ struct Appended {
     bool repeat = false;          // this origin was stored before; nothing changed now
     std::vector<CardJob> cards;   // behind now or new, leased to us
     std::vector<Errand> errands;  // created now, leased to us
+    std::size_t repeated = 0;     // with `repeat`: index of the entry it was stored with
 };
 
 struct ListFilter {
@@ -199,17 +201,32 @@ struct Token {
     std::optional<core::Instant> revoked_at;
     std::string hint;                                // last four characters, for people
     std::optional<core::Instant> last_used_at = {};  // to the minute or so
+    // A token that votes does so as the account whose owner said in a chat that it may.
+    struct Confirmation {
+        core::AccountId by{""};
+        core::Instant at;
+    };
+    std::optional<Confirmation> confirmed = {};
     bool has(Scope scope) const;
 };
+// The event of an act on a token: whose it is, what it may do, and who did it.
+AdminEvent token_event(AdminAct act, const Token& token, std::string_view by, core::Instant now,
+                       rt::Entropy& entropy);
 
 class TokenStore {
   public:
     virtual ~TokenStore() = default;
     // not_found: no such token. Expired and revoked ones are returned: the caller says which.
     virtual Later<Token> by_hash(Sha256 hash, Deadline deadline) = 0;
-    virtual Later<Done> create(Token token, Sha256 hash, Deadline deadline) = 0;
+    virtual Later<Token> by_id(core::TokenId id, Deadline deadline) = 0;
     virtual Later<std::vector<Token>> list(Deadline deadline) = 0;
-    virtual Later<Done> revoke(core::TokenId id, core::Instant now, Deadline deadline) = 0;
+    // Each is recorded together with its event, which is left out where nothing changes: the token was made,
+    // revoked or confirmed before.
+    virtual Later<Done> create(Token token, Sha256 hash, AdminEvent event, Deadline deadline) = 0;
+    virtual Later<Done> revoke(core::TokenId id, core::Instant now, AdminEvent event, Deadline deadline) = 0;
+    // conflict (token_revoked): revoked meanwhile.
+    virtual Later<Done> confirm(core::TokenId id, Token::Confirmation how, AdminEvent event,
+                                Deadline deadline) = 0;
     // When tokens were last used; never goes back.
     virtual Later<Done> used(std::vector<std::pair<core::TokenId, core::Instant>> uses,
                              Deadline deadline) = 0;

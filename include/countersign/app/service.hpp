@@ -53,6 +53,7 @@ struct World {
     LinkCodeStore* link_codes = nullptr;
     std::map<core::Surface, Confidant*> confidants = {};
     SeenTokens* seen_tokens = nullptr;  // needed where workloads may call
+    TokenStore* tokens = nullptr;       // null: nobody confirms tokens here
 };
 
 // Who is calling through the API: the holder of a token of ours, a workload that an issuer vouches for, or
@@ -105,6 +106,7 @@ struct Answer {  // to a person or a caller
     CasePtr now;
     std::optional<core::Refusal> refusal;
     bool repeat = false;
+    std::size_t entry = 0;  // index of the entry that says this, now or, with `repeat`, then
 };
 // A refusal is a value here. Failures: not_found, unavailable or overloaded (not recorded: try again),
 // timed_out (unknown: the caller reads back with the same origin).
@@ -138,6 +140,9 @@ Later<std::vector<CasePtr>> waiting_for(World& world, const core::AccountId& acc
                                         Deadline deadline);
 // Whether the caller may see and steer this request: it asked for it, or shares its owner.
 bool own(const Caller& caller, const core::Request& request);
+// forbidden (outside_bounds): the token is made for other actions or environments.
+Result<Done> within_bounds(const Token& token, std::string_view action,
+                           const std::optional<std::string>& environment);
 
 // ---- what runs beside the use cases, until cancelled
 

@@ -87,6 +87,10 @@ struct Step {
 Step advance(const Case& before, const Command& command, const Directory& directory, Instant now,
              Duration age_max);
 
+// Whether this is what a command like this one recorded: the same verdict, reason, detail. Who, and when,
+// aside.
+bool tells_of(const Entry& entry, const Command& command);
+
 // The first entry: who is behind the request, and whether anybody could ever approve it.
 Opened opening(const Request& request, const Applied& applied, const Directory& directory, Instant now);
 

@@ -24,6 +24,8 @@ inline constexpr std::string_view slack_hold = "hold";
 inline constexpr std::string_view slack_details = "details";
 inline constexpr std::string_view slack_link_agree = "link_agree";
 inline constexpr std::string_view slack_link_decline = "link_decline";
+inline constexpr std::string_view slack_token_agree = "token_agree";
+inline constexpr std::string_view slack_token_decline = "token_decline";
 
 struct SlackStyle {
     std::string team;                     // accounts of this workspace are mentioned, others named
@@ -68,6 +70,8 @@ core::Value slack_private(std::string_view sentence);
 core::Value slack_private_full_view(std::string_view sentence, const core::RequestId& request);
 // A question whether two accounts are one person's; both buttons carry the offer's id.
 core::Value slack_private_link(const std::vector<std::string>& lines, std::string_view offer);
+// A question whether a token may vote for whoever is asked; both buttons carry the token's id.
+core::Value slack_private_token(const std::vector<std::string>& lines, std::string_view token);
 // Several lines, each hostile on its own.
 core::Value slack_private_lines(const std::vector<std::string>& lines);
 struct SlackListItem {
