@@ -88,6 +88,14 @@ core::Value token_value(const app::Token& token) {
                                 {"revoked_at", time(token.revoked_at)}});
 }
 
+// What was just recorded gets its place in the log at once, and servers hear of it. Else they see to it
+// themselves, within a second.
+void place_events(OpenDatabase& open) {
+    Loop& loop = *open.loop;
+    auto self = core::ProcessId::mint(loop.now(), rt::chance(loop.entropy()));
+    loop.finish(open.database->events().sequence(self, loop.within(database_patience)));
+}
+
 core::Value migration_value(const pg::MigrationStatus& migration) {
     core::Value at;
     if (!migration.applied_at.empty()) at = migration.applied_at;
@@ -135,6 +143,7 @@ int token_create_verb(const TokenOptions& options) {
     auto created = loop.finish(opened->database->tokens().create(
         *token, wire::token_hash(text.reveal()), std::move(event), loop.within(database_patience)));
     if (!created) return failed(created.error());
+    place_events(*opened);
     if (options.json) {
         core::Value value = token_value(*token);
         value.set("token", text.reveal());
@@ -195,6 +204,7 @@ int token_revoke_verb(const TokenOptions& options) {
     auto revoked =
         loop.finish(tokens.revoke(*id, loop.now(), std::move(event), loop.within(database_patience)));
     if (!revoked) return failed(revoked.error());
+    place_events(*opened);
     note(fmt::format("{} is revoked", options.id));
     return exit_ok;
 }

@@ -511,7 +511,7 @@ TEST_F(HookRows, ARevokedTokensSubscriptionsEndWithIt) {
     app::Token token{on.token, "ci", {app::Scope::subscribe}, {}, {}, {}, on.clock.now(), {}, {}, "x9Zq"};
     ASSERT_TRUE(on.get(on.tokens().create(token, sha256("secret"),
                                           on.told(app::AdminAct::token_created, token), on.soon())));
-    auto id = subscribe();
+    auto id = subscribe({"request.created"});
     on.open();
     EXPECT_EQ(fanned().size(), 1U);
     ASSERT_TRUE(on.get(on.tokens().revoke(on.token, on.clock.now(),

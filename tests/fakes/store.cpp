@@ -438,6 +438,7 @@ Later<Done> Store::record(app::AdminEvent event, Deadline) {
 }
 
 void Store::keep(app::AdminEvent event) {
+    if (!logs_acts) return;
     core::EventId id = event.id;
     Event row{event.at, std::string(name_of(event.act)), {}, 0, core::State::pending};
     if (!acts_.emplace(id, std::move(event)).second) return;

@@ -62,6 +62,7 @@ class Store final : public app::CaseStore,
 
     // Asked before every call ("open", "append", "settle", …): a failure is answered and nothing happens.
     std::function<std::optional<Failure>(std::string_view call)> fault;
+    bool logs_acts = true;  // else administrative acts leave no event, for tests that count their own
     // Types of the events recorded for a request, in order.
     std::vector<std::string> events_of(core::RequestId request) const;
     // Administrative acts, in the order of their ids.

@@ -91,6 +91,7 @@ struct Desk {
         settings.tail_events_max = 8;
         process.world.seen_tokens = &office.store;
         process.world.tokens = &office.store;
+        office.store.logs_acts = false;
         api = http::make_api(
             settings, process.world, office.store, key,
             {{.problem = [this] { return problems.empty() ? std::string() : problems.front(); },

@@ -161,6 +161,7 @@ TEST_F(EventStream, ATokenThatOnlyAsksSeesItsOwn) {
     pass();
     auto act = app::admin_event(app::AdminAct::policy_loaded, "sha256:aa", core::Value::object(),
                                 desk.office.now(), desk.office.dice);
+    desk.office.store.logs_acts = true;
     ASSERT_TRUE(desk.office.get(desk.process.log.record(act, desk.office.soon())));
     pass();
     Client client(desk, "?after=-1", {}, asker);
