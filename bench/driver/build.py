@@ -13,6 +13,7 @@ class Binaries:
     def __init__(self, folder):
         self.standin = folder / "bench" / "standin"
         self.empty_bot = folder / "bench" / "empty_bot"
+        self.crowd = folder / "bench" / "crowd"
         self.countersign = folder / "countersign"
         self.go_peer = None
         self.bolt_peer = None

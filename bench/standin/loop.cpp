@@ -17,8 +17,6 @@
 namespace bench {
 namespace {
 
-constexpr std::size_t read_bytes = 64 * 1024;
-
 [[noreturn]] void fail(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
 }
@@ -158,13 +156,10 @@ void Loop::read(Connection& connection) {
         connection.in_.erase(0, connection.begin_);
         connection.begin_ = 0;
     }
-    auto had = connection.in_.size();
-    ssize_t got = 0;
-    connection.in_.resize_and_overwrite(had + read_bytes, [&](char* data, std::size_t) {
-        got = recv(connection.fd_, data + had, read_bytes, MSG_DONTWAIT);
-        return had + static_cast<std::size_t>(std::max<ssize_t>(got, 0));
-    });
+    // Through one buffer: each of thousands of connections keeps only what it was sent.
+    auto got = recv(connection.fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     if (got > 0) {
+        connection.in_.append(buffer_.data(), static_cast<std::size_t>(got));
         if (connection.owner_ != nullptr) connection.owner_->received(connection, now());
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         connection.close();

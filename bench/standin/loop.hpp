@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -81,6 +82,7 @@ class Loop {
     void bury();
 
     int epoll_;
+    std::array<char, 64 * 1024> buffer_{};
     std::unordered_map<int, std::unique_ptr<Connection>> connections_;
     std::unordered_map<int, std::function<void()>> watched_;
     std::vector<Connection*> dirty_;

@@ -100,6 +100,9 @@ struct SenderTest : ::testing::Test {
         office.world.run();
     }
 
+    // Days pass: nothing here depends on how often it looks.
+    void look_seldom() { server->process.world.limits.poll = 1min; }
+
     Endpoint& endpoint(const std::string& host) {
         auto [it, fresh] = endpoints.try_emplace(host);
         if (!fresh) return it->second;
@@ -252,6 +255,7 @@ TEST_F(SenderTest, RetryAfterIsHonoured) {
 }
 
 TEST_F(SenderTest, GoneEndsTheSubscriptionAndWhatWaitsForIt) {
+    look_seldom();
     auto& endpoint = this->endpoint("hooks");
     endpoint.answer = [](std::size_t) { return Endpoint::status(410); };
     auto id = subscribe("hooks");
@@ -340,6 +344,7 @@ TEST_F(SenderTest, ADeadEndpointThatComesBackGetsEverything) {
 }
 
 TEST_F(SenderTest, WhatNeverArrivesIsParkedAfterSeventyTwoHoursAndCanBeSentAgain) {
+    look_seldom();
     auto id = subscribe("nobody-listens");
     auto event = happen();
     office.pass(71h);
