@@ -125,26 +125,34 @@ void add_lacks(CardView& view, const Case& c, const Ruling& ruling, const Direct
     }
 }
 
+// What is done where others can see it needs no mention.
+std::string_view through_text(Surface via) {
+    return via == Surface::api ? " through the API" : "";
+}
+
 std::string with_reason(std::string text, const std::string& reason) {
     return reason.empty() ? text : text + ": " + reason;
 }
 
 // `after`: what was ruled once this vote was in.
 std::string vote_text(const Applied& applied, const Voted& vote, std::size_t index, const Ruling& after) {
+    const std::string through{through_text(vote.via)};
     switch (vote.verdict) {
         case Verdict::deny:
-            return with_reason(after.state == State::denied
-                                   ? "denied this request"
-                                   : "denied this request, which takes " + denial_text(applied.deny),
-                               vote.reason);
+            return with_reason(
+                after.state == State::denied
+                    ? "denied this request" + through
+                    : "denied this request" + through + ", which takes " + denial_text(applied.deny),
+                vote.reason);
         case Verdict::withdraw:
-            return with_reason("withdrew their vote", vote.reason);
+            return with_reason("withdrew their vote" + through, vote.reason);
         default:
             break;
     }
     std::string text = vote.voter.self_approval ? "approves own request, allowed by policy," : "approved";
     for (const VoteMark& mark : after.votes)
         if (mark.entry == index && mark.counted_for) text += " for " + mark.counted_for->text();
+    text += through;
     if (after.held) text += ", which counts once the hold is released";
     return with_reason(std::move(text), vote.reason);
 }
@@ -348,12 +356,14 @@ ThreadLine thread_line(const Case& c, std::size_t index, const Directory& direct
                 return ThreadLine{naming.account(vote.voter.account), std::move(text)};
             },
             [&](const Held& held) {
-                return ThreadLine{naming.account(held.voter.account),
-                                  with_reason("holds this request", held.reason)};
+                return ThreadLine{
+                    naming.account(held.voter.account),
+                    with_reason(fmt::format("holds this request{}", through_text(held.via)), held.reason)};
             },
             [&](const Released& released) {
                 return ThreadLine{naming.account(released.voter.account),
-                                  with_reason("released the hold", released.reason)};
+                                  with_reason(fmt::format("released the hold{}", through_text(released.via)),
+                                              released.reason)};
             },
             [&](const Rejudged& again) { return rejudged_line(again); },
             [&](const Lapsed&) {

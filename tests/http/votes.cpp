@@ -68,8 +68,7 @@ TEST_F(ApiVotes, ItIsTheSamePersonsOneVoteWhicheverWayItCame) {
     EXPECT_EQ(vote(request, amy()).status, 200U);
     auto id = *core::RequestId::parse(request.path.substr(13));
     ASSERT_TRUE(desk.process.vote(id, "U0AMY", core::Verdict::withdraw));
-    EXPECT_EQ(now(request)["votes"].items()->size(), 1U);
-    EXPECT_EQ(now(request)["votes"][std::size_t{0}]["verdict"].text(), "withdraw");
+    EXPECT_TRUE(now(request)["votes"].items()->empty());
 }
 
 TEST_F(ApiVotes, EveryVerdictThereIsCanBeGiven) {
@@ -78,7 +77,7 @@ TEST_F(ApiVotes, EveryVerdictThereIsCanBeGiven) {
     EXPECT_EQ(vote(request, token, "hold", "wait").body["held"]["person"].text(), "amy");
     EXPECT_TRUE(vote(request, token, "release").body["held"].is_null());
     EXPECT_EQ(vote(request, token).status, 200U);
-    EXPECT_EQ(vote(request, token, "withdraw").body["votes"][std::size_t{0}]["verdict"].text(), "withdraw");
+    EXPECT_TRUE(vote(request, token, "withdraw").body["votes"].items()->empty());
     EXPECT_EQ(vote(request, token, "deny", "no").body["state"].text(), "denied");
 }
 
