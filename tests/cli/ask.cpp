@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "countersign/base/crypto.hpp"
+#include "countersign/base/text.hpp"
 
 namespace countersign::cli {
 namespace {

@@ -150,9 +150,10 @@ class Calls(WebhooksTest):
         self.assertNotIn("secret", listed[0])
         self.assertEqual(self.api.call("DELETE", base).status, 204)
         self.assertEqual(self.api.call("GET", base).status, 404)
+        came = len(self.receiver.all())  # that a token was made for the stranger, say
         self.parts.api.open()
         time.sleep(0.5)
-        self.assertEqual(self.receiver.all(), [])
+        self.assertEqual(len(self.receiver.all()), came)
 
     def test_BadInputIsPointedAt(self):
         table = [({}, "/url"), ({"url": 7}, "/url"), ({"url": "hooks.example.com"}, "/url"),
