@@ -32,7 +32,7 @@ class ExamplesTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = TempFolder()
         cls.addClassCleanup(cls.folder.remove)
-        policy = (EXAMPLES / "policies" / "sample.yaml").read_text() + POLICY
+        policy = (EXAMPLES / "policies" / "sample.yaml").read_text().replace("rules:\n", "rules:" + POLICY, 1)
         cls.parts = Parts(cls.folder.path, cls.folder.write("policy.yaml", policy))
         cls.addClassCleanup(cls.parts.stop)
         cls.proxy = Proxy(witness=Api.witness)
