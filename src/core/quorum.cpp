@@ -28,10 +28,15 @@ class Matcher {
         return failed;
     }
 
-    // Moves each slot in turn to its earliest possible voter and settles it there.
+    // Moves each slot in turn to its earliest possible voter and settles it there. Whoever cannot have a slot
+    // cannot have the next one of the same group either: the two could swap.
     void make_first() {
+        std::size_t next = 0;
         for (std::size_t slot = 0; slot < voter_of_.size(); ++slot) {
-            for (std::size_t voter : by_group_[group_of_[slot]]) {
+            if (slot > 0 && group_of_[slot] != group_of_[slot - 1]) next = 0;
+            const auto& possible = by_group_[group_of_[slot]];
+            while (next < possible.size()) {
+                const std::size_t voter = possible[next++];
                 if (voter_settled_[voter] || !give(slot, voter)) continue;
                 voter_settled_[voter] = 1;
                 break;
