@@ -39,8 +39,9 @@ constexpr core::Duration stop_patience{std::chrono::seconds{3}};
 constexpr core::Duration wrong_key_pause{std::chrono::minutes{10}};
 constexpr core::Duration idle_pause{std::chrono::hours{1}};
 constexpr std::size_t settle_rows = 512;
-constexpr std::size_t unsettled_rows_max = 8'192;  // more while the store is down are forgotten: sent again
-constexpr std::size_t secrets_max = 4'096;         // remembered
+constexpr std::size_t fan_out_backlog_max = 1'024;  // rows to be settled first
+constexpr std::size_t unsettled_rows_max = 8'192;   // more while the store is down are forgotten: sent again
+constexpr std::size_t secrets_max = 4'096;          // remembered
 constexpr std::size_t problem_bytes_max = 300;
 
 net::HttpClientLimits client_limits() {
@@ -143,6 +144,7 @@ class Sender final : public Webhooks {
     // By subscription and number of its secret; the second one, where there is one, is the one before.
     std::map<std::pair<core::SubscriptionId, std::int32_t>, std::vector<Secret>> secrets_;
     std::optional<Running> running_;
+    bool backlog_ = false;  // nothing is fanned out until rows are settled
     bool events_waiting_ = false;
     bool settler_rests_ = false;
     bool settling_ = false;
@@ -185,7 +187,9 @@ asio::awaitable<void> Sender::fan_out() {
     for (;;) {
         bool again = false;
         events_waiting_ = false;
-        if (!stopping_) {
+        // What lanes had no room for must be put off in the store before there is more of it.
+        backlog_ = batch_.size() > fan_out_backlog_max;
+        if (!stopping_ && !backlog_) {
             auto made = co_await store_.fan_out(lease(), store_deadline());
             if (!made) log::warn("webhooks", "cannot look for new events: {}", made.error().detail);
             again = made && (made->more || events_waiting_);
@@ -374,7 +378,10 @@ void Sender::put_off_returned() {
 // ---- writing down what became of them
 
 void Sender::settled(Settled row) {
-    if (batch_.size() >= unsettled_rows_max) return;
+    if (batch_.size() >= unsettled_rows_max) {
+        count("webhook_unsettled", "forgotten");  // comes back when its lease has run out
+        return;
+    }
     batch_.push_back(std::move(row));
     if (running_ && (settler_rests_ || batch_.size() >= settle_rows)) running_->settle_now.notify_all();
 }
@@ -407,6 +414,7 @@ asio::awaitable<void> Sender::settle_once() {
         co_await world_.timers.sleep_until(world_.clock.now() + settle_pause);
     }
     if (running_ && !under_way()) running_->idle.notify_all();
+    if (running_ && backlog_ && batch_.size() <= fan_out_backlog_max) running_->fan_now.notify_all();
 }
 
 asio::awaitable<void> Sender::sweep() {
