@@ -174,15 +174,23 @@ Result<config::Settings> dev_settings(const DevOptions& options, const std::stri
     return settings;
 }
 
-// Waits for SIGTERM or SIGINT without a thread of its own.
-void wait_for_end() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    int number = 0;
-    sigwait(&set, &number);
-}
+// Waits for SIGTERM, SIGINT or SIGHUP without a thread of its own. One that comes any time after this was
+// made ends the wait, not the process.
+class WaitForEnd {
+  public:
+    WaitForEnd() {
+        sigemptyset(&set_);
+        for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, number);
+        pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    }
+    void wait() const {
+        int number = 0;
+        sigwait(&set_, &number);
+    }
+
+  private:
+    sigset_t set_{};
+};
 
 log::Level dev_log_level() {
     const char* level = std::getenv("COUNTERSIGN_LOG_LEVEL");
@@ -264,8 +272,9 @@ int postgres_verb(const std::string& home) {
     if (!folder) return failed(folder.error());
     auto postgres = pg::EmbeddedServer::start(home);
     if (!postgres) return failed(postgres.error());
+    const WaitForEnd end;  // before anybody who reads the line can answer it with a signal
     print((*postgres)->uri().reveal());
-    wait_for_end();
+    end.wait();
     return exit_ok;
 }
 
