@@ -81,18 +81,6 @@ Value texts(const auto& list) {
     return all;
 }
 
-std::string_view word_of(core::Applied::Kind kind) {
-    switch (kind) {
-        case core::Applied::Kind::refuse:
-            return "refuse";
-        case core::Applied::Kind::require:
-            return "require";
-        case core::Applied::Kind::allow:
-            return "allow";
-    }
-    return "refuse";
-}
-
 std::string duration_of(core::Duration duration) {
     return duration_text(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
 }
@@ -180,7 +168,7 @@ Value told_of(const WordedRequest& worded, const core::Explanation& explanation,
     core::Rehearsal rehearsal{request, applied, directory};
     const core::Ruling ruling = rehearsal.ruling();
     const auto& opened = std::get<core::Opened>(rehearsal.now().entries.front());
-    told.set("outcome", word_of(applied.kind));
+    told.set("outcome", core::name_of(applied.kind));
     told.set("state", core::name_of(ruling.state));
     told.set("reason", ruling.reason.empty() ? Value{} : Value{ruling.reason});
     told.set("requirement", applied.alternatives.empty() ? Value{} : Value{slots_text(applied.alternatives)});

@@ -27,25 +27,12 @@ Value* parameter_at(Request& request, std::string_view pointer) {
     return const_cast<Value*>(request.parameters->at_pointer(pointer.substr(root.size())));
 }
 
-std::string token_of(std::string_view name) {
-    std::string token;
-    for (char c : name) {
-        if (c == '~')
-            token += "~0";
-        else if (c == '/')
-            token += "~1";
-        else
-            token += c;
-    }
-    return token;
-}
-
 // Depth is bounded by nesting_max.
 void collect(std::vector<std::string>& found, const std::string& at, const Value& value) {
     if (is_commitment(value)) {
         found.push_back(at);
     } else if (const Value::Object* members = value.members()) {
-        for (const auto& [name, member] : *members) collect(found, at + "/" + token_of(name), member);
+        for (const auto& [name, member] : *members) collect(found, at + "/" + pointer_token(name), member);
     } else if (const Value::Array* items = value.items()) {
         for (std::size_t i = 0; i < items->size(); ++i)
             collect(found, fmt::format("{}/{}", at, i), (*items)[i]);

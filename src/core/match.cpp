@@ -313,6 +313,18 @@ struct Combined {
 
 }  // namespace
 
+std::string_view name_of(Applied::Kind kind) {
+    switch (kind) {
+        case Applied::Kind::refuse:
+            return "refuse";
+        case Applied::Kind::require:
+            return "require";
+        case Applied::Kind::allow:
+            return "allow";
+    }
+    return "refuse";
+}
+
 Result<std::vector<Slots>> alternatives_of(const Requirement& requirement) {
     auto all = alternatives(requirement);
     if (all && all->size() > alternatives_max) return too_many_alternatives();

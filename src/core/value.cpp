@@ -252,6 +252,19 @@ std::int64_t Value::whole(std::int64_t otherwise) const {
     return integer().value_or(otherwise);
 }
 
+std::string pointer_token(std::string_view name) {
+    std::string token;
+    for (char c : name) {
+        if (c == '~')
+            token += "~0";
+        else if (c == '/')
+            token += "~1";
+        else
+            token += c;
+    }
+    return token;
+}
+
 const Value* Value::at_pointer(std::string_view pointer) const {
     const Value* at = this;
     while (at && !pointer.empty()) {

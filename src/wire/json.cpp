@@ -19,19 +19,6 @@ using core::Value;
 
 constexpr std::int64_t whole_max = 9007199254740991;  // 2^53 − 1
 
-std::string escaped(std::string_view name) {
-    std::string token;
-    for (char c : name) {
-        if (c == '~')
-            token += "~0";
-        else if (c == '/')
-            token += "~1";
-        else
-            token += c;
-    }
-    return token;
-}
-
 // Whether a rejected string token ends in half of a surrogate pair.
 bool lone_surrogate(std::string_view token) {
     auto escape = token.rfind("\\u");
@@ -86,7 +73,7 @@ class Builder {
         auto object = Value::Object::from_unsorted(std::move(own), rules_.strict ? &duplicate : nullptr);
         if (duplicate) {
             stop("json_duplicate_name", "an object has two members of one name; each name may appear once");
-            failure_->pointer += "/" + escaped(*duplicate);
+            failure_->pointer += "/" + core::pointer_token(*duplicate);
             return false;
         }
         return put(Value{std::move(object)});
@@ -150,7 +137,8 @@ class Builder {
         std::vector<std::string> tokens;
         for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
             if (frame->object) {
-                if (members_end > frame->first) tokens.push_back(escaped(members_[members_end - 1].first));
+                if (members_end > frame->first)
+                    tokens.push_back(core::pointer_token(members_[members_end - 1].first));
                 members_end = frame->first;
             } else {
                 tokens.push_back(std::to_string(items_end - frame->first));

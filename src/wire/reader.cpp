@@ -9,19 +9,6 @@ namespace countersign::wire {
 
 using core::Value;
 
-std::string escaped(std::string_view name) {
-    std::string out;
-    for (char c : name) {
-        if (c == '~')
-            out += "~0";
-        else if (c == '/')
-            out += "~1";
-        else
-            out += c;
-    }
-    return out;
-}
-
 std::unexpected<Failure> wrong_type(const std::string& pointer, std::string_view expected, const Value& got) {
     std::string article = got.is_null() ? " (leave the member out instead)" : "";
     return fail(Trouble::invalid_input,
@@ -40,7 +27,8 @@ Result<Reader> Reader::over(const Value& value, std::string at, std::span<const 
         std::string detail = "\"" + visible(clip_utf8(name, 100)) + "\" is not a member known here";
         if (auto near = nearest(name, {known.begin(), known.end()}))
             detail += "; did you mean \"" + *near + "\"?";
-        return fail(Trouble::invalid_input, std::move(detail), "unknown_field", at + "/" + escaped(name));
+        return fail(Trouble::invalid_input, std::move(detail), "unknown_field",
+                    at + "/" + core::pointer_token(name));
     }
     return Reader{*members, std::move(at)};
 }

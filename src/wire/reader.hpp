@@ -11,7 +11,6 @@
 // Bodies of the API, read strictly: what is unknown, missing or of another type is an error with a pointer.
 namespace countersign::wire {
 
-std::string escaped(std::string_view name);  // as a token of a JSON Pointer
 std::unexpected<Failure> wrong_type(const std::string& pointer, std::string_view expected,
                                     const core::Value& got);
 std::unexpected<Failure> invalid(const std::string& pointer, std::string detail);

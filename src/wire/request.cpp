@@ -31,7 +31,7 @@ std::optional<std::string> reserved_name(const Value& root) {
             for (const auto& [name, member] : *members) {
                 if (name == core::commit_member) return pointer + "/" + name;
                 if (member.members() != nullptr || member.items() != nullptr)
-                    open.emplace_back(&member, pointer + "/" + escaped(name));
+                    open.emplace_back(&member, pointer + "/" + core::pointer_token(name));
             }
         } else if (const auto* items = value->items()) {
             for (std::size_t i = 0; i < items->size(); ++i)
@@ -66,7 +66,7 @@ Result<std::vector<std::pair<std::string, std::string>>> labels_of(const Reader&
         return fail(Trouble::invalid_input, "more than " + std::to_string(core::labels_max) + " labels",
                     "too_long", "/labels");
     for (const auto& [name, label] : *members) {
-        auto pointer = "/labels/" + escaped(name);
+        auto pointer = "/labels/" + core::pointer_token(name);
         if (label.string() == nullptr) return wrong_type(pointer, "a string", label);
         if (name.empty()) return invalid(pointer, "a label needs a name");
         bool long_name = code_points(name) > label_name_chars_max;

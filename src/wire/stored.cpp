@@ -455,18 +455,6 @@ core::NotifyTargets read_targets(Reader& r) {
     return {r.texts("notify_slack"), r.texts("notify_teams")};
 }
 
-std::string_view name_of_kind(core::Applied::Kind kind) {
-    switch (kind) {
-        case core::Applied::Kind::refuse:
-            return "refuse";
-        case core::Applied::Kind::require:
-            return "require";
-        case core::Applied::Kind::allow:
-            return "allow";
-    }
-    return "refuse";
-}
-
 }  // namespace
 
 std::string sealed(const Salt& salt, std::string_view text) {
@@ -526,7 +514,7 @@ std::string stored_applied(const core::Applied& a) {
     }
     w.key("expires").whole(a.expires.count()).key("grant").whole(a.grant.count());
     if (!a.hide.empty()) write(w, "hide", a.hide);
-    w.key("kind").text(name_of_kind(a.kind));
+    w.key("kind").text(core::name_of(a.kind));
     write(w, a.notify);
     w.key("policy_digest").text(a.policy_digest).key("refusal").text(a.refusal);
     if (!a.release.empty()) write_texts(w, "release", a.release);
@@ -635,7 +623,7 @@ Result<core::Applied> read_stored_applied(std::string_view text) {
     std::string kind = r.text("kind");
     std::optional<core::Applied::Kind> known;
     for (auto one : {core::Applied::Kind::refuse, core::Applied::Kind::require, core::Applied::Kind::allow}) {
-        if (name_of_kind(one) == kind) known = one;
+        if (core::name_of(one) == kind) known = one;
     }
     a.kind = r.known(known);
     for (const Value& item : r.list("alternatives")) a.alternatives.push_back({read_counts(r, item)});

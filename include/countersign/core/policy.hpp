@@ -218,6 +218,8 @@ struct Applied {
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 
+std::string_view name_of(Applied::Kind kind);  // "refuse", "require", "allow"
+
 // The alternatives that one rule's requirement stands for. Fails (invalid_input) when they are too many, or
 // ask for more than slots_max people.
 Result<std::vector<Slots>> alternatives_of(const Requirement& requirement);

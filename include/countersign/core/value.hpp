@@ -90,6 +90,9 @@ class Value {
     std::variant<std::monostate, bool, double, std::string, Array, Object> data_;
 };
 
+// A name as one token of a JSON Pointer (RFC 6901): "a~1b" of "a/b".
+std::string pointer_token(std::string_view name);
+
 // RFC 8785 member order: by UTF-16 code units.
 bool canonical_less(std::string_view a, std::string_view b);
 // RFC 8785 text of a value (which is also how all JSON is written here). Numbers as ECMAScript writes them.
