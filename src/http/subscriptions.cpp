@@ -17,7 +17,11 @@ Result<Done> admitted(const Call& call, std::span<const std::string_view> query 
     return only_known(call.target, query);
 }
 
-Result<core::SubscriptionId> id_of(const Call& call) {
+// The subscription that a call admitted here is about.
+Result<core::SubscriptionId> subscription_of(const Call& call,
+                                             std::span<const std::string_view> query = no_query) {
+    auto fine = admitted(call, query);
+    if (!fine) return pass(fine);
     auto id = core::SubscriptionId::parse(call.id);
     if (!id)
         return fail(Trouble::not_found, "there is no such subscription: check the id",
@@ -26,7 +30,7 @@ Result<core::SubscriptionId> id_of(const Call& call) {
 }
 
 Result<app::DeliveryId> delivery_of(const Call& call) {
-    auto subscription = id_of(call);
+    auto subscription = subscription_of(call);
     if (!subscription) return pass(subscription);
     auto event = core::EventId::parse(call.inner_id);
     if (!event)
@@ -79,9 +83,7 @@ Later<net::HttpResponse> Subscriptions::list(Call& call) {
 }
 
 Later<net::HttpResponse> Subscriptions::show(Call& call) {
-    auto fine = admitted(call);
-    if (!fine) co_return pass(fine);
-    auto id = id_of(call);
+    auto id = subscription_of(call);
     if (!id) co_return pass(id);
     auto found = co_await webhooks_.find(call.caller, *id, call.deadline);
     if (!found) co_return pass(found);
@@ -89,9 +91,7 @@ Later<net::HttpResponse> Subscriptions::show(Call& call) {
 }
 
 Later<net::HttpResponse> Subscriptions::remove(Call& call) {
-    auto fine = admitted(call);
-    if (!fine) co_return pass(fine);
-    auto id = id_of(call);
+    auto id = subscription_of(call);
     if (!id) co_return pass(id);
     auto nothing = says_nothing(call);
     if (!nothing) co_return pass(nothing);
@@ -105,9 +105,7 @@ Later<net::HttpResponse> Subscriptions::remove(Call& call) {
 
 Later<net::HttpResponse> Subscriptions::deliveries(Call& call) {
     constexpr std::array<std::string_view, 3> known{"state", "limit", "cursor"};
-    auto fine = admitted(call, known);
-    if (!fine) co_return pass(fine);
-    auto id = id_of(call);
+    auto id = subscription_of(call, known);
     if (!id) co_return pass(id);
     app::DeliveryFilter filter{.subscription = *id, .state = {}, .before = {}};
     if (auto state = call.target.find("state")) {
@@ -133,8 +131,6 @@ Later<net::HttpResponse> Subscriptions::deliveries(Call& call) {
 }
 
 Later<net::HttpResponse> Subscriptions::delivery(Call& call) {
-    auto fine = admitted(call);
-    if (!fine) co_return pass(fine);
     auto id = delivery_of(call);
     if (!id) co_return pass(id);
     auto found = co_await webhooks_.delivery(call.caller, *id, call.deadline);
@@ -143,8 +139,6 @@ Later<net::HttpResponse> Subscriptions::delivery(Call& call) {
 }
 
 Later<net::HttpResponse> Subscriptions::redeliver(Call& call) {
-    auto fine = admitted(call);
-    if (!fine) co_return pass(fine);
     auto id = delivery_of(call);
     if (!id) co_return pass(id);
     auto nothing = says_nothing(call);
@@ -155,9 +149,7 @@ Later<net::HttpResponse> Subscriptions::redeliver(Call& call) {
 }
 
 Later<net::HttpResponse> Subscriptions::test(Call& call) {
-    auto fine = admitted(call);
-    if (!fine) co_return pass(fine);
-    auto id = id_of(call);
+    auto id = subscription_of(call);
     if (!id) co_return pass(id);
     auto nothing = says_nothing(call);
     if (!nothing) co_return pass(nothing);
@@ -170,9 +162,7 @@ Later<net::HttpResponse> Subscriptions::test(Call& call) {
 }
 
 Later<net::HttpResponse> Subscriptions::rotate(Call& call) {
-    auto fine = admitted(call);
-    if (!fine) co_return pass(fine);
-    auto id = id_of(call);
+    auto id = subscription_of(call);
     if (!id) co_return pass(id);
     auto body = json_body(call.exchange.request(), true);
     if (!body) co_return pass(body);
