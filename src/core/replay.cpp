@@ -36,8 +36,11 @@ void each_standing(const Case& stored, const auto& see) {
 // One case, told again under another policy.
 class Retelling {
   public:
-    Retelling(const Case& stored, const Directory& candidate, const GroupsSeen& seen, Applied applied)
+    Retelling(const Case& stored, const Ruling& before, const Directory& candidate, const GroupsSeen& seen,
+              Applied applied)
         : stored_(stored),
+          // Up to the moment at which nobody needed to vote any more.
+          end_(before.decided_at.value_or(at_of(stored.entries.back()))),
           candidate_(candidate),
           seen_(seen),
           asked_before_(all_groups_of(stored.applied)),
@@ -121,14 +124,13 @@ class Retelling {
                 if (known.account == again.account) known = as_of_candidate(again);
     }
 
-    // Up to the moment at which nobody needed to vote any more.
     void expire() {
-        const Instant end = decide(stored_).decided_at.value_or(at_of(stored_.entries.back()));
-        if (decide(case_).state == State::pending && case_.request.expires_at <= end)
+        if (decide(case_).state == State::pending && case_.request.expires_at <= end_)
             case_.entries.emplace_back(Lapsed{case_.request.expires_at});
     }
 
     const Case& stored_;
+    Instant end_;
     const Directory& candidate_;
     const GroupsSeen& seen_;
     std::vector<GroupId> asked_before_;
@@ -194,10 +196,11 @@ Result<Replayed> replay(const Case& stored, const Directory& candidate, const Gr
     if (stored.entries.empty()) return fail(Trouble::corrupt, "a stored request without its opening");
     auto applied = match(candidate, stored.request, std::nullopt, stored.request.created_at);
     if (!applied) return pass(applied);
-    Case told = Retelling{stored, candidate, seen, *applied}.tell();
+    const Ruling before = decide(stored);
+    Case told = Retelling{stored, before, candidate, seen, *applied}.tell();
     Replayed result{.applied = std::move(*applied),
                     .ruling = decide(told),
-                    .before = ending_of(decide(stored).state),
+                    .before = ending_of(before.state),
                     .after = {},
                     .unseen = {}};
     result.after = ending_of(result.ruling.state);
