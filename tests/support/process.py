@@ -343,6 +343,13 @@ class Parts:
         program.code = program.wait(seconds)
         return program
 
+    def sql(self, statement):
+        """What the database answers, as text without headings."""
+        done = subprocess.run(["psql", "-XAt", "-d", self.environment["COUNTERSIGN_DATABASE"], "-c", statement],
+                              capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
     def make_token(self, *arguments):
         scope = [] if "--scope" in arguments else ["--scope", "request,read"]
         made = self.verb("token", "create", "--name", "test", *scope, *arguments)

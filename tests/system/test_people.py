@@ -3,7 +3,6 @@ and commands that say whose an account is. The real server, PostgreSQL and the w
 import datetime
 import json
 import re
-import subprocess
 import unittest
 
 from process import Api, Parts, TempFolder, wait_until
@@ -75,17 +74,11 @@ class PeopleTest(unittest.TestCase):
         cls.api = Api(cls.parts.url, owner)
         cls.robot = Api(cls.parts.url, cls.robot_token)
 
-    def sql(self, text):
-        done = subprocess.run(["psql", "-XAt", "-d", self.parts.environment["COUNTERSIGN_DATABASE"], "-c", text],
-                              capture_output=True, text=True, timeout=30)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout.strip()
-
     def events(self, kind, request=None):
         where = f"type = '{kind}'"
         if request:
             where += f" AND request_id = (SELECT id FROM request WHERE number = {request['number']})"
-        return int(self.sql(f"SELECT count(*) FROM event WHERE {where}"))
+        return int(self.parts.sql(f"SELECT count(*) FROM event WHERE {where}"))
 
     def refused(self, who, request, sentence):
         """Their click changes nothing, tells them alone, and is an event."""
@@ -407,7 +400,7 @@ class Commands(PeopleTest):
 
     def test_ACodeIsNowhereInTheDatabase(self):
         code = self.code("U0AMY")
-        dump = self.sql("SELECT string_agg(t::text, ' ') FROM link_code t")
+        dump = self.parts.sql("SELECT string_agg(t::text, ' ') FROM link_code t")
         self.assertNotIn(code.replace("-", "")[4:], dump.replace("-", ""))
 
     def test_WhoIsAwayIsNotAskedAndMayVoteAllTheSame(self):

@@ -111,12 +111,6 @@ class HistoryTest(unittest.TestCase):
         self.parts.start_server()
         self.api = Api(self.parts.url, token)
 
-    def sql(self, text):
-        done = subprocess.run(["psql", "-XAt", "-d", self.parts.environment["COUNTERSIGN_DATABASE"], "-c", text],
-                              capture_output=True, text=True, timeout=30)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout.strip()
-
     def ask(self, environment="production"):
         return self.api.open("db.export", environment=environment)
 
@@ -133,7 +127,7 @@ class HistoryTest(unittest.TestCase):
     def test_replay_tells_what_would_have_ended_otherwise_and_changes_nothing(self):
         self.approved(self.ask())
         self.ask("dev")
-        before = self.sql("SELECT count(*) FROM entry") + self.sql("SELECT count(*) FROM event")
+        before = self.parts.sql("SELECT count(*) FROM entry") + self.parts.sql("SELECT count(*) FROM event")
         told = json.loads(self.replay(TIGHTER, "--since", "1d", "--json"))
         self.assertEqual((told["requests"], told["same"], told["changed"]), (2, 1, 1))
         self.assertEqual(told["changes"], [{"before": "approved", "after": "waiting", "count": 1}])
@@ -144,7 +138,7 @@ class HistoryTest(unittest.TestCase):
         self.assertIn("1  approved -> waiting", text)
         self.assertIn("1  approved -> refused", text)
         self.assertIn("not here", text)
-        self.assertEqual(before, self.sql("SELECT count(*) FROM entry") + self.sql("SELECT count(*) FROM event"))
+        self.assertEqual(before, self.parts.sql("SELECT count(*) FROM entry") + self.parts.sql("SELECT count(*) FROM event"))
 
     def test_replay_needs_a_moment_it_can_read(self):
         path = self.folder.write("candidate.yaml", TIGHTER)
@@ -153,7 +147,7 @@ class HistoryTest(unittest.TestCase):
         self.assertIn("30d", said.stderr)
 
     def loaded(self):
-        return self.sql("SELECT convert_from(body, 'UTF8') FROM event WHERE type = 'policy.loaded' ORDER BY id").splitlines()
+        return self.parts.sql("SELECT convert_from(body, 'UTF8') FROM event WHERE type = 'policy.loaded' ORDER BY id").splitlines()
 
     def test_a_new_policy_is_for_new_requests_and_each_that_comes_into_force_is_an_event(self):
         old = self.ask()

@@ -39,12 +39,6 @@ class WebhooksTest(unittest.TestCase):
         self.assertEqual(reply.status, 200, reply.body)
         return reply.json["deliveries"]
 
-    def psql(self, statement):
-        done = subprocess.run(["psql", "-X", "-At", self.parts.environment["COUNTERSIGN_DATABASE"], "-c", statement],
-                              capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout.strip()
-
 
 class Delivering(WebhooksTest):
     def test_ADecisionArrivesSignedWithinASecond(self):
@@ -247,8 +241,8 @@ class Killed(WebhooksTest):
             self.parts.server.kill()
             self.parts.start_server()
         self.assertGreater(len(opened), 20)
-        wanted = set(self.psql("SELECT id FROM event WHERE type LIKE 'request.%'").split())
-        called = set(self.psql("SELECT id FROM event WHERE type = 'request.cancelled'").split())
+        wanted = set(self.parts.sql("SELECT id FROM event WHERE type LIKE 'request.%'").split())
+        called = set(self.parts.sql("SELECT id FROM event WHERE type = 'request.cancelled'").split())
         self.assertEqual(len(called), len(opened))
         hook, callback = self.receiver.url.rsplit("/", 1)[1], "?callback"
 
@@ -269,7 +263,7 @@ class Killed(WebhooksTest):
 
         wait_until("every event", lambda: ids(wanted) <= arrived(False), 90)
         wait_until("every callback", lambda: ids(called) <= arrived(True), 90)
-        everything = self.psql("SELECT id FROM event").split()  # each start is an event too
+        everything = self.parts.sql("SELECT id FROM event").split()  # each start is an event too
         self.assertEqual(arrived(False) - ids(everything), set(), f"invented, at {hook}")
         self.assertEqual(arrived(True) - ids(called), set())
         for one in self.receiver.all():
