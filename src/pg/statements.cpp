@@ -39,10 +39,10 @@ constexpr const char* card_columns = R"(
 std::string write_steps() {
     return std::string(R"(
 WITH w AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::int4[], $3::int4[], $4::text[], $5::timestamptz[], $6::text[],
-                         $7::uuid[],
-                         $8::timestamptz[], $9::text[])
-               AS w(id, known, version, state, due_at, counted, holder, until, had)),
+    SELECT ($1::uuid[])[i] AS id, ($2::int4[])[i] AS known, ($3::int4[])[i] AS version,
+           ($4::text[])[i] AS state, ($5::timestamptz[])[i] AS due_at, ($6::text[])[i] AS counted,
+           ($7::uuid[])[i] AS holder, ($8::timestamptz[])[i] AS until, ($9::text[])[i] AS had
+      FROM generate_series(1, cardinality($1::uuid[])) i),
 l AS MATERIALIZED (
     SELECT r.id FROM w JOIN request r ON r.id = w.id AND r.version = w.known AND r.state = w.had
                                      AND NOT r.quarantined
@@ -54,18 +54,20 @@ r AS (
       FROM w WHERE r.id = w.id AND (SELECT yes FROM go)),
 e AS (
     INSERT INTO entry (request_id, version, at, kind, origin, body)
-    SELECT * FROM unnest($10::uuid[], $11::int4[], $12::timestamptz[], $13::text[], $14::uuid[],
-                         $15::text[]) x
-     WHERE (SELECT yes FROM go)),
+    SELECT ($10::uuid[])[i], ($11::int4[])[i], ($12::timestamptz[])[i], ($13::text[])[i], ($14::uuid[])[i],
+           ($15::text[])[i]
+      FROM generate_series(1, cardinality($10::uuid[])) i WHERE (SELECT yes FROM go)),
 t AS (
     INSERT INTO entry_text (request_id, version, doc)
-    SELECT * FROM unnest($10::uuid[], $11::int4[], $16::text[]) x WHERE (SELECT yes FROM go)),
+    SELECT ($10::uuid[])[i], ($11::int4[])[i], ($16::text[])[i]
+      FROM generate_series(1, cardinality($10::uuid[])) i WHERE (SELECT yes FROM go)),
 v AS (
     INSERT INTO event (id, request_id, at, type, body)
-    SELECT * FROM unnest($17::uuid[], $18::uuid[], $19::timestamptz[], $20::text[], $21::bytea[]) x
-     WHERE (SELECT yes FROM go)),
+    SELECT ($17::uuid[])[i], ($18::uuid[])[i], ($19::timestamptz[])[i], ($20::text[])[i], ($21::bytea[])[i]
+      FROM generate_series(1, cardinality($17::uuid[])) i WHERE (SELECT yes FROM go)),
 u AS (
-    INSERT INTO unsequenced (event_id) SELECT * FROM unnest($17::uuid[]) x WHERE (SELECT yes FROM go)),
+    INSERT INTO unsequenced (event_id)
+    SELECT ($17::uuid[])[i] FROM generate_series(1, cardinality($17::uuid[])) i WHERE (SELECT yes FROM go)),
 c AS MATERIALIZED (
     SELECT c.id, w.version, w.holder, w.until
       FROM w JOIN card c ON c.request_id = w.id
@@ -80,10 +82,10 @@ k AS (
       FROM c WHERE card.id = c.id RETURNING card.*),
 g AS (
     INSERT INTO errand (id, kind, request_id, entry, holder, due_at)
-    SELECT x.id, 'thread_line', x.request_id, x.entry, x.holder, x.until
-      FROM unnest($23::uuid[], $24::uuid[], $25::int4[], $26::uuid[], $27::timestamptz[])
-           AS x(id, request_id, entry, holder, until)
-     WHERE (SELECT yes FROM go) AND EXISTS (SELECT FROM card WHERE card.request_id = x.request_id)
+    SELECT ($23::uuid[])[i], 'thread_line', ($24::uuid[])[i], ($25::int4[])[i], ($26::uuid[])[i],
+           ($27::timestamptz[])[i]
+      FROM generate_series(1, cardinality($23::uuid[])) i
+     WHERE (SELECT yes FROM go) AND EXISTS (SELECT FROM card WHERE card.request_id = ($24::uuid[])[i])
     RETURNING id)
 SELECT (SELECT yes FROM go), (SELECT count(*) FROM g),)") +
            card_columns + " FROM (VALUES (1)) AS one LEFT JOIN k AS c ON true";

@@ -16,6 +16,25 @@ class Constraints : public testing::Test {
     core::RequestId id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request.id;
     std::string this_id = "'" + hex(id.bytes()) + "'";
     std::string state(const std::string& text) { return sqlstate_of(on.uri, text); }
+    // The name of the rule that a statement breaks; empty: none.
+    std::string rule(const std::string& text) {
+        return on.sql(
+            "CREATE FUNCTION pg_temp.rule_of(statement text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE "
+            "name "
+            "text; BEGIN EXECUTE statement; RETURN ''; EXCEPTION WHEN check_violation THEN GET STACKED "
+            "DIAGNOSTICS name = CONSTRAINT_NAME; RETURN name; END $$; SELECT pg_temp.rule_of($s$" +
+            text + "$s$)");
+    }
+    // The same of a new request with its first entry.
+    std::string inserted(const std::string& columns, const std::string& values) {
+        return rule(
+            "WITH r AS (INSERT INTO request (id, version, action, created_at, expires_at, quorum_min, "
+            "behind, " +
+            columns + ") SELECT gen_random_uuid(), 1, 'a', now(), now(), 1, ARRAY['" + somebody +
+            "'::uuid], " + values +
+            " RETURNING id) INSERT INTO entry SELECT id, 1, now(), 'opened', NULL, '{}' FROM r");
+    }
+    std::string somebody = "00112233-4455-6677-8899-aabbccddeeff";
 };
 
 TEST_F(Constraints, TheRecordIsNeverChangedOrRemoved) {
@@ -42,6 +61,93 @@ TEST_F(Constraints, NothingIsApprovedWithoutItsQuorum) {
                     this_id),
               check_violation);
     EXPECT_EQ(state("UPDATE request SET state = 'nonsense' WHERE id = " + this_id), check_violation);
+}
+
+TEST_F(Constraints, EveryRuleOfARequestHoldsWhenItIsChangedAndHasItsName) {
+    auto changed = [&](const std::string& what) {
+        return rule("UPDATE request SET " + what + " WHERE id = " + this_id);
+    };
+    EXPECT_EQ(changed("version = 0"), "version_in_range");
+    EXPECT_EQ(changed("version = 1025"), "version_in_range");
+    EXPECT_EQ(changed("state = 'nonsense', due_at = NULL"), "state_known");
+    EXPECT_EQ(changed("expires_at = created_at - interval '1 s'"), "expires_after_creation");
+    EXPECT_EQ(changed("state = 'denied', due_at = now()"), "due_only_while_open");
+    EXPECT_EQ(changed("counted = behind"), "nobody_behind_counts");
+    EXPECT_EQ(
+        changed("behind = behind || '" + somebody + "'::uuid, counted = ARRAY['" + somebody + "'::uuid]"),
+        "nobody_behind_counts");
+    for (const char* state : {"approved", "claimed", "succeeded", "failed", "lapsed"}) {
+        EXPECT_EQ(changed("due_at = NULL, state = '" + std::string(state) + "'"), "approved_by_a_quorum")
+            << state;
+        EXPECT_EQ(changed("due_at = NULL, counted = ARRAY[gen_random_uuid()], state = '" +
+                          std::string(state) + "'"),
+                  "approved_by_a_quorum")
+            << state;
+    }
+    EXPECT_EQ(changed("version = 2"), "version_counts_entries");
+    EXPECT_EQ(changed("state = 'approved', counted = ARRAY[gen_random_uuid(), gen_random_uuid()]"), "");
+}
+
+TEST_F(Constraints, EveryRuleOfARequestHoldsWhenItIsNewAndHasItsName) {
+    EXPECT_EQ(inserted("state", "'pending'"), "");
+    EXPECT_EQ(inserted("state", "'nonsense'"), "state_known");
+    EXPECT_EQ(inserted("state, due_at", "'denied', now()"), "due_only_while_open");
+    EXPECT_EQ(inserted("state, counted", "'pending', ARRAY['" + somebody + "'::uuid]"),
+              "nobody_behind_counts");
+    EXPECT_EQ(inserted("state", "'approved'"), "approved_by_a_quorum");
+    EXPECT_EQ(inserted("state, counted", "'approved', ARRAY[gen_random_uuid()]"), "");
+    EXPECT_EQ(
+        rule("INSERT INTO request (id, version, state, action, created_at, expires_at, quorum_min, behind) "
+             "VALUES (gen_random_uuid(), 1, 'pending', 'a', now(), now(), 1, '{}')"),
+        "version_counts_entries");
+}
+
+TEST_F(Constraints, OneBrokenRowOfManyIsEnough) {
+    core::RequestId second = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request.id;
+    EXPECT_EQ(rule("UPDATE request SET counted = CASE WHEN id = '" + hex(second.bytes()) +
+                   "' THEN behind ELSE counted END"),
+              "nobody_behind_counts");
+    EXPECT_EQ(rule("WITH r AS (UPDATE request SET version = 2) INSERT INTO entry SELECT id, 2, now(), CASE "
+                   "WHEN id = "
+                   "'" +
+                   hex(second.bytes()) + "' THEN 'nonsense' ELSE 'lapsed' END, NULL, '{}' FROM request"),
+              "entry_kind_check");
+    EXPECT_EQ(rule("WITH r AS (UPDATE request SET version = 2) INSERT INTO entry SELECT id, 2, now(), "
+                   "'lapsed', NULL, "
+                   "'{}' FROM request WHERE id = " +
+                   this_id),
+              "version_counts_entries");
+}
+
+TEST_F(Constraints, EveryRuleOfAnEntryHasItsName) {
+    auto entry = [&](const std::string& version, const std::string& kind) {
+        return rule("WITH r AS (UPDATE request SET version = " + version + " WHERE id = " + this_id +
+                    ") INSERT INTO entry VALUES (" + this_id + ", " + version + ", now(), '" + kind +
+                    "', NULL, '{}')");
+    };
+    EXPECT_EQ(entry("0", "voted"), "entry_version_check");
+    EXPECT_EQ(entry("2", "nonsense"), "entry_kind_check");
+    EXPECT_EQ(entry("2", "opened"), "opened_is_first");
+    EXPECT_EQ(entry("3", "voted"), "entries_in_order");
+    EXPECT_EQ(entry("2", "voted"), "");
+    EXPECT_EQ(rule("INSERT INTO entry VALUES (" + this_id + ", 3, now(), 'voted', NULL, '{}')"),
+              "entries_in_order")
+        << "beyond the request's version";
+}
+
+TEST_F(Constraints, RulesOfSmallTablesHaveTheirNames) {
+    std::string errand =
+        "INSERT INTO errand (id, request_id, due_at, kind, entry, attempts) SELECT gen_random_uuid(), " +
+        this_id + "::uuid, now(), ";
+    EXPECT_EQ(rule(errand + "'thread_line', 1, 0"), "");
+    EXPECT_EQ(rule(errand + "'nonsense', 1, 0"), "errand_kind_check");
+    EXPECT_EQ(rule(errand + "'thread_line', -1, 0"), "errand_entry_check");
+    EXPECT_EQ(rule(errand + "'thread_line', 1, -1"), "errand_attempts_check");
+    EXPECT_EQ(rule("UPDATE log_head SET size = -1"), "log_head_size_check");
+    EXPECT_EQ(rule("UPDATE log_head SET one = false"), "log_head_one_check");
+    EXPECT_EQ(rule("UPDATE webhook_head SET next = -1"), "webhook_head_next_check");
+    EXPECT_EQ(rule("INSERT INTO leaf VALUES (-1, gen_random_uuid(), sha256(''))"), "leaf_index_check");
+    EXPECT_EQ(rule("INSERT INTO leaf VALUES (0, gen_random_uuid(), 'short')"), "leaf_hash_check");
 }
 
 TEST_F(Constraints, AVersionIsTheNumberOfEntries) {
