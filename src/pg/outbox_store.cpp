@@ -28,8 +28,7 @@ std::string claim_sql(const char* statement, const app::Lease& lease, core::Inst
 }
 
 std::string settle_sql(const app::OutboxStore::Batch& batch, const app::Lease& lease) {
-    Array done, channels, messages, versions, closed, again, not_before, unsure, forget, gone, later,
-        later_at;
+    Array done, channels, messages, versions, closed, gone;
     for (const auto& card : batch.cards) {
         done.plain(card.id);
         channels.text(card.posted.channel);
@@ -37,43 +36,84 @@ std::string settle_sql(const app::OutboxStore::Batch& batch, const app::Lease& l
         versions.plain(card.version);
         closed.plain(card.closed ? "t" : "f");
     }
+    for (const auto& errand : batch.errands) gone.plain(errand);
+    std::string sql = "EXECUTE settle(";
+    append_arrays(sql, done, channels, messages, versions, closed, gone);
+    return sql + "," + literal(lease.holder) + ")";
+}
+
+// Empty: nothing is to be tried again.
+std::string put_off_sql(const app::OutboxStore::Batch& batch, const app::Lease& lease) {
+    if (batch.cards_again.empty() && batch.errands_again.empty()) return {};
+    Array again, not_before, unsure, forget, later, later_at;
     for (const auto& card : batch.cards_again) {
         again.plain(card.card);
         not_before.plain(card.not_before);
         unsure.plain(card.post_may_have_happened ? "t" : "f");
         forget.plain(card.forget_message ? "t" : "f");
     }
-    for (const auto& errand : batch.errands) gone.plain(errand);
     for (const auto& errand : batch.errands_again) {
         later.plain(errand.errand);
         later_at.plain(errand.not_before);
     }
-    std::string sql = "EXECUTE settle(";
-    append_arrays(sql, done, channels, messages, versions, closed, again, not_before, unsure, forget, gone,
-                  later, later_at);
-    return sql + "," + literal(lease.holder) + "," + literal(lease.until) + ")";
+    std::string sql = "EXECUTE put_off(";
+    append_arrays(sql, again, not_before, unsure, forget, later, later_at);
+    return sql + "," + literal(lease.holder) + "); ";
 }
 
-// The message of a card turned out to be another card's: that one goes on, this one is closed.
+// One round trip and one transaction; the ids of the cards that are still behind.
+Sql<pqxx::result> settle_together(Session& session, const app::OutboxStore::Batch& batch,
+                                  const app::Lease& lease) {
+    std::string again = put_off_sql(batch, lease);
+    if (!again.empty()) {
+        auto prepared = session.prepare({Statement::put_off});
+        if (!prepared) return std::unexpected(prepared.error());
+    }
+    return session.run(again + settle_sql(batch, lease));
+}
+
+// The message of a card turned out to be another card's: that one goes on, this one is closed. Its lock is
+// had before the look at what is due: a vote that makes it due holds it until the commit.
+std::string close_sql(core::CardId card) {
+    std::string id = literal(card);
+    return "SELECT FROM card WHERE id = " + id +
+           " FOR NO KEY UPDATE; WITH done AS (UPDATE card SET closed = true WHERE id = " + id +
+           ") DELETE FROM card_due WHERE card_id = " + id;
+}
+
 Sql<pqxx::result> settle_apart(Session& session, const app::OutboxStore::Batch& batch,
                                const app::Lease& lease, std::vector<pqxx::result>& parts) {
     app::OutboxStore::Batch rest = batch;
     rest.cards.clear();
-    auto last = session.run(settle_sql(rest, lease));
+    auto last = settle_together(session, rest, lease);
     for (const auto& card : batch.cards) {
         if (!last) return last;
         app::OutboxStore::Batch one;
         one.cards.push_back(card);
-        last = session.run(settle_sql(one, lease));
+        last = settle_together(session, one, lease);
         if (last) {
             parts.push_back(*last);
         } else if (last.error().kind == SqlTrouble::Kind::broken) {
             log::info("pg", "card {} shows a message that is another card's; closed", card.id.text());
-            last = session.run("UPDATE card SET closed = true, due_at = NULL, holder = NULL WHERE id = " +
-                               literal(card.id));
+            last = session.run(close_sql(card.id));
         }
     }
     return last;
+}
+
+// Rows with the ids of cards, of which those that are still ours go on under a new lease.
+Sql<pqxx::result> renewed(Session& session, const std::vector<pqxx::result>& behind,
+                          const app::Lease& lease) {
+    Array ids;
+    for (const auto& rows : behind) {
+        for (const auto& row : rows) ids.plain(view(row[0]));
+    }
+    if (ids.empty()) return pqxx::result{};
+    auto prepared = session.prepare({Statement::renew_cards});
+    if (!prepared) return std::unexpected(prepared.error());
+    std::string sql = "EXECUTE renew_cards(";
+    append_arrays(sql, ids);
+    return session.run(sql + "," + literal(lease.holder) + "," + literal(lease.until) + ")");
 }
 
 }  // namespace
@@ -116,26 +156,23 @@ Later<Errands> PgOutboxStore::claim_errands(app::Lease lease, core::Instant now,
 Later<Cards> PgOutboxStore::settle(Batch batch, app::Lease lease, Deadline deadline) {
     return run_job<Cards>(pool_, rt::Lane::background, clock_, deadline,
                           [batch = std::move(batch), lease](Session& session) -> Result<Cards> {
-                              std::vector<pqxx::result> parts;
+                              std::vector<pqxx::result> behind;
                               auto settled =
                                   in_session<Done>(session, {Statement::settle}, [&]() -> Sql<Done> {
-                                      parts.clear();
-                                      auto rows = session.run(settle_sql(batch, lease));
+                                      behind.clear();
+                                      auto rows = settle_together(session, batch, lease);
                                       if (rows)
-                                          parts.push_back(*rows);
+                                          behind.push_back(*rows);
                                       else if (rows.error().constraint == "card_message")
-                                          rows = settle_apart(session, batch, lease, parts);
+                                          rows = settle_apart(session, batch, lease, behind);
                                       if (!rows) return std::unexpected(rows.error());
                                       return Done{};
                                   });
                               if (!settled) return pass(settled);
-                              Cards behind;
-                              for (const auto& rows : parts) {
-                                  auto cards = cards_from(rows);
-                                  if (!cards) return pass(cards);
-                                  for (auto& card : *cards) behind.push_back(std::move(card));
-                              }
-                              return behind;
+                              auto cards = in_session<pqxx::result>(
+                                  session, {}, [&] { return renewed(session, behind, lease); });
+                              if (!cards) return pass(cards);
+                              return cards_from(*cards);
                           });
 }
 
@@ -159,13 +196,15 @@ Later<bool> PgOutboxStore::adopt(core::RequestId request, app::CardTarget target
                 " WHERE NOT EXISTS (SELECT FROM had) AND id = (SELECT id FROM card WHERE request_id = " +
                 literal(request) + " AND surface = " + surface + " AND message IS NULL AND channel IN (" +
                 literal(target.channel) + "," + channel +
-                ") ORDER BY id LIMIT 1) RETURNING id) INSERT INTO card (id, request_id, surface, channel, "
-                "message_channel, message, wanted_version, due_at, created_at) SELECT " +
+                ") ORDER BY id LIMIT 1) RETURNING id), made AS (INSERT INTO card (id, request_id, surface, "
+                "channel, message_channel, message, created_at) SELECT " +
                 literal(id) + ", r.id, " + surface + ", " + literal(target.channel) + ", " + channel + ", " +
-                ts + ", r.version, " + literal(now) + ", " + literal(now) +
-                " FROM request r WHERE r.id = " + literal(request) +
+                ts + ", " + literal(now) + " FROM request r WHERE r.id = " + literal(request) +
                 " AND NOT EXISTS (SELECT FROM had) AND NOT EXISTS (SELECT FROM taken) "
-                "ON CONFLICT DO NOTHING RETURNING id";
+                "ON CONFLICT DO NOTHING RETURNING id) INSERT INTO card_due (card_id, wanted_version, due_at) "
+                "SELECT made.id, r.version, " +
+                literal(now) + " FROM made, request r WHERE r.id = " + literal(request) +
+                " RETURNING card_id";
             auto rows = in_session<pqxx::result>(session, {}, [&] { return session.run(sql); });
             if (!rows) return pass(rows);
             return !rows->empty();
@@ -176,10 +215,11 @@ Later<Done> PgOutboxStore::hand_back(app::Lease lease, Deadline deadline) {
     core::Instant now = clock_.now();
     return run_job<Done>(
         pool_, rt::Lane::interactive, clock_, deadline, [lease, now](Session& session) -> Result<Done> {
-            std::string free = " SET holder = NULL, due_at = " + literal(now) +
-                               " WHERE due_at IS NOT NULL AND holder = " + literal(lease.holder);
-            auto done = in_session<pqxx::result>(
-                session, {}, [&] { return session.run("UPDATE card" + free + "; UPDATE errand" + free); });
+            std::string free =
+                " SET holder = NULL, due_at = " + literal(now) + " WHERE holder = " + literal(lease.holder);
+            auto done = in_session<pqxx::result>(session, {}, [&] {
+                return session.run("UPDATE card_due" + free + "; UPDATE errand" + free);
+            });
             if (!done) return pass(done);
             return Done{};
         });

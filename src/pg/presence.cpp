@@ -40,7 +40,7 @@ std::string free_abandoned(core::Instant now) {
             "AND ((l.classid::bigint << 32) | l.objid::bigint) = {2}))",
             table, literal(now), fmt::format(fmt::runtime(lock_key), "h.holder"));
     };
-    return free("card") + "; " + free("errand") + "; " + free("delivery");
+    return free("card_due") + "; " + free("errand") + "; " + free("delivery");
 }
 
 class Session final : public Presence {

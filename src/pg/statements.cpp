@@ -28,8 +28,7 @@ constexpr const char* these_cases = "\nFROM unnest($1, $2) AS w(id, known) JOIN 
 
 constexpr const char* card_columns = R"(
     c.id, c.request_id, c.surface, c.channel, c.message_channel, c.message, c.unsure, c.rendered_version,
-    c.attempts, (extract(epoch FROM c.created_at) * 1000000)::bigint,
-    CASE WHEN c.due_at IS NOT NULL THEN c.holder END)";
+    c.attempts, (extract(epoch FROM c.created_at) * 1000000)::bigint, d.holder)";
 
 // One statement, one transaction: everything a batch of appends changes, on condition that every case is as
 // it was known and nobody else is at it; else nothing is written. Answers with one row per card that is
@@ -69,17 +68,19 @@ u AS (
     INSERT INTO unsequenced (event_id)
     SELECT ($17::uuid[])[i] FROM generate_series(1, cardinality($17::uuid[])) i WHERE (SELECT yes FROM go)),
 c AS MATERIALIZED (
-    SELECT c.id, w.version, w.holder, w.until
+    SELECT c.*, w.version AS wanted_version, w.holder, w.until
       FROM w JOIN card c ON c.request_id = w.id
      WHERE NOT c.closed AND (SELECT yes FROM go)
      ORDER BY c.id FOR NO KEY UPDATE OF c),
-k AS (
-    UPDATE card SET wanted_version = c.version,
-           holder = CASE WHEN card.due_at > ($22::timestamptz[])[1] AND card.holder <> c.holder
-                         THEN card.holder ELSE c.holder END,
-           due_at = CASE WHEN card.due_at > ($22::timestamptz[])[1] AND card.holder <> c.holder
-                         THEN card.due_at ELSE c.until END
-      FROM c WHERE card.id = c.id RETURNING card.*),
+d AS (
+    INSERT INTO card_due AS had (card_id, wanted_version, due_at, holder)
+    SELECT id, wanted_version, until, holder FROM c
+        ON CONFLICT (card_id) DO UPDATE SET wanted_version = excluded.wanted_version,
+           holder = CASE WHEN had.due_at > ($22::timestamptz[])[1] AND had.holder <> excluded.holder
+                         THEN had.holder ELSE excluded.holder END,
+           due_at = CASE WHEN had.due_at > ($22::timestamptz[])[1] AND had.holder <> excluded.holder
+                         THEN had.due_at ELSE excluded.due_at END
+    RETURNING card_id, holder),
 g AS (
     INSERT INTO errand (id, kind, request_id, entry, holder, due_at)
     SELECT ($23::uuid[])[i], 'thread_line', ($24::uuid[])[i], ($25::int4[])[i], ($26::uuid[])[i],
@@ -88,7 +89,7 @@ g AS (
      WHERE (SELECT yes FROM go) AND EXISTS (SELECT FROM card WHERE card.request_id = ($24::uuid[])[i])
     RETURNING id)
 SELECT (SELECT yes FROM go), (SELECT count(*) FROM g),)") +
-           card_columns + " FROM (VALUES (1)) AS one LEFT JOIN k AS c ON true";
+           card_columns + " FROM (VALUES (1)) AS one LEFT JOIN (d JOIN c ON c.id = d.card_id) ON true";
 }
 
 // Everything hangs on `i`: a key that is taken (and not a day old yet) makes the whole statement do nothing.
@@ -120,9 +121,12 @@ v AS (
 u AS (
     INSERT INTO unsequenced (event_id) SELECT x.id FROM r, unnest($23) AS x(id)),
 c AS (
-    INSERT INTO card (id, request_id, surface, channel, wanted_version, due_at, holder, created_at)
-    SELECT x.id, r.id, x.surface, x.channel, 1, $30, $29, $20
-      FROM r, unnest($26, $27, $28) AS x(id, surface, channel))
+    INSERT INTO card (id, request_id, surface, channel, created_at)
+    SELECT x.id, r.id, x.surface, x.channel, $20
+      FROM r, unnest($26, $27, $28) AS x(id, surface, channel)
+    RETURNING id),
+d AS (
+    INSERT INTO card_due (card_id, wanted_version, due_at, holder) SELECT id, 1, $30, $29 FROM c)
 SELECT number FROM r)";
 constexpr const char* open_case_types =
     "uuid, text, text, timestamptz, uuid, text, text, timestamptz, timestamptz, timestamptz, integer, "
@@ -135,65 +139,83 @@ constexpr const char* open_case_types =
 std::string escalate() {
     return std::string(R"(
 WITH c AS (
-    INSERT INTO card (id, request_id, surface, channel, wanted_version, due_at, holder, created_at)
-    SELECT x.id, $1, x.surface, x.channel, $2, $8, $7, $9
+    INSERT INTO card (id, request_id, surface, channel, created_at)
+    SELECT x.id, $1, x.surface, x.channel, $9
       FROM unnest($3, $4, $5) AS x(id, surface, channel)
      WHERE NOT EXISTS (SELECT FROM card had WHERE had.request_id = $1 AND had.surface = x.surface
                           AND x.channel IN (had.channel, had.message_channel))
     RETURNING *),
+d AS (
+    INSERT INTO card_due (card_id, wanted_version, due_at, holder) SELECT id, $2, $8, $7 FROM c
+    RETURNING card_id, holder),
 e AS (
     INSERT INTO errand (id, kind, request_id, entry, due_at)
     SELECT $6, 'thread_line', $1, $2 - 1, $9 WHERE EXISTS (SELECT FROM c)
     ON CONFLICT (id) DO NOTHING)
 SELECT)") + card_columns +
-           " FROM c";
+           " FROM c JOIN d ON d.card_id = c.id";
 }
 constexpr const char* escalate_types =
     "uuid, integer, uuid[], text[], text[], uuid, uuid, timestamptz, timestamptz";
 
-// Only what is still ours is settled: where a lease was lost, whoever has it now edits again anyway.
-std::string settle() {
-    return std::string(R"(
+// Only what is still ours is settled: where a lease was lost, whoever has it now edits again anyway. Answers
+// with the ids of the cards that are still behind.
+constexpr const char* settle = R"(
 WITH mine AS MATERIALIZED (
-    SELECT id FROM card WHERE id = ANY($1 || $6) AND holder = $13 ORDER BY id FOR NO KEY UPDATE),
+    SELECT c.id, w.message_channel, w.message, w.closed, d.wanted_version,
+           least(greatest(c.rendered_version, w.version), d.wanted_version) AS rendered_version
+      FROM unnest($1, $2, $3, $4, $5) AS w(id, message_channel, message, version, closed)
+      JOIN card c ON c.id = w.id JOIN card_due d ON d.card_id = c.id
+     WHERE d.holder = $7 ORDER BY c.id FOR NO KEY UPDATE OF c, d),
 done AS (
-    UPDATE card SET message_channel = w.message_channel, message = w.message, unsure = false, attempts = 0,
-           rendered_version = least(greatest(card.rendered_version, w.version), card.wanted_version),
-           closed = w.closed,
-           due_at = CASE WHEN NOT w.closed
-                          AND greatest(card.rendered_version, w.version) < card.wanted_version THEN $14 END,
-           holder = CASE WHEN NOT w.closed
-                          AND greatest(card.rendered_version, w.version) < card.wanted_version THEN $13 END
-      FROM mine JOIN unnest($1, $2, $3, $4, $5) AS w(id, message_channel, message, version, closed)
-           ON w.id = mine.id
-     WHERE card.id = mine.id RETURNING card.*),
+    UPDATE card SET message_channel = m.message_channel, message = m.message, unsure = false, attempts = 0,
+           rendered_version = m.rendered_version, closed = m.closed
+      FROM mine m WHERE card.id = m.id),
+shown AS (
+    DELETE FROM card_due d USING mine m
+     WHERE d.card_id = m.id AND (m.closed OR m.rendered_version >= m.wanted_version)),
+gone AS (DELETE FROM errand WHERE id = ANY($6))
+SELECT id FROM mine WHERE NOT closed AND rendered_version < wanted_version)";
+constexpr const char* settle_types = "uuid[], text[], text[], integer[], boolean[], uuid[], uuid";
+
+// What did not work out, to be tried again: of ours alone, too.
+constexpr const char* put_off = R"(
+WITH mine AS MATERIALIZED (
+    SELECT c.id, w.not_before, w.unsure, w.forget
+      FROM unnest($1, $2, $3, $4) AS w(id, not_before, unsure, forget)
+      JOIN card c ON c.id = w.id JOIN card_due d ON d.card_id = c.id
+     WHERE d.holder = $7 ORDER BY c.id FOR NO KEY UPDATE OF c, d),
 again AS (
-    UPDATE card SET attempts = card.attempts + 1, due_at = w.not_before, holder = NULL,
-           unsure = (card.unsure OR w.unsure) AND NOT w.forget,
-           message = CASE WHEN NOT w.forget THEN card.message END,
-           message_channel = CASE WHEN NOT w.forget THEN card.message_channel END,
-           rendered_version = CASE WHEN w.forget THEN 0 ELSE card.rendered_version END
-      FROM mine JOIN unnest($6, $7, $8, $9) AS w(id, not_before, unsure, forget) ON w.id = mine.id
-     WHERE card.id = mine.id),
-gone AS (DELETE FROM errand WHERE id = ANY($10)),
-later AS (
-    UPDATE errand SET attempts = errand.attempts + 1, due_at = w.not_before, holder = NULL
-      FROM unnest($11, $12) AS w(id, not_before) WHERE errand.id = w.id AND errand.holder = $13)
+    UPDATE card SET attempts = card.attempts + 1, unsure = (card.unsure OR m.unsure) AND NOT m.forget,
+           message = CASE WHEN NOT m.forget THEN card.message END,
+           message_channel = CASE WHEN NOT m.forget THEN card.message_channel END,
+           rendered_version = CASE WHEN m.forget THEN 0 ELSE card.rendered_version END
+      FROM mine m WHERE card.id = m.id),
+due AS (
+    UPDATE card_due d SET due_at = m.not_before, holder = NULL FROM mine m WHERE d.card_id = m.id)
+UPDATE errand SET attempts = errand.attempts + 1, due_at = w.not_before, holder = NULL
+  FROM unnest($5, $6) AS w(id, not_before) WHERE errand.id = w.id AND errand.holder = $7)";
+constexpr const char* put_off_types =
+    "uuid[], timestamptz[], boolean[], boolean[], uuid[], timestamptz[], uuid";
+
+// Leases of ours on cards that fell behind meanwhile begin anew.
+std::string renew_cards() {
+    return std::string(R"(
+WITH d AS (
+    UPDATE card_due SET due_at = $3 WHERE card_id = ANY($1) AND holder = $2 RETURNING card_id, holder)
 SELECT)") + card_columns +
-           " FROM done c WHERE c.due_at IS NOT NULL";
+           " FROM d JOIN card c ON c.id = d.card_id ORDER BY c.id";
 }
-constexpr const char* settle_types =
-    "uuid[], text[], text[], integer[], boolean[], uuid[], timestamptz[], boolean[], boolean[], "
-    "uuid[], uuid[], timestamptz[], uuid, timestamptz";
 
 std::string claim_cards() {
     return std::string(R"(
 WITH w AS MATERIALIZED (
-    SELECT id FROM card WHERE due_at <= $3 ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED),
-c AS (
-    UPDATE card SET holder = $1, due_at = $2 FROM w WHERE card.id = w.id RETURNING card.*)
+    SELECT card_id FROM card_due WHERE due_at <= $3 ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED),
+d AS (
+    UPDATE card_due d SET holder = $1, due_at = $2 FROM w WHERE d.card_id = w.card_id
+    RETURNING d.card_id, d.holder)
 SELECT)") + card_columns +
-           " FROM c ORDER BY c.id";
+           " FROM d JOIN card c ON c.id = d.card_id ORDER BY c.id";
 }
 
 constexpr const char* claim_errands = R"(
@@ -241,13 +263,18 @@ std::string definition_of(Statement statement) {
         case Statement::cards_of:
             return prepared("cards_of", "uuid[]",
                             std::string("SELECT") + card_columns +
-                                " FROM card c WHERE c.request_id = ANY($1) ORDER BY c.id");
+                                " FROM card c LEFT JOIN card_due d ON d.card_id = c.id"
+                                " WHERE c.request_id = ANY($1) ORDER BY c.id");
         case Statement::open_case:
             return prepared("open_case", open_case_types, open_case);
         case Statement::escalate:
             return prepared("escalate", escalate_types, escalate());
         case Statement::settle:
-            return prepared("settle", settle_types, settle());
+            return prepared("settle", settle_types, settle);
+        case Statement::put_off:
+            return prepared("put_off", put_off_types, put_off);
+        case Statement::renew_cards:
+            return prepared("renew_cards", "uuid[], uuid, timestamptz", renew_cards());
         case Statement::claim_cards:
             return prepared("claim_cards", "uuid, timestamptz, timestamptz, integer", claim_cards());
         case Statement::claim_errands:

@@ -17,7 +17,9 @@ enum class Statement : std::uint8_t {
     open_case,    // everything a new case is, see open.cpp
     escalate,     // (uuid request, int version, uuid[] cards, text[] surfaces, text[] channels, uuid errand,
                   // uuid holder, timestamptz until, timestamptz now): see append.cpp
-    settle,       // see outbox.cpp
+    settle,       // see outbox_store.cpp, like the next two
+    put_off,
+    renew_cards,  // (uuid[] cards, uuid holder, timestamptz until)
     claim_cards,  // (uuid holder, timestamptz until, timestamptz now, int at_most)
     claim_errands,
     sequence,  // (int at_most), while the head of the log is locked: see event_log.cpp

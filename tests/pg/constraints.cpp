@@ -178,9 +178,48 @@ TEST_F(Constraints, OneOriginIsOneEntry) {
 }
 
 TEST_F(Constraints, ACardWantsNothingThatDoesNotExist) {
-    EXPECT_EQ(state("UPDATE card SET wanted_version = 2"), "23503");
-    EXPECT_EQ(state("UPDATE card SET rendered_version = 1"), check_violation);
-    EXPECT_EQ(state("UPDATE card SET due_at = NULL"), check_violation);
+    constexpr const char* foreign_key_violation = "23503";
+    EXPECT_EQ(state("UPDATE card_due SET wanted_version = 2"), foreign_key_violation);
+    EXPECT_EQ(state("UPDATE card_due SET wanted_version = 0"), foreign_key_violation);
+    EXPECT_EQ(state("INSERT INTO card_due VALUES (gen_random_uuid(), 1, now())"), foreign_key_violation);
+    EXPECT_EQ(state("INSERT INTO card (id, request_id, surface, channel, closed, created_at) VALUES "
+                    "(gen_random_uuid(), gen_random_uuid(), 'slack', 'C1', true, now())"),
+              foreign_key_violation);
+}
+
+TEST_F(Constraints, ACardIsDueAsLongAsItIsBehind) {
+    EXPECT_EQ(rule("DELETE FROM card_due"), "due_while_behind");
+    EXPECT_EQ(rule("UPDATE card SET closed = true"), "due_while_behind");
+    EXPECT_EQ(rule("UPDATE card SET rendered_version = 1, message = '1.1', message_channel = 'C1'"),
+              "due_while_behind");
+    EXPECT_EQ(
+        rule("INSERT INTO card (id, request_id, surface, channel, created_at) SELECT gen_random_uuid(), "
+             "request_id, 'slack', 'C1', now() FROM card"),
+        "due_while_behind")
+        << "a card that was never posted";
+    EXPECT_EQ(state("TRUNCATE card_due"), insufficient_privilege);
+    on.get(on.cases().append(on.vote(id, "U0AMY"), on.soon())).value();
+    std::string shown = "UPDATE card SET rendered_version = 1, message = '1.1', message_channel = 'C1'";
+    EXPECT_EQ(rule("WITH c AS (" + shown + ") DELETE FROM card_due"), "due_while_behind");
+    EXPECT_EQ(rule(shown), "");
+    EXPECT_EQ(rule("UPDATE card_due SET wanted_version = 1"), "due_while_behind");
+    EXPECT_EQ(rule("WITH c AS (UPDATE card SET rendered_version = 2) DELETE FROM card_due"), "");
+    EXPECT_EQ(rule("INSERT INTO card_due SELECT id, 2, now() FROM card"), "due_while_behind");
+    EXPECT_EQ(rule("UPDATE card SET rendered_version = 0"), "due_while_behind");
+    EXPECT_EQ(rule("UPDATE card SET closed = true"), "");
+    EXPECT_EQ(rule("INSERT INTO card_due SELECT id, 2, now() FROM card"), "due_while_behind");
+}
+
+TEST_F(Constraints, EveryRuleOfACardHasItsName) {
+    EXPECT_EQ(rule("UPDATE card SET surface = 'fax'"), "card_surface_check");
+    EXPECT_EQ(rule("UPDATE card SET attempts = -1"), "card_attempts_check");
+    EXPECT_EQ(rule("UPDATE card SET message = '1.1'"), "message_whole");
+    EXPECT_EQ(rule("UPDATE card SET message_channel = 'C1'"), "message_whole");
+    EXPECT_EQ(rule("UPDATE card SET rendered_version = 1"), "rendered_means_posted");
+    EXPECT_EQ(rule("UPDATE card SET rendered_version = 2, message = '1.1', message_channel = 'C1'"),
+              "rendered_not_ahead");
+    EXPECT_EQ(rule("UPDATE card SET rendered_version = -1, message = '1.1', message_channel = 'C1'"),
+              "rendered_not_ahead");
 }
 
 TEST_F(Constraints, TheRecordHoldsNoWordOfAPerson) {
