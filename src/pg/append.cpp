@@ -650,7 +650,8 @@ Sql<bool> Appender::write_steps(Session& session, std::vector<Group*>& groups) {
         rows.add(*group->known, group->recorded.entries, group->recorded.state, group->ruling,
                  group->lease());
     }
-    auto done = session.execute(Statement::write_steps, rows.finished());
+    bool single = groups.size() == 1 && groups.front()->entries.size() == 1;
+    auto done = session.execute(single ? Statement::write_step : Statement::write_steps, rows.finished());
     if (!done) return std::unexpected(done.error());
     if (done->empty() || view((*done)[0][0]) != "t") return false;
     std::vector<CardRow> cards;

@@ -34,43 +34,51 @@ constexpr const char* card_columns = R"(
 // it was known and nobody else is at it; else nothing is written. Answers with one row per card that is
 // behind now, or one row without a card: was everything written; how many thread lines were; the card. Cards
 // are locked in the order of their ids by everyone who locks several, so that nobody waits in a circle. A
-// card that somebody else is at stays theirs: they will see that it fell behind again.
-std::string write_steps() {
-    return std::string(R"(
-WITH w AS MATERIALIZED (
+// card that somebody else is at stays theirs: they will see that it fell behind again. `single`: of one entry
+// of one case, which needs no counting: at low rates nearly all are.
+std::string write_steps(bool single) {
+    auto each = [single](const std::string& array) {
+        return single ? std::string("(VALUES (1)) AS one(i)")
+                      : "generate_series(1, cardinality(" + array + "::uuid[])) AS i";
+    };
+    return std::string("\nWITH w AS ") + (single ? "NOT MATERIALIZED" : "MATERIALIZED") + R"( (
     SELECT ($1::uuid[])[i] AS id, ($2::int4[])[i] AS known, ($3::int4[])[i] AS version,
            ($4::text[])[i] AS state, ($5::timestamptz[])[i] AS due_at, ($6::text[])[i] AS counted,
            ($7::uuid[])[i] AS holder, ($8::timestamptz[])[i] AS until, ($9::text[])[i] AS had
-      FROM generate_series(1, cardinality($1::uuid[])) i),
+      FROM )" +
+           each("$1") + R"(),
 l AS MATERIALIZED (
     SELECT r.id FROM w JOIN request r ON r.id = w.id AND r.version = w.known AND r.state = w.had
                                      AND NOT r.quarantined
        FOR NO KEY UPDATE OF r SKIP LOCKED),
-go AS MATERIALIZED (SELECT count(*) = cardinality($1) AS yes FROM l),
+go AS )" +
+           (single ? "NOT MATERIALIZED (SELECT FROM l)"
+                   : "MATERIALIZED (SELECT FROM l HAVING count(*) = cardinality($1::uuid[]))") +
+           R"(,
 r AS (
     UPDATE request r SET version = w.version, state = w.state, due_at = w.due_at,
                          counted = w.counted::uuid[]
-      FROM w WHERE r.id = w.id AND (SELECT yes FROM go)),
+      FROM w, go WHERE r.id = w.id),
 e AS (
     INSERT INTO entry (request_id, version, at, kind, origin, body)
     SELECT ($10::uuid[])[i], ($11::int4[])[i], ($12::timestamptz[])[i], ($13::text[])[i], ($14::uuid[])[i],
-           ($15::text[])[i]
-      FROM generate_series(1, cardinality($10::uuid[])) i WHERE (SELECT yes FROM go)),
+           ($15::text[])[i] FROM go, )" +
+           each("$10") + R"(),
 t AS (
     INSERT INTO entry_text (request_id, version, doc)
-    SELECT ($10::uuid[])[i], ($11::int4[])[i], ($16::text[])[i]
-      FROM generate_series(1, cardinality($10::uuid[])) i WHERE (SELECT yes FROM go)),
+    SELECT ($10::uuid[])[i], ($11::int4[])[i], ($16::text[])[i] FROM go, )" +
+           each("$10") + R"(),
 v AS (
     INSERT INTO event (id, request_id, at, type, body)
     SELECT ($17::uuid[])[i], ($18::uuid[])[i], ($19::timestamptz[])[i], ($20::text[])[i], ($21::bytea[])[i]
-      FROM generate_series(1, cardinality($17::uuid[])) i WHERE (SELECT yes FROM go)),
+      FROM go, generate_series(1, cardinality($17::uuid[])) i),
 u AS (
     INSERT INTO unsequenced (event_id)
-    SELECT ($17::uuid[])[i] FROM generate_series(1, cardinality($17::uuid[])) i WHERE (SELECT yes FROM go)),
+    SELECT ($17::uuid[])[i] FROM go, generate_series(1, cardinality($17::uuid[])) i),
 c AS MATERIALIZED (
     SELECT c.*, w.version AS wanted_version, w.holder, w.until
-      FROM w JOIN card c ON c.request_id = w.id
-     WHERE NOT c.closed AND (SELECT yes FROM go)
+      FROM go, w JOIN card c ON c.request_id = w.id
+     WHERE NOT c.closed
      ORDER BY c.id FOR NO KEY UPDATE OF c),
 d AS (
     INSERT INTO card_due AS had (card_id, wanted_version, due_at, holder)
@@ -85,10 +93,10 @@ g AS (
     INSERT INTO errand (id, kind, request_id, entry, holder, due_at)
     SELECT ($23::uuid[])[i], 'thread_line', ($24::uuid[])[i], ($25::int4[])[i], ($26::uuid[])[i],
            ($27::timestamptz[])[i]
-      FROM generate_series(1, cardinality($23::uuid[])) i
-     WHERE (SELECT yes FROM go) AND EXISTS (SELECT FROM card WHERE card.request_id = ($24::uuid[])[i])
+      FROM go, generate_series(1, cardinality($23::uuid[])) i,
+           LATERAL (SELECT FROM card WHERE card.request_id = ($24::uuid[])[i] LIMIT 1) AS any_card
     RETURNING id)
-SELECT (SELECT yes FROM go), (SELECT count(*) FROM g),)") +
+SELECT EXISTS (SELECT FROM go), (SELECT count(*) FROM g),)" +
            card_columns + " FROM (VALUES (1)) AS one LEFT JOIN (d JOIN c ON c.id = d.card_id) ON true";
 }
 
@@ -259,7 +267,9 @@ std::string definition_of(Statement statement) {
                             std::string("SELECT") + case_columns +
                                 " FROM request r, (VALUES (0)) AS w(known) WHERE r.number = $1");
         case Statement::write_steps:
-            return write_steps();
+            return write_steps(false);
+        case Statement::write_step:
+            return write_steps(true);
         case Statement::cards_of:
             return prepared("cards_of", "uuid[]",
                             std::string("SELECT") + card_columns +

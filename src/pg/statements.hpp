@@ -13,6 +13,7 @@ enum class Statement : std::uint8_t {
     read_cases,   // the same, without locks
     read_number,  // (bigint)
     write_steps,  // everything a batch of appends changes, see append.cpp; takes Parameters
+    write_step,   // the same of a single entry
     cards_of,     // (uuid[] requests)
     open_case,    // everything a new case is, see open.cpp
     escalate,     // (uuid request, int version, uuid[] cards, text[] surfaces, text[] channels, uuid errand,
