@@ -33,22 +33,21 @@ Later<Done> PgEventLog::record(app::AdminEvent event, Deadline deadline) {
                          });
 }
 
-// One round trip. The lock is a statement of its own: what follows sees all that the holder before it did.
+// One round trip and one transaction. The lock is a statement of its own: what follows sees all that the
+// holder before it did.
 Later<app::EventLog::Sequenced> PgEventLog::sequence(std::optional<core::ProcessId> tell, Deadline deadline) {
     std::string at_most = std::to_string(batch_max);
-    std::string sql = "BEGIN; SELECT FROM log_head FOR UPDATE; EXECUTE sequence(" + at_most + "); ";
+    std::string sql = "EXECUTE lock_log; EXECUTE sequence(" + at_most + "); ";
     if (tell)
         sql += "SELECT pg_notify('" + std::string(log_channel) + "', '" + hex_of(*tell) +
                " ' || size) FROM log_head; ";
-    sql += "COMMIT; SELECT size, (SELECT count(*) FROM (SELECT FROM unsequenced LIMIT " + at_most +
-           ") AS left_over) FROM log_head";
+    sql += "EXECUTE log_size(" + at_most + ")";
     return run_job<Sequenced>(pool_, rt::Lane::background, clock_, deadline,
                               [sql = std::move(sql)](Session& session) -> Result<Sequenced> {
-                                  auto rows = in_session<pqxx::result>(session, {Statement::sequence}, [&] {
-                                      auto done = session.run(sql);
-                                      if (!done) session.roll_back();
-                                      return done;
-                                  });
+                                  auto rows = in_session<pqxx::result>(
+                                      session,
+                                      {Statement::lock_log, Statement::sequence, Statement::log_size},
+                                      [&] { return session.run(sql); });
                                   if (!rows) return pass(rows);
                                   if (rows->empty()) return fail(Trouble::corrupt, "the log has no head");
                                   return Sequenced{.size = (*rows)[0][0].as<std::int64_t>(),

@@ -247,6 +247,13 @@ l AS (
     RETURNING index)
 UPDATE log_head SET size = size + n.many FROM (SELECT count(*) AS many FROM l) AS n WHERE n.many > 0)";
 
+// A row: nobody has subscribed since the list of subscriptions had that revision, no request has a callback,
+// and not so many events are to be passed over yet.
+constexpr const char* nobody_to_tell = R"(
+SELECT FROM webhook_head h, log_head l
+ WHERE h.revision = $1 AND l.size - h.next < $2
+   AND NOT EXISTS (SELECT FROM subscription WHERE callback_of IS NOT NULL AND ended_at IS NULL))";
+
 std::string prepared(const char* name, const std::string& types, const std::string& body) {
     return "PREPARE " + std::string(name) + "(" + types + ") AS " + body + ";";
 }
@@ -291,6 +298,15 @@ std::string definition_of(Statement statement) {
             return prepared("claim_errands", "uuid, timestamptz, timestamptz, integer", claim_errands);
         case Statement::sequence:
             return prepared("sequence", "integer", sequence);
+        case Statement::lock_log:
+            return "PREPARE lock_log AS SELECT FROM log_head FOR UPDATE;";
+        case Statement::log_size:
+            return prepared(
+                "log_size", "integer",
+                "SELECT size, (SELECT count(*) FROM (SELECT FROM unsequenced LIMIT $1) AS left_over) "
+                "FROM log_head");
+        case Statement::nobody_to_tell:
+            return prepared("nobody_to_tell", "bigint, bigint", nobody_to_tell);
         case Statement::count:
             break;
     }

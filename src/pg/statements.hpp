@@ -23,7 +23,10 @@ enum class Statement : std::uint8_t {
     renew_cards,  // (uuid[] cards, uuid holder, timestamptz until)
     claim_cards,  // (uuid holder, timestamptz until, timestamptz now, int at_most)
     claim_errands,
-    sequence,  // (int at_most), while the head of the log is locked: see event_log.cpp
+    lock_log,
+    sequence,        // (int at_most), while the head of the log is locked: see event_log.cpp
+    log_size,        // (int at_most): and how many events wait for their place, but not more than that
+    nobody_to_tell,  // (bigint revision, bigint at_most): see webhook_store.cpp
     count
 };
 // "PREPARE …;", or the bare statement where it takes Parameters (see Session::execute).

@@ -16,6 +16,7 @@ constexpr std::size_t made_at_once_max =
     2'048;  // deliveries in one transaction, unless one event brings more
 constexpr std::size_t events_at_once_max = 256;
 constexpr std::size_t swept_at_once_max = 1'000;
+constexpr std::int64_t passed_over_max = 1'000;  // events with nobody to tell, until the head is moved
 
 // Lists of texts travel joined by U+001F, which none of them holds.
 constexpr char separator = '\x1f';
@@ -324,7 +325,21 @@ constexpr int callback_column = 10;
 
 }  // namespace
 
+// While nobody listens, what the log gains is passed over now and then; a look is no transaction to commit.
+Sql<bool> PgWebhookStore::nobody_to_tell(Session& session) const {
+    if (listed_.revision < 0 || !listed_.all.empty()) return false;
+    auto prepared = session.prepare({Statement::nobody_to_tell});
+    if (!prepared) return std::unexpected(prepared.error());
+    auto row = session.run("EXECUTE nobody_to_tell(" + std::to_string(listed_.revision) + "," +
+                           std::to_string(passed_over_max) + ")");
+    if (!row) return std::unexpected(row.error());
+    return !row->empty();
+}
+
 Sql<app::DeliveryStore::FannedOut> PgWebhookStore::fan_out_now(Session& session, const app::Lease& lease) {
+    auto nobody_at_all = nobody_to_tell(session);
+    if (!nobody_at_all) return std::unexpected(nobody_at_all.error());
+    if (*nobody_at_all) return FannedOut{};
     auto head = session.run(
         "BEGIN; SELECT next, revision, (SELECT size FROM log_head), EXISTS (SELECT FROM subscription WHERE "
         "callback_of IS NOT NULL AND ended_at IS NULL) FROM webhook_head FOR UPDATE SKIP LOCKED");

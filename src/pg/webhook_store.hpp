@@ -50,6 +50,7 @@ class PgWebhookStore final : public app::SubscriptionStore, public app::Delivery
     struct Round;
 
     Sql<FannedOut> fan_out_now(Session& session, const app::Lease& lease);
+    Sql<bool> nobody_to_tell(Session& session) const;
     Sql<Done> relist(Session& session, std::int64_t revision);
 
     Pool& pool_;

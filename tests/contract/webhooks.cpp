@@ -507,6 +507,29 @@ TEST_F(HookRows, AnEventWithNobodyToTellCostsNoRowAndIsNeverLookedAtAgain) {
     EXPECT_EQ(on.sql("SELECT count(*) FROM delivery"), "0");
 }
 
+TEST_F(HookRows, EventsWithNobodyToTellArePassedOverTogether) {
+    on.open();
+    EXPECT_THAT(fanned(), IsEmpty());
+    for (int i = 0; i < 3; ++i) {
+        on.open();
+        EXPECT_THAT(fanned(), IsEmpty());
+    }
+    EXPECT_EQ(on.sql("SELECT next FROM webhook_head"), "1");
+    subscribe();
+    on.open();
+    EXPECT_EQ(fanned().size(), 1U) << "none of those before";
+    EXPECT_EQ(on.sql("SELECT next FROM webhook_head"), "5");
+}
+
+TEST_F(HookRows, ACallbackIsHeardAfterALongTimeWithNobodyToTell) {
+    on.open();
+    EXPECT_THAT(fanned(), IsEmpty());
+    on.open();
+    EXPECT_THAT(fanned(), IsEmpty());
+    on.approve(on.open("db.export", "production", "https://ci.example.com/hook"));
+    EXPECT_THAT(types(fanned()), ElementsAre("request.approved"));
+}
+
 TEST_F(HookRows, ARevokedTokensSubscriptionsEndWithIt) {
     app::Token token{on.token, "ci", {app::Scope::subscribe}, {}, {}, {}, on.clock.now(), {}, {}, "x9Zq"};
     ASSERT_TRUE(on.get(on.tokens().create(token, sha256("secret"),
