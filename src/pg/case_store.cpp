@@ -16,10 +16,6 @@ namespace {
 constexpr auto idempotency_kept = std::chrono::hours{24};
 constexpr int attempts_max = 3;
 
-std::string nullable(const std::optional<core::Instant>& at) {
-    return at ? literal(*at) : "NULL";
-}
-
 }  // namespace
 
 // A case on its way in, with everything made that chance and time have a part in.
@@ -27,8 +23,14 @@ struct PgCaseStore::Opening {
     app::NewCase fresh;
     wire::Salt salt;
     core::Ruling ruling;
-    std::string sql;
+    Parameters row;  // of open_case
     std::vector<app::CardJob> cards;
+
+    std::size_t bytes() const {
+        std::size_t sum = 0;
+        for (const auto& parameter : row) sum += parameter.size();
+        return sum;
+    }
 };
 
 PgCaseStore::PgCaseStore(Pool& pool, const rt::Clock& clock, rt::Entropy& entropy, std::size_t append_batches)
@@ -43,45 +45,48 @@ Later<app::Appended> PgCaseStore::append(app::Append append, Deadline deadline) 
 
 namespace {
 
-void add_idempotency(std::string& sql, const std::optional<app::Idempotency>& key, core::Instant at) {
-    if (key) {
-        sql += literal(key->token) + "," + literal(key->key) + ",'" + hex(key->fingerprint) + "',";
-    } else {
-        sql += "NULL,NULL,NULL,";
-    }
-    sql += literal(at - idempotency_kept) + ",";
+template <class T>
+void add(Column& column, const std::optional<T>& value) {
+    if (value)
+        column.add(*value);
+    else
+        column.null();
 }
 
-// The rare request with a callback: two statements in a transaction. A repeat stores neither.
-std::string with_callback(const std::string& opening, const app::Subscription& callback) {
-    return "BEGIN; " + opening + "; " + subscription_sql(callback) +
-           " WHERE EXISTS (SELECT FROM request WHERE id = " + literal(callback.id) + "); COMMIT; " +
-           "SELECT number FROM request WHERE id = " + literal(callback.id);
-}
-
-// The EXECUTE of a new case: one statement, one transaction.
-std::string opening_sql(const app::NewCase& fresh, const core::Ruling& ruling, const wire::Salt& salt,
-                        const std::vector<app::CardJob>& cards, Minter& minter) {
+// What becomes of a new case, in the order in which open_case names it.
+Parameters opening_row(const app::NewCase& fresh, const core::Ruling& ruling, const wire::Salt& salt,
+                       const std::vector<app::CardJob>& cards, Minter& minter) {
     const core::Request& request = fresh.request;
     const core::Entry entry{fresh.opened};
     const core::Case c{request, fresh.applied, {entry}};
+    const auto& key = fresh.idempotency;
     std::string body = wire::stored_entry(entry, &salt);
-    std::string sql = "EXECUTE open_case(";
-    add_idempotency(sql, fresh.idempotency, fresh.opened.at);
-    sql += literal(request.id) + ",'" + std::string(name_of(ruling.state)) + "'," + literal(request.action) +
-           ",";
-    sql += literal(request.created_at) + "," + literal(request.expires_at) + ",";
-    sql += nullable(core::due_at(c, ruling)) + "," + std::to_string(quorum_min(fresh.applied)) + ",'";
-    sql += persons(core::barred(fresh.applied, fresh.opened.behind), salt) + "'," + literal(request.digest) +
-           ",";
-    sql += literal(wire::stored_request(request, &salt)) + "," +
-           literal(wire::stored_applied(fresh.applied)) + ",'";
-    sql += hex(salt) + "'," + literal(request.requester.name) + "," +
-           literal(core::caller_key(request.requester)) + ",";
-    sql += literal(wire::stored_request(request, nullptr)) + "," + literal(fresh.opened.at) + "," +
-           literal(body) + ",";
-    sql += literal(wire::stored_entry(entry, nullptr)) + ",";
-    Array ids, types, bodies, card_ids, surfaces, channels;
+    Column ids{Oid::uuid}, times{Oid::timestamptz}, quorum{Oid::int4}, secrets{Oid::bytea}, words{Oid::text},
+        docs{Oid::text};
+    add(ids, key ? std::optional(key->token) : std::nullopt);
+    ids.add(request.id);
+    ids.add(fresh.lease.holder);
+    for (core::Instant at : {fresh.opened.at - idempotency_kept, request.created_at, request.expires_at})
+        times.add(at);
+    add(times, core::due_at(c, ruling));
+    times.add(fresh.opened.at);
+    times.add(fresh.lease.until);
+    quorum.add(static_cast<std::int32_t>(quorum_min(fresh.applied)));
+    add(secrets, key ? std::optional(std::as_bytes(std::span(key->fingerprint))) : std::nullopt);
+    secrets.add(std::as_bytes(std::span(salt)));
+    add(words, key ? std::optional<std::string_view>(key->key) : std::nullopt);
+    words.add(name_of(ruling.state));
+    words.add(request.action);
+    words.add(persons(core::barred(fresh.applied, fresh.opened.behind), salt));
+    words.add(request.digest);
+    words.add(request.requester.name);
+    words.add(core::caller_key(request.requester));
+    docs.add(wire::stored_request(request, &salt));
+    docs.add(wire::stored_applied(fresh.applied));
+    docs.add(wire::stored_request(request, nullptr));
+    docs.add(body);
+    docs.add(wire::stored_entry(entry, nullptr));
+    Column events{Oid::uuid}, types{Oid::text}, leaves{Oid::bytea};
     for (std::string_view type : event_types(entry, core::State::pending, ruling.state)) {
         wire::Leaf leaf{.type = type,
                         .id = minter.next_event(fresh.opened.at, 1),
@@ -94,24 +99,38 @@ std::string opening_sql(const app::NewCase& fresh, const core::Ruling& ruling, c
                         .entry_body = body,
                         .person = {},
                         .why = {}};
-        ids.plain(leaf.id);
-        types.plain(type);
-        bodies.text(wire::leaf_body(leaf));
+        std::string text = wire::leaf_body(leaf);
+        events.add(leaf.id);
+        types.add(type);
+        leaves.add(std::as_bytes(std::span(text)));
     }
+    Column card_ids{Oid::uuid}, surfaces{Oid::text}, channels{Oid::text};
     for (const auto& card : cards) {
-        card_ids.plain(card.id);
-        surfaces.plain(name_of(card.target.surface));
-        channels.text(card.target.channel);
+        card_ids.add(card.id);
+        surfaces.add(name_of(card.target.surface));
+        channels.add(card.target.channel);
     }
-    append_arrays(sql, ids, types, bodies, card_ids, surfaces, channels);
-    sql += "," + literal(fresh.lease.holder) + "," + literal(fresh.lease.until) + ")";
-    return fresh.callback ? with_callback(sql, *fresh.callback) : sql;
+    return parameters(ids, times, quorum, secrets, words, docs, events, types, leaves, card_ids, surfaces,
+                      channels);
+}
+
+// One statement, one transaction. The rare request with a callback: two in one. A repeat stores neither.
+Sql<pqxx::result> store(Session& session, const Parameters& row,
+                        const std::optional<app::Subscription>& callback) {
+    if (!callback) return session.execute(Statement::open_case, row);
+    auto begun = session.run("BEGIN");
+    if (!begun) return begun;
+    auto opened = session.execute(Statement::open_case, row);
+    if (!opened) return opened;
+    auto kept = session.run(subscription_sql(*callback) + " WHERE EXISTS (SELECT FROM request WHERE id = " +
+                            literal(callback->id) + "); COMMIT");
+    return kept ? opened : kept;
 }
 
 }  // namespace
 
 Later<app::OpenedCase> PgCaseStore::open(app::NewCase fresh, Deadline deadline) {
-    Opening opening{.fresh = std::move(fresh), .salt = {}, .ruling = {}, .sql = {}, .cards = {}};
+    Opening opening{.fresh = std::move(fresh), .salt = {}, .ruling = {}, .row = {}, .cards = {}};
     entropy_.fill(opening.salt);
     Minter minter(opening.fresh.opened.at, rt::chance(entropy_));
     for (const auto& target : opening.fresh.cards) {
@@ -128,7 +147,7 @@ Later<app::OpenedCase> PgCaseStore::open(app::NewCase fresh, Deadline deadline) 
                                       deadline](Session& session) mutable -> Result<app::OpenedCase> {
         const core::Entry first{opening.fresh.opened};
         opening.ruling = core::decide(opening.fresh.request, opening.fresh.applied, std::span(&first, 1));
-        opening.sql = opening_sql(opening.fresh, opening.ruling, opening.salt, opening.cards, minter);
+        opening.row = opening_row(opening.fresh, opening.ruling, opening.salt, opening.cards, minter);
         return open_now(session, opening, deadline);
     };
     co_return co_await pool_.run<app::OpenedCase>(rt::Lane::interactive, std::move(job));
@@ -138,10 +157,10 @@ Result<app::OpenedCase> PgCaseStore::open_now(Session& session, Opening& opening
     if (clock_.now() >= deadline.at) return fail(Trouble::overloaded, "busy, try again");
     bool unknown = false;
     for (int attempt = 1;; ++attempt) {
-        auto prepared = session.prepare({Statement::open_case, Statement::read_cases});
+        auto prepared = session.prepare({Statement::read_cases});
         Sql<pqxx::result> rows = std::unexpected(SqlTrouble{});
         if (prepared)
-            rows = session.run(opening.sql);
+            rows = store(session, opening.row, opening.fresh.callback);
         else
             rows = std::unexpected(prepared.error());
         if (!rows && opening.fresh.callback) session.roll_back();
@@ -161,7 +180,7 @@ Result<app::OpenedCase> PgCaseStore::open_now(Session& session, Opening& opening
                       .origins = {std::string{}},
                       .state = opening.ruling.state,
                       .salt = opening.salt,
-                      .weight_bytes = case_weight(opening.sql.size() / 2)});  // it holds two forms of each
+                      .weight_bytes = case_weight(opening.bytes() / 2)});  // it holds two forms of each
             return app::OpenedCase{std::move(c), std::move(opening.cards), false};
         }
         using enum SqlTrouble::Kind;

@@ -102,45 +102,55 @@ SELECT EXISTS (SELECT FROM go), (SELECT count(*) FROM g),)" +
 
 // Everything hangs on `i`: a key that is taken (and not a day old yet) makes the whole statement do nothing.
 constexpr const char* open_case = R"(
-WITH i AS (
+WITH o AS NOT MATERIALIZED (
+    SELECT ($1::uuid[])[1] AS token, ($1::uuid[])[2] AS id, ($1::uuid[])[3] AS holder,
+           ($2::timestamptz[])[2] AS created_at, ($2::timestamptz[])[3] AS expires_at,
+           ($2::timestamptz[])[4] AS due_at, ($2::timestamptz[])[5] AS at, ($2::timestamptz[])[6] AS until,
+           ($3::int4[])[1] AS quorum_min,
+           ($4::bytea[])[1] AS fingerprint, ($4::bytea[])[2] AS salt,
+           ($5::text[])[1] AS key, ($5::text[])[2] AS state, ($5::text[])[3] AS action,
+           ($5::text[])[4] AS behind, ($5::text[])[5] AS digest, ($5::text[])[6] AS requester,
+           ($5::text[])[7] AS asked_by,
+           ($6::text[])[1] AS body, ($6::text[])[2] AS applied, ($6::text[])[3] AS doc,
+           ($6::text[])[4] AS entry_body, ($6::text[])[5] AS entry_doc),
+i AS (
     INSERT INTO idempotency AS had (token, key, fingerprint, request_id, created_at)
-    SELECT $1, $2, decode($3, 'hex'), $5, $8 WHERE $1 IS NOT NULL
+    SELECT token, key, fingerprint, id, created_at FROM o WHERE token IS NOT NULL
     ON CONFLICT (token, key) DO UPDATE SET fingerprint = excluded.fingerprint,
         request_id = excluded.request_id, created_at = excluded.created_at
-     WHERE had.created_at < $4
+     WHERE had.created_at < ($2::timestamptz[])[1]
     RETURNING request_id),
 r AS (
     INSERT INTO request (id, version, state, action, created_at, expires_at, due_at, quorum_min, behind)
-    SELECT $5, 1, $6, $7, $8, $9, $10, $11, $12 WHERE $1 IS NULL OR EXISTS (SELECT FROM i)
+    SELECT id, 1, state, action, created_at, expires_at, due_at, quorum_min, behind::uuid[]
+      FROM o WHERE token IS NULL OR EXISTS (SELECT FROM i)
     RETURNING id, number),
 b AS (
-    INSERT INTO request_body (request_id, digest, body, applied) SELECT r.id, $13, $14, $15 FROM r),
+    INSERT INTO request_body (request_id, digest, body, applied)
+    SELECT r.id, digest, body, applied FROM r, o),
 t AS (
     INSERT INTO request_text (request_id, salt, requester, asked_by, doc)
-    SELECT r.id, decode($16, 'hex'), $17, $18, $19 FROM r),
+    SELECT r.id, salt, requester, asked_by, doc FROM r, o),
 e AS (
-    INSERT INTO entry (request_id, version, at, kind, body) SELECT r.id, 1, $20, 'opened', $21 FROM r),
+    INSERT INTO entry (request_id, version, at, kind, body)
+    SELECT r.id, 1, at, 'opened', entry_body FROM r, o),
 et AS (
-    INSERT INTO entry_text (request_id, version, doc) SELECT r.id, 1, $22 FROM r),
+    INSERT INTO entry_text (request_id, version, doc) SELECT r.id, 1, entry_doc FROM r, o),
 v AS (
     INSERT INTO event (id, request_id, at, type, body)
-    SELECT x.id, r.id, $20, x.type, convert_to(x.body, 'UTF8')
-      FROM r, unnest($23, $24, $25) AS x(id, type, body)),
+    SELECT ($7::uuid[])[n], r.id, at, ($8::text[])[n], ($9::bytea[])[n]
+      FROM r, o, generate_series(1, cardinality($7::uuid[])) n),
 u AS (
-    INSERT INTO unsequenced (event_id) SELECT x.id FROM r, unnest($23) AS x(id)),
+    INSERT INTO unsequenced (event_id)
+    SELECT ($7::uuid[])[n] FROM r, generate_series(1, cardinality($7::uuid[])) n),
 c AS (
     INSERT INTO card (id, request_id, surface, channel, created_at)
-    SELECT x.id, r.id, x.surface, x.channel, $20
-      FROM r, unnest($26, $27, $28) AS x(id, surface, channel)
+    SELECT ($10::uuid[])[n], r.id, ($11::text[])[n], ($12::text[])[n], at
+      FROM r, o, generate_series(1, cardinality($10::uuid[])) n
     RETURNING id),
 d AS (
-    INSERT INTO card_due (card_id, wanted_version, due_at, holder) SELECT id, 1, $30, $29 FROM c)
+    INSERT INTO card_due (card_id, wanted_version, due_at, holder) SELECT c.id, 1, until, holder FROM c, o)
 SELECT number FROM r)";
-constexpr const char* open_case_types =
-    "uuid, text, text, timestamptz, uuid, text, text, timestamptz, timestamptz, timestamptz, integer, "
-    "uuid[], "
-    "text, text, text, text, text, text, text, timestamptz, text, text, "
-    "uuid[], text[], text[], uuid[], text[], text[], uuid, timestamptz";
 
 // Cards in the channels that have none of this request yet. Where there was no card at all, the line that
 // tells of the escalation has no row yet either.
@@ -283,7 +293,7 @@ std::string definition_of(Statement statement) {
                                 " FROM card c LEFT JOIN card_due d ON d.card_id = c.id"
                                 " WHERE c.request_id = ANY($1) ORDER BY c.id");
         case Statement::open_case:
-            return prepared("open_case", open_case_types, open_case);
+            return open_case;
         case Statement::escalate:
             return prepared("escalate", escalate_types, escalate());
         case Statement::settle:

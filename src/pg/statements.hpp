@@ -15,7 +15,7 @@ enum class Statement : std::uint8_t {
     write_steps,  // everything a batch of appends changes, see append.cpp; takes Parameters
     write_step,   // the same of a single entry
     cards_of,     // (uuid[] requests)
-    open_case,    // everything a new case is, see open.cpp
+    open_case,    // everything a new case is, see case_store.cpp; takes Parameters
     escalate,     // (uuid request, int version, uuid[] cards, text[] surfaces, text[] channels, uuid errand,
                   // uuid holder, timestamptz until, timestamptz now): see append.cpp
     settle,       // see outbox_store.cpp, like the next two
