@@ -176,22 +176,25 @@ SELECT)") + card_columns +
 constexpr const char* escalate_types =
     "uuid, integer, uuid[], text[], text[], uuid, uuid, timestamptz, timestamptz";
 
+// Rows of `card_due` and `errand` come and go: statistics that say there are none must not lead to a plan
+// that reads all of them. So these rows are found by arrays of their ids, never by a join alone.
+
 // Only what is still ours is settled: where a lease was lost, whoever has it now edits again anyway. Answers
 // with the ids of the cards that are still behind.
 constexpr const char* settle = R"(
 WITH mine AS MATERIALIZED (
-    SELECT c.id, w.message_channel, w.message, w.closed, d.wanted_version,
-           least(greatest(c.rendered_version, w.version), d.wanted_version) AS rendered_version
-      FROM unnest($1, $2, $3, $4, $5) AS w(id, message_channel, message, version, closed)
-      JOIN card c ON c.id = w.id JOIN card_due d ON d.card_id = c.id
-     WHERE d.holder = $7 ORDER BY c.id FOR NO KEY UPDATE OF c, d),
+    SELECT c.id, ($2)[i] AS message_channel, ($3)[i] AS message, ($5)[i] AS closed, d.wanted_version,
+           least(greatest(c.rendered_version, ($4)[i]), d.wanted_version) AS rendered_version
+      FROM generate_series(1, cardinality($1)) i
+      JOIN card c ON c.id = ($1)[i] JOIN card_due d ON d.card_id = c.id
+     WHERE d.card_id = ANY($1) AND d.holder = $7 ORDER BY c.id FOR NO KEY UPDATE OF c, d),
 done AS (
     UPDATE card SET message_channel = m.message_channel, message = m.message, unsure = false, attempts = 0,
            rendered_version = m.rendered_version, closed = m.closed
       FROM mine m WHERE card.id = m.id),
 shown AS (
-    DELETE FROM card_due d USING mine m
-     WHERE d.card_id = m.id AND (m.closed OR m.rendered_version >= m.wanted_version)),
+    DELETE FROM card_due WHERE card_id = ANY(ARRAY(
+        SELECT id FROM mine WHERE closed OR rendered_version >= wanted_version))),
 gone AS (DELETE FROM errand WHERE id = ANY($6))
 SELECT id FROM mine WHERE NOT closed AND rendered_version < wanted_version)";
 constexpr const char* settle_types = "uuid[], text[], text[], integer[], boolean[], uuid[], uuid";
@@ -202,7 +205,7 @@ WITH mine AS MATERIALIZED (
     SELECT c.id, w.not_before, w.unsure, w.forget
       FROM unnest($1, $2, $3, $4) AS w(id, not_before, unsure, forget)
       JOIN card c ON c.id = w.id JOIN card_due d ON d.card_id = c.id
-     WHERE d.holder = $7 ORDER BY c.id FOR NO KEY UPDATE OF c, d),
+     WHERE d.card_id = ANY($1) AND d.holder = $7 ORDER BY c.id FOR NO KEY UPDATE OF c, d),
 again AS (
     UPDATE card SET attempts = card.attempts + 1, unsure = (card.unsure OR m.unsure) AND NOT m.forget,
            message = CASE WHEN NOT m.forget THEN card.message END,
@@ -210,9 +213,11 @@ again AS (
            rendered_version = CASE WHEN m.forget THEN 0 ELSE card.rendered_version END
       FROM mine m WHERE card.id = m.id),
 due AS (
-    UPDATE card_due d SET due_at = m.not_before, holder = NULL FROM mine m WHERE d.card_id = m.id)
+    UPDATE card_due d SET due_at = m.not_before, holder = NULL
+      FROM mine m WHERE d.card_id = m.id AND d.card_id = ANY($1))
 UPDATE errand SET attempts = errand.attempts + 1, due_at = w.not_before, holder = NULL
-  FROM unnest($5, $6) AS w(id, not_before) WHERE errand.id = w.id AND errand.holder = $7)";
+  FROM unnest($5, $6) AS w(id, not_before)
+ WHERE errand.id = w.id AND errand.id = ANY($5) AND errand.holder = $7)";
 constexpr const char* put_off_types =
     "uuid[], timestamptz[], boolean[], boolean[], uuid[], timestamptz[], uuid";
 
@@ -230,8 +235,8 @@ std::string claim_cards() {
 WITH w AS MATERIALIZED (
     SELECT card_id FROM card_due WHERE due_at <= $3 ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED),
 d AS (
-    UPDATE card_due d SET holder = $1, due_at = $2 FROM w WHERE d.card_id = w.card_id
-    RETURNING d.card_id, d.holder)
+    UPDATE card_due SET holder = $1, due_at = $2 WHERE card_id = ANY(ARRAY(SELECT card_id FROM w))
+    RETURNING card_id, holder)
 SELECT)") + card_columns +
            " FROM d JOIN card c ON c.id = d.card_id ORDER BY c.id";
 }
@@ -240,7 +245,7 @@ constexpr const char* claim_errands = R"(
 WITH w AS MATERIALIZED (
     SELECT id FROM errand WHERE due_at <= $3 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED),
 c AS (
-    UPDATE errand SET holder = $1, due_at = $2 FROM w WHERE errand.id = w.id RETURNING errand.*)
+    UPDATE errand SET holder = $1, due_at = $2 WHERE id = ANY(ARRAY(SELECT id FROM w)) RETURNING *)
 SELECT id, request_id, entry, attempts FROM c ORDER BY id)";
 
 // The head's lock is held: nobody else takes events meanwhile.
