@@ -71,7 +71,7 @@ struct Directory::Index {
     void add_people(const Policy& policy, const Directory& directory);
     void add_links(const std::vector<Link>& links, const Directory& directory);
 
-    bool named(const PersonId& person) const { return rank.contains(person.text()); }
+    bool named(const std::string& person) const { return rank.contains(person); }
     // The person under whom the policy lists this very account.
     const PersonId* listed_person(const AccountId& full, const Directory& directory) const {
         if (auto it = listed.find(full); it != listed.end()) return &it->second;
@@ -92,7 +92,7 @@ struct Directory::Index {
     }
     // The same for a policy's name, or for the reference that names somebody else.
     PersonId person_of_reference(const PersonId& person, const Directory& directory) const {
-        if (named(person)) return representative(person);
+        if (named(person.text())) return representative(person);
         return person_of(directory.full(AccountId{person.text()}), directory);
     }
     std::vector<AccountId> accounts_of(const PersonId& representative) const {
@@ -137,7 +137,7 @@ void Directory::Index::add_links(const std::vector<Link>& links, const Directory
         return person;
     };
     auto plain = [&](const AccountId& account) {
-        if (named(PersonId{account.text()})) return PersonId{account.text()};
+        if (named(account.text())) return PersonId{account.text()};
         AccountId whole = directory.full(account);
         const PersonId* person = listed_person(whole, directory);
         return person ? *person : PersonId{whole.text()};
@@ -164,7 +164,7 @@ void Directory::Index::add_links(const std::vector<Link>& links, const Directory
         if (auto it = own.find(person.name); it != own.end())
             for (const AccountId& account : it->second) add(person.name, account);
     for (const PersonId& person : touched)
-        if (!named(person)) add(person, AccountId{person.text()});
+        if (!named(person.text())) add(person, AccountId{person.text()});
     for (const auto& [person, its] : accounts)
         for (const AccountId& account : its)
             if (auto of = parts(account); of.kind == "email") mail[folded_email(of.id)].push_back(person);
@@ -262,17 +262,24 @@ std::vector<PersonId> Directory::joined(const PersonId& person) const {
 }
 
 AccountId Directory::full(const AccountId& account) const {
-    AccountId plain = normal(account);
-    auto of = parts(plain);
-    if (!chat(of.kind) || !of.workspace.empty()) return plain;
+    std::optional<AccountId> made;
+    return full(account, made);
+}
+
+const AccountId& Directory::full(const AccountId& account, std::optional<AccountId>& made) const {
+    const AccountId* plain = &account;
+    if (caseless(parts(account).kind)) plain = &made.emplace(normal(account));
+    auto of = parts(*plain);
+    if (!chat(of.kind) || !of.workspace.empty()) return *plain;
     const Workspace* home = workspace(of.kind, {});
-    if (!home) return plain;
-    return AccountId{std::string{of.kind} + ":" + home->id + "/" + std::string{of.id}};
+    if (!home) return *plain;
+    return made.emplace(std::string{of.kind} + ":" + home->id + "/" + std::string{of.id});
 }
 
 PersonId Directory::person_of(const AccountId& account) const {
-    if (index_->named(PersonId{account.text()})) return index_->representative(PersonId{account.text()});
-    PersonId person = index_->person_of(full(account), *this);
+    if (index_->named(account.text())) return index_->representative(PersonId{account.text()});
+    std::optional<AccountId> made;
+    PersonId person = index_->person_of(full(account, made), *this);
     for (const PersonId& other : joined(person))
         if (index_->before(other, person)) person = other;
     return person;
@@ -287,27 +294,31 @@ std::vector<AccountId> Directory::accounts_of(const PersonId& person) const {
 }
 
 bool Directory::listed_in_policy(const AccountId& account) const {
-    return index_->named(PersonId{account.text()}) || index_->listed_person(full(account), *this) != nullptr;
+    return index_->named(account.text()) || listed_as(account) != nullptr;
 }
 
 const PersonId* Directory::listed_as(const AccountId& account) const {
-    return index_->listed_person(full(account), *this);
+    std::optional<AccountId> made;
+    return index_->listed_person(full(account, made), *this);
 }
 
 bool Directory::connected(const AccountId& account) const {
-    AccountId whole = full(account);
+    std::optional<AccountId> made;
+    const AccountId& whole = full(account, made);
     auto of = parts(whole);
     return workspace(of.kind, of.workspace) != nullptr;
 }
 
 bool Directory::elsewhere(const AccountId& account) const {
-    AccountId whole = full(account);
+    std::optional<AccountId> made;
+    const AccountId& whole = full(account, made);
     auto of = parts(whole);
     return has_chat(of.kind) && !of.workspace.empty() && !workspace(of.kind, of.workspace);
 }
 
 const ChatUser* Directory::user(const AccountId& account) const {
-    AccountId whole = full(account);
+    std::optional<AccountId> made;
+    const AccountId& whole = full(account, made);
     auto of = parts(whole);
     const Workspace* home = workspace(of.kind, of.workspace);
     if (!home) return nullptr;
@@ -317,10 +328,11 @@ const ChatUser* Directory::user(const AccountId& account) const {
 bool Directory::eligible(const AccountId& account, const GroupId& group) const {
     auto record = index_->groups.find(group);
     if (record == index_->groups.end()) return false;
-    AccountId whole = full(account);
+    std::optional<AccountId> made;
+    const AccountId& whole = full(account, made);
     const PersonId* person = index_->listed_person(whole, *this);
     const PersonId named{account.text()};
-    if (!person && index_->named(named)) person = &named;
+    if (!person && index_->named(named.text())) person = &named;
     if (const auto* people = std::get_if<GroupRecord::People>(&record->second->members))
         return person &&
                std::find(people->people.begin(), people->people.end(), *person) != people->people.end();

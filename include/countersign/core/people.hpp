@@ -169,6 +169,8 @@ class Directory {
   private:
     struct Index;
     void work_out();
+    // The same without a copy: the account itself, or `made`, which becomes its full form.
+    const AccountId& full(const AccountId& account, std::optional<AccountId>& made) const;
     const Workspace* workspace(std::string_view surface, std::string_view id) const;
     bool has_chat(std::string_view surface) const;
     // The chat group that a policy's group stands for, and its workspace; nullptr: never read.
