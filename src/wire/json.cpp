@@ -166,6 +166,8 @@ class Scan {
     // Past the text that begins at `at`; npos: it does not end.
     std::size_t past_text(std::size_t at) const {
         for (std::size_t i = at + 1; i < text_.size(); ++i) {
+            i += plain_json_length(text_.substr(i));
+            if (i == text_.size()) break;
             if (text_[i] == '"') return i + 1;
             if (text_[i] == '\\') ++i;
         }

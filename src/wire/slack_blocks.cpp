@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 #include "countersign/base/text.hpp"
 
@@ -82,9 +84,23 @@ std::size_t slack_text_units(const core::Value& blocks) {
 
 namespace blocks {
 
+namespace {
+
+// By byte: UTF-16 units of the character that begins there, escaped.
+constexpr auto units_of = [] {
+    std::array<std::uint8_t, 256> table{};
+    for (std::size_t byte = 0; byte < table.size(); ++byte)
+        table[byte] = byte >= 0xF0 ? 2 : byte >= 0x80 && byte < 0xC0 ? 0 : 1;
+    table['&'] = 5;
+    table['<'] = table['>'] = 4;
+    return table;
+}();
+
+}  // namespace
+
 std::size_t units(std::string_view text) {
-    std::size_t sum = utf16_units(text);
-    for (char c : text) sum += c == '&' ? 4U : c == '<' || c == '>' ? 3U : 0U;
+    std::size_t sum = 0;
+    for (char c : text) sum += units_of[static_cast<unsigned char>(c)];
     return sum;
 }
 

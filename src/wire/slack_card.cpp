@@ -103,7 +103,8 @@ std::string short_digest(std::string_view digest) {
 // Builds one card, spending a budget of text: what must be there first, the long parts with what is left.
 class CardWriter {
   public:
-    CardWriter(const CardView& card, const SlackStyle& style) : card_(card), style_(style) {}
+    CardWriter(const CardView& card, const SlackStyle& style)
+        : card_(card), style_(style), id_(fmt::format(".{}.{}", card.id.text(), card.version)) {}
 
     SlackMessage write(bool buttons, bool details_only) {
         auto facts = what_is_asked();
@@ -135,7 +136,9 @@ class CardWriter {
 
     // New for every version: else what a reader's client remembers of a block may stick to the next one.
     std::string id(std::string_view part) const {
-        return fmt::format("{}.{}.{}", part, card_.id.text(), card_.version);
+        std::string whole;
+        whole.reserve(part.size() + id_.size());
+        return whole.append(part).append(id_);
     }
     b::Short spend(std::string_view hostile, std::size_t units_max) {
         auto shown = b::shortened(hostile, std::min(units_max, left_));
@@ -433,6 +436,7 @@ class CardWriter {
 
     const CardView& card_;
     const SlackStyle& style_;
+    const std::string id_;  // what the id of each of its blocks ends in
     std::size_t left_ = slack_card_text_units_max - 200;
     bool whole_ = true;
 };
