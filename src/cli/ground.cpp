@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -135,14 +134,6 @@ Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string&
         if (warnings || finding.severity == PolicyFinding::Severity::error) note(finding.text());
     }
     return loaded;
-}
-
-void spare_memory() {
-    // An arena for each of some twenty threads keeps what each of them freed; two are as fast here, and a
-    // fifth smaller in all.
-    mallopt(M_ARENA_MAX, 2);
-    mallopt(M_TRIM_THRESHOLD, 128 * 1024);
-    mallopt(M_TOP_PAD, 64 * 1024);
 }
 
 void raise_descriptor_limit() {

@@ -43,7 +43,6 @@ int serve_verb(const std::string& config_file) {
     if (auto absent = first_missing(*settings)) return failed(*absent);
     auto policy = load_policy_aloud(settings->policy);
     if (!policy) return failed(policy.error());
-    spare_memory();
     raise_descriptor_limit();
     log::start(settings->log_level, settings->log_format);
     Process process;

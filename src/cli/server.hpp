@@ -115,7 +115,5 @@ Result<Done> write_private_file(const std::string& path, std::string_view conten
 Result<Done> make_private_folder(const std::string& path);
 // As many descriptors as the system lets us have: each waiter is one.
 void raise_descriptor_limit();
-// Tells the allocator to give back what is free. Before the first thread starts.
-void spare_memory();
 
 }  // namespace countersign::cli
