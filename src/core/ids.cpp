@@ -1,5 +1,8 @@
 #include "countersign/core/ids.hpp"
 
+#include <algorithm>
+#include <span>
+
 namespace countersign::core {
 namespace {
 
@@ -8,12 +11,13 @@ constexpr std::size_t digits = 26;  // 130 bits for 128: the first digit is at m
 
 }  // namespace
 
-std::string crockford(const std::array<std::byte, 16>& bytes) {
-    std::string text(digits, '0');
+std::string crockford(const std::array<std::byte, 16>& bytes, std::string_view prefix) {
+    std::string text(prefix.size() + digits, '0');
+    std::ranges::copy(prefix, text.begin());
     unsigned window = 0;
     unsigned bits = 2;  // two zero bits in front fill the 130
     std::size_t next = 0;
-    for (char& c : text) {
+    for (char& c : std::span(text).subspan(prefix.size())) {
         while (bits < 5) {
             window = window << 8U | std::to_integer<unsigned>(bytes[next++]);
             bits += 8;

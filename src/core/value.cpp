@@ -22,49 +22,6 @@ unsigned rank(char c) {
     return byte == 0xEE || byte == 0xEF ? byte + 0x10U : byte;
 }
 
-void write_string(std::string& out, std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    out += '"';
-    std::size_t done = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        i += plain_json_length(text.substr(i));
-        if (i == text.size()) break;
-        auto byte = static_cast<unsigned char>(text[i]);
-        if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
-        out.append(text, done, i - done);
-        done = i + 1;
-        switch (byte) {
-            case '"':
-                out += "\\\"";
-                break;
-            case '\\':
-                out += "\\\\";
-                break;
-            case '\b':
-                out += "\\b";
-                break;
-            case '\t':
-                out += "\\t";
-                break;
-            case '\n':
-                out += "\\n";
-                break;
-            case '\f':
-                out += "\\f";
-                break;
-            case '\r':
-                out += "\\r";
-                break;
-            default:
-                out += "\\u00";
-                out += digits[byte >> 4U];
-                out += digits[byte & 15U];
-        }
-    }
-    out.append(text, done, text.size() - done);
-    out += '"';
-}
-
 void write_number(std::string& out, double number) {
     COUNTERSIGN_CHECK(std::isfinite(number));
     if (number == 0) {
@@ -299,9 +256,52 @@ Value& Value::push(Value value) {
     return *this;
 }
 
+void quote_to(std::string& out, std::string_view text) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    out += '"';
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        i += plain_json_length(text.substr(i));
+        if (i == text.size()) break;
+        auto byte = static_cast<unsigned char>(text[i]);
+        if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+        out.append(text, done, i - done);
+        done = i + 1;
+        switch (byte) {
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\b':
+                out += "\\b";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\f':
+                out += "\\f";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            default:
+                out += "\\u00";
+                out += digits[byte >> 4U];
+                out += digits[byte & 15U];
+        }
+    }
+    out.append(text, done, text.size() - done);
+    out += '"';
+}
+
 void canonical_to(std::string& out, const Value& value) {
     if (const std::string* text = value.string()) {
-        write_string(out, *text);
+        quote_to(out, *text);
     } else if (const double* number = value.number()) {
         write_number(out, *number);
     } else if (const bool* truth = value.boolean()) {
@@ -311,7 +311,7 @@ void canonical_to(std::string& out, const Value& value) {
         bool first = true;
         for (const auto& [name, member] : *object) {
             if (!std::exchange(first, false)) out += ',';
-            write_string(out, name);
+            quote_to(out, name);
             out += ':';
             canonical_to(out, member);
         }

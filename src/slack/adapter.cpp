@@ -112,7 +112,6 @@ class Adapter final : public Slack {
     awaitable<bool> learn_home();
     awaitable<void> connect();
     wire::SlackStyle style() const;
-    Value message(wire::SlackMessage card, std::string channel) const;
     std::string lane_of(std::string channel) const;
     void learn_channel(std::string name, std::string id);
     Later<std::string> channel_of(std::string name, Deadline deadline);
@@ -223,15 +222,6 @@ wire::SlackStyle Adapter::style() const {
             .link_hosts = settings_.link_hosts};
 }
 
-Value Adapter::message(wire::SlackMessage card, std::string channel) const {
-    Value arguments;  // set by set, in the order of names: a card's tree is moved, not copied
-    arguments.set("blocks", std::move(card.blocks)).set("channel", std::move(channel));
-    arguments.set("link_names", false);
-    if (!card.metadata.is_null()) arguments.set("metadata", std::move(card.metadata));
-    arguments.set("parse", "none").set("text", std::move(card.text));
-    return arguments;
-}
-
 // A channel named and the same channel by its id keep one pace: that of the name.
 std::string Adapter::lane_of(std::string channel) const {
     if (channel.starts_with('#')) channel.erase(0, 1);
@@ -247,9 +237,10 @@ void Adapter::learn_channel(std::string name, std::string id) {
 
 Later<app::MessageRef> Adapter::post(const core::CardView& card, const std::string& channel,
                                      Deadline deadline) {
-    auto arguments = message(wire::slack_card(card, style()), channel);
-    arguments.set("unfurl_links", false);
-    arguments.set("unfurl_media", false);
+    auto shown = wire::slack_card(card, style());
+    auto arguments = wire::json_object("blocks", shown.blocks, "channel", channel, "link_names", false,
+                                       "metadata", shown.metadata, "parse", "none", "text", shown.text,
+                                       "unfurl_links", false, "unfurl_media", false);
     auto name = channel;
     auto answer = co_await api_.call(Method::post_message, std::move(arguments), lane_of(channel), deadline);
     if (!answer) co_return pass(answer);
@@ -263,8 +254,10 @@ Later<app::MessageRef> Adapter::post(const core::CardView& card, const std::stri
 }
 
 Later<Done> Adapter::refresh(const app::MessageRef& posted, const core::CardView& card, Deadline deadline) {
-    auto arguments = message(wire::slack_card(card, style()), posted.channel);
-    arguments.set("ts", posted.message);
+    auto shown = wire::slack_card(card, style());
+    auto arguments =
+        wire::json_object("blocks", shown.blocks, "channel", posted.channel, "link_names", false, "metadata",
+                          shown.metadata, "parse", "none", "text", shown.text, "ts", posted.message);
     interactions_.knows_card(posted);
     auto answer = co_await api_.call(Method::update_message, std::move(arguments), lane_of(posted.channel),
                                      deadline, edit_patience);
@@ -273,12 +266,12 @@ Later<Done> Adapter::refresh(const app::MessageRef& posted, const core::CardView
 }
 
 Later<Done> Adapter::say(const app::MessageRef& card, const core::ThreadLine& line, Deadline deadline) {
-    auto channel = card.channel;
-    auto arguments = message(wire::slack_thread_line(line, style()), channel);
-    arguments.set("thread_ts", card.message);
-    arguments.set("unfurl_links", false);
-    arguments.set("unfurl_media", false);
-    auto answer = co_await api_.call(Method::post_message, std::move(arguments), lane_of(channel), deadline);
+    auto shown = wire::slack_thread_line(line, style());
+    auto lane = lane_of(card.channel);
+    auto arguments = wire::json_object("blocks", shown.blocks, "channel", card.channel, "link_names", false,
+                                       "parse", "none", "text", shown.text, "thread_ts", card.message,
+                                       "unfurl_links", false, "unfurl_media", false);
+    auto answer = co_await api_.call(Method::post_message, std::move(arguments), std::move(lane), deadline);
     if (!answer) co_return pass(answer);
     co_return Done{};
 }
@@ -288,16 +281,12 @@ Later<Done> Adapter::confide(core::AccountId to, app::Confidence what, Deadline 
     auto whom = core::parts(to);
     if (whom.kind != "slack" || !directory_.home() || whom.workspace != directory_.home()->team)
         co_return fail(Trouble::not_found, "this account is of another workspace");
-    auto body = what.offer ? wire::slack_private_link(what.lines, what.offer->text())
+    auto said = what.offer ? wire::slack_private_link(what.lines, what.offer->text())
                            : wire::slack_private_lines(what.lines);
     std::string channel{whom.id};
-    auto arguments = Value::object({{"channel", channel},
-                                    {"text", body["text"]},
-                                    {"blocks", body["blocks"]},
-                                    {"link_names", false},
-                                    {"parse", "none"},
-                                    {"unfurl_links", false},
-                                    {"unfurl_media", false}});
+    auto arguments =
+        wire::json_object("blocks", said.blocks, "channel", channel, "link_names", false, "parse", "none",
+                          "text", said.text, "unfurl_links", false, "unfurl_media", false);
     auto told = co_await api_.call(Method::post_message, std::move(arguments), channel, deadline);
     if (!told) co_return pass(told);
     co_return Done{};

@@ -9,7 +9,6 @@
 // The slash command: `/approvals` and its words.
 namespace countersign::slack {
 
-using core::Value;
 using core::Verdict;
 using rt::asio::awaitable;
 
@@ -63,7 +62,8 @@ wire::SlackListItem item_of(const app::CaseNow& now) {
     return item;
 }
 
-Value list_body(std::string_view heading, std::string_view none, const std::vector<app::CasePtr>& cases) {
+wire::SlackPrivate list_body(std::string_view heading, std::string_view none,
+                             const std::vector<app::CasePtr>& cases) {
     if (cases.empty()) return wire::slack_private(none);
     std::vector<wire::SlackListItem> items;
     for (const auto& now : cases) {
@@ -186,7 +186,7 @@ awaitable<void> Interactions::handle_command(Reply reply, wire::SlackCommand com
         co_return co_await command_vote(reply, command, *verdict, std::move(words.number),
                                         std::move(words.rest));
     }
-    Value said;
+    wire::SlackPrivate said;
     if (words.verb == "show")
         said = co_await answer_show(std::move(words.number), reply.received);
     else
@@ -216,7 +216,8 @@ std::string not_found_sentence(const Failure& failure) {
 
 }  // namespace
 
-awaitable<Value> Interactions::answer_list(wire::SlackActor actor, std::string word, core::Instant received) {
+awaitable<wire::SlackPrivate> Interactions::answer_list(wire::SlackActor actor, std::string word,
+                                                        core::Instant received) {
     Deadline deadline{received + acknowledge_within};
     auto who = account(actor);
     if (word == "list") {
@@ -237,14 +238,10 @@ awaitable<Value> Interactions::answer_list(wire::SlackActor actor, std::string w
                         page->cases);
 }
 
-awaitable<Value> Interactions::answer_show(std::string number, core::Instant received) {
+awaitable<wire::SlackPrivate> Interactions::answer_show(std::string number, core::Instant received) {
     auto now = co_await find(std::move(number), Deadline{received + acknowledge_within});
     if (!now) co_return wire::slack_private(not_found_sentence(now.error()));
-    auto card = wire::slack_private_card(view_of(**now), style());
-    Value body;
-    body.set("response_type", "ephemeral").set("replace_original", false);
-    body.set("text", std::move(card.text)).set("blocks", std::move(card.blocks));
-    co_return body;
+    co_return wire::slack_private_card(view_of(**now), style());
 }
 
 awaitable<void> Interactions::command_vote(Reply& reply, const wire::SlackCommand& command, Verdict verdict,
@@ -273,8 +270,9 @@ awaitable<void> Interactions::command_vote(Reply& reply, const wire::SlackComman
         co_await answer(reply, command.actor, wire::slack_private(sentence));
 }
 
-awaitable<Value> Interactions::answer_cancel(const wire::SlackCommand& command, std::string number,
-                                             std::string reason, core::Instant received) {
+awaitable<wire::SlackPrivate> Interactions::answer_cancel(const wire::SlackCommand& command,
+                                                          std::string number, std::string reason,
+                                                          core::Instant received) {
     Deadline deadline{received + acknowledge_within};
     auto now = co_await find(std::move(number), deadline);
     if (!now) co_return wire::slack_private(not_found_sentence(now.error()));

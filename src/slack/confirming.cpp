@@ -43,7 +43,7 @@ awaitable<void> Interactions::click_confirm(Reply& reply, wire::SlackClick click
     std::string sentence = agrees ? "Confirmed: this token votes in your name from now on."
                                   : "The token is revoked: it votes for nobody.";
     auto body = wire::slack_private(done ? sentence : why_not(done.error()));
-    body.set("replace_original", true);  // the question is answered
+    body.replaces = true;  // the question is answered
     co_await tell(std::move(click.actor), std::move(body));
 }
 

@@ -256,9 +256,8 @@ awaitable<void> Interactions::open_details(Reply reply, wire::SlackClick click, 
     co_await open_view(std::move(click.actor), std::move(view), reply.received);
 }
 
-awaitable<void> Interactions::open_view(wire::SlackActor actor, Value view, core::Instant received) {
-    Value arguments;
-    arguments.set("trigger_id", actor.trigger_id).set("view", std::move(view));
+awaitable<void> Interactions::open_view(wire::SlackActor actor, wire::JsonText view, core::Instant received) {
+    auto arguments = wire::json_object("trigger_id", actor.trigger_id, "view", view);
     auto opened =
         co_await api_.call(Method::views_open, std::move(arguments), {}, Deadline{received + trigger_life});
     if (opened) co_return;
@@ -302,16 +301,16 @@ awaitable<void> Interactions::handle_submission(Reply reply, wire::SlackSubmissi
     }
     bool reword =
         *verdict != Verdict::approve && (!answer || answer->refusal->why == core::Why::reason_required);
-    auto payload = reword ? Value::object({{"response_action", "errors"},
-                                           {"errors", Value::object({{"reason", visible(sentence)}})}})
-                          : Value::object({{"response_action", "update"},
-                                           {"view", wire::slack_outcome_view("Not recorded", sentence)}});
+    auto payload = reword ? wire::json_object("errors", wire::json_object("reason", visible(sentence)),
+                                              "response_action", "errors")
+                          : wire::json_object("response_action", "update", "view",
+                                              wire::slack_outcome_view("Not recorded", sentence));
     co_await acknowledge(reply, &payload);
 }
 
 // ---- answering
 
-awaitable<void> Interactions::acknowledge(Reply& reply, const Value* payload) {
+awaitable<void> Interactions::acknowledge(Reply& reply, const wire::JsonText* payload) {
     if (reply.acknowledged) co_return;
     reply.acknowledged = true;
     auto sent = co_await reply.socket->acknowledge(reply.envelope, payload);
@@ -319,32 +318,29 @@ awaitable<void> Interactions::acknowledge(Reply& reply, const Value* payload) {
 }
 
 // A command's answer: in the acknowledgement where it fits, else through its response_url.
-awaitable<void> Interactions::answer(Reply& reply, const wire::SlackActor& actor, Value body) {
+awaitable<void> Interactions::answer(Reply& reply, const wire::SlackActor& actor, wire::SlackPrivate said) {
     reply.acknowledged = true;
     if (reply.accepts_payload) {
-        Value payload = body;
-        if (auto* members = payload.members()) members->erase("replace_original");
+        auto payload = wire::slack_command_answer(said);
         auto sent = co_await reply.socket->acknowledge(reply.envelope, &payload);
         if (sent || sent.error().trouble != Trouble::too_large) co_return;
     }
     co_await reply.socket->acknowledge(reply.envelope);
-    co_await tell(actor, std::move(body));
+    co_await tell(actor, std::move(said));
 }
 
 // To one person alone: through the response_url of what they did, else as an ephemeral message.
-awaitable<void> Interactions::tell(wire::SlackActor actor, Value body) {
+awaitable<void> Interactions::tell(wire::SlackActor actor, wire::SlackPrivate said) {
     if (!actor.response_url.empty()) {
         Deadline patient{world_.clock.now() + respond_within};
-        auto told = co_await api_.respond(actor.response_url, body, patient);
+        auto told = co_await api_.respond(actor.response_url, wire::slack_response(said), patient);
         if (told) co_return;
         log::warn("slack", "{}", told.error().detail);
     }
     if (actor.channel.empty() || actor.user.empty()) co_return;
     Deadline deadline{world_.clock.now() + tell_within};
-    auto arguments = Value::object({{"channel", actor.channel},
-                                    {"user", actor.user},
-                                    {"text", body["text"]},
-                                    {"blocks", body["blocks"]}});
+    auto arguments = wire::json_object("blocks", said.blocks, "channel", actor.channel, "text", said.text,
+                                       "user", actor.user);
     auto told = co_await api_.call(Method::post_ephemeral, std::move(arguments), actor.channel, deadline);
     if (!told) log::warn("slack", "a person could not be told: {}", told.error().detail);
 }

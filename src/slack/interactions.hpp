@@ -85,30 +85,31 @@ class Interactions {
                                          core::Verdict verdict, core::Instant received);
     rt::asio::awaitable<void> open_details(Reply reply, wire::SlackClick click, core::RequestId request,
                                            bool with_approve);
-    rt::asio::awaitable<void> open_view(wire::SlackActor actor, core::Value view, core::Instant received);
+    rt::asio::awaitable<void> open_view(wire::SlackActor actor, wire::JsonText view, core::Instant received);
     rt::asio::awaitable<Outcome> vote(const wire::SlackActor& actor, Ballot ballot, core::Instant received);
     rt::asio::awaitable<void> note_copy(wire::SlackClick click, core::RequestId request);
 
     // Commands: what to answer, privately.
-    rt::asio::awaitable<core::Value> answer_list(wire::SlackActor actor, std::string word,
-                                                 core::Instant received);
-    rt::asio::awaitable<core::Value> answer_show(std::string number, core::Instant received);
+    rt::asio::awaitable<wire::SlackPrivate> answer_list(wire::SlackActor actor, std::string word,
+                                                        core::Instant received);
+    rt::asio::awaitable<wire::SlackPrivate> answer_show(std::string number, core::Instant received);
     rt::asio::awaitable<void> command_vote(Reply& reply, const wire::SlackCommand& command,
                                            core::Verdict verdict, std::string number, std::string reason);
-    rt::asio::awaitable<core::Value> answer_cancel(const wire::SlackCommand& command, std::string number,
-                                                   std::string reason, core::Instant received);
+    rt::asio::awaitable<wire::SlackPrivate> answer_cancel(const wire::SlackCommand& command,
+                                                          std::string number, std::string reason,
+                                                          core::Instant received);
     rt::asio::awaitable<void> command_link(Reply& reply, const wire::SlackCommand& command, std::string code);
     rt::asio::awaitable<void> click_link(Reply& reply, wire::SlackClick click);
     rt::asio::awaitable<void> command_confirm(Reply& reply, const wire::SlackCommand& command,
                                               std::string token);
     rt::asio::awaitable<void> click_confirm(Reply& reply, wire::SlackClick click);
-    rt::asio::awaitable<core::Value> answer_away(wire::SlackActor actor, std::string words,
-                                                 core::Instant received);
+    rt::asio::awaitable<wire::SlackPrivate> answer_away(wire::SlackActor actor, std::string words,
+                                                        core::Instant received);
     Later<app::CasePtr> find(std::string number, Deadline deadline);
 
-    rt::asio::awaitable<void> acknowledge(Reply& reply, const core::Value* payload = nullptr);
-    rt::asio::awaitable<void> answer(Reply& reply, const wire::SlackActor& actor, core::Value body);
-    rt::asio::awaitable<void> tell(wire::SlackActor actor, core::Value body);
+    rt::asio::awaitable<void> acknowledge(Reply& reply, const wire::JsonText* payload = nullptr);
+    rt::asio::awaitable<void> answer(Reply& reply, const wire::SlackActor& actor, wire::SlackPrivate said);
+    rt::asio::awaitable<void> tell(wire::SlackActor actor, wire::SlackPrivate said);
     bool ours(const wire::SlackActor& actor) const;
     core::AccountId account(const wire::SlackActor& actor) const;
     core::CardView view_of(const app::CaseNow& now);

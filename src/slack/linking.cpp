@@ -10,7 +10,6 @@
 // `/approvals link` and `/approvals away`.
 namespace countersign::slack {
 
-using core::Value;
 using rt::asio::awaitable;
 
 namespace {
@@ -103,12 +102,12 @@ awaitable<void> Interactions::click_link(Reply& reply, wire::SlackClick click) {
     else
         sentence = "Noted. The accounts are linked once the other side agrees too.";
     auto body = wire::slack_private(sentence);
-    body.set("replace_original", true);  // the question is answered
+    body.replaces = true;  // the question is answered
     co_await tell(std::move(click.actor), std::move(body));
 }
 
-awaitable<Value> Interactions::answer_away(wire::SlackActor actor, std::string words,
-                                           core::Instant received) {
+awaitable<wire::SlackPrivate> Interactions::answer_away(wire::SlackActor actor, std::string words,
+                                                        core::Instant received) {
     auto who = account(actor);
     auto wanted = read_away(words, world_.clock.now());
     auto directory = world_.roster.snapshot();

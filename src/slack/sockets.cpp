@@ -28,10 +28,9 @@ OpenTrouble trouble_of(const Failure& failure) {
 
 }  // namespace
 
-Later<Done> Socket::acknowledge(const std::string& envelope, const core::Value* payload) {
-    auto answer = core::Value::object({{"envelope_id", envelope}});
-    if (payload) answer.set("payload", *payload);
-    std::string text = core::canonical(answer);
+Later<Done> Socket::acknowledge(const std::string& envelope, const wire::JsonText* payload) {
+    std::string text = payload ? wire::json_object("envelope_id", envelope, "payload", *payload).text
+                               : wire::json_object("envelope_id", envelope).text;
     if (text.size() >= frame_bytes_max) co_return fail(Trouble::too_large, "the answer does not fit a frame");
     co_return co_await websocket_->write(std::move(text), Deadline{clock_.now() + acknowledge_max});
 }

@@ -24,7 +24,7 @@ class Socket {
     Socket(std::unique_ptr<net::WebSocket> websocket, const rt::Clock& clock)
         : websocket_(std::move(websocket)), clock_(clock) {}
     // too_large: the answer does not fit a frame, nothing was sent; unavailable: the socket is gone.
-    Later<Done> acknowledge(const std::string& envelope, const core::Value* payload = nullptr);
+    Later<Done> acknowledge(const std::string& envelope, const wire::JsonText* payload = nullptr);
     net::WebSocket& websocket() { return *websocket_; }
 
   private:

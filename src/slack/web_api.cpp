@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "countersign/base/check.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
@@ -84,12 +85,23 @@ WebApi::WebApi(const SlackSettings& settings, net::HttpClient& client, const rt:
 
 Later<Value> WebApi::call(Method method, Value arguments, std::string channel, Deadline deadline,
                           std::optional<core::Duration> patience) {
+    if (arguments.is_null()) arguments = Value::object();
+    std::string body = facts(method).json ? core::canonical(arguments) : form_body(arguments);
+    co_return co_await call_with(method, std::move(body), std::move(channel), deadline, patience);
+}
+
+Later<Value> WebApi::call(Method method, wire::JsonText arguments, std::string channel, Deadline deadline,
+                          std::optional<core::Duration> patience) {
+    COUNTERSIGN_CHECK(facts(method).json);
+    return call_with(method, std::move(arguments.text), std::move(channel), deadline, patience);
+}
+
+Later<Value> WebApi::call_with(Method method, std::string body, std::string channel, Deadline deadline,
+                               std::optional<core::Duration> patience) {
     const auto& its = facts(method);
     // The documented rates count per workspace, but for posting, which has a pace per channel.
     std::string lane =
         settings_.pace == SlackSettings::Pace::strict && !its.posts ? std::string{} : std::move(channel);
-    if (arguments.is_null()) arguments = Value::object();
-    std::string body = its.json ? core::canonical(arguments) : form_body(arguments);
     auto latest = deadline.at;
     if (patience) latest = std::min(latest, clock_.now() + *patience);
     for (;;) {
@@ -214,7 +226,7 @@ Result<Done> WebApi::trusted(const net::Url& url) const {
     return fail(Trouble::invalid_input, "a response_url pointed elsewhere than to Slack");
 }
 
-Later<Done> WebApi::respond(std::string url_text, Value body, Deadline deadline) {
+Later<Done> WebApi::respond(std::string url_text, wire::JsonText body, Deadline deadline) {
     auto url = net::parse_url(url_text);
     if (!url) co_return fail(Trouble::invalid_input, "a response_url was not a URL");
     auto allowed = trusted(*url);
@@ -224,7 +236,7 @@ Later<Done> WebApi::respond(std::string url_text, Value body, Deadline deadline)
     request.target = url->target;
     request.fields.add("Content-Type", "application/json; charset=utf-8");
     request.fields.add("User-Agent", "countersign/" COUNTERSIGN_VERSION);
-    request.body = core::canonical(body);
+    request.body = std::move(body.text);
     for (;;) {
         auto response = co_await client_.send(*url, request, deadline);
         if (!response) co_return pass(response);

@@ -10,6 +10,7 @@
 #include "countersign/core/value.hpp"
 #include "countersign/net/http.hpp"
 #include "countersign/rt/clock.hpp"
+#include "countersign/wire/json_text.hpp"
 #include "slack/pacer.hpp"
 #include "slack/workbench.hpp"
 
@@ -54,8 +55,11 @@ class WebApi {
     // than `patience`, and for the answer until the deadline.
     Later<core::Value> call(Method method, core::Value arguments, std::string channel, Deadline deadline,
                             std::optional<core::Duration> patience = {});
+    // The same for a method that takes JSON, which most do.
+    Later<core::Value> call(Method method, wire::JsonText arguments, std::string channel, Deadline deadline,
+                            std::optional<core::Duration> patience = {});
     // To a response_url. invalid_input: not a place that Slack would name.
-    Later<Done> respond(std::string url, core::Value body, Deadline deadline);
+    Later<Done> respond(std::string url, wire::JsonText body, Deadline deadline);
     const std::string& scopes() const { return scopes_; }  // of the bot token, as Slack last said
     // What people must do about the bot token, since a call was refused for its sake; empty: nothing.
     const std::string& problem() const { return problem_; }
@@ -63,6 +67,8 @@ class WebApi {
     static constexpr std::size_t answer_bytes_max = 4 * 1024 * 1024;
 
   private:
+    Later<core::Value> call_with(Method method, std::string body, std::string channel, Deadline deadline,
+                                 std::optional<core::Duration> patience);
     Later<core::Value> send(Method method, std::string body, Deadline deadline, core::Duration& retry_after);
     Later<core::Value> read(Method method, std::string body);
     Result<Done> judge_status(Method method, const net::HttpResponse& response, core::Duration& retry_after);

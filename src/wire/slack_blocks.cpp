@@ -158,81 +158,80 @@ Short shortened(std::string_view hostile, std::size_t units_max) {
     return {fmt::format("{} […{} more characters…] {}", start, left_out, end), false};
 }
 
-Value plain(std::string_view words) {
-    return object("emoji", false, "text", words, "type", "plain_text");
+Json plain(std::string_view words) {
+    return json_object("emoji", false, "text", words, "type", "plain_text");
 }
 
-Value mrkdwn(std::string_view words) {
-    return object("text", words, "type", "mrkdwn", "verbatim", true);
+Json mrkdwn(std::string_view words) {
+    return json_object("text", words, "type", "mrkdwn", "verbatim", true);
 }
 
-Value header(std::string id, std::string_view words) {
-    return object("block_id", std::move(id), "text", plain(head(words, 145)), "type", "header");
+Json header(std::string_view id, std::string_view words) {
+    return json_object("block_id", id, "text", plain(head(words, 145)), "type", "header");
 }
 
-Value section(std::string id, Value its_text) {
-    return object("block_id", std::move(id), "text", std::move(its_text), "type", "section");
+Json section(std::string_view id, const Json& its_text) {
+    return json_object("block_id", id, "text", its_text, "type", "section");
 }
 
-Value context(std::string id, std::string_view mrkdwn_text) {
-    return object("block_id", std::move(id), "elements", list(mrkdwn(mrkdwn_text)), "type", "context");
+Json context(std::string_view id, std::string_view mrkdwn_text) {
+    return json_object("block_id", id, "elements", Items(mrkdwn(mrkdwn_text)).take(), "type", "context");
 }
 
-Value button(std::string_view action, std::string_view label, std::string_view value,
-             std::string_view style) {
+Json button(std::string_view action, std::string_view label, std::string_view value, std::string_view style) {
     if (style.empty())
-        return object("action_id", action, "text", plain(label), "type", "button", "value", value);
-    return object("action_id", action, "style", style, "text", plain(label), "type", "button", "value",
-                  value);
+        return json_object("action_id", action, "text", plain(label), "type", "button", "value", value);
+    return json_object("action_id", action, "style", style, "text", plain(label), "type", "button", "value",
+                       value);
 }
 
 namespace {
 
-Value rich(std::string_view type, Value::Array elements) {
-    return object("elements", std::move(elements), "type", type);
+Json rich(std::string_view type, Items elements) {
+    return json_object("elements", std::move(elements).take(), "type", type);
 }
 
 }  // namespace
 
-Value rich_text(std::string id, Value::Array elements) {
-    return object("block_id", std::move(id), "elements", std::move(elements), "type", "rich_text");
+Json rich_text(std::string_view id, Items elements) {
+    return json_object("block_id", id, "elements", std::move(elements).take(), "type", "rich_text");
 }
 
-Value rich_section(Value::Array inline_elements) {
+Json rich_section(Items inline_elements) {
     return rich("rich_text_section", std::move(inline_elements));
 }
 
-Value rich_preformatted(std::string_view words) {
-    return object("border", 0, "elements", list(text(words)), "type", "rich_text_preformatted");
+Json rich_preformatted(std::string_view words) {
+    return json_object("border", 0, "elements", Items(text(words)).take(), "type", "rich_text_preformatted");
 }
 
-Value rich_quote(Value::Array inline_elements) {
+Json rich_quote(Items inline_elements) {
     return rich("rich_text_quote", std::move(inline_elements));
 }
 
-Value text(std::string_view words) {
-    return object("text", words, "type", "text");
+Json text(std::string_view words) {
+    return json_object("text", words, "type", "text");
 }
 
-Value bold(std::string_view words) {
-    return object("style", object("bold", true), "text", words, "type", "text");
+Json bold(std::string_view words) {
+    return json_object("style", json_object("bold", true), "text", words, "type", "text");
 }
 
-Value code(std::string_view words) {
-    return object("style", object("code", true), "text", words, "type", "text");
+Json code(std::string_view words) {
+    return json_object("style", json_object("code", true), "text", words, "type", "text");
 }
 
-Value link(std::string_view url, std::string_view words) {
-    return object("text", words, "type", "link", "url", url);
+Json link(std::string_view url, std::string_view words) {
+    return json_object("text", words, "type", "link", "url", url);
 }
 
-Value person(const core::Who& who, const SlackStyle& style) {
-    if (auto id = user_id(who, style); !id.empty()) return Value::object({{"type", "user"}, {"user_id", id}});
+Json person(const core::Who& who, const SlackStyle& style) {
+    if (auto id = user_id(who, style); !id.empty()) return json_object("type", "user", "user_id", id);
     std::string name = shortened(who.name, 80).text;
     return code(trim(name).empty() ? std::string_view{"somebody"} : std::string_view{name});
 }
 
-void push_text(Value::Array& to, std::string_view words) {
+void push_text(Items& to, std::string_view words) {
     while (!words.empty()) {
         auto part = head(words, text_units_max);
         to.push_back(text(part));
@@ -241,7 +240,8 @@ void push_text(Value::Array& to, std::string_view words) {
 }
 
 std::string parameter_line(const core::CardParameter& parameter) {
-    std::string name = plain_path(parameter.path) ? parameter.path : core::canonical(Value{parameter.path});
+    std::string name =
+        plain_path(parameter.path) ? parameter.path : core::canonical(core::Value{parameter.path});
     return visible(name) + " = " + visible(parameter.json);
 }
 

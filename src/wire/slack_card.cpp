@@ -15,7 +15,6 @@ namespace countersign::wire {
 namespace b = blocks;
 using core::CardView;
 using core::State;
-using core::Value;
 using core::Verdict;
 
 namespace {
@@ -116,23 +115,23 @@ class CardWriter {
         auto links = its_links();
         auto intent = in_their_words();
         auto parameters = its_parameters();
-        Value::Array all;
+        b::Items all;
         all.push_back(b::header(id("head"), fmt::format("{}: {}", headline(card_), visible(card_.action))));
         for (auto* block : {&facts, &who, &state, &votes, &intent, &labels, &links, &parameters, &footer})
-            if (*block) all.push_back(std::move(**block));
+            if (*block) all.push_back(**block);
         if (buttons || details_only) all.push_back(actions(details_only));
         SlackMessage message;
         message.text = fmt::format("{}: request #{} ({})", headline(card_), card_.number, card_.id.text());
-        message.blocks = Value{std::move(all)};
+        message.blocks = std::move(all).take();
         message.metadata =
-            b::object("event_payload", b::object("request_id", card_.id.text(), "version", card_.version),
-                      "event_type", "countersign_request");
+            json_object("event_payload", json_object("request_id", card_.id.text(), "version", card_.version),
+                        "event_type", "countersign_request");
         message.whole = whole_;
         return message;
     }
 
   private:
-    using Block = std::optional<Value>;
+    using Block = std::optional<b::Json>;
 
     // New for every version: else what a reader's client remembers of a block may stick to the next one.
     std::string id(std::string_view part) const {
@@ -148,7 +147,7 @@ class CardWriter {
     void charge(std::string_view words) { left_ -= std::min(left_, b::units(words)); }
 
     Block what_is_asked() {
-        auto line = b::list(b::bold("Action "), b::code(visible(card_.action)));
+        b::Items line(b::bold("Action "), b::code(visible(card_.action)));
         left_ -= 2 * core::action_chars_max + 160;  // the header and this line
         auto fact = [&](std::string_view name, const std::string& value, std::size_t units_max) {
             auto shown = spend(value, units_max);
@@ -158,7 +157,7 @@ class CardWriter {
         };
         if (card_.resource) fact("Resource", *card_.resource, 600);
         if (card_.environment) fact("Environment", *card_.environment, 220);
-        return b::rich_text(id("what"), b::list(b::rich_section(std::move(line))));
+        return b::rich_text(id("what"), b::Items(b::rich_section(std::move(line))));
     }
 
     Block who_asks() {
@@ -243,7 +242,7 @@ class CardWriter {
         return b::section(id("state"), b::mrkdwn(text));
     }
 
-    void push_reason(Value::Array& line, std::string_view reason, std::size_t units_max) {
+    void push_reason(b::Items& line, std::string_view reason, std::size_t units_max) {
         if (trim(reason).empty()) return;
         line.push_back(b::text(": "));
         line.push_back(b::text(spend(reason, units_max).text));
@@ -251,7 +250,7 @@ class CardWriter {
 
     Block who_voted() {
         constexpr std::size_t votes_shown_max = 10;
-        Value::Array line;
+        b::Items line;
         if (card_.state != State::pending && !trim(card_.reason).empty()) {
             line.push_back(b::bold("Reason"));
             push_reason(line, card_.reason, 400);
@@ -272,10 +271,10 @@ class CardWriter {
         }
         for (std::size_t i = from; i < card_.votes.size(); ++i) push_vote(line, card_.votes[i]);
         if (line.empty()) return std::nullopt;
-        return b::rich_text(id("votes"), b::list(b::rich_section(std::move(line))));
+        return b::rich_text(id("votes"), b::Items(b::rich_section(std::move(line))));
     }
 
-    void push_vote(Value::Array& line, const core::CardVote& vote) {
+    void push_vote(b::Items& line, const core::CardVote& vote) {
         if (!line.empty()) line.push_back(b::text("\n"));
         line.push_back(b::person(vote.who, style_));
         std::string words = fmt::format(
@@ -305,7 +304,7 @@ class CardWriter {
     Block its_labels() {
         if (card_.labels.empty()) return std::nullopt;
         constexpr std::size_t labels_shown_max = 6;
-        Value::Array line{b::bold("Labels ")};
+        b::Items line(b::bold("Labels "));
         for (std::size_t i = 0; i < card_.labels.size(); ++i) {
             if (i == labels_shown_max) {
                 line.push_back(b::text(fmt::format(" and {} more", card_.labels.size() - i)));
@@ -316,13 +315,13 @@ class CardWriter {
             line.push_back(b::code(spend(name + "=" + value, 110).text));
         }
         left_ -= std::min<std::size_t>(left_, 40);
-        return b::rich_text(id("labels"), b::list(b::rich_section(std::move(line))));
+        return b::rich_text(id("labels"), b::Items(b::rich_section(std::move(line))));
     }
 
     Block its_links() {
         if (card_.links.empty()) return std::nullopt;
         constexpr std::size_t links_shown_max = 3;
-        Value::Array line{b::bold("Links")};
+        b::Items line(b::bold("Links"));
         for (std::size_t i = 0; i < card_.links.size(); ++i) {
             if (i == links_shown_max) {
                 line.push_back(b::text(fmt::format("\nand {} more: see Details", card_.links.size() - i)));
@@ -331,10 +330,9 @@ class CardWriter {
             push_link(line, card_.links[i], spend(card_.links[i].title, 80).text, 220);
         }
         left_ -= std::min<std::size_t>(left_, 40);
-        return b::rich_text(id("links"), b::list(b::rich_section(std::move(line))));
+        return b::rich_text(id("links"), b::Items(b::rich_section(std::move(line))));
     }
-    void push_link(Value::Array& line, const core::Link& link, const std::string& title,
-                   std::size_t units_max) {
+    void push_link(b::Items& line, const core::Link& link, const std::string& title, std::size_t units_max) {
         line.push_back(b::text("\n" + title + " "));
         if (link.url.size() <= units_max && b::may_link(link.url, style_)) {
             charge(link.url);
@@ -352,12 +350,12 @@ class CardWriter {
         std::size_t room = left_ > kept_for_parameters + 400 ? left_ - kept_for_parameters : 400;
         auto shown = spend(card_.intent, std::min<std::size_t>(room, 3'500));
         whole_ = whole_ && shown.whole;
-        Value::Array words;
+        b::Items words;
         b::push_text(words, shown.text);
         left_ -= std::min<std::size_t>(left_, 40);
-        auto heading = b::list(b::bold("Intent, in the requester's words"));
+        b::Items heading(b::bold("Intent, in the requester's words"));
         return b::rich_text(id("intent"),
-                            b::list(b::rich_section(std::move(heading)), b::rich_quote(std::move(words))));
+                            b::Items(b::rich_section(std::move(heading)), b::rich_quote(std::move(words))));
     }
 
     Block its_parameters() {
@@ -372,16 +370,16 @@ class CardWriter {
         }
         std::size_t shown = lines.size();
         if (sum > room) shown = shorten(lines, room);
-        auto elements = b::list(b::rich_section(b::list(b::bold("Parameters"))));
+        b::Items elements(b::rich_section(b::Items(b::bold("Parameters"))));
         push_preformatted(elements, std::span{lines}.first(shown));
         if (sum > room) {
             whole_ = false;
-            elements.push_back(
-                b::rich_section({b::bold(fmt::format("The {} parameters do not all fit here in full ({} "
-                                                     "characters). Approve opens the full view first.",
-                                                     lines.size(), sum))}));
+            elements.push_back(b::rich_section(
+                b::Items(b::bold(fmt::format("The {} parameters do not all fit here in full ({} "
+                                             "characters). Approve opens the full view first.",
+                                             lines.size(), sum)))));
         }
-        if (card_.hidden > 0) elements.push_back(b::rich_section(b::list(b::text(hidden_note()))));
+        if (card_.hidden > 0) elements.push_back(b::rich_section(b::Items(b::text(hidden_note()))));
         return b::rich_text(id("parameters"), std::move(elements));
     }
     std::string hidden_note() const {
@@ -401,7 +399,7 @@ class CardWriter {
         }
         return lines.size();
     }
-    static void push_preformatted(Value::Array& elements, std::span<std::string> lines) {
+    static void push_preformatted(b::Items& elements, std::span<std::string> lines) {
         std::string chunk;
         auto flush = [&] {
             if (!chunk.empty()) elements.push_back(b::rich_preformatted(chunk));
@@ -421,17 +419,17 @@ class CardWriter {
         flush();
     }
 
-    Value actions(bool details_only) const {
+    b::Json actions(bool details_only) const {
         std::string value = card_.id.text();
-        Value::Array buttons;
+        b::Items buttons;
         if (!details_only) {
             buttons.push_back(b::button(slack_approve, "Approve", value, "primary"));
             buttons.push_back(b::button(slack_deny, "Deny", value, "danger"));
             buttons.push_back(b::button(slack_hold, "Hold", value));
         }
         buttons.push_back(b::button(slack_details, "Details", value));
-        return b::object("block_id", id("act") + (whole_ ? "" : std::string(full_suffix)), "elements",
-                         std::move(buttons), "type", "actions");
+        return json_object("block_id", id("act") + (whole_ ? "" : std::string(full_suffix)), "elements",
+                           std::move(buttons).take(), "type", "actions");
     }
 
     const CardView& card_;
@@ -447,8 +445,9 @@ SlackMessage slack_card(const CardView& card, const SlackStyle& style) {
     return CardWriter{card, style}.write(card.buttons(), false);
 }
 
-SlackMessage slack_private_card(const CardView& card, const SlackStyle& style) {
-    return CardWriter{card, style}.write(false, true);
+SlackPrivate slack_private_card(const CardView& card, const SlackStyle& style) {
+    auto message = CardWriter{card, style}.write(false, true);
+    return {std::move(message.text), std::move(message.blocks)};
 }
 
 bool slack_card_is_whole(const CardView& card, const SlackStyle& style) {
@@ -460,7 +459,7 @@ bool slack_opens_full_view(std::string_view block_id) {
 }
 
 SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& style) {
-    Value::Array words;
+    b::Items words;
     if (!line.who.name.empty() || line.who.account) {
         words.push_back(b::person(line.who, style));
         words.push_back(b::text(" "));
@@ -472,7 +471,7 @@ SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& s
     }
     SlackMessage message;
     message.text = "News of this request";
-    message.blocks = Value{b::list(b::rich_text("line", b::list(b::rich_section(std::move(words)))))};
+    message.blocks = b::Items(b::rich_text("line", b::Items(b::rich_section(std::move(words))))).take();
     return message;
 }
 

@@ -13,41 +13,44 @@ namespace countersign::wire {
 
 namespace b = blocks;
 using core::CardView;
-using core::Value;
 
 namespace {
 
 constexpr std::size_t note_bytes_max = 3'000;
 
-Value view(std::string_view callback, std::string_view title, Value::Array blocks, std::string metadata) {
-    return Value::object({{"type", "modal"},
-                          {"callback_id", callback},
-                          {"title", b::plain(b::head(title, 24))},
-                          {"close", b::plain("Close")},
-                          {"blocks", Value{std::move(blocks)}},
-                          {"private_metadata", std::move(metadata)}});
+// `submit`: what the button that sends it says; empty: there is nothing to send.
+JsonText view(std::string_view callback, std::string_view title, b::Items blocks, std::string_view metadata,
+              std::string_view submit = {}) {
+    auto content = std::move(blocks).take();
+    auto its_title = b::plain(b::head(title, 24));
+    if (submit.empty())
+        return json_object("blocks", content, "callback_id", callback, "close", b::plain("Close"),
+                           "private_metadata", metadata, "title", its_title, "type", "modal");
+    return json_object("blocks", content, "callback_id", callback, "close", b::plain("Cancel"),
+                       "private_metadata", metadata, "submit", b::plain(submit), "title", its_title, "type",
+                       "modal");
 }
 
 // Fills a view up to its limits of blocks and bytes, keeping room for the closing words.
 class ViewWriter {
   public:
-    bool add(Value block) {
-        std::size_t bytes = core::canonical(block).size() + 1;
+    bool add(const b::Json& block) {
+        std::size_t bytes = block.text.size() + 1;
         if (blocks_.size() + 2 > slack_view_blocks_max || bytes_ + bytes > slack_view_bytes_max - 4'000)
             return false;
         bytes_ += bytes;
-        blocks_.push_back(std::move(block));
+        blocks_.push_back(block);
         return true;
     }
     void close_with(std::string_view words) { blocks_.push_back(b::section("rest", b::plain(words))); }
-    Value::Array take() { return std::move(blocks_); }
+    b::Items take() { return std::move(blocks_); }
 
   private:
-    Value::Array blocks_;
+    b::Items blocks_;
     std::size_t bytes_ = 500;
 };
 
-void add_fact(Value::Array& line, std::string_view name, std::string_view hostile) {
+void add_fact(b::Items& line, std::string_view name, std::string_view hostile) {
     line.push_back(b::bold(fmt::format("{}{} ", line.empty() ? "" : "\n", name)));
     std::string safe = visible(hostile);
     if (safe.empty()) safe = "(empty)";
@@ -59,7 +62,7 @@ void add_fact(Value::Array& line, std::string_view name, std::string_view hostil
 }
 
 void add_facts(ViewWriter& to, const CardView& card, const SlackStyle& style) {
-    Value::Array line;
+    b::Items line;
     add_fact(line, "Request", fmt::format("#{} {}", card.number, card.id.text()));
     add_fact(line, "State", core::name_of(card.state));
     add_fact(line, "Action", card.action);
@@ -74,16 +77,16 @@ void add_facts(ViewWriter& to, const CardView& card, const SlackStyle& style) {
     if (card.no_human_named) line.push_back(b::bold("\nThis request names no human."));
     add_fact(line, "Digest", card.digest);
     add_fact(line, "Rules", join(card.rules, ", "));
-    to.add(b::rich_text("facts", b::list(b::rich_section(std::move(line)))));
+    to.add(b::rich_text("facts", b::Items(b::rich_section(std::move(line)))));
 }
 
 void add_intent(ViewWriter& to, const CardView& card) {
     if (trim(card.intent).empty()) return;
-    Value::Array words;
+    b::Items words;
     b::push_text(words, visible(card.intent));
-    to.add(
-        b::rich_text("intent", b::list(b::rich_section(b::list(b::bold("Intent, in the requester's words"))),
-                                       b::rich_quote(std::move(words)))));
+    to.add(b::rich_text("intent",
+                        b::Items(b::rich_section(b::Items(b::bold("Intent, in the requester's words"))),
+                                 b::rich_quote(std::move(words)))));
 }
 
 // All parameters, one per line, cut into blocks. Returns how many characters did not fit.
@@ -100,8 +103,8 @@ std::size_t add_parameters(ViewWriter& to, const CardView& card) {
         if (auto end = part.rfind('\n');
             part.size() < rest.size() && end != part.npos && end > part.size() / 2)
             part = part.substr(0, end);
-        Value::Array elements;
-        if (n == 0) elements.push_back(b::rich_section({b::bold("Parameters")}));
+        b::Items elements;
+        if (n == 0) elements.push_back(b::rich_section(b::Items(b::bold("Parameters"))));
         elements.push_back(b::rich_preformatted(part));
         if (!to.add(b::rich_text(fmt::format("parameters{}", n), std::move(elements))))
             return code_points(rest);
@@ -114,38 +117,34 @@ std::size_t add_parameters(ViewWriter& to, const CardView& card) {
 void add_people(ViewWriter& to, const CardView& card, const SlackStyle& style) {
     for (std::size_t i = 0; i < card.votes.size() && i < 20; ++i) {
         const auto& vote = card.votes[i];
-        Value::Array line{
-            b::person(vote.who, style),
-            b::text(fmt::format(" {}{}", core::name_of(vote.verdict),
-                                vote.self_approval ? " (own request, allowed by policy)" : ""))};
+        b::Items line(b::person(vote.who, style),
+                      b::text(fmt::format(" {}{}", core::name_of(vote.verdict),
+                                          vote.self_approval ? " (own request, allowed by policy)" : "")));
         if (!trim(vote.reason).empty()) {
             line.push_back(b::text(": "));
             b::push_text(line, b::shortened(vote.reason, 2'000).text);
         }
-        if (!to.add(b::rich_text(fmt::format("vote{}", i), b::list(b::rich_section(std::move(line))))))
+        if (!to.add(b::rich_text(fmt::format("vote{}", i), b::Items(b::rich_section(std::move(line))))))
             return;
     }
     for (std::size_t i = 0; i < card.links.size(); ++i) {
         std::string title = b::shortened(card.links[i].title, 200).text;
-        Value::Array line{b::bold("Link "), b::text(title.empty() ? " " : title + " ")};
+        b::Items line(b::bold("Link "), b::text(title.empty() ? " " : title + " "));
         if (b::may_link(card.links[i].url, style))
             line.push_back(b::link(card.links[i].url, card.links[i].url));
         else
             add_fact(line, "address", card.links[i].url);
-        if (!to.add(b::rich_text(fmt::format("link{}", i), b::list(b::rich_section(std::move(line))))))
+        if (!to.add(b::rich_text(fmt::format("link{}", i), b::Items(b::rich_section(std::move(line))))))
             return;
     }
     if (card.labels.empty()) return;
-    Value::Array line;
+    b::Items line;
     for (const auto& [name, value] : card.labels) add_fact(line, "Label", name + "=" + value);
-    to.add(b::rich_text("labels", b::list(b::rich_section(std::move(line)))));
+    to.add(b::rich_text("labels", b::Items(b::rich_section(std::move(line)))));
 }
 
-Value private_body(std::string_view fallback, Value::Array blocks) {
-    return Value::object({{"response_type", "ephemeral"},
-                          {"replace_original", false},
-                          {"text", slack_escaped(fallback)},
-                          {"blocks", Value{std::move(blocks)}}});
+SlackPrivate made_private(std::string_view fallback, b::Items blocks) {
+    return {slack_escaped(fallback), std::move(blocks).take()};
 }
 
 std::string inert(std::string_view sentence, std::size_t units_max) {
@@ -156,8 +155,7 @@ std::string inert(std::string_view sentence, std::size_t units_max) {
 }  // namespace
 
 std::string slack_view_note(const SlackViewNote& note) {
-    return core::canonical(
-        Value::object({{"request", note.request}, {"channel", note.channel}, {"message", note.message}}));
+    return json_object("channel", note.channel, "message", note.message, "request", note.request).text;
 }
 
 std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata) {
@@ -170,36 +168,26 @@ std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata) {
     return note;
 }
 
-Value slack_reason_view(core::Verdict verdict, const SlackViewNote& note) {
+JsonText slack_reason_view(core::Verdict verdict, const SlackViewNote& note) {
     std::string_view act = verdict == core::Verdict::deny   ? "Deny"
                            : verdict == core::Verdict::hold ? "Hold"
                                                             : "Approve";
-    auto input = Value::object({{"type", "plain_text_input"},
-                                {"action_id", "text"},
-                                {"multiline", true},
-                                {"min_length", 1},
-                                {"max_length", core::reason_chars_max},
-                                {"focus_on_load", true}});
-    auto block = Value::object({{"type", "input"},
-                                {"block_id", "reason"},
-                                {"label", b::plain("Reason")},
-                                {"hint", b::plain("Shown on the card and to the requester")},
-                                {"element", std::move(input)}});
-    Value::Array blocks;
+    auto input = json_object("action_id", "text", "focus_on_load", true, "max_length", core::reason_chars_max,
+                             "min_length", 1, "multiline", true, "type", "plain_text_input");
+    b::Items blocks;
     if (verdict == core::Verdict::approve)
         blocks.push_back(
             b::section("own", b::plain("You are behind this request. The policy lets you approve it "
                                        "all the same, if you say why.")));
-    blocks.push_back(std::move(block));
-    auto made = view(core::name_of(verdict), fmt::format("{} request", act), std::move(blocks),
-                     slack_view_note(note));
-    made.set("submit", b::plain(act));
-    made.set("close", b::plain("Cancel"));
-    return made;
+    blocks.push_back(json_object("block_id", "reason", "element", input, "hint",
+                                 b::plain("Shown on the card and to the requester"), "label",
+                                 b::plain("Reason"), "type", "input"));
+    return view(core::name_of(verdict), fmt::format("{} request", act), std::move(blocks),
+                slack_view_note(note), act);
 }
 
-Value slack_details_view(const CardView& card, const SlackStyle& style, const SlackViewNote& note,
-                         bool with_approve) {
+JsonText slack_details_view(const CardView& card, const SlackStyle& style, const SlackViewNote& note,
+                            bool with_approve) {
     ViewWriter writer;
     add_facts(writer, card, style);
     add_intent(writer, card);
@@ -211,80 +199,96 @@ Value slack_details_view(const CardView& card, const SlackStyle& style, const Sl
                         "run: countersign "
                         "show {}",
                         left_out, card.id.text()));
-    auto made = view(with_approve ? slack_approve : slack_details, fmt::format("Request #{}", card.number),
-                     writer.take(), slack_view_note(note));
-    if (with_approve) {
-        made.set("submit", b::plain("Approve"));
-        made.set("close", b::plain("Cancel"));
-    }
-    return made;
+    return view(with_approve ? slack_approve : slack_details, fmt::format("Request #{}", card.number),
+                writer.take(), slack_view_note(note), with_approve ? "Approve" : "");
 }
 
-Value slack_outcome_view(std::string_view title, std::string_view sentence) {
-    return view("outcome", title, {b::section("outcome", b::plain(inert(sentence, b::text_units_max)))}, {});
+JsonText slack_outcome_view(std::string_view title, std::string_view sentence) {
+    return view("outcome", title,
+                b::Items(b::section("outcome", b::plain(inert(sentence, b::text_units_max)))), {});
 }
 
-Value slack_private(std::string_view sentence) {
+JsonText slack_response(const SlackPrivate& said) {
+    return json_object("blocks", said.blocks, "replace_original", said.replaces, "response_type", "ephemeral",
+                       "text", said.text);
+}
+
+JsonText slack_command_answer(const SlackPrivate& said) {
+    return json_object("blocks", said.blocks, "response_type", "ephemeral", "text", said.text);
+}
+
+SlackPrivate slack_private(std::string_view sentence) {
     auto shown = inert(sentence, b::text_units_max);
-    return private_body(shown, {b::section("private", b::plain(shown))});
-}
-
-Value slack_private_full_view(std::string_view sentence, const core::RequestId& request) {
-    auto shown = inert(sentence, b::text_units_max);
-    auto buttons = Value::object(
-        {{"type", "actions"},
-         {"block_id", fmt::format("act.{}.full", request.text())},
-         {"elements", Value{Value::Array{b::button(slack_approve, "Open the full view", request.text())}}}});
-    return private_body(shown, {b::section("private", b::plain(shown)), std::move(buttons)});
-}
-
-Value slack_private_lines(const std::vector<std::string>& lines) {
-    Value::Array blocks;
-    for (const std::string& line : lines)
-        blocks.push_back(b::section(fmt::format("line.{}", blocks.size()), b::plain(inert(line, 500))));
-    return private_body(inert(lines.empty() ? std::string_view{} : lines.front(), 500), std::move(blocks));
+    return made_private(shown, b::Items(b::section("private", b::plain(shown))));
 }
 
 namespace {
+
+JsonText actions(std::string_view id, b::Items buttons) {
+    return json_object("block_id", id, "elements", std::move(buttons).take(), "type", "actions");
+}
+
+}  // namespace
+
+SlackPrivate slack_private_full_view(std::string_view sentence, const core::RequestId& request) {
+    auto shown = inert(sentence, b::text_units_max);
+    auto button = b::button(slack_approve, "Open the full view", request.text());
+    return made_private(shown,
+                        b::Items(b::section("private", b::plain(shown)),
+                                 actions(fmt::format("act.{}.full", request.text()), b::Items(button))));
+}
+
+namespace {
+
+b::Items line_blocks(const std::vector<std::string>& lines) {
+    b::Items blocks;
+    for (const std::string& line : lines)
+        blocks.push_back(b::section(fmt::format("line.{}", blocks.size()), b::plain(inert(line, 500))));
+    return blocks;
+}
+
+std::string first_of(const std::vector<std::string>& lines) {
+    return inert(lines.empty() ? std::string_view{} : lines.front(), 500);
+}
 
 struct Choice {
     std::string_view action;
     std::string_view text;
 };
 
-Value question(const std::vector<std::string>& lines, Choice yes, Choice no, std::string_view value) {
-    auto body = slack_private_lines(lines);
-    auto blocks = *body["blocks"].items();
+SlackPrivate question(const std::vector<std::string>& lines, Choice yes, Choice no, std::string_view value) {
+    auto blocks = line_blocks(lines);
     blocks.push_back(
-        Value::object({{"type", "actions"},
-                       {"block_id", fmt::format("asked.{}", value)},
-                       {"elements", Value{Value::Array{b::button(yes.action, yes.text, value, "primary"),
-                                                       b::button(no.action, no.text, value, "danger")}}}}));
-    body.set("blocks", Value{std::move(blocks)});
-    return body;
+        actions(fmt::format("asked.{}", value), b::Items(b::button(yes.action, yes.text, value, "primary"),
+                                                         b::button(no.action, no.text, value, "danger"))));
+    return made_private(first_of(lines), std::move(blocks));
 }
 
 }  // namespace
 
-Value slack_private_link(const std::vector<std::string>& lines, std::string_view offer) {
+SlackPrivate slack_private_lines(const std::vector<std::string>& lines) {
+    return made_private(first_of(lines), line_blocks(lines));
+}
+
+SlackPrivate slack_private_link(const std::vector<std::string>& lines, std::string_view offer) {
     return question(lines, {slack_link_agree, "Yes, both are mine"}, {slack_link_decline, "No"}, offer);
 }
 
-Value slack_private_token(const std::vector<std::string>& lines, std::string_view token) {
+SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::string_view token) {
     return question(lines, {slack_token_agree, "Yes, it may vote for me"},
                     {slack_token_decline, "No, end it"}, token);
 }
 
-Value slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items) {
-    Value::Array blocks{b::section("heading", b::plain(inert(heading, 500)))};
+SlackPrivate slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items) {
+    b::Items blocks(b::section("heading", b::plain(inert(heading, 500))));
     for (const SlackListItem& item : items) {
         auto words = fmt::format("#{}  {}", item.number, inert(item.line, 240));
         if (!item.detail.empty()) words += "\n" + inert(item.detail, 240);
-        auto row = b::section(fmt::format("item.{}", item.id.text()), b::plain(words));
-        row.set("accessory", b::button(slack_details, "Details", item.id.text()));
-        blocks.push_back(std::move(row));
+        blocks.push_back(json_object("accessory", b::button(slack_details, "Details", item.id.text()),
+                                     "block_id", fmt::format("item.{}", item.id.text()), "text",
+                                     b::plain(words), "type", "section"));
     }
-    return private_body(inert(heading, 500), std::move(blocks));
+    return made_private(inert(heading, 500), std::move(blocks));
 }
 
 }  // namespace countersign::wire

@@ -44,7 +44,7 @@ class Writer {
     }
     Writer& text(std::string_view value) {
         comma();
-        quote(value);
+        core::quote_to(out_, value);
         return *this;
     }
     // A text of a person.
@@ -91,44 +91,6 @@ class Writer {
     void comma() {
         if (!fresh_) out_ += ',';
         fresh_ = false;
-    }
-    void quote(std::string_view text) {
-        constexpr std::string_view digits = "0123456789abcdef";
-        out_ += '"';
-        for (char c : text) {
-            switch (c) {
-                case '"':
-                    out_ += "\\\"";
-                    break;
-                case '\\':
-                    out_ += "\\\\";
-                    break;
-                case '\b':
-                    out_ += "\\b";
-                    break;
-                case '\t':
-                    out_ += "\\t";
-                    break;
-                case '\n':
-                    out_ += "\\n";
-                    break;
-                case '\f':
-                    out_ += "\\f";
-                    break;
-                case '\r':
-                    out_ += "\\r";
-                    break;
-                default:
-                    if (static_cast<unsigned char>(c) < 0x20) {
-                        out_ += "\\u00";
-                        out_ += digits[static_cast<std::size_t>(c) >> 4];
-                        out_ += digits[static_cast<std::size_t>(c) & 15];
-                    } else {
-                        out_ += c;
-                    }
-            }
-        }
-        out_ += '"';
     }
 
     const Salt* seal_;

@@ -177,7 +177,7 @@ TEST(SlackWebApi, AResponseUrlElsewhereThanAtSlackIsNotCalled) {
             kept.emplace(co_await std::move(call));
         };
         slack.spawn(
-            keep(slack.api->respond(std::move(url), Value::object(), {slack.time.now() + 5s}), answer));
+            keep(slack.api->respond(std::move(url), wire::json_object(), {slack.time.now() + 5s}), answer));
         slack.run_until(slack.time.now() + 6s);
         return answer && answer->has_value();
     };

@@ -8,6 +8,7 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/core/hidden.hpp"
+#include "countersign/wire/json.hpp"
 #include "wire/golden.hpp"
 
 namespace countersign::wire {
@@ -68,10 +69,22 @@ CardView decided(State state) {
     return card;
 }
 
+// What a reader makes of it: strict, so that no name comes twice.
+Value read(const JsonText& json) {
+    if (json.text.empty()) return {};
+    auto value = parse_json(json.text, {.bytes_max = 1'000'000});
+    if (!value) {
+        ADD_FAILURE() << value.error().detail << ": " << json.text;
+        return {};
+    }
+    EXPECT_EQ(core::canonical(*value), json.text);
+    return std::move(*value);
+}
+
 Value as_value(const SlackMessage& message) {
     return Value::object({{"text", message.text},
-                          {"blocks", message.blocks},
-                          {"metadata", message.metadata},
+                          {"blocks", read(message.blocks)},
+                          {"metadata", read(message.metadata)},
                           {"whole", message.whole}});
 }
 
@@ -107,9 +120,9 @@ TEST(SlackCard, DenialsReleasersAndApprovalsOfOnesOwnLookAsAgreed) {
                   {slack_person("ben", "U0BEN"), Verdict::deny, core::Surface::slack, at(10, 2), "no", {}}};
     test::expect_golden("slack_card_break_glass", as_value(slack_card(card, style)));
     SlackViewNote note{card.id.text(), "C0APPROVALS", "1795219301.417039"};
-    test::expect_golden("slack_view_own_reason", slack_reason_view(Verdict::approve, note));
+    test::expect_golden("slack_view_own_reason", read(slack_reason_view(Verdict::approve, note)));
     auto details = slack_details_view(card, style, note, false);
-    EXPECT_NE(core::canonical(details).find("(own request, allowed by policy)"), std::string::npos);
+    EXPECT_NE(details.text.find("(own request, allowed by policy)"), std::string::npos);
 }
 
 TEST(SlackCard, AlternativesLookAsAgreed) {
@@ -149,15 +162,16 @@ TEST(SlackCard, ThreadLineLooksAsAgreed) {
 
 TEST(SlackCard, ViewsLookAsAgreed) {
     SlackViewNote note{sample().id.text(), "C0APPROVALS", "1795219301.417039"};
-    test::expect_golden("slack_view_deny", slack_reason_view(Verdict::deny, note));
-    test::expect_golden("slack_view_hold", slack_reason_view(Verdict::hold, note));
-    test::expect_golden("slack_view_details", slack_details_view(sample(), style, note, false));
-    test::expect_golden("slack_view_approve", slack_details_view(sample(), style, note, true));
+    test::expect_golden("slack_view_deny", read(slack_reason_view(Verdict::deny, note)));
+    test::expect_golden("slack_view_hold", read(slack_reason_view(Verdict::hold, note)));
+    test::expect_golden("slack_view_details", read(slack_details_view(sample(), style, note, false)));
+    test::expect_golden("slack_view_approve", read(slack_details_view(sample(), style, note, true)));
 }
 
 TEST(SlackCard, EveryButtonCarriesTheFullRequestIdAndNothingElse) {
     auto card = slack_card(sample(), style);
-    const auto& blocks = *card.blocks.items();
+    const auto read_back = read(card.blocks);
+    const auto& blocks = *read_back.items();
     const auto& buttons = *blocks.back()["elements"].items();
     std::vector<std::string> actions;
     for (const auto& button : buttons) {
@@ -170,15 +184,15 @@ TEST(SlackCard, EveryButtonCarriesTheFullRequestIdAndNothingElse) {
 TEST(SlackCard, AFinalCardHasNoButtons) {
     for (auto state : {State::approved, State::denied, State::refused, State::expired, State::cancelled,
                        State::claimed, State::succeeded, State::failed, State::lapsed})
-        for (const auto& block : *slack_card(decided(state), style).blocks.items())
-            EXPECT_NE(block["type"].text(), "actions");
+        EXPECT_EQ(slack_card(decided(state), style).blocks.text.find("\"actions\""), std::string::npos);
 }
 
 TEST(SlackCard, BlockIdsAreNewForEveryVersion) {
     auto ids = [](const SlackMessage& message) {
         std::set<std::string> all;
-        for (const auto& block : *message.blocks.items()) all.emplace(block["block_id"].text());
-        EXPECT_EQ(all.size(), message.blocks.items()->size());
+        const auto blocks = read(message.blocks);
+        for (const auto& block : *blocks.items()) all.emplace(block["block_id"].text());
+        EXPECT_EQ(all.size(), blocks.items()->size());
         return all;
     };
     auto one = sample();
@@ -191,10 +205,13 @@ TEST(SlackCard, BlockIdsAreNewForEveryVersion) {
 TEST(SlackCard, WhatDoesNotFitMakesApproveOpenTheFullView) {
     auto card = sample();
     EXPECT_TRUE(slack_card_is_whole(card, style));
-    EXPECT_FALSE(slack_opens_full_view((*slack_card(card, style).blocks.items()).back()["block_id"].text()));
+    auto last_block = [&] {
+        return std::string(read(slack_card(card, style).blocks).items()->back()["block_id"].text());
+    };
+    EXPECT_FALSE(slack_opens_full_view(last_block()));
     card.parameters.push_back({"big", "\"" + std::string(10'000, 'y') + "\""});
     EXPECT_FALSE(slack_card_is_whole(card, style));
-    EXPECT_TRUE(slack_opens_full_view((*slack_card(card, style).blocks.items()).back()["block_id"].text()));
+    EXPECT_TRUE(slack_opens_full_view(last_block()));
 }
 
 TEST(SlackCard, AShortenedResourceCountsAsNotFullyShown) {
@@ -206,7 +223,7 @@ TEST(SlackCard, AShortenedResourceCountsAsNotFullyShown) {
 TEST(SlackCard, AShortenedValueShowsItsTail) {
     auto card = sample();
     card.parameters = {{"query", "\"" + std::string(20'000, 'x') + " drop table users\""}};
-    auto text = core::canonical(slack_card(card, style).blocks);
+    auto text = slack_card(card, style).blocks.text;
     EXPECT_NE(text.find("drop table users"), std::string::npos);
     EXPECT_NE(text.find("more characters"), std::string::npos);
 }
@@ -214,12 +231,12 @@ TEST(SlackCard, AShortenedValueShowsItsTail) {
 TEST(SlackCard, AParameterNameCannotPassForAnAssignment) {
     auto card = sample();
     card.parameters = {{"rows = 5\nforce", "true"}};
-    auto text = core::canonical(slack_card(card, style).blocks);
+    auto text = slack_card(card, style).blocks.text;
     EXPECT_NE(text.find(R"(\"rows = 5\\nforce\" = true)"), std::string::npos) << text;
 }
 
 TEST(SlackCard, OnlyLinksToNamedHostsAreClickable) {
-    auto text = core::canonical(slack_card(sample(), style).blocks);
+    auto text = slack_card(sample(), style).blocks.text;
     EXPECT_NE(text.find(R"("type":"link","url":"https://ci.example.com/run/7")"), std::string::npos);
     EXPECT_EQ(text.find(R"("url":"https://evil.example/x")"), std::string::npos);
     for (const char* url :
@@ -227,7 +244,7 @@ TEST(SlackCard, OnlyLinksToNamedHostsAreClickable) {
           "https://evil\\@ci.example.com/", "https://ci.example.com/\xE2\x80\xAE"}) {
         auto card = sample();
         card.links = {{"t", url}};
-        EXPECT_EQ(core::canonical(slack_card(card, style).blocks).find("\"link\""), std::string::npos) << url;
+        EXPECT_EQ(slack_card(card, style).blocks.text.find("\"link\""), std::string::npos) << url;
     }
 }
 
@@ -255,11 +272,11 @@ TEST(SlackCard, ViewNotesComeBackAsTheyWere) {
 TEST(SlackCard, DetailsShowEveryParameterInFullAndSayWhatDoesNotFit) {
     auto card = sample();
     card.parameters = {{"a", "\"" + std::string(60'000, 'a') + "END\""}};
-    auto fits = core::canonical(slack_details_view(card, style, {}, true));
+    auto fits = slack_details_view(card, style, {}, true).text;
     EXPECT_NE(fits.find("END"), std::string::npos);
     EXPECT_EQ(fits.find("do not fit"), std::string::npos);
     card.parameters = {{"a", "\"" + std::string(262'000, 'a') + "END\""}};
-    auto huge = core::canonical(slack_details_view(card, style, {}, true));
+    auto huge = slack_details_view(card, style, {}, true).text;
     EXPECT_LE(huge.size(), 250'000U);
     EXPECT_NE(huge.find("countersign show req_01JD0000000000000000000001"), std::string::npos);
 }
@@ -402,25 +419,27 @@ TEST(SlackCard, NoHostileTextEscapesAndNoLimitIsBroken) {
         auto card = hostile.card();
         auto where = "seed " + std::to_string(seed);
         auto message = slack_card(card, style);
-        expect_limits(message.blocks, where);
-        EXPECT_LE(slack_text_units(message.blocks), 10'000U) << where;
-        EXPECT_LE(message.blocks.items()->size(), 50U) << where;
-        EXPECT_LE(core::canonical(message.metadata).size(), 1'000U) << where;
+        const auto blocks = read(message.blocks);
+        expect_limits(blocks, where);
+        EXPECT_LE(slack_text_units(blocks), 10'000U) << where;
+        EXPECT_LE(blocks.items()->size(), 50U) << where;
+        EXPECT_LE(message.metadata.text.size(), 1'000U) << where;
         EXPECT_EQ(message.text.find('<'), std::string::npos) << where;
 
-        auto view = slack_details_view(card, style, {card.id.text(), "C1", "1.2"}, true);
+        auto written = slack_details_view(card, style, {card.id.text(), "C1", "1.2"}, true);
+        EXPECT_LE(written.text.size(), 250'000U) << where;
+        auto view = read(written);
         expect_limits(view, where);
         EXPECT_LE(view["blocks"].items()->size(), 100U) << where;
-        EXPECT_LE(core::canonical(view).size(), 250'000U) << where;
         EXPECT_LE(utf16_units(view["title"]["text"].text()), 24U) << where;
 
         auto said = slack_private(hostile.text(400));
-        expect_limits(said, where);
-        expect_inert(std::string(said["text"].text()), where);
+        expect_limits(read(slack_response(said)), where);
+        expect_limits(read(slack_command_answer(said)), where);
+        expect_inert(said.text, where);
         std::vector<core::Who> asks(2 * core::asked_max, {hostile.text(40), std::nullopt});
-        expect_limits(
-            slack_thread_line({{hostile.text(4), std::nullopt}, hostile.text(200), asks}, style).blocks,
-            where);
+        auto line = slack_thread_line({{hostile.text(4), std::nullopt}, hostile.text(200), asks}, style);
+        expect_limits(read(line.blocks), where);
         if (testing::Test::HasFailure()) return;
     }
 }

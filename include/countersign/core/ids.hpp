@@ -13,8 +13,9 @@
 
 namespace countersign::core {
 
-// 26 characters of Crockford base32 for 16 bytes, and back (upper case; lower case is accepted).
-std::string crockford(const std::array<std::byte, 16>& bytes);
+// 26 characters of Crockford base32 for 16 bytes, after a prefix, and back (upper case; lower case is
+// accepted).
+std::string crockford(const std::array<std::byte, 16>& bytes, std::string_view prefix = {});
 std::optional<std::array<std::byte, 16>> parse_crockford(std::string_view text);
 
 // Ids that we mint: 16 bytes, ordered by creation (48 bits of milliseconds, then 80 random bits).
@@ -38,7 +39,7 @@ class Minted {
         if (!bytes) return std::nullopt;
         return Minted{*bytes};
     }
-    std::string text() const { return std::string(Kind::prefix) + crockford(bytes_); }
+    std::string text() const { return crockford(bytes_, Kind::prefix); }
     const Bytes& bytes() const { return bytes_; }
     friend auto operator<=>(const Minted&, const Minted&) = default;
 
@@ -59,21 +60,37 @@ class Given {
 };
 
 // The registry of all kinds of id; a new one is one line.
-struct RequestKind { static constexpr std::string_view prefix = "req_"; };
-struct EventKind { static constexpr std::string_view prefix = "evt_"; };
-struct TokenKind { static constexpr std::string_view prefix = "tok_"; };
-struct CardKind { static constexpr std::string_view prefix = "crd_"; };
-struct ErrandKind { static constexpr std::string_view prefix = "err_"; };
-struct ProcessKind { static constexpr std::string_view prefix = "prc_"; };
-struct SubscriptionKind { static constexpr std::string_view prefix = "sub_"; };
-struct LaneKind { static constexpr std::string_view prefix = "lan_"; };
+struct RequestKind {
+    static constexpr std::string_view prefix = "req_";
+};
+struct EventKind {
+    static constexpr std::string_view prefix = "evt_";
+};
+struct TokenKind {
+    static constexpr std::string_view prefix = "tok_";
+};
+struct CardKind {
+    static constexpr std::string_view prefix = "crd_";
+};
+struct ErrandKind {
+    static constexpr std::string_view prefix = "err_";
+};
+struct ProcessKind {
+    static constexpr std::string_view prefix = "prc_";
+};
+struct SubscriptionKind {
+    static constexpr std::string_view prefix = "sub_";
+};
+struct LaneKind {
+    static constexpr std::string_view prefix = "lan_";
+};
 using RequestId = Minted<RequestKind>;
 using EventId = Minted<EventKind>;
 using TokenId = Minted<TokenKind>;
 using CardId = Minted<CardKind>;
 using ErrandId = Minted<ErrandKind>;
 using SubscriptionId = Minted<SubscriptionKind>;
-using LaneId = Minted<LaneKind>;  // what waits for one another on its way out
+using LaneId = Minted<LaneKind>;        // what waits for one another on its way out
 using ProcessId = Minted<ProcessKind>;  // one run of the server: the holder of leases
 
 using PersonId = Given<struct PersonKind>;    // a policy's name ("riley") or, unlinked, an account reference

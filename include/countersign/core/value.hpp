@@ -99,5 +99,6 @@ bool canonical_less(std::string_view a, std::string_view b);
 std::string canonical(const Value& value);
 void canonical_to(std::string& out, const Value& value);
 std::string canonical_number(double finite);
+void quote_to(std::string& out, std::string_view text);  // a text as JSON, with its quotes
 
 }  // namespace countersign::core

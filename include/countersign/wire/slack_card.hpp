@@ -7,8 +7,9 @@
 
 #include "countersign/core/card.hpp"
 #include "countersign/core/value.hpp"
+#include "countersign/wire/json_text.hpp"
 
-// What people see in Slack, as Block Kit values. Every text that came from a request or a person goes into
+// What people see in Slack, as Block Kit in JSON. Every text that came from a request or a person goes into
 // literal text (rich_text, plain_text), never into mrkdwn, so nothing of it can mention, link or format.
 namespace countersign::wire {
 
@@ -34,16 +35,14 @@ struct SlackStyle {
 
 struct SlackMessage {
     std::string text;  // the fallback: words of ours only
-    core::Value blocks;
-    core::Value metadata;  // null: none
-    bool whole = true;     // all that is asked for stands on it, unshortened
+    JsonText blocks;
+    JsonText metadata;  // no text: none
+    bool whole = true;  // all that is asked for stands on it, unshortened
 };
 
 SlackMessage slack_card(const core::CardView& card, const SlackStyle& style);
 // Whether a card shows all of what its approvers approve; if not, Approve opens the full view first.
 bool slack_card_is_whole(const core::CardView& card, const SlackStyle& style);
-// The card for one person's eyes: with Details alone.
-SlackMessage slack_private_card(const core::CardView& card, const SlackStyle& style);
 SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& style);
 
 // What a view carries back to us.
@@ -57,30 +56,38 @@ std::string slack_view_note(const SlackViewNote& note);
 std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata);
 
 // Deny, hold, or the approval of somebody behind the request.
-core::Value slack_reason_view(core::Verdict verdict, const SlackViewNote& note);
+JsonText slack_reason_view(core::Verdict verdict, const SlackViewNote& note);
 // Everything about a request, parameters in full as far as a view can hold them.
-core::Value slack_details_view(const core::CardView& card, const SlackStyle& style, const SlackViewNote& note,
-                               bool with_approve);
-core::Value slack_outcome_view(std::string_view title, std::string_view sentence);
+JsonText slack_details_view(const core::CardView& card, const SlackStyle& style, const SlackViewNote& note,
+                            bool with_approve);
+JsonText slack_outcome_view(std::string_view title, std::string_view sentence);
 
-// A message that one person sees: the body for a response_url, for a command's answer, or (its text and
-// blocks) for chat.postEphemeral.
-core::Value slack_private(std::string_view sentence);
-// The same with a button that opens the full view of a request, from which it can be approved.
-core::Value slack_private_full_view(std::string_view sentence, const core::RequestId& request);
+// A message that one person sees.
+struct SlackPrivate {
+    std::string text;  // the fallback, escaped
+    JsonText blocks;
+    bool replaces = false;  // the message whose button was clicked: a question that is answered
+};
+JsonText slack_response(const SlackPrivate& said);        // the body for a response_url
+JsonText slack_command_answer(const SlackPrivate& said);  // in the acknowledgement of a command
+SlackPrivate slack_private(std::string_view sentence);
+// The card for one person's eyes: with Details alone.
+SlackPrivate slack_private_card(const core::CardView& card, const SlackStyle& style);
+// A sentence with a button that opens the full view of a request, from which it can be approved.
+SlackPrivate slack_private_full_view(std::string_view sentence, const core::RequestId& request);
 // A question whether two accounts are one person's; both buttons carry the offer's id.
-core::Value slack_private_link(const std::vector<std::string>& lines, std::string_view offer);
+SlackPrivate slack_private_link(const std::vector<std::string>& lines, std::string_view offer);
 // A question whether a token may vote for whoever is asked; both buttons carry the token's id.
-core::Value slack_private_token(const std::vector<std::string>& lines, std::string_view token);
+SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::string_view token);
 // Several lines, each hostile on its own.
-core::Value slack_private_lines(const std::vector<std::string>& lines);
+SlackPrivate slack_private_lines(const std::vector<std::string>& lines);
 struct SlackListItem {
     core::RequestId id;
     std::int64_t number = 0;
     std::string line;    // hostile
     std::string detail;  // hostile; may be empty
 };
-core::Value slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items);
+SlackPrivate slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items);
 
 // What block_id says of the buttons beneath: Approve must open the full view first.
 bool slack_opens_full_view(std::string_view block_id);
