@@ -10,8 +10,9 @@
 namespace countersign::pg {
 
 // Requests, rules and entries never change once written, so those read before need not be read again: only
-// what came after. The least recently used go first. What is taken is put back by whoever took it, or not,
-// when it may no longer be true. Thread-safe.
+// what came after. Where room is needed, decided cases go before those that wait for votes, and of either the
+// least recently used first: when thousands wait and are voted on in turn, those next in turn are still here.
+// What is taken is put back by whoever took it, or not, when it may no longer be true. Thread-safe.
 class Memory {
   public:
     explicit Memory(std::size_t bytes_max) : bytes_max_(bytes_max) {}
@@ -21,35 +22,44 @@ class Memory {
         auto found = index_.find(request);
         if (found == index_.end()) return std::nullopt;
         std::optional<Known> known(std::move(*found->second));
-        bytes_ -= known->weight_bytes;
-        order_.erase(found->second);
-        index_.erase(found);
+        forget(found);
         return known;
     }
     void put(Known known) {
         if (core::final(known.state) || known.weight_bytes > bytes_max_ / 4) return;
         std::lock_guard lock(mutex_);
-        auto [place, fresh] = index_.try_emplace(known.c.request.id);
-        if (!fresh) {  // somebody read it meanwhile: the longer one stays
-            if (place->second->c.version() >= known.c.version()) return;
-            bytes_ -= place->second->weight_bytes;
-            order_.erase(place->second);
+        auto had = index_.find(known.c.request.id);
+        if (had != index_.end()) {  // somebody read it meanwhile: the longer one stays
+            if (had->second->c.version() >= known.c.version()) return;
+            forget(had);
         }
         bytes_ += known.weight_bytes;
-        order_.push_front(std::move(known));
-        place->second = order_.begin();
+        const core::RequestId id = known.c.request.id;
+        Order& order = order_of(known);
+        order.push_front(std::move(known));
+        index_.emplace(id, order.begin());
         while (bytes_ > bytes_max_) {
-            bytes_ -= order_.back().weight_bytes;
-            index_.erase(order_.back().c.request.id);
-            order_.pop_back();
+            const Order& from = decided_.empty() ? waiting_ : decided_;
+            forget(index_.find(from.back().c.request.id));
         }
     }
 
   private:
+    using Order = std::list<Known>;  // the most recently used first
+    using Index = std::unordered_map<core::RequestId, Order::iterator>;
+
+    Order& order_of(const Known& known) { return known.state == core::State::pending ? waiting_ : decided_; }
+    void forget(Index::iterator found) {
+        bytes_ -= found->second->weight_bytes;
+        order_of(*found->second).erase(found->second);
+        index_.erase(found);
+    }
+
     const std::size_t bytes_max_;
     std::mutex mutex_;
-    std::list<Known> order_;
-    std::unordered_map<core::RequestId, std::list<Known>::iterator> index_;
+    Order waiting_;
+    Order decided_;
+    Index index_;
     std::size_t bytes_ = 0;
 };
 

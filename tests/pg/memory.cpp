@@ -1,0 +1,68 @@
+#include "pg/memory.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/world.hpp"
+
+namespace countersign::pg {
+namespace {
+
+core::RequestId id_of(int n) {
+    core::RequestId::Bytes bytes{};
+    bytes.back() = static_cast<std::byte>(n);
+    return core::RequestId{bytes};
+}
+
+Known known(int n, core::State state = core::State::pending, std::size_t entries = 1) {
+    core::Request request = core::testing::request_of();
+    request.id = id_of(n);
+    return {.c = {std::move(request), {}, std::vector<core::Entry>(entries, core::Lapsed{})},
+            .origins = {},
+            .state = state,
+            .salt = {},
+            .weight_bytes = 10};
+}
+
+TEST(MemoryOfCases, WhatIsTakenIsGoneUntilItIsPutBack) {
+    Memory memory{100};
+    memory.put(known(1));
+    auto taken = memory.take(id_of(1));
+    ASSERT_TRUE(taken);
+    EXPECT_FALSE(memory.take(id_of(1)));
+    memory.put(std::move(*taken));
+    EXPECT_TRUE(memory.take(id_of(1)));
+}
+
+TEST(MemoryOfCases, TheLeastRecentlyUsedGoesFirst) {
+    Memory memory{50};
+    for (int n = 1; n <= 5; ++n) memory.put(known(n));
+    memory.put(std::move(*memory.take(id_of(1))));
+    memory.put(known(6));
+    EXPECT_FALSE(memory.take(id_of(2)));
+    for (int n : {1, 3, 4, 5, 6}) EXPECT_TRUE(memory.take(id_of(n))) << n;
+}
+
+TEST(MemoryOfCases, DecidedOnesGoBeforeThoseThatWait) {
+    Memory memory{50};
+    for (int n = 1; n <= 5; ++n) memory.put(known(n));
+    for (int n = 1; n <= 5; ++n) {  // voted on in turn, each beside a new one
+        auto taken = memory.take(id_of(n));
+        ASSERT_TRUE(taken) << n;
+        taken->state = core::State::approved;
+        memory.put(std::move(*taken));
+        memory.put(known(n + 5));
+        EXPECT_FALSE(memory.take(id_of(n))) << n;
+    }
+}
+
+TEST(MemoryOfCases, TheLongerOfTwoStaysAndWhatIsOverIsNotKept) {
+    Memory memory{100};
+    memory.put(known(1, core::State::pending, 3));
+    memory.put(known(1, core::State::pending, 2));
+    EXPECT_EQ(memory.take(id_of(1))->c.version(), 3);
+    memory.put(known(2, core::State::succeeded));
+    EXPECT_FALSE(memory.take(id_of(2)));
+}
+
+}  // namespace
+}  // namespace countersign::pg
