@@ -14,8 +14,8 @@ namespace countersign::app {
 // which were said where. Bookkeeping only; nothing here waits.
 class Threads {
   public:
-    static constexpr std::size_t places_max = 8'192;  // requests whose cards' places are remembered
-    static constexpr std::int32_t attempts_max = 12;  // then a line that some card cannot take is dropped
+    static constexpr std::size_t places_max = 20'000;  // requests whose cards' places are remembered
+    static constexpr std::int32_t attempts_max = 12;   // then a line that some card cannot take is dropped
 
     struct Place {
         core::CardId card;
