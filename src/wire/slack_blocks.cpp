@@ -185,6 +185,10 @@ Json button(std::string_view action, std::string_view label, std::string_view va
                        value);
 }
 
+Json actions(std::string_view id, Items buttons) {
+    return json_object("block_id", id, "elements", std::move(buttons).take(), "type", "actions");
+}
+
 namespace {
 
 Json rich(std::string_view type, Items elements) {

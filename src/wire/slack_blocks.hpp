@@ -32,6 +32,7 @@ Json section(std::string_view id, const Json& text);
 Json context(std::string_view id, std::string_view mrkdwn_text);
 Json button(std::string_view action, std::string_view label, std::string_view value,
             std::string_view style = {});
+Json actions(std::string_view id, Items buttons);
 
 // rich_text: text here is literal.
 Json rich_text(std::string_view id, Items elements);

@@ -428,8 +428,7 @@ class CardWriter {
             buttons.push_back(b::button(slack_hold, "Hold", value));
         }
         buttons.push_back(b::button(slack_details, "Details", value));
-        return json_object("block_id", id("act") + (whole_ ? "" : std::string(full_suffix)), "elements",
-                           std::move(buttons).take(), "type", "actions");
+        return b::actions(id("act") + (whole_ ? "" : std::string(full_suffix)), std::move(buttons));
     }
 
     const CardView& card_;

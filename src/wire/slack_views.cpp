@@ -222,20 +222,12 @@ SlackPrivate slack_private(std::string_view sentence) {
     return made_private(shown, b::Items(b::section("private", b::plain(shown))));
 }
 
-namespace {
-
-JsonText actions(std::string_view id, b::Items buttons) {
-    return json_object("block_id", id, "elements", std::move(buttons).take(), "type", "actions");
-}
-
-}  // namespace
-
 SlackPrivate slack_private_full_view(std::string_view sentence, const core::RequestId& request) {
     auto shown = inert(sentence, b::text_units_max);
     auto button = b::button(slack_approve, "Open the full view", request.text());
     return made_private(shown,
                         b::Items(b::section("private", b::plain(shown)),
-                                 actions(fmt::format("act.{}.full", request.text()), b::Items(button))));
+                                 b::actions(fmt::format("act.{}.full", request.text()), b::Items(button))));
 }
 
 namespace {
@@ -259,8 +251,8 @@ struct Choice {
 SlackPrivate question(const std::vector<std::string>& lines, Choice yes, Choice no, std::string_view value) {
     auto blocks = line_blocks(lines);
     blocks.push_back(
-        actions(fmt::format("asked.{}", value), b::Items(b::button(yes.action, yes.text, value, "primary"),
-                                                         b::button(no.action, no.text, value, "danger"))));
+        b::actions(fmt::format("asked.{}", value), b::Items(b::button(yes.action, yes.text, value, "primary"),
+                                                            b::button(no.action, no.text, value, "danger"))));
     return made_private(first_of(lines), std::move(blocks));
 }
 
