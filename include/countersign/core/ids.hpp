@@ -60,30 +60,16 @@ class Given {
 };
 
 // The registry of all kinds of id; a new one is one line.
-struct RequestKind {
-    static constexpr std::string_view prefix = "req_";
-};
-struct EventKind {
-    static constexpr std::string_view prefix = "evt_";
-};
-struct TokenKind {
-    static constexpr std::string_view prefix = "tok_";
-};
-struct CardKind {
-    static constexpr std::string_view prefix = "crd_";
-};
-struct ErrandKind {
-    static constexpr std::string_view prefix = "err_";
-};
-struct ProcessKind {
-    static constexpr std::string_view prefix = "prc_";
-};
-struct SubscriptionKind {
-    static constexpr std::string_view prefix = "sub_";
-};
-struct LaneKind {
-    static constexpr std::string_view prefix = "lan_";
-};
+// clang-format off
+struct RequestKind { static constexpr std::string_view prefix = "req_"; };
+struct EventKind { static constexpr std::string_view prefix = "evt_"; };
+struct TokenKind { static constexpr std::string_view prefix = "tok_"; };
+struct CardKind { static constexpr std::string_view prefix = "crd_"; };
+struct ErrandKind { static constexpr std::string_view prefix = "err_"; };
+struct ProcessKind { static constexpr std::string_view prefix = "prc_"; };
+struct SubscriptionKind { static constexpr std::string_view prefix = "sub_"; };
+struct LaneKind { static constexpr std::string_view prefix = "lan_"; };
+// clang-format on
 using RequestId = Minted<RequestKind>;
 using EventId = Minted<EventKind>;
 using TokenId = Minted<TokenKind>;
