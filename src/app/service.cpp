@@ -124,11 +124,10 @@ Later<Done> not_used_before(World& world, const Workload& workload, core::Reques
 
 // What a commit sets off in this process.
 Answer spread(World& world, Appended appended) {
-    bool grew = appended.first_new < appended.after.entries.size();
+    CasePtr now = std::move(appended.now);
     auto first = appended.first_new;
+    bool grew = first < now->c.entries.size();
     auto entry = appended.repeat ? appended.repeated : first;
-    auto now =
-        std::make_shared<const CaseNow>(CaseNow{std::move(appended.after), std::move(appended.ruling)});
     world.roster.remember(now->c.request.id, now->c.applied);
     if (world.hand_over && (!appended.cards.empty() || !appended.errands.empty()))
         world.hand_over(std::move(appended.cards), std::move(appended.errands), now);

@@ -53,7 +53,7 @@ struct Appender::Group {
 
     core::RequestId request;
     std::vector<Item*> items;
-    std::optional<Known> known;
+    KnownPtr known;
     struct {
         std::size_t entries = 0;
         core::State state = core::State::pending;
@@ -431,6 +431,10 @@ bool is_refused_vote(const core::Command& command, const std::optional<core::Ref
     return std::holds_alternative<core::Cast>(command) && refusal && refusal->why != core::Why::repeated;
 }
 
+app::CasePtr as_of_now(const core::Case& c, core::Ruling ruling) {
+    return std::make_shared<const app::CaseNow>(c, std::move(ruling));
+}
+
 }  // namespace
 
 // Whether the item's act is recorded already; then that is its answer.
@@ -440,8 +444,7 @@ bool Appender::answer_repeat(Group& group, Item& item, const std::string& origin
     if (seen == known.origins.end()) return false;
     auto index = static_cast<std::size_t>(seen - known.origins.begin());
     // What an earlier attempt of ours may have written is no repeat.
-    item.answer.emplace(app::Appended{.after = known.c,
-                                      .ruling = core::decide(known.c),
+    item.answer.emplace(app::Appended{.now = as_of_now(known.c, core::decide(known.c)),
                                       .refusal = {},
                                       .first_new = item.maybe_ours ? index : known.c.entries.size(),
                                       .repeat = !item.maybe_ours,
@@ -481,8 +484,7 @@ void Appender::decide(Group& group) {
             record_refusal(group, *item, minter, step.refusal->why, now);
         }
         group.ruling = step.ruling;
-        item->answer.emplace(app::Appended{.after = known.c,
-                                           .ruling = std::move(step.ruling),
+        item->answer.emplace(app::Appended{.now = as_of_now(known.c, std::move(step.ruling)),
                                            .refusal = std::move(step.refusal),
                                            .first_new = first_new,
                                            .repeat = false,
@@ -742,8 +744,7 @@ Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
 
 void Appender::keep(std::vector<Group*>& groups) {
     for (Group* group : groups) {
-        memory_.put(std::move(*group->known));
-        group->known.reset();
+        memory_.put(std::move(group->known));
     }
 }
 

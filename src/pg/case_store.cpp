@@ -175,12 +175,12 @@ Result<app::OpenedCase> PgCaseStore::open_now(Session& session, Opening& opening
             fresh.request.number = (*rows)[0][0].as<std::int64_t>();
             core::Case c{
                 std::move(fresh.request), std::move(fresh.applied), {core::Entry{std::move(fresh.opened)}}};
-            memory_.put(
+            memory_.put(std::make_unique<Known>(
                 Known{.c = c,
                       .origins = {std::string{}},
                       .state = opening.ruling.state,
                       .salt = opening.salt,
-                      .weight_bytes = case_weight(opening.bytes() / 2)});  // it holds two forms of each
+                      .weight_bytes = case_weight(opening.bytes() / 2)}));  // it holds two forms of each
             return app::OpenedCase{std::move(c), std::move(opening.cards), false};
         }
         using enum SqlTrouble::Kind;
@@ -229,7 +229,7 @@ Result<core::Case> PgCaseStore::read_now(Session& session, const std::string& ex
                                          [&] { return session.run(execute); });
     if (!rows) return pass(rows);
     if (rows->empty()) return fail(Trouble::not_found, "there is no such request");
-    std::optional<Known> known;
+    KnownPtr known;
     auto taken = take_in(known, (*rows)[0]);
     if (!taken) return pass(taken);
     return std::move(known->c);
@@ -295,7 +295,7 @@ Later<app::ListPage> PgCaseStore::list(app::ListFilter filter, Deadline deadline
             auto cases = session.run(sql + ")");
             if (!cases) return std::unexpected(as_failure(cases.error()));
             for (const auto& row : *cases) {
-                std::optional<Known> one;
+                KnownPtr one;
                 auto taken = take_in(one, row);
                 if (taken)
                     page.cases.push_back(std::move(one->c));

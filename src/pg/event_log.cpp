@@ -136,7 +136,7 @@ Result<Cases> cases_of(Session& session, const std::vector<Placed>& page) {
     auto rows = session.run(sql + ")");
     if (!rows) return std::unexpected(as_failure(rows.error()));
     for (const auto& row : *rows) {
-        std::optional<Known> one;
+        KnownPtr one;
         auto taken = take_in(one, row);
         if (!taken) {
             log::error("pg", "a request of the log is not readable: {}", taken.error().detail);

@@ -1,7 +1,7 @@
 #pragma once
 #include <list>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -17,42 +17,43 @@ class Memory {
   public:
     explicit Memory(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-    std::optional<Known> take(const core::RequestId& request) {
+    // Null: it is not known here.
+    KnownPtr take(const core::RequestId& request) {
         std::lock_guard lock(mutex_);
         auto found = index_.find(request);
-        if (found == index_.end()) return std::nullopt;
-        std::optional<Known> known(std::move(*found->second));
-        forget(found);
-        return known;
+        if (found == index_.end()) return nullptr;
+        return forget(found);
     }
-    void put(Known known) {
-        if (core::final(known.state) || known.weight_bytes > bytes_max_ / 4) return;
+    void put(KnownPtr known) {
+        if (core::final(known->state) || known->weight_bytes > bytes_max_ / 4) return;
         std::lock_guard lock(mutex_);
-        auto had = index_.find(known.c.request.id);
+        const core::RequestId id = known->c.request.id;
+        auto had = index_.find(id);
         if (had != index_.end()) {  // somebody read it meanwhile: the longer one stays
-            if (had->second->c.version() >= known.c.version()) return;
+            if ((*had->second)->c.version() >= known->c.version()) return;
             forget(had);
         }
-        bytes_ += known.weight_bytes;
-        const core::RequestId id = known.c.request.id;
-        Order& order = order_of(known);
+        bytes_ += known->weight_bytes;
+        Order& order = order_of(*known);
         order.push_front(std::move(known));
         index_.emplace(id, order.begin());
         while (bytes_ > bytes_max_) {
             const Order& from = decided_.empty() ? waiting_ : decided_;
-            forget(index_.find(from.back().c.request.id));
+            forget(index_.find(from.back()->c.request.id));
         }
     }
 
   private:
-    using Order = std::list<Known>;  // the most recently used first
+    using Order = std::list<KnownPtr>;  // the most recently used first
     using Index = std::unordered_map<core::RequestId, Order::iterator>;
 
     Order& order_of(const Known& known) { return known.state == core::State::pending ? waiting_ : decided_; }
-    void forget(Index::iterator found) {
-        bytes_ -= found->second->weight_bytes;
-        order_of(*found->second).erase(found->second);
+    KnownPtr forget(Index::iterator found) {
+        KnownPtr known = std::move(*found->second);
+        bytes_ -= known->weight_bytes;
+        order_of(*known).erase(found->second);
         index_.erase(found);
+        return known;
     }
 
     const std::size_t bytes_max_;

@@ -97,7 +97,7 @@ Result<Fresh> fresh_from(const pqxx::row& row) {
     return Fresh{.id = *id, .version = *version, .state = *state, .quarantined = view(row[3]) == "t"};
 }
 
-Result<Done> take_in(std::optional<Known>& known, const pqxx::row& row) {
+Result<Done> take_in(KnownPtr& known, const pqxx::row& row) {
     auto fresh = fresh_from(row);
     if (!fresh) return pass(fresh);
     if (fresh->quarantined) {
@@ -109,7 +109,7 @@ Result<Done> take_in(std::optional<Known>& known, const pqxx::row& row) {
     if (first) {
         auto read = immutable_from(row, fresh->id);
         if (!read) return pass(read);
-        known.emplace(std::move(*read));
+        known = std::make_unique<Known>(std::move(*read));
     }
     auto taken = take_entries(*known, row);
     if (!taken) return taken;

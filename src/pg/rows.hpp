@@ -39,6 +39,7 @@ struct Known {
     std::optional<wire::Salt> salt;  // nullopt: its texts were erased
     std::size_t weight_bytes = 0;
 };
+using KnownPtr = std::unique_ptr<Known>;
 
 // What a known case and each of its entries take in memory, from the size of their texts.
 constexpr std::size_t case_weight(std::size_t text_bytes) {
@@ -56,9 +57,9 @@ struct Fresh {
     bool quarantined = false;
 };
 Result<Fresh> fresh_from(const pqxx::row& row);
-// Takes the row in: new entries, and everything else when nothing was known (`known` empty). Unavailable
+// Takes the row in: new entries, and everything else when nothing was known (`known` null). Unavailable
 // with code "moved": the row is newer than its entries here, read again (see lock_case).
-Result<Done> take_in(std::optional<Known>& known, const pqxx::row& row);
+Result<Done> take_in(KnownPtr& known, const pqxx::row& row);
 
 struct CardRow {
     app::CardJob job;

@@ -84,27 +84,27 @@ TYPED_TEST(Cases, EveryKindOfEntryReadsBackAsItWas) {
     this->appended(this->on.vote(id, "U0AMY"));
     this->appended(this->on.vote(id, "U0BEN", core::Verdict::release));
     auto decided = this->appended(this->on.vote(id, "U0BEN"));
-    EXPECT_EQ(decided.ruling.state, core::State::approved);
+    EXPECT_EQ(decided.now->ruling.state, core::State::approved);
     core::AccountId ci{"token:tok_ci"};
-    std::string digest = decided.after.request.digest;
+    std::string digest = decided.now->c.request.digest;
     auto claimed = this->appended(this->on.command(id, core::Claim{ci, digest, "key"}));
-    EXPECT_EQ(claimed.ruling.state, core::State::claimed)
+    EXPECT_EQ(claimed.now->ruling.state, core::State::claimed)
         << (claimed.refusal ? claimed.refusal->sentence : "");
     auto reported = this->appended(this->on.command(id, core::Report{ci, true, "120000 rows"}));
-    EXPECT_EQ(reported.ruling.state, core::State::succeeded);
+    EXPECT_EQ(reported.now->ruling.state, core::State::succeeded);
     core::Case again = this->stored(id);
-    EXPECT_TRUE(again == reported.after);
+    EXPECT_TRUE(again == reported.now->c);
     EXPECT_EQ(again.version(), 9);
 
     core::RequestId other = this->pending();
     auto cancelled = this->appended(this->on.command(other, core::Cancel{ci, {}, "never mind"}));
-    EXPECT_EQ(cancelled.ruling.state, core::State::cancelled);
-    EXPECT_TRUE(this->stored(other) == cancelled.after);
+    EXPECT_EQ(cancelled.now->ruling.state, core::State::cancelled);
+    EXPECT_TRUE(this->stored(other) == cancelled.now->c);
     core::RequestId third = this->pending();
     this->on.clock.set(this->on.clock.now() + 2h);
     auto expired = this->appended(this->on.command(third, core::Tick{}));
-    EXPECT_EQ(expired.ruling.state, core::State::expired);
-    EXPECT_TRUE(this->stored(third) == expired.after);
+    EXPECT_EQ(expired.now->ruling.state, core::State::expired);
+    EXPECT_TRUE(this->stored(third) == expired.now->c);
 }
 
 TYPED_TEST(Cases, TimeRemindsAndEscalatesOnceEach) {
@@ -137,12 +137,12 @@ TYPED_TEST(Cases, TimeRemindsAndEscalatesOnceEach) {
         << "where there is a card already none is added, nor in a chat that is not served";
     EXPECT_EQ(tick(10min).cards.size(), 2U);
     EXPECT_EQ(this->stored(id).version(), 4);
-    EXPECT_EQ(this->stored(id), this->appended(this->on.command(id, core::Tick{})).after);
+    EXPECT_EQ(this->stored(id), this->appended(this->on.command(id, core::Tick{})).now->c);
     EXPECT_THAT(this->on.events_of(id),
                 ElementsAre("request.created", "request.reminded", "request.escalated", "request.reminded"));
     // A vote is none the worse for it.
-    EXPECT_EQ(this->appended(this->on.vote(id, "U0AMY")).after.version(), 5);
-    EXPECT_EQ(this->appended(this->on.vote(id, "U0BEN")).ruling.state, core::State::approved);
+    EXPECT_EQ(this->appended(this->on.vote(id, "U0AMY")).now->c.version(), 5);
+    EXPECT_EQ(this->appended(this->on.vote(id, "U0BEN")).now->ruling.state, core::State::approved);
 }
 
 TYPED_TEST(Cases, AnEscalationIsToldWhereTheRequestWasShownNowhere) {
@@ -164,11 +164,11 @@ TYPED_TEST(Cases, AVoteIsOneEntryWithItsEvents) {
     auto first = this->appended(this->on.vote(id, "U0AMY"));
     EXPECT_FALSE(first.repeat);
     EXPECT_EQ(first.first_new, 1U);
-    EXPECT_EQ(first.after.version(), 2);
-    EXPECT_EQ(first.ruling.state, core::State::pending);
+    EXPECT_EQ(first.now->c.version(), 2);
+    EXPECT_EQ(first.now->ruling.state, core::State::pending);
     this->on.clock.set(this->on.clock.now() + 1s);
     auto second = this->appended(this->on.vote(id, "U0BEN"));
-    EXPECT_EQ(second.ruling.state, core::State::approved);
+    EXPECT_EQ(second.now->ruling.state, core::State::approved);
     EXPECT_THAT(this->on.events_of(id),
                 ElementsAre("request.created", "request.voted", "request.voted", "request.approved"));
 }
@@ -179,9 +179,9 @@ TYPED_TEST(Cases, AnApprovalOfOnesOwnRequestIsAnEventBesideTheVote) {
     core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
     auto own = this->appended(this->on.vote(id, "U0RILEY"));
     EXPECT_FALSE(own.refusal) << own.refusal->sentence;
-    EXPECT_EQ(own.ruling.state, core::State::approved);
-    EXPECT_TRUE(own.ruling.votes.at(0).self_approval);
-    EXPECT_TRUE(this->stored(id) == own.after);
+    EXPECT_EQ(own.now->ruling.state, core::State::approved);
+    EXPECT_TRUE(own.now->ruling.votes.at(0).self_approval);
+    EXPECT_TRUE(this->stored(id) == own.now->c);
     EXPECT_THAT(this->on.events_of(id),
                 ElementsAre("request.created", "request.voted", "breakglass.used", "request.approved"));
 }
@@ -194,11 +194,11 @@ TYPED_TEST(Cases, ARequestJudgedAgainKeepsTheApprovalOfItsOwnPeople) {
     this->on.company.links = {{core::testing::slack("U0DAN"), core::PersonId{"riley"}}};
     this->on.directory = std::make_shared<const core::Directory>(this->on.company.directory());
     auto judged = this->appended(this->on.command(id, core::Rejudge{}));
-    EXPECT_EQ(judged.after.version(), 3);
-    EXPECT_TRUE(judged.ruling.votes.at(0).counted_for.has_value());
+    EXPECT_EQ(judged.now->c.version(), 3);
+    EXPECT_TRUE(judged.now->ruling.votes.at(0).counted_for.has_value());
     auto last = this->appended(this->on.vote(id, "U0AMY"));
-    EXPECT_EQ(last.ruling.state, core::State::approved);
-    EXPECT_TRUE(this->stored(id) == last.after);
+    EXPECT_EQ(last.now->ruling.state, core::State::approved);
+    EXPECT_TRUE(this->stored(id) == last.now->c);
 }
 
 TYPED_TEST(Cases, AsManyDenialsAsTheRuleSaysEndIt) {
@@ -207,12 +207,12 @@ TYPED_TEST(Cases, AsManyDenialsAsTheRuleSaysEndIt) {
     applied.release = {core::GroupId{"security"}};
     core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
     this->appended(this->on.vote(id, "U0CAT", core::Verdict::hold));
-    EXPECT_EQ(this->appended(this->on.vote(id, "U0AMY", core::Verdict::deny)).ruling.state,
+    EXPECT_EQ(this->appended(this->on.vote(id, "U0AMY", core::Verdict::deny)).now->ruling.state,
               core::State::pending);
-    EXPECT_FALSE(this->appended(this->on.vote(id, "U0AMY", core::Verdict::release)).ruling.held);
+    EXPECT_FALSE(this->appended(this->on.vote(id, "U0AMY", core::Verdict::release)).now->ruling.held);
     auto last = this->appended(this->on.vote(id, "U0BEN", core::Verdict::deny));
-    EXPECT_EQ(last.ruling.state, core::State::denied);
-    EXPECT_TRUE(this->stored(id) == last.after);
+    EXPECT_EQ(last.now->ruling.state, core::State::denied);
+    EXPECT_TRUE(this->stored(id) == last.now->c);
     EXPECT_THAT(this->on.events_of(id), ElementsAre("request.created", "request.held", "request.voted",
                                                     "request.released", "request.voted", "request.denied"));
 }
@@ -223,8 +223,8 @@ TYPED_TEST(Cases, AnOriginSeenBeforeChangesNothing) {
     auto once = this->appended(vote);
     auto twice = this->appended(vote);
     EXPECT_TRUE(twice.repeat);
-    EXPECT_TRUE(twice.after == once.after);
-    EXPECT_EQ(twice.first_new, twice.after.entries.size());
+    EXPECT_TRUE(twice.now->c == once.now->c);
+    EXPECT_EQ(twice.first_new, twice.now->c.entries.size());
     EXPECT_TRUE(twice.cards.empty());
     EXPECT_EQ(this->stored(id).version(), 2);
 }
@@ -242,7 +242,7 @@ TYPED_TEST(Cases, ARefusedVoteIsOneEventPerPersonAndReasonAndNeverAnEntry) {
     auto own = this->appended(this->on.vote(id, "U0RILEY"));
     ASSERT_TRUE(own.refusal);
     EXPECT_EQ(own.refusal->why, core::Why::self_approval);
-    EXPECT_EQ(own.after.version(), 1);
+    EXPECT_EQ(own.now->c.version(), 1);
     for (int i = 0; i < 3; ++i) this->appended(this->on.vote(id, "U0RILEY"));
     this->on.clock.set(this->on.clock.now() + 1s);
     this->appended(this->on.vote(id, "U0GUEST"));
@@ -266,13 +266,13 @@ TYPED_TEST(Cases, AVoteThatComesTooLateIsRefusedEveryTimeItComes) {
     this->on.clock.set(this->on.clock.now() + 2h);
     auto late = this->on.vote(id, "U0AMY");
     auto once = this->appended(late);
-    EXPECT_EQ(once.ruling.state, core::State::expired);
-    EXPECT_EQ(once.after.version(), 2);
+    EXPECT_EQ(once.now->ruling.state, core::State::expired);
+    EXPECT_EQ(once.now->c.version(), 2);
     ASSERT_TRUE(once.refusal);
     auto twice = this->appended(late);
     EXPECT_TRUE(twice.refusal);
     EXPECT_FALSE(twice.repeat);
-    EXPECT_EQ(twice.after.version(), 2);
+    EXPECT_EQ(twice.now->c.version(), 2);
 }
 
 TYPED_TEST(Cases, AnEntryIsNeverEarlierThanTheOneBefore) {
@@ -280,7 +280,7 @@ TYPED_TEST(Cases, AnEntryIsNeverEarlierThanTheOneBefore) {
     core::Instant opened = this->on.clock.now();
     this->on.clock.set(opened - 10min);
     auto vote = this->appended(this->on.vote(id, "U0AMY"));
-    EXPECT_EQ(at_of(vote.after.entries.back()), opened);
+    EXPECT_EQ(at_of(vote.now->c.entries.back()), opened);
 }
 
 TYPED_TEST(Cases, ManyVotesAtOnceOnOneRequestAreAllRecordedInSomeOrder) {
@@ -457,12 +457,12 @@ TYPED_TEST(Cases, AnApprovedGrantIsDueWhenItEnds) {
     core::RequestId id =
         this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request.id;
     auto approved = this->appended(this->on.vote(id, "U0AMY"));
-    ASSERT_TRUE(approved.ruling.grant_ends);
-    auto due = this->on.get(this->on.cases().due(*approved.ruling.grant_ends, 10, this->on.soon()));
+    ASSERT_TRUE(approved.now->ruling.grant_ends);
+    auto due = this->on.get(this->on.cases().due(*approved.now->ruling.grant_ends, 10, this->on.soon()));
     EXPECT_THAT(*due, ElementsAre(id));
-    this->on.clock.set(*approved.ruling.grant_ends);
+    this->on.clock.set(*approved.now->ruling.grant_ends);
     auto lapsed = this->appended(this->on.command(id, core::Tick{}));
-    EXPECT_EQ(lapsed.ruling.state, core::State::lapsed);
+    EXPECT_EQ(lapsed.now->ruling.state, core::State::lapsed);
 }
 
 TYPED_TEST(Cases, VersionsAreThoseOfTheRequestsAskedFor) {

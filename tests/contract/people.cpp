@@ -249,16 +249,16 @@ TYPED_TEST(PeopleContract, ARequestJudgedAgainKeepsWhoIsBehindIt) {
     // Nothing has changed: nothing is written.
     auto same = this->on.get(this->on.cases().append(this->on.command(id, core::Rejudge{}), this->on.soon()));
     ASSERT_TRUE(same) << same.error().detail;
-    EXPECT_EQ(same->after.version(), 2);
+    EXPECT_EQ(same->now->c.version(), 2);
     this->on.company.links = {{slack("U0AMY"), core::PersonId{"riley"}}};
     this->on.directory = std::make_shared<const core::Directory>(this->on.company.directory());
     auto judged =
         this->on.get(this->on.cases().append(this->on.command(id, core::Rejudge{}), this->on.soon()));
     ASSERT_TRUE(judged) << judged.error().detail;
-    EXPECT_EQ(judged->ruling.state, core::State::refused) << "amy was one of the two who could";
+    EXPECT_EQ(judged->now->ruling.state, core::State::refused) << "amy was one of the two who could";
     auto stored = this->on.get(this->on.cases().read(id, this->on.soon()));
     ASSERT_TRUE(stored);
-    EXPECT_EQ(*stored, judged->after);
+    EXPECT_EQ(*stored, judged->now->c);
     EXPECT_TRUE(std::holds_alternative<core::Rejudged>(stored->entries.at(2)));
     EXPECT_THAT(this->on.events_of(id),
                 ElementsAre("request.created", "request.voted", "request.rejudged", "request.refused"));

@@ -115,13 +115,18 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
     Kept& kept = found->second;
     auto seen = append.origin ? std::ranges::find(kept.origins, append.origin->key) : kept.origins.end();
     if (append.origin && seen != kept.origins.end()) {
-        app::Appended had{kept.c, core::decide(kept.c), {}, kept.c.entries.size(), true, {}, {}};
+        app::Appended had{std::make_shared<const app::CaseNow>(kept.c, core::decide(kept.c)),
+                          {},
+                          kept.c.entries.size(),
+                          true,
+                          {},
+                          {}};
         had.repeated = static_cast<std::size_t>(seen - kept.origins.begin());
         co_return had;
     }
     core::Instant now = std::max(clock_.now(), at_of(kept.c.entries.back()));
     core::Step step = core::advance(kept.c, append.command, *append.directory, now, append.age_max);
-    app::Appended done{kept.c, step.ruling, step.refusal, kept.c.entries.size(), false, {}, {}};
+    app::Appended done{nullptr, step.refusal, kept.c.entries.size(), false, {}, {}};
     auto has_cards = [&] {
         return std::ranges::any_of(cards_,
                                    [&](auto& card) { return card.second.job.request == append.request; });
@@ -156,7 +161,7 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
                      app::refusal_place);
     }
     if (!step.appended.empty()) lease_cards(append.request, kept.c.version(), append.lease, done.cards);
-    done.after = kept.c;
+    done.now = std::make_shared<const app::CaseNow>(kept.c, step.ruling);
     co_return done;
 }
 

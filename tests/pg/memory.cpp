@@ -13,14 +13,15 @@ core::RequestId id_of(int n) {
     return core::RequestId{bytes};
 }
 
-Known known(int n, core::State state = core::State::pending, std::size_t entries = 1) {
+KnownPtr known(int n, core::State state = core::State::pending, std::size_t entries = 1) {
     core::Request request = core::testing::request_of();
     request.id = id_of(n);
-    return {.c = {std::move(request), {}, std::vector<core::Entry>(entries, core::Lapsed{})},
-            .origins = {},
-            .state = state,
-            .salt = {},
-            .weight_bytes = 10};
+    return std::make_unique<Known>(
+        Known{.c = {std::move(request), {}, std::vector<core::Entry>(entries, core::Lapsed{})},
+              .origins = {},
+              .state = state,
+              .salt = {},
+              .weight_bytes = 10});
 }
 
 TEST(MemoryOfCases, WhatIsTakenIsGoneUntilItIsPutBack) {
@@ -29,14 +30,14 @@ TEST(MemoryOfCases, WhatIsTakenIsGoneUntilItIsPutBack) {
     auto taken = memory.take(id_of(1));
     ASSERT_TRUE(taken);
     EXPECT_FALSE(memory.take(id_of(1)));
-    memory.put(std::move(*taken));
+    memory.put(std::move(taken));
     EXPECT_TRUE(memory.take(id_of(1)));
 }
 
 TEST(MemoryOfCases, TheLeastRecentlyUsedGoesFirst) {
     Memory memory{50};
     for (int n = 1; n <= 5; ++n) memory.put(known(n));
-    memory.put(std::move(*memory.take(id_of(1))));
+    memory.put(memory.take(id_of(1)));
     memory.put(known(6));
     EXPECT_FALSE(memory.take(id_of(2)));
     for (int n : {1, 3, 4, 5, 6}) EXPECT_TRUE(memory.take(id_of(n))) << n;
@@ -49,7 +50,7 @@ TEST(MemoryOfCases, DecidedOnesGoBeforeThoseThatWait) {
         auto taken = memory.take(id_of(n));
         ASSERT_TRUE(taken) << n;
         taken->state = core::State::approved;
-        memory.put(std::move(*taken));
+        memory.put(std::move(taken));
         memory.put(known(n + 5));
         EXPECT_FALSE(memory.take(id_of(n))) << n;
     }

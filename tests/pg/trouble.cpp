@@ -50,7 +50,7 @@ TEST_F(TroubleWithTheDatabase, WhileTheServerIsDownCallsFailAtOnceAndAfterwardsT
     ASSERT_TRUE(back_within(10s));
     auto recovered = vote(id, "U0BEN");
     ASSERT_TRUE(recovered) << recovered.error().detail;
-    EXPECT_EQ(recovered->ruling.state, core::State::approved);
+    EXPECT_EQ(recovered->now->ruling.state, core::State::approved);
 }
 
 TEST_F(TroubleWithTheDatabase, AServerThatRestartedBetweenCallsIsNotNoticed) {
@@ -59,7 +59,7 @@ TEST_F(TroubleWithTheDatabase, AServerThatRestartedBetweenCallsIsNotNoticed) {
     support::postgres().kill_and_restart();
     auto recovered = vote(id, "U0BEN");
     ASSERT_TRUE(recovered) << recovered.error().detail;
-    EXPECT_EQ(recovered->after.version(), 3);
+    EXPECT_EQ(recovered->now->c.version(), 3);
 }
 
 TEST_F(TroubleWithTheDatabase, ConnectionsCutAtAnyMomentNeverLoseOrDoubleAVote) {
@@ -173,12 +173,12 @@ TEST_F(TroubleWithTheDatabase, WhatAnotherReplicaRecordedIsSeen) {
     ASSERT_TRUE(on.get(replica->cases().append(on.vote(id, "U0AMY"), on.soon())));
     auto second = vote(id, "U0BEN");
     ASSERT_TRUE(second) << second.error().detail;
-    EXPECT_EQ(second->after.version(), 3);
-    EXPECT_EQ(second->ruling.state, core::State::approved);
+    EXPECT_EQ(second->now->c.version(), 3);
+    EXPECT_EQ(second->now->ruling.state, core::State::approved);
     auto late = on.get(replica->cases().append(on.vote(id, "U0CAT"), on.soon()));
     ASSERT_TRUE(late);
     EXPECT_EQ(late->refusal->why, core::Why::decided);
-    EXPECT_EQ(late->after.version(), 3);
+    EXPECT_EQ(late->now->c.version(), 3);
 }
 
 TEST_F(TroubleWithTheDatabase, ReplicasThatVoteOnOneRequestAtOnceWaitForEachOther) {
@@ -272,7 +272,7 @@ TEST_F(TroubleWithTheDatabase, TextsThatLookLikeSqlAreOnlyTexts) {
     EXPECT_EQ(voted->cards.at(0).target.channel, "#a\"b'c\\d,{e}");
     auto back = on.get(on.cases().read(asked.id, on.soon()));
     ASSERT_TRUE(back);
-    EXPECT_TRUE(*back == voted->after);
+    EXPECT_TRUE(*back == voted->now->c);
 }
 
 }  // namespace

@@ -101,11 +101,16 @@ struct Append {
 // Where these rules' escalation posts cards, in these chats.
 std::vector<CardTarget> escalation_targets(const core::Applied& applied,
                                            const std::vector<core::Surface>& served);
-struct Appended {
-    core::Case after;
+// A case as it is now, shared by all who look at it: thousands may wait for one request.
+struct CaseNow {
+    core::Case c;
     core::Ruling ruling;
+};
+using CasePtr = std::shared_ptr<const CaseNow>;
+struct Appended {
+    CasePtr now;  // never null
     std::optional<core::Refusal> refusal;
-    std::size_t first_new = 0;    // index of the first appended entry; after.entries.size(): none
+    std::size_t first_new = 0;    // index of the first appended entry; now->c.entries.size(): none
     bool repeat = false;          // this origin was stored before; nothing changed now
     std::vector<CardJob> cards;   // behind now or new, leased to us
     std::vector<Errand> errands;  // created now, leased to us

@@ -11,13 +11,6 @@
 
 namespace countersign::app {
 
-// What waiters are given: the case as it is now, shared by all who wait for it.
-struct CaseNow {
-    core::Case c;
-    core::Ruling ruling;
-};
-using CasePtr = std::shared_ptr<const CaseNow>;  // shared: thousands may wait for one request
-
 // Ends one wait early: a client that hung up. Outlives the wait.
 class WaitStop {
   public:
