@@ -1,8 +1,11 @@
 #pragma once
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <boost/endian/conversion.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <pqxx/binarystring>
 #include <span>
@@ -25,72 +28,76 @@ enum class Oid : std::uint32_t { bytea = 17, int4 = 23, text = 25, timestamptz =
 // One array parameter, element by element, in the form array_recv() reads (PostgreSQL's arrayfuncs.c).
 class Column {
   public:
-    explicit Column(Oid element) : element_(element) {}
+    explicit Column(Oid element) {
+        constexpr std::size_t usual_bytes = 128;
+        form_.reserve(usual_bytes);
+        for (std::uint32_t number : {0U, 0U, static_cast<std::uint32_t>(element), 0U, 1U}) append(number);
+    }
 
     template <class Kind>
     void add(const core::Minted<Kind>& id) {
         add(std::span<const std::byte>(id.bytes()));
     }
-    void add(std::int32_t number) { fixed(static_cast<std::uint32_t>(number)); }
+    void add(std::int32_t number) { fixed(number); }
     // Microseconds since 2000-01-01T00:00:00Z.
     void add(core::Instant at) {
         constexpr core::Instant epoch = std::chrono::sys_days{std::chrono::year{2000} / 1 / 1};
-        fixed(static_cast<std::uint64_t>((at - epoch).count()));
+        fixed(std::int64_t{(at - epoch).count()});
     }
     void add(std::span<const std::byte> bytes) {
-        length(bytes.size());
-        body_.append(std::bit_cast<const char*>(bytes.data()), bytes.size());
+        begin_element(static_cast<std::uint32_t>(bytes.size()));
+        form_.append(std::bit_cast<const char*>(bytes.data()), bytes.size());
     }
     // A NUL cannot be stored as text: it is left out.
     void add(std::string_view text) {
         std::size_t nuls = static_cast<std::size_t>(std::ranges::count(text, '\0'));
-        length(text.size() - nuls);
+        begin_element(static_cast<std::uint32_t>(text.size() - nuls));
         if (nuls == 0) {
-            body_ += text;
+            form_ += text;
             return;
         }
-        std::ranges::copy_if(text, std::back_inserter(body_), [](char c) { return c != '\0'; });
+        std::ranges::copy_if(text, std::back_inserter(form_), [](char c) { return c != '\0'; });
     }
     void null() {
-        number_to(body_, std::uint32_t{0xFFFF'FFFF});
-        has_null_ = true;
-        ++size_;
+        constexpr std::uint32_t no_value = 0xFFFF'FFFF;
+        begin_element(no_value);
+        put(has_nulls_at, 1U);
     }
 
     pqxx::binarystring finished() const {
-        std::string out;
-        out.reserve(20 + body_.size());
-        number_to(out, std::uint32_t{size_ == 0 ? 0U : 1U});  // dimensions
-        number_to(out, std::uint32_t{has_null_ ? 1U : 0U});
-        number_to(out, static_cast<std::uint32_t>(element_));
-        if (size_ > 0) {
-            number_to(out, size_);
-            number_to(out, std::uint32_t{1});  // the first index
-        }
-        out += body_;
-        return pqxx::binarystring(out);
+        // Without elements there is no dimension, and neither its size nor its first index.
+        return {form_.data(), size_ == 0 ? size_at : form_.size()};
     }
 
   private:
-    template <class Number>
-    static void number_to(std::string& out, Number number) {
-        for (std::size_t shift = 8 * sizeof number; shift > 0; shift -= 8)
-            out += static_cast<char>(number >> (shift - 8) & 0xFF);
-    }
-    void length(std::size_t bytes) {
-        number_to(body_, static_cast<std::uint32_t>(bytes));
-        ++size_;
+    // What the form begins with, in numbers of 32 bits: how many dimensions, whether there are nulls, the
+    // elements' type, the one dimension's size, its first index.
+    static constexpr std::size_t dimensions_at = 0;
+    static constexpr std::size_t has_nulls_at = 4;
+    static constexpr std::size_t size_at = 12;
+
+    void begin_element(std::uint32_t bytes) {
+        if (size_ == 0) put(dimensions_at, 1U);
+        put(size_at, ++size_);
+        append(bytes);
     }
     template <class Number>
     void fixed(Number number) {
-        length(sizeof number);
-        number_to(body_, number);
+        begin_element(sizeof number);
+        append(number);
+    }
+    template <class Number>
+    void append(Number number) {
+        boost::endian::native_to_big_inplace(number);
+        form_.append(std::bit_cast<std::array<char, sizeof number>>(number).data(), sizeof number);
+    }
+    void put(std::size_t at, std::uint32_t number) {
+        boost::endian::native_to_big_inplace(number);
+        std::memcpy(form_.data() + at, &number, sizeof number);
     }
 
-    Oid element_;
     std::uint32_t size_ = 0;
-    bool has_null_ = false;
-    std::string body_;
+    std::string form_;
 };
 
 template <class... Columns>

@@ -420,7 +420,9 @@ core::NotifyTargets read_targets(Reader& r) {
 }  // namespace
 
 std::string sealed(const Salt& salt, std::string_view text) {
-    std::string input(as_text(salt));
+    std::string input;
+    input.reserve(salt.size() + text.size());
+    input += as_text(salt);
     input += text;
     return sha256_hex(input);
 }

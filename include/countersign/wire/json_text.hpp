@@ -62,7 +62,11 @@ JsonText json_object(const NamesAndValues&... in_turn) {
 // An array, item by item.
 class JsonItems {
   public:
-    JsonItems() : text_("[") {}
+    JsonItems() {
+        constexpr std::size_t usual_bytes = 250;
+        text_.reserve(usual_bytes);
+        text_ += '[';
+    }
     template <std::same_as<JsonText>... Items>
     explicit JsonItems(const Items&... items) : JsonItems() {
         (push_back(items), ...);
