@@ -53,7 +53,8 @@ class Subject:
 
     def spawn(self):
         arguments, environment = self.launch(self.standin_port)
-        clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        kept = ("PATH", "HOME", "LANG", "LLVM_PROFILE_FILE")  # the last one: scripts/train counts
+        clean = {name: os.environ[name] for name in kept if name in os.environ}
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen([str(a) for a in arguments], env={**clean, **environment},
                                           stdout=log, stderr=log, stdin=subprocess.DEVNULL)
