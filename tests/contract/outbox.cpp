@@ -115,6 +115,21 @@ TYPED_TEST(Outbox, AClosedCardIsNeverTouchedAgain) {
     EXPECT_TRUE(tick->cards.empty());
 }
 
+TYPED_TEST(Outbox, ACardWhoseMessageIsAnotherCardsIsClosed) {
+    auto other = this->on.get(this->on.cases().open(this->on.fresh(), this->on.soon())).value();
+    app::OutboxStore::Batch batch;
+    batch.cards.push_back({this->card.id, {"C1", "1.1"}, 1, false});
+    batch.cards.push_back({other.cards.at(0).id, {"C1", "1.1"}, 1, false});
+    EXPECT_TRUE(this->settled(std::move(batch), this->on.lease()).empty());
+    EXPECT_EQ(this->vote("U0AMY").cards.size(), 1U) << "the first one goes on";
+    auto voted = this->on.get(
+        this->on.cases().append(this->on.vote(other.opened.request.id, "U0AMY"), this->on.soon()));
+    ASSERT_TRUE(voted) << voted.error().detail;
+    EXPECT_TRUE(voted->cards.empty());
+    this->on.clock.set(this->on.clock.now() + 2h);
+    EXPECT_EQ(this->claimed(this->on.lease_of_another()).size(), 1U) << "the first one's alone";
+}
+
 TYPED_TEST(Outbox, ACardPutOffIsDueAtItsTimeAndCountsItsAttempts) {
     app::OutboxStore::Batch batch;
     batch.cards_again.push_back({this->card.id, this->on.clock.now() + 5s, true, false});

@@ -260,6 +260,16 @@ void Store::settle_card(const app::CardDone& done, const app::Lease& lease,
     auto found = cards_.find(done.id);
     if (found == cards_.end() || found->second.holder != lease.holder) return;
     Card& card = found->second;
+    bool is_anothers = std::ranges::any_of(cards_, [&](const auto& other) {
+        return other.first != done.id && other.second.job.target.surface == card.job.target.surface &&
+               other.second.job.posted == done.posted;
+    });
+    if (is_anothers) {
+        card.closed = true;
+        card.due.reset();
+        card.holder.reset();
+        return;
+    }
     card.job.posted = done.posted;
     card.job.post_may_have_happened = false;
     card.job.attempts = 0;
