@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -108,7 +109,11 @@ class BlockingPool {
     BlockingPool(asio::any_io_executor home, Limits limits, MakeWorker make)
         : home_(std::move(home)), limits_(limits), make_(std::move(make)) {
         COUNTERSIGN_CHECK(limits_.threads > 0 && limits_.background > 0);
-        for (std::size_t i = 0; i < limits_.threads; ++i) threads_.emplace_back([this] { serve(); });
+        for (std::size_t i = 0; i < limits_.threads; ++i) {
+            Thread& thread = threads_.emplace_back();
+            thread.number = i;
+            thread.runs = std::thread([this, &thread] { serve(thread); });
+        }
     }
     BlockingPool(const BlockingPool&) = delete;
     BlockingPool& operator=(const BlockingPool&) = delete;
@@ -136,18 +141,22 @@ class BlockingPool {
     // Queues a task that answers for itself. False (and the task is left alone): the queue is full. When the
     // pool has stopped the task runs here, without a worker.
     bool post(Lane lane, Task& task) {
+        Thread* called = nullptr;
+        bool stopped = false;
         {
             std::lock_guard lock(mutex_);
+            stopped = stopping_;
             auto& queue = queues_[static_cast<std::size_t>(lane)];
             if (queue.size() >= limits_.queue_max) return false;
-            if (!stopping_) {
+            if (!stopped) {
                 queue.push_back(std::move(task));
                 bool held_back = lane == Lane::background && in_background_ >= limits_.background;
-                if (!held_back) wake_one();
-                return true;
+                if (!held_back) called = call_one();
             }
         }
-        task(nullptr);
+        // Only now: who is woken wants the lock at once.
+        if (called) called->wake.notify_one();
+        if (stopped) task(nullptr);
         return true;
     }
 
@@ -161,11 +170,11 @@ class BlockingPool {
                 for (Task& task : queue) left.push_back(std::move(task));
                 queue.clear();
             }
-            while (!idle_.empty()) wake_one();
+            while (Thread* called = call_one()) called->wake.notify_one();
         }
         for (Task& task : left) task(nullptr);
-        for (std::thread& thread : threads_) {
-            if (thread.joinable()) thread.join();
+        for (Thread& thread : threads_) {
+            if (thread.runs.joinable()) thread.runs.join();
         }
     }
     std::size_t queued() const {
@@ -178,32 +187,37 @@ class BlockingPool {
     static constexpr auto interactive = static_cast<std::size_t>(Lane::interactive);
     static constexpr auto background = static_cast<std::size_t>(Lane::background);
 
-    struct Idle {
-        std::condition_variable wake;
+    struct Thread {
+        std::size_t number = 0;
         bool called = false;
+        std::condition_variable wake;
+        std::thread runs;
     };
 
-    // The thread that went idle last goes first: its caches, and its connection's on the other side, are the
-    // warmest, and threads that are never needed stay cold.
-    void wake_one() {
-        if (idle_.empty()) return;
-        Idle* last = idle_.back();
+    // Of those that are idle the first one goes: as few as possible do all there is to do, so that their
+    // caches, and their connections' on the other side, stay warm, and the others are never used. Null: none
+    // is idle.
+    Thread* call_one() {
+        if (idle_.empty()) return nullptr;
+        Thread* first = idle_.back();
         idle_.pop_back();
-        last->called = true;
-        last->wake.notify_one();
+        first->called = true;
+        return first;
+    }
+    void wait_for_work(Thread& self, std::unique_lock<std::mutex>& lock) {
+        self.called = false;
+        idle_.insert(std::ranges::lower_bound(idle_, self.number, std::greater{}, &Thread::number), &self);
+        self.wake.wait(lock, [&self] { return self.called; });
     }
     bool background_may_run() const {
         return !queues_[background].empty() && in_background_ < limits_.background;
     }
-    void serve() {
+    void serve(Thread& self) {
         std::unique_ptr<Worker> worker = make_();
-        Idle self;
         std::unique_lock lock(mutex_);
         for (;;) {
             while (!stopping_ && queues_[interactive].empty() && !background_may_run()) {
-                self.called = false;
-                idle_.push_back(&self);
-                self.wake.wait(lock, [&self] { return self.called; });
+                wait_for_work(self, lock);
             }
             if (stopping_) return;
             std::size_t lane = queues_[interactive].empty() ? background : interactive;
@@ -222,11 +236,11 @@ class BlockingPool {
     const Limits limits_;
     const MakeWorker make_;
     mutable std::mutex mutex_;
-    std::vector<Idle*> idle_;  // threads that wait, the last to begin at the back
+    std::vector<Thread*> idle_;  // those that wait for work, the first of them at the back
     std::array<std::deque<Task>, 2> queues_;
     std::size_t in_background_ = 0;
     bool stopping_ = false;
-    std::vector<std::thread> threads_;
+    std::deque<Thread> threads_;
 };
 
 }  // namespace countersign::rt
