@@ -14,7 +14,7 @@
 namespace countersign::log {
 namespace {
 
-constexpr std::size_t queued_lines_max = 8192;  // beyond it the oldest lines go, never the I/O thread's time
+constexpr std::size_t queued_lines_max = 2048;  // beyond it the oldest lines go, never the I/O thread's time
 
 struct State {
     std::mutex mutex;  // start and stop against one another; writers only read `logger`
