@@ -159,10 +159,10 @@ Later<Done> judge_open_requests(World& world) {
                 core::advance(c, core::Rejudge{}, *directory, world.clock.now(), world.roster.age_max());
             if (would.appended.empty()) continue;
             auto judged =
-                co_await judge_again(world, c.request.id, Deadline{world.clock.now() + read_within});
+                co_await judge_again(world, c.request->id, Deadline{world.clock.now() + read_within});
             if (!judged && judged.error().trouble == Trouble::unavailable) co_return pass(judged);
             if (!judged)
-                log::warn("app", "{} was not judged again: {}", c.request.id.text(), judged.error().detail);
+                log::warn("app", "{} was not judged again: {}", c.request->id.text(), judged.error().detail);
         }
         if (!page->next_before) co_return Done{};
         filter.before_number = page->next_before;

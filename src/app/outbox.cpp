@@ -561,7 +561,7 @@ Outbox::~Outbox() = default;
 
 void Outbox::take(std::vector<CardJob> cards, std::vector<Errand> errands, CasePtr now) {
     if (impl_->stopping) return;  // handed back at the end of the drain
-    if (now && now->c.version() == 1) impl_->threads.opened(now->c.request.id, cards);
+    if (now && now->c.version() == 1) impl_->threads.opened(now->c.request->id, cards);
     for (auto& job : cards) impl_->absorb(std::move(job), now, true);
     for (auto& errand : errands) impl_->absorb(std::move(errand), now);
     impl_->start_ready();

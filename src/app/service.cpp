@@ -32,11 +32,6 @@ Lease lease_of(const World& world) {
     return {world.process, world.clock.now() + world.limits.lease};
 }
 
-CasePtr with_ruling(core::Case c) {
-    auto ruling = core::decide(c);
-    return std::make_shared<const CaseNow>(CaseNow{std::move(c), std::move(ruling)});
-}
-
 Deadline soon(const World& world) {
     return {world.clock.now() + std::chrono::seconds{5}};
 }
@@ -128,7 +123,7 @@ Answer spread(World& world, Appended appended) {
     auto first = appended.first_new;
     bool grew = first < now->c.entries.size();
     auto entry = appended.repeat ? appended.repeated : first;
-    world.roster.remember(now->c.request.id, now->c.applied);
+    world.roster.remember(now->c.request->id, now->c.applied);
     if (world.hand_over && (!appended.cards.empty() || !appended.errands.empty()))
         world.hand_over(std::move(appended.cards), std::move(appended.errands), now);
     world.waiters.changed(now);
@@ -171,6 +166,15 @@ Later<Done> refresh_voters(World& world, core::AccountId voter, CasePtr now, Dea
 }
 
 }  // namespace
+
+CasePtr with_ruling(core::Case c, core::Ruling ruling) {
+    return std::make_shared<const CaseNow>(std::move(c), std::move(ruling));
+}
+
+CasePtr with_ruling(core::Case c) {
+    auto ruling = core::decide(c);
+    return with_ruling(std::move(c), std::move(ruling));
+}
 
 std::vector<CardTarget> escalation_targets(const core::Applied& applied,
                                            const std::vector<core::Surface>& served) {
@@ -263,7 +267,7 @@ Later<Filed> open_request(World& world, const Caller& caller, Ask ask, Deadline 
     if (!stored) co_return pass(stored);
     if (world.log && !stored->repeat) world.log->committed();
     auto filed = with_ruling(std::move(stored->opened));
-    world.roster.remember(filed->c.request.id, filed->c.applied);
+    world.roster.remember(filed->c.request->id, filed->c.applied);
     if (!stored->repeat) count(world, "request_opened", core::name_of(filed->ruling.state));
     if (world.hand_over && !stored->cards.empty()) world.hand_over(std::move(stored->cards), {}, filed);
     co_return Filed{std::move(filed), stored->repeat};
@@ -335,7 +339,7 @@ Later<CasePtr> read_by_number(World& world, std::int64_t number, Deadline deadli
 
 Later<CasePtr> wait_from(World& world, CasePtr seen, core::Instant until, WaitStop* stop) {
     auto changed =
-        co_await world.waiters.wait(seen->c.request.id, seen->c.version(), world.timers, until, stop);
+        co_await world.waiters.wait(seen->c.request->id, seen->c.version(), world.timers, until, stop);
     if (!changed) co_return pass(changed);
     co_return *changed ? std::move(*changed) : std::move(seen);
 }

@@ -151,10 +151,10 @@ asio::awaitable<void> Waiters::Impl::sweep(Self self, rt::Timers& timers) {
 }
 
 void Waiters::Impl::remember(const CasePtr& now) {
-    auto [it, fresh] = recent.try_emplace(now->c.request.id, now);
+    auto [it, fresh] = recent.try_emplace(now->c.request->id, now);
     if (!fresh && it->second->c.version() < now->c.version()) it->second = now;
     if (!fresh) return;
-    recent_order.push_back(now->c.request.id);
+    recent_order.push_back(now->c.request->id);
     if (recent_order.size() <= recent_max) return;
     recent.erase(recent_order.front());
     recent_order.pop_front();
@@ -194,7 +194,7 @@ Later<CasePtr> Waiters::wait(core::RequestId request, std::int32_t seen, rt::Tim
 
 void Waiters::changed(CasePtr now) {
     impl_->remember(now);
-    auto it = impl_->watched.find(now->c.request.id);
+    auto it = impl_->watched.find(now->c.request->id);
     if (it == impl_->watched.end()) return;
     auto version = now->c.version();
     it->second.seen = std::max(it->second.seen, version);

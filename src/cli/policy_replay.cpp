@@ -101,7 +101,7 @@ void take(Tale& tale, const core::Case& stored, const Result<core::Replayed>& re
     for (const core::GroupId& group : replayed->unseen) ++tale.unseen[group];
     if (replayed->before == replayed->after) {
         ++tale.same;
-        if (replayed->applied.alternatives != stored.applied.alternatives) ++tale.asked_otherwise;
+        if (replayed->applied.alternatives != stored.applied->alternatives) ++tale.asked_otherwise;
         return;
     }
     ++tale.changes[{replayed->before, replayed->after}];

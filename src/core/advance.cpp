@@ -162,7 +162,7 @@ std::optional<Refusal> wrong_class(const Standing& voter) {
 std::optional<Refusal> Move::not_a_voter(const Cast& cast, const Standing& voter) const {
     if (auto wrong = wrong_class(voter)) return wrong;
     if (auto behind = behind_it(cast, voter)) return behind;
-    if (cast.shown_digest && *cast.shown_digest != case_.request.digest) {
+    if (cast.shown_digest && *cast.shown_digest != case_.request->digest) {
         return Refusal{
             Why::digest_differs,
             "What you were looking at is not what this request asks for; open it again and vote on "
@@ -244,12 +244,12 @@ std::optional<Refusal> Move::no_reason(const Cast& cast, const Standing& voter) 
     if (cast.verdict == Verdict::hold)
         return Refusal{Why::reason_required, "Say why you hold this request, so that others can act on it."};
     const bool own = cast.verdict == Verdict::approve && voter.behind;
-    if (!own || !case_.applied.self_approval->reason_required) return std::nullopt;
+    if (!own || !case_.applied->self_approval->reason_required) return std::nullopt;
     return Refusal{
         Why::reason_required,
         fmt::format("You are behind this request, and the policy lets you approve it all the same if "
                     "you say why: `/approvals approve {} your reason`.",
-                    case_.request.number)};
+                    case_.request->number)};
 }
 
 std::optional<Refusal> Move::not_this_vote(const Cast& cast, const Standing& voter) const {
@@ -292,7 +292,7 @@ std::optional<Refusal> Move::not_this_vote(const Cast& cast, const Standing& vot
 
 std::optional<Refusal> Move::not_a_releaser(const Standing& voter) const {
     if (holds(voter)) return std::nullopt;
-    const auto& groups = case_.applied.release;
+    const auto& groups = case_.applied->release;
     const bool may = !groups.empty() && std::ranges::all_of(groups, [&](const GroupId& group) {
         return contains(voter.groups, group);
     });
@@ -391,7 +391,7 @@ void Move::on(const Cancel& cancel) {
     const Behind behind{case_.request, case_.entries, directory_};
     auto own = [&](const AccountId& account) {
         AccountId whole = directory_.full(account);
-        return account == case_.request.requester.account ||
+        return account == case_.request->requester.account ||
                behind.includes(whole, directory_.person_of(whole));
     };
     if (!own(cancel.by) && std::ranges::none_of(cancel.also, own)) {
@@ -419,8 +419,8 @@ void Move::on(const Claim& claim) {
                 case_.entries, [](const Entry& entry) { return std::holds_alternative<Claimed>(entry); });
             const auto& first = std::get<Claimed>(*claimed);
             const bool repeat = first.by == claim.by && !claim.key.empty() && first.key == claim.key &&
-                                now_ < ruling.decided_at.value_or(now_) + case_.applied.grant;
-            if (repeat && claim.digest == case_.request.digest) return;
+                                now_ < ruling.decided_at.value_or(now_) + case_.applied->grant;
+            if (repeat && claim.digest == case_.request->digest) return;
             return refuse(Why::claimed, "This approval was already claimed; each can be used once.");
         }
         case State::lapsed:
@@ -435,7 +435,7 @@ void Move::on(const Claim& claim) {
                               ? "This request is still waiting for approval; claim it once it is approved."
                               : decided_sentence(case_, ruling));
     }
-    if (claim.digest != case_.request.digest) {
+    if (claim.digest != case_.request->digest) {
         return refuse(Why::digest_differs,
                       "What is about to happen differs from what was approved; file a new request for it.");
     }

@@ -84,8 +84,8 @@ CardVote card_vote(const Naming& naming, const VoteMark& vote) {
 
 // Whoever acted through the API: the requester is known by its name rather than by its token.
 Who actor(const Case& c, const Naming& naming, const AccountId& by) {
-    if (by != c.request.requester.account) return naming.account(by);
-    return {c.request.requester.name, std::nullopt};
+    if (by != c.request->requester.account) return naming.account(by);
+    return {c.request->requester.name, std::nullopt};
 }
 
 // Whose act settled it: the last one who acted before it left pending, or who cancelled.
@@ -96,7 +96,7 @@ std::optional<Who> decider(const Case& c, const Ruling& ruling, const Naming& na
                 return actor(c, naming, cancelled->by);
     }
     const bool by_vote = ruling.state != State::pending && ruling.state != State::refused &&
-                         ruling.state != State::expired && c.applied.kind == Applied::Kind::require;
+                         ruling.state != State::expired && c.applied->kind == Applied::Kind::require;
     if (!by_vote || !ruling.decided_at) return std::nullopt;
     const Verdict deciding = ruling.state == State::denied ? Verdict::deny : Verdict::approve;
     std::optional<AccountId> last;
@@ -189,7 +189,7 @@ std::string needs_text(const std::vector<std::vector<Lack>>& alternatives) {
 }
 
 std::string left_text(const Case& c, Instant now) {
-    auto left = std::chrono::duration_cast<std::chrono::minutes>(c.request.expires_at - now);
+    auto left = std::chrono::duration_cast<std::chrono::minutes>(c.request->expires_at - now);
     if (left < std::chrono::minutes{1}) return "expires within a minute";
     return "expires in " + duration_text(std::chrono::seconds{left}.count());
 }
@@ -213,10 +213,10 @@ std::vector<PersonId> could_give(const std::vector<std::vector<Lack>>& alternati
 // The holder, then whoever else may release.
 std::vector<PersonId> could_release(const Case& c, const HoldMark& held, const Directory& directory) {
     std::vector<PersonId> people{held.person};
-    if (c.applied.release.empty()) return people;
+    if (c.applied->release.empty()) return people;
     const Behind behind{c.request, c.entries, directory};
     std::vector<std::vector<PersonId>> groups;
-    for (const GroupId& group : c.applied.release)
+    for (const GroupId& group : c.applied->release)
         groups.push_back(directory.members(group).value_or(std::vector<PersonId>{}));
     for (const PersonId& person : groups.front()) {
         if (people.size() == asked_max) break;
@@ -253,11 +253,11 @@ ThreadLine escalation_line(const Case& c, const Directory& directory, Instant no
     const Ruling ruling = decide(c);
     std::vector<std::string> channels;
     std::string after;
-    if (c.applied.escalate) {
-        channels = c.applied.escalate->to.slack;
-        channels.insert(channels.end(), c.applied.escalate->to.teams.begin(),
-                        c.applied.escalate->to.teams.end());
-        auto waited = std::chrono::duration_cast<std::chrono::seconds>(c.applied.escalate->after);
+    if (c.applied->escalate) {
+        channels = c.applied->escalate->to.slack;
+        channels.insert(channels.end(), c.applied->escalate->to.teams.begin(),
+                        c.applied->escalate->to.teams.end());
+        auto waited = std::chrono::duration_cast<std::chrono::seconds>(c.applied->escalate->after);
         after = duration_text(waited.count());
     }
     auto text = fmt::format("Escalated to {}: nobody decided within {}.", join(channels, " and "), after);
@@ -300,9 +300,9 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     view.labels = request.labels;
     view.links = request.links;
     view.digest = request.digest;
-    view.rules = c.applied.rules;
+    view.rules = c.applied->rules;
     add_lacks(view, c, ruling, directory, naming);
-    view.one_denial_ends = c.applied.deny.any;
+    view.one_denial_ends = c.applied->deny.any;
     if (ruling.state == State::pending)
         for (const Objection& one : objections(c))
             view.objections.push_back({one.group.text(), one.count, one.given});
@@ -315,7 +315,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
                              ruling.held->reason,
                              std::nullopt,
                              false};
-        for (const GroupId& group : c.applied.release) view.releasers.push_back(group.text());
+        for (const GroupId& group : c.applied->release) view.releasers.push_back(group.text());
         for (const Entry& entry : c.entries)
             if (const auto* held = std::get_if<Held>(&entry); held && held->at == ruling.held->at)
                 view.held->via = held->via;

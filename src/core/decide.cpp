@@ -472,7 +472,7 @@ std::optional<Instant> Tally::due_at() const {
 
 std::optional<Instant> due_at(const Case& c, const Ruling& ruling) {
     if (ruling.state == State::pending)
-        return std::min(c.request.expires_at, Nudges{c}.first().value_or(c.request.expires_at));
+        return std::min(c.request->expires_at, Nudges{c}.first().value_or(c.request->expires_at));
     if (ruling.state == State::approved) return ruling.grant_ends;
     return std::nullopt;
 }

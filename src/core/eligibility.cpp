@@ -189,7 +189,7 @@ Standing standing_of(const Case& c, const Behind& behind, const Directory& direc
     standing.behind = behind.includes(voter, standing.person);
     standing.self_approval = standing.behind && may_approve_own(c.applied, directory, voter, standing.person);
     const bool may_count = !standing.behind || standing.self_approval;
-    if (may_count && !c.applied.unlinked_allowed) standing.unlinked = behind.unlinked_from(voter);
+    if (may_count && !c.applied->unlinked_allowed) standing.unlinked = behind.unlinked_from(voter);
     standing.as_of = directory.as_of(voter, standing.groups).value_or(Instant{});
     return standing;
 }
@@ -260,7 +260,7 @@ bool may_approve(const Standing& now, const std::vector<GroupId>& asked) {
 // check), or the policy lists none, nothing speaks against it.
 bool person_may(const Case& c, const Behind& behind, const Directory& directory, const PersonId& person,
                 const std::vector<GroupId>& asked) {
-    if (behind.includes(person) && !c.applied.self_approval) return false;
+    if (behind.includes(person) && !c.applied->self_approval) return false;
     bool any = behind.includes(person);
     for (const AccountId& account : directory.accounts_of(person)) {
         if (!in_chat(parts(account).kind)) continue;
@@ -298,7 +298,7 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
     Present present = present_of(c);
     auto voters = present.pointers();
     const auto asked = groups_of(c.applied);
-    for (const Slots& slots : c.applied.alternatives) {
+    for (const Slots& slots : c.applied->alternatives) {
         Assignment assignment = assign(slots, voters);
         std::vector<Lack> lacks;
         for (const CountOf& missing : unfilled(slots, assignment).groups) {
@@ -330,10 +330,10 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
 
 std::vector<Objection> objections(const Case& c) {
     std::vector<Objection> all;
-    if (c.applied.deny.counts.empty()) return all;
+    if (c.applied->deny.counts.empty()) return all;
     Tally tally{c.request, c.applied};
     for (const Entry& entry : c.entries) tally.read(entry);
-    for (const CountOf& one : c.applied.deny.counts)
+    for (const CountOf& one : c.applied->deny.counts)
         all.push_back({one.of, one.count, static_cast<std::uint32_t>(tally.denials(one.of))});
     return all;
 }
@@ -347,7 +347,7 @@ bool could_approve(const Case& c, const Ruling& ruling, const Directory& directo
     Present present = present_of(c);
     if (contains(present.persons, now.person)) return false;
     auto voters = present.pointers();
-    return std::ranges::any_of(c.applied.alternatives, [&](const Slots& slots) {
+    return std::ranges::any_of(c.applied->alternatives, [&](const Slots& slots) {
         Assignment before = assign(slots, voters);
         auto more = voters;
         more.push_back(&now.groups);

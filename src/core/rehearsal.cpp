@@ -163,8 +163,8 @@ Directory assumed_directory(const Policy& policy, const Assumed& assumed, Instan
 
 Rehearsal::Rehearsal(Request request, Applied applied, const Directory& directory)
     : directory_(directory), case_{std::move(request), std::move(applied), {}}, last_{} {
-    case_.request.expires_at = case_.request.created_at + case_.applied.expires;
-    case_.entries.emplace_back(opening(case_.request, case_.applied, directory_, case_.request.created_at));
+    case_.request.change([&](Request& one) { one.expires_at = one.created_at + case_.applied->expires; });
+    case_.entries.emplace_back(opening(case_.request, case_.applied, directory_, case_.request->created_at));
 }
 
 const Step& Rehearsal::act(const Command& command, Instant at) {

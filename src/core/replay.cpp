@@ -46,7 +46,7 @@ class Retelling {
           asked_before_(all_groups_of(stored.applied)),
           case_{stored.request, std::move(applied), {}},
           groups_(all_groups_of(case_.applied)) {
-        case_.request.expires_at = case_.request.created_at + case_.applied.expires;
+        case_.request.change([&](Request& one) { one.expires_at = one.created_at + case_.applied->expires; });
     }
 
     Case tell() && {
@@ -125,8 +125,8 @@ class Retelling {
     }
 
     void expire() {
-        if (decide(case_).state == State::pending && case_.request.expires_at <= end_)
-            case_.entries.emplace_back(Lapsed{case_.request.expires_at});
+        if (decide(case_).state == State::pending && case_.request->expires_at <= end_)
+            case_.entries.emplace_back(Lapsed{case_.request->expires_at});
     }
 
     const Case& stored_;
@@ -194,7 +194,7 @@ Ending ending_of(State state) {
 
 Result<Replayed> replay(const Case& stored, const Directory& candidate, const GroupsSeen& seen) {
     if (stored.entries.empty()) return fail(Trouble::corrupt, "a stored request without its opening");
-    auto applied = match(candidate, stored.request, std::nullopt, stored.request.created_at);
+    auto applied = match(candidate, stored.request, std::nullopt, stored.request->created_at);
     if (!applied) return pass(applied);
     const Ruling before = decide(stored);
     Case told = Retelling{stored, before, candidate, seen, *applied}.tell();

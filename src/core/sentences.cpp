@@ -34,8 +34,9 @@ std::string group_names(const std::vector<GroupId>& groups) {
 }
 
 std::string self_approval_sentence(const Case& c, const Standing& voter) {
-    const std::string cancel = fmt::format("you can cancel it with `/approvals cancel {}`", c.request.number);
-    const auto& own = c.applied.self_approval;
+    const std::string cancel =
+        fmt::format("you can cancel it with `/approvals cancel {}`", c.request->number);
+    const auto& own = c.applied->self_approval;
     if (!own || std::ranges::find(own->allow, voter.person) == own->allow.end())
         return fmt::format("You are behind this request, so somebody else has to vote on it; {}.", cancel);
     if (!voter.self_approval)
@@ -81,7 +82,7 @@ std::string decided_sentence(const Case& c, const Ruling& ruling) {
             return "This request was refused by the policy" + because(ruling.reason);
         case State::expired:
             return fmt::format("This request expired at {}; file it again if it is still wanted.",
-                               rfc3339(c.request.expires_at));
+                               rfc3339(c.request->expires_at));
         case State::cancelled: {
             auto entry = std::ranges::find_if(
                 c.entries, [](const Entry& one) { return std::holds_alternative<Cancelled>(one); });

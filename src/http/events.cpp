@@ -70,7 +70,7 @@ std::string Events::document(const app::LoggedEvent& event) const {
     std::string subject = event.subject;
     if (event.request) {
         data = wire::request_as_it_was(*event.request, event.version, *world_.roster.snapshot(), event.at);
-        subject = event.request->request.id.text();
+        subject = event.request->request->id.text();
     } else {
         data = event.facts.value_or(core::Value::object({{"erased", true}}));
     }

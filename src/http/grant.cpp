@@ -27,8 +27,8 @@ std::optional<Grant> grant_of(const core::Case& c, const SigningKey& key, const 
     const auto* claimed = claim_of(c);
     if (claimed == nullptr) return std::nullopt;
     auto issued = whole_seconds(claimed->at);
-    auto ends = whole_seconds(claimed->at + c.applied.grant);
-    auto id = c.request.id.text();
+    auto ends = whole_seconds(claimed->at + c.applied->grant);
+    auto id = c.request->id.text();
     auto header = Value::object({{"alg", "EdDSA"}, {"kid", key.key_id()}, {"typ", "grant+jwt"}});
     auto claims = Value::object({{"iss", issuer},
                                  {"sub", claimed->by.text()},
@@ -36,7 +36,7 @@ std::optional<Grant> grant_of(const core::Case& c, const SigningKey& key, const 
                                  {"iat", issued},
                                  {"nbf", issued},
                                  {"exp", ends},
-                                 {"act_hash", c.request.digest},
+                                 {"act_hash", c.request->digest},
                                  {"request", id}});
     auto text = base64url(core::canonical(header)) + "." + base64url(core::canonical(claims));
     auto signature = key.sign(text);

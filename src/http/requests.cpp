@@ -62,7 +62,7 @@ bool said_the_same(const app::Answer& answer, const core::Command& command) {
     if (!answer.repeat) return true;
     const auto* cast = std::get_if<core::Cast>(&command);
     const auto& c = answer.now->c;
-    bool other_digest = cast != nullptr && cast->shown_digest && *cast->shown_digest != c.request.digest;
+    bool other_digest = cast != nullptr && cast->shown_digest && *cast->shown_digest != c.request->digest;
     return !other_digest && core::tells_of(c.entries[answer.entry], command);
 }
 
@@ -177,10 +177,11 @@ Later<net::HttpResponse> Requests::create(Call& call) {
     if (callback || hides) response.body = for_the_asker(*filed->now, callback, hides);
     // What the caller goes on with: its own token is good for a few minutes and for one request.
     if (call.caller.workload) {
-        auto access = wire::access_token(settings_.access_key, filed->now->c.request.id);
+        auto access = wire::access_token(settings_.access_key, filed->now->c.request->id);
         response.body.insert(1, "\"access_token\":\"" + std::string(access.reveal()) + "\",");
     }
-    response.fields.add("Location", settings_.public_url + "/v1/requests/" + filed->now->c.request.id.text());
+    response.fields.add("Location",
+                        settings_.public_url + "/v1/requests/" + filed->now->c.request->id.text());
     co_return response;
 }
 
@@ -188,7 +189,7 @@ Later<net::HttpResponse> Requests::create(Call& call) {
 // salt without which nobody can work out the digest.
 std::string Requests::for_the_asker(const app::CaseNow& now, const std::optional<std::string>& callback,
                                     bool hides) {
-    auto id = now.c.request.id;
+    auto id = now.c.request->id;
     auto document = wire::request_document(now.c, now.ruling, *world_.roster.snapshot(), world_.clock.now());
     if (callback)
         document.set("callback",
@@ -296,7 +297,7 @@ Later<net::HttpResponse> Requests::list(Call& call) {
             };
             if (query->approver && std::ranges::none_of(*approvers, could)) continue;
             if (found.size() == wanted) {
-                next = found.back()->c.request.number;
+                next = found.back()->c.request->number;
                 break;
             }
             found.push_back(std::move(now));
@@ -378,7 +379,7 @@ Later<Done> Requests::must_be_within_bounds(const Call& call, core::RequestId id
     if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
     if (!read) co_return pass(read);
     const auto& request = (*read)->c.request;
-    co_return app::within_bounds(token, request.action, request.environment);
+    co_return app::within_bounds(token, request->action, request->environment);
 }
 
 Later<net::HttpResponse> Requests::vote(Call& call) {
@@ -444,8 +445,8 @@ Later<net::HttpResponse> Requests::claim(Call& call) {
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
     const auto& now = *done->now;
-    if (now.c.request.digest != body->digest && done->repeat) co_return mismatch();
-    if (now.c.request.digest != body->digest)
+    if (now.c.request->digest != body->digest && done->repeat) co_return mismatch();
+    if (now.c.request->digest != body->digest)
         co_return fail(Trouble::conflict, "the request has another digest than the one you sent",
                        "digest_differs", "/digest");
     auto grant = grant_of(now.c, key_, issuer_);

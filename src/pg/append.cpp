@@ -431,10 +431,6 @@ bool is_refused_vote(const core::Command& command, const std::optional<core::Ref
     return std::holds_alternative<core::Cast>(command) && refusal && refusal->why != core::Why::repeated;
 }
 
-app::CasePtr as_of_now(const core::Case& c, core::Ruling ruling) {
-    return std::make_shared<const app::CaseNow>(c, std::move(ruling));
-}
-
 }  // namespace
 
 // Whether the item's act is recorded already; then that is its answer.
@@ -444,7 +440,7 @@ bool Appender::answer_repeat(Group& group, Item& item, const std::string& origin
     if (seen == known.origins.end()) return false;
     auto index = static_cast<std::size_t>(seen - known.origins.begin());
     // What an earlier attempt of ours may have written is no repeat.
-    item.answer.emplace(app::Appended{.now = as_of_now(known.c, core::decide(known.c)),
+    item.answer.emplace(app::Appended{.now = app::with_ruling(known.c),
                                       .refusal = {},
                                       .first_new = item.maybe_ours ? index : known.c.entries.size(),
                                       .repeat = !item.maybe_ours,
@@ -484,7 +480,7 @@ void Appender::decide(Group& group) {
             record_refusal(group, *item, minter, step.refusal->why, now);
         }
         group.ruling = step.ruling;
-        item->answer.emplace(app::Appended{.now = as_of_now(known.c, std::move(step.ruling)),
+        item->answer.emplace(app::Appended{.now = app::with_ruling(known.c, std::move(step.ruling)),
                                            .refusal = std::move(step.refusal),
                                            .first_new = first_new,
                                            .repeat = false,
@@ -540,8 +536,8 @@ wire::Leaf Appender::leaf_of(const Group& group, core::EventId id, std::string_v
             .request = group.request,
             .version = known.c.version(),
             .state = known.state,
-            .digest = known.c.request.digest,
-            .policy = known.c.applied.policy_digest,
+            .digest = known.c.request->digest,
+            .policy = known.c.applied->policy_digest,
             .entry_body = {},
             .person = {},
             .why = {}};
@@ -608,7 +604,7 @@ struct Rows {
     }
     void add(const Known& known, std::size_t recorded, core::State had, const core::Ruling& ruling,
              const app::Lease& lease) {
-        r_id.add(known.c.request.id);
+        r_id.add(known.c.request->id);
         r_known.add(static_cast<std::int32_t>(recorded));
         r_version.add(known.c.version());
         r_state.add(name_of(known.state));

@@ -303,8 +303,8 @@ Later<app::ListPage> PgCaseStore::list(app::ListFilter filter, Deadline deadline
                     log::error("pg", "a listed request is not readable: {}", taken.error().detail);
             }
             std::ranges::sort(page.cases, std::greater{},
-                              [](const core::Case& c) { return c.request.number; });
-            if (more && !page.cases.empty()) page.next_before = page.cases.back().request.number;
+                              [](const core::Case& c) { return c.request->number; });
+            if (more && !page.cases.empty()) page.next_before = page.cases.back().request->number;
             return page;
         });
 }

@@ -142,7 +142,7 @@ Result<Cases> cases_of(Session& session, const std::vector<Placed>& page) {
             log::error("pg", "a request of the log is not readable: {}", taken.error().detail);
             continue;
         }
-        auto id = one->c.request.id;
+        auto id = one->c.request->id;
         cases[id] = std::make_shared<const core::Case>(std::move(one->c));
     }
     return cases;

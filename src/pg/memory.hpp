@@ -1,9 +1,11 @@
 #pragma once
+#include <algorithm>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "pg/rows.hpp"
 
@@ -27,19 +29,20 @@ class Memory {
     void put(KnownPtr known) {
         if (core::final(known->state) || known->weight_bytes > bytes_max_ / 4) return;
         std::lock_guard lock(mutex_);
-        const core::RequestId id = known->c.request.id;
+        const core::RequestId id = known->c.request->id;
         auto had = index_.find(id);
         if (had != index_.end()) {  // somebody read it meanwhile: the longer one stays
             if ((*had->second)->c.version() >= known->c.version()) return;
             forget(had);
         }
+        share_rules(known->c.applied);
         bytes_ += known->weight_bytes;
         Order& order = order_of(*known);
         order.push_front(std::move(known));
         index_.emplace(id, order.begin());
         while (bytes_ > bytes_max_) {
             const Order& from = decided_.empty() ? waiting_ : decided_;
-            forget(index_.find(from.back()->c.request.id));
+            forget(index_.find(from.back()->c.request->id));
         }
     }
 
@@ -56,11 +59,25 @@ class Memory {
         return known;
     }
 
+    // Rules that apply to many requests alike are kept once.
+    void share_rules(Shared<core::Applied>& applied) {
+        constexpr std::size_t rules_max = 16;
+        auto same = std::ranges::find(rules_, applied);
+        if (same == rules_.end()) {
+            if (rules_.size() == rules_max) rules_.pop_back();
+            rules_.insert(rules_.begin(), applied);
+        } else {
+            applied = *same;
+            std::rotate(rules_.begin(), same, same + 1);
+        }
+    }
+
     const std::size_t bytes_max_;
     std::mutex mutex_;
     Order waiting_;
     Order decided_;
     Index index_;
+    std::vector<Shared<core::Applied>> rules_;  // the last used first
     std::size_t bytes_ = 0;
 };
 

@@ -43,7 +43,7 @@ using KnownPtr = std::unique_ptr<Known>;
 
 // What a known case and each of its entries take in memory, from the size of their texts.
 constexpr std::size_t case_weight(std::size_t text_bytes) {
-    return text_bytes + sizeof(Known) + 512;
+    return text_bytes + sizeof(Known) + sizeof(core::Request) + sizeof(core::Applied) + 512;
 }
 constexpr std::size_t entry_weight(std::size_t text_bytes) {
     return text_bytes + sizeof(core::Entry) + 128;

@@ -72,7 +72,7 @@ class Run {
         for (;;) {
             auto due = core::due_at(rehearsal.now(), rehearsal.ruling());
             const bool ends =
-                !core::open(rehearsal.ruling().state) || !due || *due >= rehearsal.now().request.expires_at;
+                !core::open(rehearsal.ruling().state) || !due || *due >= rehearsal.now().request->expires_at;
             if (ends || *due > until) return;
             const core::Step& step = rehearsal.act(core::Tick{}, *due);
             if (step.appended.empty()) return;
@@ -139,10 +139,10 @@ class Run {
         std::vector<std::string> escalated;
         for (const core::Entry& entry : c.entries) {
             if (std::holds_alternative<core::Reminded>(entry)) ++reminded;
-            if (!std::holds_alternative<core::Escalated>(entry) || !c.applied.escalate) continue;
-            escalated = c.applied.escalate->to.slack;
-            escalated.insert(escalated.end(), c.applied.escalate->to.teams.begin(),
-                             c.applied.escalate->to.teams.end());
+            if (!std::holds_alternative<core::Escalated>(entry) || !c.applied->escalate) continue;
+            escalated = c.applied->escalate->to.slack;
+            escalated.insert(escalated.end(), c.applied->escalate->to.teams.begin(),
+                             c.applied->escalate->to.teams.end());
             std::ranges::sort(escalated);
         }
         const PolicyTest::Expected& expected = test_.expected;

@@ -51,12 +51,12 @@ std::string still_needed(const core::Ruling& ruling) {
 wire::SlackListItem item_of(const app::CaseNow& now) {
     const auto& request = now.c.request;
     wire::SlackListItem item{
-        .id = request.id, .number = request.number, .line = request.action, .detail = {}};
-    if (request.environment) item.line += " in " + *request.environment;
-    if (request.resource) item.line += " on " + *request.resource;
-    item.detail = fmt::format("{}, asked by {}", core::name_of(now.ruling.state), request.requester.name);
+        .id = request->id, .number = request->number, .line = request->action, .detail = {}};
+    if (request->environment) item.line += " in " + *request->environment;
+    if (request->resource) item.line += " on " + *request->resource;
+    item.detail = fmt::format("{}, asked by {}", core::name_of(now.ruling.state), request->requester.name);
     if (!core::open(now.ruling.state)) return item;
-    auto expires = core::rfc3339(request.expires_at);
+    auto expires = core::rfc3339(request->expires_at);
     item.detail += fmt::format(", expires {} {} UTC", expires.substr(0, 10), expires.substr(11, 5));
     if (auto needed = still_needed(now.ruling); !needed.empty()) item.detail += ", still needed: " + needed;
     return item;
@@ -127,7 +127,7 @@ std::string_view command_help() {
 }
 
 std::string recorded_sentence(Verdict verdict, const app::CaseNow& now) {
-    auto sentence = fmt::format("Your {} #{} is recorded.", done_word(verdict), now.c.request.number);
+    auto sentence = fmt::format("Your {} #{} is recorded.", done_word(verdict), now.c.request->number);
     if (now.ruling.state != core::State::pending)
         return sentence + fmt::format(" The request is {}.", core::name_of(now.ruling.state));
     if (verdict == Verdict::deny) {
@@ -249,12 +249,12 @@ awaitable<void> Interactions::command_vote(Reply& reply, const wire::SlackComman
     auto now = co_await find(std::move(number), Deadline{reply.received + acknowledge_within});
     if (!now)
         co_return co_await answer(reply, command.actor, wire::slack_private(not_found_sentence(now.error())));
-    auto id = (*now)->c.request.id;
+    auto id = (*now)->c.request->id;
     bool pending = core::open((*now)->ruling.state);
     if (verdict == Verdict::approve && pending && !wire::slack_card_is_whole(view_of(**now), style())) {
         auto sentence =
             fmt::format("What #{} asks for does not fit a message. Open the full view and approve there.",
-                        (*now)->c.request.number);
+                        (*now)->c.request->number);
         co_return co_await answer(reply, command.actor, wire::slack_private_full_view(sentence, id));
     }
     Ballot ballot{
@@ -277,12 +277,13 @@ awaitable<wire::SlackPrivate> Interactions::answer_cancel(const wire::SlackComma
     auto now = co_await find(std::move(number), deadline);
     if (!now) co_return wire::slack_private(not_found_sentence(now.error()));
     core::Cancel cancel{.by = account(command.actor), .also = {}, .reason = std::move(reason)};
-    auto id = (*now)->c.request.id;
+    auto id = (*now)->c.request->id;
     auto cancelled =
         co_await app::cancel_request(world_, id, std::move(cancel), origin_of(command.actor), deadline);
     if (!cancelled) co_return wire::slack_private("The request was NOT cancelled. Try again.");
     if (cancelled->refusal) co_return wire::slack_private(cancelled->refusal->sentence);
-    co_return wire::slack_private(fmt::format("Request #{} is cancelled.", cancelled->now->c.request.number));
+    co_return wire::slack_private(
+        fmt::format("Request #{} is cancelled.", cancelled->now->c.request->number));
 }
 
 }  // namespace countersign::slack

@@ -65,14 +65,14 @@ Value votes_of(const core::Ruling& ruling) {
 // Where it takes more than one denial of anybody eligible, and who may release beside the holder.
 void who_may_stop_it(Value& document, const core::Case& c, const core::Ruling& ruling) {
     if (!core::open(ruling.state)) return;
-    if (const auto& deny = c.applied.deny; !deny.any || !deny.counts.empty()) {
+    if (const auto& deny = c.applied->deny; !deny.any || !deny.counts.empty()) {
         auto counts = Value::array();
         for (const auto& one : core::objections(c))
             counts.push(
                 Value::object({{"group", one.group.text()}, {"count", one.count}, {"given", one.given}}));
         document.set("deny", Value::object({{"any", deny.any}, {"counts", std::move(counts)}}));
     }
-    if (ruling.held && !c.applied.release.empty()) document.set("release", texts(c.applied.release));
+    if (ruling.held && !c.applied->release.empty()) document.set("release", texts(c.applied->release));
 }
 
 void what_was_asked(Value& document, const core::Request& request) {
@@ -130,7 +130,7 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
     const auto* people = opened ? &opened->behind : nullptr;
     for (const core::Entry& entry : c.entries)
         if (const auto* again = std::get_if<core::Rejudged>(&entry)) people = &again->behind;
-    const auto& requester = c.request.requester;
+    const auto& requester = c.request->requester;
     bool workload = requester.kind == core::Requester::Kind::workload;
     auto who = Value::object({{"kind", workload ? "workload" : "person"},
                               {"name", requester.name},
@@ -143,9 +143,9 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
                                                       {"at", core::rfc3339(ruling.held->at)}})
                                      : Value());
     auto rules = Value::array();
-    for (const auto& rule : c.applied.rules) rules.push(rule);
+    for (const auto& rule : c.applied->rules) rules.push(rule);
     document.set("policy", Value::object({{"rules", std::move(rules)},
-                                          {"digest", text_or_null(c.applied.policy_digest)}}));
+                                          {"digest", text_or_null(c.applied->policy_digest)}}));
     document.set("missing", missing_of(c, ruling, directory));
     document.set("votes", votes_of(ruling));
     who_may_stop_it(document, c, ruling);

@@ -72,12 +72,13 @@ TEST_F(LogKept, ADecisionMadeElsewhereWakesItsWaitersBeforeThePoll) {
     auto request = process.open("deploy");
     office.pass(1s);
     process.log.heard(
-        {.size = office.store.events_of(request->c.request.id).empty() ? 0 : 1, .from_another = true});
+        {.size = office.store.events_of(request->c.request->id).empty() ? 0 : 1, .from_another = true});
     std::optional<Result<app::CasePtr>> answer;
-    office.world.spawn(keep(
-        app::wait_for_change(process.world, request->c.request.id, 1, office.now() + 1min, nullptr), answer));
+    office.world.spawn(
+        keep(app::wait_for_change(process.world, request->c.request->id, 1, office.now() + 1min, nullptr),
+             answer));
     office.world.settle();
-    ASSERT_TRUE(other.vote(request->c.request.id, "U0AMY"));
+    ASSERT_TRUE(other.vote(request->c.request->id, "U0AMY"));
     office.pass(15ms);
     EXPECT_FALSE(answer) << "not heard of yet";
     ASSERT_EQ(other.log.size(), 3);

@@ -58,16 +58,16 @@ struct Cards : testing::Test {
 TEST_F(Cards, ANewRequestIsPostedInTheDefaultChannel) {
     auto request = process->open("db.export");
     office.pass(100ms);
-    auto messages = shown(request->c.request.id);
+    auto messages = shown(request->c.request->id);
     ASSERT_EQ(messages.size(), 1U);
     EXPECT_EQ(messages[0].channel, "#approvals");
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
 }
 
 TEST_F(Cards, ARulesChannelsGetOneCardEach) {
     auto request = process->open("deploy");
     office.pass(100ms);
-    auto messages = shown(request->c.request.id);
+    auto messages = shown(request->c.request->id);
     ASSERT_EQ(messages.size(), 2U);
     EXPECT_THAT((std::vector{messages[0].channel, messages[1].channel}),
                 testing::UnorderedElementsAre("#deploys", "#watch"));
@@ -77,12 +77,12 @@ TEST_F(Cards, AVoteRefreshesTheCardInTheTurnOfItsCommit) {
     auto request = process->open("db.export");
     office.pass(1s);
     auto before = office.chat.calls(Act::refresh);
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY"));
     office.world.settle();
     EXPECT_EQ(office.chat.calls(Act::refresh), before + 1) << "without any time passing";
     office.pass(1s);
-    expect_calm(request->c.request.id, 1);
-    EXPECT_THAT(shown(request->c.request.id)[0].lines, testing::SizeIs(1));
+    expect_calm(request->c.request->id, 1);
+    EXPECT_THAT(shown(request->c.request->id)[0].lines, testing::SizeIs(1));
 }
 
 TEST_F(Cards, TheCardComesBeforeItsThreadLine) {
@@ -93,7 +93,7 @@ TEST_F(Cards, TheCardComesBeforeItsThreadLine) {
         order.push_back(act);
         return Fault::none;
     };
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY"));
     office.pass(1s);
     EXPECT_THAT(order, testing::ElementsAre(Act::refresh, Act::say));
 }
@@ -103,16 +103,16 @@ TEST_F(Cards, ManyChangesCollapseIntoFewEditsAndEveryLineAppearsOnce) {
     auto request = process->open("db.export");
     office.pass(3s);
     auto edits = office.chat.calls(Act::refresh);
-    for (const char* user : {"U0AMY", "U0CAT"}) ASSERT_TRUE(process->vote(request->c.request.id, user));
+    for (const char* user : {"U0AMY", "U0CAT"}) ASSERT_TRUE(process->vote(request->c.request->id, user));
     for (int i = 0; i < 8; ++i)
-        ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY",
+        ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY",
                                   i % 2 == 0 ? core::Verdict::withdraw : core::Verdict::approve));
     office.pass(30s);
     EXPECT_LE(office.chat.calls(Act::refresh) - edits, 3U);
     EXPECT_LE(office.chat.calls(Act::say), 4U);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
     std::string all;
-    auto messages = shown(request->c.request.id);
+    auto messages = shown(request->c.request->id);
     for (const auto& line : messages[0].lines) all += line + "\n";
     std::size_t withdrawn = 0;
     for (auto at = all.find("withdrew"); at != std::string::npos; at = all.find("withdrew", at + 1))
@@ -124,12 +124,12 @@ TEST_F(Cards, OneCardIsEditedOnceAtATime) {
     office.chat.latency = 500ms;
     auto request = process->open("db.export");
     for (const char* user : {"U0AMY", "U0CAT", "U0BEN"})
-        ASSERT_TRUE(process->vote(request->c.request.id, user));
+        ASSERT_TRUE(process->vote(request->c.request->id, user));
     office.pass(100ms);
     EXPECT_EQ(office.chat.most_at_once, 1U);
     office.pass(10s);
-    expect_calm(request->c.request.id, 1);
-    EXPECT_EQ(shown(request->c.request.id)[0].state, State::approved);
+    expect_calm(request->c.request->id, 1);
+    EXPECT_EQ(shown(request->c.request->id)[0].state, State::approved);
 }
 
 TEST_F(Cards, ManyCardsAreCarriedOutTogetherUpToTheLimit) {
@@ -159,25 +159,25 @@ TEST_F(Cards, AnUnavailableChatOnlyDelays) {
     office.pass(100ms);
     EXPECT_TRUE(office.chat.messages.empty());
     office.pass(30s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
 }
 
 TEST_F(Cards, AnOverloadedChatIsLeftAloneUntilItSaysSo) {
     auto request = process->open("db.export");
     office.pass(1s);
     fail_next(Act::refresh, Fault::overloaded);
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY"));
     office.pass(6s);
-    EXPECT_EQ(shown(request->c.request.id)[0].version, 1);
+    EXPECT_EQ(shown(request->c.request->id)[0].version, 1);
     office.pass(4s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
 }
 
 TEST_F(Cards, APostWhoseAnswerWasLostIsFoundInsteadOfPostedTwice) {
     fail_next(Act::post, Fault::lost_answer);
     auto request = process->open("db.export");
     office.pass(10s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
     EXPECT_EQ(office.chat.calls(Act::post), 1U);
 }
 
@@ -185,7 +185,7 @@ TEST_F(Cards, APostThatNeverArrivedIsLookedForAndThenPosted) {
     fail_next(Act::post, Fault::lost_call);
     auto request = process->open("db.export");
     office.pass(10s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
     EXPECT_EQ(office.chat.calls(Act::post), 2U);
 }
 
@@ -193,25 +193,25 @@ TEST_F(Cards, AnEditOfUnknownOutcomeIsMadeAgain) {
     auto request = process->open("db.export");
     office.pass(1s);
     fail_next(Act::refresh, Fault::lost_call);
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY"));
     office.pass(5s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
 }
 
 TEST_F(Cards, ACardThatSomebodyDeletedIsPostedAgain) {
     auto request = process->open("db.export");
     office.pass(1s);
     office.chat.messages.clear();
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY"));
     office.pass(5s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
 }
 
 TEST_F(Cards, ADeletedCardOfAFinalRequestStaysDeleted) {
     auto request = process->open("db.export");
     office.pass(1s);
     office.chat.messages.clear();
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY", core::Verdict::deny));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY", core::Verdict::deny));
     office.pass(10s);
     EXPECT_TRUE(office.chat.messages.empty());
     EXPECT_EQ(office.store.cards_behind(), 0U);
@@ -225,26 +225,26 @@ TEST_F(Cards, AChannelThatRefusesIsTriedAgainUntilItIsMended) {
     EXPECT_TRUE(office.chat.messages.empty());
     EXPECT_LE(office.chat.calls(Act::post), 2U);
     office.pass(70s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
 }
 
 TEST_F(Cards, LinesWaitForTheirCard) {
     fail_next(Act::post, Fault::unavailable, 2);
     auto request = process->open("db.export");
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY"));
     office.pass(60s);
-    expect_calm(request->c.request.id, 1);
-    EXPECT_THAT(shown(request->c.request.id)[0].lines, testing::SizeIs(1));
+    expect_calm(request->c.request->id, 1);
+    EXPECT_THAT(shown(request->c.request->id)[0].lines, testing::SizeIs(1));
 }
 
 TEST_F(Cards, ALineThatFailedInOneChannelIsNotRepeatedInTheOther) {
     auto request = process->open("deploy");
     office.pass(1s);
     fail_next(Act::say, Fault::unavailable);
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY", core::Verdict::hold));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY", core::Verdict::hold));
     office.pass(30s);
-    expect_calm(request->c.request.id, 2);
-    for (const auto& message : shown(request->c.request.id)) EXPECT_THAT(message.lines, testing::SizeIs(1));
+    expect_calm(request->c.request->id, 2);
+    for (const auto& message : shown(request->c.request->id)) EXPECT_THAT(message.lines, testing::SizeIs(1));
 }
 
 TEST_F(Cards, AStoreThatIsDownDelaysSettlingAndLosesNothing) {
@@ -260,27 +260,27 @@ TEST_F(Cards, AStoreThatIsDownDelaysSettlingAndLosesNothing) {
     EXPECT_EQ(office.store.cards_behind(), 1U);
     down = false;
     office.pass(3s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
     EXPECT_EQ(office.chat.calls(Act::post), 1U);
 }
 
 TEST_F(Cards, PeopleAreRemindedInTheCardsThread) {
     auto request = process->open("slow.deploy");
     office.pass(10min + 2s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
     EXPECT_THAT(
-        shown(request->c.request.id)[0].lines,
+        shown(request->c.request->id)[0].lines,
         testing::ElementsAre("Reminder: this still needs 2 of security, and expires in 19m. @amy @ben"));
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0BEN"));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0BEN"));
     office.pass(10min);
-    EXPECT_EQ(shown(request->c.request.id)[0].lines.back(),
+    EXPECT_EQ(shown(request->c.request->id)[0].lines.back(),
               "Reminder: this still needs 1 of security, and expires in 9m. @amy");
 }
 
 TEST_F(Cards, AnEscalationPostsACardThatStaysTrueAndSaysWhyItCame) {
     auto request = process->open("slow.deploy");
     office.pass(15min + 10s);
-    auto id = request->c.request.id;
+    auto id = request->c.request->id;
     expect_calm(id, 2);
     auto further = [&] {
         auto messages = shown(id);
@@ -305,8 +305,8 @@ TEST_F(Cards, AnEscalationsReasonArrivesThoughItsCardIsLate) {
     office.pass(14min);
     fail_next(Act::post, Fault::unavailable, 3);
     office.pass(3min);
-    expect_calm(request->c.request.id, 2);
-    for (const auto& message : shown(request->c.request.id)) {
+    expect_calm(request->c.request->id, 2);
+    for (const auto& message : shown(request->c.request->id)) {
         auto said = std::ranges::count_if(message.lines,
                                           [](const auto& line) { return line.starts_with("Escalated to"); });
         EXPECT_EQ(said, 1) << message.channel;
@@ -320,10 +320,10 @@ TEST_F(Cards, WhatWasMissedWhileNobodyRanIsMadeUpForWithOneReminder) {
     office.pass(25min);
     process = fresh();
     office.pass(5s);
-    auto lines = shown(request->c.request.id).at(0).lines;
+    auto lines = shown(request->c.request->id).at(0).lines;
     std::string all;
     for (const auto& line : lines) all += line + "\n";
-    EXPECT_EQ(version(request->c.request.id), 3);
+    EXPECT_EQ(version(request->c.request->id), 3);
     EXPECT_EQ(all.find("Reminder"), all.rfind("Reminder")) << all;
 }
 
@@ -332,11 +332,11 @@ TEST_F(Cards, NobodyIsCalledForWhatIsDecidedWhenTheChatComesBack) {
     office.pass(9min);
     office.chat.weather = [](Act) { return Fault::unavailable; };
     office.pass(2min);
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY", core::Verdict::deny));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY", core::Verdict::deny));
     office.chat.weather = nullptr;
     office.pass(3min);
-    expect_calm(request->c.request.id, 1);
-    auto lines = shown(request->c.request.id)[0].lines;
+    expect_calm(request->c.request->id, 1);
+    auto lines = shown(request->c.request->id)[0].lines;
     EXPECT_THAT(lines, testing::Each(testing::Not(testing::HasSubstr("Reminder")))) << lines.front();
 }
 
@@ -348,7 +348,7 @@ TEST_F(Cards, TheNextProcessFinishesWhatADeadOneLeft) {
     office.chat.latency = 50ms;
     process = fresh();
     office.pass(40s);  // until the dead one's lease has run out
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
 }
 
 TEST_F(Cards, ADeathBetweenPostingAndRememberingLeavesOneCard) {
@@ -359,7 +359,7 @@ TEST_F(Cards, ADeathBetweenPostingAndRememberingLeavesOneCard) {
     process->kill();
     process = fresh();
     office.pass(40s);
-    expect_calm(request->c.request.id, 1);
+    expect_calm(request->c.request->id, 1);
     EXPECT_EQ(office.chat.calls(Act::post), 1U);
 }
 
@@ -383,16 +383,16 @@ TEST_F(Cards, DrainingFinishesWhatIsUnderWayAndHandsTheRestBack) {
 TEST_F(Cards, AnUnknownCopyIsBroughtInLineToo) {
     auto request = process->open("db.export");
     office.pass(1s);
-    office.chat.messages.emplace("99",
-                                 FakeChat::Message{request->c.request.id, "#copy", 0, State::pending, 0, {}});
-    auto adopted = office.get(office.store.adopt(request->c.request.id, {core::Surface::slack, "C-#copy"},
+    office.chat.messages.emplace(
+        "99", FakeChat::Message{request->c.request->id, "#copy", 0, State::pending, 0, {}});
+    auto adopted = office.get(office.store.adopt(request->c.request->id, {core::Surface::slack, "C-#copy"},
                                                  {"C-#copy", "99"}, office.soon()));
     ASSERT_TRUE(adopted && *adopted);
     office.pass(2s);
-    expect_calm(request->c.request.id, 2);
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
+    expect_calm(request->c.request->id, 2);
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY"));
     office.pass(2s);
-    expect_calm(request->c.request.id, 2);
+    expect_calm(request->c.request->id, 2);
 }
 
 TEST_F(Cards, TwoReplicasConverge) {
@@ -400,12 +400,12 @@ TEST_F(Cards, TwoReplicasConverge) {
     other.start();
     auto request = process->open("db.export");
     office.pass(1s);
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0AMY"));
-    ASSERT_TRUE(other.vote(request->c.request.id, "U0CAT", core::Verdict::approve, "elsewhere"));
-    ASSERT_TRUE(process->vote(request->c.request.id, "U0BEN"));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0AMY"));
+    ASSERT_TRUE(other.vote(request->c.request->id, "U0CAT", core::Verdict::approve, "elsewhere"));
+    ASSERT_TRUE(process->vote(request->c.request->id, "U0BEN"));
     office.pass(5s);
-    expect_calm(request->c.request.id, 1);
-    EXPECT_EQ(shown(request->c.request.id)[0].state, State::approved);
+    expect_calm(request->c.request->id, 1);
+    EXPECT_EQ(shown(request->c.request->id)[0].state, State::approved);
 }
 
 // Everything that can go wrong does, at random, and in the end every card tells the truth.
@@ -432,7 +432,7 @@ TEST_P(Storm, CardsConvergeAndNoLineIsLost) {
         office.chat.latency = std::chrono::milliseconds{10 + roll(2'000)};
         auto what = roll(10);
         if (what < 2 || requests.empty()) {
-            requests.push_back(process->open(roll(2) == 0 ? "db.export" : "deploy")->c.request.id);
+            requests.push_back(process->open(roll(2) == 0 ? "db.export" : "deploy")->c.request->id);
         } else if (what == 2) {
             process->kill();
             process = fresh();

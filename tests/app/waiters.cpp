@@ -34,7 +34,7 @@ struct Waits : testing::Test {
 
 TEST_F(Waits, ANewerVersionIsAnsweredAtOnce) {
     auto request = process.open("db.export");
-    auto waiting = wait(request->c.request.id, 0, 60s);
+    auto waiting = wait(request->c.request->id, 0, 60s);
     ASSERT_TRUE(waiting->answer);
     EXPECT_EQ(version(*waiting), 1);
 }
@@ -43,10 +43,10 @@ TEST_F(Waits, AVoteWakesEveryWaiterOfItsRequestAndNoOther) {
     auto request = process.open("db.export");
     auto other = process.open("db.export");
     std::vector<std::unique_ptr<Waiting>> waiting;
-    for (int i = 0; i < 500; ++i) waiting.push_back(wait(request->c.request.id, 1, 60s));
-    auto elsewhere = wait(other->c.request.id, 1, 60s);
+    for (int i = 0; i < 500; ++i) waiting.push_back(wait(request->c.request->id, 1, 60s));
+    auto elsewhere = wait(other->c.request->id, 1, 60s);
     EXPECT_EQ(process.waiters.size(), 501U);
-    ASSERT_TRUE(process.vote(request->c.request.id, "U0AMY"));
+    ASSERT_TRUE(process.vote(request->c.request->id, "U0AMY"));
     office.world.settle();
     for (auto& one : waiting) {
         ASSERT_TRUE(one->answer);
@@ -61,9 +61,9 @@ TEST_F(Waits, AVoteWakesEveryWaiterOfItsRequestAndNoOther) {
 TEST_F(Waits, TimeIsUpToTheMomentWhateverOrderTheyCameIn) {
     auto request = process.open("db.export");
     auto start = office.now();
-    auto later = wait(request->c.request.id, 1, 60s);
-    auto sooner = wait(request->c.request.id, 1, 1s);
-    auto middle = wait(request->c.request.id, 1, 7s);
+    auto later = wait(request->c.request->id, 1, 60s);
+    auto sooner = wait(request->c.request->id, 1, 1s);
+    auto middle = wait(request->c.request->id, 1, 7s);
     office.pass(61s);
     ASSERT_TRUE(later->answer && sooner->answer && middle->answer);
     EXPECT_EQ(sooner->at - start, 1s);
@@ -74,8 +74,8 @@ TEST_F(Waits, TimeIsUpToTheMomentWhateverOrderTheyCameIn) {
 
 TEST_F(Waits, NobodyIsLeftSleepingWhenTheLastWaiterIsGone) {
     auto request = process.open("db.export");
-    auto waiting = wait(request->c.request.id, 1, 60s);
-    ASSERT_TRUE(process.vote(request->c.request.id, "U0AMY"));
+    auto waiting = wait(request->c.request->id, 1, 60s);
+    ASSERT_TRUE(process.vote(request->c.request->id, "U0AMY"));
     office.world.settle();
     EXPECT_TRUE(waiting->answer);
     EXPECT_FALSE(office.world.time.next());
@@ -84,14 +84,14 @@ TEST_F(Waits, NobodyIsLeftSleepingWhenTheLastWaiterIsGone) {
 TEST_F(Waits, AClientThatHangsUpEndsItsWait) {
     auto request = process.open("db.export");
     app::WaitStop stop;
-    auto stopped = wait(request->c.request.id, 1, 60s, &stop);
-    auto other = wait(request->c.request.id, 1, 60s);
+    auto stopped = wait(request->c.request->id, 1, 60s, &stop);
+    auto other = wait(request->c.request->id, 1, 60s);
     stop.stop();
     office.world.settle();
     EXPECT_TRUE(stopped->answer);
     EXPECT_FALSE(other->answer);
     EXPECT_EQ(process.waiters.size(), 1U);
-    auto never = wait(request->c.request.id, 1, 60s, &stop);
+    auto never = wait(request->c.request->id, 1, 60s, &stop);
     EXPECT_TRUE(never->answer) << "a stop before the wait counts";
     office.pass(61s);
 }
@@ -99,25 +99,25 @@ TEST_F(Waits, AClientThatHangsUpEndsItsWait) {
 TEST_F(Waits, ClosingAnswersEverybodyWithWhatIsKnown) {
     auto request = process.open("db.export");
     std::vector<std::unique_ptr<Waiting>> waiting;
-    for (int i = 0; i < 200; ++i) waiting.push_back(wait(request->c.request.id, 1, 60s));
+    for (int i = 0; i < 200; ++i) waiting.push_back(wait(request->c.request->id, 1, 60s));
     process.waiters.close();
     office.world.settle();
     for (auto& one : waiting) {
         ASSERT_TRUE(one->answer);
         EXPECT_EQ(version(*one), 1);
     }
-    auto late = wait(request->c.request.id, 1, 60s);
+    auto late = wait(request->c.request->id, 1, 60s);
     EXPECT_TRUE(late->answer);
 }
 
 TEST_F(Waits, WakingIsCutIntoSlices) {
     auto request = process.open("db.export");
     std::vector<std::unique_ptr<Waiting>> waiting;
-    for (int i = 0; i < 300; ++i) waiting.push_back(wait(request->c.request.id, 1, 60s));
+    for (int i = 0; i < 300; ++i) waiting.push_back(wait(request->c.request->id, 1, 60s));
     core::Cast cast{core::AccountId{"slack:T0/U0AMY"}, core::Verdict::approve, "", core::Surface::slack, {}};
     std::optional<Result<app::Answer>> voted;
     office.world.spawn(
-        keep(app::cast_vote(process.world, request->c.request.id, cast, {"click"}, office.soon()), voted));
+        keep(app::cast_vote(process.world, request->c.request->id, cast, {"click"}, office.soon()), voted));
     std::size_t answered_when_other_work_ran = 300;
     office.world.io.restart();
     while (!voted) office.world.io.run_one();
@@ -135,8 +135,8 @@ TEST_F(Waits, WhatAnotherReplicaDidIsNoticedWithinAPoll) {
     Process other{office};
     process.start();
     auto request = process.open("db.export");
-    auto waiting = wait(request->c.request.id, 1, 60s);
-    ASSERT_TRUE(other.vote(request->c.request.id, "U0AMY"));
+    auto waiting = wait(request->c.request->id, 1, 60s);
+    ASSERT_TRUE(other.vote(request->c.request->id, "U0AMY"));
     EXPECT_FALSE(waiting->answer);
     office.pass(1100ms);
     ASSERT_TRUE(waiting->answer);
@@ -145,8 +145,8 @@ TEST_F(Waits, WhatAnotherReplicaDidIsNoticedWithinAPoll) {
 
 TEST_F(Waits, AChangeBetweenReadingAndWaitingIsNotMissed) {
     auto request = process.open("db.export");
-    auto old = office.get(app::read_request(process.world, request->c.request.id, office.soon())).value();
-    ASSERT_TRUE(process.vote(request->c.request.id, "U0AMY"));
+    auto old = office.get(app::read_request(process.world, request->c.request->id, office.soon())).value();
+    ASSERT_TRUE(process.vote(request->c.request->id, "U0AMY"));
     auto answer = office.get(app::wait_from(process.world, old, office.now() + 60s)).value();
     EXPECT_EQ(answer->c.version(), 2);
 }
@@ -155,8 +155,8 @@ TEST_F(Waits, ThereIsRoomForSoManyAndNoMore) {
     auto request = process.open("db.export");
     std::vector<std::unique_ptr<Waiting>> waiting;
     for (std::size_t i = 0; i < app::Waiters::waiters_max; ++i)
-        waiting.push_back(wait(request->c.request.id, 1, 60s));
-    auto refused = wait(request->c.request.id, 1, 60s);
+        waiting.push_back(wait(request->c.request->id, 1, 60s));
+    auto refused = wait(request->c.request->id, 1, 60s);
     ASSERT_TRUE(refused->answer);
     EXPECT_EQ(refused->answer->error().trouble, Trouble::overloaded);
     process.waiters.close();

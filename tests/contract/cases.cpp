@@ -21,7 +21,7 @@ class Cases : public testing::Test {
         EXPECT_TRUE(answer) << answer.error().detail;
         return std::move(answer).value();
     }
-    core::RequestId pending() { return opened(on.fresh()).opened.request.id; }
+    core::RequestId pending() { return opened(on.fresh()).opened.request->id; }
     app::Appended appended(app::Append what) {
         auto answer = on.get(on.cases().append(std::move(what), on.soon()));
         EXPECT_TRUE(answer) << answer.error().detail;
@@ -47,16 +47,16 @@ TYPED_TEST(Cases, AnOpenedCaseReadsBackAsItWas) {
     core::Entry entry{fresh.opened};
     auto opened = this->opened(std::move(fresh));
     EXPECT_FALSE(opened.repeat);
-    EXPECT_GT(opened.opened.request.number, 0);
-    asked.number = opened.opened.request.number;
+    EXPECT_GT(opened.opened.request->number, 0);
+    asked.number = opened.opened.request->number;
     core::Case expected{asked, applied, {entry}};
     EXPECT_TRUE(opened.opened == expected);
     core::Case stored = this->stored(asked.id);
     EXPECT_EQ(wire::stored_request(stored.request, nullptr), wire::stored_request(asked, nullptr));
     EXPECT_EQ(wire::stored_applied(stored.applied), wire::stored_applied(applied));
     EXPECT_EQ(wire::stored_entry(stored.entries.at(0), nullptr), wire::stored_entry(entry, nullptr));
-    EXPECT_EQ(stored.request.id.text(), asked.id.text());
-    EXPECT_EQ(stored.request.number, asked.number);
+    EXPECT_EQ(stored.request->id.text(), asked.id.text());
+    EXPECT_EQ(stored.request->number, asked.number);
     EXPECT_EQ(stored.request, asked);
     EXPECT_TRUE(stored == expected);
     auto by_number = this->on.get(this->on.cases().read_number(asked.number, this->on.soon()));
@@ -86,7 +86,7 @@ TYPED_TEST(Cases, EveryKindOfEntryReadsBackAsItWas) {
     auto decided = this->appended(this->on.vote(id, "U0BEN"));
     EXPECT_EQ(decided.now->ruling.state, core::State::approved);
     core::AccountId ci{"token:tok_ci"};
-    std::string digest = decided.now->c.request.digest;
+    std::string digest = decided.now->c.request->digest;
     auto claimed = this->appended(this->on.command(id, core::Claim{ci, digest, "key"}));
     EXPECT_EQ(claimed.now->ruling.state, core::State::claimed)
         << (claimed.refusal ? claimed.refusal->sentence : "");
@@ -111,7 +111,7 @@ TYPED_TEST(Cases, TimeRemindsAndEscalatesOnceEach) {
     core::Applied applied = requires_of({asks({{2, "security"}})});
     applied.remind = {1min, 10min};
     applied.escalate = core::Escalation{2min, {{"#sre-oncall", "#approvals"}, {"19:sre"}}};
-    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
+    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request->id;
     const core::Instant start = this->on.clock.now();
     auto due = [&] {
         return this->on.get(this->on.cases().due(this->on.clock.now(), 10, this->on.soon())).value();
@@ -148,7 +148,7 @@ TYPED_TEST(Cases, TimeRemindsAndEscalatesOnceEach) {
 TYPED_TEST(Cases, AnEscalationIsToldWhereTheRequestWasShownNowhere) {
     core::Applied applied = requires_of({asks({{2, "security"}})});
     applied.escalate = core::Escalation{2min, {{"#sre-oncall"}, {}}};
-    core::RequestId id = this->opened(this->on.fresh(applied, {})).opened.request.id;
+    core::RequestId id = this->opened(this->on.fresh(applied, {})).opened.request->id;
     this->on.clock.set(this->on.clock.now() + 2min);
     auto what = this->on.command(id, core::Tick{});
     what.served = {core::Surface::slack};
@@ -176,7 +176,7 @@ TYPED_TEST(Cases, AVoteIsOneEntryWithItsEvents) {
 TYPED_TEST(Cases, AnApprovalOfOnesOwnRequestIsAnEventBesideTheVote) {
     core::Applied applied = requires_of({asks({{1, "reviewers"}})});
     applied.self_approval = core::SelfApproval{{core::PersonId{"riley"}}, true};
-    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
+    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request->id;
     auto own = this->appended(this->on.vote(id, "U0RILEY"));
     EXPECT_FALSE(own.refusal) << own.refusal->sentence;
     EXPECT_EQ(own.now->ruling.state, core::State::approved);
@@ -189,7 +189,7 @@ TYPED_TEST(Cases, AnApprovalOfOnesOwnRequestIsAnEventBesideTheVote) {
 TYPED_TEST(Cases, ARequestJudgedAgainKeepsTheApprovalOfItsOwnPeople) {
     core::Applied applied = requires_of({asks({{2, "reviewers"}})});
     applied.self_approval = core::SelfApproval{{core::PersonId{"riley"}}, false};
-    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
+    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request->id;
     this->appended(this->on.vote(id, "U0RILEY"));
     this->on.company.links = {{core::testing::slack("U0DAN"), core::PersonId{"riley"}}};
     this->on.directory = std::make_shared<const core::Directory>(this->on.company.directory());
@@ -205,7 +205,7 @@ TYPED_TEST(Cases, AsManyDenialsAsTheRuleSaysEndIt) {
     core::Applied applied = requires_of({asks({{2, "reviewers"}})});
     applied.deny = {false, {{2, core::GroupId{"security"}}}};
     applied.release = {core::GroupId{"security"}};
-    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request.id;
+    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request->id;
     this->appended(this->on.vote(id, "U0CAT", core::Verdict::hold));
     EXPECT_EQ(this->appended(this->on.vote(id, "U0AMY", core::Verdict::deny)).now->ruling.state,
               core::State::pending);
@@ -293,7 +293,7 @@ TYPED_TEST(Cases, ManyVotesAtOnceOnOneRequestAreAllRecordedInSomeOrder) {
     this->on.company.usergroup("S0SEC", ids);
     this->on.directory = std::make_shared<const core::Directory>(this->on.company.directory());
     core::RequestId id =
-        this->opened(this->on.fresh(requires_of({asks({{40, "security"}})}))).opened.request.id;
+        this->opened(this->on.fresh(requires_of({asks({{40, "security"}})}))).opened.request->id;
     std::vector<Later<app::Appended>> votes;
     for (const auto& user : ids)
         votes.push_back(this->on.cases().append(this->on.vote(id, user), this->on.soon()));
@@ -362,7 +362,7 @@ TYPED_TEST(Cases, AKeyIsForgottenAfterADay) {
     other.idempotency = this->key("k1", "another body");
     auto later = this->opened(other);
     EXPECT_FALSE(later.repeat);
-    EXPECT_NE(later.opened.request.id, once.opened.request.id);
+    EXPECT_NE(later.opened.request->id, once.opened.request->id);
 }
 
 TYPED_TEST(Cases, TheSameKeyManyTimesAtOnceIsOneRequest) {
@@ -376,7 +376,7 @@ TYPED_TEST(Cases, TheSameKeyManyTimesAtOnceIsOneRequest) {
     std::size_t first = 0;
     for (auto& answer : this->on.all(std::move(opens))) {
         ASSERT_TRUE(answer) << answer.error().detail;
-        ids.insert(answer->opened.request.id);
+        ids.insert(answer->opened.request->id);
         if (!answer->repeat) ++first;
     }
     EXPECT_EQ(ids.size(), 1U);
@@ -387,7 +387,7 @@ TYPED_TEST(Cases, TheSameKeyManyTimesAtOnceIsOneRequest) {
 
 TYPED_TEST(Cases, AListIsPagedNewestFirstWithoutGapOrRepeat) {
     std::vector<std::int64_t> numbers;
-    for (int i = 0; i < 7; ++i) numbers.push_back(this->opened(this->on.fresh()).opened.request.number);
+    for (int i = 0; i < 7; ++i) numbers.push_back(this->opened(this->on.fresh()).opened.request->number);
     std::ranges::reverse(numbers);
     app::ListFilter filter;
     filter.limit = 3;
@@ -395,7 +395,7 @@ TYPED_TEST(Cases, AListIsPagedNewestFirstWithoutGapOrRepeat) {
     for (int page = 0; page < 3; ++page) {
         auto answer = this->on.get(this->on.cases().list(filter, this->on.soon()));
         ASSERT_TRUE(answer) << answer.error().detail;
-        for (const auto& c : answer->cases) seen.push_back(c.request.number);
+        for (const auto& c : answer->cases) seen.push_back(c.request->number);
         EXPECT_EQ(answer->next_before.has_value(), page < 2);
         filter.before_number = answer->next_before;
     }
@@ -404,19 +404,19 @@ TYPED_TEST(Cases, AListIsPagedNewestFirstWithoutGapOrRepeat) {
 
 TYPED_TEST(Cases, AListShowsWhatWasAskedFor) {
     core::RequestId approved =
-        this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request.id;
+        this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request->id;
     this->appended(this->on.vote(approved, "U0AMY"));
     this->on.clock.set(this->on.clock.now() + 1min);
     auto deploy = this->on.fresh();
     deploy.request.action = "deploy.web";
     deploy.request.requester.name = "o'brien";
     deploy.request.requester.account = core::AccountId{"token:tok_other"};
-    core::RequestId other = this->opened(deploy).opened.request.id;
+    core::RequestId other = this->opened(deploy).opened.request->id;
     auto ids = [&](app::ListFilter filter) {
         std::vector<core::RequestId> found;
         auto answer = this->on.get(this->on.cases().list(std::move(filter), this->on.soon()));
         EXPECT_TRUE(answer) << answer.error().detail;
-        for (const auto& c : answer->cases) found.push_back(c.request.id);
+        for (const auto& c : answer->cases) found.push_back(c.request->id);
         return found;
     };
     app::ListFilter filter;
@@ -455,7 +455,7 @@ TYPED_TEST(Cases, WhatIsDueComesOldestFirstAndOnlyWhileOpen) {
 
 TYPED_TEST(Cases, AnApprovedGrantIsDueWhenItEnds) {
     core::RequestId id =
-        this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request.id;
+        this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request->id;
     auto approved = this->appended(this->on.vote(id, "U0AMY"));
     ASSERT_TRUE(approved.now->ruling.grant_ends);
     auto due = this->on.get(this->on.cases().due(*approved.now->ruling.grant_ends, 10, this->on.soon()));
@@ -482,12 +482,12 @@ TYPED_TEST(Cases, WhatPolicyAllowsOrRefusesIsDecidedWhenOpened) {
     allow.kind = core::Applied::Kind::allow;
     auto free = this->opened(this->on.fresh(allow, {}));
     EXPECT_EQ(core::decide(free.opened).state, core::State::approved);
-    EXPECT_THAT(this->on.events_of(free.opened.request.id),
+    EXPECT_THAT(this->on.events_of(free.opened.request->id),
                 ElementsAre("request.created", "request.approved"));
     core::Applied refuse;
     refuse.refusal = "never";
     auto refused = this->opened(this->on.fresh(refuse, {}));
-    EXPECT_THAT(this->on.events_of(refused.opened.request.id),
+    EXPECT_THAT(this->on.events_of(refused.opened.request->id),
                 ElementsAre("request.created", "request.refused"));
 }
 

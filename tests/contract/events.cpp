@@ -24,7 +24,7 @@ class Events : public testing::Test {
         ASSERT_TRUE(recorded) << recorded.error().detail;
     }
     core::RequestId opened(app::NewCase fresh) {
-        return on.get(on.cases().open(std::move(fresh), on.soon())).value().opened.request.id;
+        return on.get(on.cases().open(std::move(fresh), on.soon())).value().opened.request->id;
     }
     app::Appended vote(core::RequestId request, const std::string& user,
                        core::Verdict verdict = core::Verdict::approve) {
@@ -97,7 +97,7 @@ TYPED_TEST(Events, CarryTheirRequestAndItsStateThen) {
     EXPECT_EQ(all[1].state, core::State::pending);
     EXPECT_EQ(all[3].state, core::State::approved);
     ASSERT_TRUE(all[0].request && all[3].request);
-    EXPECT_EQ(all[0].request->request.id, id);
+    EXPECT_EQ(all[0].request->request->id, id);
     EXPECT_GE(all[0].request->version(), all[0].version);
     EXPECT_EQ(all[3].request->version(), 3);
     EXPECT_EQ(all[0].at, this->on.clock.now());
@@ -190,7 +190,7 @@ TEST_F(EventRows, TheNamesInAnActCanBeErasedAndItsRecordStays) {
 }
 
 TEST_F(EventRows, IdsOfEventsAreTheOrderOfTheirEntriesWithinOneMicrosecond) {
-    auto id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request.id;
+    auto id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
     on.get(on.cases().append(on.vote(id, "U0RILEY"), on.soon())).value();  // refused: an event at version 1
     on.get(on.cases().append(on.vote(id, "U0AMY"), on.soon())).value();
     on.get(on.cases().append(on.vote(id, "U0AMY", core::Verdict::withdraw), on.soon())).value();

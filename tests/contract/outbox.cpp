@@ -19,7 +19,7 @@ class Outbox : public testing::Test {
 
     void SetUp() override {
         auto opened = on.get(on.cases().open(on.fresh(), on.soon())).value();
-        id = opened.opened.request.id;
+        id = opened.opened.request->id;
         ASSERT_EQ(opened.cards.size(), 1U);
         card = opened.cards[0];
     }
@@ -123,7 +123,7 @@ TYPED_TEST(Outbox, ACardWhoseMessageIsAnotherCardsIsClosed) {
     EXPECT_TRUE(this->settled(std::move(batch), this->on.lease()).empty());
     EXPECT_EQ(this->vote("U0AMY").cards.size(), 1U) << "the first one goes on";
     auto voted = this->on.get(
-        this->on.cases().append(this->on.vote(other.opened.request.id, "U0AMY"), this->on.soon()));
+        this->on.cases().append(this->on.vote(other.opened.request->id, "U0AMY"), this->on.soon()));
     ASSERT_TRUE(voted) << voted.error().detail;
     EXPECT_TRUE(voted->cards.empty());
     this->on.clock.set(this->on.clock.now() + 2h);
@@ -196,7 +196,7 @@ TYPED_TEST(Outbox, ARequestWithoutCardsHasNoThreadLines) {
                       .get(this->on.cases().open(this->on.fresh(requires_of({asks({{2, "security"}})}), {}),
                                                  this->on.soon()))
                       .value();
-    this->id = opened.opened.request.id;
+    this->id = opened.opened.request->id;
     auto voted = this->vote("U0AMY");
     EXPECT_TRUE(voted.errands.empty());
     EXPECT_TRUE(voted.cards.empty());

@@ -244,7 +244,7 @@ TYPED_TEST(PeopleContract, AbsencesAreReplacedAndEnd) {
 TYPED_TEST(PeopleContract, ARequestJudgedAgainKeepsWhoIsBehindIt) {
     auto opened = this->on.get(this->on.cases().open(this->on.fresh(), this->on.soon()));
     ASSERT_TRUE(opened);
-    auto id = opened->opened.request.id;
+    auto id = opened->opened.request->id;
     ASSERT_TRUE(this->on.get(this->on.cases().append(this->on.vote(id, "U0AMY"), this->on.soon())));
     // Nothing has changed: nothing is written.
     auto same = this->on.get(this->on.cases().append(this->on.command(id, core::Rejudge{}), this->on.soon()));

@@ -582,7 +582,7 @@ TEST_F(HookRows, AnIdempotentRepeatStoresNoSecondCallback) {
     auto first = on.get(on.cases().open(std::move(opening), on.soon())).value();
     auto second = on.get(on.cases().open(std::move(again), on.soon())).value();
     EXPECT_TRUE(second.repeat);
-    EXPECT_EQ(second.opened.request.id, first.opened.request.id);
+    EXPECT_EQ(second.opened.request->id, first.opened.request->id);
     EXPECT_EQ(on.sql("SELECT count(*) FROM subscription"), "1");
 }
 

@@ -381,7 +381,7 @@ TEST(Holding, DenialsAndTheClockGoOn) {
     play.cast("U0AMY", Verdict::deny, "no");
     EXPECT_EQ(play.state(), State::denied);
     EXPECT_FALSE(play.last.ruling.held);
-    other.now = other.c.request.expires_at;
+    other.now = other.c.request->expires_at;
     other.command(Tick{});
     EXPECT_EQ(other.state(), State::expired);
 }
@@ -488,7 +488,7 @@ TEST(DeadEnds, ADirectoryChangeAloneEndsNothingButTheNextVoteTells) {
 
 TEST(Time, AtTheExpiryAVoteIsTooLateAndTheLapseIsWritten) {
     Play play{one_reviewer()};
-    play.now = play.c.request.expires_at;
+    play.now = play.c.request->expires_at;
     play.approve("U0AMY");
     EXPECT_EQ(play.why(), Why::expired);
     EXPECT_EQ(play.state(), State::expired);
@@ -508,7 +508,7 @@ TEST(Time, NoEntryIsEarlierThanTheOneBefore) {
 
 TEST(Grants, AnApprovalIsClaimedOnceAndReportedOnce) {
     Play play{one_reviewer()};
-    Claim claim{AccountId{"token:tok_ci"}, play.c.request.digest, "key1"};
+    Claim claim{AccountId{"token:tok_ci"}, play.c.request->digest, "key1"};
     play.command(claim);
     EXPECT_EQ(play.why(), Why::not_approved);
     play.command(Report{claim.by, true, ""});
@@ -521,9 +521,9 @@ TEST(Grants, AnApprovalIsClaimedOnceAndReportedOnce) {
     play.command(claim);
     EXPECT_EQ(play.why(), std::nullopt);
     EXPECT_TRUE(play.last.appended.empty()) << "the same caller with the same key gets the same grant";
-    play.command(Claim{claim.by, play.c.request.digest, "key2"});
+    play.command(Claim{claim.by, play.c.request->digest, "key2"});
     EXPECT_EQ(play.why(), Why::claimed);
-    play.command(Claim{claim.by, play.c.request.digest, ""});
+    play.command(Claim{claim.by, play.c.request->digest, ""});
     EXPECT_EQ(play.why(), Why::claimed);
     play.command(Cancel{claim.by, {}, ""});
     EXPECT_EQ(play.why(), Why::claimed);
@@ -541,7 +541,7 @@ TEST(Grants, WhatNobodyClaimsInTimeLapses) {
     play.approve("U0AMY");
     EXPECT_EQ(due_at(play.c, decide(play.c)), start + grant_default);
     play.now += grant_default;
-    play.command(Claim{AccountId{"token:tok_ci"}, play.c.request.digest, ""});
+    play.command(Claim{AccountId{"token:tok_ci"}, play.c.request->digest, ""});
     EXPECT_EQ(play.why(), Why::lapsed);
     EXPECT_EQ(play.state(), State::lapsed);
     EXPECT_EQ(decide(play.c).decided_at, start) << "when it left pending";

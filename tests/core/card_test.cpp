@@ -71,7 +71,7 @@ TEST(Card, AfterTheEndItSaysWhoDecidedAndWhen) {
     EXPECT_EQ(view.decided_at, start + 1s);
     EXPECT_FALSE(view.buttons());
     EXPECT_TRUE(view.missing.empty());
-    play.command(Claim{AccountId{"token:tok_ci"}, play.c.request.digest, ""});
+    play.command(Claim{AccountId{"token:tok_ci"}, play.c.request->digest, ""});
     play.command(Report{AccountId{"token:tok_ci"}, false, "disk full"});
     EXPECT_EQ(card(play.c, decide(play.c), play.world.directory(), Surface::slack).outcome_detail,
               "disk full");
@@ -96,7 +96,7 @@ TEST(Thread, EveryActHasItsLine) {
     EXPECT_EQ(line(4), "ben approved for security, which counts once the hold is released");
     EXPECT_EQ(line(5), "amy denied this request: no");
     Play late{requires_of({asks({{1, "security"}})})};
-    late.now = late.c.request.expires_at;
+    late.now = late.c.request->expires_at;
     late.command(Tick{});
     EXPECT_THAT(thread_line(late.c, 1, late.world.directory(), Surface::slack).text,
                 HasSubstr("has expired"));
@@ -151,7 +151,7 @@ TEST(Thread, AReminderCallsWhomAnAbsentPersonNamedInstead) {
 
 TEST(Thread, AReminderOfAHeldRequestCallsWhoeverMayRelease) {
     Nagging office;
-    office.play.c.applied.release = {GroupId{"reviewers"}};
+    office.play.c.applied.change([](Applied& rules) { rules.release = {GroupId{"reviewers"}}; });
     office.play.cast("U0BEN", Verdict::hold, "wait");
     office.tick(2min);
     EXPECT_EQ(office.line<Reminded>(),

@@ -192,12 +192,12 @@ TEST(SelfApproval, WhoeverStaysUnknownBlocksUnlessTheRulesAllowIt) {
     Play play = play_of({"U0AMY"}, 1, request_of({AccountId{"github:octo"}}));
     play.approve("U0AMY");
     EXPECT_EQ(play.why(), Why::unlinked);
-    play.c.applied.unlinked_allowed = true;
+    play.c.applied.change([](Applied& rules) { rules.unlinked_allowed = true; });
     play.approve("U0AMY");
     EXPECT_EQ(play.state(), State::approved);
     // It lifts that alone: whoever is known to be behind the request stays so.
     Play known = play_of({"U0RILEY", "U0AMY"}, 1, request_of({AccountId{"github:octo"}, slack("U0RILEY")}));
-    known.c.applied.unlinked_allowed = true;
+    known.c.applied.change([](Applied& rules) { rules.unlinked_allowed = true; });
     known.approve("U0RILEY");
     EXPECT_EQ(known.why(), Why::self_approval);
 }

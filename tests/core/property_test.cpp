@@ -395,7 +395,7 @@ Case some_case(Chance& chance) {
     }
     if (alternatives.empty()) alternatives.push_back(asks({{1, "g0"}}));
     Case c{request_of(), requires_of(std::move(alternatives)), {}};
-    if (!chance.one_in(4)) add_some_terms(chance, c.applied);
+    if (!chance.one_in(4)) c.applied.change([&](Applied& rules) { add_some_terms(chance, rules); });
     const std::size_t people = 2 + chance.below(4);
     Opened opened{start, {}, {}, {}, {}};
     if (chance.one_in(50)) opened.dead_end = "dead";
@@ -452,11 +452,11 @@ TEST(Property, DecideAgreesWithTheNaiveWay) {
         if (ruling.held) EXPECT_EQ(ruling.held->person, naive.held->voter.person);
         for (const Objection& one : objections(c))
             EXPECT_EQ(one.given, naive.deniers(one.group, nullptr).size());
-        EXPECT_EQ(ruling.missing.size(), naive.state == State::pending ? c.applied.alternatives.size() : 0U);
+        EXPECT_EQ(ruling.missing.size(), naive.state == State::pending ? c.applied->alternatives.size() : 0U);
         for (std::size_t i = 0; i < ruling.missing.size(); ++i) {
             std::size_t missing = 0;
             for (const CountOf& one : ruling.missing[i].groups) missing += one.count;
-            auto seats = naive.seating(c.applied.alternatives[i], naive.voters());
+            auto seats = naive.seating(c.applied->alternatives[i], naive.voters());
             EXPECT_EQ(missing, seats.size() - seated(seats));
         }
     });
@@ -483,9 +483,9 @@ TEST(Property, AFinalOutcomeNeverChangesAndWhoIsBehindCountsByAGrantAlone) {
                     // What later looks change is the naive decide's to say.
                     const Standing& cast = std::get<Voted>(c.entries[vote.entry]).voter;
                     if (!cast.behind && !has(opened.behind, cast.person)) continue;
-                    ASSERT_TRUE(c.applied.self_approval && vote.self_approval);
-                    EXPECT_TRUE(has(c.applied.self_approval->allow, cast.person));
-                    if (c.applied.self_approval->reason_required) EXPECT_FALSE(vote.reason.empty());
+                    ASSERT_TRUE(c.applied->self_approval && vote.self_approval);
+                    EXPECT_TRUE(has(c.applied->self_approval->allow, cast.person));
+                    if (c.applied->self_approval->reason_required) EXPECT_FALSE(vote.reason.empty());
                 }
             }
         },
@@ -602,7 +602,7 @@ struct Expected {
         const bool silent = reason.empty();
         switch (verdict) {
             case Verdict::approve:
-                if (voter.behind && silent && play.c.applied.self_approval->reason_required)
+                if (voter.behind && silent && play.c.applied->self_approval->reason_required)
                     return Why::reason_required;
                 return std::nullopt;
             case Verdict::deny:
@@ -617,7 +617,7 @@ struct Expected {
         }
         if (!before.held) return Why::not_held;
         if (holder()) return std::nullopt;
-        const auto& release = play.c.applied.release;
+        const auto& release = play.c.applied->release;
         for (const GroupId& group : release)
             if (!has(voter.groups, group)) return Why::not_releaser;
         if (release.empty()) return Why::not_releaser;
@@ -638,7 +638,7 @@ bool could_be_met(const Play& play, const Directory& directory, bool sure) {
     std::vector<std::vector<GroupId>> voters;
     for (const auto& [person, groups_of_it] : people)
         voters.emplace_back(groups_of_it.begin(), groups_of_it.end());
-    return std::ranges::any_of(play.c.applied.alternatives, [&](const Slots& slots) {
+    return std::ranges::any_of(play.c.applied->alternatives, [&](const Slots& slots) {
         auto seats = naive_seating(slots, voters);
         return seated(seats) == seats.size();
     });
@@ -687,14 +687,14 @@ void expect_only_others(const Play& play, const Ruling& ruling, const Directory&
         EXPECT_EQ(directory.user(vote.account)->klass, AccountClass::member);
         const bool behind = standing(play.c, directory, vote.account).behind;
         if (!behind) continue;
-        const auto& own = play.c.applied.self_approval;
+        const auto& own = play.c.applied->self_approval;
         ASSERT_TRUE(own && vote.self_approval);
         EXPECT_TRUE(has(own->allow, vote.person));
         EXPECT_EQ(*directory.listed_as(vote.account), vote.person);
         if (own->reason_required) EXPECT_FALSE(vote.reason.empty());
     }
     bool enough = false;
-    for (const Slots& alternative : play.c.applied.alternatives)
+    for (const Slots& alternative : play.c.applied->alternatives)
         enough = enough || single_slots(alternative).size() == people.size();
     EXPECT_TRUE(enough);
 }

@@ -224,9 +224,9 @@ TEST(Releasing, IsNotForWhoMightBeTheRequester) {
     Applied applied = asks_reviewers();
     applied.release = {GroupId{"leads"}};
     Play play = leads_play(applied, request_of({AccountId{"riley"}, AccountId{"github:octo"}}));
-    play.c.applied.unlinked_allowed = true;
+    play.c.applied.change([](Applied& rules) { rules.unlinked_allowed = true; });
     play.cast("U0CAT", Verdict::hold, "look");
-    play.c.applied.unlinked_allowed = false;
+    play.c.applied.change([](Applied& rules) { rules.unlinked_allowed = false; });
     play.cast("U0DAN", Verdict::release);
     EXPECT_EQ(play.why(), Why::unlinked);
     EXPECT_THAT(play.said(), HasSubstr("github:octo"));
@@ -313,7 +313,8 @@ TEST(SelfApproval, LiftsTheExclusionAlone) {
     stranger.approve("U0RILEY");
     EXPECT_EQ(stranger.why(), Why::not_eligible);
     Play two{own_allowed({PersonId{"riley"}}, false)};
-    two.c.applied.alternatives = {asks({{1, "reviewers"}, {1, "security"}})};
+    two.c.applied.change(
+        [](Applied& rules) { rules.alternatives = {asks({{1, "reviewers"}, {1, "security"}})}; });
     two.approve("U0RILEY");
     EXPECT_EQ(two.missing(), "1security") << "one slot each";
     two.approve("U0AMY");
@@ -361,7 +362,7 @@ TEST(SelfApproval, AVoteCastAsSomebodyElsesIsNoneWhenTheyTurnOutToBeBehind) {
     Applied applied = own_allowed({PersonId{"dan"}});
     applied.alternatives = {asks({{2, "reviewers"}})};
     Play play{applied, request_of({AccountId{"github:octo"}}), std::move(world)};
-    play.c.applied.unlinked_allowed = true;
+    play.c.applied.change([](Applied& rules) { rules.unlinked_allowed = true; });
     play.approve("U0DAN");
     EXPECT_EQ(play.missing(), "1reviewers");
     play.world.links = {{AccountId{"github:octo"}, PersonId{"dan"}}};

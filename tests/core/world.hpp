@@ -117,7 +117,7 @@ struct Play {
     }
     const Step& cast(const std::string& user, Verdict verdict, std::string reason = "") {
         return command(Cast{user.find(':') == std::string::npos ? slack(user) : AccountId{user}, verdict,
-                            std::move(reason), Surface::slack, c.request.digest});
+                            std::move(reason), Surface::slack, c.request->digest});
     }
     const Step& approve(const std::string& user) { return cast(user, Verdict::approve); }
     State state() const { return decide(c).state; }

@@ -115,12 +115,7 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
     Kept& kept = found->second;
     auto seen = append.origin ? std::ranges::find(kept.origins, append.origin->key) : kept.origins.end();
     if (append.origin && seen != kept.origins.end()) {
-        app::Appended had{std::make_shared<const app::CaseNow>(kept.c, core::decide(kept.c)),
-                          {},
-                          kept.c.entries.size(),
-                          true,
-                          {},
-                          {}};
+        app::Appended had{app::with_ruling(kept.c), {}, kept.c.entries.size(), true, {}, {}};
         had.repeated = static_cast<std::size_t>(seen - kept.origins.begin());
         co_return had;
     }
@@ -161,7 +156,7 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
                      app::refusal_place);
     }
     if (!step.appended.empty()) lease_cards(append.request, kept.c.version(), append.lease, done.cards);
-    done.now = std::make_shared<const app::CaseNow>(kept.c, step.ruling);
+    done.now = app::with_ruling(kept.c, step.ruling);
     co_return done;
 }
 
@@ -188,14 +183,14 @@ Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
         core::State state = core::decide(c).state;
         bool wanted =
             (filter.states.empty() || std::ranges::find(filter.states, state) != filter.states.end()) &&
-            (!filter.action || c.request.action == *filter.action) &&
-            (!filter.requester || c.request.requester.name == *filter.requester) &&
-            (!filter.asked_by || core::caller_key(c.request.requester) == *filter.asked_by) &&
-            (!filter.since || c.request.created_at >= *filter.since) &&
-            (!filter.before_number || c.request.number < *filter.before_number);
+            (!filter.action || c.request->action == *filter.action) &&
+            (!filter.requester || c.request->requester.name == *filter.requester) &&
+            (!filter.asked_by || core::caller_key(c.request->requester) == *filter.asked_by) &&
+            (!filter.since || c.request->created_at >= *filter.since) &&
+            (!filter.before_number || c.request->number < *filter.before_number);
         if (!wanted) continue;
         if (page.cases.size() == limit) {
-            page.next_before = page.cases.back().request.number;
+            page.next_before = page.cases.back().request->number;
             break;
         }
         page.cases.push_back(c);

@@ -13,7 +13,7 @@ constexpr const char* insufficient_privilege = "42501";
 class Constraints : public testing::Test {
   protected:
     OnPostgres on;
-    core::RequestId id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request.id;
+    core::RequestId id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
     std::string this_id = "'" + hex(id.bytes()) + "'";
     std::string state(const std::string& text) { return sqlstate_of(on.uri, text); }
     // The name of the rule that a statement breaks; empty: none.
@@ -103,7 +103,7 @@ TEST_F(Constraints, EveryRuleOfARequestHoldsWhenItIsNewAndHasItsName) {
 }
 
 TEST_F(Constraints, OneBrokenRowOfManyIsEnough) {
-    core::RequestId second = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request.id;
+    core::RequestId second = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
     EXPECT_EQ(rule("UPDATE request SET counted = CASE WHEN id = '" + hex(second.bytes()) +
                    "' THEN behind ELSE counted END"),
               "nobody_behind_counts");
@@ -267,8 +267,8 @@ TEST_F(Constraints, ErasedTextsLeaveTheDecisionAsItWas) {
     EXPECT_EQ(after.state, before.state);
     EXPECT_EQ(after.decided_at, before.decided_at);
     EXPECT_EQ(after.votes.size(), before.votes.size());
-    EXPECT_EQ(erased->request.intent.size(), 64U);
-    EXPECT_EQ(erased->request.action, "db.export");
+    EXPECT_EQ(erased->request->intent.size(), 64U);
+    EXPECT_EQ(erased->request->action, "db.export");
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ TEST_F(TheLog, ConcurrentWritersAndSequencersLeaveNoGapNoRepeatAndNoDisorder) {
             for (int i = 0; i < requests; ++i) {
                 auto opened = replica.get(replica.database->cases().open(replica.fresh(), replica.soon()));
                 ASSERT_TRUE(opened) << opened.error().detail;
-                auto id = opened->opened.request.id;
+                auto id = opened->opened.request->id;
                 for (auto verdict : {core::Verdict::approve, core::Verdict::withdraw, core::Verdict::approve})
                     ASSERT_TRUE(replica.get(replica.database->cases().append(
                         replica.vote(id, "U0AMY", verdict), replica.soon())));

@@ -65,5 +65,23 @@ TEST(MemoryOfCases, TheLongerOfTwoStaysAndWhatIsOverIsNotKept) {
     EXPECT_FALSE(memory.take(id_of(2)));
 }
 
+TEST(MemoryOfCases, RulesThatAreAlikeAreKeptOnce) {
+    Memory memory{1'000};
+    auto with_points = [](int n, std::uint32_t points) {
+        auto one = known(n);
+        one->c.applied.change([&](core::Applied& rules) { rules.risk = points; });
+        return one;
+    };
+    memory.put(with_points(1, 5));
+    for (std::uint32_t points = 10; points < 20; ++points) memory.put(with_points(2, points));
+    memory.put(with_points(3, 5));
+    auto first = memory.take(id_of(1));
+    auto alike = memory.take(id_of(3));
+    auto other = memory.take(id_of(2));
+    EXPECT_EQ(&*first->c.applied, &*alike->c.applied);
+    EXPECT_EQ(*first->c.applied->risk, 5U);
+    EXPECT_EQ(*other->c.applied->risk, 10U) << "the first to come stays, where both are as long";
+}
+
 }  // namespace
 }  // namespace countersign::pg

@@ -15,7 +15,7 @@ class TroubleWithTheDatabase : public testing::Test {
   protected:
     OnPostgres on;
     core::RequestId pending() {
-        return on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request.id;
+        return on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
     }
     Result<app::Appended> vote(core::RequestId id, const std::string& user) {
         return on.get(on.cases().append(on.vote(id, user), on.soon()));
@@ -71,7 +71,7 @@ TEST_F(TroubleWithTheDatabase, ConnectionsCutAtAnyMomentNeverLoseOrDoubleAVote) 
     std::vector<core::RequestId> ids;
     for (int i = 0; i < 5; ++i) {
         auto fresh = on.fresh(core::testing::requires_of({core::testing::asks({{60, "security"}})}));
-        ids.push_back(on.get(on.cases().open(std::move(fresh), on.soon())).value().opened.request.id);
+        ids.push_back(on.get(on.cases().open(std::move(fresh), on.soon())).value().opened.request->id);
     }
     std::atomic<bool> stop = false;
     std::thread cutter([&] {
@@ -188,7 +188,7 @@ TEST_F(TroubleWithTheDatabase, ReplicasThatVoteOnOneRequestAtOnceWaitForEachOthe
     on.company.usergroup("S0SEC", users);
     on.directory = std::make_shared<const core::Directory>(on.company.directory());
     auto fresh = on.fresh(core::testing::requires_of({core::testing::asks({{40, "security"}})}));
-    core::RequestId id = on.get(on.cases().open(std::move(fresh), on.soon())).value().opened.request.id;
+    core::RequestId id = on.get(on.cases().open(std::move(fresh), on.soon())).value().opened.request->id;
     auto replica = pg::open_database({.uri = on.uri, .pool = 4}, on.io.get_executor(), on.clock, *on.entropy);
     std::vector<Later<app::Appended>> votes;
     for (std::size_t i = 0; i < users.size(); ++i) {

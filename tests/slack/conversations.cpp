@@ -126,7 +126,7 @@ TEST(SlackConversation, HoldAndReleaseGoThroughDialogAndCommand) {
     ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Hold request"); }, 3s));
     office.submit("U0BEN", "let me look");
     ASSERT_TRUE(office.read(request)->ruling.held);
-    auto number = std::to_string(office.read(request)->c.request.number);
+    auto number = std::to_string(office.read(request)->c.request->number);
     EXPECT_TRUE(has(office.command("U0BEN", "release " + number), "recorded"));
     EXPECT_FALSE(office.read(request)->ruling.held);
 }
@@ -168,7 +168,7 @@ TEST(SlackConversation, CommandsListShowAndVote) {
     SlackOffice office;
     auto request = office.ask("deploy");
     office.posted(request);
-    auto number = std::to_string(office.read(request)->c.request.number);
+    auto number = std::to_string(office.read(request)->c.request->number);
     EXPECT_TRUE(has(office.command("U0AMY", ""), "Waiting for you"));
     EXPECT_TRUE(has(office.command("U0RILEY", "list"), "Nothing waits for you"));
     EXPECT_TRUE(has(office.command("U0RILEY", "mine"), "#" + number));
@@ -189,7 +189,7 @@ TEST(SlackConversation, CommandsListShowAndVote) {
 TEST(SlackConversation, DenyByCommandNeedsAReason) {
     SlackOffice office;
     auto request = office.ask("deploy");
-    auto number = std::to_string(office.read(request)->c.request.number);
+    auto number = std::to_string(office.read(request)->c.request->number);
     office.command("U0AMY", "deny " + number);
     EXPECT_EQ(office.state(request), State::pending);
     office.command("U0AMY", "deny " + number + " not now");
@@ -199,7 +199,7 @@ TEST(SlackConversation, DenyByCommandNeedsAReason) {
 TEST(SlackConversation, APersonBehindTheRequestCancelsByCommand) {
     SlackOffice office;
     auto request = office.ask("deploy");
-    auto number = std::to_string(office.read(request)->c.request.number);
+    auto number = std::to_string(office.read(request)->c.request->number);
     office.command("U0AMY", "cancel " + number);
     EXPECT_EQ(office.state(request), State::pending);
     EXPECT_TRUE(has(office.command("U0RILEY", "cancel " + number + " mistake"), "cancelled"));
@@ -209,7 +209,7 @@ TEST(SlackConversation, APersonBehindTheRequestCancelsByCommand) {
 TEST(SlackConversation, ApproveByCommandAsksForTheFullViewWhenTheCardIsNotWhole) {
     SlackOffice office;
     auto request = office.ask("deploy", Value::object({{"note", std::string(30'000, 'x')}}));
-    auto number = std::to_string(office.read(request)->c.request.number);
+    auto number = std::to_string(office.read(request)->c.request->number);
     EXPECT_TRUE(has(office.command("U0AMY", "approve " + number), "Open the full view"));
     EXPECT_EQ(office.state(request), State::pending);
 }
@@ -321,7 +321,7 @@ TEST(SlackTrouble, ACardThatSomebodyDeletedIsPostedAgain) {
     auto request = office.ask("db.export");
     auto card = office.posted(request);
     office.control("delete_message", Value::object({{"channel", "C0APPROVALS"}, {"ts", card["ts"]}}));
-    office.command("U0AMY", "approve " + std::to_string(office.read(request)->c.request.number));
+    office.command("U0AMY", "approve " + std::to_string(office.read(request)->c.request->number));
     office.pass(10s);
     auto cards = office.cards(request);
     ASSERT_EQ(cards.size(), 1U);

@@ -172,7 +172,7 @@ struct SlackOffice : SandboxWorld {
         wanted.parameters = std::move(parameters);
         auto filed = get(app::open_request(world, caller, std::move(wanted), soon()));
         EXPECT_TRUE(filed) << (filed ? "" : filed.error().detail);
-        return (*filed).now->c.request.id;
+        return (*filed).now->c.request->id;
     }
     app::CasePtr read(core::RequestId request) {
         auto now = get(app::read_request(world, request, soon()));

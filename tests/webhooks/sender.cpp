@@ -146,7 +146,7 @@ struct SenderTest : ::testing::Test {
     // Something happens to a new request.
     core::EventId happen(const std::string& type = "request.created") {
         auto now = server->process.open("deploy");
-        return happen_to(now->c.request.id, 1, type);
+        return happen_to(now->c.request->id, 1, type);
     }
     core::EventId happen_to(core::RequestId request, std::int32_t version, const std::string& type) {
         auto id = core::EventId::mint(office.now(), rt::chance(office.dice));
@@ -207,7 +207,7 @@ TEST_F(SenderTest, TheRequestIsToldAsItWasThen) {
     auto& endpoint = this->endpoint("hooks");
     endpoint.answer = [](std::size_t nth) { return Endpoint::status(nth == 1 ? 500 : 200); };
     subscribe("hooks");
-    auto request = server->process.open("deploy")->c.request.id;
+    auto request = server->process.open("deploy")->c.request->id;
     happen_to(request, 1, "request.created");
     office.pass(100ms);
     ASSERT_TRUE(server->process.vote(request, "U0AMY"));
@@ -260,7 +260,7 @@ TEST_F(SenderTest, GoneEndsTheSubscriptionAndWhatWaitsForIt) {
     endpoint.answer = [](std::size_t) { return Endpoint::status(410); };
     auto id = subscribe("hooks");
     for (int i = 0; i < 40; ++i) {
-        auto request = server->process.open("deploy")->c.request.id;
+        auto request = server->process.open("deploy")->c.request->id;
         hooks.log({.event = {.id = core::EventId::mint(office.now(), rt::chance(office.dice)),
                              .type = "request.created",
                              .at = office.now(),

@@ -199,7 +199,7 @@ TEST(Stored, ARulingWorkedOutFromTheSealedFormIsTheSame) {
     play.approve("U0BEN");
     ASSERT_EQ(play.state(), core::State::approved);
     core::Case erased{
-        read_stored_request(stored_request(play.c.request, &salt), play.c.request.id, 1).value(),
+        read_stored_request(stored_request(play.c.request, &salt), play.c.request->id, 1).value(),
         play.c.applied,
         {}};
     for (const auto& entry : play.c.entries) {

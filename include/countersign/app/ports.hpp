@@ -107,6 +107,8 @@ struct CaseNow {
     core::Ruling ruling;
 };
 using CasePtr = std::shared_ptr<const CaseNow>;
+CasePtr with_ruling(core::Case c, core::Ruling ruling);
+CasePtr with_ruling(core::Case c);  // worked out from its entries
 struct Appended {
     CasePtr now;  // never null
     std::optional<core::Refusal> refusal;

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "countersign/base/shared.hpp"
 #include "countersign/core/ids.hpp"
 #include "countersign/core/people.hpp"
 #include "countersign/core/policy.hpp"
@@ -127,8 +128,8 @@ bool is_self_approval(const Entry& entry);
 
 // One request with everything recorded about it. Small and bounded; loaded whole, under its row lock.
 struct Case {
-    Request request;
-    Applied applied;
+    Shared<Request> request;
+    Shared<Applied> applied;
     std::vector<Entry> entries;  // [0] is Opened
     std::int32_t version() const { return static_cast<std::int32_t>(entries.size()); }
     friend bool operator==(const Case&, const Case&) = default;
