@@ -625,10 +625,15 @@ struct Rows {
         g_holder.add(lease.holder);
         g_until.add(lease.until);
     }
-    Parameters finished() const {
-        return parameters(r_id, r_known, r_version, r_state, r_due, r_counted, r_holder, r_until, r_had,
-                          e_request, e_version, e_at, e_kind, e_origin, e_body, e_doc, v_id, v_request, v_at,
-                          v_type, v_body, now, g_id, g_request, g_entry, g_holder, g_until);
+    // `single`: for write_step.
+    Parameters finished(bool single) const {
+        auto its = [single](const Column& column) { return single ? column.only() : column.finished(); };
+        auto all = [](const Column& column) { return column.finished(); };
+        return {its(r_id),     its(r_known),  its(r_version), its(r_state),   all(r_due),     its(r_counted),
+                its(r_holder), its(r_until),  its(r_had),     its(e_request), its(e_version), its(e_at),
+                its(e_kind),   all(e_origin), its(e_body),    its(e_doc),     all(v_id),      all(v_request),
+                all(v_at),     all(v_type),   all(v_body),    all(now),       all(g_id),      all(g_request),
+                all(g_entry),  all(g_holder), all(g_until)};
     }
 };
 
@@ -649,7 +654,8 @@ Sql<bool> Appender::write_steps(Session& session, std::vector<Group*>& groups) {
                  group->lease());
     }
     bool single = groups.size() == 1 && groups.front()->entries.size() == 1;
-    auto done = session.execute(single ? Statement::write_step : Statement::write_steps, rows.finished());
+    auto done =
+        session.execute(single ? Statement::write_step : Statement::write_steps, rows.finished(single));
     if (!done) return std::unexpected(done.error());
     if (done->empty() || view((*done)[0][0]) != "t") return false;
     std::vector<CardRow> cards;

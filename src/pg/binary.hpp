@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "countersign/base/check.hpp"
 #include "countersign/core/ids.hpp"
 #include "countersign/core/time.hpp"
 
@@ -69,12 +70,19 @@ class Column {
         return {form_.data(), size_ == 0 ? size_at : form_.size()};
     }
 
+    // The one element by itself.
+    pqxx::binarystring only() const {
+        COUNTERSIGN_CHECK(size_ == 1 && form_.size() >= first_at);
+        return {form_.data() + first_at, form_.size() - first_at};
+    }
+
   private:
     // What the form begins with, in numbers of 32 bits: how many dimensions, whether there are nulls, the
     // elements' type, the one dimension's size, its first index.
     static constexpr std::size_t dimensions_at = 0;
     static constexpr std::size_t has_nulls_at = 4;
     static constexpr std::size_t size_at = 12;
+    static constexpr std::size_t first_at = 24;  // after all these and the first element's own size
 
     void begin_element(std::uint32_t bytes) {
         if (size_ == 0) put(dimensions_at, 1U);

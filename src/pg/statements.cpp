@@ -1,5 +1,9 @@
 #include "pg/statements.hpp"
 
+#include <fmt/format.h>
+
+#include <string_view>
+
 #include "countersign/base/check.hpp"
 
 namespace countersign::pg {
@@ -37,16 +41,25 @@ constexpr const char* card_columns = R"(
 // card that somebody else is at stays theirs: they will see that it fell behind again. `single`: of one entry
 // of one case, which needs no counting: at low rates nearly all are.
 std::string write_steps(bool single) {
-    auto each = [single](const std::string& array) {
+    auto each = [single](std::string_view array) {
         return single ? std::string("(VALUES (1)) AS one(i)")
-                      : "generate_series(1, cardinality(" + array + "::uuid[])) AS i";
+                      : fmt::format("generate_series(1, cardinality({}::uuid[])) AS i", array);
     };
-    return std::string("\nWITH w AS ") + (single ? "NOT MATERIALIZED" : "MATERIALIZED") + R"( (
-    SELECT ($1::uuid[])[i] AS id, ($2::int4[])[i] AS known, ($3::int4[])[i] AS version,
-           ($4::text[])[i] AS state, ($5::timestamptz[])[i] AS due_at, ($6::text[])[i] AS counted,
-           ($7::uuid[])[i] AS holder, ($8::timestamptz[])[i] AS until, ($9::text[])[i] AS had
-      FROM )" +
-           each("$1") + R"(),
+    // Alone it comes as itself, which costs less to read; what may be missing comes in an array all the same.
+    auto its = [single](int number, std::string_view type) {
+        return single ? fmt::format("${}::{}", number, type) : fmt::format("(${}::{}[])[i]", number, type);
+    };
+    auto perhaps = [single](int number, std::string_view type) {
+        return fmt::format("(${}::{}[])[{}]", number, type, single ? "1" : "i");
+    };
+    return fmt::format(R"(
+WITH w AS {} MATERIALIZED (
+    SELECT {} AS id, {} AS known, {} AS version, {} AS state, {} AS due_at, {} AS counted, {} AS holder,
+           {} AS until, {} AS had FROM {}),)",
+                       single ? "NOT" : "", its(1, "uuid"), its(2, "int4"), its(3, "int4"), its(4, "text"),
+                       perhaps(5, "timestamptz"), its(6, "text"), its(7, "uuid"), its(8, "timestamptz"),
+                       its(9, "text"), each("$1")) +
+           R"(
 l AS MATERIALIZED (
     SELECT r.id FROM w JOIN request r ON r.id = w.id AND r.version = w.known AND r.state = w.had
                                      AND NOT r.quarantined
@@ -58,16 +71,16 @@ go AS )" +
 r AS (
     UPDATE request r SET version = w.version, state = w.state, due_at = w.due_at,
                          counted = w.counted::uuid[]
-      FROM w, go WHERE r.id = w.id),
+      FROM w, go WHERE r.id = w.id),)" +
+           fmt::format(R"(
 e AS (
     INSERT INTO entry (request_id, version, at, kind, origin, body)
-    SELECT ($10::uuid[])[i], ($11::int4[])[i], ($12::timestamptz[])[i], ($13::text[])[i], ($14::uuid[])[i],
-           ($15::text[])[i] FROM go, )" +
-           each("$10") + R"(),
+    SELECT {0}, {1}, {2}, {3}, {4}, {5} FROM go, {7}),
 t AS (
-    INSERT INTO entry_text (request_id, version, doc)
-    SELECT ($10::uuid[])[i], ($11::int4[])[i], ($16::text[])[i] FROM go, )" +
-           each("$10") + R"(),
+    INSERT INTO entry_text (request_id, version, doc) SELECT {0}, {1}, {6} FROM go, {7}),)",
+                       its(10, "uuid"), its(11, "int4"), its(12, "timestamptz"), its(13, "text"),
+                       perhaps(14, "uuid"), its(15, "text"), its(16, "text"), each("$10")) +
+           R"(
 v AS (
     INSERT INTO event (id, request_id, at, type, body)
     SELECT ($17::uuid[])[i], ($18::uuid[])[i], ($19::timestamptz[])[i], ($20::text[])[i], ($21::bytea[])[i]

@@ -13,7 +13,7 @@ enum class Statement : std::uint8_t {
     read_cases,   // the same, without locks
     read_number,  // (bigint)
     write_steps,  // everything a batch of appends changes, see append.cpp; takes Parameters
-    write_step,   // the same of a single entry
+    write_step,   // the same of a single entry, which comes by itself, not in arrays
     cards_of,     // (uuid[] requests)
     open_case,    // everything a new case is, see case_store.cpp; takes Parameters
     escalate,     // (uuid request, int version, uuid[] cards, text[] surfaces, text[] channels, uuid errand,
