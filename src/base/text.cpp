@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <iterator>
@@ -235,7 +236,12 @@ std::size_t plain_json_length(std::string_view text) {
         std::memcpy(&eight, text.data() + i, sizeof eight);
         auto special = ((eight - 0x20 * ones) & ~eight) | zero_bytes(eight ^ '"' * ones) |
                        zero_bytes(eight ^ '\\' * ones) | eight;
-        if ((special & tops) != 0) break;
+        special &= tops;
+        if (special == 0) continue;
+        // Borrows reach upwards only: the lowest bit is right.
+        if constexpr (std::endian::native == std::endian::little)
+            return i + static_cast<std::size_t>(std::countr_zero(special)) / 8;
+        break;
     }
     auto plain = [](char c) { return c >= ' ' && c <= '\x7F' && c != '"' && c != '\\'; };
     while (i < text.size() && plain(text[i])) ++i;

@@ -51,12 +51,13 @@ class Column {
     }
     // A NUL cannot be stored as text: it is left out.
     void add(std::string_view text) {
-        std::size_t nuls = static_cast<std::size_t>(std::ranges::count(text, '\0'));
-        begin_element(static_cast<std::uint32_t>(text.size() - nuls));
-        if (nuls == 0) {
+        if (text.find('\0') == std::string_view::npos) {
+            begin_element(static_cast<std::uint32_t>(text.size()));
             form_ += text;
             return;
         }
+        auto nuls = static_cast<std::size_t>(std::ranges::count(text, '\0'));
+        begin_element(static_cast<std::uint32_t>(text.size() - nuls));
         std::ranges::copy_if(text, std::back_inserter(form_), [](char c) { return c != '\0'; });
     }
     void null() {

@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -177,15 +179,22 @@ class Scan {
     std::size_t past_container(std::size_t at) const {
         std::size_t depth = 0;
         for (std::size_t i = at; i < text_.size();) {
-            char c = text_[i];
-            if (c == '"') {
-                i = past_text(i);
-                if (i == std::string_view::npos) return i;
-                continue;
+            switch (marks[static_cast<unsigned char>(text_[i])]) {
+                case Mark::none:
+                    ++i;
+                    break;
+                case Mark::quote:
+                    i = past_text(i);
+                    break;
+                case Mark::opens:
+                    ++i;
+                    ++depth;
+                    break;
+                case Mark::closes:
+                    ++i;
+                    if (--depth == 0) return i;
+                    break;
             }
-            ++i;
-            if (c == '{' || c == '[') ++depth;
-            if ((c == '}' || c == ']') && --depth == 0) return i;
         }
         return std::string_view::npos;
     }
@@ -214,6 +223,15 @@ class Scan {
     }
 
   private:
+    enum class Mark : std::uint8_t { none, quote, opens, closes };
+    static constexpr auto marks = [] {
+        std::array<Mark, 256> all{};
+        all['"'] = Mark::quote;
+        all['{'] = all['['] = Mark::opens;
+        all['}'] = all[']'] = Mark::closes;
+        return all;
+    }();
+
     std::string_view text_;
 };
 

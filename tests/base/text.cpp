@@ -80,6 +80,19 @@ TEST(Text, SplitKeepsEmptyPartsAndJoinPutsThemBack) {
     EXPECT_EQ(lower_ascii("AzÉ"), "azÉ");
 }
 
+TEST(Text, PlainJsonEndsAtTheFirstByteThatIsNotPlain) {
+    for (char filler : {' ', '!', '#', '[', ']', 'a', '\x7F'}) {
+        for (std::size_t before = 0; before < 20; ++before) {
+            EXPECT_EQ(plain_json_length(std::string(before, filler)), before);
+            for (char special : {'"', '\\', '\n', '\0', '\x1F', '\x80', '\xFF'}) {
+                for (const char* after : {"", "a", "!!!!!!!!", "\"\\\x01\xFF\"\"\"\""})
+                    EXPECT_EQ(plain_json_length(std::string(before, filler) + special + after), before)
+                        << "special " << int{special} << " after " << before << " of " << filler;
+            }
+        }
+    }
+}
+
 TEST(Nearest, SuggestsOnlyWhatIsNear) {
     std::vector<std::string> keys{"approvers", "expires_in", "quorum"};
     EXPECT_EQ(nearest("aprovers", keys), "approvers");
