@@ -111,7 +111,6 @@ class BlockingPool {
         COUNTERSIGN_CHECK(limits_.threads > 0 && limits_.background > 0);
         for (std::size_t i = 0; i < limits_.threads; ++i) {
             Thread& thread = threads_.emplace_back();
-            thread.number = i;
             thread.runs = std::thread([this, &thread] { serve(thread); });
         }
     }
@@ -188,8 +187,7 @@ class BlockingPool {
     static constexpr auto background = static_cast<std::size_t>(Lane::background);
 
     struct Thread {
-        std::size_t number = 0;
-        bool called = false;
+        bool idle = false;  // waits to be called
         std::condition_variable wake;
         std::thread runs;
     };
@@ -198,16 +196,10 @@ class BlockingPool {
     // caches, and their connections' on the other side, stay warm, and the others are never used. Null: none
     // is idle.
     Thread* call_one() {
-        if (idle_.empty()) return nullptr;
-        Thread* first = idle_.back();
-        idle_.pop_back();
-        first->called = true;
-        return first;
-    }
-    void wait_for_work(Thread& self, std::unique_lock<std::mutex>& lock) {
-        self.called = false;
-        idle_.insert(std::ranges::lower_bound(idle_, self.number, std::greater{}, &Thread::number), &self);
-        self.wake.wait(lock, [&self] { return self.called; });
+        auto first = std::ranges::find(threads_, true, &Thread::idle);
+        if (first == threads_.end()) return nullptr;
+        first->idle = false;
+        return &*first;
     }
     bool background_may_run() const {
         return !queues_[background].empty() && in_background_ < limits_.background;
@@ -217,7 +209,8 @@ class BlockingPool {
         std::unique_lock lock(mutex_);
         for (;;) {
             while (!stopping_ && queues_[interactive].empty() && !background_may_run()) {
-                wait_for_work(self, lock);
+                self.idle = true;
+                self.wake.wait(lock, [&self] { return !self.idle; });
             }
             if (stopping_) return;
             std::size_t lane = queues_[interactive].empty() ? background : interactive;
@@ -236,7 +229,6 @@ class BlockingPool {
     const Limits limits_;
     const MakeWorker make_;
     mutable std::mutex mutex_;
-    std::vector<Thread*> idle_;  // those that wait for work, the first of them at the back
     std::array<std::deque<Task>, 2> queues_;
     std::size_t in_background_ = 0;
     bool stopping_ = false;
