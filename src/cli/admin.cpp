@@ -18,11 +18,6 @@
 namespace countersign::cli {
 namespace {
 
-int failed(const Failure& failure) {
-    complain(failure.detail);
-    return failure.trouble == Trouble::invalid_input ? exit_usage : exit_failed;
-}
-
 Result<app::Token> token_of(const TokenOptions& options, Loop& loop) {
     app::Token token{.id = core::TokenId::mint(loop.now(), rt::chance(loop.entropy())),
                      .name = options.name,

@@ -85,6 +85,18 @@ int exit_of(const Failure& failure) {
     }
 }
 
+int complained(const Failure& failure) {
+    complain(failure.detail);
+    return exit_of(failure);
+}
+
+int failed(const Failure& failure) {
+    complain(failure.detail);
+    const bool usage = failure.trouble == Trouble::invalid_input || failure.trouble == Trouble::not_found ||
+                       failure.trouble == Trouble::conflict;
+    return usage ? exit_usage : exit_failed;
+}
+
 void print(std::string_view line) {
     fmt::print(stdout, "{}\n", line);
     std::fflush(stdout);

@@ -28,12 +28,6 @@ constexpr core::Duration token_patience = std::chrono::seconds{5};
 constexpr const char* token_owner = "slack:T0SIM/U0RILEY";
 constexpr const char* default_listen = "127.0.0.1:8480";
 
-int failed(const Failure& failure) {
-    complain(failure.detail);
-    bool told = failure.trouble == Trouble::invalid_input || failure.trouble == Trouble::conflict;
-    return told ? exit_usage : exit_failed;
-}
-
 // The workspace with its listener; its tasks belong to the process.
 class Workspace {
   public:

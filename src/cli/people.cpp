@@ -16,13 +16,6 @@
 namespace countersign::cli {
 namespace {
 
-int failed(const Failure& failure) {
-    complain(failure.detail);
-    const bool usage = failure.trouble == Trouble::invalid_input || failure.trouble == Trouble::not_found ||
-                       failure.trouble == Trouble::conflict;
-    return usage ? exit_usage : exit_failed;
-}
-
 struct Office {
     OpenDatabase open;
     std::shared_ptr<const core::Policy> policy;

@@ -291,11 +291,6 @@ void print_told(const Value& told) {
                               : "may not be hidden: no rule that applies lists it under `hide`"));
 }
 
-int failed(const Failure& failure) {
-    complain(failure.detail);
-    return exit_usage;
-}
-
 }  // namespace
 
 int policy_explain_verb(const PolicyExplainOptions& options) {

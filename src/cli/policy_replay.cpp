@@ -24,11 +24,6 @@ using core::Value;
 constexpr std::size_t page_size = 200;
 constexpr std::size_t why_bytes_max = 80;
 
-int failed(const Failure& failure) {
-    complain(failure.detail);
-    return failure.trouble == Trouble::invalid_input ? exit_usage : exit_failed;
-}
-
 Result<core::Instant> moment_of(const std::string& since, core::Instant now) {
     if (auto seconds = parse_duration_s(since)) return now - std::chrono::seconds{*seconds};
     if (auto moment = core::parse_rfc3339(since)) return *moment;

@@ -16,11 +16,6 @@ namespace {
 
 constexpr std::size_t page_max = 200;  // what the server gives at once
 
-int complained(const Failure& failure) {
-    complain(failure.detail);
-    return exit_of(failure);
-}
-
 Result<core::Value> get(Client& client, const std::string& path) {
     auto reply = client.finish(client.insist({.path = path, .fields = {}, .body = {}}, asking_patience, {}));
     if (!reply) return pass(reply);

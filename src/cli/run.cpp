@@ -18,11 +18,6 @@ namespace {
 constexpr core::Duration cancelling_patience = std::chrono::seconds{5};
 constexpr core::Duration reporting_patience = std::chrono::seconds{30};
 
-int complained(const Failure& failure) {
-    complain(failure.detail);
-    return exit_of(failure);
-}
-
 // One wrapped command, from filing to its outcome. Every step returns an exit code, or nothing to go on.
 class Wrapped {
   public:

@@ -30,11 +30,6 @@ std::optional<Failure> first_missing(const config::Settings& settings) {
     return std::nullopt;
 }
 
-int failed(const Failure& failure) {
-    complain(failure.detail);
-    return failure.trouble == Trouble::invalid_input ? exit_usage : exit_failed;
-}
-
 }  // namespace
 
 int serve_verb(const std::string& config_file) {

@@ -16,9 +16,7 @@
 namespace countersign::net {
 namespace {
 
-constexpr std::size_t idle_read_bytes = 2 * 1024;
 constexpr std::size_t read_bytes = 16 * 1024;
-constexpr std::size_t one_write_bytes_max = 16 * 1024;  // up to this, head and body are copied together
 
 struct Connection {
     explicit Connection(StreamPtr given) : stream(std::move(given)), reader(*stream) {}

@@ -18,17 +18,15 @@
 namespace countersign::net {
 namespace {
 
-constexpr std::size_t idle_read_bytes = 2 * 1024;
 constexpr std::size_t watch_read_bytes = 128;  // per waiting request; thousands may wait at once
 constexpr std::size_t head_read_bytes = 4 * 1024;
 constexpr std::size_t body_read_bytes = 16 * 1024;
-constexpr std::size_t one_write_bytes_max = 16 * 1024;  // up to this, head and body are copied together
 constexpr std::size_t refusals_max = 256;               // connections over the limit being told so
 constexpr std::size_t drained_bytes_max = 512 * 1024;   // of a refused body, so that the answer gets through
 constexpr std::chrono::seconds drain_time_max{2};
 constexpr std::chrono::milliseconds accept_pause{100};
 
-struct Connection;
+struct ServerConnection;
 
 // A request as it arrived, and what it means for its connection.
 struct Received {
@@ -48,7 +46,7 @@ struct Server {
     bool ending = false;
     std::size_t connections = 0;
     std::size_t refusals = 0;
-    std::list<Connection*> between_requests;
+    std::list<ServerConnection*> between_requests;
     core::Instant date_at{};
     std::string date_text;
 
@@ -83,8 +81,8 @@ class Counted {
     std::size_t& count_;
 };
 
-struct Connection {
-    Connection(Server& s, StreamPtr given)
+struct ServerConnection {
+    ServerConnection(Server& s, StreamPtr given)
         : server(s),
           stream(std::move(given)),
           reader(std::make_unique<BufferedReader>(*stream)),
@@ -101,15 +99,15 @@ struct Connection {
 // On the server's list while it waits for a next request, which a server that ends need not wait for.
 class BetweenRequests {
   public:
-    explicit BetweenRequests(Connection& connection)
+    explicit BetweenRequests(ServerConnection& connection)
         : list_(connection.server.between_requests), place_(list_.insert(list_.end(), &connection)) {}
     BetweenRequests(const BetweenRequests&) = delete;
     BetweenRequests& operator=(const BetweenRequests&) = delete;
     ~BetweenRequests() { list_.erase(place_); }
 
   private:
-    std::list<Connection*>& list_;
-    std::list<Connection*>::iterator place_;
+    std::list<ServerConnection*>& list_;
+    std::list<ServerConnection*>::iterator place_;
 };
 
 bool has_own_field(std::string_view name) {
@@ -144,7 +142,7 @@ bool asks_for_websocket(const HttpRequest& request) {
 
 class Exchange final : public HttpExchange {
   public:
-    Exchange(Connection& connection, Received received)
+    Exchange(ServerConnection& connection, Received received)
         : connection_(connection),
           received_(std::move(received)),
           keep_alive_(received_.keep_alive && !connection.server.ending) {
@@ -191,7 +189,7 @@ class Exchange final : public HttpExchange {
     }
     Later<Done> send(std::string_view first, std::string_view second = {});
 
-    Connection& connection_;
+    ServerConnection& connection_;
     Received received_;
     bool keep_alive_;
     bool head_only_ = false;
@@ -218,7 +216,7 @@ void Exchange::read_while_waiting() {
 }
 
 Later<Done> Exchange::send(std::string_view first, std::string_view second) {
-    Connection& c = connection_;
+    ServerConnection& c = connection_;
     core::Instant until = c.after(c.server.limits.write_time_max);
     c.stream->close_at(until);
     auto ec = co_await write_all(*c.stream, first, second);
@@ -295,7 +293,7 @@ Later<std::unique_ptr<WebSocket>> Exchange::upgrade(std::size_t message_bytes_ma
         if (!sent) co_return pass(sent);
         co_return fail(Trouble::invalid_input, "not a WebSocket handshake", "websocket_only");
     }
-    Connection& c = connection_;
+    ServerConnection& c = connection_;
     c.reader->on_idle_read(nullptr);
     watching_ = false;
     answer_ = Answer::gone;
@@ -336,7 +334,7 @@ Reading too_slow(std::string_view what) {
     return refused({408, "too_slow", fmt::format("the request's {} took too long to arrive", what)});
 }
 
-rt::asio::awaitable<bool> first_bytes(Connection& c) {
+rt::asio::awaitable<bool> first_bytes(ServerConnection& c) {
     if (!c.reader->bytes().empty()) co_return true;
     if (c.server.ending) co_return false;
     BetweenRequests waiting{c};
@@ -347,7 +345,7 @@ rt::asio::awaitable<bool> first_bytes(Connection& c) {
 }
 
 // Reads on until `parser` has a whole head.
-rt::asio::awaitable<Reading> read_head(Connection& c, RequestParser& parser) {
+rt::asio::awaitable<Reading> read_head(ServerConnection& c, RequestParser& parser) {
     const HttpServerLimits& limits = c.server.limits;
     bool some = co_await first_bytes(c);
     if (!some) co_return over();
@@ -384,7 +382,7 @@ rt::asio::awaitable<Reading> read_head(Connection& c, RequestParser& parser) {
     }
 }
 
-rt::asio::awaitable<Reading> read_body(Connection& c, RequestParser& parser) {
+rt::asio::awaitable<Reading> read_body(ServerConnection& c, RequestParser& parser) {
     if (parser.whole()) co_return Reading::whole();
     core::Instant until = c.after(c.server.limits.body_time_max);
     c.stream->cancel_at(until);
@@ -403,7 +401,7 @@ rt::asio::awaitable<Reading> read_body(Connection& c, RequestParser& parser) {
     }
 }
 
-rt::asio::awaitable<Incoming> read_request(Connection& c) {
+rt::asio::awaitable<Incoming> read_request(ServerConnection& c) {
     RequestParser parser{c.server.limits.header_bytes_max, c.server.limits.body_bytes_max};
     auto reading = co_await read_head(c, parser);
     if (reading.is_whole) reading = co_await read_body(c, parser);
@@ -420,7 +418,7 @@ rt::asio::awaitable<Incoming> read_request(Connection& c) {
 
 // Answers and lets the peer finish sending what is not wanted: closing on unread bytes would reset the
 // connection and could destroy the answer on its way.
-rt::asio::awaitable<void> send_refusal(Connection& c, Refusal refusal) {
+rt::asio::awaitable<void> send_refusal(ServerConnection& c, Refusal refusal) {
     Received nothing;
     nothing.keep_alive = false;
     Exchange exchange{c, std::move(nothing)};
@@ -438,7 +436,7 @@ rt::asio::awaitable<void> send_refusal(Connection& c, Refusal refusal) {
     }
 }
 
-rt::asio::awaitable<void> run_handler(Connection& c, Exchange& exchange) {
+rt::asio::awaitable<void> run_handler(ServerConnection& c, Exchange& exchange) {
     std::exception_ptr thrown;
     try {
         co_await c.server.handler(exchange);
@@ -464,7 +462,7 @@ rt::asio::awaitable<void> run_handler(Connection& c, Exchange& exchange) {
 
 rt::asio::awaitable<void> serve_connection(std::shared_ptr<Server> server, StreamPtr stream) {
     Counted counted{server->connections};
-    Connection c{*server, std::move(stream)};
+    ServerConnection c{*server, std::move(stream)};
     for (;;) {
         auto incoming = co_await read_request(c);
         if (incoming.refusal) co_await send_refusal(c, std::move(*incoming.refusal));
@@ -478,7 +476,7 @@ rt::asio::awaitable<void> serve_connection(std::shared_ptr<Server> server, Strea
 
 rt::asio::awaitable<void> refuse_connection(std::shared_ptr<Server> server, StreamPtr stream) {
     Counted counted{server->refusals};
-    Connection c{*server, std::move(stream)};
+    ServerConnection c{*server, std::move(stream)};
     co_await send_refusal(c, {503, "too_many_connections", "too many connections; try again later"});
 }
 
@@ -501,7 +499,7 @@ rt::asio::awaitable<void> serve_http(Listener& listener, HttpHandler handler, rt
             sessions.start("http refusal", refuse_connection(server, std::move(*stream)));
     }
     server->ending = true;
-    for (Connection* connection : server->between_requests) connection->stream->close();
+    for (ServerConnection* connection : server->between_requests) connection->stream->close();
 }
 
 }  // namespace countersign::net

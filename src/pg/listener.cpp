@@ -24,7 +24,6 @@ namespace {
 
 constexpr std::chrono::milliseconds look_every{1'000};
 constexpr int looks_between_greetings = 20;  // each replica says so often that it lives
-constexpr std::chrono::seconds connect_timeout{3};
 
 // What is heard between two looks comes together as one piece of news.
 class Ear final : public pqxx::notification_receiver {
@@ -51,7 +50,7 @@ class Listener final : public LogListener {
   public:
     Listener(const Secret& uri, core::ProcessId process, rt::asio::any_io_executor executor,
              const rt::Clock& clock, Hear hear)
-        : uri_{complete_uri(uri, connect_timeout, "countersign listener")},
+        : uri_{complete_uri(uri, side_connect_timeout, "countersign listener")},
           self_(hex_of(process)),
           executor_(std::move(executor)),
           clock_(clock),

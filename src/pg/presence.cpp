@@ -17,8 +17,7 @@
 namespace countersign::pg {
 namespace {
 
-constexpr std::chrono::seconds look_every{1};
-constexpr std::chrono::seconds connect_timeout{3};
+constexpr std::chrono::seconds presence_look_every{1};
 
 // The lock that a holder of leases holds while it lives, from the text of its id.
 constexpr const char* lock_key = "hashtextextended({}::text, 0)";
@@ -43,10 +42,10 @@ std::string free_abandoned(core::Instant now) {
     return free("card_due") + "; " + free("errand") + "; " + free("delivery");
 }
 
-class Session final : public Presence {
+class PresenceSession final : public Presence {
   public:
-    Session(const Secret& uri, core::ProcessId process, const rt::Clock& clock)
-        : uri_{complete_uri(uri, connect_timeout, "countersign presence")},
+    PresenceSession(const Secret& uri, core::ProcessId process, const rt::Clock& clock)
+        : uri_{complete_uri(uri, side_connect_timeout, "countersign presence")},
           process_(process),
           clock_(clock),
           thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
@@ -73,7 +72,7 @@ class Session final : public Presence {
     }
     bool rest(const std::stop_token& stop) {
         std::unique_lock lock{mutex_};
-        wake_.wait_for(lock, stop, look_every, [] { return false; });
+        wake_.wait_for(lock, stop, presence_look_every, [] { return false; });
         return !stop.stop_requested();
     }
 
@@ -88,7 +87,7 @@ class Session final : public Presence {
 }  // namespace
 
 std::unique_ptr<Presence> keep_presence(const Secret& uri, core::ProcessId process, const rt::Clock& clock) {
-    return std::make_unique<Session>(uri, process, clock);
+    return std::make_unique<PresenceSession>(uri, process, clock);
 }
 
 }  // namespace countersign::pg

@@ -4,6 +4,7 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/core/decide.hpp"
+#include "pg/sql.hpp"
 
 namespace countersign::pg {
 namespace {
@@ -79,6 +80,17 @@ Result<Done> take_entries(Known& known, const pqxx::row& row) {
 }
 
 }  // namespace
+
+std::vector<std::string> texts(const pqxx::field& field) {
+    if (field.size() == 0) return {};
+    return split(view(field), list_separator);
+}
+
+std::string array_of(const std::vector<std::string>& all) {
+    Array array;
+    for (const auto& one : all) array.text(one);
+    return std::string(array.finished());
+}
 
 std::optional<core::Instant> instant_from(const pqxx::field& field) {
     if (field.is_null()) return std::nullopt;

@@ -28,6 +28,11 @@ std::optional<Id> id_from(std::string_view uuid) {
 inline std::string_view view(const pqxx::field& field) {
     return {field.c_str(), field.size()};
 }
+// Lists of texts travel joined by U+001F, which none of their texts holds.
+inline constexpr char list_separator = '\x1f';
+std::vector<std::string> texts(const pqxx::field& field);
+// An array literal of PostgreSQL, quoted.
+std::string array_of(const std::vector<std::string>& all);
 // "2026-01-02 03:04:05.678901+00", as a session in UTC writes it.
 std::optional<core::Instant> instant_from(const pqxx::field& field);
 

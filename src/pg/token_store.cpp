@@ -7,17 +7,10 @@
 namespace countersign::pg {
 namespace {
 
-// Lists of texts travel joined by U+001F, which no scope holds and globs are refused for.
-constexpr char separator = '\x1f';
 constexpr const char* columns =
     "SELECT id, name, array_to_string(scopes, E'\\x1f'), owner, array_to_string(allow_actions, E'\\x1f'), "
     "array_to_string(allow_environments, E'\\x1f'), created_at, expires_at, revoked_at, hint, "
     "last_used_at, confirmed_by, confirmed_at FROM token ";
-
-std::vector<std::string> texts(const pqxx::field& field) {
-    if (field.size() == 0) return {};
-    return split(view(field), separator);
-}
 
 Result<app::Token> token_from(const pqxx::row& row) {
     auto id = id_from<core::TokenId>(view(row[0]));
@@ -43,12 +36,6 @@ Result<app::Token> token_from(const pqxx::row& row) {
         token.confirmed = app::Token::Confirmation{core::AccountId{std::string(view(row[11]))}, *at};
     if (!row[3].is_null()) token.owner = core::AccountId{std::string(view(row[3]))};
     return token;
-}
-
-std::string array_of(const std::vector<std::string>& all) {
-    Array array;
-    for (const auto& one : all) array.text(one);
-    return std::string(array.finished());
 }
 
 std::unexpected<Failure> no_such_token() {
@@ -83,7 +70,7 @@ Later<Done> PgTokenStore::create(app::Token token, Sha256 hash, app::AdminEvent 
         [token = std::move(token), hash, event = std::move(event)](Session& session) -> Result<Done> {
             for (const auto* globs : {&token.allow_actions, &token.allow_environments}) {
                 for (const auto& glob : *globs) {
-                    if (glob.empty() || glob.contains(separator)) {
+                    if (glob.empty() || glob.contains(list_separator)) {
                         return fail(Trouble::invalid_input,
                                     "a glob may not be empty or hold control characters");
                     }

@@ -18,8 +18,6 @@ constexpr std::size_t events_at_once_max = 256;
 constexpr std::size_t swept_at_once_max = 1'000;
 constexpr std::int64_t passed_over_max = 1'000;  // events with nobody to tell, until the head is moved
 
-// Lists of texts travel joined by U+001F, which none of them holds.
-constexpr char separator = '\x1f';
 constexpr const char* subscription_columns =
     "s.id, s.token, s.owner, s.callback_of, s.url, array_to_string(s.events, E'\\x1f'), "
     "array_to_string(s.actions, E'\\x1f'), array_to_string(s.environments, E'\\x1f'), "
@@ -28,17 +26,6 @@ constexpr const char* subscription_columns =
 constexpr const char* delivery_columns =
     "d.event_id, d.type, d.at, d.request_id, d.version, d.index, d.attempts, d.begun_at, d.state, d.due_at, "
     "d.last_at, d.last_status, d.last_problem, d.last_answer, d.last_us";
-
-std::vector<std::string> texts(const pqxx::field& field) {
-    if (field.size() == 0) return {};
-    return split(view(field), separator);
-}
-
-std::string array_of(const std::vector<std::string>& all) {
-    Array array;
-    for (const auto& one : all) array.text(one);
-    return std::string(array.finished());
-}
 
 std::unexpected<Failure> unreadable(std::string_view what) {
     return fail(Trouble::corrupt, "the row of a " + std::string(what) + " is not readable");

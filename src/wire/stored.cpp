@@ -181,9 +181,9 @@ void write_members(Writer& w, const core::Reported& e) {
 
 // ---- reading. A stored text was written by us; anything else is corrupt.
 
-class Reader {
+class StoredReader {
   public:
-    explicit Reader(const Value& value) : value_(value) {}
+    explicit StoredReader(const Value& value) : value_(value) {}
     bool ok() const { return ok_; }
     void must(bool condition) { ok_ = ok_ && condition; }
 
@@ -252,8 +252,8 @@ std::optional<core::AccountClass> parse_class(std::string_view text) {
     return std::nullopt;
 }
 
-core::Standing read_standing(Reader& outer, const Value& value) {
-    Reader r(value);
+core::Standing read_standing(StoredReader& outer, const Value& value) {
+    StoredReader r(value);
     core::Standing s{.account = core::AccountId{r.text("account")},
                      .person = core::PersonId{r.text("person")},
                      .klass = r.known(parse_class(r.text("class"))),
@@ -266,13 +266,13 @@ core::Standing read_standing(Reader& outer, const Value& value) {
     return s;
 }
 
-std::vector<core::Standing> read_standings(Reader& r, std::string_view name) {
+std::vector<core::Standing> read_standings(StoredReader& r, std::string_view name) {
     std::vector<core::Standing> all;
     for (const Value& item : r.list(name)) all.push_back(read_standing(r, item));
     return all;
 }
 
-std::optional<core::Entry> read_kind(Reader& r, const std::string& kind) {
+std::optional<core::Entry> read_kind(StoredReader& r, const std::string& kind) {
     if (kind == "opened") {
         return core::Opened{.at = r.at("at"),
                             .behind = r.ids<core::PersonId>("behind"),
@@ -360,8 +360,8 @@ void write_requester(Writer& w, const core::Requester& r) {
     w.end();
 }
 
-core::Requester read_requester(Reader& outer, const Value& value) {
-    Reader r(value);
+core::Requester read_requester(StoredReader& outer, const Value& value) {
+    StoredReader r(value);
     std::string kind = r.text("kind");
     r.must(kind == "person" || kind == "workload");
     core::Requester requester{
@@ -400,11 +400,11 @@ void write(Writer& w, const core::NotifyTargets& targets) {
     write(w, "notify_teams", targets.teams);
 }
 
-std::vector<core::CountOf> read_counts(Reader& outer, const Value& list) {
+std::vector<core::CountOf> read_counts(StoredReader& outer, const Value& list) {
     std::vector<core::CountOf> counts;
     outer.must(list.items() != nullptr);
     for (std::size_t i = 0; list.items() && i < list.items()->size(); ++i) {
-        Reader r(list[i]);
+        StoredReader r(list[i]);
         std::int64_t count = r.whole("count");
         outer.must(count > 0 && count <= UINT32_MAX);
         counts.push_back({static_cast<std::uint32_t>(count), core::GroupId{r.text("of")}});
@@ -413,7 +413,7 @@ std::vector<core::CountOf> read_counts(Reader& outer, const Value& list) {
     return counts;
 }
 
-core::NotifyTargets read_targets(Reader& r) {
+core::NotifyTargets read_targets(StoredReader& r) {
     return {r.texts("notify_slack"), r.texts("notify_teams")};
 }
 
@@ -502,7 +502,7 @@ std::string stored_applied(const core::Applied& a) {
 Result<core::Entry> read_stored_entry(std::string_view text) {
     auto value = parse_stored(text);
     if (!value) return pass(value);
-    Reader r(*value);
+    StoredReader r(*value);
     std::optional<core::Entry> entry = read_kind(r, r.text("kind"));
     if (!entry || !r.ok()) return not_ours("entry");
     return std::move(*entry);
@@ -511,7 +511,7 @@ Result<core::Entry> read_stored_entry(std::string_view text) {
 Result<core::Request> read_stored_request(std::string_view text, core::RequestId id, std::int64_t number) {
     auto value = parse_stored(text);
     if (!value) return pass(value);
-    Reader r(*value);
+    StoredReader r(*value);
     core::Request request{.id = id,
                           .number = number,
                           .action = r.text("action"),
@@ -543,15 +543,15 @@ Result<core::Request> read_stored_request(std::string_view text, core::RequestId
 namespace {
 
 // Whatever `stored_applied` leaves out where no rule says it.
-void read_extras(Reader& r, core::Applied& a) {
+void read_extras(StoredReader& r, core::Applied& a) {
     auto there = [&](std::string_view name) { return !r.member(name).is_null(); };
     if (there("deny")) {
-        Reader deny(r.member("deny"));
+        StoredReader deny(r.member("deny"));
         a.deny = {deny.truth("any"), read_counts(deny, deny.member("counts"))};
         r.must(deny.ok());
     }
     if (there("escalate")) {
-        Reader escalate(r.member("escalate"));
+        StoredReader escalate(r.member("escalate"));
         a.escalate = core::Escalation{core::Duration{escalate.whole("after")}, read_targets(escalate)};
         r.must(escalate.ok());
     }
@@ -569,7 +569,7 @@ void read_extras(Reader& r, core::Applied& a) {
         a.risk = static_cast<std::uint32_t>(points);
     }
     if (there("self_approval")) {
-        Reader self(r.member("self_approval"));
+        StoredReader self(r.member("self_approval"));
         a.self_approval =
             core::SelfApproval{self.ids<core::PersonId>("allow"), self.truth("reason_required")};
         r.must(self.ok());
@@ -582,7 +582,7 @@ void read_extras(Reader& r, core::Applied& a) {
 Result<core::Applied> read_stored_applied(std::string_view text) {
     auto value = parse_stored(text);
     if (!value) return pass(value);
-    Reader r(*value);
+    StoredReader r(*value);
     core::Applied a;
     std::string kind = r.text("kind");
     std::optional<core::Applied::Kind> known;
@@ -619,7 +619,7 @@ std::string leaf_body(const Leaf& leaf) {
 Result<LeafFacts> read_leaf(std::string_view text) {
     auto value = parse_stored(text);
     if (!value) return pass(value);
-    Reader r(*value);
+    StoredReader r(*value);
     LeafFacts facts;
     facts.act = r.member("state").is_null();
     if (facts.act) {

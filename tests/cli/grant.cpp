@@ -14,7 +14,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* request = "req_01JD0000000000000000000000";
+constexpr const char* asked_request = "req_01JD0000000000000000000000";
 constexpr const char* digest =
     "sha256:2293f5b58fd7f47abca82667decdeee359cbfb91df270142"
     "81cdcf4f2e313295";
@@ -33,7 +33,7 @@ class GrantTest : public testing::Test {
     }
     static core::Value claims() {
         return core::Value::object({{"act_hash", digest},
-                                    {"request", request},
+                                    {"request", asked_request},
                                     {"iat", issued_at},
                                     {"nbf", issued_at},
                                     {"exp", issued_at + 600}});
@@ -52,7 +52,7 @@ class GrantTest : public testing::Test {
     std::string problem(const std::string& jws, std::int64_t now = issued_at + 5) const {
         auto fine = verify_grant(
             jws, jwks(),
-            {.request = request, .digest = digest, .now = core::Instant{std::chrono::seconds{now}}});
+            {.request = asked_request, .digest = digest, .now = core::Instant{std::chrono::seconds{now}}});
         return fine ? "none" : fine.error().detail;
     }
     SigningKey key_;

@@ -31,7 +31,7 @@ std::vector<std::string> findings_of(std::string_view yaml) {
 }
 
 // A policy whose one rule is this.
-std::string with_rule(std::string_view rule) {
+std::string with_whole_rule(std::string_view rule) {
     return "version: 1\npeople: {amy: {slack: U1}}\ngroups: {g: {people: [amy]}}\nrules:\n  - name: r\n" +
            std::string{rule};
 }
@@ -83,11 +83,11 @@ TEST(PolicySchema, UnknownKeysNameTheNearestKnownOne) {
     EXPECT_THAT(findings_of("version: 1\nrulez: []\n"),
                 ElementsAre("p.yaml:2:1: error: unknown key `rulez` in a policy; did you mean `rules`?"));
     EXPECT_THAT(
-        findings_of(with_rule("    requires: {of: g}\n    allow: true\n")),
+        findings_of(with_whole_rule("    requires: {of: g}\n    allow: true\n")),
         Contains(HasSubstr("p.yaml:6:5: error: unknown key `requires` in a rule; did you mean `require`?")));
-    EXPECT_THAT(findings_of(with_rule("    allow: true\n    when: {enviroment: dev}\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    allow: true\n    when: {enviroment: dev}\n")),
                 Contains(HasSubstr("unknown field `enviroment`; did you mean `environment`?")));
-    EXPECT_THAT(findings_of(with_rule("    require: {of: gg}\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    require: {of: gg}\n")),
                 Contains(HasSubstr("there is no group `gg`; did you mean `g`?")));
     EXPECT_THAT(findings_of("version: 1\npeople: {amy: {slack: U1}}\ngroups: {g: {people: [any]}}\n"),
                 Contains(HasSubstr("there is no person `any`; did you mean `amy`?")));
@@ -96,7 +96,7 @@ TEST(PolicySchema, UnknownKeysNameTheNearestKnownOne) {
 TEST(PolicySchema, RepeatedKeysAreErrors) {
     EXPECT_THAT(findings_of("version: 1\nversion: 1\n"),
                 Contains(HasSubstr("p.yaml:2:1: error: key `version` appears twice")));
-    EXPECT_THAT(findings_of(with_rule("    allow: true\n    when: {action: a, \"action\": b}\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    allow: true\n    when: {action: a, \"action\": b}\n")),
                 Contains(HasSubstr("key `action` appears twice")));
 }
 
@@ -138,37 +138,37 @@ TEST(PolicySchema, ARuleHasANameOfItsOwnAndOneEffect) {
     EXPECT_THAT(findings_of("version: 1\nrules: [{allow: true}]\n"), Contains(HasSubstr("needs a `name`")));
     EXPECT_THAT(findings_of("version: 1\nrules: [{name: a, allow: true}, {name: a, refuse: x}]\n"),
                 Contains(HasSubstr("two rules are called `a`")));
-    EXPECT_THAT(findings_of(with_rule("    allow: true\n    refuse: no\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    allow: true\n    refuse: no\n")),
                 Contains(HasSubstr("exactly one of")));
-    EXPECT_THAT(findings_of(with_rule("    allow: false\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    allow: false\n")),
                 Contains(HasSubstr("`allow` can only be true")));
-    EXPECT_THAT(findings_of(with_rule("    allow: \"true\"\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    allow: \"true\"\n")),
                 Contains(HasSubstr("`allow` can only be true")));
-    EXPECT_THAT(findings_of(with_rule("    refuse: true\n")), Contains(HasSubstr("must be text")));
+    EXPECT_THAT(findings_of(with_whole_rule("    refuse: true\n")), Contains(HasSubstr("must be text")));
     for (const char* count : {"0", "-1", "51", "1.5", "\"2\"", "many"})
-        EXPECT_THAT(findings_of(with_rule("    require: {of: g, count: " + std::string{count} + "}\n")),
+        EXPECT_THAT(findings_of(with_whole_rule("    require: {of: g, count: " + std::string{count} + "}\n")),
                     Contains(HasSubstr("whole number from 1 to 50")))
             << count;
-    EXPECT_THAT(findings_of(with_rule("    require: {all: []}\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    require: {all: []}\n")),
                 Contains(HasSubstr("at least one requirement")));
-    EXPECT_THAT(findings_of(with_rule("    allow: true\n    expires: 30\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    allow: true\n    expires: 30\n")),
                 Contains(HasSubstr("duration like 30m")));
 }
 
 TEST(PolicyTypes, PlainScalarsFollowTheYaml12CoreSchema) {
     std::vector<PolicyFinding> findings;
     auto policy = read_policy(
-        with_rule("    refuse: x\n    when: {parameters.a: [no, 012, 0x1F, 0o17, \"1\", true, 1.5, ~, "
+        with_whole_rule("    refuse: x\n    when: {parameters.a: [no, 012, 0x1F, 0o17, \"1\", true, 1.5, ~, "
                   "1e3, yes, 1_000, 0.0, -7]}\n"),
         "p.yaml", findings);
     ASSERT_TRUE(policy) << policy.error().detail;
     const auto& test = std::get<core::Test>((*policy)->rules[0].when.node);
     EXPECT_EQ(core::canonical(test.operand), R"(["no",12,31,15,"1",true,1.5,null,1000,"yes","1_000",0,-7])");
-    EXPECT_THAT(findings_of(with_rule("    refuse: x\n    when: {parameters.a: 9007199254740992}\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: {parameters.a: 9007199254740992}\n")),
                 Contains(HasSubstr("beyond what JSON can hold")));
-    EXPECT_THAT(findings_of(with_rule("    refuse: x\n    when: {parameters.a: .inf}\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: {parameters.a: .inf}\n")),
                 Contains(HasSubstr("beyond")));
-    EXPECT_THAT(findings_of(with_rule("    refuse: x\n    when: {environment: 5}\n")),
+    EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: {environment: 5}\n")),
                 Contains(HasSubstr("put it in quotes")));
     EXPECT_THAT(findings_of("version: 1\npeople: {amy: {github: 123}}\n"),
                 Contains(HasSubstr("put it in quotes")));
@@ -207,7 +207,7 @@ TEST(PolicyTypes, ConditionsThatCannotBeMeantAreErrors) {
              {"{any: {action: a}}", "take a list"},
              {"{}", "matches everything"},
              {"[]", "must be a map"}})
-        EXPECT_THAT(findings_of(with_rule("    refuse: x\n    when: " + when + "\n")),
+        EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: " + when + "\n")),
                     Contains(HasSubstr(message)))
             << when;
 }

@@ -9,11 +9,9 @@ namespace {
 using namespace std::chrono_literals;
 using core::State;
 using core::Value;
+using test::has;
 using test::SlackOffice;
 
-bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
 std::string text_of(const Value& value) {
     return core::canonical(value);
 }

@@ -230,4 +230,8 @@ struct SlackOffice : SandboxWorld {
     void fault(Value order) { control("faults", order); }
 };
 
+inline bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
 }  // namespace countersign::test

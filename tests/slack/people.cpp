@@ -11,11 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 using core::State;
 using core::Value;
+using test::has;
 using test::SlackOffice;
-
-bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
 
 // A workspace in which people link their accounts.
 struct LinkOffice : SlackOffice {

@@ -9,17 +9,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const core::Instant start{std::chrono::sys_days{std::chrono::year{2026} / 1 / 2}};
+const core::Instant first_attempt{std::chrono::sys_days{std::chrono::year{2026} / 1 / 2}};
 
-// All attempts of a delivery that never succeeds, the first one at `start`.
+// All attempts of a delivery that never succeeds, the first one at `first_attempt`.
 std::vector<core::Duration> attempts(double chance) {
     std::vector<core::Duration> all{0s};
-    core::Instant now = start;
+    core::Instant now = first_attempt;
     for (std::int32_t made = 1; made < 100; ++made) {
-        auto next = next_attempt(made, start, now, {}, chance);
+        auto next = next_attempt(made, first_attempt, now, {}, chance);
         if (!next) return all;
         now = *next;
-        all.push_back(now - start);
+        all.push_back(now - first_attempt);
     }
     return all;
 }
@@ -48,27 +48,27 @@ TEST(Schedule, WhatFailedTogetherDoesNotComeBackTogether) {
 }
 
 TEST(Schedule, RetryAfterIsHonouredAndMakesNothingEarlierNorLastsForEver) {
-    auto asked = next_attempt(1, start, start, start + 90s, 0.5);
-    EXPECT_EQ(asked, start + 90s);
-    EXPECT_GT(next_attempt(5, start, start, start + 1s, 0.5), start + 1s);
-    EXPECT_EQ(next_attempt(1, start, start, start + 24h * 365, 0.5), start + give_up_after);
+    auto asked = next_attempt(1, first_attempt, first_attempt, first_attempt + 90s, 0.5);
+    EXPECT_EQ(asked, first_attempt + 90s);
+    EXPECT_GT(next_attempt(5, first_attempt, first_attempt, first_attempt + 1s, 0.5), first_attempt + 1s);
+    EXPECT_EQ(next_attempt(1, first_attempt, first_attempt, first_attempt + 24h * 365, 0.5), first_attempt + give_up_after);
 }
 
 TEST(Schedule, AfterTheLastAttemptThereIsNone) {
-    EXPECT_FALSE(next_attempt(14, start, start + give_up_after, {}, 0.5));
-    EXPECT_FALSE(next_attempt(3, start, start + give_up_after + 1h, {}, 0.5));
-    EXPECT_FALSE(next_attempt(14, start, start + give_up_after, start + give_up_after + 1h, 0.5));
+    EXPECT_FALSE(next_attempt(14, first_attempt, first_attempt + give_up_after, {}, 0.5));
+    EXPECT_FALSE(next_attempt(3, first_attempt, first_attempt + give_up_after + 1h, {}, 0.5));
+    EXPECT_FALSE(next_attempt(14, first_attempt, first_attempt + give_up_after, first_attempt + give_up_after + 1h, 0.5));
 }
 
 TEST(Schedule, RetryAfterIsSecondsOrADate) {
-    EXPECT_EQ(parse_retry_after("120", start), start + 120s);
-    EXPECT_EQ(parse_retry_after(" 0 ", start), start);
-    EXPECT_EQ(parse_retry_after("Fri, 02 Jan 2026 00:01:30 GMT", start), start + 90s);
+    EXPECT_EQ(parse_retry_after("120", first_attempt), first_attempt + 120s);
+    EXPECT_EQ(parse_retry_after(" 0 ", first_attempt), first_attempt);
+    EXPECT_EQ(parse_retry_after("Fri, 02 Jan 2026 00:01:30 GMT", first_attempt), first_attempt + 90s);
     for (const char* nonsense :
          {"", "-1", "1.5", "soon", "Fri, 02 Jan 2026 00:01:30 CET", "Fri, 31 Feb 2026 00:01:30 GMT",
           "Fri, 02 Jan 2026 25:01:30 GMT", "Fri, 0x Jan 2026 00:01:30 GMT", "99999999999999999999"})
-        EXPECT_FALSE(parse_retry_after(nonsense, start)) << nonsense;
-    EXPECT_LE(parse_retry_after("9999999999", start).value(), start + 24h * 367);
+        EXPECT_FALSE(parse_retry_after(nonsense, first_attempt)) << nonsense;
+    EXPECT_LE(parse_retry_after("9999999999", first_attempt).value(), first_attempt + 24h * 367);
 }
 
 }  // namespace
