@@ -21,8 +21,8 @@ namespace {
 constexpr std::size_t watch_read_bytes = 128;  // per waiting request; thousands may wait at once
 constexpr std::size_t head_read_bytes = 4 * 1024;
 constexpr std::size_t body_read_bytes = 16 * 1024;
-constexpr std::size_t refusals_max = 256;               // connections over the limit being told so
-constexpr std::size_t drained_bytes_max = 512 * 1024;   // of a refused body, so that the answer gets through
+constexpr std::size_t refusals_max = 256;              // connections over the limit being told so
+constexpr std::size_t drained_bytes_max = 512 * 1024;  // of a refused body, so that the answer gets through
 constexpr std::chrono::seconds drain_time_max{2};
 constexpr std::chrono::milliseconds accept_pause{100};
 

@@ -8,7 +8,8 @@
 namespace countersign::net {
 
 inline constexpr std::size_t idle_read_bytes = 2 * 1024;  // read at once from a connection at rest
-inline constexpr std::size_t one_write_bytes_max = 16 * 1024;  // up to this, head and body are copied together
+inline constexpr std::size_t one_write_bytes_max =
+    16 * 1024;  // up to this, head and body are copied together
 
 // Why a message is not accepted; on the server side, what the peer is told.
 struct Refusal {

@@ -159,7 +159,7 @@ TEST(PolicyTypes, PlainScalarsFollowTheYaml12CoreSchema) {
     std::vector<PolicyFinding> findings;
     auto policy = read_policy(
         with_whole_rule("    refuse: x\n    when: {parameters.a: [no, 012, 0x1F, 0o17, \"1\", true, 1.5, ~, "
-                  "1e3, yes, 1_000, 0.0, -7]}\n"),
+                        "1e3, yes, 1_000, 0.0, -7]}\n"),
         "p.yaml", findings);
     ASSERT_TRUE(policy) << policy.error().detail;
     const auto& test = std::get<core::Test>((*policy)->rules[0].when.node);

@@ -51,13 +51,15 @@ TEST(Schedule, RetryAfterIsHonouredAndMakesNothingEarlierNorLastsForEver) {
     auto asked = next_attempt(1, first_attempt, first_attempt, first_attempt + 90s, 0.5);
     EXPECT_EQ(asked, first_attempt + 90s);
     EXPECT_GT(next_attempt(5, first_attempt, first_attempt, first_attempt + 1s, 0.5), first_attempt + 1s);
-    EXPECT_EQ(next_attempt(1, first_attempt, first_attempt, first_attempt + 24h * 365, 0.5), first_attempt + give_up_after);
+    EXPECT_EQ(next_attempt(1, first_attempt, first_attempt, first_attempt + 24h * 365, 0.5),
+              first_attempt + give_up_after);
 }
 
 TEST(Schedule, AfterTheLastAttemptThereIsNone) {
     EXPECT_FALSE(next_attempt(14, first_attempt, first_attempt + give_up_after, {}, 0.5));
     EXPECT_FALSE(next_attempt(3, first_attempt, first_attempt + give_up_after + 1h, {}, 0.5));
-    EXPECT_FALSE(next_attempt(14, first_attempt, first_attempt + give_up_after, first_attempt + give_up_after + 1h, 0.5));
+    EXPECT_FALSE(next_attempt(14, first_attempt, first_attempt + give_up_after,
+                              first_attempt + give_up_after + 1h, 0.5));
 }
 
 TEST(Schedule, RetryAfterIsSecondsOrADate) {
