@@ -55,8 +55,9 @@ struct Company {
                  {core::AccountId{"slack:" + user_id(p)},
                   core::AccountId{fmt::format("email:person.number.{}@example.com", p)}}});
         for (int g = 0; g < groups; ++g)
-            policy->groups.push_back({core::GroupId{fmt::format("group{}", g)},
-                                      core::GroupRecord::SlackUsergroup{fmt::format("S{:05}", g)}});
+            policy->groups.push_back(
+                {core::GroupId{fmt::format("group{}", g)},
+                 core::GroupRecord::InChat{core::Surface::slack, fmt::format("S{:05}", g)}});
     }
     core::Directory directory(bool trusting) const {
         core::Directory::Ties ties;
@@ -108,7 +109,8 @@ void person_of_an_account(benchmark::State& state) {
     auto directory = company().directory(state.range(0) != 0);
     int n = 0;
     for (auto _ : state)
-        benchmark::DoNotOptimize(directory.person_of(core::slack_account("T0SIM", user_id(++n % users))));
+        benchmark::DoNotOptimize(
+            directory.person_of(core::chat_account(core::Surface::slack, "T0SIM", user_id(++n % users))));
 }
 BENCHMARK(person_of_an_account)->Arg(0)->Arg(1);
 
@@ -117,8 +119,8 @@ void eligibility_in_a_group(benchmark::State& state) {
     const core::GroupId group{"group250"};
     int n = 0;
     for (auto _ : state)
-        benchmark::DoNotOptimize(
-            directory.eligible(core::slack_account("T0SIM", user_id(++n % users)), group));
+        benchmark::DoNotOptimize(directory.eligible(
+            core::chat_account(core::Surface::slack, "T0SIM", user_id(++n % users)), group));
 }
 BENCHMARK(eligibility_in_a_group);
 

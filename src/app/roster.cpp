@@ -72,16 +72,17 @@ std::shared_ptr<const core::Directory> Roster::snapshot() {
 std::vector<std::string> Roster::chat_groups(const std::vector<core::GroupId>& groups,
                                              const Source& source) const {
     std::vector<std::string> ids;
-    if (!policy_ || source.surface != core::Surface::slack) return ids;
+    if (!policy_) return ids;
     auto workspace = source.source->workspace();
     for (const auto& record : policy_->groups) {
-        const auto* usergroup = std::get_if<core::GroupRecord::SlackUsergroup>(&record.members);
-        if (usergroup == nullptr || std::ranges::find(groups, record.name) == groups.end()) continue;
-        auto slash = usergroup->id.find('/');
+        const auto* kept = std::get_if<core::GroupRecord::InChat>(&record.members);
+        const bool theirs = kept != nullptr && kept->chat == source.surface;
+        if (!theirs || std::ranges::find(groups, record.name) == groups.end()) continue;
+        auto slash = kept->id.find('/');
         if (slash == std::string::npos) {
-            ids.push_back(usergroup->id);
-        } else if (!workspace || usergroup->id.compare(0, slash, workspace->id) == 0) {
-            ids.push_back(usergroup->id.substr(slash + 1));
+            ids.push_back(kept->id);
+        } else if (!workspace || kept->id.compare(0, slash, workspace->id) == 0) {
+            ids.push_back(kept->id.substr(slash + 1));
         }
     }
     return ids;

@@ -51,10 +51,10 @@ core::Requester requester_of(const Caller& caller) {
     return requester;
 }
 
-const std::vector<std::string>& named_channels(const core::NotifyTargets& targets, core::Surface surface) {
+const std::vector<std::string>& named_channels(const core::ChannelsByChat& targets, core::Surface chat) {
     static const std::vector<std::string> none;
-    if (surface == core::Surface::slack) return targets.slack;
-    return surface == core::Surface::teams ? targets.teams : none;
+    auto named = targets.find(chat);
+    return named == targets.end() ? none : named->second;
 }
 
 std::vector<CardTarget> targets(const World& world, const core::Applied& applied) {

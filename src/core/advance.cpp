@@ -247,9 +247,10 @@ std::optional<Refusal> Move::no_reason(const Cast& cast, const Standing& voter) 
     if (!own || !case_.applied->self_approval->reason_required) return std::nullopt;
     return Refusal{
         Why::reason_required,
-        fmt::format("You are behind this request, and the policy lets you approve it all the same if "
-                    "you say why: `/approvals approve {} your reason`.",
-                    case_.request->number)};
+        fmt::format(
+            "You are behind this request, and the policy lets you approve it all the same if "
+            "you say why: {}.",
+            command_text(cast.account, fmt::format("approve {} your reason", case_.request->number)))};
 }
 
 std::optional<Refusal> Move::not_this_vote(const Cast& cast, const Standing& voter) const {

@@ -254,9 +254,7 @@ ThreadLine escalation_line(const Case& c, const Directory& directory, Instant no
     std::vector<std::string> channels;
     std::string after;
     if (c.applied->escalate) {
-        channels = c.applied->escalate->to.slack;
-        channels.insert(channels.end(), c.applied->escalate->to.teams.begin(),
-                        c.applied->escalate->to.teams.end());
+        channels = all_channels(c.applied->escalate->to);
         auto waited = std::chrono::duration_cast<std::chrono::seconds>(c.applied->escalate->after);
         after = duration_text(waited.count());
     }

@@ -13,10 +13,6 @@
 namespace countersign::core {
 namespace {
 
-bool in_chat(std::string_view kind) {
-    return kind == "slack" || kind == "teams";
-}
-
 // Whether two accounts are of one chat's one workspace. Offline, a bare id may be anywhere.
 bool same_home(const AccountParts& a, const AccountParts& b) {
     return a.kind == b.kind && (a.workspace == b.workspace || a.workspace.empty() || b.workspace.empty());
@@ -157,7 +153,7 @@ std::vector<AccountId> Behind::unlinked_from(const AccountId& voter) const {
 
 AccountId voting_account(const Directory& directory, const AccountId& account) {
     AccountId whole = directory.full(account);
-    if (in_chat(parts(whole).kind)) return whole;
+    if (in_chat(whole)) return whole;
     std::optional<AccountId> fallback;
     for (const PersonRecord& person : directory.policy().people) {
         bool own = person.name.text() == whole.text() ||
@@ -166,7 +162,7 @@ AccountId voting_account(const Directory& directory, const AccountId& account) {
         if (!own) continue;
         for (const AccountId& one : person.accounts) {
             AccountId candidate = directory.full(one);
-            if (!in_chat(parts(candidate).kind)) continue;
+            if (!in_chat(candidate)) continue;
             const ChatUser* user = directory.user(candidate);
             if (user && user->klass == AccountClass::member) return candidate;
             if (!fallback) fallback = candidate;
@@ -219,8 +215,7 @@ Opened opening(const Request& request, const Applied& applied, const Directory& 
     Opened opened{now, behind.persons(), {}, std::nullopt, behind.accounts()};
     for (const AccountId& human : humans_behind(request)) {
         auto accounts = directory.accounts_of(directory.person_of(human));
-        bool chats = std::ranges::any_of(
-            accounts, [](const AccountId& account) { return in_chat(parts(account).kind); });
+        bool chats = std::ranges::any_of(accounts, in_chat);
         if (!chats && !directory.listed_in_policy(human)) opened.unlinked.push_back(human);
     }
     opened.dead_end = dead_end(applied, behind, directory);
@@ -263,7 +258,7 @@ bool person_may(const Case& c, const Behind& behind, const Directory& directory,
     if (behind.includes(person) && !c.applied->self_approval) return false;
     bool any = behind.includes(person);
     for (const AccountId& account : directory.accounts_of(person)) {
-        if (!in_chat(parts(account).kind)) continue;
+        if (!in_chat(account)) continue;
         any = true;
         Standing now = standing_of(c, behind, directory, account);
         if (!directory.connected(account) && !directory.elsewhere(account)) now.klass = AccountClass::member;

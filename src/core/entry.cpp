@@ -6,7 +6,6 @@ namespace countersign::core {
 namespace {
 
 constexpr std::array<std::string_view, 5> verdicts{"approve", "deny", "hold", "release", "withdraw"};
-constexpr std::array<std::string_view, 3> surfaces{"slack", "teams", "api"};
 constexpr std::array<std::string_view, 11> kinds{"opened",   "voted",     "held",     "released",
                                                  "lapsed",   "cancelled", "claimed",  "reported",
                                                  "rejudged", "reminded",  "escalated"};
@@ -24,14 +23,8 @@ std::optional<T> parse(const std::array<std::string_view, n>& names, std::string
 std::string_view name_of(Verdict verdict) {
     return verdicts[static_cast<std::size_t>(verdict)];
 }
-std::string_view name_of(Surface surface) {
-    return surfaces[static_cast<std::size_t>(surface)];
-}
 std::optional<Verdict> parse_verdict(std::string_view text) {
     return parse<Verdict>(verdicts, text);
-}
-std::optional<Surface> parse_surface(std::string_view text) {
-    return parse<Surface>(surfaces, text);
 }
 
 Instant at_of(const Entry& entry) {

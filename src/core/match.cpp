@@ -137,9 +137,8 @@ void shorten(std::optional<Duration>& shortest, Duration candidate) {
     shortest = shortest ? std::min(*shortest, candidate) : candidate;
 }
 
-void unite(NotifyTargets& all, const NotifyTargets& more) {
-    unite(all.slack, more.slack);
-    unite(all.teams, more.teams);
+void unite(ChannelsByChat& all, const ChannelsByChat& more) {
+    for (const auto& [chat, channels] : more) unite(all[chat], channels);
 }
 
 // ---- pointers: what two lists of them both grant

@@ -14,10 +14,11 @@ namespace {
 
 // Whether letters of either case mean the same in this kind of account.
 bool caseless(std::string_view kind) {
-    return kind == "email" || kind == "github" || kind == "teams";
+    const ChatKind* chat = chat_kind(kind);
+    return kind == "email" || kind == "github" || (chat && chat->caseless);
 }
-bool chat(std::string_view kind) {
-    return kind == "slack" || kind == "teams";
+bool is_chat(std::string_view kind) {
+    return chat_kind(kind) != nullptr;
 }
 
 constexpr std::size_t joined_max = 64;  // accounts that e-mail makes one person's
@@ -35,7 +36,7 @@ AccountParts parts(const AccountId& account) {
     auto colon = text.find(':');
     if (colon == std::string_view::npos) return {{}, {}, text};
     AccountParts found{text.substr(0, colon), {}, text.substr(colon + 1)};
-    if (chat(found.kind)) {
+    if (is_chat(found.kind)) {
         if (auto slash = found.id.find('/'); slash != std::string_view::npos) {
             found.workspace = found.id.substr(0, slash);
             found.id.remove_prefix(slash + 1);
@@ -51,8 +52,16 @@ AccountId normal(const AccountId& account) {
     return AccountId{std::string{kind} + lower_ascii(rest)};
 }
 
-AccountId slack_account(std::string_view team, std::string_view user) {
-    return AccountId{"slack:" + std::string{team} + "/" + std::string{user}};
+AccountId chat_account(std::string_view chat, std::string_view workspace, std::string_view user) {
+    std::string text{chat};
+    text += ':';
+    if (!workspace.empty()) text.append(workspace) += '/';
+    text += user;
+    return AccountId{std::move(text)};
+}
+
+bool in_chat(const AccountId& account) {
+    return is_chat(parts(account).kind);
 }
 
 // What is worked out once for a policy, its links and the workspaces' ids; their users and groups, which
@@ -76,7 +85,7 @@ struct Directory::Index {
     const PersonId* listed_person(const AccountId& full, const Directory& directory) const {
         if (auto it = listed.find(full); it != listed.end()) return &it->second;
         auto of = parts(full);
-        if (!chat(of.kind) || directory.has_chat(of.kind)) return nullptr;
+        if (!is_chat(of.kind) || directory.has_chat(of.kind)) return nullptr;
         // Offline, a bare id equals that id in any workspace.
         auto it = bare.find(std::string{of.kind} + ":" + std::string{of.id});
         return it != bare.end() ? &it->second.front() : nullptr;
@@ -108,8 +117,8 @@ struct Directory::Index {
         auto y = rank.find(b.text());
         if (x != rank.end() && y != rank.end()) return x->second < y->second;
         if ((x != rank.end()) != (y != rank.end())) return x != rank.end();
-        const bool p = chat(parts(AccountId{a.text()}).kind);
-        const bool q = chat(parts(AccountId{b.text()}).kind);
+        const bool p = is_chat(parts(AccountId{a.text()}).kind);
+        const bool q = is_chat(parts(AccountId{b.text()}).kind);
         return p != q ? p : a < b;
     }
 };
@@ -122,7 +131,7 @@ void Directory::Index::add_people(const Policy& policy, const Directory& directo
             auto of = parts(whole);
             listed.try_emplace(whole, person.name);
             own[person.name].push_back(whole);
-            if (chat(of.kind) && !directory.has_chat(of.kind))
+            if (is_chat(of.kind) && !directory.has_chat(of.kind))
                 bare[std::string{of.kind} + ":" + std::string{of.id}].push_back(person.name);
         }
     }
@@ -214,14 +223,15 @@ bool Directory::has_chat(std::string_view surface) const {
 }
 
 const ChatGroup* Directory::chat_group(const GroupRecord& group, const Workspace** home) const {
-    const auto* usergroup = std::get_if<GroupRecord::SlackUsergroup>(&group.members);
-    const auto* team = std::get_if<GroupRecord::TeamsTeam>(&group.members);
-    if (!usergroup && !team) return nullptr;
-    const AccountId reference{usergroup ? "slack:" + usergroup->id : "teams:" + team->id};
-    auto of = parts(reference);
-    *home = workspace(of.kind, of.workspace);
+    const auto* kept = std::get_if<GroupRecord::InChat>(&group.members);
+    if (!kept) return nullptr;
+    const std::string_view id{kept->id};
+    auto slash = id.find('/');
+    auto its_home = slash == std::string_view::npos ? std::string_view{} : id.substr(0, slash);
+    *home = workspace(name_of(kept->chat), its_home);
     if (!*home) return nullptr;
-    auto found = (*home)->groups.find(std::string{of.id});
+    auto found =
+        (*home)->groups.find(std::string{slash == std::string_view::npos ? id : id.substr(slash + 1)});
     return found == (*home)->groups.end() ? nullptr : found->second.get();
 }
 
@@ -247,7 +257,7 @@ std::vector<PersonId> Directory::joined(const PersonId& person) const {
             auto of = parts(account);
             std::string address;
             if (of.kind == "email") address = of.id;
-            const ChatUser* seen = chat(of.kind) ? user(account) : nullptr;
+            const ChatUser* seen = is_chat(of.kind) ? user(account) : nullptr;
             if (seen && seen->klass == AccountClass::member) address = seen->email;
             if (!trusts(address)) continue;
             add(normal(AccountId{"email:" + address}));
@@ -255,7 +265,7 @@ std::vector<PersonId> Directory::joined(const PersonId& person) const {
             for (const auto& home : workspaces_)
                 for (const ChatUser* one : home->users.with_email(address))
                     if (one->klass == AccountClass::member)
-                        add(AccountId{home->surface + ":" + home->id + "/" + one->id});
+                        add(chat_account(home->surface, home->id, one->id));
         }
     }
     return all;
@@ -270,10 +280,10 @@ const AccountId& Directory::full(const AccountId& account, std::optional<Account
     const AccountId* plain = &account;
     if (caseless(parts(account).kind)) plain = &made.emplace(normal(account));
     auto of = parts(*plain);
-    if (!chat(of.kind) || !of.workspace.empty()) return *plain;
+    if (!is_chat(of.kind) || !of.workspace.empty()) return *plain;
     const Workspace* home = workspace(of.kind, {});
     if (!home) return *plain;
-    return made.emplace(std::string{of.kind} + ":" + home->id + "/" + std::string{of.id});
+    return made.emplace(chat_account(of.kind, home->id, of.id));
 }
 
 PersonId Directory::person_of(const AccountId& account) const {
@@ -379,8 +389,7 @@ std::optional<std::vector<PersonId>> Directory::members(const GroupId& group, st
     for (const std::string& id : chats->members) {
         if (found.size() >= at_most) break;
         const ChatUser* seen = home->users.find(id);
-        if (!seen || may(*seen))
-            found.insert(person_of(AccountId{home->surface + ":" + home->id + "/" + id}));
+        if (!seen || may(*seen)) found.insert(person_of(chat_account(home->surface, home->id, id)));
     }
     return all();
 }

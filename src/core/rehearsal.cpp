@@ -7,34 +7,15 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::string_view slack_kind = "slack";
-constexpr std::string_view teams_kind = "teams";
+// What a rehearsal calls the workspace of a chat whose workspaces nobody names.
+constexpr std::string_view home_default = "T0";
 constexpr Duration always_fresh = std::chrono::hours{24 * 366};
-
-bool in_chat(const AccountId& account) {
-    auto kind = parts(account).kind;
-    return kind == slack_kind || kind == teams_kind;
-}
-
-bool made_of(std::string_view text, std::string_view characters) {
-    return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
-}
-bool slack_id(std::string_view text) {
-    return text.size() > 2 && (text.front() == 'U' || text.front() == 'W') &&
-           made_of(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-}
-bool entra_id(std::string_view text) {
-    return text.size() == 36 && std::ranges::count(text, '-') == 4 &&
-           made_of(text, "0123456789abcdefABCDEF-");
-}
 
 // Where a chat keeps a group: "slack:S0SEC", "teams:tenant/id"; nullopt: the policy lists its people.
 std::optional<AccountId> chat_reference(const GroupRecord& group) {
-    if (const auto* usergroup = std::get_if<GroupRecord::SlackUsergroup>(&group.members))
-        return AccountId{"slack:" + usergroup->id};
-    if (const auto* team = std::get_if<GroupRecord::TeamsTeam>(&group.members))
-        return AccountId{"teams:" + team->id};
-    return std::nullopt;
+    const auto* kept = std::get_if<GroupRecord::InChat>(&group.members);
+    if (!kept) return std::nullopt;
+    return chat_account(kept->chat, {}, kept->id);
 }
 
 // The workspaces that a policy and some assumptions speak of, one at least for each chat.
@@ -45,8 +26,8 @@ class Builder {
             for (const AccountId& account : person.accounts) note_home(account);
         for (const GroupRecord& group : policy_->groups)
             if (auto reference = chat_reference(group)) note_home(*reference);
-        homes_.try_emplace(std::string{slack_kind}, "T0");
-        homes_.try_emplace(std::string{teams_kind}, "tenant");
+        for (const ChatKind& chat : chat_kinds())
+            homes_.try_emplace(std::string{chat.name}, std::string{home_default});
         // A bare id among several workspaces would be nobody's: it gets the first one's name.
         for (PersonRecord& person : policy_->people)
             for (AccountId& account : person.accounts) account = placed(account);
@@ -92,7 +73,7 @@ class Builder {
         auto of = parts(account);
         if (!in_chat(account) || !of.workspace.empty()) return account;
         const std::string kind{of.kind};
-        return AccountId{kind + ":" + homes_.at(kind) + "/" + std::string{of.id}};
+        return chat_account(kind, homes_.at(kind), of.id);
     }
     // A bare id is whichever account the policy lists by that id.
     AccountId resolved(const AccountId& account) const {
@@ -128,7 +109,7 @@ class Builder {
             if (parts(account).kind == home.kind && parts(account).workspace == home.workspace)
                 there.push_back(account);
         if (!there.empty()) return there;
-        there.emplace_back(std::string{home.kind} + ":" + std::string{home.workspace} + "/~" + member);
+        there.push_back(chat_account(home.kind, home.workspace, "~" + member));
         person->accounts.push_back(there.front());
         return there;
     }
@@ -148,8 +129,8 @@ std::optional<AccountId> account_meant(const Policy& policy, std::string_view te
         return AccountId{std::string{text}};
     auto slash = text.find('/');
     auto id = slash == std::string_view::npos ? text : text.substr(slash + 1);
-    if (slack_id(id)) return AccountId{"slack:" + std::string{text}};
-    if (entra_id(id)) return AccountId{"teams:" + std::string{text}};
+    for (const ChatKind& chat : chat_kinds())
+        if (chat.is_account_id(id)) return chat_account(chat.name, {}, text);
     return std::nullopt;
 }
 

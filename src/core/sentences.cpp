@@ -27,6 +27,11 @@ std::string person_text(const PersonId& person) {
     return visible(person.text());
 }
 
+std::string command_text(const AccountId& account, std::string_view words) {
+    const ChatKind* chat = chat_kind(parts(account).kind);
+    return fmt::format("`{} {}`", chat ? chat->command : "countersign", words);
+}
+
 std::string group_names(const std::vector<GroupId>& groups) {
     std::vector<std::string> names;
     for (const GroupId& group : groups) names.push_back(group.text());
@@ -35,7 +40,7 @@ std::string group_names(const std::vector<GroupId>& groups) {
 
 std::string self_approval_sentence(const Case& c, const Standing& voter) {
     const std::string cancel =
-        fmt::format("you can cancel it with `/approvals cancel {}`", c.request->number);
+        "you can cancel it with " + command_text(voter.account, fmt::format("cancel {}", c.request->number));
     const auto& own = c.applied->self_approval;
     if (!own || std::ranges::find(own->allow, voter.person) == own->allow.end())
         return fmt::format("You are behind this request, so somebody else has to vote on it; {}.", cancel);
@@ -108,9 +113,9 @@ namespace {
 std::string way_to_link(const AccountId& human, const AccountParts& home) {
     auto of = parts(human);
     if (of.kind.empty()) return fmt::format("list {} under `people:` in the policy", visible(human.text()));
-    if (of.kind == "slack" || of.kind == "teams")
-        return fmt::format("{} asks for a code there with `/approvals link` and gives it here",
-                           visible(human.text()));
+    if (in_chat(human))
+        return fmt::format("{} asks for a code there with {} and gives it here", visible(human.text()),
+                           command_text(human, "link"));
     return fmt::format("an administrator runs `countersign people link {} {}:{}/<their user id>`",
                        visible(human.text()), home.kind, home.workspace);
 }

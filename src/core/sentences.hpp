@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "countersign/core/decide.hpp"
@@ -8,6 +9,8 @@ namespace countersign::core {
 
 // A person in a sentence for people: the policy's name, or their account made safe to look at.
 std::string person_text(const PersonId& person);
+// How the holder of an account types a command where they are: "`/approvals cancel 9`".
+std::string command_text(const AccountId& account, std::string_view words);
 std::string group_names(const std::vector<GroupId>& groups);  // "security or dba"
 // Why somebody behind a request cannot do what they want, and what they can do.
 std::string self_approval_sentence(const Case& c, const Standing& voter);

@@ -3,6 +3,8 @@
 #include <string_view>
 #include <vector>
 
+#include "countersign/core/surface.hpp"
+
 // The closed schema's words in one place. docs/policy.schema.json has the same; a test compares them.
 namespace countersign::policy {
 
@@ -14,15 +16,22 @@ struct MapSchema {
 
 inline const MapSchema policy_keys{
     "policy", {"version", "timezone", "default", "people", "groups", "risk", "rules", "tests"}};
-inline const MapSchema person_keys{"person", {"email", "slack", "teams", "github", "oidc", "token"}};
-inline const MapSchema group_keys{"group", {"people", "slack_usergroup", "teams_team"}};
+// What `first` lists and each chat's own key, in the order of the chats.
+inline std::vector<std::string> with_chats(std::vector<std::string> first,
+                                           std::string_view core::ChatKind::* key) {
+    for (const core::ChatKind& chat : core::chat_kinds()) first.emplace_back(chat.*key);
+    return first;
+}
+inline const MapSchema person_keys{"person",
+                                   with_chats({"email", "github", "oidc", "token"}, &core::ChatKind::name)};
+inline const MapSchema group_keys{"group", with_chats({"people"}, &core::ChatKind::group_key)};
 inline const MapSchema rule_keys{
     "rule",
     {"name", "when", "require", "refuse", "allow", "expires", "grant", "notify", "deny", "hold", "remind",
      "escalate", "self_approval", "unlinked", "hide", "timezone"}};
 inline const MapSchema default_keys{"default", {"require"}};
 inline const MapSchema count_keys{"count", {"count", "of"}};
-inline const MapSchema notify_keys{"notify", {"slack", "teams"}};
+inline const MapSchema notify_keys{"notify", with_chats({}, &core::ChatKind::name)};
 inline const MapSchema hold_keys{"hold", {"release"}};
 inline const MapSchema escalate_keys{"escalate", {"after", "to"}};
 inline const MapSchema self_approval_keys{"self_approval", {"allow", "reason"}};

@@ -564,8 +564,8 @@ bool Lint::within(std::size_t i, std::size_t j) const {
 
 // Whether a rule adds nothing to another that always matches beside it.
 bool Lint::asks_no_more(const core::Rule& rule, const core::Rule& other) const {
-    const bool plain = !rule.deny && rule.remind.empty() && !rule.escalate && rule.notify.slack.empty() &&
-                       rule.notify.teams.empty();
+    const bool plain =
+        !rule.deny && rule.remind.empty() && !rule.escalate && core::all_channels(rule.notify).empty();
     const bool grants_as_much = (!other.release || rule.release == other.release) &&
                                 (!other.self_approval || rule.self_approval == other.self_approval) &&
                                 (!other.unlinked_allowed || rule.unlinked_allowed) &&

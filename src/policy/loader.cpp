@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::size_t name_chars_max = 64;
 
-bool made_of(std::string_view text, const std::string& characters) {
+bool made_of(std::string_view text, std::string_view characters) {
     return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
 }
 
@@ -38,28 +38,33 @@ bool is_name(Reader& reader, const Node& key) {
 }
 
 // "U0REQ" or "T0SIM/U0REQ", of these characters.
-bool valid_chat_id(std::string_view text, const std::string& characters) {
+bool valid_chat_id(std::string_view text, std::string_view characters) {
     auto slash = text.find('/');
     if (slash == std::string_view::npos) return made_of(text, characters);
     return made_of(text.substr(0, slash), characters) && made_of(text.substr(slash + 1), characters);
 }
 
+// Kinds of accounts that are no chat's.
 struct AccountKind {
     std::string_view name;
     std::string_view example;
     bool (*valid)(std::string_view);
 };
-constexpr AccountKind account_kinds[] = {
+constexpr AccountKind other_kinds[] = {
     {"email", "riley@example.com",
      [](std::string_view t) { return t.find('@') != t.npos && t.find_first_of(" \t\n") == t.npos; }},
-    {"slack", "U0REQ or T0SIM/U0REQ",
-     [](std::string_view t) { return valid_chat_id(t, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"); }},
-    {"teams", "an Entra object id, or tenant/id",
-     [](std::string_view t) { return valid_chat_id(t, std::string{alphanumeric} + "-"); }},
     {"github", "riley-dev", [](std::string_view t) { return made_of(t, std::string{alphanumeric} + "-_"); }},
     {"oidc", "https://issuer|subject", [](std::string_view t) { return t.find('|') != t.npos; }},
     {"token", "tok_01JD…", [](std::string_view t) { return t.starts_with("tok_"); }},
 };
+
+// What an account of this kind looks like, where `id` is none; empty: it is one.
+std::string_view wanted_instead(std::string_view kind, std::string_view id) {
+    if (const core::ChatKind* chat = core::chat_kind(kind))
+        return valid_chat_id(id, chat->account_characters) ? std::string_view{} : chat->account_example;
+    const auto* other = std::ranges::find(other_kinds, kind, &AccountKind::name);
+    return other->valid(id) ? std::string_view{} : other->example;
+}
 
 struct Source {
     Document document;
@@ -153,14 +158,14 @@ void Loader::claim_account(Reader& reader, const Node& at, const core::AccountId
 void Loader::read_accounts(Reader& reader, const Node& map, core::PersonRecord& person) {
     if (!reader.is_map_of(map, "a person", person_keys.keys)) return;
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
-        const auto* kind = std::ranges::find(account_kinds, map.keys[i].text, &AccountKind::name);
-        for (const std::string& id : reader.texts(map.items[i], fmt::format("`{}`", kind->name))) {
-            if (!kind->valid(id)) {
-                reader.error(map.items[i], fmt::format("`{}` is not a {} account; write {}", visible(id),
-                                                       kind->name, kind->example));
+        const std::string& kind = map.keys[i].text;
+        for (const std::string& id : reader.texts(map.items[i], fmt::format("`{}`", kind))) {
+            if (auto wanted = wanted_instead(kind, id); !wanted.empty()) {
+                reader.error(map.items[i],
+                             fmt::format("`{}` is not a {} account; write {}", visible(id), kind, wanted));
                 continue;
             }
-            core::AccountId account{std::string{kind->name} + ":" + id};
+            core::AccountId account{kind + ":" + id};
             claim_account(reader, map.items[i], account, person.name.text());
             person.accounts.push_back(std::move(account));
         }
@@ -203,7 +208,7 @@ std::optional<core::GroupRecord> Loader::read_group(Reader& reader, const Node& 
     core::GroupRecord group{core::GroupId{key.text}, {}};
     if (!reader.is_map_of(value, "a group", group_keys.keys)) return std::nullopt;
     if (value.keys.size() != 1) {
-        reader.error(key, "a group has exactly one of `people`, `slack_usergroup` and `teams_team`");
+        reader.error(key, fmt::format("a group has exactly one of `{}`", join(group_keys.keys, "`, `")));
         return std::nullopt;
     }
     const std::string& kind = value.keys.front().text;
@@ -214,18 +219,13 @@ std::optional<core::GroupRecord> Loader::read_group(Reader& reader, const Node& 
     }
     auto id = reader.text(members, fmt::format("`{}`", kind));
     if (!id) return std::nullopt;
-    const bool slack = kind == "slack_usergroup";
-    const std::string characters =
-        slack ? std::string{"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"} : std::string{alphanumeric} + "-_:@.";
-    if (!valid_chat_id(*id, characters)) {
-        reader.error(members, fmt::format("`{}` is not an id like {}", visible(*id),
-                                          slack ? "S0SEC or T0SIM/S0SEC" : "a Teams team's, or tenant/id"));
+    const auto chats = core::chat_kinds();
+    const auto chat = std::ranges::find(chats, kind, &core::ChatKind::group_key);
+    if (!valid_chat_id(*id, chat->group_characters)) {
+        reader.error(members, fmt::format("`{}` is not an id like {}", visible(*id), chat->group_example));
         return std::nullopt;
     }
-    if (slack)
-        group.members = core::GroupRecord::SlackUsergroup{*id};
-    else
-        group.members = core::GroupRecord::TeamsTeam{*id};
+    group.members = core::GroupRecord::InChat{chat->surface, *id};
     return group;
 }
 

@@ -70,8 +70,8 @@ std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node,
 // The name of a group that `groups` defines; marks it as used.
 std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, Names& names,
                                              std::string_view what);
-// `{ slack: …, teams: … }`
-core::NotifyTargets read_targets(Reader& reader, const Node& node, std::string_view what);
+// The channels under `notify` or `to`: one text or a list for each chat, `{ slack: …, teams: … }`.
+core::ChannelsByChat read_channels(Reader& reader, const Node& node, std::string_view what);
 
 // Zones by name, each read once.
 class Zones {

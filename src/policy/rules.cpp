@@ -118,7 +118,7 @@ void RuleReader::escalate(const Node& node) {
     const Node* to = Reader::find(node, "to");
     if (!after || !to) return reader_.error(node, "`escalate` is { after: 15m, to: { slack: \"#oncall\" } }");
     auto duration = reader_.duration(*after, "`after`");
-    auto targets = read_targets(reader_, *to, "`to`");
+    auto targets = read_channels(reader_, *to, "`to`");
     if (to->kind == Node::Kind::map && to->keys.empty())
         reader_.error(*to, "`to` names nobody: { slack: \"#oncall\" }");
     if (duration) rule_.escalate = core::Escalation{*duration, std::move(targets)};
@@ -200,7 +200,7 @@ std::optional<core::Rule> RuleReader::read() {
     effect();
     times();
     what_goes_with_require();
-    if (const Node* notify = find("notify")) rule_.notify = read_targets(reader_, *notify, "`notify`");
+    if (const Node* notify = find("notify")) rule_.notify = read_channels(reader_, *notify, "`notify`");
     if (const Node* when = find("when")) {
         auto condition = read_condition(reader_, *when, find("allow") ? Purpose::allows : Purpose::tightens);
         if (condition) rule_.when = std::move(*condition);
@@ -210,12 +210,13 @@ std::optional<core::Rule> RuleReader::read() {
 
 }  // namespace
 
-core::NotifyTargets read_targets(Reader& reader, const Node& node, std::string_view what) {
-    core::NotifyTargets targets;
-    if (!reader.is_map_of(node, what, notify_keys.keys)) return targets;
-    if (const Node* slack = Reader::find(node, "slack")) targets.slack = reader.texts(*slack, "a channel");
-    if (const Node* teams = Reader::find(node, "teams")) targets.teams = reader.texts(*teams, "a channel");
-    return targets;
+core::ChannelsByChat read_channels(Reader& reader, const Node& node, std::string_view what) {
+    core::ChannelsByChat channels;
+    if (!reader.is_map_of(node, what, notify_keys.keys)) return channels;
+    for (const core::ChatKind& chat : core::chat_kinds())
+        if (const Node* its = Reader::find(node, chat.name))
+            channels.emplace(chat.surface, reader.texts(*its, "a channel"));
+    return channels;
 }
 
 std::optional<core::Rule> read_rule(Reader& reader, const Node& node, Names& names, Zones& zones) {

@@ -82,11 +82,17 @@ class Run {
         }
     }
 
+    // Where a vote of this account would be cast; one that is in no chat votes through the API.
+    static core::Surface surface_of(const core::AccountId& account) {
+        const core::ChatKind* chat = core::chat_kind(core::parts(account).kind);
+        return chat ? chat->surface : core::Surface::api;
+    }
+
     void cast(core::Rehearsal& rehearsal, const PolicyTest::Vote& vote) {
         const core::Request& request = test_.worded.request;
         remind(rehearsal, request.created_at + vote.after);
         const core::Step& step =
-            rehearsal.act(core::Cast{vote.account, vote.verdict, vote.reason, core::Surface::slack, {}},
+            rehearsal.act(core::Cast{vote.account, vote.verdict, vote.reason, surface_of(vote.account), {}},
                           request.created_at + vote.after);
         std::string what = fmt::format("{} {}", visible(vote.by), core::name_of(vote.verdict));
         std::string got = step.refusal ? std::string{core::code_of(step.refusal->why)} : "";
@@ -140,9 +146,7 @@ class Run {
         for (const core::Entry& entry : c.entries) {
             if (std::holds_alternative<core::Reminded>(entry)) ++reminded;
             if (!std::holds_alternative<core::Escalated>(entry) || !c.applied->escalate) continue;
-            escalated = c.applied->escalate->to.slack;
-            escalated.insert(escalated.end(), c.applied->escalate->to.teams.begin(),
-                             c.applied->escalate->to.teams.end());
+            escalated = core::all_channels(c.applied->escalate->to);
             std::ranges::sort(escalated);
         }
         const PolicyTest::Expected& expected = test_.expected;

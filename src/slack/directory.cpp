@@ -159,8 +159,9 @@ const std::vector<std::string>& SlackDirectory::policy_groups() const {
     groups_from_ = policy;
     policy_groups_.clear();
     for (const auto& group : policy->groups) {
-        const auto* slack = std::get_if<core::GroupRecord::SlackUsergroup>(&group.members);
-        if (auto id = slack ? local_id(slack->id) : std::string{}; !id.empty())
+        const auto* kept = std::get_if<core::GroupRecord::InChat>(&group.members);
+        const bool in_slack = kept != nullptr && kept->chat == core::Surface::slack;
+        if (auto id = in_slack ? local_id(kept->id) : std::string{}; !id.empty())
             policy_groups_.push_back(std::move(id));
     }
     return policy_groups_;

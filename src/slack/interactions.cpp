@@ -124,7 +124,7 @@ bool Interactions::ours(const wire::SlackActor& actor) const {
 }
 
 core::AccountId Interactions::account(const wire::SlackActor& actor) const {
-    return core::slack_account(directory_.home()->team, actor.user);
+    return core::chat_account(core::Surface::slack, directory_.home()->team, actor.user);
 }
 
 wire::SlackStyle Interactions::style() const {

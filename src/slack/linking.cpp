@@ -39,7 +39,7 @@ std::optional<core::AccountId> named(const core::Directory& directory, const std
     if (word.starts_with("<@") && word.ends_with(">")) {
         auto id = word.substr(2, word.size() - 3);
         id = id.substr(0, id.find('|'));
-        return id.empty() ? std::nullopt : std::optional{core::slack_account(team, id)};
+        return id.empty() ? std::nullopt : std::optional{core::chat_account(core::Surface::slack, team, id)};
     }
     if (word.starts_with('@')) word.remove_prefix(1);
     if (core::AccountId name{std::string(word)};

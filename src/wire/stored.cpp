@@ -395,9 +395,10 @@ void write_texts(Writer& w, std::string_view name, const std::vector<Id>& ids) {
     w.end_list();
 }
 
-void write(Writer& w, const core::NotifyTargets& targets) {
-    write(w, "notify_slack", targets.slack);
-    write(w, "notify_teams", targets.teams);
+void write(Writer& w, std::string_view name, const core::ChannelsByChat& channels) {
+    w.key(name).begin();
+    for (const auto& [chat, its] : channels) write(w, core::name_of(chat), its);
+    w.end();
 }
 
 std::vector<core::CountOf> read_counts(StoredReader& outer, const Value& list) {
@@ -413,8 +414,16 @@ std::vector<core::CountOf> read_counts(StoredReader& outer, const Value& list) {
     return counts;
 }
 
-core::NotifyTargets read_targets(StoredReader& r) {
-    return {r.texts("notify_slack"), r.texts("notify_teams")};
+core::ChannelsByChat read_channels(StoredReader& outer, const Value& stored) {
+    core::ChannelsByChat channels;
+    const Value::Object* by_chat = stored.members();
+    outer.must(by_chat != nullptr);
+    if (!by_chat) return channels;
+    StoredReader r(stored);
+    for (const auto& [name, its] : *by_chat)
+        channels.emplace(outer.known(core::parse_surface(name)), r.texts(name));
+    outer.must(r.ok());
+    return channels;
 }
 
 }  // namespace
@@ -473,13 +482,13 @@ std::string stored_applied(const core::Applied& a) {
     }
     if (a.escalate) {
         w.key("escalate").begin().key("after").whole(a.escalate->after.count());
-        write(w, a.escalate->to);
+        write(w, "to", a.escalate->to);
         w.end();
     }
     w.key("expires").whole(a.expires.count()).key("grant").whole(a.grant.count());
     if (!a.hide.empty()) write(w, "hide", a.hide);
     w.key("kind").text(core::name_of(a.kind));
-    write(w, a.notify);
+    write(w, "notify", a.notify);
     w.key("policy_digest").text(a.policy_digest).key("refusal").text(a.refusal);
     if (!a.release.empty()) write_texts(w, "release", a.release);
     if (!a.remind.empty()) {
@@ -552,7 +561,8 @@ void read_extras(StoredReader& r, core::Applied& a) {
     }
     if (there("escalate")) {
         StoredReader escalate(r.member("escalate"));
-        a.escalate = core::Escalation{core::Duration{escalate.whole("after")}, read_targets(escalate)};
+        a.escalate = core::Escalation{core::Duration{escalate.whole("after")},
+                                      read_channels(escalate, escalate.member("to"))};
         r.must(escalate.ok());
     }
     if (there("hide")) a.hide = r.texts("hide");
@@ -593,7 +603,7 @@ Result<core::Applied> read_stored_applied(std::string_view text) {
     for (const Value& item : r.list("alternatives")) a.alternatives.push_back({read_counts(r, item)});
     a.expires = core::Duration{r.whole("expires")};
     a.grant = core::Duration{r.whole("grant")};
-    a.notify = read_targets(r);
+    a.notify = read_channels(r, r.member("notify"));
     a.policy_digest = r.text("policy_digest");
     a.refusal = r.text("refusal");
     a.rules = r.texts("rules");

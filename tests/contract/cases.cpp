@@ -110,7 +110,8 @@ TYPED_TEST(Cases, EveryKindOfEntryReadsBackAsItWas) {
 TYPED_TEST(Cases, TimeRemindsAndEscalatesOnceEach) {
     core::Applied applied = requires_of({asks({{2, "security"}})});
     applied.remind = {1min, 10min};
-    applied.escalate = core::Escalation{2min, {{"#sre-oncall", "#approvals"}, {"19:sre"}}};
+    applied.escalate = core::Escalation{
+        2min, {{core::Surface::slack, {"#sre-oncall", "#approvals"}}, {core::Surface::teams, {"19:sre"}}}};
     core::RequestId id = this->opened(this->on.fresh(applied)).opened.request->id;
     const core::Instant start = this->on.clock.now();
     auto due = [&] {
@@ -147,7 +148,7 @@ TYPED_TEST(Cases, TimeRemindsAndEscalatesOnceEach) {
 
 TYPED_TEST(Cases, AnEscalationIsToldWhereTheRequestWasShownNowhere) {
     core::Applied applied = requires_of({asks({{2, "security"}})});
-    applied.escalate = core::Escalation{2min, {{"#sre-oncall"}, {}}};
+    applied.escalate = core::Escalation{2min, {{core::Surface::slack, {"#sre-oncall"}}}};
     core::RequestId id = this->opened(this->on.fresh(applied, {})).opened.request->id;
     this->on.clock.set(this->on.clock.now() + 2min);
     auto what = this->on.command(id, core::Tick{});

@@ -17,7 +17,7 @@ Applied prod_export() {
 // A usergroup `all` beside the others.
 World with_all(std::vector<std::string> members) {
     World world;
-    world.policy.groups.push_back({GroupId{"all"}, GroupRecord::SlackUsergroup{"S0ALL"}});
+    world.policy.groups.push_back({GroupId{"all"}, GroupRecord::InChat{Surface::slack, "S0ALL"}});
     world.usergroup("S0ALL", std::move(members));
     return world;
 }
@@ -49,7 +49,7 @@ struct Nudged : Play {
         : Play{[&] {
               Applied applied = prod_export();
               applied.remind = std::move(remind);
-              if (escalate) applied.escalate = Escalation{*escalate, {{"#sre"}, {}}};
+              if (escalate) applied.escalate = Escalation{*escalate, {{Surface::slack, {"#sre"}}}};
               return applied;
           }()} {}
     // Moves the clock, lets time have its say, and tells what was appended.
@@ -146,7 +146,7 @@ TEST(Voting, NobodyBehindTheRequestCanVoteByAnyOfTheirAccounts) {
     EXPECT_EQ(play.why(), Why::self_approval);
     EXPECT_THAT(play.said(), HasSubstr("/approvals cancel 1042"));
     // A second account, linked by consent, is the same person.
-    play.world.policy.groups[0].members = GroupRecord::SlackUsergroup{"S0ALL"};
+    play.world.policy.groups[0].members = GroupRecord::InChat{Surface::slack, "S0ALL"};
     play.world.usergroup("S0ALL", {"U0DAN", "U0AMY"});
     play.world.links = {{slack("U0DAN"), PersonId{"riley"}}};
     play.approve("U0DAN");
@@ -168,7 +168,7 @@ TEST(Voting, AnAgentsOwnerCannotApprove) {
 TEST(Voting, UnlinkingWhileARequestIsOpenFreesNobody) {
     World world;
     world.links = {{slack("U0DAN"), PersonId{"riley"}}};
-    world.policy.groups[0].members = GroupRecord::SlackUsergroup{"S0ALL"};
+    world.policy.groups[0].members = GroupRecord::InChat{Surface::slack, "S0ALL"};
     world.usergroup("S0ALL", {"U0DAN", "U0AMY"});
     Play play{one_reviewer()};
     play.world = world;

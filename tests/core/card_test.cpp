@@ -107,7 +107,7 @@ struct Nagging {
         : play{[&] {
               Applied applied = requires_of(std::move(alternatives));
               applied.remind = {1min, 3min};
-              applied.escalate = Escalation{2min, {{"#sre-oncall"}, {}}};
+              applied.escalate = Escalation{2min, {{Surface::slack, {"#sre-oncall"}}}};
               return applied;
           }()} {}
     void tick(Duration after) {

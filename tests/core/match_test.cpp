@@ -125,14 +125,14 @@ TEST(Combining, PointersToHideAreGrantedByPatternAndForWhateverIsInside) {
 TEST(Combining, RemindersUniteAndTheEarliestEscalationWins) {
     Rule a = asking("a", "security");
     a.remind = {20min, 10min};
-    a.escalate = Escalation{15min, {{"#a"}, {}}};
+    a.escalate = Escalation{15min, {{Surface::slack, {"#a"}}}};
     Rule b = asking("b", "dba");
     b.remind = {10min, 30min};
-    b.escalate = Escalation{10min, {{"#b"}, {}}};
+    b.escalate = Escalation{10min, {{Surface::slack, {"#b"}}}};
     EXPECT_THAT(both(a, b).remind, ElementsAre(Duration{10min}, Duration{20min}, Duration{30min}));
     EXPECT_EQ(both(a, b).escalate, b.escalate);
     a.escalate->after = 10min;
-    EXPECT_THAT(both(a, b).escalate->to.slack, ElementsAre("#a", "#b"));
+    EXPECT_THAT(both(a, b).escalate->to.at(Surface::slack), ElementsAre("#a", "#b"));
 }
 
 TEST(Combining, ARiskyRequestMeetsTheRulesThatAskForRisk) {

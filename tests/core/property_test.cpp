@@ -500,7 +500,7 @@ World company() {
     World world;
     world.user("U0EVE", AccountClass::member);
     world.policy.people.push_back({PersonId{"eve"}, {AccountId{"slack:U0EVE"}}});
-    world.policy.groups.push_back({GroupId{"leads"}, GroupRecord::SlackUsergroup{"S0LEADS"}});
+    world.policy.groups.push_back({GroupId{"leads"}, GroupRecord::InChat{Surface::slack, "S0LEADS"}});
     world.usergroup("S0LEADS", {"U0DAN", "U0EVE"});
     return world;
 }
@@ -874,8 +874,8 @@ void add_some_grants(Chance& chance, Rule& rule) {
         if (!chance.one_in(3)) rule.hide.push_back(pointer);
     for (std::size_t i = chance.below(3); i > 0; --i) rule.remind.emplace_back(1min * (1 + chance.below(3)));
     if (chance.one_in(2))
-        rule.escalate =
-            Escalation{1min * (1 + chance.below(3)), {{"#" + std::to_string(chance.below(3))}, {}}};
+        rule.escalate = Escalation{1min * (1 + chance.below(3)),
+                                   {{Surface::slack, {"#" + std::to_string(chance.below(3))}}}};
     if (chance.one_in(2)) rule.grant = std::chrono::minutes{1 + chance.below(30)};
 }
 
@@ -934,14 +934,14 @@ void expect_combined(const Applied& applied, const std::vector<const Rule*>& req
     for (const Rule* rule : require) {
         remind.insert(rule->remind.begin(), rule->remind.end());
         if (rule->escalate)
-            escalate[rule->escalate->after].insert(rule->escalate->to.slack.begin(),
-                                                   rule->escalate->to.slack.end());
+            escalate[rule->escalate->after].insert(rule->escalate->to.at(Surface::slack).begin(),
+                                                   rule->escalate->to.at(Surface::slack).end());
     }
     EXPECT_EQ(applied.remind, std::vector<Duration>(remind.begin(), remind.end()));
     ASSERT_EQ(applied.escalate.has_value(), !escalate.empty());
     if (!applied.escalate) return;
     EXPECT_EQ(applied.escalate->after, escalate.begin()->first);
-    const auto& to = applied.escalate->to.slack;
+    const auto& to = applied.escalate->to.at(Surface::slack);
     EXPECT_EQ(std::set(to.begin(), to.end()), escalate.begin()->second);
 }
 

@@ -19,7 +19,7 @@ World with_leads() {
     world.policy.people.push_back({PersonId{"dan"}, {AccountId{"slack:U0DAN"}}});
     world.policy.people.push_back({PersonId{"eve"}, {AccountId{"slack:U0EVE"}}});
     world.user("U0EVE", AccountClass::member);
-    world.policy.groups.push_back({GroupId{"leads"}, GroupRecord::SlackUsergroup{"S0LEADS"}});
+    world.policy.groups.push_back({GroupId{"leads"}, GroupRecord::InChat{Surface::slack, "S0LEADS"}});
     world.policy.groups.push_back({GroupId{"ops"}, GroupRecord::People{{PersonId{"dan"}, PersonId{"ben"}}}});
     world.usergroup("S0LEADS", {"U0DAN", "U0EVE", "U0AMY"});
     return world;
@@ -343,7 +343,7 @@ TEST(SelfApproval, CountsForAChainOnBehalfOfOthersToo) {
 TEST(SelfApproval, ALinkBorrowsNobodysGrant) {
     // dan files, and links himself to riley, whom the policy lets approve her own.
     World world;
-    world.policy.groups[0].members = GroupRecord::SlackUsergroup{"S0ALL"};
+    world.policy.groups[0].members = GroupRecord::InChat{Surface::slack, "S0ALL"};
     world.usergroup("S0ALL", {"U0DAN", "U0RILEY", "U0AMY"});
     world.links = {{slack("U0DAN"), PersonId{"riley"}}};
     Play play{own_allowed({PersonId{"riley"}}, false), request_of({slack("U0DAN")}), std::move(world)};
@@ -357,7 +357,7 @@ TEST(SelfApproval, ALinkBorrowsNobodysGrant) {
 TEST(SelfApproval, AVoteCastAsSomebodyElsesIsNoneWhenTheyTurnOutToBeBehind) {
     World world;
     world.policy.people.push_back({PersonId{"dan"}, {AccountId{"slack:U0DAN"}}});
-    world.policy.groups[0].members = GroupRecord::SlackUsergroup{"S0ALL"};
+    world.policy.groups[0].members = GroupRecord::InChat{Surface::slack, "S0ALL"};
     world.usergroup("S0ALL", {"U0DAN", "U0AMY", "U0BEN"});
     Applied applied = own_allowed({PersonId{"dan"}});
     applied.alternatives = {asks({{2, "reviewers"}})};
@@ -398,7 +398,7 @@ TEST(SelfApproval, OfWhomThePolicyNoLongerListsDoesNotDecide) {
     Applied applied = own_allowed({PersonId{"riley"}}, false);
     applied.alternatives = {asks({{2, "reviewers"}})};
     World world;
-    world.policy.groups[0].members = GroupRecord::SlackUsergroup{"S0ALL"};
+    world.policy.groups[0].members = GroupRecord::InChat{Surface::slack, "S0ALL"};
     world.usergroup("S0ALL", {"U0RILEY", "U0AMY", "U0BEN"});
     Play play{applied, request_of(), std::move(world)};
     play.approve("U0RILEY");

@@ -17,7 +17,7 @@ inline const Instant start = *parse_rfc3339("2026-01-02T03:00:00Z");
 inline constexpr Duration age_max = 5min;
 
 inline AccountId slack(const std::string& user) {
-    return slack_account("T0SIM", user);
+    return chat_account(Surface::slack, "T0SIM", user);
 }
 
 struct World {
@@ -44,7 +44,7 @@ struct World {
             return group;
         };
         policy.groups.push_back({GroupId{"reviewers"}, people({"amy", "ben", "cat", "riley"})});
-        policy.groups.push_back({GroupId{"security"}, GroupRecord::SlackUsergroup{"S0SEC"}});
+        policy.groups.push_back({GroupId{"security"}, GroupRecord::InChat{Surface::slack, "S0SEC"}});
         policy.groups.push_back({GroupId{"dba"}, people({"cat"})});
         workspace.surface = "slack";
         workspace.id = "T0SIM";

@@ -5,9 +5,9 @@
 
 namespace countersign::test {
 
-FakeAccounts::FakeAccounts(const rt::Clock& clock, std::string team) : clock_(clock) {
+FakeAccounts::FakeAccounts(const rt::Clock& clock, std::string team, core::Surface chat) : clock_(clock) {
     core::Workspace empty;
-    empty.surface = "slack";
+    empty.surface = core::name_of(chat);
     empty.id = std::move(team);
     published_ = std::make_shared<const core::Workspace>(std::move(empty));
 }

@@ -13,7 +13,7 @@ namespace countersign::test {
 // fails and everything ages.
 class FakeAccounts final : public app::AccountSource {
   public:
-    FakeAccounts(const rt::Clock& clock, std::string team);
+    FakeAccounts(const rt::Clock& clock, std::string team, core::Surface chat = core::Surface::slack);
 
     std::shared_ptr<const core::Workspace> workspace() const override { return published_; }
     Later<Done> refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,

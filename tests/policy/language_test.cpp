@@ -61,7 +61,8 @@ TEST(PolicyLanguage, ARuleCarriesEverythingItSays) {
     EXPECT_EQ(plain.at, (core::Place{5, 5}));
     EXPECT_EQ(plain.file, "p.yaml");
     core::Rule told = rule("require: {of: g}\n    notify: {slack: [\"#a\", C1], teams: 19:x@thread.tacv2}");
-    EXPECT_EQ(told.notify, (core::NotifyTargets{{"#a", "C1"}, {"19:x@thread.tacv2"}}));
+    EXPECT_EQ(told.notify, (core::ChannelsByChat{{core::Surface::slack, {"#a", "C1"}},
+                                                 {core::Surface::teams, {"19:x@thread.tacv2"}}}));
     EXPECT_EQ(rule("require: {of: g}\n    deny: any").deny, std::nullopt);
     EXPECT_EQ(rule("require: {of: g}\n    deny: {count: 2, of: h}").deny,
               (core::CountOf{2, core::GroupId{"h"}}));
@@ -70,7 +71,7 @@ TEST(PolicyLanguage, ARuleCarriesEverythingItSays) {
                 ElementsAre(core::Duration{10min}, core::Duration{20min}));
     EXPECT_THAT(rule("require: {of: g}\n    remind: 10m").remind, ElementsAre(core::Duration{10min}));
     EXPECT_EQ(rule("require: {of: g}\n    escalate: {after: 15m, to: {slack: \"#oncall\"}}").escalate,
-              (core::Escalation{15min, {{"#oncall"}, {}}}));
+              (core::Escalation{15min, {{core::Surface::slack, {"#oncall"}}}}));
     EXPECT_EQ(rule("require: {of: g}\n    self_approval: {allow: [amy]}").self_approval,
               (core::SelfApproval{{core::PersonId{"amy"}}, true}));
     EXPECT_EQ(rule("require: {of: g}\n    self_approval: {allow: amy, reason: optional}").self_approval,

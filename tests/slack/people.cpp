@@ -43,7 +43,8 @@ struct LinkOffice : SlackOffice {
     }
     bool one_person() {
         auto directory = roster.snapshot();
-        return directory->person_of(core::slack_account("T0SIM", "U0DAN")) == core::PersonId{"riley"};
+        return directory->person_of(core::chat_account(core::Surface::slack, "T0SIM", "U0DAN")) ==
+               core::PersonId{"riley"};
     }
 };
 

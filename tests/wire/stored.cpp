@@ -85,7 +85,7 @@ TEST(Stored, ARequestWithoutTheOptionalPartsReadsBackAsItWas) {
 
 TEST(Stored, WhatRulesAskReadsBackAsItWas) {
     core::Applied applied = requires_of({asks({{2, "security"}, {1, "dba"}}), asks({{3, "reviewers"}})});
-    applied.notify = {{"#a", "C1"}, {"19:x"}};
+    applied.notify = {{core::Surface::slack, {"#a", "C1"}}, {core::Surface::teams, {"19:x"}}};
     applied.policy_digest = "sha256:aa";
     applied.refusal = "no";
     applied.expires = 30min;
@@ -97,7 +97,8 @@ TEST(Stored, EverythingARuleCanSayReadsBackAsItWas) {
     applied.deny = {false, {{2, core::GroupId{"security"}}, {1, core::GroupId{"dba"}}}};
     applied.release = {core::GroupId{"security"}, core::GroupId{"leads"}};
     applied.remind = {10min, 20min};
-    applied.escalate = core::Escalation{15min, {{"#oncall"}, {"19:x"}}};
+    applied.escalate =
+        core::Escalation{15min, {{core::Surface::slack, {"#oncall"}}, {core::Surface::teams, {"19:x"}}}};
     applied.self_approval = core::SelfApproval{{core::PersonId{"amy"}, core::PersonId{"ben"}}, false};
     applied.unlinked_allowed = true;
     applied.hide = {"/parameters/env/*", "/parameters/password"};
@@ -110,7 +111,7 @@ TEST(Stored, EverythingARuleCanSayReadsBackAsItWas) {
 TEST(Stored, WhatWasStoredBeforeRulesCouldSayMoreStillReads) {
     auto applied = read_stored_applied(
         R"({"alternatives":[[{"count":2,"of":"security"}]],"expires":1800000000,"grant":600000000,)"
-        R"("kind":"require","notify_slack":["#a"],"notify_teams":[],"policy_digest":"sha256:aa",)"
+        R"("kind":"require","notify":{"slack":["#a"]},"policy_digest":"sha256:aa",)"
         R"("refusal":"","rules":["r"]})");
     ASSERT_TRUE(applied) << applied.error().detail;
     EXPECT_EQ(applied->deny, (core::Denial{true, {}}));
@@ -118,7 +119,7 @@ TEST(Stored, WhatWasStoredBeforeRulesCouldSayMoreStillReads) {
     EXPECT_TRUE(applied->hide.empty() && applied->release.empty() && applied->remind.empty());
     EXPECT_FALSE(read_stored_applied(
         R"({"alternatives":[],"deny":{"any":true,"counts":[{"count":0,"of":"x"}]},"expires":1,"grant":1,)"
-        R"("kind":"allow","notify_slack":[],"notify_teams":[],"policy_digest":"","refusal":"","rules":[]})"));
+        R"("kind":"allow","notify":{},"policy_digest":"","refusal":"","rules":[]})"));
 }
 
 TEST(Stored, TheClaimsOfATokenReadBackAndAreSealedAsAWhole) {

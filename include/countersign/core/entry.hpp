@@ -11,6 +11,7 @@
 #include "countersign/core/people.hpp"
 #include "countersign/core/policy.hpp"
 #include "countersign/core/request.hpp"
+#include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
 
 // Everything that can happen to a request. Each entry carries its own facts, so that a ruling can be worked
@@ -18,11 +19,8 @@
 namespace countersign::core {
 
 enum class Verdict : std::uint8_t { approve, deny, hold, release, withdraw };
-enum class Surface : std::uint8_t { slack, teams, api };
 std::string_view name_of(Verdict verdict);
-std::string_view name_of(Surface surface);
 std::optional<Verdict> parse_verdict(std::string_view text);
-std::optional<Surface> parse_surface(std::string_view text);
 
 // What the directory said of a voter at one moment.
 struct Standing {

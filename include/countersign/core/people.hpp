@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "countersign/core/ids.hpp"
+#include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
 
 namespace countersign::core {
@@ -78,7 +79,7 @@ class ChatUsers {
 
 // What one chat says about its people: facts, not a client. Immutable once published.
 struct Workspace {
-    std::string surface;  // "slack" or "teams"
+    std::string surface;  // the chat's name in chat_kinds
     std::string id;       // team or tenant id
     ChatUsers users;
     // shared: a new Workspace differs from the last one in a few groups
@@ -106,7 +107,13 @@ struct AccountParts {
     std::string_view id;
 };
 AccountParts parts(const AccountId& account);
-AccountId slack_account(std::string_view team, std::string_view user);
+// `workspace`: a Slack team, a tenant of Teams. Empty: none given.
+AccountId chat_account(std::string_view chat, std::string_view workspace, std::string_view user);
+inline AccountId chat_account(Surface chat, std::string_view workspace, std::string_view user) {
+    return chat_account(name_of(chat), workspace, user);
+}
+// Whether the account is of one of the chats, connected or not.
+bool in_chat(const AccountId& account);
 // As it is compared and stored: kinds whose letters mean the same in either case, in lower case.
 AccountId normal(const AccountId& account);
 

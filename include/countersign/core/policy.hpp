@@ -10,6 +10,7 @@
 
 #include "countersign/base/result.hpp"
 #include "countersign/core/ids.hpp"
+#include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
 #include "countersign/core/value.hpp"
 #include "countersign/core/zone.hpp"
@@ -36,14 +37,13 @@ struct GroupRecord {
     struct People {
         std::vector<PersonId> people;
     };
-    struct SlackUsergroup {
-        std::string id;
-    };  // "S0SEC" or "T0SIM/S0SEC"
-    struct TeamsTeam {
-        std::string id;
+    // Whoever a chat says is in it: a Slack user group, a team of Teams.
+    struct InChat {
+        Surface chat;
+        std::string id;  // "S0SEC", or with its workspace "T0SIM/S0SEC"
     };
     GroupId name;
-    std::variant<People, SlackUsergroup, TeamsTeam> members;
+    std::variant<People, InChat> members;
 };
 
 // ---- conditions
@@ -118,16 +118,10 @@ inline bool operator==(const CountOf& a, const CountOf& b) {
     return a.count == b.count && a.of == b.of;
 }
 
-struct NotifyTargets {
-    std::vector<std::string> slack;  // channel names or ids
-    std::vector<std::string> teams;
-    friend bool operator==(const NotifyTargets&, const NotifyTargets&) = default;
-};
-
 // Tells somebody when a request is still pending so long after it was opened. Adds no approver.
 struct Escalation {
     Duration after{};
-    NotifyTargets to;
+    ChannelsByChat to;
     friend bool operator==(const Escalation&, const Escalation&) = default;
 };
 
@@ -146,7 +140,7 @@ struct Rule {
     bool allow = false;
     std::optional<Duration> expires;
     std::optional<Duration> grant;
-    NotifyTargets notify;
+    ChannelsByChat notify;
     std::shared_ptr<const Zone> zone;  // of its time fields; nullptr: UTC
     // Only beside `require`:
     std::optional<CountOf> deny;     // so many denials by people of the group; nullopt: any one
@@ -203,7 +197,7 @@ struct Applied {
     std::vector<Slots> alternatives;  // for require: one of these must be filled; at least one, none empty
     Duration expires = expires_default;
     Duration grant = grant_default;
-    NotifyTargets notify;
+    ChannelsByChat notify;
     std::string policy_digest;
     Denial deny;
     // Who may release a hold beside the holder: people who belong to every one of these groups. Empty:
