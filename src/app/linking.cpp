@@ -1,8 +1,6 @@
 #include "countersign/app/linking.hpp"
 
 #include <algorithm>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <utility>
 
 #include "countersign/base/log.hpp"
@@ -172,7 +170,6 @@ Later<Done> judge_open_requests(World& world) {
 }  // namespace
 
 rt::asio::awaitable<void> follow_people(World& world) {
-    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
     std::optional<std::int64_t> judged;
     for (;;) {
         auto read = co_await catch_up(world, Deadline{world.clock.now() + read_within});

@@ -1,8 +1,6 @@
 #include "countersign/app/log.hpp"
 
 #include <algorithm>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <utility>
 
 #include "countersign/base/log.hpp"
@@ -57,12 +55,8 @@ void Log::close() {
 }
 
 rt::asio::awaitable<void> Log::run() {
-    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
-    co_await rt::asio::this_coro::throw_if_cancelled(false);
     std::string told;
     for (;;) {
-        auto asked = co_await rt::asio::this_coro::cancellation_state;
-        if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;
         if (!waiting_) {
             co_await needed_.wait_until(timers_, clock_.now() + idle_look);
             continue;

@@ -1,7 +1,6 @@
 #include "countersign/app/outbox.hpp"
 
 #include <algorithm>
-#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <deque>
 #include <optional>
@@ -59,12 +58,10 @@ struct Outbox::Impl {
     struct Running {
         explicit Running(const asio::any_io_executor& executor, std::size_t at_most)
             : tasks(executor, at_most, rt::report_bug),
-              ends(executor),
               poll_now(executor),
               settle_now(executor),
               idle(executor) {}
         rt::TaskGroup tasks;
-        rt::Wake ends;
         rt::Signal poll_now;
         rt::Signal settle_now;
         rt::Signal idle;
@@ -445,8 +442,6 @@ void Outbox::Impl::row_added() {
 }
 
 asio::awaitable<void> Outbox::Impl::settle() {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
         settler_rests = true;
         while (batch.empty())
@@ -544,8 +539,6 @@ asio::awaitable<std::size_t> Outbox::Impl::claim() {
 }
 
 asio::awaitable<void> Outbox::Impl::poll() {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
         if (!stopping) co_await claim();
         start_ready();
@@ -570,16 +563,13 @@ void Outbox::take(std::vector<CardJob> cards, std::vector<Errand> errands, CaseP
 rt::asio::awaitable<void> Outbox::run() {
     auto& impl = *impl_;
     auto executor = co_await asio::this_coro::executor;
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::throw_if_cancelled(false);
     // More places than run at once: a task that has ended frees its own a turn later.
     impl.running.emplace(executor, 8 * impl.world.limits.cards_in_flight_max + 64);
-    impl.running->tasks.start("outbox settling", impl.settle());
-    impl.running->tasks.start("outbox polling", impl.poll());
+    impl.running->tasks.start_loop("outbox settling", impl.settle());
+    impl.running->tasks.start_loop("outbox polling", impl.poll());
     impl.start_ready();
-    co_await impl.running->ends.wait();
+    co_await rt::until_asked();
     impl.stopping = true;
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     co_await impl.running->tasks.end(impl.world.timers, impl.world.clock.now() + stop_patience);
     impl.running.reset();
 }

@@ -1,8 +1,6 @@
 #include "countersign/app/service.hpp"
 
 #include <algorithm>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -382,7 +380,6 @@ Later<std::vector<CasePtr>> waiting_for(World& world, const core::AccountId& acc
 }
 
 rt::asio::awaitable<void> lapse_due(World& world) {
-    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
     for (;;) {
         auto due = co_await world.cases.due(world.clock.now(), due_per_query_max, soon(world));
         bool moved = false;
@@ -437,8 +434,6 @@ Later<Done> look_at_touched(World& world, std::int64_t from, std::int64_t to) {
 }  // namespace
 
 rt::asio::awaitable<void> follow_others(World& world) {
-    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
-    co_await rt::asio::this_coro::throw_if_cancelled(false);
     std::int64_t seen = world.log ? world.log->size() : 0;
     auto poll_at = world.clock.now() + world.limits.poll;
     for (;;) {
@@ -446,8 +441,6 @@ rt::asio::awaitable<void> follow_others(World& world) {
             co_await world.log->grown().wait_until(world.timers, poll_at);
         else
             co_await world.timers.sleep_until(poll_at);
-        auto asked = co_await rt::asio::this_coro::cancellation_state;
-        if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;
         auto size = world.log ? world.log->size() : 0;
         bool poll = world.clock.now() >= poll_at;
         // What this process did itself has woken its waiters already.

@@ -40,7 +40,7 @@ class Workspace {
         return std::unique_ptr<Workspace>{new Workspace{ground, listen, std::move(*listener)}};
     }
     void start(Process& process) {
-        process.start("workspace", until_asked(sandbox_->run()));
+        process.start_loop("workspace", sandbox_->run());
         process.start("workspace listener", net::serve_http(*listener_, sandbox_->handler(), sessions_,
                                                             ground_.clock, ground_.timers, limits()));
     }

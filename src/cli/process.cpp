@@ -37,6 +37,10 @@ void Process::start(std::string_view name, rt::asio::awaitable<void> work) {
     tasks_.start(name, std::move(work));
 }
 
+void Process::start_loop(std::string_view name, rt::asio::awaitable<void> loop) {
+    tasks_.start_loop(name, std::move(loop));
+}
+
 void Process::listen() {
     signals_.async_wait([this](rt::error_code ec, int number) {
         if (ec) return;

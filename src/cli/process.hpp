@@ -19,7 +19,8 @@ class Process {
     Ground ground();
     // Starts `work` beside the rest; `end` waits for it to end.
     void start(std::string_view name, rt::asio::awaitable<void> work);
-    // Runs until SIGTERM or SIGINT, then `drain`, then ends what `start` began. SIGHUP calls `on_hangup`. A
+    void start_loop(std::string_view name, rt::asio::awaitable<void> loop);  // ends when asked
+    // Runs until SIGTERM or SIGINT, then `drain`, then ends what was started. SIGHUP calls `on_hangup`. A
     // second SIGTERM or SIGINT ends the process at once.
     void run(std::function<void()> on_hangup, std::function<rt::asio::awaitable<void>()> drain);
     void stop();  // as if SIGTERM had come

@@ -89,11 +89,6 @@ Result<std::vector<identity::Issuer>> trusted_issuers(const config::Settings& se
 
 }  // namespace
 
-rt::asio::awaitable<void> until_asked(rt::asio::awaitable<void> loop) {
-    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
-    co_await std::move(loop);
-}
-
 Server::Server(const Ground& ground, const config::Settings& settings, Keys keys,
                std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers)
     : ground_(ground),
@@ -235,8 +230,8 @@ std::vector<std::string> Server::problems() const {
 void Server::start() {
     intake_.start("api listener",
                   net::serve_http(*listener_, api_->handler(), sessions_, ground_.clock, ground_.timers));
-    workers_.start("schema", until_asked(watch_schema()));
-    intake_.start("slack", slack_->run());
+    workers_.start_loop("schema", watch_schema());
+    intake_.start_loop("slack", slack_->run());
 }
 
 // Nothing is written before the schema is known to be ours; a database that comes later is as good.
@@ -268,15 +263,15 @@ void Server::start_workers() {
     presence_ = pg::keep_presence(settings_.database, world_.process, ground_.clock);
     log_listener_ = pg::listen_to_log(settings_.database, world_.process, ground_.executor, ground_.clock,
                                       [this](const app::LogNews& news) { log_.heard(news); });
-    workers_.start("log", log_.run());
-    workers_.start("streams", api_->follow());
-    workers_.start("outbox", outbox_->run());
-    workers_.start("uses of tokens", until_asked(api_->note_uses()));
-    workers_.start("webhooks", sender_->run());
+    workers_.start_loop("log", log_.run());
+    workers_.start_loop("streams", api_->follow());
+    workers_.start_loop("outbox", outbox_->run());
+    workers_.start_loop("uses of tokens", api_->note_uses());
+    workers_.start_loop("webhooks", sender_->run());
     policy_->log_is_ready();
-    workers_.start("lapses", until_asked(app::lapse_due(world_)));
-    workers_.start("people", until_asked(app::follow_people(world_)));
-    workers_.start("other replicas", until_asked(app::follow_others(world_)));
+    workers_.start_loop("lapses", app::lapse_due(world_));
+    workers_.start_loop("people", app::follow_people(world_));
+    workers_.start_loop("other replicas", app::follow_others(world_));
 }
 
 rt::asio::awaitable<void> Server::drain() {

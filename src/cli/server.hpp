@@ -98,9 +98,6 @@ class Server {
     std::unique_ptr<PolicyKeeper> policy_;
 };
 
-// A loop that ends, wherever it is, when its group asks it to.
-rt::asio::awaitable<void> until_asked(rt::asio::awaitable<void> loop);
-
 // "0.0.0.0:8480" and port 8480 make "http://127.0.0.1:8480": how this machine reaches a listener.
 std::string local_url(const std::string& listen, std::uint16_t port, bool tls);
 

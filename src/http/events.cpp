@@ -289,13 +289,9 @@ Later<std::string> Events::text_from_store(Reader& reader) {
 // ---- the tail
 
 rt::asio::awaitable<void> Events::follow() {
-    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
-    co_await rt::asio::this_coro::throw_if_cancelled(false);
     if (world_.log == nullptr) co_return;
     bool closing_told = false;
     for (;;) {
-        auto asked = co_await rt::asio::this_coro::cancellation_state;
-        if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;
         bool closing = world_.log->closed() && !std::exchange(closing_told, world_.log->closed());
         bool behind = !readers_.empty() && world_.log->size() > tail_end_;
         if (!behind && !closing) {

@@ -1,7 +1,6 @@
 #include "http/gate.hpp"
 
 #include <algorithm>
-#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <utility>
 
@@ -155,7 +154,6 @@ void Gate::remember(const Sha256& hash, const app::Token& token, core::Instant r
 }
 
 rt::asio::awaitable<void> Gate::note_uses() {
-    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
     for (;;) {
         auto cancelled = co_await timers_.sleep_until(clock_.now() + uses_every);
         if (cancelled) co_return;

@@ -1,9 +1,11 @@
 #include "countersign/rt/tasks.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <utility>
 
@@ -12,6 +14,15 @@
 #include "countersign/rt/deadline.hpp"
 
 namespace countersign::rt {
+namespace {
+
+// A coroutine hears nothing but `terminal` unless it says so.
+asio::awaitable<void> heeding(asio::awaitable<void> loop) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await std::move(loop);
+}
+
+}  // namespace
 
 TaskGroup::TaskGroup(asio::any_io_executor executor, std::size_t at_most, Report on_exception)
     : executor_(std::move(executor)),
@@ -35,6 +46,10 @@ bool TaskGroup::start(std::string_view name, asio::awaitable<void> task) {
     asio::co_spawn(executor_, std::move(task),
                    asio::bind_cancellation_slot(it->signal.slot(), std::move(when_ended)));
     return true;
+}
+
+bool TaskGroup::start_loop(std::string_view name, asio::awaitable<void> loop) {
+    return start(name, heeding(std::move(loop)));
 }
 
 void TaskGroup::ended(std::list<Task>::iterator task) {
@@ -62,6 +77,14 @@ asio::awaitable<bool> TaskGroup::end(Timers& timers, core::Instant deadline) {
     emit(asio::cancellation_type::terminal);
     co_await all_ended();
     co_return false;
+}
+
+asio::awaitable<void> until_asked() {
+    auto executor = co_await asio::this_coro::executor;
+    co_await asio::this_coro::throw_if_cancelled(false);
+    Wake asked{executor};
+    co_await asked.wait();
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
 }
 
 void report_bug(std::string_view name, std::exception_ptr exception) {

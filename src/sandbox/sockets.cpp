@@ -319,7 +319,6 @@ core::Instant Sockets::next_due() const {
 }
 
 rt::asio::awaitable<void> Sockets::run() {
-    co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
     for (;;) {
         std::vector<LinkPtr> links;
         for (const auto& [number, link] : links_) links.push_back(link);

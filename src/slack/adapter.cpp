@@ -194,20 +194,12 @@ awaitable<void> Adapter::connect() {
 }
 
 awaitable<void> Adapter::run() {
-    namespace this_coro = rt::asio::this_coro;
-    co_await this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
-    co_await this_coro::throw_if_cancelled(false);
     if (problem_.empty())
         tasks_.start("slack connect", connect());
     else
         log::error("slack", "{}", problem_);  // until it is started with other settings
-    auto state = co_await this_coro::cancellation_state;
-    while (state.cancelled() == rt::asio::cancellation_type::none) {
-        co_await world_.timers.sleep_until(world_.clock.now() + std::chrono::hours{24});
-        state = co_await this_coro::cancellation_state;
-    }
+    co_await rt::until_asked();
     // What was clicked is acknowledged before the sockets go.
-    co_await this_coro::reset_cancellation_state(rt::asio::enable_terminal_cancellation());
     stopping_ = true;
     co_await interactions_.finish(world_.clock.now() + finish_within);
     co_await sockets_.stop(world_.clock.now() + close_within);

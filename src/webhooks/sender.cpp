@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <optional>
 #include <utility>
@@ -94,13 +93,11 @@ class Sender final : public Webhooks {
     struct Running {
         explicit Running(const asio::any_io_executor& executor, std::size_t at_most)
             : tasks(executor, at_most, rt::report_bug),
-              ends(executor),
               fan_now(executor),
               claim_now(executor),
               settle_now(executor),
               idle(executor) {}
         rt::TaskGroup tasks;
-        rt::Wake ends;
         rt::Signal fan_now;
         rt::Signal claim_now;
         rt::Signal settle_now;
@@ -182,8 +179,6 @@ void Sender::start_ready() {
 }
 
 asio::awaitable<void> Sender::fan_out() {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
         bool again = false;
         events_waiting_ = false;
@@ -202,8 +197,6 @@ asio::awaitable<void> Sender::fan_out() {
 
 // Events are looked for as soon as they have their place, not only once a poll.
 asio::awaitable<void> Sender::follow_log() {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     std::int64_t seen = 0;
     for (;;) {
         if (world_.log->size() > seen) {
@@ -215,8 +208,6 @@ asio::awaitable<void> Sender::follow_log() {
 }
 
 asio::awaitable<void> Sender::claim() {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
         bool again = false;
         if (!stopping_) {
@@ -387,8 +378,6 @@ void Sender::settled(Settled row) {
 }
 
 asio::awaitable<void> Sender::settle() {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
         settler_rests_ = true;
         while (batch_.empty())
@@ -418,8 +407,6 @@ asio::awaitable<void> Sender::settle_once() {
 }
 
 asio::awaitable<void> Sender::sweep() {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     for (;;) {
         auto now = world_.clock.now();
         // An hour later than by itself, for what rested with its lane to the end.
@@ -427,8 +414,7 @@ asio::awaitable<void> Sender::sweep() {
                                                      now - forget_after, store_deadline());
         if (!more) log::warn("webhooks", "cannot tidy up deliveries: {}", more.error().detail);
         auto pause = more && *more ? settle_pause : sweep_every;
-        auto cancelled = co_await world_.timers.sleep_until(now + pause);
-        if (cancelled) co_return;
+        co_await world_.timers.sleep_until(now + pause);
     }
 }
 
@@ -436,18 +422,15 @@ asio::awaitable<void> Sender::sweep() {
 
 asio::awaitable<void> Sender::run() {
     auto executor = co_await asio::this_coro::executor;
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::throw_if_cancelled(false);
     // More places than are sent at once: a task that has ended frees its own a turn later.
     running_.emplace(executor, 4 * LaneLimits{}.in_flight_total);
-    running_->tasks.start("webhooks settling", settle());
-    running_->tasks.start("webhooks events", fan_out());
-    if (world_.log != nullptr) running_->tasks.start("webhooks news", follow_log());
-    running_->tasks.start("webhooks due", claim());
-    running_->tasks.start("webhooks sweeping", sweep());
-    co_await running_->ends.wait();
+    running_->tasks.start_loop("webhooks settling", settle());
+    running_->tasks.start_loop("webhooks events", fan_out());
+    if (world_.log != nullptr) running_->tasks.start_loop("webhooks news", follow_log());
+    running_->tasks.start_loop("webhooks due", claim());
+    running_->tasks.start_loop("webhooks sweeping", sweep());
+    co_await rt::until_asked();
     stopping_ = true;
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     co_await running_->tasks.end(world_.timers, world_.clock.now() + stop_patience);
     running_.reset();
 }

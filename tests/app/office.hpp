@@ -148,10 +148,10 @@ struct Process {
     ~Process() { kill(); }
 
     void start() {
-        tasks.start("log", log.run());
-        tasks.start("outbox", outbox.run());
-        tasks.start("lapses", app::lapse_due(world));
-        tasks.start("others", app::follow_others(world));
+        tasks.start_loop("log", log.run());
+        tasks.start_loop("outbox", outbox.run());
+        tasks.start_loop("lapses", app::lapse_due(world));
+        tasks.start_loop("others", app::follow_others(world));
         office.world.settle();
     }
     // Ends at once, wherever it is: nothing is settled, no lease is handed back.

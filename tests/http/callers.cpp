@@ -275,7 +275,7 @@ TEST_F(Callers, ManyWhoComeAtOnceWithOneTokenCostOneLookUp) {
 }
 
 TEST_F(Callers, WhenATokenWasLastUsedIsWrittenDownNowAndThen) {
-    desk.process.tasks.start("uses", desk.api->note_uses());
+    desk.process.tasks.start_loop("uses", desk.api->note_uses());
     std::size_t writes = 0;
     desk.office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
         writes += call == "used" ? 1 : 0;

@@ -120,8 +120,8 @@ struct Desk {
     ~Desk() { process.kill(); }
     // From here on events get their place and are handed on.
     void keep_log() {
-        process.tasks.start("log", process.log.run());
-        process.tasks.start("streams", api->follow());
+        process.tasks.start_loop("log", process.log.run());
+        process.tasks.start_loop("streams", api->follow());
         office.world.settle();
     }
 

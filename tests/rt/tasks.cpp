@@ -16,12 +16,17 @@ namespace asio = rt::asio;
 
 // Ends when asked, after one more polite round trip.
 asio::awaitable<void> polite(rt::SimTime& time, int& bye) {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    co_await asio::this_coro::throw_if_cancelled(false);
-    auto state = co_await asio::this_coro::cancellation_state;
-    while (state.cancelled() == asio::cancellation_type::none) co_await time.sleep_until(time.now() + 1s);
+    co_await rt::until_asked();
     co_await time.sleep_until(time.now() + 500ms);
     ++bye;
+}
+
+// Goes on for ever, unless what it awaits is cut short.
+asio::awaitable<void> endless(rt::SimTime& time, int& rounds) {
+    for (;;) {
+        ++rounds;
+        co_await time.sleep_until(time.now() + 24h);
+    }
 }
 
 // Hears only the second call.
@@ -48,8 +53,8 @@ TEST(TaskGroup, AskingIsEnoughForTasksThatListen) {
                             EXPECT_EQ(name, "faulty");
                             ++reported;
                         }};
-    EXPECT_TRUE(group.start("polite", polite(world.time, bye)));
-    EXPECT_TRUE(group.start("polite", polite(world.time, bye)));
+    EXPECT_TRUE(group.start_loop("polite", polite(world.time, bye)));
+    EXPECT_TRUE(group.start_loop("polite", polite(world.time, bye)));
     EXPECT_TRUE(group.start("faulty", faulty(world.time)));
     world.spawn(ends(group, world, enough));
     world.run();
@@ -59,12 +64,25 @@ TEST(TaskGroup, AskingIsEnoughForTasksThatListen) {
     EXPECT_EQ(world.elapsed(), 5500ms);
 }
 
+TEST(TaskGroup, ALoopEndsAtItsNextAwaitWhenAsked) {
+    World world;
+    int rounds = 0;
+    std::optional<bool> enough;
+    rt::TaskGroup group{world.io.get_executor(), 1, rt::report_bug};
+    EXPECT_TRUE(group.start_loop("endless", endless(world.time, rounds)));
+    world.spawn(ends(group, world, enough));
+    world.run();
+    EXPECT_EQ(enough, true);
+    EXPECT_EQ(world.elapsed(), 5s);
+    EXPECT_EQ(rounds, 2) << "one before it was asked, and what it does before its next await";
+}
+
 TEST(TaskGroup, InsistsAtTheDeadline) {
     World world;
     int bye = 0, cut = 0;
     std::optional<bool> enough;
     rt::TaskGroup group{world.io.get_executor(), 2, rt::report_bug};
-    EXPECT_TRUE(group.start("polite", polite(world.time, bye)));
+    EXPECT_TRUE(group.start_loop("polite", polite(world.time, bye)));
     EXPECT_TRUE(group.start("stubborn", stubborn(world.time, cut)));
     EXPECT_FALSE(group.start("one too many", polite(world.time, bye)));
     world.spawn(ends(group, world, enough));

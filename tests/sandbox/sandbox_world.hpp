@@ -63,7 +63,7 @@ struct SandboxWorld : NetWorld {
         settings.base_url = "http://server";
         workspace = sandbox::make_sandbox(settings, io.get_executor(), time, time, entropy);
         serve(workspace->handler());
-        tasks.start("workspace", workspace->run());
+        tasks.start_loop("workspace", workspace->run());
     }
     ~SandboxWorld() {
         for (auto& bot : bots)

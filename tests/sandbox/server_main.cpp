@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
 
     rt::TaskGroup sessions{io.get_executor(), 10'000, rt::report_bug};
     rt::TaskGroup tasks{io.get_executor(), 8, rt::report_bug};
-    tasks.start("workspace", workspace->run());
+    tasks.start_loop("workspace", workspace->run());
     net::HttpServerLimits limits;
     limits.body_bytes_max = sandbox::request_bytes_max;
     tasks.start("listener",

@@ -119,8 +119,8 @@ struct SlackOffice : SandboxWorld {
         world.confidants.emplace(core::Surface::slack, bot.get());
         roster.add_source(core::Surface::slack, *bot);
         roster.set_policy(slack_policy());
-        bot_tasks.start("outbox", outbox->run());
-        bot_tasks.start("slack", bot->run());
+        bot_tasks.start_loop("outbox", outbox->run());
+        bot_tasks.start_loop("slack", bot->run());
         if (connect) EXPECT_TRUE(until([&] { return bot->health().live == 2; })) << bot->health().problem;
         // Known approvers are looked up at once; clicks then wait for nothing.
         if (connect) pass(std::chrono::seconds{2});

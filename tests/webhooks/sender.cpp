@@ -82,7 +82,7 @@ struct SenderTest : ::testing::Test {
                   {.allow_private_networks = true, .source = "https://approvals.example.com", .version = "1"},
                   test.connector, test.hooks, process.world, std::move(with_key),
                   test.office.world.io.get_executor())) {
-            process.tasks.start("webhooks", sender->run());
+            process.tasks.start_loop("webhooks", sender->run());
             test.office.world.settle();
         }
         ~Server() { process.kill(); }

@@ -25,7 +25,11 @@ class TaskGroup {
     TaskGroup& operator=(const TaskGroup&) = delete;
     ~TaskGroup();  // every task must have ended
 
-    bool start(std::string_view name, asio::awaitable<void> task);  // false: the group is full or ending
+    // Work that is let finish: it hears nothing before the group insists. False: the group is full or ending.
+    bool start(std::string_view name, asio::awaitable<void> task);
+    // A loop that goes on until the group asks it to end: what it awaits then is cancelled, and its next
+    // await throws and so ends it.
+    bool start_loop(std::string_view name, asio::awaitable<void> loop);
     std::size_t size() const { return tasks_.size(); }
 
     // Asks all tasks to end (cancellation `total`); at `deadline` insists (`terminal`). True if asking was
@@ -48,6 +52,10 @@ class TaskGroup {
     std::list<Task> tasks_;
     Wake none_left_;
 };
+
+// For a loop that has something to put in order at its end: waits until its group asks. What is awaited after
+// that is not cut short before the group insists.
+asio::awaitable<void> until_asked();
 
 // Logs the exception with the task's name at level error; the usual TaskGroup::Report.
 void report_bug(std::string_view name, std::exception_ptr exception);
