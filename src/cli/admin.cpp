@@ -91,6 +91,20 @@ void place_events(OpenDatabase& open) {
     loop.finish(open.database->events().sequence(self, loop.within(database_patience)));
 }
 
+// Nobody has read the new token, and it cannot be shown again.
+int take_back(OpenDatabase& open, const app::Token& token) {
+    Loop& loop = *open.loop;
+    auto event =
+        app::token_event(app::AdminAct::token_revoked, token, "administrator", loop.now(), loop.entropy());
+    auto revoked = loop.finish(open.database->tokens().revoke(token.id, loop.now(), std::move(event),
+                                                              loop.within(database_patience)));
+    complain(fmt::format("the token could not be written to standard output; {}",
+                         revoked ? "it is revoked, create another one"
+                                 : "revoke it: countersign token revoke " + token.id.text()));
+    place_events(open);
+    return exit_failed;
+}
+
 core::Value migration_value(const pg::MigrationStatus& migration) {
     core::Value at;
     if (!migration.applied_at.empty()) at = migration.applied_at;
@@ -145,8 +159,9 @@ int token_create_verb(const TokenOptions& options) {
         print_json(value);
     } else {
         print(text.reveal());
-        if (on_terminal(STDOUT_FILENO)) note("Keep it: it is shown this once.");
+        if (printed() && on_terminal(STDOUT_FILENO)) note("Keep it: it is shown this once.");
     }
+    if (!printed()) return take_back(*opened, *token);
     if (token->has(app::Scope::vote))
         note(fmt::format("It votes once {} has agreed. In the chat, they type:  /approvals confirm {}",
                          visible(token->owner->text()), token->id.text()));
@@ -169,12 +184,12 @@ int token_list_verb(const TokenOptions& options) {
         {"ID", "NAME", "SCOPES", "OWNER", "ENDS WITH", "STATE", "LAST USED"}};
     for (const app::Token& token : *tokens) {
         std::string state = "valid";
-        if (token.expires_at) state = "until " + core::rfc3339(*token.expires_at);
+        if (token.expires_at) state = "until " + time_text(*token.expires_at);
         if (token.expires_at && *token.expires_at <= loop.now()) state = "expired";
         bool waits = token.has(app::Scope::vote) && !token.confirmed;
         if (waits && state == "valid") state = "unconfirmed";
         if (token.revoked_at) state = "revoked";
-        auto used = token.last_used_at ? core::rfc3339(*token.last_used_at) : std::string("never");
+        auto used = token.last_used_at ? time_text(*token.last_used_at) : std::string("never");
         rows.push_back({token.id.text(), visible(token.name), scopes_text(token),
                         token.owner ? visible(token.owner->text()) : "-", token.hint, state, used});
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <string_view>
 #include <utility>
 
 #include "countersign/adapters/config.hpp"
@@ -13,6 +14,7 @@ namespace countersign::cli {
 namespace {
 
 constexpr std::size_t salt_bytes_min = 16;
+constexpr std::string_view filed_when_off = "attach_arguments";
 constexpr std::size_t params_file_bytes_max = 4 * 1024 * 1024;  // the server's own limit answers for the rest
 
 Result<std::pair<std::string, std::string>> name_and_value(const std::string& text, const char* option) {
@@ -22,6 +24,15 @@ Result<std::pair<std::string, std::string>> name_and_value(const std::string& te
                     fmt::format("{} {}: write it as NAME=VALUE", option, visible(text)));
     }
     return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+bool has(const core::Value& parameters, std::string_view name) {
+    return parameters.members() != nullptr && parameters.members()->find(name) != nullptr;
+}
+
+std::unexpected<Failure> taken(std::string_view name) {
+    return fail(Trouble::invalid_input,
+                fmt::format("the parameter '{}' is filed by `run` itself; choose another name", name));
 }
 
 Result<core::Value> parameters_of(const AskOptions& options, const core::Value::Object& own) {
@@ -47,13 +58,12 @@ Result<core::Value> parameters_of(const AskOptions& options, const core::Value::
         parameters.set(pair->first, parameter_value(pair->second));
     }
     for (const auto& [name, value] : own) {
-        if (parameters.members() != nullptr && parameters.members()->find(name) != nullptr) {
-            return fail(
-                Trouble::invalid_input,
-                fmt::format("the parameter '{}' is filed by `run` itself; choose another name", name));
-        }
+        if (has(parameters, name)) return taken(name);
         parameters.set(name, value);
     }
+    // Filed only where it is turned off: set here it would say what is not so.
+    if (!own.empty() && own.find(filed_when_off) == nullptr && has(parameters, filed_when_off))
+        return taken(filed_when_off);
     return parameters;
 }
 

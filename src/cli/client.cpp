@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "cli/console.hpp"
 #include "cli/home.hpp"
 #include "cli/outcome.hpp"
 #include "countersign/adapters/config.hpp"
@@ -35,7 +36,18 @@ std::optional<core::Instant> not_before(const net::Fields& fields, core::Instant
     return now + std::min<core::Duration>(std::chrono::seconds{seconds}, asked_pause_max);
 }
 
+// Answers that are meant whoever gives them: sending the same again would not help.
+bool final_whoever_says_it(unsigned status) {
+    return status == 400 || status == 411 || (status >= 413 && status <= 417) || status == 431;
+}
+
 }  // namespace
+
+bool on_this_machine(std::string_view host) {
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    return host == "localhost" || host.ends_with(".localhost") || host == "::1" ||
+           (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
 
 Result<ClientSettings> client_settings() {
     ClientSettings settings;
@@ -45,6 +57,13 @@ Result<ClientSettings> client_settings() {
     if (!url || (url->scheme != "http" && url->scheme != "https")) {
         return fail(Trouble::invalid_input, "COUNTERSIGN_URL must be an http or https URL");
     }
+    if (url->scheme == "http" && !on_this_machine(url->host))
+        complain(
+            fmt::format("{} is plain http: whoever is on the way can read the token and change the "
+                        "answers; use https",
+                        visible(settings.url)));
+    for (const std::string& key : split(from_environment("COUNTERSIGN_GRANT_KEYS"), ','))
+        if (!trim(key).empty()) settings.grant_keys.emplace_back(trim(key));
     settings.token = Secret{from_environment("COUNTERSIGN_TOKEN")};
     if (!settings.token.empty()) return settings;
     std::string path = home_folder() + "/token";
@@ -110,10 +129,30 @@ Later<Reply> Client::call(Call call) {
         auto body = wire::parse_json(answer->body, {.bytes_max = reply_bytes_max, .strict = false});
         if (body) reply.body = std::move(*body);
     }
-    if (reply.status < 500 && reply.status != 429) co_return reply;
-    auto failure = failure_of(reply);
-    failure.not_before = not_before(answer->fields, now());
-    co_return std::unexpected(std::move(failure));
+    co_return understood(call, std::move(reply), answer->fields);
+}
+
+Result<Reply> Client::understood(const Call& call, Reply reply, const net::Fields& fields) const {
+    if (reply.status >= 500 || reply.status == 429) {
+        auto failure = failure_of(reply);
+        failure.not_before = not_before(fields, now());
+        return std::unexpected(std::move(failure));
+    }
+    if (reply.status == 304) return reply;
+    if (reply.status >= 300 && reply.status < 400)
+        return fail(Trouble::invalid_input,
+                    fmt::format("{} leads elsewhere ({} {}); set COUNTERSIGN_URL to the server's own address",
+                                visible(settings_.url), reply.status,
+                                visible(std::string{fields.find("Location").value_or("")})));
+    bool ours = reply.status < 300
+                    ? call.shape(reply.body)
+                    : is_problem(reply.body, reply.status) || final_whoever_says_it(reply.status);
+    if (ours) return reply;
+    auto type = fields.find("Content-Type").value_or("no content type");
+    return fail(Trouble::unavailable,
+                fmt::format("what answers at {} is not Countersign ({}, {}); check COUNTERSIGN_URL and what "
+                            "stands before the server",
+                            visible(settings_.url), reply.status, visible(std::string{type})));
 }
 
 Later<Reply> Client::insist(Call wanted, core::Duration give_up_after,

@@ -3,9 +3,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "cli/answer.hpp"
 #include "cli/loop.hpp"
 #include "countersign/base/secret.hpp"
 #include "countersign/core/value.hpp"
@@ -18,9 +20,15 @@ namespace countersign::cli {
 struct ClientSettings {
     std::string url;  // "http://127.0.0.1:8480", no slash at its end
     Secret token;     // may be empty: the server says what is missing
+    // Ids of the keys whose grants are trusted; empty: any that the server publishes.
+    std::vector<std::string> grant_keys;
 };
-// COUNTERSIGN_URL and COUNTERSIGN_TOKEN, or the token that `dev` left in its folder.
+// COUNTERSIGN_URL, COUNTERSIGN_GRANT_KEYS, and COUNTERSIGN_TOKEN or the token that `dev` left in its folder.
+// Says on stderr when the token would go over the network in plain text.
 Result<ClientSettings> client_settings();
+
+// Whether a URL's host is this machine, so that nobody can read what is sent to it.
+bool on_this_machine(std::string_view host);
 
 struct Call {
     std::string method = "GET";
@@ -28,6 +36,7 @@ struct Call {
     std::vector<std::pair<std::string, std::string>> fields;
     std::optional<core::Value> body;
     core::Duration patience{std::chrono::seconds{15}};  // for one attempt
+    Shape shape = is_object;                            // of an answer with 200 or 201
 };
 struct Reply {
     unsigned status = 0;
@@ -50,10 +59,11 @@ class Client {
     Result<T> finish(Later<T> work, std::function<void()> each_second = {}) {
         return loop_.finish(std::move(work), std::move(each_second));
     }
-    int interrupted() const { return loop_.interrupted(); }
+    int interrupted() { return loop_.interrupted(); }
 
-    // One attempt. A value for every status below 500 but 429; else unavailable, overloaded or timed_out,
-    // with `not_before` where the server said Retry-After.
+    // One attempt. A value for what the server answered with a status below 500 but 429; else unavailable,
+    // overloaded or timed_out, with `not_before` where Retry-After said so. What another than the server
+    // answered (a page of a proxy, say) is `unavailable`; a redirection is invalid_input.
     Later<Reply> call(Call call);
     // Attempts until one has a value or failures have gone on for `give_up_after`. Only for calls that may
     // safely be repeated. `on_trouble` hears of the first failure in a row.
@@ -63,11 +73,13 @@ class Client {
     // for, at most a minute.
     Later<Done> pause(unsigned failures, std::optional<core::Instant> not_before = std::nullopt);
 
-    const std::string& url() const { return settings_.url; }
+    const ClientSettings& settings() const { return settings_; }
     core::Instant now() const { return loop_.now(); }
     rt::Entropy& entropy() { return loop_.entropy(); }
 
   private:
+    Result<Reply> understood(const Call& call, Reply reply, const net::Fields& fields) const;
+
     ClientSettings settings_;
     Loop loop_;
     std::unique_ptr<net::Network> network_;

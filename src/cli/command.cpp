@@ -2,20 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
 #include <system_error>
+#include <utility>
 
-#include "cli/outcome.hpp"
-#include "countersign/base/check.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
 
@@ -24,167 +22,263 @@ extern char** environ;
 namespace countersign::cli {
 namespace {
 
-constexpr std::array forwarded{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
+constexpr std::size_t piece_bytes = 256 * 1024;
 
-std::string because(int error) {
-    return std::generic_category().message(error);
+// Variables that make a loader, a shell or an interpreter run other code than the command line says.
+constexpr std::array<std::string_view, 19> steering{
+    "PATH",      "GLIBC_TUNABLES", "GCONV_PATH", "BASH_ENV",         "ENV",
+    "SHELLOPTS", "BASHOPTS",       "PYTHONPATH", "PYTHONHOME",       "PYTHONSTARTUP",
+    "PERL5LIB",  "PERL5OPT",       "PERL5DB",    "RUBYLIB",          "RUBYOPT",
+    "NODE_PATH", "NODE_OPTIONS",   "CLASSPATH",  "JAVA_TOOL_OPTIONS"};
+
+bool steers(std::string_view name) {
+    return name.starts_with("LD_") || name.starts_with("BASH_FUNC_") ||
+           std::ranges::find(steering, name) != steering.end();
 }
 
-bool executable_file(const std::string& path) {
-    struct stat about{};
-    return ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && ::access(path.c_str(), X_OK) == 0;
+std::unexpected<Failure> cannot_attach(const std::string& path, std::string_view why) {
+    return fail(Trouble::invalid_input, fmt::format("{}: {}", visible(path), why));
 }
 
-// As a shell finds it; made absolute, symbolic links left as they are (a name may be what a program goes by).
-std::optional<std::string> find_executable(const std::string& name, const std::string& folder) {
-    auto absolute = [&](const std::string& path) {
-        return path.starts_with('/') ? path
-                                     : (std::filesystem::path{folder} / path).lexically_normal().string();
-    };
-    if (name.empty()) return std::nullopt;
-    if (name.find('/') != std::string::npos) {
-        if (!executable_file(name)) return std::nullopt;
-        return absolute(name);
-    }
-    const char* path = std::getenv("PATH");
-    for (const std::string& each : split(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin", ':')) {
-        std::string candidate = (each.empty() ? "." : each) + "/" + name;
-        if (executable_file(candidate)) return absolute(candidate);
-    }
-    return std::nullopt;
+std::unexpected<Failure> cannot_attach(const std::string& path, int error) {
+    return cannot_attach(path, std::generic_category().message(error));
 }
 
-Result<std::string> digest_of_file(const std::string& path) {
-    int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return fail(Trouble::invalid_input, fmt::format("{}: {}", visible(path), because(errno)));
-    struct stat about{};
-    if (::fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
-        ::close(fd);
-        return fail(Trouble::invalid_input, fmt::format("{}: not a regular file", visible(path)));
-    }
-    Hasher hasher;
-    std::array<char, 64 * 1024> piece{};
-    while (true) {
-        ssize_t count = ::read(fd, piece.data(), piece.size());
-        if (count < 0 && errno == EINTR) continue;
-        int error = errno;
-        if (count <= 0) {
-            ::close(fd);
-            if (count < 0)
-                return fail(Trouble::invalid_input, fmt::format("{}: {}", visible(path), because(error)));
-            return hex(hasher.finish());
-        }
-        hasher.add({piece.data(), static_cast<std::size_t>(count)});
-    }
-}
+// Collects what is filed.
+class Look {
+  public:
+    Look(const Command& command, const std::function<bool()>& stop) : command_(command), stop_(stop) {}
+    Result<Facts> take();
+
+  private:
+    Result<Done> argv_and_cwd();
+    Result<Done> environment();
+    Result<Done> attachments();
+    Result<Done> arguments();
+    Result<Done> executable();
+    Result<std::string> hash(const std::string& path, std::string what, Descriptor* keep = nullptr);
+    Result<std::string> hash_open(const std::string& path, int file);
+
+    const Command& command_;
+    const std::function<bool()>& stop_;
+    Facts facts_;
+    std::string cwd_;
+    core::Value attached_ = core::Value::object();
+    std::uint64_t bytes_left_ = hashed_bytes_max;
+};
 
 Result<core::Value> text_value(const std::string& text, std::string_view what) {
     if (!valid_utf8(text)) return fail(Trouble::invalid_input, fmt::format("{} must be UTF-8", what));
     return core::Value{text};
 }
 
-sigset_t forwarded_set() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (int number : forwarded) sigaddset(&set, number);
-    sigaddset(&set, SIGCHLD);
-    return set;
-}
-
-[[noreturn]] void become(const Facts& facts, const std::vector<std::string>& argv, const sigset_t& mask,
-                         int report_fd) {
-    std::vector<char*> arguments;
-    for (const std::string& each : argv) arguments.push_back(const_cast<char*>(each.c_str()));
-    arguments.push_back(nullptr);
-    std::signal(SIGPIPE, SIG_DFL);
-    pthread_sigmask(SIG_SETMASK, &mask, nullptr);
-    ::execve(facts.executable.c_str(), arguments.data(), environ);
-    int error = errno;
-    [[maybe_unused]] ssize_t written = ::write(report_fd, &error, sizeof error);
-    ::_exit(exit_not_found);
-}
-
-Ended ended_with(int status) {
-    Ended ended;
-    if (WIFSIGNALED(status)) {
-        ended.signal = WTERMSIG(status);
-        ended.code = exit_signal_base + ended.signal;
-    } else {
-        ended.code = WEXITSTATUS(status);
-    }
-    return ended;
-}
-
-// Waits for the child, handing it the signals that were meant for it. What the terminal sends (SI_KERNEL)
-// reaches the whole foreground group, the child included: twice would be once too often.
-int wait_for(pid_t child) {
-    sigset_t set = forwarded_set();
-    while (true) {
-        int status = 0;
-        pid_t gone = ::waitpid(child, &status, WNOHANG);
-        if (gone == child) return status;
-        siginfo_t info{};
-        int number = ::sigwaitinfo(&set, &info);
-        if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL) ::kill(child, number);
-    }
-}
-
-}  // namespace
-
-HeldSignals::HeldSignals() {
-    sigset_t set = forwarded_set();
-    pthread_sigmask(SIG_BLOCK, &set, &before_);
-}
-HeldSignals::~HeldSignals() {
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-}
-
-Result<Facts> facts_of(const Command& command) {
-    std::error_code error;
-    std::string folder = std::filesystem::current_path(error).string();
-    if (error) return fail(Trouble::invalid_input, fmt::format("working directory: {}", error.message()));
-    auto found = find_executable(command.argv.front(), folder);
-    if (!found) {
-        return fail(Trouble::not_found, fmt::format("{}: command not found", visible(command.argv.front())));
-    }
-    Facts facts{.executable = *found, .parameters = {}};
+Result<Done> Look::argv_and_cwd() {
     core::Value argv = core::Value::array();
-    for (const std::string& each : command.argv) {
+    for (const std::string& each : command_.argv) {
         auto text = text_value(each, "the command's arguments");
         if (!text) return pass(text);
         argv.push(std::move(*text));
     }
-    auto cwd = text_value(folder, "the working directory");
+    std::error_code ec;
+    cwd_ = std::filesystem::current_path(ec).string();
+    if (ec) return fail(Trouble::invalid_input, fmt::format("no working directory: {}", ec.message()));
+    auto cwd = text_value(cwd_, "the working directory");
     if (!cwd) return pass(cwd);
-    auto path = text_value(*found, "the command's path");
-    if (!path) return pass(path);
-    auto digest = digest_of_file(*found);
-    if (!digest) return pass(digest);
-    core::Value attachments = core::Value::object();
-    for (const std::string& file : command.attach) {
-        auto name = text_value(file, "--attach");
-        if (!name) return pass(name);
-        auto sum = digest_of_file(file);
-        if (!sum) return pass(sum);
-        attachments.set(file, std::move(*sum));
-    }
+    facts_.parameters.set("argv", std::move(argv));
+    facts_.parameters.set("cwd", std::move(*cwd));
+    if (!command_.attach_arguments) facts_.parameters.set("attach_arguments", false);
+    return Done{};
+}
+
+Result<Done> Look::environment() {
     core::Value env = core::Value::object();
-    for (const std::string& name : command.env) {
-        const char* value = std::getenv(name.c_str());
-        if (value == nullptr) {
-            return fail(Trouble::invalid_input,
-                        fmt::format("--env {}: this variable is not set", visible(name)));
-        }
-        auto text = text_value(value, "--env " + visible(name));
+    auto add = [&](const std::string& name, const char* value) -> Result<Done> {
+        auto text = text_value(value, fmt::format("the variable {}", visible(name)));
         if (!text) return pass(text);
         env.set(name, std::move(*text));
+        return Done{};
+    };
+    for (char** each = environ; *each != nullptr; ++each) {
+        std::string_view both = *each;
+        std::string name{both.substr(0, both.find('='))};
+        if (!steers(name) || name.size() == both.size()) continue;
+        auto added = add(name, *each + name.size() + 1);
+        if (!added) return pass(added);
     }
-    facts.parameters.set("argv", std::move(argv));
-    facts.parameters.set("cwd", std::move(*cwd));
-    facts.parameters.set("executable", core::Value::object({{"path", *path}, {"sha256", *digest}}));
-    facts.parameters.set("attachments", std::move(attachments));
-    facts.parameters.set("env", std::move(env));
-    return facts;
+    for (const std::string& name : command_.env) {
+        if (withheld(name))
+            return fail(Trouble::invalid_input,
+                        fmt::format("--env {}: no command is given this variable", visible(name)));
+        const char* value = std::getenv(name.c_str());
+        if (value == nullptr)
+            return fail(Trouble::invalid_input,
+                        fmt::format("--env {}: this variable is not set", visible(name)));
+        auto added = add(name, value);
+        if (!added) return pass(added);
+    }
+    facts_.parameters.set("env", std::move(env));
+    return Done{};
+}
+
+Result<std::string> Look::hash(const std::string& path, std::string what, Descriptor* keep) {
+    struct stat about{};
+    if (::stat(path.c_str(), &about) != 0) return cannot_attach(path, errno);
+    // Opening anything else could block, or do something.
+    if (!S_ISREG(about.st_mode))
+        return cannot_attach(path, "not a regular file, so its content cannot be approved");
+    Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+    if (!file.open()) return cannot_attach(path, errno);
+    struct stat before{};
+    if (::fstat(file.number(), &before) != 0) return cannot_attach(path, errno);
+    if (!S_ISREG(before.st_mode)) return cannot_attach(path, "not a regular file");
+    if (static_cast<std::uint64_t>(before.st_size) > bytes_left_)
+        return cannot_attach(path, fmt::format("too large: at most {} GiB of files can be approved with a "
+                                               "command; attach a list of digests instead",
+                                               hashed_bytes_max >> 30));
+    auto digest = hash_open(path, file.number());
+    if (!digest) return pass(digest);
+    struct stat after{};
+    if (::fstat(file.number(), &after) != 0) return cannot_attach(path, errno);
+    if (FileIdentity{before} != FileIdentity{after})
+        return cannot_attach(path, "it is being written to; try again when it is finished");
+    facts_.files.push_back({.path = path, .what = std::move(what), .identity = FileIdentity{after}});
+    if (keep != nullptr) *keep = std::move(file);
+    return digest;
+}
+
+Result<std::string> Look::hash_open(const std::string& path, int file) {
+    Hasher hasher;
+    std::vector<char> piece(piece_bytes);
+    while (true) {
+        if (stop_ && stop_()) return fail(Trouble::cancelled, "interrupted");
+        ssize_t count = ::read(file, piece.data(), piece.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return cannot_attach(path, errno);
+        if (count == 0) return hex(hasher.finish());
+        auto bytes = static_cast<std::size_t>(count);
+        if (bytes > bytes_left_) return cannot_attach(path, "it grows while it is read");
+        bytes_left_ -= bytes;
+        hasher.add({piece.data(), bytes});
+    }
+}
+
+Result<Done> Look::attachments() {
+    for (const std::string& file : command_.attach) {
+        if (!valid_utf8(file)) return fail(Trouble::invalid_input, "--attach must be UTF-8");
+        auto digest = hash(file, fmt::format("the attachment {}", visible(file)));
+        if (!digest) {
+            digest.error().detail = "--attach " + digest.error().detail;
+            return pass(digest);
+        }
+        attached_.set(file, std::move(*digest));
+    }
+    return Done{};
+}
+
+// What the kernel makes up when it is read (/proc, /sys) has no content that could be approved.
+bool made_up_by_the_kernel(const std::string& path) {
+    struct statfs system{};
+    if (::statfs(path.c_str(), &system) != 0) return false;
+    constexpr std::array<long, 4> systems{PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC};
+    return std::ranges::find(systems, static_cast<long>(system.f_type)) != systems.end();
+}
+
+// The files that an argument may name: itself, or what follows a first "=" or "@", as in --file=F and @F.
+std::vector<std::string> files_named_by(const std::string& argument) {
+    std::vector<std::string> candidates{argument};
+    auto add_behind = [&](char mark) {
+        auto at = argument.find(mark);
+        if (at != std::string::npos) candidates.push_back(argument.substr(at + 1));
+    };
+    add_behind('=');
+    add_behind('@');
+    std::erase_if(candidates, [](const std::string& path) {
+        struct stat about{};
+        return path.empty() || ::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode) ||
+               made_up_by_the_kernel(path);
+    });
+    return candidates;
+}
+
+Result<Done> Look::arguments() {
+    std::size_t found = 0;
+    for (std::size_t i = 1; command_.attach_arguments && i < command_.argv.size(); ++i) {
+        for (const std::string& file : files_named_by(command_.argv[i])) {
+            if (attached_.members()->find(file) != nullptr) continue;
+            if (++found > attached_arguments_max)
+                return fail(Trouble::invalid_input,
+                            fmt::format("more than {} arguments name files, which are approved with the "
+                                        "command; with --no-attach-arguments their names alone are",
+                                        attached_arguments_max));
+            auto digest = hash(file, fmt::format("the file {}", visible(file)));
+            if (!digest) {
+                if (digest.error().trouble != Trouble::cancelled)
+                    digest.error().detail +=
+                        "; an argument names it, and with --no-attach-arguments its name alone is approved";
+                return pass(digest);
+            }
+            attached_.set(file, std::move(*digest));
+        }
+    }
+    facts_.parameters.set("attachments", std::move(attached_));
+    return Done{};
+}
+
+Result<Done> Look::executable() {
+    core::Value interpreters = core::Value::array();
+    for (const std::string& path : facts_.executable.interpreters) {
+        auto digest = hash(path, fmt::format("the interpreter {}", visible(path)));
+        if (!digest) return pass(digest);
+        interpreters.push(core::Value::object({{"path", path}, {"sha256", std::move(*digest)}}));
+    }
+    auto digest = hash(facts_.executable.name, "the executable", &facts_.program);
+    if (!digest) return pass(digest);
+    auto path = text_value(facts_.executable.path, "the executable's path");
+    if (!path) return pass(path);
+    core::Value filed = core::Value::object({{"path", std::move(*path)}, {"sha256", std::move(*digest)}});
+    if (!interpreters.items()->empty()) filed.set("interpreters", std::move(interpreters));
+    facts_.parameters.set("executable", std::move(filed));
+    return Done{};
+}
+
+Result<Facts> Look::take() {
+    auto begun = argv_and_cwd();
+    if (!begun) return pass(begun);
+    auto found = find_executable(command_.argv.empty() ? "" : command_.argv.front(), cwd_);
+    if (!found) return pass(found);
+    facts_.executable = std::move(*found);
+    for (auto part : {&Look::environment, &Look::attachments, &Look::arguments, &Look::executable}) {
+        auto done = (this->*part)();
+        if (!done) return pass(done);
+    }
+    return std::move(facts_);
+}
+
+void differing_attachments(const core::Value& before, const core::Value& now,
+                           std::vector<std::string>& parts) {
+    for (const auto& [file, digest] : *before.members())
+        if (now[file] != digest) parts.push_back(fmt::format("the attachment {}", visible(file)));
+    for (const auto& [file, digest] : *now.members())
+        if (before[file].is_null()) parts.push_back(fmt::format("the attachment {}", visible(file)));
+}
+
+}  // namespace
+
+FileIdentity::FileIdentity(const struct stat& about)
+    : device(about.st_dev),
+      inode(about.st_ino),
+      bytes(about.st_size),
+      changed_s(about.st_ctim.tv_sec),
+      changed_ns(about.st_ctim.tv_nsec) {}
+
+bool withheld(std::string_view name) {
+    if (!name.starts_with("COUNTERSIGN_")) return false;
+    constexpr std::array<std::string_view, 5> secrets{"TOKEN", "SECRET", "PASSWORD", "KEY", "DATABASE"};
+    return std::ranges::any_of(secrets, [&](auto word) { return name.find(word) != std::string_view::npos; });
+}
+
+Result<Facts> facts_of(const Command& command, const std::function<bool()>& stop) {
+    return Look{command, stop}.take();
 }
 
 std::string difference(const Facts& before, const Facts& now) {
@@ -192,36 +286,12 @@ std::string difference(const Facts& before, const Facts& now) {
     for (const auto& [name, value] : before.parameters) {
         const core::Value* other = now.parameters.find(name);
         if (other != nullptr && *other == value) continue;
-        if (name != "attachments" || other == nullptr) {
+        if (name == "attachments" && other != nullptr)
+            differing_attachments(value, *other, parts);
+        else
             parts.push_back(name == "cwd" ? "the working directory" : fmt::format("the {}", name));
-            continue;
-        }
-        for (const auto& [file, digest] : *value.members()) {
-            if ((*other)[file] != digest) parts.push_back(fmt::format("the attachment {}", visible(file)));
-        }
     }
     return join(parts, ", ");
-}
-
-Ended run_command(const Facts& facts, const std::vector<std::string>& argv, const HeldSignals& held) {
-    std::array<int, 2> report{};
-    if (::pipe2(report.data(), O_CLOEXEC) != 0) return Ended{.code = exit_failed, .exec_error = errno};
-    pid_t child = ::fork();
-    if (child < 0) {
-        int error = errno;
-        ::close(report[0]);
-        ::close(report[1]);
-        return Ended{.code = exit_failed, .exec_error = error};
-    }
-    if (child == 0) become(facts, argv, held.before(), report[1]);
-    ::close(report[1]);
-    int status = wait_for(child);
-    Ended ended = ended_with(status);
-    int error = 0;
-    if (::read(report[0], &error, sizeof error) == static_cast<ssize_t>(sizeof error))
-        ended.exec_error = error;
-    ::close(report[0]);
-    return ended;
 }
 
 }  // namespace countersign::cli

@@ -5,13 +5,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <system_error>
 
 #include "cli/outcome.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::cli {
 namespace {
+
+int output_error = 0;  // errno of the first line that stdout did not take
 
 std::string shown(const core::Value& value) {
     return visible(value.text());
@@ -98,17 +103,46 @@ int failed(const Failure& failure) {
 }
 
 void print(std::string_view line) {
-    fmt::print(stdout, "{}\n", line);
-    std::fflush(stdout);
+    if (output_error != 0) return;
+    std::string text{line};
+    text += '\n';
+    errno = 0;
+    bool written =
+        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    if (!written) output_error = errno != 0 ? errno : EIO;
+}
+void print_json(const core::Value& value) {
+    print(core::canonical(value));
+}
+bool printed() {
+    return output_error == 0;
+}
+void draw(std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    std::fflush(stderr);
 }
 void note(std::string_view line) {
-    fmt::print(stderr, "{}\n", line);
+    draw(fmt::format("{}\n", line));
 }
 void complain(std::string_view line) {
     note(fmt::format("countersign: {}", line));
 }
-void print_json(const core::Value& value) {
-    print(core::canonical(value));
+
+int after_output(int code) {
+    if (output_error == 0 || code != exit_ok) return code;
+    if (output_error == EPIPE) return exit_signal_base + SIGPIPE;  // as `head` ends whoever writes to it
+    complain(
+        fmt::format("standard output cannot be written: {}", std::generic_category().message(output_error)));
+    return exit_failed;
+}
+
+std::string time_text(core::Instant at) {
+    std::string text = core::rfc3339(at);
+    return text.substr(0, text.find('.')) + "Z";
+}
+std::string time_text(std::string_view rfc3339) {
+    auto at = core::parse_rfc3339(rfc3339);
+    return at ? time_text(*at) : visible(rfc3339);
 }
 
 bool on_terminal(int fd) {
@@ -240,9 +274,9 @@ void print_request(const core::Value& request) {
     field("missing", missing_text(request));
     field("reason", shown(request["reason"]));
     field("digest", shown(request["digest"]));
-    field("created", shown(request["created_at"]));
-    field("expires", shown(request["expires_at"]));
-    field("decided", shown(request["decided_at"]));
+    field("created", time_text(request["created_at"].text()));
+    field("expires", time_text(request["expires_at"].text()));
+    field("decided", time_text(request["decided_at"].text()));
 }
 
 }  // namespace countersign::cli

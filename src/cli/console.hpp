@@ -9,10 +9,17 @@
 // What the verbs print. Everything that came from elsewhere goes through `visible` here.
 namespace countersign::cli {
 
-void print(std::string_view line);          // stdout, and a newline
-void complain(std::string_view line);       // stderr: "countersign: line"
-void note(std::string_view line);           // stderr, and a newline
-void print_json(const core::Value& value);  // stdout, one line
+// To stdout, with a newline.
+void print(std::string_view line);
+void print_json(const core::Value& value);  // one line
+bool printed();                             // whether stdout has taken everything so far
+// To stderr. That nobody can read it is no reason to end.
+void complain(std::string_view line);  // "countersign: line", and a newline
+void note(std::string_view line);      // with a newline
+void draw(std::string_view text);      // as it is
+// The exit code of a verb that would end with `code`, now that it is known whether all its output was
+// written.
+int after_output(int code);
 
 bool on_terminal(int fd);
 std::size_t terminal_columns();  // of stderr; 80 where it cannot be known
@@ -20,6 +27,10 @@ std::size_t terminal_columns();  // of stderr; 80 where it cannot be known
 enum class Paint { plain, bold, red, green, yellow, dim };
 std::string painted(std::string_view text, Paint paint, int fd);  // unchanged unless `fd` is a terminal
 Paint paint_of_state(std::string_view state);
+
+// "2026-01-02T03:04:05Z": people need no microseconds. A text that is no time is made visible.
+std::string time_text(core::Instant at);
+std::string time_text(std::string_view rfc3339);
 
 // Columns as wide as their widest cell; the first row is the heading.
 void print_table(const std::vector<std::vector<std::string>>& rows);

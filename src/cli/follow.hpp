@@ -34,12 +34,13 @@ class Progress {
 std::string fresh_key(Client& client);
 
 // Files a request. Repeats until the server answers or `give_up_after` has passed; a repeat cannot file it
-// twice. Any answer but 200 and 201 is a failure. `key`: an idempotency key.
+// twice. Any answer but a request is a failure. `key`: an idempotency key.
 Result<core::Value> file_request(Client& client, const core::Value& body, const std::string& key,
                                  core::Duration give_up_after, Progress& progress);
 
 // The request once it is not pending any more. Goes on through restarts and outages of the server, until
-// failures have gone on for `unreachable_after` without a break.
+// failures have gone on for `unreachable_after` without a break. A long poll that something on the way cuts
+// is no failure: the next ones are shorter. `id`: as `request_name` gives it.
 Result<core::Value> follow(Client& client, const std::string& id, core::Duration unreachable_after,
                            Progress& progress);
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "countersign/base/result.hpp"
 #include "countersign/core/time.hpp"
@@ -12,6 +13,8 @@ struct ExpectedGrant {
     std::string request;  // "req_…"
     std::string digest;   // as worked out here
     core::Instant now;
+    // Ids of the keys that are trusted (RFC 7638 thumbprints); empty: all of the key set.
+    std::vector<std::string> keys = {};
 };
 
 // Whether `jws` is a grant for exactly this: signed (EdDSA) with a key of `jwks`, of type grant+jwt, for this

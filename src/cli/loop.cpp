@@ -1,31 +1,48 @@
 #include "cli/loop.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <exception>
+
+#include "cli/inherited.hpp"
 
 namespace countersign::cli {
 
 Loop::Loop()
     : clock_(rt::system_clock()),
       timers_(rt::system_timers(io_.get_executor(), *clock_)),
-      entropy_(rt::system_entropy()) {}
+      entropy_(rt::system_entropy()) {
+    for (int number : ending_signals) {
+        struct sigaction action{};
+        ::sigaction(number, nullptr, &action);
+        if (action.sa_handler != SIG_IGN) signals_.add(number);
+    }
+    listen();
+}
 
 Loop::~Loop() = default;
+
+void Loop::listen() {
+    signals_.async_wait([this](rt::error_code ec, int number) {
+        if (ec) return;
+        interrupted_ = number;
+        if (work_ != nullptr) work_->emit(rt::asio::cancellation_type::terminal);
+        listen();
+    });
+}
+
+int Loop::interrupted() {
+    io_.restart();
+    io_.poll();
+    return interrupted_;
+}
 
 void Loop::drive(rt::asio::awaitable<void> work, std::function<void()> each_second) {
     namespace asio = rt::asio;
     asio::cancellation_signal cancel_work;
     asio::cancellation_signal cancel_tick;
-    asio::signal_set signals{io_, SIGINT, SIGTERM, SIGHUP};
-    signals.async_wait([&](rt::error_code ec, int number) {
-        if (ec) return;
-        interrupted_ = number;
-        cancel_work.emit(asio::cancellation_type::terminal);
-    });
+    work_ = &cancel_work;
     std::exception_ptr thrown;
     int running = each_second ? 2 : 1;
     auto ended = [&] {
@@ -45,9 +62,7 @@ void Loop::drive(rt::asio::awaitable<void> work, std::function<void()> each_seco
                    }));
     io_.restart();
     io_.run();
-    signals.cancel();
-    io_.restart();
-    io_.poll();  // lets the signals' handler go while what it refers to still stands
+    work_ = nullptr;
     if (!thrown || interrupted_ != 0) return;
     std::rethrow_exception(thrown);
 }

@@ -4,11 +4,15 @@
 #include <csignal>
 #include <exception>
 #include <functional>
+#include <sstream>
 #include <string>
 
 #include "cli/console.hpp"
+#include "cli/inherited.hpp"
 #include "cli/outcome.hpp"
+#include "cli/usage.hpp"
 #include "cli/verbs.hpp"
+#include "countersign/base/text.hpp"
 
 namespace countersign::cli {
 namespace {
@@ -251,17 +255,16 @@ void CommandLine::add_client_verbs() {
 
     auto one = [this](const char* name, const char* does, const char* example, int (*act)(const IdOptions&)) {
         auto* made = verb(app, name, does, example, [this, act] { return act(id); });
-        made->add_option("ID", id.id, "req_…")->required();
+        made->add_option("ID", id.id, "its number, such as 9 or '#9', or its id, req_…")->required();
         made->add_flag("--json", id.json, "print the request as JSON");
         return made;
     };
-    auto* wait =
-        one("wait", "waits for a decision", "countersign wait req_01JD0000000000000000000000", wait_verb);
+    auto* wait = one("wait", "waits for a decision", "countersign wait 1042", wait_verb);
     wait->add_option("--unreachable-after", id.unreachable_after,
                      "give up when the server has been unreachable this long without a break (10m)")
         ->type_name("D");
-    one("show", "shows a request", "countersign show req_01JD0000000000000000000000 --json", show_verb);
-    one("cancel", "takes a request back", "countersign cancel req_01JD0000000000000000000000", cancel_verb);
+    one("show", "shows a request", "countersign show 1042 --json", show_verb);
+    one("cancel", "takes a request back", "countersign cancel 1042", cancel_verb);
 
     auto* list_app = verb(app, "list", "lists requests, newest first",
                           "countersign list --state pending --for me", [this] { return list_verb(list); });
@@ -283,6 +286,8 @@ void CommandLine::add_run() {
     run_app->add_option("--attach", run.command.attach, "a file whose content is approved too")
         ->type_name("FILE")
         ->allow_extra_args(false);
+    run_app->add_flag("!--no-attach-arguments", run.command.attach_arguments,
+                      "do not attach the files that arguments name");
     run_app->add_option("--env", run.command.env, "a variable whose value is approved too")
         ->type_name("NAME")
         ->allow_extra_args(false);
@@ -290,18 +295,32 @@ void CommandLine::add_run() {
     run_app->positionals_at_end();
 }
 
+int help(CommandLine& line, const CLI::ParseError& asked) {
+    std::ostringstream text;
+    int code = line.app.exit(asked, text, text);
+    print(trim(text.str()));
+    return code;
+}
+
 int act(int argc, char** argv) {
     CommandLine line;
+    auto words = without_help_verb({argv + 1, argv + argc});
+    // A verb that does not exist is said before all else: `nonsense --help` asks for no help that there is.
+    auto unknown = what_is_unknown(line.app, {words.begin(), words.begin() + (words.empty() ? 0 : 1)});
     try {
-        line.app.parse(argc, argv);
+        if (unknown.empty()) line.app.parse(std::vector<std::string>{words.rbegin(), words.rend()});
     } catch (const CLI::CallForHelp& e) {
-        return line.app.exit(e);
+        return help(line, e);
     } catch (const CLI::CallForAllHelp& e) {
-        return line.app.exit(e);
+        return help(line, e);
     } catch (const CLI::CallForVersion& e) {
-        return line.app.exit(e);
+        return help(line, e);
     } catch (const CLI::ParseError& e) {
-        complain(fmt::format("{}; see `countersign --help`", e.what()));
+        unknown = what_is_unknown(line.app, words);
+        if (unknown.empty()) unknown = fmt::format("{}; see `countersign --help`", e.what());
+    }
+    if (!unknown.empty()) {
+        complain(unknown);
         return exit_usage;
     }
     return line.chosen();
@@ -311,11 +330,14 @@ int act(int argc, char** argv) {
 }  // namespace countersign::cli
 
 int main(int argc, char** argv) {
+    using namespace countersign::cli;
+    (void)inherited();
+    occupy_standard_descriptors();
     std::signal(SIGPIPE, SIG_IGN);
     try {
-        return countersign::cli::act(argc, argv);
+        return after_output(act(argc, argv));
     } catch (const std::exception& e) {
-        countersign::cli::complain(fmt::format("internal error: {}", e.what()));
-        return countersign::cli::exit_failed;
+        complain(fmt::format("internal error: {}", e.what()));
+        return exit_failed;
     }
 }

@@ -16,7 +16,8 @@ enum Exit : int {
     exit_cancelled = 13,
     exit_changed = 14,  // grant claimed already, or something changed since approval
     exit_unreachable = 20,
-    exit_not_found = 127,  // the command to run
+    exit_not_startable = 126,  // the command to run is there, but is no program that could be started
+    exit_not_found = 127,      // the command to run
     exit_signal_base = 128,
 };
 

@@ -120,8 +120,8 @@ void print_persons(const Persons& persons) {
     for (const auto& [person, rows] : persons)
         for (const Row& row : rows)
             table.push_back({visible(person.text()), visible(row.account.text()), row.way,
-                             row.since ? core::rfc3339(*row.since) : "-",
-                             row.ended ? "unlinked " + core::rfc3339(*row.ended) : "linked"});
+                             row.since ? time_text(*row.since) : "-",
+                             row.ended ? "unlinked " + time_text(*row.ended) : "linked"});
     print_table(table);
 }
 

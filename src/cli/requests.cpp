@@ -9,25 +9,18 @@
 #include "cli/outcome.hpp"
 #include "cli/verbs.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/core/ids.hpp"
 
 namespace countersign::cli {
 namespace {
 
 constexpr std::size_t page_max = 200;  // what the server gives at once
 
-Result<core::Value> get(Client& client, const std::string& path) {
-    auto reply = client.finish(client.insist({.path = path, .fields = {}, .body = {}}, asking_patience, {}));
+Result<core::Value> get(Client& client, const std::string& path, Shape shape) {
+    auto reply = client.finish(client.insist(
+        {.path = path, .fields = {}, .body = {}, .shape = std::move(shape)}, asking_patience, {}));
     if (!reply) return pass(reply);
     if (reply->status != 200) return std::unexpected(failure_of(*reply));
     return std::move(reply->body);
-}
-
-Result<Done> well_formed(const std::string& id) {
-    if (core::RequestId::parse(id)) return Done{};
-    return fail(
-        Trouble::invalid_input,
-        fmt::format("{}: not a request id; one looks like req_01JD0000000000000000000000", visible(id)));
 }
 
 int wait_for_decision(Client& client, const std::string& id, core::Duration unreachable_after, bool json,
@@ -87,6 +80,8 @@ int request_verb(const RequestOptions& options) {
     auto digest = digest_as_filed(*ask, *filed);
     if (!digest || (*filed)["digest"].text() != *digest) {
         complain("the server filed something else than was asked; check COUNTERSIGN_URL");
+        auto cancelled = cancel(client, id, asking_patience);
+        if (!cancelled) complain(cancelled.error().detail);
         return exit_changed;
     }
     if (!options.wait) {
@@ -107,22 +102,22 @@ int request_verb(const RequestOptions& options) {
 int wait_verb(const IdOptions& options) {
     auto settings = client_settings();
     if (!settings) return complained(settings.error());
-    auto fine = well_formed(options.id);
-    if (!fine) return complained(fine.error());
+    auto name = request_name(options.id);
+    if (!name) return complained(name.error());
     auto waiting = patience(options.unreachable_after, waiting_patience);
     if (!waiting) return complained(waiting.error());
     Client client{std::move(*settings)};
     Progress progress{client};
-    return wait_for_decision(client, options.id, *waiting, options.json, progress);
+    return wait_for_decision(client, *name, *waiting, options.json, progress);
 }
 
 int show_verb(const IdOptions& options) {
     auto settings = client_settings();
     if (!settings) return complained(settings.error());
-    auto fine = well_formed(options.id);
-    if (!fine) return complained(fine.error());
+    auto name = request_name(options.id);
+    if (!name) return complained(name.error());
     Client client{std::move(*settings)};
-    auto request = get(client, "/v1/requests/" + options.id);
+    auto request = get(client, "/v1/requests/" + *name, is_request_named(*name));
     if (!request) return complained(request.error());
     options.json ? print_json(*request) : print_request(*request);
     return exit_ok;
@@ -131,10 +126,10 @@ int show_verb(const IdOptions& options) {
 int cancel_verb(const IdOptions& options) {
     auto settings = client_settings();
     if (!settings) return complained(settings.error());
-    auto fine = well_formed(options.id);
-    if (!fine) return complained(fine.error());
+    auto name = request_name(options.id);
+    if (!name) return complained(name.error());
     Client client{std::move(*settings)};
-    auto request = cancel(client, options.id, asking_patience);
+    auto request = cancel(client, *name, asking_patience);
     if (!request) return complained(request.error());
     options.json ? print_json(*request) : print(decision_line(*request));
     return exit_ok;
@@ -148,11 +143,9 @@ int list_verb(const ListOptions& options) {
     std::string cursor;
     while (all.items()->size() < options.limit) {
         std::size_t want = std::min(page_max, options.limit - all.items()->size());
-        auto page = get(client, list_path(options, cursor, want));
+        auto page = get(client, list_path(options, cursor, want), is_request_list);
         if (!page) return complained(page.error());
-        const auto* requests = (*page)["requests"].items();
-        if (requests == nullptr) break;
-        for (const core::Value& request : *requests) all.push(request);
+        for (const core::Value& request : *(*page)["requests"].items()) all.push(request);
         cursor = std::string{(*page)["next_cursor"].text()};
         if (cursor.empty()) break;
     }

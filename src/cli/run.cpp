@@ -1,6 +1,5 @@
 #include <fmt/core.h>
 
-#include <csignal>
 #include <cstring>
 
 #include "cli/client.hpp"
@@ -8,6 +7,7 @@
 #include "cli/follow.hpp"
 #include "cli/grant.hpp"
 #include "cli/outcome.hpp"
+#include "cli/spawn.hpp"
 #include "cli/verbs.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/request.hpp"
@@ -42,9 +42,14 @@ class Wrapped {
     std::optional<int> wait();
     std::optional<int> unchanged();
     std::optional<int> claim();
+    std::optional<int> trust(const std::string& grant);
     int execute();
-    int interrupted();
+    int interrupted_while_filing();
+    int withdrawn_after(int number);
+    int given_back_after(int number);
     int not_approved(const core::Value& request);
+    int not_claimed(const Reply& reply);
+    int not_started(const Ended& ended);
     void report(bool succeeded, const std::string& detail);
 
     Client& client_;
@@ -61,19 +66,9 @@ std::optional<int> Wrapped::file() {
     key_ = fresh_key(client_);
     core::Duration give_up_after = options_.ask.unreachable_after.empty() ? filing_patience : patience_;
     auto filed = file_request(client_, ask_.body, key_, give_up_after, progress_);
-    if (!filed && client_.interrupted() != 0) {
-        // It may have been filed. The same key finds out, so that nobody is asked for what nobody waits for.
-        filed = file_request(client_, ask_.body, key_, core::Duration::zero(), progress_);
-        if (!filed) return exit_signal_base + client_.interrupted();
-        id_ = std::string{(*filed)["id"].text()};
-        return interrupted();
-    }
+    if (!filed && client_.interrupted() != 0) return interrupted_while_filing();
     if (!filed) return complained(filed.error());
     id_ = std::string{(*filed)["id"].text()};
-    if (!core::RequestId::parse(id_)) {
-        complain("the server's answer is not a request; check COUNTERSIGN_URL");
-        return exit_usage;
-    }
     auto digest = digest_as_filed(ask_, *filed);
     if (digest) ask_.digest = *digest;
     if (!digest || (*filed)["digest"].text() != ask_.digest) {
@@ -86,9 +81,21 @@ std::optional<int> Wrapped::file() {
     return std::nullopt;
 }
 
+// It may have been filed. The same key finds out, so that nobody is asked for what nobody waits for.
+int Wrapped::interrupted_while_filing() {
+    int number = client_.interrupted();
+    auto filed = file_request(client_, ask_.body, key_, core::Duration::zero(), progress_);
+    if (!filed) {
+        complain("interrupted; whether the request was filed is not known, and the command was not run");
+        return exit_signal_base + number;
+    }
+    id_ = std::string{(*filed)["id"].text()};
+    return withdrawn_after(number);
+}
+
 std::optional<int> Wrapped::wait() {
     auto decided = follow(client_, id_, patience_, progress_);
-    if (!decided && client_.interrupted() != 0) return interrupted();
+    if (!decided && client_.interrupted() != 0) return withdrawn_after(client_.interrupted());
     if (!decided) return complained(decided.error());
     if ((*decided)["state"].text() != "approved") return not_approved(*decided);
     note(fmt::format("countersign: {}", decision_line(*decided)));
@@ -102,8 +109,7 @@ int Wrapped::not_approved(const core::Value& request) {
     return code == exit_ok ? exit_changed : code;
 }
 
-int Wrapped::interrupted() {
-    int number = client_.interrupted();
+int Wrapped::withdrawn_after(int number) {
     auto cancelled = cancel(client_, id_, cancelling_patience);
     if (!cancelled) {
         complain(
@@ -114,11 +120,23 @@ int Wrapped::interrupted() {
     return exit_cancelled;
 }
 
+// The claim may have been made, or not: what was claimed is reported as failed, what was not is cancelled.
+int Wrapped::given_back_after(int number) {
+    auto cancelled = cancel(client_, id_, cancelling_patience);
+    if (!cancelled) report(false, "interrupted before the command was started");
+    complain(fmt::format("interrupted; the command of {} was not run", id_));
+    return exit_signal_base + number;
+}
+
 std::optional<int> Wrapped::unchanged() {
-    auto now = facts_of(options_.command);
+    auto now = facts_of(options_.command, [this] { return client_.interrupted() != 0; });
+    if (client_.interrupted() != 0) return withdrawn_after(client_.interrupted());
     if (now && *now == facts_) return std::nullopt;
     std::string what = now ? difference(facts_, *now) + " changed" : now.error().detail;
     complain(fmt::format("{} since {} was filed; the command was not run", what, id_));
+    auto cancelled =
+        cancel(client_, id_, cancelling_patience);  // else it would stay approved until it lapses
+    if (!cancelled) complain(fmt::format("{} could not be cancelled: {}", id_, cancelled.error().detail));
     return exit_changed;
 }
 
@@ -126,34 +144,44 @@ std::optional<int> Wrapped::claim() {
     Call call{.method = "POST",
               .path = fmt::format("/v1/requests/{}/claim", id_),
               .fields = {{"Idempotency-Key", fresh_key(client_)}},
-              .body = core::Value::object({{"digest", ask_.digest}})};
+              .body = core::Value::object({{"digest", ask_.digest}}),
+              .shape = is_claim};
     auto trouble = [&](const Failure& failure) { progress_.trouble(failure); };
     auto claimed = client_.finish(client_.insist(std::move(call), patience_, trouble));
-    if (!claimed && client_.interrupted() != 0) {
-        report(false, "interrupted before the command was started");
-        return exit_signal_base + client_.interrupted();
-    }
+    if (!claimed && client_.interrupted() != 0) return given_back_after(client_.interrupted());
     if (!claimed) return complained(claimed.error());
-    if (claimed->status != 200) {
-        Failure failure = failure_of(*claimed);
-        complain(failure.detail + "; the command was not run");
-        if (claimed->status == 410) return exit_expired;
-        if (claimed->status == 409 && failure.code == "not_approved") {
-            auto now = follow(client_, id_, asking_patience, progress_);
-            if (now && exit_of_state((*now)["state"].text()) != exit_ok)
-                return exit_of_state((*now)["state"].text());
-        }
-        return claimed->status == 409 ? exit_changed : exit_usage;
+    if (claimed->status != 200) return not_claimed(*claimed);
+    return trust(std::string{claimed->body["grant"].text()});
+}
+
+int Wrapped::not_claimed(const Reply& reply) {
+    Failure failure = failure_of(reply);
+    complain(failure.detail + "; the command was not run");
+    if (reply.status == 410) return exit_expired;
+    if (reply.status == 409 && failure.code == "not_approved") {
+        auto now = follow(client_, id_, asking_patience, progress_);
+        if (now && exit_of_state((*now)["state"].text()) != exit_ok)
+            return exit_of_state((*now)["state"].text());
     }
-    auto keys = client_.finish(
-        client_.insist({.path = "/.well-known/jwks.json", .fields = {}, .body = {}}, patience_, trouble));
+    return reply.status == 409 ? exit_changed : exit_usage;
+}
+
+std::optional<int> Wrapped::trust(const std::string& grant) {
+    auto trouble = [&](const Failure& failure) { progress_.trouble(failure); };
+    Call call{.path = "/.well-known/jwks.json", .fields = {}, .body = {}, .shape = is_key_set};
+    auto keys = client_.finish(client_.insist(std::move(call), patience_, trouble));
+    if (!keys && client_.interrupted() != 0) return given_back_after(client_.interrupted());
     Result<Done> fine = Done{};
-    if (!keys) {
+    if (!keys)
         fine = pass(keys);
-    } else {
-        fine = verify_grant(claimed->body["grant"].text(), keys->body,
-                            {.request = id_, .digest = ask_.digest, .now = client_.now()});
-    }
+    else if (keys->status != 200)
+        fine = std::unexpected(failure_of(*keys));
+    else
+        fine = verify_grant(grant, keys->body,
+                            {.request = id_,
+                             .digest = ask_.digest,
+                             .now = client_.now(),
+                             .keys = client_.settings().grant_keys});
     if (fine) return std::nullopt;
     complain(fine.error().detail + "; the command was not run");
     report(false, "the command was not run: " + fine.error().detail);
@@ -161,21 +189,45 @@ std::optional<int> Wrapped::claim() {
 }
 
 int Wrapped::execute() {
-    HeldSignals held;
-    if (auto end = unchanged()) {
-        report(false, "the command was not run: something changed after approval");
-        return *end;
+    Ended ended;
+    {
+        HeldSignals held;
+        if (int number = client_.interrupted()) {
+            ended.interrupted = number;
+        } else {
+            auto now = facts_of(options_.command, [&] {
+                if (ended.interrupted == 0) ended.interrupted = held.take_ending(inherited());
+                return ended.interrupted != 0;
+            });
+            if (!now)
+                ended.changed = now.error().detail;
+            else if (!(*now == facts_))
+                ended.changed = difference(facts_, *now);
+            else
+                ended = run_command(*now, options_.command.argv, held, inherited());
+        }
     }
-    Ended ended = run_command(facts_, options_.command.argv, held);
-    if (ended.exec_error != 0) {
-        std::string why = fmt::format("{}: {}", visible(facts_.executable), std::strerror(ended.exec_error));
-        complain(why);
-        report(false, "the command could not be started: " + why);
-        return exit_not_found;
-    }
+    if (ended.interrupted != 0 || !ended.changed.empty() || ended.exec_error != 0) return not_started(ended);
     report(ended.code == 0, ended.signal != 0 ? fmt::format("killed by signal {}", ended.signal)
                                               : fmt::format("exit code {}", ended.code));
     return ended.code;
+}
+
+int Wrapped::not_started(const Ended& ended) {
+    if (ended.interrupted != 0) {
+        complain(fmt::format("interrupted; the command of {} was not run", id_));
+        report(false, "interrupted before the command was started");
+        return exit_signal_base + ended.interrupted;
+    }
+    if (!ended.changed.empty()) {
+        complain(fmt::format("{} changed since {} was filed; the command was not run", ended.changed, id_));
+        report(false, "the command was not run: something changed after approval");
+        return exit_changed;
+    }
+    std::string why = fmt::format("{}: {}", visible(facts_.executable.path), std::strerror(ended.exec_error));
+    complain(why);
+    report(false, "the command could not be started: " + why);
+    return ended.exec_error == ENOENT ? exit_not_found : exit_not_startable;
 }
 
 void Wrapped::report(bool succeeded, const std::string& detail) {
@@ -183,7 +235,8 @@ void Wrapped::report(bool succeeded, const std::string& detail) {
         .method = "POST",
         .path = fmt::format("/v1/requests/{}/outcome", id_),
         .fields = {{"Idempotency-Key", fresh_key(client_)}},
-        .body = core::Value::object({{"status", succeeded ? "succeeded" : "failed"}, {"detail", detail}})};
+        .body = core::Value::object({{"status", succeeded ? "succeeded" : "failed"}, {"detail", detail}}),
+        .shape = is_request_named(id_)};
     auto told = client_.finish(client_.insist(std::move(call), reporting_patience, {}));
     if (told && told->status == 200) return;
     complain(fmt::format("the outcome of {} ({}) could not be reported: {}", id_, detail,
@@ -200,8 +253,10 @@ int run_verb(const RunOptions& options) {
     auto facts = facts_of(options.command);
     if (!facts) {
         complain(facts.error().detail);
-        return facts.error().trouble == Trouble::not_found ? exit_not_found : exit_usage;
+        if (facts.error().code == command_not_found) return exit_not_found;
+        return facts.error().code == command_not_startable ? exit_not_startable : exit_usage;
     }
+    facts->program.close();  // opened again for the last look
     auto ask = make_ask(options.ask, facts->parameters);
     if (!ask) return complained(ask.error());
     Client client{std::move(*settings)};

@@ -99,6 +99,10 @@ TEST(Ask, AParameterCannotPoseAsWhatRunFiles) {
     auto ask = make_ask(options, core::Value::Object{{"argv", "rm"}});
     ASSERT_FALSE(ask);
     EXPECT_THAT(ask.error().detail, HasSubstr("'argv' is filed by `run` itself"));
+    // Filed only where it is turned off, so it is `run`'s even where `run` does not file it.
+    options.params = {"attach_arguments=false"};
+    EXPECT_FALSE(make_ask(options, core::Value::Object{{"argv", "rm"}}));
+    EXPECT_TRUE(make_ask(options));
 }
 
 TEST(Ask, AParameterNeedsANameAndAValue) {

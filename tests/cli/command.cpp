@@ -5,13 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include "countersign/base/crypto.hpp"
+#include "folder.hpp"
 
 namespace countersign::cli {
 namespace {
@@ -20,131 +19,145 @@ using testing::HasSubstr;
 
 class CommandTest : public testing::Test {
   protected:
-    CommandTest() {
-        std::string shape = (std::filesystem::temp_directory_path() / "countersign-command-XXXXXX").string();
-        folder_ = ::mkdtemp(shape.data());
+    static Facts facts(const Command& command) {
+        auto found = facts_of(command);
+        EXPECT_TRUE(found) << found.error().detail;
+        return found ? std::move(*found) : Facts{};
     }
-    ~CommandTest() override { std::filesystem::remove_all(folder_); }
-    std::string write(const std::string& name, const std::string& text, bool executable = false) {
-        std::string path = folder_ + "/" + name;
-        std::ofstream{path} << text;
-        if (executable) ::chmod(path.c_str(), 0755);
-        return path;
+    static std::string problem(const Command& command) {
+        auto found = facts_of(command);
+        return found ? "none" : found.error().detail;
     }
-    static int code_of(std::vector<std::string> argv) {
-        auto facts = facts_of({.argv = argv, .attach = {}, .env = {}});
-        if (!facts) return -1;
-        HeldSignals held;
-        return run_command(*facts, argv, held).code;
-    }
-    std::string folder_;
+    Folder folder_;
 };
 
 TEST_F(CommandTest, FilesExactlyWhatWillRun) {
-    std::string script = write("job", "#!/bin/sh\nexit 0\n", true);
-    std::string plan = write("plan.txt", "plan");
-    ::setenv("COUNTERSIGN_TEST_REGION", "eu", 1);
-    auto facts = facts_of({.argv = {script, "--all"}, .attach = {plan}, .env = {"COUNTERSIGN_TEST_REGION"}});
-    ASSERT_TRUE(facts) << facts.error().detail;
-    core::Value expected = core::Value::object(
-        {{"argv", core::Value::array().push(script).push("--all")},
-         {"cwd", std::filesystem::current_path().string()},
-         {"executable",
-          core::Value::object({{"path", script}, {"sha256", sha256_hex("#!/bin/sh\nexit 0\n")}})},
-         {"attachments", core::Value::object({{plan, sha256_hex("plan")}})},
-         {"env", core::Value::object({{"COUNTERSIGN_TEST_REGION", "eu"}})}});
-    EXPECT_EQ(core::canonical(facts->parameters), core::canonical(expected));
+    const std::string text = "#!/bin/sh\nexit 0\n";
+    std::string script = folder_.script("job", text);
+    std::string plan = folder_.write("plan.txt", "plan");
+    ::setenv("WRAPPED_REGION", "eu", 1);
+    auto filed = facts({.argv = {script, "--all"}, .attach = {plan}, .env = {"WRAPPED_REGION"}}).parameters;
+    EXPECT_EQ(core::canonical(*filed.find("argv")),
+              core::canonical(core::Value::array().push(script).push("--all")));
+    EXPECT_EQ(*filed.find("cwd"), core::Value{std::filesystem::current_path().string()});
+    EXPECT_EQ((*filed.find("executable"))["path"], core::Value{script});
+    EXPECT_EQ((*filed.find("executable"))["sha256"], core::Value{sha256_hex(text)});
+    EXPECT_EQ((*filed.find("attachments"))[plan], core::Value{sha256_hex("plan")});
+    EXPECT_EQ((*filed.find("env"))["WRAPPED_REGION"], core::Value{"eu"});
+    EXPECT_EQ(filed.find("attach_arguments"), nullptr);
 }
 
-TEST_F(CommandTest, ACommandThatIsNotThereIsNotFound) {
-    auto facts = facts_of({.argv = {"countersign-no-such-command"}, .attach = {}, .env = {}});
-    ASSERT_FALSE(facts);
-    EXPECT_EQ(facts.error().trouble, Trouble::not_found);
-    std::string plain = write("data", "x");
-    EXPECT_EQ(facts_of({.argv = {plain}, .attach = {}, .env = {}}).error().trouble, Trouble::not_found);
-    EXPECT_EQ(facts_of({.argv = {folder_}, .attach = {}, .env = {}}).error().trouble, Trouble::not_found);
+TEST_F(CommandTest, TheInterpreterOfAScriptIsFiled) {
+    auto filed = facts({.argv = {folder_.script("job", "#!/bin/sh\n")}}).parameters;
+    const auto* interpreters = (*filed.find("executable"))["interpreters"].items();
+    ASSERT_NE(interpreters, nullptr);
+    ASSERT_EQ(interpreters->size(), 1U);
+    EXPECT_EQ(interpreters->front()["path"], core::Value{"/bin/sh"});
+    EXPECT_EQ(interpreters->front()["sha256"].text().size(), 64U);
 }
 
-TEST_F(CommandTest, ANameIsLookedUpInThePath) {
-    auto facts = facts_of({.argv = {"sh"}, .attach = {}, .env = {}});
-    ASSERT_TRUE(facts);
-    EXPECT_THAT(facts->executable, testing::EndsWith("/sh"));
-    EXPECT_EQ(facts->executable.front(), '/');
+TEST_F(CommandTest, VariablesThatSteerOtherProgramsAreFiled) {
+    ::setenv("LD_LIBRARY_PATH", "/somewhere", 1);
+    ::setenv("BASH_ENV", "/somewhere/rc", 1);
+    ::setenv("PYTHONPATH", "/somewhere/python", 1);
+    ::setenv("WRAPPED_OTHER", "x", 1);
+    auto filed = facts({.argv = {"true"}}).parameters;
+    for (const char* name : {"LD_LIBRARY_PATH", "BASH_ENV", "PYTHONPATH"}) ::unsetenv(name);
+    const auto& env = *filed.find("env");
+    EXPECT_EQ(env["LD_LIBRARY_PATH"], core::Value{"/somewhere"});
+    EXPECT_EQ(env["BASH_ENV"], core::Value{"/somewhere/rc"});
+    EXPECT_EQ(env["PYTHONPATH"], core::Value{"/somewhere/python"});
+    EXPECT_EQ(env["PATH"], core::Value{::getenv("PATH")});
+    EXPECT_TRUE(env["WRAPPED_OTHER"].is_null());
 }
 
-TEST_F(CommandTest, AnAttachmentMustBeAFileThatCanBeRead) {
-    EXPECT_EQ(facts_of({.argv = {"sh"}, .attach = {folder_ + "/absent"}, .env = {}}).error().trouble,
-              Trouble::invalid_input);
-    EXPECT_THAT(facts_of({.argv = {"sh"}, .attach = {folder_}, .env = {}}).error().detail,
-                HasSubstr("not a regular file"));
-    EXPECT_THAT(facts_of({.argv = {"sh"}, .attach = {}, .env = {"COUNTERSIGN_NOT_SET"}}).error().detail,
-                HasSubstr("not set"));
+TEST_F(CommandTest, FilesThatArgumentsNameAreAttached) {
+    std::string job = folder_.write("job.py", "print()");
+    std::string plan = folder_.write("p.plan", "plan");
+    std::string body = folder_.write("body", "body");
+    Command command{.argv = {"python3", job, "--plan=" + plan, "@" + body, "no-file", folder_.path(),
+                             "/proc/self/status"}};
+    auto filed = facts(command).parameters;
+    EXPECT_EQ(core::canonical(*filed.find("attachments")),
+              core::canonical(core::Value::object(
+                  {{job, sha256_hex("print()")}, {plan, sha256_hex("plan")}, {body, sha256_hex("body")}})));
+    command.attach_arguments = false;
+    filed = facts(command).parameters;
+    EXPECT_TRUE(filed.find("attachments")->members()->empty());
+    EXPECT_EQ(*filed.find("attach_arguments"), core::Value{false});
+}
+
+TEST_F(CommandTest, TooManyOrUnreadableFilesOfArgumentsAreRefusedWithTheWayOut) {
+    Command command{.argv = {"true"}};
+    for (std::size_t i = 0; i <= attached_arguments_max; ++i)
+        command.argv.push_back(folder_.write("f" + std::to_string(i), ""));
+    EXPECT_THAT(problem(command), HasSubstr("--no-attach-arguments"));
+    command.argv.pop_back();
+    EXPECT_EQ(problem(command), "none");
+    std::string huge = folder_.write("huge", "");
+    ASSERT_EQ(::truncate(huge.c_str(), static_cast<off_t>(hashed_bytes_max) + 1), 0);
+    EXPECT_THAT(problem({.argv = {"true", huge}}), HasSubstr("--no-attach-arguments"));
+    EXPECT_EQ(problem({.argv = {"true", huge}, .attach_arguments = false}), "none");
+}
+
+TEST_F(CommandTest, OnlyARegularFileOfBearableSizeCanBeAttached) {
+    auto attach = [](const std::string& path) { return problem({.argv = {"true"}, .attach = {path}}); };
+    EXPECT_THAT(attach(folder_.path() + "/absent"), HasSubstr("No such file"));
+    EXPECT_THAT(attach(folder_.path()), HasSubstr("not a regular file"));
+    EXPECT_THAT(attach("/dev/zero"), HasSubstr("not a regular file"));
+    std::string fifo = folder_.path() + "/fifo";
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0644), 0);
+    EXPECT_THAT(attach(fifo), HasSubstr("not a regular file"));
+    std::string huge = folder_.write("huge", "");
+    ASSERT_EQ(::truncate(huge.c_str(), static_cast<off_t>(hashed_bytes_max) + 1), 0);
+    EXPECT_THAT(attach(huge), HasSubstr("at most 4 GiB"));
+}
+
+TEST_F(CommandTest, VariablesMustBeSetAndMustNotBeOurSecrets) {
+    EXPECT_THAT(problem({.argv = {"sh"}, .env = {"WRAPPED_NOT_SET"}}), HasSubstr("not set"));
+    EXPECT_THAT(problem({.argv = {"sh"}, .env = {"COUNTERSIGN_TOKEN"}}), HasSubstr("no command is given"));
+    EXPECT_TRUE(withheld("COUNTERSIGN_SLACK_BOT_TOKEN"));
+    EXPECT_TRUE(withheld("COUNTERSIGN_DATABASE"));
+    EXPECT_FALSE(withheld("COUNTERSIGN_URL"));
+    EXPECT_FALSE(withheld("GITHUB_TOKEN"));
 }
 
 TEST_F(CommandTest, TextThatIsNotUtf8IsRefused) {
-    EXPECT_THAT(facts_of({.argv = {"sh", "\xff"}, .attach = {}, .env = {}}).error().detail,
-                HasSubstr("UTF-8"));
+    EXPECT_THAT(problem({.argv = {"sh", "\xff"}}), HasSubstr("UTF-8"));
+    ::setenv("WRAPPED_REGION", "\xff", 1);
+    EXPECT_THAT(problem({.argv = {"sh"}, .env = {"WRAPPED_REGION"}}), HasSubstr("UTF-8"));
+    EXPECT_THAT(problem({.argv = {"sh"}, .attach = {"\xff"}}), HasSubstr("UTF-8"));
 }
 
 TEST_F(CommandTest, WhatChangedIsNamed) {
-    std::string script = write("job", "#!/bin/sh\n", true);
-    std::string plan = write("plan.txt", "one");
-    Command command{.argv = {script}, .attach = {plan}, .env = {}};
-    auto before = facts_of(command);
-    ASSERT_TRUE(before);
-    EXPECT_EQ(*facts_of(command), *before);
-    write("plan.txt", "two");
-    auto after = facts_of(command);
-    ASSERT_TRUE(after);
-    EXPECT_NE(*after, *before);
-    EXPECT_EQ(difference(*before, *after), "the attachment " + plan);
-    write("plan.txt", "one");
-    write("job", "#!/bin/sh\nrm -rf x\n", true);
-    EXPECT_EQ(difference(*before, *facts_of(command)), "the executable");
+    std::string script = folder_.script("job", "#!/bin/sh\n");
+    std::string plan = folder_.write("plan.txt", "one");
+    Command command{.argv = {script, folder_.path() + "/later"}, .attach = {plan}};
+    auto before = facts(command);
+    EXPECT_EQ(facts(command), before);
+    folder_.write("plan.txt", "two");
+    EXPECT_EQ(difference(before, facts(command)), "the attachment " + plan);
+    folder_.write("plan.txt", "one");
+    folder_.script("job", "#!/bin/sh\nrm -rf x\n");
+    EXPECT_EQ(difference(before, facts(command)), "the executable");
+    folder_.script("job", "#!/bin/sh\n");
+    std::string later = folder_.write("later", "");
+    EXPECT_EQ(difference(before, facts(command)), "the attachment " + later) << "a file that was not there";
 }
 
-TEST_F(CommandTest, TheCommandsOwnCodeIsReported) {
-    EXPECT_EQ(code_of({"sh", "-c", "exit 0"}), 0);
-    EXPECT_EQ(code_of({"sh", "-c", "exit 7"}), 7);
+TEST_F(CommandTest, ReadingStopsWhenItIsTold) {
+    int asked = 0;
+    auto found = facts_of({.argv = {"true"}}, [&] { return ++asked > 0; });
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().trouble, Trouble::cancelled);
 }
 
-TEST_F(CommandTest, DeathBySignalIs128AndItsNumber) {
-    EXPECT_EQ(code_of({"sh", "-c", "kill -9 $$"}), 128 + SIGKILL);
-    EXPECT_EQ(code_of({"sh", "-c", "kill -TERM $$"}), 128 + SIGTERM);
-}
-
-TEST_F(CommandTest, AnExecutableThatCannotStartSaysWhy) {
-    std::string broken = write("broken", "#!/no/such/interpreter\n", true);
-    auto facts = facts_of({.argv = {broken}, .attach = {}, .env = {}});
-    ASSERT_TRUE(facts);
-    HeldSignals held;
-    Ended ended = run_command(*facts, {broken}, held);
-    EXPECT_EQ(ended.exec_error, ENOENT);
-}
-
-TEST_F(CommandTest, TheChildStartsWithOrdinarySignals) {
-    std::signal(SIGPIPE, SIG_IGN);  // as in main
-    // With SIGPIPE ignored, `yes` would complain and end with 1 instead of being killed in silence.
-    EXPECT_EQ(code_of({"bash", "-c",
-                       "set -o pipefail; yes 2>/dev/null | head -1 >/dev/null; exit ${PIPESTATUS[0]}"}),
-              128 + SIGPIPE);
-    EXPECT_EQ(code_of({"sh", "-c", "grep -q '^SigBlk:.0*$' /proc/self/status"}), 0);
-    std::signal(SIGPIPE, SIG_DFL);
-}
-
-TEST_F(CommandTest, SignalsAreForwardedToTheChild) {
-    std::string ready = folder_ + "/ready";
-    std::vector<std::string> argv{"sh", "-c",
-                                  "trap 'exit 42' TERM; touch '" + ready + "'; while :; do sleep 0.05; done"};
-    auto facts = facts_of({.argv = argv, .attach = {}, .env = {}});
-    ASSERT_TRUE(facts);
-    HeldSignals held;
-    std::thread sender([&] {
-        while (!std::filesystem::exists(ready)) std::this_thread::yield();
-        ::kill(::getpid(), SIGTERM);
-    });
-    EXPECT_EQ(run_command(*facts, argv, held).code, 42);
-    sender.join();
+TEST_F(CommandTest, TheExecutableIsLookedAtLast) {
+    std::string plan = folder_.write("plan.txt", "plan");
+    auto found = facts({.argv = {folder_.script("job", "#!/bin/sh\n"), plan}});
+    ASSERT_FALSE(found.files.empty());
+    EXPECT_EQ(found.files.back().what, "the executable");
+    EXPECT_TRUE(found.program.open());
 }
 
 }  // namespace

@@ -108,6 +108,29 @@ TEST_F(GrantTest, AGrantOfAnUnpublishedKeyIsNot) {
     EXPECT_THAT(problem(sign(unknown, claims())), HasSubstr("published keys"));
 }
 
+TEST_F(GrantTest, WhereKeysArePinnedAnotherOfTheServersKeysIsNotTrusted) {
+    std::string jws = sign(header(), claims());
+    auto with_keys = [&](std::vector<std::string> keys, const core::Value& published) {
+        auto fine = verify_grant(jws, published,
+                                 {.request = asked_request,
+                                  .digest = digest,
+                                  .now = core::Instant{std::chrono::seconds{issued_at + 5}},
+                                  .keys = std::move(keys)});
+        return fine ? "none" : fine.error().detail;
+    };
+    EXPECT_EQ(with_keys({key_.key_id()}, jwks()), "none");
+    auto stranger = SigningKey::from_seed(seed(2));
+    EXPECT_THAT(with_keys({stranger.key_id()}, jwks()), HasSubstr("COUNTERSIGN_GRANT_KEYS"));
+    // A key set that calls its own key by the pinned name deceives nobody.
+    auto pinned = SigningKey::from_seed(seed(3));
+    auto lying = jwks();
+    lying.members()->find("keys")->items()->front().set("kid", pinned.key_id());
+    auto head = header();
+    head.set("kid", pinned.key_id());
+    jws = sign(head, claims());
+    EXPECT_THAT(with_keys({pinned.key_id()}, lying), HasSubstr("COUNTERSIGN_GRANT_KEYS"));
+}
+
 TEST_F(GrantTest, AGrantHasItsTime) {
     std::string jws = sign(header(), claims());
     EXPECT_EQ(problem(jws, issued_at + 600), "none");  // a clock may be a minute off

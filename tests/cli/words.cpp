@@ -65,6 +65,12 @@ TEST(Words, NobodysTextReachesATerminalRaw) {
     EXPECT_THAT(line, Not(HasSubstr("\xe2\x80\xae")));
 }
 
+TEST(Words, TimesForPeopleHaveNoFractions) {
+    EXPECT_EQ(time_text("2026-01-01T00:30:00.678901Z"), "2026-01-01T00:30:00Z");
+    EXPECT_EQ(time_text("2026-01-01T00:30:00Z"), "2026-01-01T00:30:00Z");
+    EXPECT_EQ(time_text("soon\n"), "soon\\n");
+}
+
 TEST(Words, EachStateHasItsExitCode) {
     EXPECT_EQ(exit_of_state("approved"), 0);
     EXPECT_EQ(exit_of_state("claimed"), 0);

@@ -18,9 +18,11 @@ class Proxy:
 
     `witness(method, target, body, status, fields, answer)` sees each call; what it does not like is in `wrong`.
     `change(method, target, body)` may give another body; `fault(method, target)` a status to fail with, as gateways do
-    by themselves, or 0 to hang up. `retry_after`: what those answers say."""
+    by themselves, or 0 to hang up. `retry_after`: what those answers say. `page`: what those answers and those that are no
+    failures but the proxy's own (200, 403 …) hold, with its type. `cut_after`: seconds of silence after which it answers
+    504 for the server."""
 
-    def __init__(self, server=None, witness=None, change=None, fault=None, retry_after=None):
+    def __init__(self, server=None, witness=None, change=None, fault=None, retry_after=None, page=None, cut_after=130):
         self.server = server  # its URL, which may come later
         self.wrong, self.calls, self.links = [], [], set()
         proxy = self
@@ -46,11 +48,14 @@ class Proxy:
                 sent = change(self.command, self.path, body) if change else body
                 fields = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
                 try:
-                    link = http.client.HTTPConnection(*address_of(proxy.server), timeout=130)
+                    link = http.client.HTTPConnection(*address_of(proxy.server), timeout=cut_after)
                     link.request(self.command, self.path, sent or None, fields)
                     answer = link.getresponse()
                     streamed = answer.getheader("Content-Type") == "text/event-stream"
                     text = b"" if streamed else answer.read()
+                except TimeoutError:
+                    self.fail(504)
+                    return
                 except (OSError, http.client.HTTPException):
                     self.close_connection = True
                     return
@@ -69,14 +74,15 @@ class Proxy:
 
             def fail(self, status):
                 self.close_connection = True
+                kind, text = page or ("text/html", b"<h1>Sorry.</h1>")
                 if status:
                     self.send_response(status)
-                    self.send_header("Content-Type", "text/html")
-                    self.send_header("Content-Length", "15")
+                    self.send_header("Content-Type", kind)
+                    self.send_header("Content-Length", str(len(text)))
                     if retry_after:
                         self.send_header("Retry-After", str(retry_after))
                     self.end_headers()
-                    self.wfile.write(b"<h1>Sorry.</h1>")
+                    self.wfile.write(text)
 
             def stream(self, answer):
                 """Block by block, until one of the two has had enough."""

@@ -283,7 +283,8 @@ class CommandLine(DevTest):
         shown = self.api.show(request["id"])["parameters"]
         self.assertEqual(shown["argv"], ["echo", "a b"])
         self.assertEqual(shown["cwd"], os.getcwd())
-        self.assertEqual(shown["env"], {"COUNTERSIGN_URL": self.client.environment["COUNTERSIGN_URL"]})
+        self.assertEqual(shown["env"]["COUNTERSIGN_URL"], self.client.environment["COUNTERSIGN_URL"])
+        self.assertEqual(shown["env"]["PATH"], os.environ["PATH"])
         self.assertEqual(shown["attachments"], {})
         self.assertRegex(shown["executable"]["sha256"], "^[0-9a-f]{64}$")
 
