@@ -15,4 +15,5 @@ trap told EXIT
 
 link="Run $GITHUB_RUN_NUMBER=$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID"
 "$GITHUB_ACTION_PATH/../shell/countersign.sh" --action "$ASKED_ACTION" --resource "$ASKED_RESOURCE" \
-  --environment "$ASKED_ENVIRONMENT" --intent "$ASKED_INTENT" --link "$link" -- bash -euo pipefail -c "$ASKED_RUN"
+  --environment "$ASKED_ENVIRONMENT" --intent "$ASKED_INTENT" --link "$link" \
+  ${ASKED_FOR:+--on-behalf-of "$ASKED_FOR"} -- bash -euo pipefail -c "$ASKED_RUN"

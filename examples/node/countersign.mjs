@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Runs a command once people have approved exactly it. Node 18 and what comes with it; nothing else.
 //
-//   countersign.mjs --action A [--resource R] [--environment E] [--intent TEXT] -- COMMAND [ARGUMENT…]
+//   countersign.mjs --action A [--resource R] [--environment E] [--intent TEXT] [--on-behalf-of PERSON]… -- COMMAND [ARGUMENT…]
 //
 // Or from a program, which then acts itself:
 //
@@ -54,32 +54,54 @@ export class Approvals {
     Object.assign(this, { url: url.replace(/\/+$/, ""), token, patience });
   }
 
-  // The answer, after as many attempts as it takes: every call here may be repeated.
-  async call(method, path, { body, key, seconds = 15, headers = {}, signal } = {}) {
+  // One attempt: { answer }, or { trouble } that says why there is none. An answer has the member that it is asked for: a
+  // proxy that answers with a page of its own, or with other JSON, has not answered for the server.
+  async attempt(method, path, { body, key, seconds = 15, headers = {}, signal, member = "id" } = {}) {
     const fields = { authorization: `Bearer ${this.token}`, accept: "application/json", ...headers };
     if (body) Object.assign(fields, { "content-type": "application/json", "idempotency-key": key });
+    try {
+      const limit = AbortSignal.timeout(seconds * 1000);
+      const answer = await fetch(this.url + path, {
+        method, headers: fields, body: body && JSON.stringify(body), redirect: "error",
+        signal: signal ? anyOf(signal, limit) : limit,
+      });
+      const said = parsed(await answer.text());
+      if (answer.ok) return typeof said?.[member] === "string" ? { answer: said } : { trouble: "what answers is not Countersign" };
+      const trouble = `${said?.detail ?? answer.statusText} (${answer.status})`;
+      const meant = said?.code || [400, 411, 413, 414, 415, 416, 417, 431].includes(answer.status);
+      if (meant && answer.status !== 429 && answer.status < 500)
+        throw new NotApproved({ 409: 14, 410: 12 }[answer.status] ?? 2, trouble);
+      return { trouble };
+    } catch (problem) {
+      if (problem instanceof NotApproved) throw problem;
+      signal?.throwIfAborted();
+      return { trouble: problem.cause?.message ?? problem.message };
+    }
+  }
+
+  // The answer, after as many attempts as it takes: every call here may be repeated.
+  async call(method, path, options = {}) {
     const since = Date.now();
     for (let pause = 500; ; pause = Math.min(pause * 2, 5000)) {
-      let trouble;
-      try {
-        const limit = AbortSignal.timeout(seconds * 1000);
-        const answer = await fetch(this.url + path, {
-          method, headers: fields, body: body && JSON.stringify(body), redirect: "error",
-          signal: signal ? anyOf(signal, limit) : limit,
-        });
-        const text = await answer.text();
-        if (answer.ok) return JSON.parse(text);
-        trouble = `${detailOf(text) ?? answer.statusText} (${answer.status})`;
-        if (answer.status !== 429 && answer.status < 500)
-          throw new NotApproved({ 409: 14, 410: 12 }[answer.status] ?? 2, trouble);
-      } catch (problem) {
-        if (problem instanceof NotApproved) throw problem;
-        signal?.throwIfAborted();
-        trouble ??= problem.cause?.message ?? problem.message;
-      }
+      const { answer, trouble } = await this.attempt(method, path, options);
+      if (answer) return answer;
       if (Date.now() - since >= this.patience * 1000) throw new NotApproved(20, `cannot reach ${this.url}: ${trouble}`);
       if (pause === 500) say(`${trouble}; trying again`);
-      await sleep(pause, undefined, { signal });
+      await sleep(pause, undefined, { signal: options.signal });
+    }
+  }
+
+  // The request once it is not pending. A long poll that a proxy cuts is no outage: whether the server is there is said by
+  // a plain look.
+  async decided(path, signal) {
+    for (;;) {
+      const poll = { seconds: 40, headers: { prefer: "wait=25" }, signal, member: "state" };
+      let { answer, trouble } = await this.attempt("GET", path, poll);
+      if (trouble) {
+        await sleep(1000, undefined, { signal });
+        answer = await this.call("GET", path, { signal, member: "state" });
+      }
+      if (answer.state !== "pending") return answer;
     }
   }
 
@@ -94,8 +116,7 @@ export class Approvals {
     this.token = request.access_token ?? this.token;
     try {
       if (request.digest !== digest) throw new NotApproved(14, "the server was asked for something else than this");
-      while (request.state === "pending")
-        request = await this.call("GET", path, { seconds: 75, headers: { prefer: "wait=60" }, signal });
+      if (request.state === "pending") request = await this.decided(path, signal);
     } catch (problem) {
       this.patience = Math.min(this.patience, 5);
       await this.call("POST", `${path}/cancel`, { body: {}, key, seconds: 5 }).catch(() => {});
@@ -103,7 +124,7 @@ export class Approvals {
     }
     if (request.state !== "approved") throw new NotApproved(ends[request.state] ?? 2, `${request.state}: ${request.reason}`);
     // The digest is of what runs below: whatever else was approved, this is refused.
-    const { grant } = await this.call("POST", `${path}/claim`, { body: { digest }, key });
+    const { grant } = await this.call("POST", `${path}/claim`, { body: { digest }, key, member: "grant" });
     let outcome = { status: "succeeded" };
     try {
       return await act(grant);
@@ -125,9 +146,9 @@ function anyOf(...signals) {
   return either.signal;
 }
 
-function detailOf(text) {
+function parsed(text) {
   try {
-    return JSON.parse(text).detail;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
@@ -135,7 +156,8 @@ function detailOf(text) {
 
 function execute([command, ...args]) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: "inherit" });
+    const { COUNTERSIGN_TOKEN: _, ...environment } = process.env;
+    const child = spawn(command, args, { stdio: "inherit", env: environment });
     process.on("SIGTERM", () => child.kill("SIGTERM"));
     child.on("error", () => reject(new CommandFailed(127)));
     child.on("exit", (code, signal) => {
@@ -151,15 +173,25 @@ async function main() {
   const interrupted = new AbortController();
   try {
     const { values, positionals } = parseArgs({
-      options: { action: text, resource: text, environment: text, intent: text }, allowPositionals: true,
+      options: {
+        action: text, resource: text, environment: text, intent: text,
+        "on-behalf-of": { ...text, multiple: true }, help: { type: "boolean", short: "h" },
+      },
+      allowPositionals: true,
     });
+    if (values.help) {
+      console.log("usage: countersign.mjs --action A [--resource R] [--environment E] [--intent TEXT] [--on-behalf-of PERSON]… -- COMMAND [ARGUMENT…]");
+      return 0;
+    }
     if (!values.action || positionals.length === 0) throw new NotApproved(2, "--action A and -- COMMAND are needed");
     const token = process.env.COUNTERSIGN_TOKEN;
     if (!token) throw new NotApproved(2, "set COUNTERSIGN_TOKEN");
     for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => interrupted.abort());
     const approvals = new Approvals(process.env.COUNTERSIGN_URL ?? "http://127.0.0.1:8480", token,
       Number(process.env.COUNTERSIGN_PATIENCE ?? 600));
-    const ask = { ...values, parameters: { argv: positionals, cwd: process.cwd() }, signal: interrupted.signal };
+    const { "on-behalf-of": people, ...asked } = values;
+    const ask = { ...asked, parameters: { argv: positionals, cwd: process.cwd() }, signal: interrupted.signal };
+    if (people) ask.on_behalf_of = people;
     if (process.env.COUNTERSIGN_KEY) ask.key = process.env.COUNTERSIGN_KEY;
     await approvals.approved(ask, () => execute(positionals));
     return 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a command once people have approved exactly it. Python 3.8 and its standard library; nothing else.
 
-    countersign.py --action A [--resource R] [--environment E] [--intent TEXT] -- COMMAND [ARGUMENT…]
+    countersign.py --action A [--resource R] [--environment E] [--intent TEXT] [--on-behalf-of PERSON]… -- COMMAND [ARGUMENT…]
 
 Or from a program, which then acts itself:
 
@@ -68,24 +68,36 @@ class Approvals:
         self.url, self.token, self.patience = url.rstrip("/"), token, patience
         self.opener = urllib.request.build_opener(NoRedirects)
 
-    def call(self, method, path, body=None, key=None, seconds=15.0, headers=None):
-        """The answer, after as many attempts as it takes: every call here may be repeated."""
+    def attempt(self, method, path, body=None, key=None, seconds=15.0, headers=None, member="id"):
+        """One attempt: the answer, or a text that says why there is none. An answer has the member that it is asked
+        for: a proxy that answers with a page of its own, or with other JSON, has not answered for the server."""
         fields = {"Authorization": f"Bearer {self.token}", "Accept": "application/json", **(headers or {})}
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
             fields.update({"Content-Type": "application/json", "Idempotency-Key": key})
+        request = urllib.request.Request(self.url + path, data, fields, method=method)
+        try:
+            with self.opener.open(request, timeout=seconds) as answer:
+                given = json.load(answer)
+            if isinstance(given, dict) and isinstance(given.get(member), str):
+                return given, None
+            return None, "what answers is not Countersign"
+        except urllib.error.HTTPError as refusal:
+            detail, ours = self.problem(refusal)
+            trouble = f"{detail} ({refusal.code})"
+            if ours and refusal.code != 429 and refusal.code < 500:
+                raise NotApproved({409: 14, 410: 12}.get(refusal.code, 2), trouble) from None
+            return None, trouble
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            return None, str(problem)
+
+    def call(self, method, path, body=None, key=None, seconds=15.0, headers=None, member="id"):
+        """The answer, after as many attempts as it takes: every call here may be repeated."""
         since, pause = time.monotonic(), 0.5
         while True:
-            request = urllib.request.Request(self.url + path, data, fields, method=method)
-            try:
-                with self.opener.open(request, timeout=seconds) as answer:
-                    return json.load(answer)
-            except urllib.error.HTTPError as refusal:
-                trouble = f"{self.problem(refusal)} ({refusal.code})"
-                if refusal.code != 429 and refusal.code < 500:
-                    raise NotApproved({409: 14, 410: 12}.get(refusal.code, 2), trouble) from None
-            except (OSError, http.client.HTTPException, ValueError) as problem:
-                trouble = str(problem)
+            answer, trouble = self.attempt(method, path, body, key, seconds, headers, member)
+            if answer is not None:
+                return answer
             if time.monotonic() - since >= self.patience:
                 raise NotApproved(20, f"cannot reach {self.url}: {trouble}")
             if pause == 0.5:
@@ -93,12 +105,25 @@ class Approvals:
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
 
+    def decided(self, path):
+        """The request once it is not pending. A long poll that a proxy cuts is no outage: whether the server is there is
+        said by a plain look."""
+        while True:
+            request, trouble = self.attempt("GET", path, seconds=40.0, headers={"Prefer": "wait=25"}, member="state")
+            if trouble:
+                time.sleep(1)
+                request = self.call("GET", path, member="state")
+            if request["state"] != "pending":
+                return request
+
     @staticmethod
     def problem(refusal):
+        """What a refusal says, and whether it is the server's: RFC 9457 with a code, or one meant whoever says it."""
         try:
-            return json.load(refusal)["detail"]
+            said = json.load(refusal)
+            return said["detail"], bool(said["code"])
         except (OSError, ValueError, KeyError, TypeError):
-            return refusal.reason
+            return refusal.reason, refusal.code in (400, 411, 413, 414, 415, 416, 417, 431)
 
     @contextlib.contextmanager
     def approved(self, action, *, resource=None, environment=None, parameters=None, intent="", key=None, **more):
@@ -115,8 +140,8 @@ class Approvals:
         try:
             if request["digest"] != digest:
                 raise NotApproved(14, "the server was asked for something else than this")
-            while request["state"] == "pending":
-                request = self.call("GET", path, seconds=75.0, headers={"Prefer": "wait=60"})
+            if request["state"] == "pending":
+                request = self.decided(path)
         except BaseException:
             with contextlib.suppress(NotApproved):
                 self.patience = min(self.patience, 5.0)
@@ -125,7 +150,7 @@ class Approvals:
         if request["state"] != "approved":
             raise NotApproved(ENDS.get(request["state"], 2), f"{request['state']}: {request['reason']}")
         # The digest is of what runs below: whatever else was approved, this is refused.
-        grant = self.call("POST", path + "/claim", {"digest": digest}, key)["grant"]
+        grant = self.call("POST", path + "/claim", {"digest": digest}, key, member="grant")["grant"]
         outcome = {"status": "failed", "detail": "it raised an exception"}
         try:
             yield grant
@@ -154,9 +179,11 @@ def run(arguments):
     approvals = Approvals(os.environ.get("COUNTERSIGN_URL", "http://127.0.0.1:8480"), os.environ["COUNTERSIGN_TOKEN"],
                           float(os.environ.get("COUNTERSIGN_PATIENCE", "600")))
     parameters = {"argv": arguments.command, "cwd": os.getcwd()}
+    more = {"on_behalf_of": arguments.on_behalf_of} if arguments.on_behalf_of else {}
     with approvals.approved(arguments.action, resource=arguments.resource, environment=arguments.environment,
-                            parameters=parameters, intent=arguments.intent, key=os.environ.get("COUNTERSIGN_KEY")):
-        child = subprocess.Popen(arguments.command)
+                            parameters=parameters, intent=arguments.intent, key=os.environ.get("COUNTERSIGN_KEY"), **more):
+        environment = {name: value for name, value in os.environ.items() if name != "COUNTERSIGN_TOKEN"}
+        child = subprocess.Popen(arguments.command, env=environment)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, _: child.send_signal(number))
         code = child.wait()
@@ -168,6 +195,7 @@ def main():
     parser = argparse.ArgumentParser(description="Runs a command once people have approved exactly it.")
     for name in ("action", "resource", "environment", "intent"):
         parser.add_argument(f"--{name}", required=name == "action", default="" if name == "intent" else None)
+    parser.add_argument("--on-behalf-of", action="append", metavar="PERSON", help="a person this is for; may be repeated")
     parser.add_argument("command", nargs="+", metavar="-- COMMAND")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

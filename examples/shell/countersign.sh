@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs a command once people have approved exactly it. POSIX sh, curl, awk, sed and a SHA-256 tool; nothing else.
 #
-#   countersign.sh --action A [--resource R] [--environment E] [--intent TEXT] [--link TITLE=URL] -- COMMAND [ARGUMENT…]
+#   countersign.sh --action A [--resource R] [--environment E] [--intent TEXT] [--link TITLE=URL]
+#                  [--on-behalf-of PERSON]… -- COMMAND [ARGUMENT…]
 #
 # COUNTERSIGN_URL       the server
 # COUNTERSIGN_TOKEN     a token of scope `request`, or an OIDC token of the CI system; inside GitHub Actions it may be
@@ -57,16 +58,30 @@ call() {
   answer=$(cat "$work/answer")
 }
 
-# As call, again and again until there is an answer to go by. Only for calls that may be repeated.
+# Whether the server has answered, with an answer that has this member: a proxy that answers with a page of its own, or
+# with other JSON, has not. 4xx counts with a problem's code, or where it is meant whoever says it.
+answered() {
+  case $status in
+    2??) case $answer in '{'*'"'"$1"'":"'*) return 0 ;; esac ;;
+    400 | 411 | 41[3-7] | 431 | 3??) return 0 ;;
+    429) ;;
+    4??) case $answer in '{'*'"code":"'*) return 0 ;; esac ;;
+  esac
+  return 1
+}
+
+# insist MEMBER METHOD PATH SECONDS [HEADER…]: as call, again and again until there is an answer to go by. Only for calls
+# that may be repeated.
 insist() {
-  pause=1 since=$(date +%s)
+  wanted=$1 pause=1 since=$(date +%s)
+  shift
   while :; do
     [ "$2" != /v1/requests ] || own_token
     call "$@"
-    case $status in 000 | 429 | 5??) ;; *) return 0 ;; esac
+    ! answered "$wanted" || return 0
     [ "$(($(date +%s) - since))" -lt "${COUNTERSIGN_PATIENCE:-600}" ] ||
       fail 20 "cannot reach $COUNTERSIGN_URL ($status) $(cat "$work/trouble")"
-    [ "$pause" -gt 1 ] || say "no answer from $COUNTERSIGN_URL ($status); trying again"
+    [ "$pause" -gt 1 ] || say "no answer of Countersign's from $COUNTERSIGN_URL ($status); trying again"
     sleep "$pause"
     pause=$((pause < 4 ? pause * 2 : 5))
   done
@@ -100,10 +115,11 @@ own_token() {
   mask "$token"
 }
 
-action='' resource='' environment='' intent='' links=''
+action='' resource='' environment='' intent='' links='' people=''
 while [ $# -gt 0 ]; do
   case $1 in
-    --action | --resource | --environment | --intent | --link)
+    --help | -h) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --action | --resource | --environment | --intent | --link | --on-behalf-of)
       [ $# -gt 1 ] || fail 2 "$1 needs a value" ;;
     --) shift; break ;;
     *) fail 2 "unknown option $1; the command comes after --" ;;
@@ -113,6 +129,7 @@ while [ $# -gt 0 ]; do
     --resource) resource=$2 ;;
     --environment) environment=$2 ;;
     --intent) intent=$2 ;;
+    --on-behalf-of) people=$people${people:+,}$(quoted "$2") ;;
     --link)
       case $2 in *=*) ;; *) fail 2 "--link takes TITLE=URL" ;; esac
       links=$links${links:+,}'{"title":'$(quoted "${2%%=*}")',"url":'$(quoted "${2#*=}")'}' ;;
@@ -140,8 +157,8 @@ asked=$asked',"parameters":'$parameters
 digest=sha256:$(printf '{%s}' "$asked" | sha256)
 key=${COUNTERSIGN_KEY:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
 
-printf '{%s,"intent":%s,"links":[%s]}' "$asked" "$(quoted "$intent")" "$links" >"$work/body"
-insist POST /v1/requests 15 "Idempotency-Key: $key"
+printf '{%s,"intent":%s,"links":[%s],"on_behalf_of":[%s]}' "$asked" "$(quoted "$intent")" "$links" "$people" >"$work/body"
+insist digest POST /v1/requests 15 "Idempotency-Key: $key"
 case $status in 200 | 201) ;; *) fail 2 "$(member detail) ($status)" ;; esac
 id=$(sed -n 's/^[Ll]ocation:.*\/v1\/requests\/\(req_[0-9A-Z]*\).*/\1/p' "$work/head")
 [ -n "$id" ] || fail 2 "the answer names no request"
@@ -171,8 +188,10 @@ case $answer in
     fail 14 "the server was asked for something else than this command" ;;
 esac
 
+# A long poll that a proxy cuts is no outage: whether the server is there is said by a plain look.
 while [ "$(member state)" = pending ]; do
-  insist GET "/v1/requests/$id" 75 'Prefer: wait=60'
+  call GET "/v1/requests/$id" 40 'Prefer: wait=25'
+  answered state || { sleep 1; insist state GET "/v1/requests/$id" 15; }
   [ "$status" = 200 ] || fail 2 "$(member detail) ($status)"
 done
 case $(member state) in
@@ -187,15 +206,15 @@ esac
 
 # The digest is of what runs below: whatever else was approved, this is refused.
 printf '{"digest":"%s"}' "$digest" >"$work/body"
-insist POST "/v1/requests/$id/claim" 15 "Idempotency-Key: $key"
+insist grant POST "/v1/requests/$id/claim" 15 "Idempotency-Key: $key"
 case $status in
   200) ;;
   409) fail 14 "$(member detail)" ;;
   410) fail 12 "$(member detail)" ;;
   *) fail 2 "$(member detail) ($status)" ;;
 esac
-case $answer in *'"grant":"'*) ;; *) fail 2 "the answer holds no grant" ;; esac
 
+unset COUNTERSIGN_TOKEN # no command needs it
 trap ':' INT TERM # the command's own affair; what came of it is still told
 "$@"
 code=$?

@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 import unittest
 
 import yaml
@@ -141,6 +142,53 @@ class Runs:
         faults["POST"] = [500]  # the claim
         self.workspace.approve("amy", request)
         self.assertEqual((run.wait(), run.out), (0, ["ran"]), run.text())
+
+    def test_APollThatAProxyCutsIsNoOutage(self):
+        gateway = Proxy(self.api.url, cut_after=2)
+        self.addCleanup(gateway.stop)
+        run, request = self.asks("--", "echo", "ran", COUNTERSIGN_URL=gateway.url, COUNTERSIGN_PATIENCE="3")
+        time.sleep(6)  # longer than its patience
+        self.workspace.approve("amy", request)
+        self.assertEqual((run.wait(), run.out), (0, ["ran"]), run.text())
+        self.assertNotIn("trying again", run.text())
+
+    def test_AnAnswerThatIsNoneOfOursIsNoAnswer(self):
+        for status, page in ((200, ("text/html", b"<h1>Log in</h1>")), (200, ("application/json", b'{"ok":true}')), (403, None),
+                             (404, ("application/json", b"{}")), (201, ("application/json", b"[]"))):
+            with self.subTest(status=status, page=page):
+                gateway = Proxy(self.api.url, fault=lambda method, target: status, page=page)
+                self.addCleanup(gateway.stop)
+                run = self.start("--", "echo", "ran", COUNTERSIGN_URL=gateway.url, COUNTERSIGN_PATIENCE="1")
+                self.assertEqual((run.wait(), run.out), (20, []), run.text())
+
+    def test_AnAnswerOfAProxyInBetweenIsAskedForAgain(self):
+        for part in ("/v1/requests", "claim", "req_"):
+            faults = [200, 404]
+            gateway = Proxy(self.api.url, page=("application/json", b'{"ok":true}'),
+                            fault=lambda method, target: faults.pop() if faults and (target.endswith(part) or part in target[13:]) else None)
+            self.addCleanup(gateway.stop)
+            with self.subTest(part):
+                run, request = self.asks("--", "echo", "ran", COUNTERSIGN_URL=gateway.url)
+                self.workspace.approve("amy", request)
+                self.assertEqual((run.wait(), run.out, faults), (0, ["ran"], []), run.text())
+
+    def test_ItCanNameWhomItIsFor(self):
+        run, request = self.asks("--on-behalf-of", "amy", "--on-behalf-of", "email:ben@example.com", "--", "echo", "ran")
+        self.assertEqual(self.api.show(request)["on_behalf_of"], ["amy", "email:ben@example.com"])
+        self.api.call("POST", f"/v1/requests/{request}/cancel")
+        self.assertEqual(run.wait(), 13, run.text())
+
+    def test_HelpIsNoError(self):
+        program, *before = self.command
+        run = Program([*before, "--help"], {}, program=program)
+        self.assertEqual(run.wait(), 0, run.text())
+        self.assertIn("--on-behalf-of", run.text())
+
+    def test_TheCommandDoesNotGetTheToken(self):
+        run, request = self.asks("--", "env")
+        self.workspace.approve("amy", request)
+        self.assertEqual(run.wait(), 0, run.text())
+        self.assertNotIn(self.api.token, run.text())
 
     def test_OneThatDiedGoesOnWithItsRequest(self):
         key = f"job-{os.urandom(6).hex()}"
@@ -332,13 +380,14 @@ class Jenkins(ExamplesTest):
         self.assertEqual(resource.read_text(), (EXAMPLES / "shell" / "countersign.sh").read_text())
         variables = self.environment(
             COUNTERSIGN_SCRIPT=str(resource), ASKED_ACTION="deploy.api", ASKED_RESOURCE="api/main", ASKED_ENVIRONMENT="",
-            ASKED_INTENT="nightly", ASKED_RUN="echo one; false; echo two", BUILD_TAG="jenkins-api-7", BUILD_URL="https://ci.example.com/7/")
+            ASKED_INTENT="nightly", ASKED_FOR="ben", ASKED_RUN="echo one; false; echo two", BUILD_TAG="jenkins-api-7", BUILD_URL="https://ci.example.com/7/")
         run = Program(["-xe", "-c", script], variables, program="sh")
         self.addCleanup(run.kill)
         request = self.filed(run)
         self.workspace.approve("amy", request)
         self.assertEqual((run.wait(), run.out), (1, ["one"]), run.text())
-        self.assertIsNone(self.reaches(request, "failed")["environment"])
+        shown = self.reaches(request, "failed")
+        self.assertEqual((shown["environment"], shown["on_behalf_of"]), (None, ["ben"]))
         self.assertNotIn(self.api.token, run.text())
 
 
