@@ -34,6 +34,11 @@ struct House {
         net::make_http_client(*network, world.time, world.time, world.io.get_executor());
     std::unique_ptr<app::WorkloadIdentity> workloads;
     fakes::Store store{world.time, entropy};
+    app::Runtime runtime{.clock = world.time,
+                         .timers = world.time,
+                         .entropy = entropy,
+                         .process = core::ProcessId::mint(world.time.now(), {}),
+                         .limits = {}};
     std::optional<http::Gate> gate;
     std::string token;
 
@@ -50,10 +55,9 @@ struct House {
                                 .run = {}};
         workloads = identity::make_workload_identity({issuer}, *client, world.time, world.time,
                                                      world.io.get_executor());
-        gate.emplace(http::Gate::Settings{.workloads = workloads.get(),
-                                          .access_key = Secret{std::string(32, 'a')},
+        gate.emplace(http::Gate::Settings{.access_key = Secret{std::string(32, 'a')},
                                           .requests_per_minute = 1'000'000},
-                     store, world.time, world.time);
+                     store, *workloads, runtime);
         auto secret = wire::mint_token(entropy);
         token = std::string(secret.reveal());
         app::Token made{.id = core::TokenId{core::TokenId::Bytes{}},

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "app/globs.hpp"
-#include "countersign/app/service.hpp"
+#include "countersign/app/caller.hpp"
 
 namespace countersign::app {
 namespace {

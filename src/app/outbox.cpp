@@ -67,7 +67,7 @@ struct Outbox::Impl {
         rt::Signal idle;
     };
 
-    explicit Impl(World& lent) : world(lent) {}
+    Impl(const Runtime& with, Parts lent) : runtime(with), parts(lent) {}
 
     void absorb(CardJob job, const CasePtr& now, bool handed_over);
     void absorb(Errand errand, const CasePtr& now);
@@ -95,11 +95,12 @@ struct Outbox::Impl {
     void busy(core::RequestId request) { ++busy_of[request]; }
     void not_busy(core::RequestId request);
     bool under_way() const { return cards_running + threads_running > 0 || settling; }
-    Deadline chat_deadline() const { return {world.clock.now() + world.limits.chat_deadline}; }
-    Deadline store_deadline() const { return {world.clock.now() + store_patience}; }
-    Lease lease() const { return {world.process, world.clock.now() + world.limits.lease}; }
+    Deadline chat_deadline() const { return runtime.within(runtime.limits.chat_deadline); }
+    Deadline store_deadline() const { return runtime.within(store_patience); }
+    Lease lease() const { return runtime.lease(); }
 
-    World& world;
+    const Runtime& runtime;
+    Parts parts;
     std::optional<Running> running;
     Threads threads;
     OutboxStore::Batch batch;
@@ -123,7 +124,7 @@ void Outbox::Impl::absorb(CardJob job, const CasePtr& now, bool handed_over) {
     auto id = job.id;
     auto [it, fresh] = cards.try_emplace(id, Card{.job = job, .leased_until = {}, .newest = now});
     Card& card = it->second;
-    card.leased_until = world.clock.now() + world.limits.lease;
+    card.leased_until = runtime.clock.now() + runtime.limits.lease;
     if (fresh) {
         card.rendered = job.rendered_version;
         // Whoever held it before us may have died while posting.
@@ -147,7 +148,7 @@ void Outbox::Impl::absorb(CardJob job, const CasePtr& now, bool handed_over) {
 
 void Outbox::Impl::absorb(Errand errand, const CasePtr& now) {
     auto request = errand.request;
-    threads.add(std::move(errand), now, world.clock.now() + world.limits.lease);
+    threads.add(std::move(errand), now, runtime.clock.now() + runtime.limits.lease);
     if (!card_busy(request)) queue_thread(request);
 }
 
@@ -158,7 +159,7 @@ void Outbox::Impl::queue_thread(core::RequestId request) {
 void Outbox::Impl::start_ready() {
     if (starting || stopping || !running) return;
     starting = true;
-    auto most = world.limits.cards_in_flight_max;
+    auto most = runtime.limits.cards_in_flight_max;
     while (!cards_ready.empty() && cards_running < most) {
         auto id = cards_ready.front();
         cards_ready.pop_front();
@@ -198,7 +199,7 @@ void Outbox::Impl::card_ended(core::CardId id) {
     if (it->second.unsettled == 0) cards.erase(it);
     not_busy(request);
     queue_thread(request);
-    bool hungry = more_in_store && cards.size() < world.limits.cards_in_flight_max;
+    bool hungry = more_in_store && cards.size() < runtime.limits.cards_in_flight_max;
     if (running && hungry) running->poll_now.notify_all();
     if (running && !under_way()) running->idle.notify_all();
     start_ready();
@@ -232,11 +233,11 @@ asio::awaitable<void> Outbox::Impl::carry(core::CardId id) {
 // True: there is more to do for this card at once.
 asio::awaitable<bool> Outbox::Impl::carry_once(Card& card) {
     if (!card.newest) {
-        auto read = co_await read_request(world, card.job.request, store_deadline());
+        auto read = co_await read_case(parts.cases, card.job.request, store_deadline());
         if (!read) {
             log::warn("outbox", "cannot read {}: {}", card.job.request.text(), read.error().detail);
             again(card, {.card = card.job.id,
-                         .not_before = backoff(world, card.job.attempts),
+                         .not_before = backoff(runtime, card.job.attempts),
                          .post_may_have_happened = card.job.post_may_have_happened});
             co_return false;
         }
@@ -272,16 +273,16 @@ asio::awaitable<bool> Outbox::Impl::carry_once(Card& card) {
 }
 
 asio::awaitable<Shown> Outbox::Impl::show(CardJob job, CasePtr now) {
-    auto surface = world.chats.find(job.target.surface);
-    if (surface == world.chats.end()) {
+    const auto* surface = parts.chats.find(job.target.surface);
+    if (surface == nullptr) {
         // Another process may serve that chat.
         co_return Shown{.posted = job.posted,
                         .again = OutboxStore::Retry{.card = job.id,
-                                                    .not_before = world.clock.now() + refused_pause,
+                                                    .not_before = runtime.clock.now() + refused_pause,
                                                     .post_may_have_happened = job.post_may_have_happened}};
     }
-    Chat& chat = *surface->second;
-    auto directory = world.roster.snapshot();
+    Chat& chat = surface->chat;
+    auto directory = parts.roster.snapshot();
     auto view = core::card(now->c, now->ruling, *directory, job.target.surface);
     if (!job.posted) {
         auto posted = co_await post(chat, job, std::move(view));
@@ -315,10 +316,10 @@ Later<MessageRef> Outbox::Impl::post(Chat& chat, CardJob job, core::CardView vie
 Shown Outbox::Impl::after_trouble(const CardJob& job, const CasePtr& now, const Failure& failure) {
     bool over = core::final(now->ruling.state);
     OutboxStore::Retry retry{.card = job.id,
-                             .not_before = backoff(world, job.attempts),
+                             .not_before = backoff(runtime, job.attempts),
                              .post_may_have_happened = job.post_may_have_happened};
     Shown shown{.posted = job.posted};
-    if (world.count) world.count("card_failed", name_of(failure.trouble));
+    parts.counters.count("card_failed", name_of(failure.trouble));
     switch (failure.trouble) {
         case Trouble::not_found:
             if (job.posted && over) {
@@ -326,7 +327,7 @@ Shown Outbox::Impl::after_trouble(const CardJob& job, const CasePtr& now, const 
                 return shown;
             }
             retry.forget_message = job.posted.has_value();
-            if (!job.posted) retry.not_before = world.clock.now() + refused_pause;
+            if (!job.posted) retry.not_before = runtime.clock.now() + refused_pause;
             break;
         case Trouble::timed_out:
             if (!job.posted) retry.post_may_have_happened = true;
@@ -342,7 +343,7 @@ Shown Outbox::Impl::after_trouble(const CardJob& job, const CasePtr& now, const 
                       job.target.channel, failure.detail);
             shown.give_up = over;
             if (over) return shown;
-            retry.not_before = world.clock.now() + refused_pause;
+            retry.not_before = runtime.clock.now() + refused_pause;
     }
     shown.again = std::move(retry);
     return shown;
@@ -388,17 +389,17 @@ asio::awaitable<void> Outbox::Impl::tell(core::RequestId request) {
     };
     if (work.leased_until < chat_deadline().at) co_return;
     if (!work.now) {
-        auto read = co_await read_request(world, request, store_deadline());
+        auto read = co_await read_case(parts.cases, request, store_deadline());
         if (!read) {
-            give_back(backoff(world, work.attempts()));
+            give_back(backoff(runtime, work.attempts()));
             co_return;
         }
         work.now = std::move(*read);
     }
     if (!threads.knows_places(request) || work.reaches_further()) {
-        auto places = co_await world.outbox.cards_of(request, store_deadline());
+        auto places = co_await parts.outbox.cards_of(request, store_deadline());
         if (!places) {
-            give_back(backoff(world, work.attempts()));
+            give_back(backoff(runtime, work.attempts()));
             co_return;
         }
         threads.set_places(request, *places);
@@ -407,22 +408,22 @@ asio::awaitable<void> Outbox::Impl::tell(core::RequestId request) {
     }
     std::optional<core::Instant> later;
     for (const auto& place : threads.places(request)) {
-        auto chat = world.chats.find(place.surface);
-        if (chat == world.chats.end() || threads.hopeless(place)) continue;
+        const auto* chat = parts.chats.find(place.surface);
+        if (chat == nullptr || threads.hopeless(place)) continue;
         if (!place.message) {
-            later = std::max(later.value_or(core::Instant{}), backoff(world, work.attempts()));
+            later = std::max(later.value_or(core::Instant{}), backoff(runtime, work.attempts()));
             continue;
         }
-        auto line = threads.line_for(work, place, *world.roster.snapshot(), world.clock.now());
+        auto line = threads.line_for(work, place, *parts.roster.snapshot(), runtime.clock.now());
         if (!line) continue;
-        auto said = co_await chat->second->say(*place.message, *line, chat_deadline());
+        auto said = co_await chat->chat.say(*place.message, *line, chat_deadline());
         if (said || said.error().trouble == Trouble::not_found ||
             said.error().trouble == Trouble::invalid_input) {
             threads.said(work, place.card);
             continue;
         }
-        if (world.count) world.count("line_failed", name_of(said.error().trouble));
-        auto when = said.error().not_before.value_or(backoff(world, work.attempts()));
+        parts.counters.count("line_failed", name_of(said.error().trouble));
+        auto when = said.error().not_before.value_or(backoff(runtime, work.attempts()));
         later = std::max(later.value_or(core::Instant{}), when);
     }
     if (later && !threads.tired(work)) {
@@ -445,10 +446,10 @@ asio::awaitable<void> Outbox::Impl::settle() {
     for (;;) {
         settler_rests = true;
         while (batch.empty())
-            co_await running->settle_now.wait_until(world.timers, world.clock.now() + idle_pause);
+            co_await running->settle_now.wait_until(runtime.timers, runtime.clock.now() + idle_pause);
         settler_rests = false;
-        auto at = world.clock.now() + settle_delay;
-        if (rows(batch) < settle_rows) co_await running->settle_now.wait_until(world.timers, at);
+        auto at = runtime.clock.now() + settle_delay;
+        if (rows(batch) < settle_rows) co_await running->settle_now.wait_until(runtime.timers, at);
         co_await settle_once();
     }
 }
@@ -468,14 +469,14 @@ asio::awaitable<void> Outbox::Impl::settle_once() {
     if (batch.empty() || settling) co_return;
     settling = true;
     auto now = next_batch();
-    auto behind = co_await world.outbox.settle(now, lease(), store_deadline());
+    auto behind = co_await parts.outbox.settle(now, lease(), store_deadline());
     settling = false;
     if (behind) {
         settled(now, std::move(*behind));
     } else {
         log::warn("outbox", "cannot record what was shown: {}", behind.error().detail);
         keep(std::move(now));
-        co_await world.timers.sleep_until(world.clock.now() + settle_pause);
+        co_await runtime.timers.sleep_until(runtime.clock.now() + settle_pause);
     }
     if (running && !under_way()) running->idle.notify_all();
     start_ready();
@@ -516,11 +517,11 @@ void Outbox::Impl::keep(OutboxStore::Batch older) {
 }
 
 asio::awaitable<std::size_t> Outbox::Impl::claim() {
-    auto room = 2 * world.limits.cards_in_flight_max;
+    auto room = 2 * runtime.limits.cards_in_flight_max;
     std::size_t claimed = 0;
     if (cards.size() < room) {
         auto asked = room - cards.size();
-        auto jobs = co_await world.outbox.claim_cards(lease(), world.clock.now(), asked, store_deadline());
+        auto jobs = co_await parts.outbox.claim_cards(lease(), runtime.clock.now(), asked, store_deadline());
         if (jobs) {
             more_in_store = jobs->size() >= asked;
             claimed += jobs->size();
@@ -528,8 +529,8 @@ asio::awaitable<std::size_t> Outbox::Impl::claim() {
         }
     }
     if (threads.size() < room) {
-        auto errands = co_await world.outbox.claim_errands(lease(), world.clock.now(), room - threads.size(),
-                                                           store_deadline());
+        auto errands = co_await parts.outbox.claim_errands(lease(), runtime.clock.now(),
+                                                           room - threads.size(), store_deadline());
         if (errands) {
             claimed += errands->size();
             for (auto& errand : *errands) absorb(std::move(errand), nullptr);
@@ -542,13 +543,13 @@ asio::awaitable<void> Outbox::Impl::poll() {
     for (;;) {
         if (!stopping) co_await claim();
         start_ready();
-        co_await running->poll_now.wait_until(world.timers, world.clock.now() + world.limits.poll);
+        co_await running->poll_now.wait_until(runtime.timers, runtime.clock.now() + runtime.limits.poll);
     }
 }
 
 // ---- the outside
 
-Outbox::Outbox(World& world) : impl_(std::make_unique<Impl>(world)) {}
+Outbox::Outbox(const Runtime& runtime, Parts parts) : impl_(std::make_unique<Impl>(runtime, parts)) {}
 
 Outbox::~Outbox() = default;
 
@@ -564,29 +565,25 @@ rt::asio::awaitable<void> Outbox::run() {
     auto& impl = *impl_;
     auto executor = co_await asio::this_coro::executor;
     // More places than run at once: a task that has ended frees its own a turn later.
-    impl.running.emplace(executor, 8 * impl.world.limits.cards_in_flight_max + 64);
+    impl.running.emplace(executor, 8 * impl.runtime.limits.cards_in_flight_max + 64);
     impl.running->tasks.start_loop("outbox settling", impl.settle());
     impl.running->tasks.start_loop("outbox polling", impl.poll());
     impl.start_ready();
     co_await rt::until_asked();
     impl.stopping = true;
-    co_await impl.running->tasks.end(impl.world.timers, impl.world.clock.now() + stop_patience);
+    co_await impl.running->tasks.end(impl.runtime.timers, impl.runtime.clock.now() + stop_patience);
     impl.running.reset();
 }
 
 Later<Done> Outbox::drain(Deadline deadline) {
     auto& impl = *impl_;
     impl.stopping = true;
-    while (impl.running && impl.under_way() && impl.world.clock.now() < deadline.at)
-        co_await impl.running->idle.wait_until(impl.world.timers, deadline.at);
-    while (!impl.batch.empty() && !impl.settling && impl.world.clock.now() < deadline.at)
+    while (impl.running && impl.under_way() && impl.runtime.clock.now() < deadline.at)
+        co_await impl.running->idle.wait_until(impl.runtime.timers, deadline.at);
+    while (!impl.batch.empty() && !impl.settling && impl.runtime.clock.now() < deadline.at)
         co_await impl.settle_once();
     auto lease = impl.lease();
-    co_return co_await impl.world.outbox.hand_back(lease, deadline);
-}
-
-std::size_t Outbox::backlog() const {
-    return impl_->cards.size() + impl_->threads.size();
+    co_return co_await impl.parts.outbox.hand_back(lease, deadline);
 }
 
 }  // namespace countersign::app

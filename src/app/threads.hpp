@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "countersign/app/service.hpp"
+#include "countersign/app/requests.hpp"
 
 namespace countersign::app {
 

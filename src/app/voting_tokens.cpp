@@ -2,32 +2,10 @@
 
 #include <utility>
 
-#include "countersign/app/linking.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::app {
 namespace {
-
-// The token, if it votes and belongs to the person whose account this is.
-Later<Token> voting_token_of(World& world, core::TokenId id, core::AccountId who, Deadline deadline) {
-    auto none = [] {
-        return fail(Trouble::not_found, "no token of yours with this id votes", "no_such_token");
-    };
-    if (!world.tokens) co_return fail(Trouble::unavailable, "tokens cannot be confirmed here");
-    auto people = co_await know_people(world, deadline);
-    if (!people) co_return pass(people);
-    co_await world.roster.ensure(who, std::vector<core::GroupId>{}, deadline);
-    auto token = co_await world.tokens->by_id(id, deadline);
-    if (!token && token.error().trouble == Trouble::not_found) co_return none();
-    if (!token) co_return pass(token);
-    auto directory = world.roster.snapshot();
-    bool theirs = token->has(Scope::vote) && token->owner &&
-                  directory->person_of(*token->owner) == directory->person_of(who);
-    if (!theirs) co_return none();
-    bool over = token->revoked_at || (token->expires_at && *token->expires_at <= world.clock.now());
-    if (over) co_return fail(Trouble::conflict, "this token has ended", "token_ended");
-    co_return token;
-}
 
 std::string bounds_of(const Token& token) {
     auto among = [](std::string_view what, const std::vector<std::string>& globs) {
@@ -39,9 +17,29 @@ std::string bounds_of(const Token& token) {
 
 }  // namespace
 
-Later<std::vector<std::string>> voting_token_question(World& world, core::TokenId id, core::AccountId who,
-                                                      Deadline deadline) {
-    auto token = co_await voting_token_of(world, id, std::move(who), deadline);
+// The token, if it votes and belongs to the person whose account this is.
+Later<Token> VotingTokens::find(core::TokenId id, core::AccountId who, Deadline deadline) {
+    auto none = [] {
+        return fail(Trouble::not_found, "no token of yours with this id votes", "no_such_token");
+    };
+    auto people = co_await parts_.people.ensure(deadline);
+    if (!people) co_return pass(people);
+    co_await parts_.roster.ensure(who, std::vector<core::GroupId>{}, deadline);
+    auto token = co_await parts_.tokens.by_id(id, deadline);
+    if (!token && token.error().trouble == Trouble::not_found) co_return none();
+    if (!token) co_return pass(token);
+    auto directory = parts_.roster.snapshot();
+    bool theirs = token->has(Scope::vote) && token->owner &&
+                  directory->person_of(*token->owner) == directory->person_of(who);
+    if (!theirs) co_return none();
+    bool over = token->revoked_at || (token->expires_at && *token->expires_at <= runtime_.now());
+    if (over) co_return fail(Trouble::conflict, "this token has ended", "token_ended");
+    co_return token;
+}
+
+Later<std::vector<std::string>> VotingTokens::question(core::TokenId id, core::AccountId who,
+                                                       Deadline deadline) {
+    auto token = co_await find(id, std::move(who), deadline);
     if (!token) co_return pass(token);
     if (token->confirmed)
         co_return fail(Trouble::conflict, "this token is confirmed already", "token_confirmed");
@@ -54,19 +52,18 @@ Later<std::vector<std::string>> voting_token_question(World& world, core::TokenI
         "Whoever holds it can approve and deny as you do. Agree only if you hold it, or know who does."};
 }
 
-Later<Done> answer_voting_token(World& world, core::TokenId id, core::AccountId who, bool agrees,
-                                Deadline deadline) {
-    auto token = co_await voting_token_of(world, id, who, deadline);
+Later<Done> VotingTokens::answer(core::TokenId id, core::AccountId who, bool agrees, Deadline deadline) {
+    auto token = co_await find(id, who, deadline);
     if (!token) co_return pass(token);
-    auto now = world.clock.now();
+    auto now = runtime_.now();
     auto act = agrees ? AdminAct::token_confirmed : AdminAct::token_revoked;
-    auto event = token_event(act, *token, who.text(), now, world.entropy);
+    auto event = token_event(act, *token, who.text(), now, runtime_.entropy);
     Result<Done> done = Done{};
     if (agrees)
-        done = co_await world.tokens->confirm(id, {std::move(who), now}, std::move(event), deadline);
+        done = co_await parts_.tokens.confirm(id, {std::move(who), now}, std::move(event), deadline);
     else
-        done = co_await world.tokens->revoke(id, now, std::move(event), deadline);
-    if (done && world.log) world.log->committed();
+        done = co_await parts_.tokens.revoke(id, now, std::move(event), deadline);
+    if (done) parts_.log.committed();
     co_return done;
 }
 

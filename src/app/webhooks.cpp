@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "app/globs.hpp"
-#include "countersign/app/service.hpp"
+#include "countersign/app/caller.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/base/text.hpp"
 

@@ -89,79 +89,111 @@ Result<std::vector<identity::Issuer>> trusted_issuers(const config::Settings& se
 
 }  // namespace
 
+void NextTurn::take(std::vector<app::CardJob> cards, std::vector<app::Errand> errands, app::CasePtr now) {
+    rt::asio::post(executor_, [this, cards = std::move(cards), errands = std::move(errands),
+                               now = std::move(now)]() mutable {
+        worker_.take(std::move(cards), std::move(errands), std::move(now));
+    });
+}
+
 Server::Server(const Ground& ground, const config::Settings& settings, Keys keys,
                std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers)
     : ground_(ground),
       settings_(settings),
       keys_(std::move(keys)),
       listener_(std::move(listener)),
+      runtime_{.clock = ground.clock,
+               .timers = ground.timers,
+               .entropy = ground.entropy,
+               .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
+               .limits = {.pending_per_requester = settings.pending_per_requester}},
       database_(pg::open_database(pg_settings(settings), ground.executor, ground.clock, ground.entropy)),
+      metrics_(http::make_metrics()),
       roster_(settings.identity_age_max),
       waiters_(ground.executor),
-      world_{.cases = database_->cases(),
-             .outbox = database_->outbox(),
-             .roster = roster_,
-             .waiters = waiters_,
-             .clock = ground_.clock,
-             .timers = ground_.timers,
-             .entropy = ground_.entropy,
-             .chats = {},
-             .default_channel = {},
-             .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
-             .limits = {},
-             .hand_over = {},
-             .count = {}},
       hiding_(keys_.server),
-      log_(database_->events(), world_.process, ground.clock, ground.timers, ground.executor),
-      sessions_(ground.executor, sessions_max, rt::report_bug),
-      intake_(ground.executor, tasks_max, rt::report_bug),
-      workers_(ground.executor, tasks_max, rt::report_bug) {
-    world_.limits.pending_per_requester = settings.pending_per_requester;
-    world_.log = &log_;
-    policy_ =
-        std::make_unique<PolicyKeeper>(ground_, roster_, log_, world_.process, workers_, settings_.policy);
-    outbox_ = std::make_unique<app::Outbox>(world_);
-    // A turn later: whoever waits for the commit is answered before cards are rendered.
-    world_.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
-                              app::CasePtr now) {
-        rt::asio::post(ground_.executor, [this, cards = std::move(cards), errands = std::move(errands),
-                                          now = std::move(now)]() mutable {
-            outbox_->take(std::move(cards), std::move(errands), std::move(now));
-        });
-    };
-    sender_ = webhooks::make_webhooks({.allow_private_networks = settings_.webhooks_to_private_networks,
+      log_(database_->events(), runtime_.process, ground.clock, ground.timers, ground.executor),
+      outbox_(runtime_, {.outbox = database_->outbox(),
+                         .cases = database_->cases(),
+                         .roster = roster_,
+                         .chats = chats_,
+                         .counters = *metrics_}),
+      outbox_next_turn_(ground.executor, outbox_),
+      sender_(webhooks::make_webhooks({.allow_private_networks = settings_.webhooks_to_private_networks,
                                        .source = settings_.public_url,
                                        .version = COUNTERSIGN_VERSION},
-                                      ground_.network, database_->deliveries(), world_, keys_.server,
-                                      ground_.executor);
-    webhooks_ = std::make_unique<app::Webhooks>(
-        app::Webhooks::Parts{database_->subscriptions(), database_->deliveries(), *sender_, ground_.clock,
-                             ground_.entropy},
-        keys_.server);
-    world_.webhooks = webhooks_.get();
-    world_.hiding = &hiding_;
-    slack_ = slack::make_slack(slack_settings(settings_), ground_.network, world_, ground_.executor);
-    world_.chats.emplace(core::Surface::slack, slack_.get());
-    world_.default_channel.emplace(core::Surface::slack, settings_.slack.channel);
-    world_.confidants.emplace(core::Surface::slack, slack_.get());
+                                      runtime_,
+                                      {.deliveries = database_->deliveries(),
+                                       .cases = database_->cases(),
+                                       .roster = roster_,
+                                       .waiters = waiters_,
+                                       .log = log_,
+                                       .counters = *metrics_},
+                                      ground_.network, keys_.server, ground_.executor)),
+      webhooks_({.subscriptions = database_->subscriptions(),
+                 .deliveries = database_->deliveries(),
+                 .sender = *sender_,
+                 .clock = ground_.clock,
+                 .entropy = ground_.entropy},
+                keys_.server),
+      people_(runtime_, database_->people(), roster_),
+      requests_(runtime_, {.cases = database_->cases(),
+                           .seen_tokens = database_->seen_tokens(),
+                           .roster = roster_,
+                           .people = people_,
+                           .waiters = waiters_,
+                           .chats = chats_,
+                           .cards = outbox_next_turn_,
+                           .log = log_,
+                           .webhooks = webhooks_,
+                           .hiding = hiding_,
+                           .counters = *metrics_}),
+      linking_(runtime_, {.people = database_->people(),
+                          .codes = database_->link_codes(),
+                          .sync = people_,
+                          .roster = roster_,
+                          .chats = chats_}),
+      voting_tokens_(runtime_,
+                     {.tokens = database_->tokens(), .people = people_, .roster = roster_, .log = log_}),
+      slack_(slack::make_slack(slack_settings(settings_), runtime_,
+                               {.requests = requests_,
+                                .linking = linking_,
+                                .voting_tokens = voting_tokens_,
+                                .roster = roster_,
+                                .outbox = database_->outbox()},
+                               ground_.network, ground_.executor)),
+      issuer_client_(net::make_http_client(ground_.network, ground_.clock, ground_.timers, ground_.executor,
+                                           issuer_limits)),
+      workloads_(identity::make_workload_identity(std::move(issuers), *issuer_client_, ground_.clock,
+                                                  ground_.timers, ground_.executor)),
+      api_(http::make_api(
+          {.public_url = settings_.public_url,
+           .requests_per_minute = settings_.requests_per_minute,
+           .access_key = Secret{hkdf_sha256(keys_.server.reveal(), {}, "countersign access tokens", 32)}},
+          runtime_,
+          {.requests = requests_,
+           .webhooks = webhooks_,
+           .roster = roster_,
+           .log = log_,
+           .tokens = database_->tokens(),
+           .workloads = *workloads_,
+           .hiding = hiding_,
+           .metrics = *metrics_},
+          keys_.signing, readiness())),
+      scheduler_(runtime_, database_->cases(), requests_),
+      replicas_(runtime_, database_->cases(), waiters_, log_),
+      people_follower_(runtime_, people_, roster_, requests_),
+      sessions_(ground.executor, sessions_max, rt::report_bug),
+      intake_(ground.executor, tasks_max, rt::report_bug),
+      workers_(ground.executor, tasks_max, rt::report_bug),
+      policy_(std::make_unique<PolicyKeeper>(ground_, roster_, log_, runtime_.process, workers_,
+                                             settings_.policy)) {
+    chats_.add({.surface = core::Surface::slack,
+                .chat = *slack_,
+                .confidant = *slack_,
+                .default_channel = settings_.slack.channel});
     roster_.add_source(core::Surface::slack, *slack_);
     roster_.trust(settings_.trust_email_domains);
-    world_.people = &database_->people();
-    world_.link_codes = &database_->link_codes();
-    world_.seen_tokens = &database_->seen_tokens();
-    world_.tokens = &database_->tokens();
-    if (!issuers.empty()) {
-        issuer_client_ = net::make_http_client(ground_.network, ground_.clock, ground_.timers,
-                                               ground_.executor, issuer_limits);
-        workloads_ = identity::make_workload_identity(std::move(issuers), *issuer_client_, ground_.clock,
-                                                      ground_.timers, ground_.executor);
-    }
-    api_ = http::make_api(
-        {.public_url = settings_.public_url,
-         .requests_per_minute = settings_.requests_per_minute,
-         .access_key = Secret{hkdf_sha256(keys_.server.reveal(), {}, "countersign access tokens", 32)}},
-        world_, database_->tokens(), keys_.signing, readiness(), webhooks_.get(), workloads_.get());
-    world_.count = [this](std::string_view what, std::string_view label) { api_->count(what, label); };
 }
 
 Server::~Server() {
@@ -260,18 +292,18 @@ rt::asio::awaitable<void> Server::watch_schema() {
 
 void Server::start_workers() {
     if (draining_) return;
-    presence_ = pg::keep_presence(settings_.database, world_.process, ground_.clock);
-    log_listener_ = pg::listen_to_log(settings_.database, world_.process, ground_.executor, ground_.clock,
+    presence_ = pg::keep_presence(settings_.database, runtime_.process, ground_.clock);
+    log_listener_ = pg::listen_to_log(settings_.database, runtime_.process, ground_.executor, ground_.clock,
                                       [this](const app::LogNews& news) { log_.heard(news); });
     workers_.start_loop("log", log_.run());
     workers_.start_loop("streams", api_->follow());
-    workers_.start_loop("outbox", outbox_->run());
+    workers_.start_loop("outbox", outbox_.run());
     workers_.start_loop("uses of tokens", api_->note_uses());
     workers_.start_loop("webhooks", sender_->run());
     policy_->log_is_ready();
-    workers_.start_loop("lapses", app::lapse_due(world_));
-    workers_.start_loop("people", app::follow_people(world_));
-    workers_.start_loop("other replicas", app::follow_others(world_));
+    workers_.start_loop("lapses", scheduler_.run());
+    workers_.start_loop("people", people_follower_.run());
+    workers_.start_loop("other replicas", replicas_.run());
 }
 
 rt::asio::awaitable<void> Server::drain() {
@@ -283,7 +315,7 @@ rt::asio::awaitable<void> Server::drain() {
     co_await sessions_.end(ground_.timers, begun + sessions_end_max);
     calm_ = co_await intake_.end(ground_.timers, begun + intake_end_max);
     if (!calm_) log::warn("server", "the chat link did not end by itself in time");
-    auto handed_back = co_await outbox_->drain(Deadline{begun + outbox_end_max});
+    auto handed_back = co_await outbox_.drain(Deadline{begun + outbox_end_max});
     if (!handed_back) {
         log::warn("server", "leases were not handed back, others take over when they run out: {}",
                   handed_back.error().detail);

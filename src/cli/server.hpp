@@ -10,9 +10,9 @@
 #include "countersign/adapters/pg.hpp"
 #include "countersign/adapters/slack.hpp"
 #include "countersign/adapters/webhooks.hpp"
+#include "countersign/app/followers.hpp"
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/outbox.hpp"
-#include "countersign/app/service.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/net/network.hpp"
 #include "countersign/rt/tasks.hpp"
@@ -35,6 +35,19 @@ struct Keys {
 };
 
 class PolicyKeeper;
+
+// Hands cards on a turn of the loop later: whoever waits for a commit is answered before its cards are
+// rendered.
+class NextTurn final : public app::CardWorker {
+  public:
+    NextTurn(rt::asio::any_io_executor executor, app::CardWorker& worker)
+        : executor_(std::move(executor)), worker_(worker) {}
+    void take(std::vector<app::CardJob> cards, std::vector<app::Errand> errands, app::CasePtr now) override;
+
+  private:
+    rt::asio::any_io_executor executor_;
+    app::CardWorker& worker_;
+};
 
 // The bot and the API, built in order and lent to one another by reference.
 class Server {
@@ -73,21 +86,31 @@ class Server {
     config::Settings settings_;
     Keys keys_;
     std::unique_ptr<net::Listener> listener_;
+    app::Runtime runtime_;
     std::unique_ptr<pg::Database> database_;
-    std::unique_ptr<pg::Presence> presence_;
+    std::unique_ptr<http::Metrics> metrics_;
     app::Roster roster_;
     app::Waiters waiters_;
-    app::World world_;
     app::Hiding hiding_;
     app::Log log_;
-    std::unique_ptr<pg::LogListener> log_listener_;
-    std::unique_ptr<app::Outbox> outbox_;
+    app::Chats chats_;
+    app::Outbox outbox_;
+    NextTurn outbox_next_turn_;
     std::unique_ptr<webhooks::Webhooks> sender_;
-    std::unique_ptr<app::Webhooks> webhooks_;
+    app::Webhooks webhooks_;
+    app::PeopleSync people_;
+    app::Requests requests_;
+    app::Linking linking_;
+    app::VotingTokens voting_tokens_;
     std::unique_ptr<slack::Slack> slack_;
     std::unique_ptr<net::HttpClient> issuer_client_;
-    std::unique_ptr<app::WorkloadIdentity> workloads_;  // null: no issuers
+    std::unique_ptr<app::WorkloadIdentity> workloads_;
     std::unique_ptr<http::Api> api_;
+    app::Scheduler scheduler_;
+    app::ReplicaFollower replicas_;
+    app::PeopleFollower people_follower_;
+    std::unique_ptr<pg::Presence> presence_;
+    std::unique_ptr<pg::LogListener> log_listener_;
     pg::SchemaReport schema_;
     bool schema_seen_ = false;
     bool draining_ = false;

@@ -10,7 +10,6 @@
 #include "countersign/wire/problem.hpp"
 #include "http/events.hpp"
 #include "http/gate.hpp"
-#include "http/metrics.hpp"
 #include "http/openapi.hpp"
 #include "http/requests.hpp"
 #include "http/subscriptions.hpp"
@@ -177,26 +176,23 @@ Failure told(Failure failure, bool writes) {
 
 class RealApi final : public Api {
   public:
-    RealApi(HttpSettings settings, app::World& world, app::TokenStore& tokens, const SigningKey& key,
-            std::vector<Readiness> readiness, app::Webhooks* webhooks, app::WorkloadIdentity* workloads)
+    RealApi(HttpSettings settings, const app::Runtime& runtime, Parts parts, const SigningKey& key,
+            std::vector<Readiness> readiness)
         : settings_(std::move(settings)),
-          world_(world),
+          runtime_(runtime),
+          parts_(parts),
           key_(key),
           readiness_(std::move(readiness)),
-          gate_({.workloads = workloads,
-                 .access_key = settings_.access_key,
-                 .requests_per_minute = settings_.requests_per_minute},
-                tokens, world.clock, world.timers),
-          requests_(settings_, world, key),
-          events_(settings_, world, gate_) {
-        if (webhooks != nullptr) subscriptions_.emplace(settings_, *webhooks);
-    }
+          gate_({.access_key = settings_.access_key, .requests_per_minute = settings_.requests_per_minute},
+                parts.tokens, parts.workloads, runtime),
+          requests_(settings_, runtime, parts, key),
+          events_(settings_, runtime, parts.roster, parts.log, gate_),
+          subscriptions_(settings_, parts.webhooks) {}
 
     net::HttpHandler handler() override {
         return [this](net::HttpExchange& exchange) { return serve(exchange); };
     }
     rt::asio::awaitable<void> follow() override { return events_.follow(); }
-    void count(std::string_view what, std::string_view label) override { metrics_.count(what, label); }
     rt::asio::awaitable<void> note_uses() override { return gate_.note_uses(); }
 
   private:
@@ -213,18 +209,18 @@ class RealApi final : public Api {
     net::HttpResponse open_call(Act act, const net::Fields& asked);
 
     HttpSettings settings_;
-    app::World& world_;
+    const app::Runtime& runtime_;
+    Parts parts_;
     const SigningKey& key_;
     std::vector<Readiness> readiness_;
     Gate gate_;
     Requests requests_;
     Events events_;
-    std::optional<Subscriptions> subscriptions_;  // nullopt: no webhooks here
-    Metrics metrics_;
+    Subscriptions subscriptions_;
 };
 
 rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
-    auto begun = world_.clock.now();
+    auto begun = runtime_.now();
     const auto& request = exchange.request();
     std::string_view route = "none";
     Course course;
@@ -246,7 +242,7 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
         route = found.route->path;
         response = co_await guarded(exchange, std::move(found), std::move(*target), course);
     }
-    metrics_.answered(route, response.status, world_.clock.now() - begun, !course.waited);
+    parts_.metrics.answered(route, response.status, runtime_.now() - begun, !course.waited);
     if (course.answered) co_return;
     // Asking starts a watch on the connection, which only a wait is worth.
     if (course.waited && exchange.peer_gone()) {
@@ -259,25 +255,25 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
 rt::asio::awaitable<net::HttpResponse> RealApi::guarded(net::HttpExchange& exchange, Found found,
                                                         Target target, Course& course) {
     const Route& route = *found.route;
-    Deadline deadline{world_.clock.now() + call_patience};
+    auto deadline = runtime_.within(call_patience);
     auto caller = co_await gate_.caller(exchange.request(), deadline);
-    if (!caller) co_return problem(told(std::move(caller).error(), false), world_.clock.now());
+    if (!caller) co_return problem(told(std::move(caller).error(), false), runtime_.now());
     Call call{exchange,           std::move(target), std::move(found.id), std::move(found.inner_id),
               std::move(*caller), deadline};
     auto answer = co_await dispatch(route.act, call);
     course = {call.waited, call.answered};
     if (answer && call.waited && !call.answered) {
         // The token may have been revoked meanwhile.
-        Deadline again{world_.clock.now() + call_patience};
+        auto again = runtime_.within(call_patience);
         auto welcome = co_await gate_.again(std::move(call.caller), exchange.request(), again);
-        if (!welcome) co_return problem(told(std::move(welcome).error(), false), world_.clock.now());
+        if (!welcome) co_return problem(told(std::move(welcome).error(), false), runtime_.now());
     }
     if (answer) co_return std::move(*answer);
     auto failure = told(std::move(answer).error(), route.method != "GET");
     if (wire::status_of(failure) >= 500)
         log::warn("http", "{} {}: {} ({})", route.method, route.path, failure.detail,
                   name_of(failure.trouble));
-    co_return problem(failure, world_.clock.now());
+    co_return problem(failure, runtime_.now());
 }
 
 Later<net::HttpResponse> RealApi::dispatch(Act act, Call& call) {
@@ -304,26 +300,25 @@ Later<net::HttpResponse> RealApi::dispatch(Act act, Call& call) {
 }
 
 Later<net::HttpResponse> RealApi::subscribing(Act act, Call& call) {
-    if (!subscriptions_) co_return fail(Trouble::not_found, "this server sends no webhooks", "not_found");
     switch (act) {
         case Act::subscribe:
-            co_return co_await subscriptions_->create(call);
+            co_return co_await subscriptions_.create(call);
         case Act::subscriptions:
-            co_return co_await subscriptions_->list(call);
+            co_return co_await subscriptions_.list(call);
         case Act::subscription:
-            co_return co_await subscriptions_->show(call);
+            co_return co_await subscriptions_.show(call);
         case Act::unsubscribe:
-            co_return co_await subscriptions_->remove(call);
+            co_return co_await subscriptions_.remove(call);
         case Act::deliveries:
-            co_return co_await subscriptions_->deliveries(call);
+            co_return co_await subscriptions_.deliveries(call);
         case Act::delivery:
-            co_return co_await subscriptions_->delivery(call);
+            co_return co_await subscriptions_.delivery(call);
         case Act::redeliver:
-            co_return co_await subscriptions_->redeliver(call);
+            co_return co_await subscriptions_.redeliver(call);
         case Act::test:
-            co_return co_await subscriptions_->test(call);
+            co_return co_await subscriptions_.test(call);
         default:
-            co_return co_await subscriptions_->rotate(call);
+            co_return co_await subscriptions_.rotate(call);
     }
 }
 
@@ -333,8 +328,8 @@ net::HttpResponse RealApi::open_call(Act act, const net::Fields& asked) {
     if (act == Act::keys) return cacheable(core::canonical(key_set(key_)));
     if (act == Act::description) return description_for(asked);
     if (act == Act::metrics) {
-        metrics_.waiting(world_.waiters.size(), events_.streams());
-        return json_answer(200, metrics_.text(), "text/plain; version=0.0.4; charset=utf-8");
+        parts_.metrics.waiting(parts_.requests.waiting(), events_.streams());
+        return json_answer(200, parts_.metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
     }
     auto reasons = Value::array();
     for (const auto& dependency : readiness_)
@@ -353,11 +348,9 @@ std::vector<std::pair<std::string_view, std::string_view>> calls() {
     return all;
 }
 
-std::unique_ptr<Api> make_api(HttpSettings settings, app::World& world, app::TokenStore& tokens,
-                              const SigningKey& signing_key, std::vector<Readiness> readiness,
-                              app::Webhooks* webhooks, app::WorkloadIdentity* workloads) {
-    return std::make_unique<RealApi>(std::move(settings), world, tokens, signing_key, std::move(readiness),
-                                     webhooks, workloads);
+std::unique_ptr<Api> make_api(HttpSettings settings, const app::Runtime& runtime, Parts parts,
+                              const SigningKey& signing_key, std::vector<Readiness> readiness) {
+    return std::make_unique<RealApi>(std::move(settings), runtime, parts, signing_key, std::move(readiness));
 }
 
 }  // namespace countersign::http

@@ -42,8 +42,11 @@ std::unexpected<Failure> beyond_the_end(std::int64_t after, std::int64_t size) {
 
 }  // namespace
 
-Events::Events(const HttpSettings& settings, app::World& world, Gate& gate)
-    : world_(world),
+Events::Events(const HttpSettings& settings, const app::Runtime& runtime, app::Roster& roster, app::Log& log,
+               Gate& gate)
+    : runtime_(runtime),
+      roster_(roster),
+      log_(log),
       gate_(gate),
       source_(settings.public_url.empty() ? "countersign" : settings.public_url),
       tail_events_max_(settings.tail_events_max),
@@ -59,7 +62,7 @@ bool Events::wanted(const Asked& asked, const app::Caller& caller, const app::Lo
         std::span{c->entries}.first(static_cast<std::size_t>(std::min(event.version, c->version())));
     core::Case then{c->request, c->applied, {entries.begin(), entries.end()}};
     auto ruling = core::decide(then);
-    auto directory = world_.roster.snapshot();
+    auto directory = roster_.snapshot();
     return std::ranges::any_of(asked.approvers, [&](const auto& account) {
         return core::could_approve(then, ruling, *directory, account);
     });
@@ -69,7 +72,7 @@ std::string Events::document(const app::LoggedEvent& event) const {
     core::Value data;
     std::string subject = event.subject;
     if (event.request) {
-        data = wire::request_as_it_was(*event.request, event.version, *world_.roster.snapshot(), event.at);
+        data = wire::request_as_it_was(*event.request, event.version, *roster_.snapshot(), event.at);
         subject = event.request->request->id.text();
     } else {
         data = event.facts.value_or(core::Value::object({{"erased", true}}));
@@ -92,11 +95,10 @@ Later<net::HttpResponse> Events::answer(Call& call) {
         auto scope = needs(call.caller, app::Scope::read);
         if (!scope) co_return pass(scope);
     }
-    auto query = event_query(call.target, call.exchange.request().fields, world_.clock.now());
+    auto query = event_query(call.target, call.exchange.request().fields, runtime_.now());
     if (!query) co_return pass(query);
-    auto approvers = approvers_of(query->approver, call.caller, *world_.roster.snapshot());
+    auto approvers = approvers_of(query->approver, call.caller, *roster_.snapshot());
     if (!approvers) co_return pass(approvers);
-    if (world_.log == nullptr) co_return fail(Trouble::unavailable, "this server follows no log");
     bool paged = query->paged;
     Asked asked{std::move(*query), std::move(*approvers)};
     if (paged) co_return co_await page(call, std::move(asked));
@@ -132,10 +134,10 @@ Later<net::HttpResponse> Events::page(Call& call, Asked asked) {
 
 Later<app::LogPage> Events::read(std::int64_t after, app::EventFilter filter, std::size_t at_most) {
     if (!read_) read_.emplace(co_await rt::asio::this_coro::executor);
-    Deadline deadline{world_.clock.now() + read_patience};
+    auto deadline = runtime_.within(read_patience);
     while (reading_) {
-        if (world_.clock.now() >= deadline.at) co_return fail(Trouble::overloaded, "busy, try again");
-        co_await read_->wait_until(world_.timers, deadline.at);
+        if (runtime_.now() >= deadline.at) co_return fail(Trouble::overloaded, "busy, try again");
+        co_await read_->wait_until(runtime_.timers, deadline.at);
     }
     struct Turn {
         explicit Turn(Events& e) : events(e) { events.reading_ = true; }
@@ -145,7 +147,7 @@ Later<app::LogPage> Events::read(std::int64_t after, app::EventFilter filter, st
         }
         Events& events;
     } turn{*this};
-    co_return co_await world_.log->events().read(after, std::move(filter), at_most, deadline);
+    co_return co_await log_.events().read(after, std::move(filter), at_most, deadline);
 }
 
 // ---- one stream
@@ -194,7 +196,7 @@ Later<Done> Events::stream(Call& call, Asked asked) {
         reader.signal.notify_all();
     });
     // Growth that was heard while nobody streamed.
-    world_.log->grown().notify_all();
+    log_.grown().notify_all();
     co_await run(reader);
     co_return Done{};
 }
@@ -205,7 +207,7 @@ rt::asio::awaitable<void> Events::run(Reader& reader) {
         if (!text.empty()) {
             auto written = co_await reader.call.exchange.write(text);
             if (!written) co_return;
-            reader.spoken_at = world_.clock.now();
+            reader.spoken_at = runtime_.now();
             text.clear();
         }
         if (reader.gone) co_return;
@@ -225,16 +227,16 @@ rt::asio::awaitable<void> Events::run(Reader& reader) {
         bool at_end = reader.position + 1 >= tail_end_;
         if (next && !at_end) continue;
         auto until = reader.spoken_at + keep_alive;
-        if (!next) until = std::min(until, world_.clock.now() + look_again);
-        co_await reader.signal.wait_until(world_.timers, until);
+        if (!next) until = std::min(until, runtime_.now() + look_again);
+        co_await reader.signal.wait_until(runtime_.timers, until);
         auto asked = co_await rt::asio::this_coro::cancellation_state;
         if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;
-        if (world_.clock.now() >= reader.spoken_at + keep_alive) text = ": keep-alive\n\n";
+        if (runtime_.now() >= reader.spoken_at + keep_alive) text = ": keep-alive\n\n";
     }
 }
 
 rt::asio::awaitable<std::optional<Events::LastWord>> Events::reason_to_end(Reader& reader) {
-    if (world_.log->closed())
+    if (log_.closed())
         co_return LastWord{"server_closing",
                            "this server is going down: connect again with Last-Event-ID, nothing is lost"};
     if (reader.caught_up && reader.position + 1 < tail_begin())
@@ -242,7 +244,7 @@ rt::asio::awaitable<std::optional<Events::LastWord>> Events::reason_to_end(Reade
             "slow_reader",
             "this client reads more slowly than events happen: connect again with Last-Event-ID, "
             "nothing is lost"};
-    Deadline deadline{world_.clock.now() + read_patience};
+    auto deadline = runtime_.within(read_patience);
     auto caller = co_await gate_.again(reader.call.caller, reader.call.exchange.request(), deadline);
     if (caller)
         reader.call.caller = std::move(*caller);
@@ -289,19 +291,18 @@ Later<std::string> Events::text_from_store(Reader& reader) {
 // ---- the tail
 
 rt::asio::awaitable<void> Events::follow() {
-    if (world_.log == nullptr) co_return;
     bool closing_told = false;
     for (;;) {
-        bool closing = world_.log->closed() && !std::exchange(closing_told, world_.log->closed());
-        bool behind = !readers_.empty() && world_.log->size() > tail_end_;
+        bool closing = log_.closed() && !std::exchange(closing_told, log_.closed());
+        bool behind = !readers_.empty() && log_.size() > tail_end_;
         if (!behind && !closing) {
-            co_await world_.log->grown().wait_until(world_.timers, world_.clock.now() + keep_alive);
+            co_await log_.grown().wait_until(runtime_.timers, runtime_.now() + keep_alive);
             continue;
         }
         Result<Done> extended = Done{};
         if (behind) extended = co_await extend_tail();
         co_await wake_readers();
-        if (!extended) co_await world_.timers.sleep_until(world_.clock.now() + look_again);
+        if (!extended) co_await runtime_.timers.sleep_until(runtime_.now() + look_again);
     }
 }
 

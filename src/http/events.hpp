@@ -22,7 +22,8 @@ namespace countersign::http {
 // write each.
 class Events {
   public:
-    Events(const HttpSettings& settings, app::World& world, Gate& gate);
+    Events(const HttpSettings& settings, const app::Runtime& runtime, app::Roster& roster, app::Log& log,
+           Gate& gate);
 
     // Sets `call.answered` where it has begun a stream; that has ended by then.
     Later<net::HttpResponse> answer(Call& call);
@@ -70,7 +71,9 @@ class Events {
     std::string document(const app::LoggedEvent& event) const;
     std::string block(const app::LoggedEvent& event) const;
 
-    app::World& world_;
+    const app::Runtime& runtime_;
+    app::Roster& roster_;
+    app::Log& log_;
     Gate& gate_;
     const std::string source_;
     const std::size_t tail_events_max_;

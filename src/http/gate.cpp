@@ -31,25 +31,26 @@ bool on_this_machine(std::string_view peer) {
 
 }  // namespace
 
-Gate::Gate(Settings settings, app::TokenStore& tokens, const rt::Clock& clock, rt::Timers& timers)
+Gate::Gate(Settings settings, app::TokenStore& tokens, app::WorkloadIdentity& workloads,
+           const app::Runtime& runtime)
     : settings_(std::move(settings)),
       tokens_(tokens),
-      clock_(clock),
-      timers_(timers),
+      workloads_(workloads),
+      runtime_(runtime),
       calls_(static_cast<double>(settings_.requests_per_minute),
              static_cast<double>(settings_.requests_per_minute)) {}
 
 Result<app::Caller> Gate::admitted(const app::Token& token) const {
     if (token.revoked_at)
         return stranger("this token was revoked: ask an admin for a new one", "token_revoked");
-    if (token.expires_at && *token.expires_at <= clock_.now())
+    if (token.expires_at && *token.expires_at <= runtime_.now())
         return stranger("this token has expired: ask an admin for a new one", "token_expired");
     return app::Caller{.token = token};
 }
 
 Later<app::Caller> Gate::caller(const net::HttpRequest& request, Deadline deadline) {
     auto known = co_await identify(request.fields, deadline);
-    auto now = clock_.now();
+    auto now = runtime_.now();
     if (!known) {
         bool failed = known.error().trouble == Trouble::unauthenticated && !on_this_machine(request.peer);
         auto next = failed ? failures_.take(request.peer, now) : std::nullopt;
@@ -73,7 +74,7 @@ Later<app::Caller> Gate::again(app::Caller caller, const net::HttpRequest& reque
     if (caller.only) co_return caller;
     if (!caller.workload) co_return co_await identify(request.fields, deadline);
     // Its signature was good, and nobody takes such a token back: it runs out.
-    if (clock_.now() >= caller.workload->expires_at)
+    if (runtime_.now() >= caller.workload->expires_at)
         co_return stranger("the token has run out: go on with the access_token of the request",
                            "oidc_expired");
     co_return caller;
@@ -96,8 +97,8 @@ Later<app::Caller> Gate::identify(const net::Fields& fields, Deadline deadline) 
         co_return app::caller_of(*request);
     }
     bool signed_elsewhere = !text.starts_with(wire::token_prefix) && std::ranges::count(text, '.') == 2;
-    if (signed_elsewhere && settings_.workloads != nullptr) {
-        auto workload = co_await settings_.workloads->identify(text, deadline);
+    if (signed_elsewhere) {
+        auto workload = co_await workloads_.identify(text, deadline);
         if (!workload) co_return pass(workload);
         co_return app::caller_of(std::move(*workload));
     }
@@ -118,11 +119,12 @@ Later<app::Caller> Gate::holder(std::string_view text, Deadline deadline) {
 }
 
 Later<app::Token> Gate::look_up(Sha256 hash, Deadline deadline) {
-    if (auto it = known_.find(hash); it != known_.end() && clock_.now() - it->second.read_at < cache_age_max)
+    if (auto it = known_.find(hash);
+        it != known_.end() && runtime_.now() - it->second.read_at < cache_age_max)
         co_return it->second.token;
     if (auto it = reading_.find(hash); it != reading_.end()) {
         auto reading = it->second;
-        bool over = co_await reading->over.wait_until(timers_, deadline.at);
+        bool over = co_await reading->over.wait_until(runtime_.timers, deadline.at);
         if (!over || !reading->answer)
             co_return fail(Trouble::unavailable, "the token could not be looked up");
         co_return *reading->answer;
@@ -138,7 +140,7 @@ Later<app::Token> Gate::look_up(Sha256 hash, Deadline deadline) {
         }
     } turn{*this, hash, std::make_shared<Reading>(executor)};
     reading_.emplace(hash, turn.reading);
-    auto read_at = clock_.now();
+    auto read_at = runtime_.now();
     auto read = co_await tokens_.by_hash(hash, deadline);
     if (read) remember(hash, *read, read_at);
     turn.reading->answer = read;
@@ -155,7 +157,7 @@ void Gate::remember(const Sha256& hash, const app::Token& token, core::Instant r
 
 rt::asio::awaitable<void> Gate::note_uses() {
     for (;;) {
-        auto cancelled = co_await timers_.sleep_until(clock_.now() + uses_every);
+        auto cancelled = co_await runtime_.timers.sleep_until(runtime_.now() + uses_every);
         if (cancelled) co_return;
         auto written = co_await write_uses();
         if (!written) log::debug("http", "uses of tokens are noted later: {}", written.error().detail);
@@ -169,7 +171,7 @@ Later<Done> Gate::write_uses() {
         for (; end != uses_.end() && some.size() < uses_per_write_max; ++end) some.emplace_back(*end);
         uses_.erase(uses_.begin(), end);
         auto kept = some;
-        auto written = co_await tokens_.used(std::move(some), Deadline{clock_.now() + uses_patience});
+        auto written = co_await tokens_.used(std::move(some), runtime_.within(uses_patience));
         if (written) continue;
         for (auto& use : kept) uses_.insert(use);
         co_return written;

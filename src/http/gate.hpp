@@ -7,7 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "countersign/app/service.hpp"
+#include "countersign/app/caller.hpp"
+#include "countersign/app/runtime.hpp"
 #include "countersign/base/secret.hpp"
 #include "countersign/net/http.hpp"
 #include "countersign/rt/signal.hpp"
@@ -31,11 +32,11 @@ class Gate {
     static constexpr core::Duration uses_every{std::chrono::minutes{1}};
 
     struct Settings {
-        app::WorkloadIdentity* workloads = nullptr;  // null: only tokens of ours
-        Secret access_key;                           // empty: no access tokens
-        std::size_t requests_per_minute = 0;         // per token; 0: any
+        Secret access_key;                    // empty: no access tokens
+        std::size_t requests_per_minute = 0;  // per token; 0: any
     };
-    Gate(Settings settings, app::TokenStore& tokens, const rt::Clock& clock, rt::Timers& timers);
+    Gate(Settings settings, app::TokenStore& tokens, app::WorkloadIdentity& workloads,
+         const app::Runtime& runtime);
 
     // unauthenticated: token_missing, token_malformed, token_unknown, token_expired, token_revoked, and those
     // of app::WorkloadIdentity. overloaded: rate_limited, too_many_failures (with not_before).
@@ -65,8 +66,8 @@ class Gate {
 
     Settings settings_;
     app::TokenStore& tokens_;
-    const rt::Clock& clock_;
-    rt::Timers& timers_;
+    app::WorkloadIdentity& workloads_;
+    const app::Runtime& runtime_;
     std::map<Sha256, Known> known_;
     std::deque<Sha256> order_;
     std::map<Sha256, std::shared_ptr<Reading>> reading_;  // shared by those who wait

@@ -1,13 +1,56 @@
-#include "http/metrics.hpp"
-
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
 #include <chrono>
+#include <map>
 #include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "countersign/adapters/http.hpp"
 
 namespace countersign::http {
+namespace {
 
-Metrics::Metrics()
+class PrometheusMetrics final : public Metrics {
+  public:
+    PrometheusMetrics();
+    void count(std::string_view what, std::string_view label) override;
+    void answered(std::string_view route, unsigned status, core::Duration took, bool timed) override;
+    void waiting(std::size_t waiters, std::size_t streams) override {
+        waiters_.Set(static_cast<double>(waiters));
+        streams_.Set(static_cast<double>(streams));
+    }
+    std::string text() const override;
+
+  private:
+    using Pair = std::pair<std::string, std::string>;
+    using PairView = std::pair<std::string_view, std::string_view>;
+    struct Less {
+        using is_transparent = void;
+        template <class A, class B>
+        bool operator()(const A& a, const B& b) const {
+            return PairView{a.first, a.second} < PairView{b.first, b.second};
+        }
+    };
+    prometheus::Registry registry_;
+    prometheus::Family<prometheus::Counter>& events_;
+    prometheus::Family<prometheus::Counter>& answers_;
+    prometheus::Family<prometheus::Histogram>& times_;
+    prometheus::Gauge& waiters_;
+    prometheus::Gauge& streams_;
+    // Looking a counter up in its family hashes a map of labels: remembered here instead.
+    std::map<Pair, prometheus::Counter*, Less> event_counters_;
+    std::map<Pair, prometheus::Counter*, Less> answer_counters_;
+    std::map<std::string, prometheus::Histogram*, std::less<>> histograms_;
+};
+
+PrometheusMetrics::PrometheusMetrics()
     : events_(prometheus::BuildCounter()
                   .Name("countersign_events_total")
                   .Help("What happened: votes, refusals, requests, cards")
@@ -38,7 +81,7 @@ Metrics::Metrics()
         .Set(1);
 }
 
-void Metrics::count(std::string_view what, std::string_view label) {
+void PrometheusMetrics::count(std::string_view what, std::string_view label) {
     auto it = event_counters_.find(PairView{what, label});
     if (it == event_counters_.end()) {
         auto& counter = events_.Add({{"what", std::string(what)}, {"label", std::string(label)}});
@@ -47,7 +90,7 @@ void Metrics::count(std::string_view what, std::string_view label) {
     it->second->Increment();
 }
 
-void Metrics::answered(std::string_view route, unsigned status, core::Duration took, bool timed) {
+void PrometheusMetrics::answered(std::string_view route, unsigned status, core::Duration took, bool timed) {
     auto code = std::to_string(status);
     auto it = answer_counters_.find(PairView{route, code});
     if (it == answer_counters_.end()) {
@@ -66,10 +109,16 @@ void Metrics::answered(std::string_view route, unsigned status, core::Duration t
     histogram->second->Observe(std::chrono::duration<double>(took).count());
 }
 
-std::string Metrics::text() const {
+std::string PrometheusMetrics::text() const {
     std::ostringstream out;
     prometheus::TextSerializer{}.Serialize(out, registry_.Collect());
     return std::move(out).str();
+}
+
+}  // namespace
+
+std::unique_ptr<Metrics> make_metrics() {
+    return std::make_unique<PrometheusMetrics>();
 }
 
 }  // namespace countersign::http

@@ -110,17 +110,19 @@ net::HttpResponse json_answer(unsigned status, std::string body, std::string_vie
     return response;
 }
 
-Requests::Requests(const HttpSettings& settings, app::World& world, const SigningKey& key)
+Requests::Requests(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
+                   const SigningKey& key)
     : settings_(settings),
-      world_(world),
+      runtime_(runtime),
+      parts_(parts),
       key_(key),
       issuer_(settings.public_url.empty() ? "countersign" : settings.public_url) {}
 
 std::string Requests::body_of(const app::CasePtr& now) {
-    auto directory = world_.roster.snapshot();
+    auto directory = parts_.roster.snapshot();
     auto same = [&](const Rendered& one) { return one.now == now && one.directory == directory; };
     if (auto it = std::ranges::find_if(rendered_, same); it != rendered_.end()) return *it->body;
-    auto document = wire::request_document(now->c, now->ruling, *directory, world_.clock.now());
+    auto document = wire::request_document(now->c, now->ruling, *directory, runtime_.now());
     auto body = core::canonical(document);
     // `overdue` comes with time alone.
     if (now->ruling.state == core::State::claimed) return body;
@@ -151,7 +153,7 @@ Later<net::HttpResponse> Requests::create(Call& call) {
     const bool hides = !ask->sensitive.empty();
     if (*key) {
         auto text = "POST\n/v1/requests\n" + core::canonical(*body);
-        ask->fingerprint = hides && world_.hiding ? world_.hiding->fingerprint(text) : sha256(text);
+        ask->fingerprint = hides ? parts_.hiding.fingerprint(text) : sha256(text);
     }
 
     struct Running {
@@ -171,7 +173,7 @@ Later<net::HttpResponse> Requests::create(Call& call) {
         running.mine = std::move(mine);
     }
     auto callback = ask->callback;
-    auto filed = co_await app::open_request(world_, call.caller, std::move(*ask), call.deadline);
+    auto filed = co_await parts_.requests.open(call.caller, std::move(*ask), call.deadline);
     if (!filed) co_return pass(filed);
     auto response = answer(filed->repeat ? 200 : 201, filed->now);
     if (callback || hides) response.body = for_the_asker(*filed->now, callback, hides);
@@ -190,13 +192,13 @@ Later<net::HttpResponse> Requests::create(Call& call) {
 std::string Requests::for_the_asker(const app::CaseNow& now, const std::optional<std::string>& callback,
                                     bool hides) {
     auto id = now.c.request->id;
-    auto document = wire::request_document(now.c, now.ruling, *world_.roster.snapshot(), world_.clock.now());
+    auto document = wire::request_document(now.c, now.ruling, *parts_.roster.snapshot(), runtime_.now());
     if (callback)
         document.set("callback",
                      core::Value::object({{"id", app::callback_id(id).text()},
                                           {"url", *callback},
-                                          {"secret", world_.webhooks->callback_secret(id).reveal()}}));
-    if (hides) document.set("salt", base64(world_.hiding->salt(id).reveal()));
+                                          {"secret", parts_.webhooks.callback_secret(id).reveal()}}));
+    if (hides) document.set("salt", base64(parts_.hiding.salt(id).reveal()));
     return core::canonical(document);
 }
 
@@ -206,9 +208,9 @@ Later<app::CasePtr> Requests::find(const Call& call) {
     if (!id && !number) co_return no_such_request();
     Result<app::CasePtr> read = app::CasePtr{};
     if (id)
-        read = co_await app::read_request(world_, *id, call.deadline);
+        read = co_await parts_.requests.read(*id, call.deadline);
     else
-        read = co_await app::read_by_number(world_, *number, call.deadline);
+        read = co_await parts_.requests.read_number(*number, call.deadline);
     if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
     co_return read;
 }
@@ -216,7 +218,7 @@ Later<app::CasePtr> Requests::find(const Call& call) {
 // Without If-None-Match until the request is decided, with it until its version is another one.
 Later<app::CasePtr> Requests::wait_it_out(Call& call, app::CasePtr now, Wait wait,
                                           const std::optional<NoneMatch>& none_match) {
-    auto until = world_.clock.now() + wait.length;
+    auto until = runtime_.now() + wait.length;
     auto settled = [&] {
         return none_match ? !none_match->matches(now->c.version()) : !core::open(now->ruling.state);
     };
@@ -226,7 +228,7 @@ Later<app::CasePtr> Requests::wait_it_out(Call& call, app::CasePtr now, Wait wai
     call.waited = true;
     Result<app::CasePtr> next = now;
     while (next && !settled()) {
-        next = co_await app::wait_from(world_, now, until, &stop);
+        next = co_await parts_.requests.wait(now, until, &stop);
         if (!next || *next == now) break;  // time is up, the client is gone or the server is closing
         now = *next;
     }
@@ -275,11 +277,11 @@ Later<net::HttpResponse> Requests::show(Call& call) {
 Later<net::HttpResponse> Requests::list(Call& call) {
     auto scope = call.caller.only ? good_for_one() : may_read(call.caller);
     if (!scope) co_return pass(scope);
-    auto query = list_query(call.target, world_.clock.now());
+    auto query = list_query(call.target, runtime_.now());
     if (!query) co_return pass(query);
     auto filter = std::move(query->filter);
     if (!call.caller.token.has(app::Scope::read)) filter.asked_by = call.caller.key();
-    auto directory = world_.roster.snapshot();
+    auto directory = parts_.roster.snapshot();
     auto approvers = approvers_of(query->approver, call.caller, *directory);
     if (!approvers) co_return pass(approvers);
     if (query->approver) filter.states = {core::State::pending};
@@ -288,7 +290,7 @@ Later<net::HttpResponse> Requests::list(Call& call) {
     std::optional<std::int64_t> next;
     // Who could approve is no column: pages are read until enough of them match.
     for (std::size_t pages = 0; pages < (query->approver ? approver_pages_max : 1); ++pages) {
-        auto page = co_await app::list_requests(world_, filter, call.deadline);
+        auto page = co_await parts_.requests.list(filter, call.deadline);
         if (!page) co_return pass(page);
         next = page->next_before;
         for (auto& now : page->cases) {
@@ -310,7 +312,7 @@ Later<net::HttpResponse> Requests::list(Call& call) {
     body += ",\"requests\":[";
     for (std::size_t i = 0; i < found.size(); ++i) {
         if (i > 0) body += ',';
-        auto document = wire::request_document(found[i]->c, found[i]->ruling, *directory, world_.clock.now());
+        auto document = wire::request_document(found[i]->c, found[i]->ruling, *directory, runtime_.now());
         core::canonical_to(body, document);
     }
     body += "]}";
@@ -321,7 +323,7 @@ Result<Done> Requests::may_see(const Call& call, const app::CaseNow& now) const 
     const auto& caller = call.caller;
     if (!caller.token.has(app::Scope::read) && !app::own(caller, now.c.request)) return not_yours();
     bool over = caller.only && core::final(now.ruling.state) &&
-                world_.clock.now() > core::at_of(now.c.entries.back()) + access_after_end;
+                runtime_.now() > core::at_of(now.c.entries.back()) + access_after_end;
     if (over)
         return fail(Trouble::unauthenticated, "this access token ended with its request", "token_expired");
     return Done{};
@@ -329,15 +331,12 @@ Result<Done> Requests::may_see(const Call& call, const app::CaseNow& now) const 
 
 Later<Done> Requests::must_be_own(Call& call, core::RequestId request) {
     // Who asked never changes, so any version of the case will do.
-    auto now = world_.waiters.recent(request);
-    if (!now) {
-        auto read = co_await app::read_request(world_, request, call.deadline);
-        if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
-        if (!read) co_return pass(read);
-        now = std::move(*read);
-    }
-    if (!app::own(call.caller, now->c.request)) co_return not_yours();
-    app::adopt(call.caller, now->c.request);
+    auto read = co_await parts_.requests.read_any_version(request, call.deadline);
+    if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
+    if (!read) co_return pass(read);
+    const auto& asked = (*read)->c.request;
+    if (!app::own(call.caller, asked)) co_return not_yours();
+    app::adopt(call.caller, asked);
     co_return Done{};
 }
 
@@ -347,7 +346,7 @@ app::Origin Requests::origin(const Call& call, std::string_view act, const std::
         unique = sha256_hex(*key);
     } else {
         std::array<std::byte, 16> random{};
-        world_.entropy.fill(random);
+        runtime_.entropy.fill(random);
         unique = hex(random);
     }
     return {"api:" + std::string(act) + ":" + call.caller.token.id.text() + ":" + unique};
@@ -375,7 +374,7 @@ Later<Requests::OwnAct> Requests::act_on_own(Call& call, Body body) {
 Later<Done> Requests::must_be_within_bounds(const Call& call, core::RequestId id) {
     const auto& token = call.caller.token;
     if (token.allow_actions.empty() && token.allow_environments.empty()) co_return Done{};
-    auto read = co_await app::read_request(world_, id, call.deadline);
+    auto read = co_await parts_.requests.read(id, call.deadline);
     if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
     if (!read) co_return pass(read);
     const auto& request = (*read)->c.request;
@@ -405,7 +404,7 @@ Later<net::HttpResponse> Requests::vote(Call& call) {
                     .reason = std::move(body->reason),
                     .via = core::Surface::api,
                     .shown_digest = std::move(body->digest)};
-    auto done = co_await app::cast_vote(world_, *id, cast, origin(call, "vote", *key), call.deadline);
+    auto done = co_await parts_.requests.vote(*id, cast, origin(call, "vote", *key), call.deadline);
     if (!done && done.error().trouble == Trouble::not_found) co_return no_such_request();
     if (!done) co_return pass(done);
     bool stands = done->refusal && done->refusal->why == core::Why::repeated;
@@ -422,8 +421,8 @@ Later<net::HttpResponse> Requests::cancel(Call& call) {
 
     core::Cancel command{call.caller.account(), {}, std::move(body->reason)};
     if (call.caller.token.owner) command.also.push_back(*call.caller.token.owner);
-    auto done = co_await app::cancel_request(world_, act->id, command, origin(call, "cancel", act->key),
-                                             call.deadline);
+    auto done =
+        co_await parts_.requests.cancel(act->id, command, origin(call, "cancel", act->key), call.deadline);
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
     if (!said_the_same(*done, command)) co_return mismatch();
@@ -440,8 +439,8 @@ Later<net::HttpResponse> Requests::claim(Call& call) {
     // The request's id is the salt: a key says nothing about others it was used for.
     if (act->key)
         command.key = sha256_hex(act->id.text() + "\n" + call.caller.token.id.text() + "\n" + *act->key);
-    auto done = co_await app::claim_grant(world_, act->id, std::move(command),
-                                          origin(call, "claim", act->key), call.deadline);
+    auto done = co_await parts_.requests.claim(act->id, std::move(command), origin(call, "claim", act->key),
+                                               call.deadline);
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
     const auto& now = *done->now;
@@ -450,7 +449,7 @@ Later<net::HttpResponse> Requests::claim(Call& call) {
         co_return fail(Trouble::conflict, "the request has another digest than the one you sent",
                        "digest_differs", "/digest");
     auto grant = grant_of(now.c, key_, issuer_);
-    bool over = !grant || world_.clock.now() >= grant->expires_at;
+    bool over = !grant || runtime_.now() >= grant->expires_at;
     if (over)
         co_return fail(Trouble::conflict, "this approval was already claimed and its grant has run out",
                        "claimed");
@@ -468,8 +467,8 @@ Later<net::HttpResponse> Requests::outcome(Call& call) {
     if (!body) co_return pass(body);
 
     core::Report command{call.caller.account(), body->succeeded, std::move(body->detail)};
-    auto done = co_await app::report_outcome(world_, act->id, command, origin(call, "outcome", act->key),
-                                             call.deadline);
+    auto done =
+        co_await parts_.requests.report(act->id, command, origin(call, "outcome", act->key), call.deadline);
     if (!done) co_return pass(done);
     if (done->refusal) co_return std::unexpected(wire::failure_of(*done->refusal));
     if (!said_the_same(*done, command)) co_return mismatch();

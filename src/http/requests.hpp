@@ -27,7 +27,7 @@ struct Call {
 // The calls about requests. Failures become problem documents further up.
 class Requests {
   public:
-    Requests(const HttpSettings& settings, app::World& world, const SigningKey& key);
+    Requests(const HttpSettings& settings, const app::Runtime& runtime, Parts parts, const SigningKey& key);
 
     Later<net::HttpResponse> create(Call& call);
     Later<net::HttpResponse> show(Call& call);
@@ -66,7 +66,8 @@ class Requests {
                                     const std::optional<NoneMatch>& none_match);
 
     const HttpSettings& settings_;
-    app::World& world_;
+    const app::Runtime& runtime_;
+    Parts parts_;
     const SigningKey& key_;
     std::string issuer_;
     std::deque<Rendered> rendered_;  // the last bodies, for the many who wait for one request

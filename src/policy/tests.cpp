@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "countersign/adapters/policy_tests.hpp"
-#include "countersign/app/service.hpp"
+#include "countersign/app/requests.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/request.hpp"
 #include "policy/files.hpp"

@@ -73,18 +73,18 @@ std::string scope_problem(std::string_view granted) {
 
 class Adapter final : public Slack {
   public:
-    Adapter(SlackSettings settings, net::Dialer& dialer, app::World& world,
+    Adapter(SlackSettings settings, const app::Runtime& runtime, Parts parts, net::Dialer& dialer,
             rt::asio::any_io_executor executor)
         : settings_(std::move(settings)),
-          world_(world),
-          client_(net::make_http_client(dialer, world.clock, world.timers, executor)),
+          runtime_(runtime),
+          client_(net::make_http_client(dialer, runtime.clock, runtime.timers, executor)),
           workbench_(executor, {.threads = 1, .background = 1, .queue_max = 256},
                      [] { return std::make_unique<Bench>(); }),
-          api_(settings_, *client_, world.clock, world.timers, world.entropy, workbench_),
-          directory_(api_, workbench_, world, executor),
-          interactions_(api_, directory_, world, settings_, executor),
+          api_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, workbench_),
+          directory_(api_, workbench_, runtime, parts.roster, executor),
+          interactions_(api_, directory_, runtime, parts, settings_, executor),
           sockets_(std::clamp<std::size_t>(settings_.connections, 1, connections_max), api_, dialer,
-                   world.clock, world.timers, world.entropy, executor, hooks()),
+                   runtime.clock, runtime.timers, runtime.entropy, executor, hooks()),
           tasks_(executor, 4, rt::report_bug),
           problem_(token_problem(settings_)) {}
 
@@ -119,7 +119,7 @@ class Adapter final : public Slack {
                                               const std::string& request) const;
 
     SlackSettings settings_;
-    app::World& world_;
+    const app::Runtime& runtime_;
     std::unique_ptr<net::HttpClient> client_;
     Workbench workbench_;
     WebApi api_;
@@ -162,7 +162,7 @@ awaitable<bool> Adapter::learn_home() {
     core::Duration wait = ask_again_min;
     for (;;) {
         auto answer =
-            co_await api_.call(Method::auth_test, Value::object(), {}, {world_.clock.now() + ask_within});
+            co_await api_.call(Method::auth_test, Value::object(), {}, {runtime_.now() + ask_within});
         if (answer) {
             auto home = wire::read_slack_home(*answer);
             log::info("slack", "connected to {} ({}) as {}", visible(home.team), visible(home.team_name),
@@ -178,8 +178,8 @@ awaitable<bool> Adapter::learn_home() {
         problem_ = settings_wrong ? advice("slack.bot_token", failure.code, "")
                                   : "slack: not reached: " + failure.detail;
         log::warn("slack", "{}", problem_);
-        auto until = failure.not_before.value_or(world_.clock.now() + (settings_wrong ? probe : wait));
-        auto cancelled = co_await world_.timers.sleep_until(until);
+        auto until = failure.not_before.value_or(runtime_.now() + (settings_wrong ? probe : wait));
+        auto cancelled = co_await runtime_.timers.sleep_until(until);
         if (cancelled) co_return false;
         wait = std::min(wait * 2, ask_again_max);
     }
@@ -201,10 +201,10 @@ awaitable<void> Adapter::run() {
     co_await rt::until_asked();
     // What was clicked is acknowledged before the sockets go.
     stopping_ = true;
-    co_await interactions_.finish(world_.clock.now() + finish_within);
-    co_await sockets_.stop(world_.clock.now() + close_within);
-    co_await directory_.stop(world_.clock.now() + close_within);
-    co_await tasks_.end(world_.timers, world_.clock.now() + close_within);
+    co_await interactions_.finish(runtime_.now() + finish_within);
+    co_await sockets_.stop(runtime_.now() + close_within);
+    co_await directory_.stop(runtime_.now() + close_within);
+    co_await tasks_.end(runtime_.timers, runtime_.now() + close_within);
 }
 
 // ---- the chat
@@ -359,9 +359,9 @@ Later<std::optional<app::MessageRef>> Adapter::find_posted(core::RequestId reque
 
 }  // namespace
 
-std::unique_ptr<Slack> make_slack(SlackSettings settings, net::Dialer& dialer, app::World& world,
-                                  rt::asio::any_io_executor executor) {
-    return std::make_unique<Adapter>(std::move(settings), dialer, world, std::move(executor));
+std::unique_ptr<Slack> make_slack(SlackSettings settings, const app::Runtime& runtime, Parts parts,
+                                  net::Dialer& dialer, rt::asio::any_io_executor executor) {
+    return std::make_unique<Adapter>(std::move(settings), runtime, parts, dialer, std::move(executor));
 }
 
 }  // namespace countersign::slack

@@ -196,11 +196,11 @@ awaitable<void> Interactions::handle_command(Reply reply, wire::SlackCommand com
 }
 
 Later<app::CasePtr> Interactions::find(std::string number, Deadline deadline) {
-    if (auto id = core::RequestId::parse(number)) co_return co_await app::read_request(world_, *id, deadline);
+    if (auto id = core::RequestId::parse(number)) co_return co_await parts_.requests.read(*id, deadline);
     if (!whole_number(number))
         co_return fail(Trouble::invalid_input,
                        fmt::format("\"{}\" is no request's number.", visible(number)));
-    auto found = co_await app::read_by_number(world_, parse_number(number), deadline);
+    auto found = co_await parts_.requests.read_number(parse_number(number), deadline);
     if (!found && found.error().trouble == Trouble::not_found)
         found.error().detail = fmt::format("There is no request #{}.", number);
     co_return found;
@@ -221,17 +221,17 @@ awaitable<wire::SlackPrivate> Interactions::answer_list(wire::SlackActor actor, 
     Deadline deadline{received + acknowledge_within};
     auto who = account(actor);
     if (word == "list") {
-        auto waiting = co_await app::waiting_for(world_, who, listed_max + 1, deadline);
+        auto waiting = co_await parts_.requests.waiting_for(who, listed_max + 1, deadline);
         if (!waiting) co_return wire::slack_private(not_found_sentence(waiting.error()));
         co_return list_body("Waiting for you", "Nothing waits for you.", *waiting);
     }
     app::ListFilter filter;
     filter.limit = word == "all" ? listed_max + 1 : searched_max;
     if (word == "all") filter.states = {core::State::pending};
-    auto page = co_await app::list_requests(world_, std::move(filter), deadline);
+    auto page = co_await parts_.requests.list(std::move(filter), deadline);
     if (!page) co_return wire::slack_private(not_found_sentence(page.error()));
     if (word == "all") co_return list_body("Pending requests", "No request is pending.", page->cases);
-    auto directory = world_.roster.snapshot();
+    auto directory = parts_.roster.snapshot();
     std::erase_if(page->cases,
                   [&](const app::CasePtr& now) { return !core::standing(now->c, *directory, who).behind; });
     co_return list_body("Requests you are behind", "You are behind none of the latest requests.",
@@ -279,7 +279,7 @@ awaitable<wire::SlackPrivate> Interactions::answer_cancel(const wire::SlackComma
     core::Cancel cancel{.by = account(command.actor), .also = {}, .reason = std::move(reason)};
     auto id = (*now)->c.request->id;
     auto cancelled =
-        co_await app::cancel_request(world_, id, std::move(cancel), origin_of(command.actor), deadline);
+        co_await parts_.requests.cancel(id, std::move(cancel), origin_of(command.actor), deadline);
     if (!cancelled) co_return wire::slack_private("The request was NOT cancelled. Try again.");
     if (cancelled->refusal) co_return wire::slack_private(cancelled->refusal->sentence);
     co_return wire::slack_private(

@@ -26,8 +26,8 @@ awaitable<void> Interactions::command_confirm(Reply& reply, const wire::SlackCom
             reply, command.actor,
             wire::slack_private("Say which token: /approvals confirm tok_…, as whoever made it was told."));
     co_await acknowledge(reply);
-    Deadline deadline{world_.clock.now() + world_.limits.chat_deadline};
-    auto lines = co_await app::voting_token_question(world_, *token, account(command.actor), deadline);
+    Deadline deadline{runtime_.now() + runtime_.limits.chat_deadline};
+    auto lines = co_await parts_.voting_tokens.question(*token, account(command.actor), deadline);
     auto body = lines ? wire::slack_private_token(*lines, token->text())
                       : wire::slack_private(why_not(lines.error()));
     co_await tell(command.actor, std::move(body));
@@ -38,8 +38,8 @@ awaitable<void> Interactions::click_confirm(Reply& reply, wire::SlackClick click
     auto token = core::TokenId::parse(click.value);
     if (!ours(click.actor) || !token) co_return;
     const bool agrees = click.action == wire::slack_token_agree;
-    Deadline deadline{world_.clock.now() + world_.limits.chat_deadline};
-    auto done = co_await app::answer_voting_token(world_, *token, account(click.actor), agrees, deadline);
+    Deadline deadline{runtime_.now() + runtime_.limits.chat_deadline};
+    auto done = co_await parts_.voting_tokens.answer(*token, account(click.actor), agrees, deadline);
     std::string sentence = agrees ? "Confirmed: this token votes in your name from now on."
                                   : "The token is revoked: it votes for nobody.";
     auto body = wire::slack_private(done ? sentence : why_not(done.error()));

@@ -56,11 +56,12 @@ std::vector<core::ChatGroup> read_groups(const Value& answer, core::Instant as_o
 
 }  // namespace
 
-SlackDirectory::SlackDirectory(WebApi& api, Workbench& workbench, app::World& world,
-                               rt::asio::any_io_executor executor)
+SlackDirectory::SlackDirectory(WebApi& api, Workbench& workbench, const app::Runtime& runtime,
+                               app::Roster& roster, rt::asio::any_io_executor executor)
     : api_(api),
       workbench_(workbench),
-      world_(world),
+      runtime_(runtime),
+      roster_(roster),
       executor_(executor),
       tasks_(executor, flights_max, rt::report_bug),
       nudge_(executor),
@@ -115,7 +116,7 @@ std::optional<core::Instant> SlackDirectory::as_of(const std::string& key) const
 
 bool SlackDirectory::fresh(const std::string& key, core::Duration age_max) const {
     auto at = as_of(key);
-    return at && world_.clock.now() - *at <= age_max;
+    return at && runtime_.now() - *at <= age_max;
 }
 
 Later<Done> SlackDirectory::refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,
@@ -128,7 +129,7 @@ Later<Done> SlackDirectory::refresh(std::optional<core::AccountId> account, std:
         if (ours && !its.id.empty()) {
             keys.push_back(user_key(its.id));
             if (asked_.size() >= users_max) asked_.clear();
-            asked_[std::string(its.id)] = world_.clock.now();
+            asked_[std::string(its.id)] = runtime_.now();
         }
     }
     for (const std::string& group : groups)
@@ -144,7 +145,7 @@ Later<Done> SlackDirectory::refresh(std::optional<core::AccountId> account, std:
     }
     for (const FlightPtr& flight : under_way) {
         if (!flight->over) {
-            bool landed = co_await flight->landed.wait_until(world_.timers, deadline.at);
+            bool landed = co_await flight->landed.wait_until(runtime_.timers, deadline.at);
             if (!landed) co_return fail(Trouble::unavailable, "Slack did not answer in time");
         }
         if (flight->failure) co_return std::unexpected(*flight->failure);
@@ -154,7 +155,7 @@ Later<Done> SlackDirectory::refresh(std::optional<core::AccountId> account, std:
 
 // The policy's groups of this workspace.
 const std::vector<std::string>& SlackDirectory::policy_groups() const {
-    auto policy = world_.roster.snapshot()->policy_ptr();
+    auto policy = roster_.snapshot()->policy_ptr();
     if (policy == groups_from_) return policy_groups_;
     groups_from_ = policy;
     policy_groups_.clear();
@@ -169,7 +170,7 @@ const std::vector<std::string>& SlackDirectory::policy_groups() const {
 
 // Reading a group is rationed by the minute (Tier 2): many are read together.
 std::string SlackDirectory::flight_of(const std::string& key) const {
-    const bool together = key.starts_with('g') && world_.clock.now() >= groups_alone_until_ &&
+    const bool together = key.starts_with('g') && runtime_.now() >= groups_alone_until_ &&
                           policy_groups().size() > groups_alone_max;
     return together ? std::string{all_groups} : key;
 }
@@ -204,7 +205,7 @@ rt::asio::awaitable<void> SlackDirectory::fly(std::string key, FlightPtr flight)
             flight->failure.reset();
         } else {
             flight->failure = std::move(fetched).error();
-            warm_not_before_ = world_.clock.now() + warm_rest;
+            warm_not_before_ = runtime_.now() + warm_rest;
             log::warn("slack", "could not look up {}: {}", visible(key), flight->failure->detail);
             co_return;
         }
@@ -225,7 +226,7 @@ Later<Done> SlackDirectory::fetch(const std::string& key) {
 }
 
 Later<Done> SlackDirectory::fetch_user(std::string id) {
-    auto asked_at = world_.clock.now();  // what comes back is at least as new as the question
+    auto asked_at = runtime_.now();  // what comes back is at least as new as the question
     auto arguments = Value::object({{"user", id}});
     auto answer = co_await api_.call(Method::users_info, std::move(arguments), {}, {asked_at + look_up_max});
     if (!answer && answer.error().trouble != Trouble::not_found) co_return pass(answer);
@@ -240,7 +241,7 @@ Later<Done> SlackDirectory::fetch_user(std::string id) {
 }
 
 Later<Done> SlackDirectory::fetch_group(std::string id) {
-    auto asked_at = world_.clock.now();
+    auto asked_at = runtime_.now();
     Deadline deadline{asked_at + look_up_max};
     auto arguments = Value::object({{"usergroup", id}});
     auto answer = co_await api_.call(Method::usergroup_users, std::move(arguments), {}, deadline);
@@ -264,7 +265,7 @@ Later<Done> SlackDirectory::fetch_group(std::string id) {
 }
 
 Later<Done> SlackDirectory::fetch_all_groups() {
-    auto asked_at = world_.clock.now();
+    auto asked_at = runtime_.now();
     auto arguments = Value::object({{"include_disabled", true}, {"include_users", true}});
     auto answer = co_await api_.call(Method::usergroups, std::move(arguments), {}, {asked_at + look_up_max});
     if (!answer) {
@@ -292,7 +293,7 @@ Later<Done> SlackDirectory::fetch_all_groups() {
 
 // Which groups are switched off or another organisation's: these authorise nobody.
 Later<Done> SlackDirectory::fetch_group_flags(Deadline deadline) {
-    auto asked_at = world_.clock.now();
+    auto asked_at = runtime_.now();
     auto arguments = Value::object({{"include_disabled", true}});
     auto answer = co_await api_.call(Method::usergroups, std::move(arguments), {}, deadline);
     if (!answer) co_return pass(answer);
@@ -339,7 +340,7 @@ void SlackDirectory::doubt(const std::string& key) {
 void SlackDirectory::doubt_all() {
     // What is asked for right now may be answered from before.
     for (auto& [key, flight] : flights_) flight->again = true;
-    doubted_before_ = world_.clock.now();
+    doubted_before_ = runtime_.now();
     group_flags_as_of_ = {};
     published_.reset();
     nudge_.notify_all();
@@ -373,10 +374,10 @@ void SlackDirectory::hear(const wire::SlackEvent& event) {
 std::vector<std::string> SlackDirectory::wanted() const {
     std::set<std::string> users;
     std::vector<std::string> keys;
-    auto now = world_.clock.now();
+    auto now = runtime_.now();
     for (const auto& [id, at] : asked_)
         if (now - at < asked_lately) users.insert(id);
-    auto directory = world_.roster.snapshot();
+    auto directory = roster_.snapshot();
     if (directory && directory->policy_ptr()) {
         for (const auto& person : directory->policy().people)
             for (const core::AccountId& account : person.accounts) {
@@ -400,12 +401,12 @@ std::vector<std::string> SlackDirectory::wanted() const {
 
 std::size_t SlackDirectory::warm_up() {
     constexpr std::size_t at_once_max = 8;
-    if (!home_ || world_.clock.now() < warm_not_before_) return 0;
+    if (!home_ || runtime_.now() < warm_not_before_) return 0;
     std::size_t started = 0;
     for (const std::string& key : wanted()) {
         if (flights_.size() >= at_once_max) break;
         auto known = as_of(key);
-        if (known && world_.clock.now() - *known < world_.roster.age_max() * 6 / 10) continue;
+        if (known && runtime_.now() - *known < roster_.age_max() * 6 / 10) continue;
         if (!flights_.contains(flight_of(key)) && look_up(key)) ++started;
     }
     return started;
@@ -415,7 +416,7 @@ rt::asio::awaitable<void> SlackDirectory::keep_warm() {
     while (!stopped_) {
         std::size_t started = warm_up();
         auto wait = started > 0 ? core::Duration{std::chrono::milliseconds{200}} : warm_every;
-        co_await nudge_.wait_until(world_.timers, world_.clock.now() + wait);
+        co_await nudge_.wait_until(runtime_.timers, runtime_.now() + wait);
     }
 }
 
@@ -427,7 +428,7 @@ Later<Done> SlackDirectory::list_users() {
         auto arguments = Value::object({{"limit", users_per_page}});
         if (!cursor.empty()) arguments.set("cursor", cursor);
         auto answer = co_await api_.call(Method::users_list, std::move(arguments), {},
-                                         {world_.clock.now() + list_page_max});
+                                         {runtime_.now() + list_page_max});
         if (!answer) co_return pass(answer);
         cursor = (*answer)["response_metadata"]["next_cursor"].text();
         using Users = std::vector<core::ChatUser>;
@@ -459,8 +460,8 @@ Later<Done> SlackDirectory::list_users() {
 
 rt::asio::awaitable<void> SlackDirectory::keep_listed() {
     while (!stopped_) {
-        auto now = world_.clock.now();
-        const bool wanted = !world_.roster.trusted_domains().empty();
+        auto now = runtime_.now();
+        const bool wanted = !roster_.trusted_domains().empty();
         const bool due = !listed_at_ || now - *listed_at_ >= list_every || *listed_at_ < doubted_before_;
         if (wanted && due) {
             auto listed = co_await list_users();
@@ -469,7 +470,7 @@ rt::asio::awaitable<void> SlackDirectory::keep_listed() {
             else
                 log::warn("slack", "the list of users was not read to its end: {}", listed.error().detail);
         }
-        co_await stopping_.wait_until(world_.timers, world_.clock.now() + list_rest);
+        co_await stopping_.wait_until(runtime_.timers, runtime_.now() + list_rest);
     }
 }
 
@@ -477,7 +478,7 @@ rt::asio::awaitable<void> SlackDirectory::stop(core::Instant deadline) {
     stopped_ = true;
     nudge_.notify_all();
     stopping_.notify_all();
-    co_await tasks_.end(world_.timers, deadline);
+    co_await tasks_.end(runtime_.timers, deadline);
 }
 
 }  // namespace countersign::slack

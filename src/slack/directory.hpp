@@ -7,7 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "countersign/app/service.hpp"
+#include "countersign/app/roster.hpp"
+#include "countersign/app/runtime.hpp"
 #include "countersign/core/people.hpp"
 #include "countersign/rt/signal.hpp"
 #include "countersign/rt/tasks.hpp"
@@ -25,7 +26,8 @@ class SlackDirectory {
     static constexpr std::size_t warm_users_max = 200;  // kept fresh without being asked
     static constexpr core::Duration asked_lately = std::chrono::minutes{30};
 
-    SlackDirectory(WebApi& api, Workbench& workbench, app::World& world, rt::asio::any_io_executor executor);
+    SlackDirectory(WebApi& api, Workbench& workbench, const app::Runtime& runtime, app::Roster& roster,
+                   rt::asio::any_io_executor executor);
 
     void connected_to(wire::SlackHome home);
     void app_is(std::string app);  // where auth.test did not say
@@ -81,7 +83,8 @@ class SlackDirectory {
 
     WebApi& api_;
     Workbench& workbench_;
-    app::World& world_;
+    const app::Runtime& runtime_;
+    app::Roster& roster_;
     rt::asio::any_io_executor executor_;
     rt::TaskGroup tasks_;
     rt::Signal nudge_;

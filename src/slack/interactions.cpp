@@ -61,11 +61,12 @@ bool Remembered::add(std::string_view text) {
     return true;
 }
 
-Interactions::Interactions(WebApi& api, SlackDirectory& directory, app::World& world,
+Interactions::Interactions(WebApi& api, SlackDirectory& directory, const app::Runtime& runtime, Parts parts,
                            const SlackSettings& settings, rt::asio::any_io_executor executor)
     : api_(api),
       directory_(directory),
-      world_(world),
+      runtime_(runtime),
+      parts_(parts),
       settings_(settings),
       tasks_(std::move(executor), in_flight_max, rt::report_bug) {}
 
@@ -73,16 +74,16 @@ void Interactions::take(SocketPtr socket, wire::SlackEnvelope envelope) {
     Reply reply{.socket = std::move(socket),
                 .envelope = std::move(envelope.id),
                 .accepts_payload = envelope.accepts_payload,
-                .received = world_.clock.now()};
+                .received = runtime_.now()};
     auto task = handle(std::move(reply), std::move(envelope.type), std::move(envelope.payload));
     if (!tasks_.start("slack envelope", std::move(task)))
         log::warn("slack", "{} envelopes are under way: one more is left unacknowledged", tasks_.size());
 }
 
 awaitable<void> Interactions::finish(core::Instant deadline) {
-    while (tasks_.size() > 0 && world_.clock.now() < deadline)
-        co_await world_.timers.sleep_until(world_.clock.now() + finish_poll);
-    co_await tasks_.end(world_.timers, deadline);
+    while (tasks_.size() > 0 && runtime_.now() < deadline)
+        co_await runtime_.timers.sleep_until(runtime_.now() + finish_poll);
+    co_await tasks_.end(runtime_.timers, deadline);
 }
 
 awaitable<void> Interactions::handle(Reply reply, std::string type, Value payload) {
@@ -133,7 +134,7 @@ wire::SlackStyle Interactions::style() const {
 }
 
 core::CardView Interactions::view_of(const app::CaseNow& now) {
-    auto directory = world_.roster.snapshot();
+    auto directory = parts_.roster.snapshot();
     return core::card(now.c, now.ruling, *directory, core::Surface::slack);
 }
 
@@ -163,8 +164,7 @@ awaitable<void> Interactions::handle_click(Reply reply, wire::SlackClick click) 
     if (wire::slack_opens_full_view(click.block))
         co_return co_await open_details(std::move(reply), std::move(click), *request, true);
     if (click.block.empty()) {  // does not say whether its card showed everything
-        auto now =
-            co_await app::read_request(world_, *request, Deadline{reply.received + acknowledge_within});
+        auto now = co_await parts_.requests.read(*request, Deadline{reply.received + acknowledge_within});
         if (now && !wire::slack_card_is_whole(view_of(**now), style()))
             co_return co_await open_details(std::move(reply), std::move(click), *request, true);
     }
@@ -203,15 +203,15 @@ awaitable<Interactions::Outcome> Interactions::vote(const wire::SlackActor& acto
                     .via = core::Surface::slack,
                     .shown_digest = {}};
     auto until = received + acknowledge_within;
-    auto answer = co_await app::cast_vote(world_, ballot.request, cast, ballot.origin, Deadline{until});
+    auto answer = co_await parts_.requests.vote(ballot.request, cast, ballot.origin, Deadline{until});
     if (unknown_outcome(answer)) {
         // The same origin again: whatever became of the first attempt, this one tells, and never counts
         // twice.
-        auto later = world_.clock.now() + read_back_within;
-        answer = co_await app::cast_vote(world_, ballot.request, std::move(cast), std::move(ballot.origin),
-                                         Deadline{later});
+        auto later = runtime_.now() + read_back_within;
+        answer = co_await parts_.requests.vote(ballot.request, std::move(cast), std::move(ballot.origin),
+                                               Deadline{later});
     }
-    co_return Outcome{std::move(answer), world_.clock.now() > until};
+    co_return Outcome{std::move(answer), runtime_.now() > until};
 }
 
 // A card we did not know of (posted by an attempt whose outcome stayed unknown) joins the others.
@@ -220,8 +220,8 @@ awaitable<void> Interactions::note_copy(wire::SlackClick click, core::RequestId 
     app::MessageRef message{click.actor.channel, click.message};
     if (!known_cards_.add(key_of(message))) co_return;
     app::CardTarget target{core::Surface::slack, click.actor.channel};
-    Deadline deadline{world_.clock.now() + note_within};
-    auto adopted = co_await world_.outbox.adopt(request, std::move(target), std::move(message), deadline);
+    Deadline deadline{runtime_.now() + note_within};
+    auto adopted = co_await parts_.outbox.adopt(request, std::move(target), std::move(message), deadline);
     if (!adopted) log::warn("slack", "could not take note of a card's copy: {}", adopted.error().detail);
 }
 
@@ -241,7 +241,7 @@ awaitable<void> Interactions::ask_reason(const wire::SlackClick& click, core::Re
 awaitable<void> Interactions::open_details(Reply reply, wire::SlackClick click, core::RequestId request,
                                            bool with_approve) {
     co_await acknowledge(reply);
-    auto now = co_await app::read_request(world_, request, Deadline{reply.received + acknowledge_within});
+    auto now = co_await parts_.requests.read(request, Deadline{reply.received + acknowledge_within});
     if (!now) {
         bool none = now.error().trouble == Trouble::not_found;
         co_await tell(std::move(click.actor),
@@ -332,13 +332,13 @@ awaitable<void> Interactions::answer(Reply& reply, const wire::SlackActor& actor
 // To one person alone: through the response_url of what they did, else as an ephemeral message.
 awaitable<void> Interactions::tell(wire::SlackActor actor, wire::SlackPrivate said) {
     if (!actor.response_url.empty()) {
-        Deadline patient{world_.clock.now() + respond_within};
+        Deadline patient{runtime_.now() + respond_within};
         auto told = co_await api_.respond(actor.response_url, wire::slack_response(said), patient);
         if (told) co_return;
         log::warn("slack", "{}", told.error().detail);
     }
     if (actor.channel.empty() || actor.user.empty()) co_return;
-    Deadline deadline{world_.clock.now() + tell_within};
+    Deadline deadline{runtime_.now() + tell_within};
     auto arguments = wire::json_object("blocks", said.blocks, "channel", actor.channel, "text", said.text,
                                        "user", actor.user);
     auto told = co_await api_.call(Method::post_ephemeral, std::move(arguments), actor.channel, deadline);

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "countersign/app/service.hpp"
+#include "countersign/adapters/slack.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "countersign/wire/slack_card.hpp"
 #include "countersign/wire/slack_payload.hpp"
@@ -41,8 +41,8 @@ class Interactions {
     static constexpr core::Duration acknowledge_within = std::chrono::milliseconds{2'200};
     static constexpr core::Duration read_back_within = std::chrono::seconds{10};
 
-    Interactions(WebApi& api, SlackDirectory& directory, app::World& world, const SlackSettings& settings,
-                 rt::asio::any_io_executor executor);
+    Interactions(WebApi& api, SlackDirectory& directory, const app::Runtime& runtime, Parts parts,
+                 const SlackSettings& settings, rt::asio::any_io_executor executor);
 
     void take(SocketPtr socket, wire::SlackEnvelope envelope);
     void knows_card(const app::MessageRef& message) { known_cards_.add(key_of(message)); }
@@ -120,7 +120,8 @@ class Interactions {
 
     WebApi& api_;
     SlackDirectory& directory_;
-    app::World& world_;
+    const app::Runtime& runtime_;
+    Parts parts_;
     const SlackSettings& settings_;
     rt::TaskGroup tasks_;
     Remembered events_{events_max};

@@ -68,7 +68,7 @@ awaitable<void> Interactions::command_link(Reply& reply, const wire::SlackComman
     auto who = account(command.actor);
     Deadline deadline{reply.received + link_within};
     if (code.empty()) {
-        auto made = co_await app::ask_link_code(world_, std::move(who), deadline);
+        auto made = co_await parts_.linking.ask_code(std::move(who), deadline);
         if (!made)
             co_return co_await answer(reply, command.actor, wire::slack_private(why_not(made.error())));
         std::vector<std::string> lines{
@@ -79,9 +79,9 @@ awaitable<void> Interactions::command_link(Reply& reply, const wire::SlackComman
     }
     // The other side is asked before this one: that may take longer than a command has.
     co_await acknowledge(reply);
-    auto offer = co_await app::give_link_code(world_, std::move(who), std::move(code), deadline);
+    auto offer = co_await parts_.linking.give_code(std::move(who), std::move(code), deadline);
     if (!offer) co_return co_await tell(command.actor, wire::slack_private(why_not(offer.error())));
-    auto question = app::link_question(*world_.roster.snapshot(), *offer);
+    auto question = app::link_question(*parts_.roster.snapshot(), *offer);
     co_await tell(command.actor, wire::slack_private_link(question, offer->id.text()));
 }
 
@@ -90,8 +90,8 @@ awaitable<void> Interactions::click_link(Reply& reply, wire::SlackClick click) {
     auto id = app::LinkOfferId::parse(click.value);
     if (!ours(click.actor) || !id) co_return;
     const bool agrees = click.action == wire::slack_link_agree;
-    auto offer = co_await app::answer_link_offer(world_, *id, account(click.actor), agrees,
-                                                 Deadline{reply.received + link_within});
+    auto offer = co_await parts_.linking.answer_offer(*id, account(click.actor), agrees,
+                                                      Deadline{reply.received + link_within});
     std::string sentence;
     if (!offer)
         sentence = why_not(offer.error());
@@ -109,8 +109,8 @@ awaitable<void> Interactions::click_link(Reply& reply, wire::SlackClick click) {
 awaitable<wire::SlackPrivate> Interactions::answer_away(wire::SlackActor actor, std::string words,
                                                         core::Instant received) {
     auto who = account(actor);
-    auto wanted = read_away(words, world_.clock.now());
-    auto directory = world_.roster.snapshot();
+    auto wanted = read_away(words, runtime_.now());
+    auto directory = parts_.roster.snapshot();
     if (wanted.kind == AwayWords::Kind::unclear)
         co_return wire::slack_private(
             "Say until which day, at most a year ahead: /approvals away until 2026-12-03 [@person]. Back "
@@ -132,7 +132,7 @@ awaitable<wire::SlackPrivate> Interactions::answer_away(wire::SlackActor actor, 
                             wanted.instead));
     }
     auto kept =
-        co_await app::set_absence(world_, std::move(absence), Deadline{received + acknowledge_within});
+        co_await parts_.linking.set_absence(std::move(absence), Deadline{received + acknowledge_within});
     if (!kept) co_return wire::slack_private("The approval service is in trouble right now. Try again.");
     if (wanted.kind == AwayWords::Kind::back) co_return wire::slack_private("Welcome back.");
     co_return wire::slack_private(fmt::format(

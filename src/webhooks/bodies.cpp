@@ -20,8 +20,8 @@ Later<BodyPtr> Bodies::of(app::EventRef event, std::string facts, core::Subscrip
     if (auto it = remembered_.find(id); it != remembered_.end()) co_return it->second;
     if (auto it = making_.find(id); it != making_.end()) {
         auto making = it->second;
-        while (!making->done && world_.clock.now() < deadline.at)
-            co_await making->made.wait_until(world_.timers, deadline.at);
+        while (!making->done && runtime_.now() < deadline.at)
+            co_await making->made.wait_until(runtime_.timers, deadline.at);
         if (!making->done) co_return fail(Trouble::timed_out, "reading the event took too long");
         co_return making->body;
     }
@@ -41,14 +41,14 @@ Later<BodyPtr> Bodies::of(app::EventRef event, std::string facts, core::Subscrip
 }
 
 Later<core::Value> Bodies::request_then(app::EventRef event, Deadline deadline) {
-    auto now = world_.waiters.recent(*event.request);
+    auto now = parts_.waiters.recent(*event.request);
     // What was recorded never changes: a case that knows more knows this, too.
     if (!now || now->c.version() < event.version) {
-        auto read = co_await app::read_request(world_, *event.request, deadline);
+        auto read = co_await app::read_case(parts_.cases, *event.request, deadline);
         if (!read) co_return pass(read);
         now = std::move(*read);
     }
-    auto directory = world_.roster.snapshot();
+    auto directory = parts_.roster.snapshot();
     co_return wire::request_as_it_was(now->c, event.version, *directory, event.at);
 }
 

@@ -4,8 +4,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "countersign/app/service.hpp"
-#include "countersign/app/webhooks.hpp"
+#include "countersign/adapters/webhooks.hpp"
 #include "countersign/rt/signal.hpp"
 
 namespace countersign::webhooks {
@@ -19,8 +18,9 @@ class Bodies {
   public:
     static constexpr std::size_t remembered_max = 256;
 
-    Bodies(app::World& world, rt::asio::any_io_executor executor, std::string source)
-        : world_(world), executor_(std::move(executor)), source_(std::move(source)) {}
+    Bodies(const app::Runtime& runtime, const Parts& parts, rt::asio::any_io_executor executor,
+           std::string source)
+        : runtime_(runtime), parts_(parts), executor_(std::move(executor)), source_(std::move(source)) {}
     // not_found, corrupt: there is nothing left to be sent.
     Later<BodyPtr> of(app::EventRef event, std::string facts, core::SubscriptionId to, Deadline deadline);
 
@@ -34,7 +34,8 @@ class Bodies {
     Later<BodyPtr> make(app::EventRef event, std::string facts, core::SubscriptionId to, Deadline deadline);
     Later<core::Value> request_then(app::EventRef event, Deadline deadline);
 
-    app::World& world_;
+    const app::Runtime& runtime_;
+    Parts parts_;
     rt::asio::any_io_executor executor_;
     std::string source_;
     std::unordered_map<core::EventId, BodyPtr> remembered_;

@@ -61,16 +61,18 @@ bool host_trouble(unsigned status) {
 
 class Sender final : public Webhooks {
   public:
-    Sender(WebhookSettings settings, net::Connector& network, app::DeliveryStore& store, app::World& world,
+    Sender(WebhookSettings settings, const app::Runtime& runtime, Parts parts, net::Connector& network,
            Secret server_key, asio::any_io_executor executor)
         : settings_(std::move(settings)),
-          store_(store),
-          world_(world),
+          store_(parts.deliveries),
+          runtime_(runtime),
+          log_(parts.log),
+          counters_(parts.counters),
           key_(std::move(server_key)),
           key_id_(key_.id()),
-          dialer_(network, world.clock, settings_.allow_private_networks),
-          client_(net::make_http_client(dialer_, world.clock, world.timers, executor, client_limits())),
-          bodies_(world, executor, settings_.source),
+          dialer_(network, runtime.clock, settings_.allow_private_networks),
+          client_(net::make_http_client(dialer_, runtime.clock, runtime.timers, executor, client_limits())),
+          bodies_(runtime, parts, executor, settings_.source),
           agent_("Countersign/" + settings_.version) {}
 
     Result<Done> acceptable(std::string_view url) const override {
@@ -120,16 +122,15 @@ class Sender final : public Webhooks {
     void settled(Settled row);
     void put_off_returned();
     const std::vector<Secret>& secrets_of(const app::Subscription& to);
-    void count(std::string_view what, std::string_view label) {
-        if (world_.count) world_.count(what, label);
-    }
-    app::Lease lease() const { return {world_.process, world_.clock.now() + lease_length}; }
-    Deadline store_deadline() const { return {world_.clock.now() + store_patience}; }
+    app::Lease lease() const { return {runtime_.process, runtime_.now() + lease_length}; }
+    Deadline store_deadline() const { return runtime_.within(store_patience); }
     bool under_way() const { return lanes_.in_flight() > 0 || settling_; }
 
     WebhookSettings settings_;
     app::DeliveryStore& store_;
-    app::World& world_;
+    const app::Runtime& runtime_;
+    app::Log& log_;
+    app::Counters& counters_;
     app::WebhookKey key_;
     std::string key_id_;
     GuardedDialer dialer_;
@@ -152,7 +153,7 @@ class Sender final : public Webhooks {
 // ---- taking deliveries in
 
 void Sender::absorb(std::vector<app::DeliveryJob> jobs) {
-    core::Instant now = world_.clock.now();
+    core::Instant now = runtime_.now();
     for (auto& job : jobs) {
         auto id = job.id();
         if (job.to->ended) {
@@ -168,14 +169,14 @@ void Sender::absorb(std::vector<app::DeliveryJob> jobs) {
 void Sender::start_ready() {
     if (starting_ || stopping_ || !running_) return;
     starting_ = true;
-    while (auto job = lanes_.next(world_.clock.now())) {
+    while (auto job = lanes_.next(runtime_.now())) {
         auto lane = job->lane;
         if (running_->tasks.start("webhook", carry(std::move(*job)))) continue;
         lanes_.skipped(lane);  // comes back when its lease has run out
         break;
     }
     starting_ = false;
-    if (lanes_.hungry(world_.clock.now())) running_->claim_now.notify_all();
+    if (lanes_.hungry(runtime_.now())) running_->claim_now.notify_all();
 }
 
 asio::awaitable<void> Sender::fan_out() {
@@ -191,7 +192,7 @@ asio::awaitable<void> Sender::fan_out() {
             if (made) absorb(std::move(made->jobs));
         }
         if (again) continue;
-        co_await running_->fan_now.wait_until(world_.timers, world_.clock.now() + world_.limits.poll);
+        co_await running_->fan_now.wait_until(runtime_.timers, runtime_.now() + runtime_.limits.poll);
     }
 }
 
@@ -199,11 +200,11 @@ asio::awaitable<void> Sender::fan_out() {
 asio::awaitable<void> Sender::follow_log() {
     std::int64_t seen = 0;
     for (;;) {
-        if (world_.log->size() > seen) {
-            seen = world_.log->size();
+        if (log_.size() > seen) {
+            seen = log_.size();
             events_came();
         }
-        co_await world_.log->grown().wait_until(world_.timers, world_.clock.now() + world_.limits.poll);
+        co_await log_.grown().wait_until(runtime_.timers, runtime_.now() + runtime_.limits.poll);
     }
 }
 
@@ -211,8 +212,8 @@ asio::awaitable<void> Sender::claim() {
     for (;;) {
         bool again = false;
         if (!stopping_) {
-            auto asked = lanes_.rooms(world_.clock.now());
-            auto jobs = co_await store_.claim_deliveries(lease(), world_.clock.now(), asked,
+            auto asked = lanes_.rooms(runtime_.now());
+            auto jobs = co_await store_.claim_deliveries(lease(), runtime_.now(), asked,
                                                          lanes_.room_of_new_lane(), store_deadline());
             if (!jobs) log::warn("webhooks", "cannot look for what is due: {}", jobs.error().detail);
             again = jobs && !jobs->empty();
@@ -220,10 +221,10 @@ asio::awaitable<void> Sender::claim() {
                 lanes_.claimed(asked, *jobs);
                 absorb(std::move(*jobs));
             }
-            again = again && lanes_.hungry(world_.clock.now());
+            again = again && lanes_.hungry(runtime_.now());
         }
         if (again) continue;
-        co_await running_->claim_now.wait_until(world_.timers, world_.clock.now() + world_.limits.poll);
+        co_await running_->claim_now.wait_until(runtime_.timers, runtime_.now() + runtime_.limits.poll);
     }
 }
 
@@ -237,7 +238,7 @@ asio::awaitable<void> Sender::carry(app::DeliveryJob job) {
             sender.start_ready();
         }
     } guard{*this};
-    core::Instant begun = world_.clock.now();
+    core::Instant begun = runtime_.now();
     // With less time left another process may take it over while we are sending.
     if (job.leased_until < begun + attempt_max + lease_margin) {
         lanes_.skipped(job.lane);
@@ -258,7 +259,7 @@ asio::awaitable<void> Sender::attempt(app::DeliveryJob& job, core::Instant begun
                             .took = {}};
         log::error("webhooks", "{}: {}", job.to->id.text(), failed.problem);
         auto next = next_attempt(job.attempts + 1, job.begun_at, begun, begun + wrong_key_pause,
-                                 rt::fraction(world_.entropy));
+                                 rt::fraction(runtime_.entropy));
         settled({.id = job.id(),
                  .state = next ? State::pending : State::parked,
                  .due_at = next,
@@ -311,7 +312,7 @@ Later<net::HttpResponse> Sender::post(const app::DeliveryJob& job, const std::st
 }
 
 void Sender::judge(const app::DeliveryJob& job, core::Instant begun, Result<net::HttpResponse> answer) {
-    core::Instant now = world_.clock.now();
+    core::Instant now = runtime_.now();
     app::Attempt made{.at = begun, .status = 0, .problem = {}, .answer = {}, .took = now - begun};
     std::optional<core::Instant> asked;
     if (answer) {
@@ -322,7 +323,7 @@ void Sender::judge(const app::DeliveryJob& job, core::Instant begun, Result<net:
     }
     if (made.status >= 200 && made.status < 300) {
         lanes_.succeeded(job.lane);
-        count("webhook_delivered", "2xx");
+        counters_.count("webhook_delivered", "2xx");
         settled({.id = job.id(), .state = State::delivered, .due_at = {}, .attempt = std::move(made)});
         return;
     }
@@ -333,17 +334,18 @@ void Sender::judge(const app::DeliveryJob& job, core::Instant begun, Result<net:
         made.problem = "answered " + std::to_string(made.status) + ": redirects are not followed";
     else
         made.problem = "answered " + std::to_string(made.status);
-    count("webhook_failed", answer ? "status" : name_of(answer.error().trouble));
+    counters_.count("webhook_failed", answer ? "status" : name_of(answer.error().trouble));
     bool counts = !job.to->callback_of || host_trouble(made.status);
     bool throttles = made.status == 429 || made.status == 503;
     lanes_.failed(job.lane, now, counts && !gone, throttles ? asked : std::nullopt,
-                  rt::fraction(world_.entropy));
+                  rt::fraction(runtime_.entropy));
     put_off_returned();
-    auto next = gone ? std::nullopt
-                     : next_attempt(job.attempts + 1, job.begun_at, now, asked, rt::fraction(world_.entropy));
+    auto next =
+        gone ? std::nullopt
+             : next_attempt(job.attempts + 1, job.begun_at, now, asked, rt::fraction(runtime_.entropy));
     // A test says at once what is wrong.
     if (!job.event.index) next.reset();
-    if (!next) count("webhook_parked", gone ? "gone" : "given_up");
+    if (!next) counters_.count("webhook_parked", gone ? "gone" : "given_up");
     settled({.id = job.id(),
              .state = next ? State::pending : State::parked,
              .due_at = next,
@@ -356,8 +358,7 @@ void Sender::judge(const app::DeliveryJob& job, core::Instant begun, Result<net:
 }
 
 void Sender::give_up(const app::DeliveryJob& job, std::string why) {
-    app::Attempt last{
-        .at = world_.clock.now(), .status = 0, .problem = std::move(why), .answer = {}, .took = {}};
+    app::Attempt last{.at = runtime_.now(), .status = 0, .problem = std::move(why), .answer = {}, .took = {}};
     settled({.id = job.id(), .state = State::parked, .due_at = {}, .attempt = std::move(last)});
 }
 
@@ -370,7 +371,7 @@ void Sender::put_off_returned() {
 
 void Sender::settled(Settled row) {
     if (batch_.size() >= unsettled_rows_max) {
-        count("webhook_unsettled", "forgotten");  // comes back when its lease has run out
+        counters_.count("webhook_unsettled", "forgotten");  // comes back when its lease has run out
         return;
     }
     batch_.push_back(std::move(row));
@@ -381,10 +382,10 @@ asio::awaitable<void> Sender::settle() {
     for (;;) {
         settler_rests_ = true;
         while (batch_.empty())
-            co_await running_->settle_now.wait_until(world_.timers, world_.clock.now() + idle_pause);
+            co_await running_->settle_now.wait_until(runtime_.timers, runtime_.now() + idle_pause);
         settler_rests_ = false;
-        auto at = world_.clock.now() + settle_delay;
-        if (batch_.size() < settle_rows) co_await running_->settle_now.wait_until(world_.timers, at);
+        auto at = runtime_.now() + settle_delay;
+        if (batch_.size() < settle_rows) co_await running_->settle_now.wait_until(runtime_.timers, at);
         co_await settle_once();
     }
 }
@@ -400,7 +401,7 @@ asio::awaitable<void> Sender::settle_once() {
         if (rows.size() + batch_.size() <= unsettled_rows_max)
             batch_.insert(batch_.begin(), std::make_move_iterator(rows.begin()),
                           std::make_move_iterator(rows.end()));
-        co_await world_.timers.sleep_until(world_.clock.now() + settle_pause);
+        co_await runtime_.timers.sleep_until(runtime_.now() + settle_pause);
     }
     if (running_ && !under_way()) running_->idle.notify_all();
     if (running_ && backlog_ && batch_.size() <= fan_out_backlog_max) running_->fan_now.notify_all();
@@ -408,13 +409,13 @@ asio::awaitable<void> Sender::settle_once() {
 
 asio::awaitable<void> Sender::sweep() {
     for (;;) {
-        auto now = world_.clock.now();
+        auto now = runtime_.now();
         // An hour later than by itself, for what rested with its lane to the end.
         auto more = co_await store_.sweep_deliveries(now - give_up_after - std::chrono::hours{1},
                                                      now - forget_after, store_deadline());
         if (!more) log::warn("webhooks", "cannot tidy up deliveries: {}", more.error().detail);
         auto pause = more && *more ? settle_pause : sweep_every;
-        co_await world_.timers.sleep_until(now + pause);
+        co_await runtime_.timers.sleep_until(now + pause);
     }
 }
 
@@ -426,28 +427,28 @@ asio::awaitable<void> Sender::run() {
     running_.emplace(executor, 4 * LaneLimits{}.in_flight_total);
     running_->tasks.start_loop("webhooks settling", settle());
     running_->tasks.start_loop("webhooks events", fan_out());
-    if (world_.log != nullptr) running_->tasks.start_loop("webhooks news", follow_log());
+    running_->tasks.start_loop("webhooks news", follow_log());
     running_->tasks.start_loop("webhooks due", claim());
     running_->tasks.start_loop("webhooks sweeping", sweep());
     co_await rt::until_asked();
     stopping_ = true;
-    co_await running_->tasks.end(world_.timers, world_.clock.now() + stop_patience);
+    co_await running_->tasks.end(runtime_.timers, runtime_.now() + stop_patience);
     running_.reset();
 }
 
 Later<Done> Sender::drain(Deadline deadline) {
     stopping_ = true;
-    auto until = std::min(deadline.at, world_.clock.now() + stop_patience);
-    while (running_ && under_way() && world_.clock.now() < until)
-        co_await running_->idle.wait_until(world_.timers, until);
-    while (!batch_.empty() && !settling_ && world_.clock.now() < deadline.at) co_await settle_once();
+    auto until = std::min(deadline.at, runtime_.now() + stop_patience);
+    while (running_ && under_way() && runtime_.now() < until)
+        co_await running_->idle.wait_until(runtime_.timers, until);
+    while (!batch_.empty() && !settling_ && runtime_.now() < deadline.at) co_await settle_once();
     co_return co_await store_.hand_back_deliveries(lease(), deadline);
 }
 
-std::unique_ptr<Webhooks> make_webhooks(WebhookSettings settings, net::Connector& network,
-                                        app::DeliveryStore& store, app::World& world, Secret server_key,
+std::unique_ptr<Webhooks> make_webhooks(WebhookSettings settings, const app::Runtime& runtime, Parts parts,
+                                        net::Connector& network, Secret server_key,
                                         asio::any_io_executor executor) {
-    return std::make_unique<Sender>(std::move(settings), network, store, world, std::move(server_key),
+    return std::make_unique<Sender>(std::move(settings), runtime, parts, network, std::move(server_key),
                                     std::move(executor));
 }
 

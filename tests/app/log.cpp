@@ -75,8 +75,7 @@ TEST_F(LogKept, ADecisionMadeElsewhereWakesItsWaitersBeforeThePoll) {
         {.size = office.store.events_of(request->c.request->id).empty() ? 0 : 1, .from_another = true});
     std::optional<Result<app::CasePtr>> answer;
     office.world.spawn(
-        keep(app::wait_for_change(process.world, request->c.request->id, 1, office.now() + 1min, nullptr),
-             answer));
+        keep(process.wait_for_change(request->c.request->id, 1, office.now() + 1min, nullptr), answer));
     office.world.settle();
     ASSERT_TRUE(other.vote(request->c.request->id, "U0AMY"));
     office.pass(15ms);

@@ -9,14 +9,20 @@
 #include <vector>
 
 #include "countersign/adapters/policy.hpp"
+#include "countersign/app/followers.hpp"
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/outbox.hpp"
-#include "countersign/app/service.hpp"
+#include "countersign/app/voting_tokens.hpp"
+#include "countersign/app/webhooks.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "fakes/accounts.hpp"
 #include "fakes/chat.hpp"
+#include "fakes/counters.hpp"
+#include "fakes/people.hpp"
+#include "fakes/sender.hpp"
 #include "fakes/store.hpp"
+#include "fakes/webhook_store.hpp"
 #include "rt/world.hpp"
 
 namespace countersign::test {
@@ -78,12 +84,23 @@ rt::asio::awaitable<void> keep(Later<T> call, std::optional<Result<T>>& answer) 
     answer.emplace(co_await std::move(call));
 }
 
+// Knows nobody.
+struct DeafConfidant final : app::Confidant {
+    Later<Done> confide(core::AccountId, app::Confidence, Deadline) override {
+        co_return fail(Trouble::not_found, "nobody is told anything here");
+    }
+};
+
 // What all processes share: time, the store, the chat.
 struct Office {
     World world;
     Dice dice{7};
     fakes::Store store{world.time, dice};
+    fakes::People people;
+    fakes::WebhookStore hooks{world.time};
+    FakeSender sender;
     FakeChat chat{world.time, world.time};
+    DeafConfidant confidant;
     FakeAccounts accounts{world.time, "T0"};
     core::Duration age_max = 5min;
 
@@ -118,40 +135,43 @@ struct Office {
 struct Process {
     explicit Process(Office& o)
         : office(o),
+          runtime{.clock = o.world.time,
+                  .timers = o.world.time,
+                  .entropy = o.dice,
+                  .process = core::ProcessId::mint(o.now(), rt::chance(o.dice)),
+                  .limits = {}},
           roster(o.age_max),
           waiters(o.world.io.get_executor()),
-          world{.cases = o.store,
-                .outbox = o.store,
-                .roster = roster,
-                .waiters = waiters,
-                .clock = o.world.time,
-                .timers = o.world.time,
-                .entropy = o.dice,
-                .chats = {{core::Surface::slack, &o.chat}},
-                .default_channel = {{core::Surface::slack, "#approvals"}},
-                .process = core::ProcessId::mint(o.now(), rt::chance(o.dice)),
-                .limits = {},
-                .hand_over = {},
-                .count = {}},
-          log(o.store, world.process, o.world.time, o.world.time, o.world.io.get_executor()),
-          outbox(world),
+          log(o.store, runtime.process, o.world.time, o.world.time, o.world.io.get_executor()),
+          outbox(runtime, {o.store, o.store, roster, chats, counters}),
+          webhooks({o.hooks, o.hooks, o.sender, o.world.time, o.dice}, Secret{std::string(32, 'k')}),
+          people(runtime, o.people, roster),
+          requests(runtime, {.cases = o.store,
+                             .seen_tokens = o.store,
+                             .roster = roster,
+                             .people = people,
+                             .waiters = waiters,
+                             .chats = chats,
+                             .cards = outbox,
+                             .log = log,
+                             .webhooks = webhooks,
+                             .hiding = hiding,
+                             .counters = counters}),
+          voting_tokens(runtime, {o.store, people, roster, log}),
+          scheduler(runtime, o.store, requests),
+          replicas(runtime, o.store, waiters, log),
           tasks(o.world.io.get_executor(), 16, rt::report_bug) {
+        chats.add({core::Surface::slack, o.chat, o.confidant, "#approvals"});
         roster.add_source(core::Surface::slack, o.accounts);
         roster.set_policy(office_policy());
-        world.log = &log;
-        world.hiding = &hiding;
-        world.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
-                                 app::CasePtr now) {
-            outbox.take(std::move(cards), std::move(errands), std::move(now));
-        };
     }
     ~Process() { kill(); }
 
     void start() {
         tasks.start_loop("log", log.run());
         tasks.start_loop("outbox", outbox.run());
-        tasks.start_loop("lapses", app::lapse_due(world));
-        tasks.start_loop("others", app::follow_others(world));
+        tasks.start_loop("lapses", scheduler.run());
+        tasks.start_loop("others", replicas.run());
         office.world.settle();
     }
     // Ends at once, wherever it is: nothing is settled, no lease is handed back.
@@ -172,6 +192,13 @@ struct Process {
         office.world.settle();
     }
 
+    // The case once its version differs from `seen`, or as it is at `until` or when stopped.
+    Later<app::CasePtr> wait_for_change(core::RequestId request, std::int32_t seen, core::Instant until,
+                                        app::WaitStop* stop = nullptr) {
+        auto read = co_await requests.read(request, office.soon());
+        if (!read || (*read)->c.version() != seen) co_return read;
+        co_return co_await requests.wait(std::move(*read), until, stop);
+    }
     app::Caller caller(const std::string& name = "ci", std::optional<std::string> owner = std::nullopt) {
         auto [it, fresh] =
             tokens.try_emplace(name, core::TokenId::mint(office.now(), rt::chance(office.dice)));
@@ -196,7 +223,7 @@ struct Process {
         return ask;
     }
     Result<app::Filed> try_open(app::Ask wanted, const app::Caller& who) {
-        return office.get(app::open_request(world, who, std::move(wanted), office.soon()));
+        return office.get(requests.open(who, std::move(wanted), office.soon()));
     }
     app::CasePtr open(const std::string& action) {
         auto filed = try_open(ask(action), caller());
@@ -211,16 +238,24 @@ struct Process {
                         .reason = verdict == core::Verdict::approve ? "" : "no",
                         .via = core::Surface::slack,
                         .shown_digest = std::nullopt};
-        return office.get(app::cast_vote(world, request, std::move(cast), {origin}, office.soon()));
+        return office.get(requests.vote(request, std::move(cast), {origin}, office.soon()));
     }
 
     Office& office;
+    app::Runtime runtime;
     app::Roster roster;
     app::Waiters waiters;
-    app::World world;
     app::Hiding hiding{Secret{std::string(32, 'k')}};
     app::Log log;
+    app::Chats chats;
+    FakeCounters counters;
     app::Outbox outbox;
+    app::Webhooks webhooks;
+    app::PeopleSync people;
+    app::Requests requests;
+    app::VotingTokens voting_tokens;
+    app::Scheduler scheduler;
+    app::ReplicaFollower replicas;
     rt::TaskGroup tasks;
     std::map<std::string, core::TokenId> tokens;
     int clicks = 0;

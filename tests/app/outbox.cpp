@@ -35,7 +35,7 @@ struct Cards : testing::Test {
         return found;
     }
     std::int32_t version(core::RequestId request) {
-        return office.get(app::read_request(process->world, request, office.soon())).value()->c.version();
+        return office.get(process->requests.read(request, office.soon())).value()->c.version();
     }
     // Nothing is left to do and every card tells the truth.
     void expect_calm(core::RequestId request, std::size_t cards) {
@@ -133,7 +133,7 @@ TEST_F(Cards, OneCardIsEditedOnceAtATime) {
 }
 
 TEST_F(Cards, ManyCardsAreCarriedOutTogetherUpToTheLimit) {
-    process->world.limits.cards_in_flight_max = 8;
+    process->runtime.limits.cards_in_flight_max = 8;
     for (int i = 0; i < 40; ++i) process->open("db.export");
     office.pass(20s);
     EXPECT_EQ(office.chat.most_at_once, 8U);
@@ -364,7 +364,7 @@ TEST_F(Cards, ADeathBetweenPostingAndRememberingLeavesOneCard) {
 }
 
 TEST_F(Cards, DrainingFinishesWhatIsUnderWayAndHandsTheRestBack) {
-    process->world.limits.cards_in_flight_max = 2;
+    process->runtime.limits.cards_in_flight_max = 2;
     office.chat.latency = 1s;
     for (int i = 0; i < 6; ++i) process->open("db.export");
     office.pass(100ms);
@@ -453,7 +453,7 @@ TEST_P(Storm, CardsConvergeAndNoLineIsLost) {
     EXPECT_EQ(office.store.cards_behind(), 0U);
     EXPECT_EQ(office.store.errands_left(), 0U);
     for (auto request : requests) {
-        auto now = office.get(app::read_request(process->world, request, office.soon())).value();
+        auto now = office.get(process->requests.read(request, office.soon())).value();
         for (const auto& message : shown(request)) {
             EXPECT_EQ(message.version, now->c.version());
             EXPECT_EQ(message.state, now->ruling.state);

@@ -26,7 +26,6 @@ struct VotingTokens : ::testing::Test {
                      .revoked_at = {},
                      .hint = "x9Zq"};
 
-    VotingTokens() { process.world.tokens = &office.store; }
     void make() {
         auto event =
             app::token_event(app::AdminAct::token_created, token, "administrator", office.now(), office.dice);
@@ -34,11 +33,10 @@ struct VotingTokens : ::testing::Test {
             office.get(office.store.create(token, sha256("secret"), std::move(event), office.soon())));
     }
     Result<std::vector<std::string>> ask(const std::string& user) {
-        return office.get(app::voting_token_question(process.world, token.id, slack(user), office.soon()));
+        return office.get(process.voting_tokens.question(token.id, slack(user), office.soon()));
     }
     Result<Done> answer(const std::string& user, bool agrees) {
-        return office.get(
-            app::answer_voting_token(process.world, token.id, slack(user), agrees, office.soon()));
+        return office.get(process.voting_tokens.answer(token.id, slack(user), agrees, office.soon()));
     }
     app::Token kept() { return office.get(office.store.by_id(token.id, office.soon())).value(); }
     static core::AccountId slack(const std::string& user) { return core::AccountId{"slack:T0/" + user}; }

@@ -21,7 +21,7 @@ struct Waits : testing::Test {
         auto waiting = std::make_unique<Waiting>();
         auto run = [](Waits& test, core::RequestId id, std::int32_t version, core::Instant until,
                       app::WaitStop* stopper, Waiting& out) -> rt::asio::awaitable<void> {
-            auto answer = co_await app::wait_for_change(test.process.world, id, version, until, stopper);
+            auto answer = co_await test.process.wait_for_change(id, version, until, stopper);
             out.answer.emplace(std::move(answer));
             out.at = test.office.now();
         };
@@ -117,7 +117,7 @@ TEST_F(Waits, WakingIsCutIntoSlices) {
     core::Cast cast{core::AccountId{"slack:T0/U0AMY"}, core::Verdict::approve, "", core::Surface::slack, {}};
     std::optional<Result<app::Answer>> voted;
     office.world.spawn(
-        keep(app::cast_vote(process.world, request->c.request->id, cast, {"click"}, office.soon()), voted));
+        keep(process.requests.vote(request->c.request->id, cast, {"click"}, office.soon()), voted));
     std::size_t answered_when_other_work_ran = 300;
     office.world.io.restart();
     while (!voted) office.world.io.run_one();
@@ -145,9 +145,9 @@ TEST_F(Waits, WhatAnotherReplicaDidIsNoticedWithinAPoll) {
 
 TEST_F(Waits, AChangeBetweenReadingAndWaitingIsNotMissed) {
     auto request = process.open("db.export");
-    auto old = office.get(app::read_request(process.world, request->c.request->id, office.soon())).value();
+    auto old = office.get(process.requests.read(request->c.request->id, office.soon())).value();
     ASSERT_TRUE(process.vote(request->c.request->id, "U0AMY"));
-    auto answer = office.get(app::wait_from(process.world, old, office.now() + 60s)).value();
+    auto answer = office.get(process.requests.wait(old, office.now() + 60s)).value();
     EXPECT_EQ(answer->c.version(), 2);
 }
 

@@ -114,8 +114,6 @@ INSTANTIATE_TEST_SUITE_P(
         BadBody{"expires", R"({"action":"x","expires_in":"soon"})", 400, "invalid_value", "/expires_in"},
         BadBody{"sensitive", R"({"action":"deploy","sensitive":["/parameters/a"]})", 422,
                 "sensitive_not_allowed", "/sensitive/0"},
-        BadBody{"callback", R"({"action":"x","callback":{"url":"https://x.y"}})", 400, "not_available",
-                "/callback"},
         BadBody{"too_deep", nested(65), 400, "json_nesting",
                 "/parameters/a" +
                     [] {
@@ -643,7 +641,7 @@ TEST_F(Api, HealthReadinessAndMetricsNeedNoToken) {
     EXPECT_EQ(unready.status, 503U);
     EXPECT_EQ(unready.body["status"].text(), "unready");
     EXPECT_THAT(std::string(unready.body["reasons"][0].text()), HasSubstr("database: the schema is behind"));
-    desk.api->count("vote_recorded", "approve");
+    desk.metrics->count("vote_recorded", "approve");
     auto metrics = desk.call("GET", "/metrics", {}, {}, "");
     EXPECT_THAT(metrics.text, HasSubstr(R"(what="vote_recorded"} 1)"));
     EXPECT_THAT(metrics.text, testing::Not(HasSubstr("csk_")));

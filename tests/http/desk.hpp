@@ -89,14 +89,20 @@ struct Desk {
         settings.public_url = "https://approvals.example.com";
         settings.access_key = Secret{std::string(32, 'a')};
         settings.tail_events_max = 8;
-        process.world.seen_tokens = &office.store;
-        process.world.tokens = &office.store;
         office.store.logs_acts = false;
         api = http::make_api(
-            settings, process.world, office.store, key,
+            settings, process.runtime,
+            {.requests = process.requests,
+             .webhooks = process.webhooks,
+             .roster = process.roster,
+             .log = process.log,
+             .tokens = office.store,
+             .workloads = *workloads,
+             .hiding = process.hiding,
+             .metrics = *metrics},
+            key,
             {{.problem = [this] { return problems.empty() ? std::string() : problems.front(); },
-              .name = "database"}},
-            nullptr, workloads.get());
+              .name = "database"}});
         handler = api->handler();
         token = issue({app::Scope::request, app::Scope::read});
     }
@@ -111,6 +117,7 @@ struct Desk {
     std::unique_ptr<net::HttpClient> client =
         net::make_http_client(*network, office.world.time, office.world.time, office.world.io.get_executor());
     std::unique_ptr<app::WorkloadIdentity> workloads;
+    std::unique_ptr<http::Metrics> metrics = http::make_metrics();
     std::unique_ptr<http::Api> api;
     net::HttpHandler handler;
     std::string peer = "127.0.0.1";

@@ -89,9 +89,8 @@ TEST_F(ApiVotes, UntilItsOwnerAgreedATokenVotesForNobody) {
     EXPECT_EQ(reply.code(), "token_unconfirmed");
     EXPECT_THAT(std::string(reply.body["detail"].text()),
                 HasSubstr("/approvals confirm " + desk.issued.back().text()));
-    ASSERT_TRUE(desk.office.get(app::answer_voting_token(desk.process.world, desk.issued.back(),
-                                                         core::AccountId{"slack:T0/U0AMY"}, true,
-                                                         desk.office.soon())));
+    ASSERT_TRUE(desk.office.get(desk.process.voting_tokens.answer(
+        desk.issued.back(), core::AccountId{"slack:T0/U0AMY"}, true, desk.office.soon())));
     desk.office.pass(1s);
     EXPECT_EQ(vote(request, token).status, 200U);
 }

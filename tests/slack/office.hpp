@@ -9,10 +9,15 @@
 
 #include "countersign/adapters/policy.hpp"
 #include "countersign/adapters/slack.hpp"
+#include "countersign/app/followers.hpp"
+#include "countersign/app/hiding.hpp"
 #include "countersign/app/outbox.hpp"
-#include "countersign/app/service.hpp"
+#include "countersign/app/webhooks.hpp"
+#include "fakes/counters.hpp"
 #include "fakes/people.hpp"
+#include "fakes/sender.hpp"
 #include "fakes/store.hpp"
+#include "fakes/webhook_store.hpp"
 #include "sandbox/sandbox_world.hpp"
 
 namespace countersign::test {
@@ -88,38 +93,47 @@ struct SlackOffice : SandboxWorld {
     SlowStore slow{store, time};
     app::Roster roster{std::chrono::minutes{5}};
     app::Waiters waiters{io.get_executor()};
-    app::World world{.cases = slow,
-                     .outbox = store,
-                     .roster = roster,
-                     .waiters = waiters,
-                     .clock = time,
-                     .timers = time,
-                     .entropy = entropy,
-                     .chats = {},
-                     .default_channel = {{core::Surface::slack, "#approvals"}},
-                     .process = core::ProcessId::mint(time.now(), rt::chance(entropy)),
-                     .limits = {},
-                     .hand_over = {},
-                     .count = {}};
+    app::Runtime runtime{.clock = time,
+                         .timers = time,
+                         .entropy = entropy,
+                         .process = core::ProcessId::mint(time.now(), rt::chance(entropy)),
+                         .limits = {}};
+    app::Log log{store, runtime.process, time, time, io.get_executor()};
+    app::Chats chats;
+    FakeCounters counters;
+    app::Outbox outbox{runtime, {store, slow, roster, chats, counters}};
+    fakes::WebhookStore hooks{time};
+    FakeSender sender;
+    app::Webhooks webhooks{{hooks, hooks, sender, time, entropy}, Secret{std::string(32, 'k')}};
+    app::Hiding hiding{Secret{std::string(32, 'k')}};
     fakes::People persons;
-    std::unique_ptr<app::Outbox> outbox;
+    app::PeopleSync people{runtime, persons, roster};
+    app::Requests requests{runtime,
+                           {.cases = slow,
+                            .seen_tokens = store,
+                            .roster = roster,
+                            .people = people,
+                            .waiters = waiters,
+                            .chats = chats,
+                            .cards = outbox,
+                            .log = log,
+                            .webhooks = webhooks,
+                            .hiding = hiding,
+                            .counters = counters}};
+    app::Linking linking{runtime, {persons, persons, people, roster, chats}};
+    app::VotingTokens voting_tokens{runtime, {store, people, roster, log}};
+    app::PeopleFollower people_follower{runtime, people, roster, requests};
     std::unique_ptr<slack::Slack> bot;
     rt::TaskGroup bot_tasks{io.get_executor(), 16, rt::report_bug};
 
     explicit SlackOffice(bool connect = true, slack::SlackSettings settings = default_settings()) {
-        outbox = std::make_unique<app::Outbox>(world);
-        world.hand_over = [this](std::vector<app::CardJob> cards, std::vector<app::Errand> errands,
-                                 app::CasePtr now) {
-            outbox->take(std::move(cards), std::move(errands), std::move(now));
-        };
-        bot = slack::make_slack(std::move(settings), *network, world, io.get_executor());
-        world.chats.emplace(core::Surface::slack, bot.get());
-        world.people = &persons;
-        world.link_codes = &persons;
-        world.confidants.emplace(core::Surface::slack, bot.get());
+        bot =
+            slack::make_slack(std::move(settings), runtime, {requests, linking, voting_tokens, roster, store},
+                              *network, io.get_executor());
+        chats.add({core::Surface::slack, *bot, *bot, "#approvals"});
         roster.add_source(core::Surface::slack, *bot);
         roster.set_policy(slack_policy());
-        bot_tasks.start_loop("outbox", outbox->run());
+        bot_tasks.start_loop("outbox", outbox.run());
         bot_tasks.start_loop("slack", bot->run());
         if (connect) EXPECT_TRUE(until([&] { return bot->health().live == 2; })) << bot->health().problem;
         // Known approvers are looked up at once; clicks then wait for nothing.
@@ -170,12 +184,12 @@ struct SlackOffice : SandboxWorld {
         wanted.environment = "production";
         wanted.intent = "because <!here>";
         wanted.parameters = std::move(parameters);
-        auto filed = get(app::open_request(world, caller, std::move(wanted), soon()));
+        auto filed = get(requests.open(caller, std::move(wanted), soon()));
         EXPECT_TRUE(filed) << (filed ? "" : filed.error().detail);
         return (*filed).now->c.request->id;
     }
     app::CasePtr read(core::RequestId request) {
-        auto now = get(app::read_request(world, request, soon()));
+        auto now = get(requests.read(request, soon()));
         return now ? *now : nullptr;
     }
     core::State state(core::RequestId request) { return read(request)->ruling.state; }

@@ -101,7 +101,7 @@ TEST(SlackLinking, SomebodyElsesClickOnTheButtonsDoesNothing) {
 
 TEST(SlackLinking, AVoterLinkedToTheRequesterFallsOut) {
     LinkOffice office;
-    office.bot_tasks.start_loop("people", app::follow_people(office.world));
+    office.bot_tasks.start_loop("people", office.people_follower.run());
     office.control("groups", Value::object({{"id", "S0SEC"},
                                             {"users", Value{Value::Array{"U0AMY", "U0BEN", "U0DAN"}}}}));
     office.pass(2s);

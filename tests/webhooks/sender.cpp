@@ -80,8 +80,14 @@ struct SenderTest : ::testing::Test {
             : process(test.office),
               sender(make_webhooks(
                   {.allow_private_networks = true, .source = "https://approvals.example.com", .version = "1"},
-                  test.connector, test.hooks, process.world, std::move(with_key),
-                  test.office.world.io.get_executor())) {
+                  process.runtime,
+                  {.deliveries = test.hooks,
+                   .cases = test.office.store,
+                   .roster = process.roster,
+                   .waiters = process.waiters,
+                   .log = process.log,
+                   .counters = process.counters},
+                  test.connector, std::move(with_key), test.office.world.io.get_executor())) {
             process.tasks.start_loop("webhooks", sender->run());
             test.office.world.settle();
         }
@@ -101,7 +107,7 @@ struct SenderTest : ::testing::Test {
     }
 
     // Days pass: nothing here depends on how often it looks.
-    void look_seldom() { server->process.world.limits.poll = 1min; }
+    void look_seldom() { server->process.runtime.limits.poll = 1min; }
 
     Endpoint& endpoint(const std::string& host) {
         auto [it, fresh] = endpoints.try_emplace(host);

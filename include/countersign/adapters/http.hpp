@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "countersign/app/service.hpp"
+#include "countersign/app/hiding.hpp"
+#include "countersign/app/requests.hpp"
+#include "countersign/app/webhooks.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/net/http.hpp"
 
@@ -28,6 +30,16 @@ struct Readiness {
     std::string name;                      // "database", "slack", "schema"
 };
 
+// The numbers behind /metrics. Labels come from closed lists only, never from callers.
+class Metrics : public app::Counters {
+  public:
+    // `timed` false: the time was spent waiting on purpose.
+    virtual void answered(std::string_view route, unsigned status, core::Duration took, bool timed) = 0;
+    virtual void waiting(std::size_t waiters, std::size_t streams) = 0;
+    virtual std::string text() const = 0;  // Prometheus' text format, version 0.0.4
+};
+std::unique_ptr<Metrics> make_metrics();
+
 // The callback API. `handler` is given to net::serve_http.
 class Api {
   public:
@@ -35,17 +47,23 @@ class Api {
     virtual net::HttpHandler handler() = 0;
     // Hands events on to the streams; until cancelled.
     virtual rt::asio::awaitable<void> follow() = 0;
-    // Counters for /metrics, called from app::World::count.
-    virtual void count(std::string_view what, std::string_view label) = 0;
     // Writes down when tokens were last used; until cancelled.
     virtual rt::asio::awaitable<void> note_uses() = 0;
 };
 // Every call that is answered: its method and its path, {"GET", "/v1/requests/{id}"}.
 std::vector<std::pair<std::string_view, std::string_view>> calls();
 
-// `webhooks` null: nobody can subscribe.
-std::unique_ptr<Api> make_api(HttpSettings settings, app::World& world, app::TokenStore& tokens,
-                              const SigningKey& signing_key, std::vector<Readiness> readiness,
-                              app::Webhooks* webhooks = nullptr, app::WorkloadIdentity* workloads = nullptr);
+struct Parts {
+    app::Requests& requests;
+    app::Webhooks& webhooks;
+    app::Roster& roster;
+    app::Log& log;
+    app::TokenStore& tokens;
+    app::WorkloadIdentity& workloads;
+    const app::Hiding& hiding;
+    Metrics& metrics;
+};
+std::unique_ptr<Api> make_api(HttpSettings settings, const app::Runtime& runtime, Parts parts,
+                              const SigningKey& signing_key, std::vector<Readiness> readiness);
 
 }  // namespace countersign::http

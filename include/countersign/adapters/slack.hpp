@@ -3,7 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "countersign/app/service.hpp"
+#include "countersign/app/linking.hpp"
+#include "countersign/app/requests.hpp"
+#include "countersign/app/voting_tokens.hpp"
 #include "countersign/base/secret.hpp"
 #include "countersign/net/http.hpp"
 #include "countersign/net/stream.hpp"
@@ -36,7 +38,15 @@ class Slack : public app::Chat, public app::AccountSource, public app::Confidant
     virtual SlackHealth health() const = 0;
 };
 
-std::unique_ptr<Slack> make_slack(SlackSettings settings, net::Dialer& dialer, app::World& world,
-                                  rt::asio::any_io_executor executor);
+// What people in Slack come to by their clicks and commands.
+struct Parts {
+    app::Requests& requests;
+    app::Linking& linking;
+    app::VotingTokens& voting_tokens;
+    app::Roster& roster;
+    app::OutboxStore& outbox;  // told of copies of cards
+};
+std::unique_ptr<Slack> make_slack(SlackSettings settings, const app::Runtime& runtime, Parts parts,
+                                  net::Dialer& dialer, rt::asio::any_io_executor executor);
 
 }  // namespace countersign::slack

@@ -2,7 +2,7 @@
 #include <memory>
 #include <string>
 
-#include "countersign/app/service.hpp"
+#include "countersign/app/requests.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/net/connector.hpp"
 
@@ -23,8 +23,17 @@ class Webhooks : public app::Sender {
     // Finishes what is under way for a while, hands the rest back.
     virtual Later<Done> drain(Deadline deadline) = 0;
 };
-std::unique_ptr<Webhooks> make_webhooks(WebhookSettings settings, net::Connector& network,
-                                        app::DeliveryStore& store, app::World& world, Secret server_key,
+
+struct Parts {
+    app::DeliveryStore& deliveries;
+    app::CaseStore& cases;
+    app::Roster& roster;
+    app::Waiters& waiters;  // knows the cases that have just changed
+    app::Log& log;
+    app::Counters& counters;
+};
+std::unique_ptr<Webhooks> make_webhooks(WebhookSettings settings, const app::Runtime& runtime, Parts parts,
+                                        net::Connector& network, Secret server_key,
                                         rt::asio::any_io_executor executor);
 
 }  // namespace countersign::webhooks

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "countersign/app/service.hpp"
+#include "countersign/app/requests.hpp"
 #include "countersign/core/advance.hpp"
 #include "countersign/core/value.hpp"
 

@@ -1,0 +1,39 @@
+#pragma once
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "countersign/app/people.hpp"
+#include "countersign/app/ports.hpp"
+
+namespace countersign::app {
+
+// The chats that this server speaks to. Which ones there are is settled while the server is built.
+class Chats {
+  public:
+    struct Entry {
+        core::Surface surface;
+        Chat& chat;
+        Confidant& confidant;
+        std::string default_channel;  // for requests whose rules name none; may be empty
+    };
+    void add(Entry entry) { entries_.push_back(std::move(entry)); }
+    // nullptr: this server does not speak to that chat.
+    const Entry* find(core::Surface surface) const {
+        auto found = std::ranges::find(entries_, surface, &Entry::surface);
+        return found == entries_.end() ? nullptr : &*found;
+    }
+    std::vector<core::Surface> surfaces() const {
+        std::vector<core::Surface> all;
+        for (const auto& entry : entries_) all.push_back(entry.surface);
+        return all;
+    }
+    auto begin() const { return entries_.begin(); }
+    auto end() const { return entries_.end(); }
+
+  private:
+    std::vector<Entry> entries_;
+};
+
+}  // namespace countersign::app

@@ -1,0 +1,56 @@
+#pragma once
+#include <cstdint>
+
+#include "countersign/app/requests.hpp"
+
+// What runs beside the use cases, one task each, until it is cancelled.
+namespace countersign::app {
+
+// Writes reminders, escalations and lapses within `poll` of their moment.
+class Scheduler {
+  public:
+    Scheduler(const Runtime& runtime, CaseStore& cases, Requests& requests)
+        : runtime_(runtime), cases_(cases), requests_(requests) {}
+    rt::asio::awaitable<void> run();
+
+  private:
+    const Runtime& runtime_;
+    CaseStore& cases_;
+    Requests& requests_;
+};
+
+// Notices what other replicas did to requests that are waited for here.
+class ReplicaFollower {
+  public:
+    ReplicaFollower(const Runtime& runtime, CaseStore& cases, Waiters& waiters, Log& log)
+        : runtime_(runtime), cases_(cases), waiters_(waiters), log_(log) {}
+    rt::asio::awaitable<void> run();
+
+  private:
+    Later<Done> look_at_all();
+    Later<Done> look_at_touched(std::int64_t from, std::int64_t to);
+
+    const Runtime& runtime_;
+    CaseStore& cases_;
+    Waiters& waiters_;
+    Log& log_;
+};
+
+// Notices within `poll` what any replica or administrator changed about people, and judges open requests
+// again.
+class PeopleFollower {
+  public:
+    PeopleFollower(const Runtime& runtime, PeopleSync& people, Roster& roster, Requests& requests)
+        : runtime_(runtime), people_(people), roster_(roster), requests_(requests) {}
+    rt::asio::awaitable<void> run();
+
+  private:
+    Later<Done> judge_open_requests();
+
+    const Runtime& runtime_;
+    PeopleSync& people_;
+    Roster& roster_;
+    Requests& requests_;
+};
+
+}  // namespace countersign::app

@@ -1,0 +1,128 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "countersign/app/caller.hpp"
+#include "countersign/app/chats.hpp"
+#include "countersign/app/log.hpp"
+#include "countersign/app/people_sync.hpp"
+#include "countersign/app/ports.hpp"
+#include "countersign/app/roster.hpp"
+#include "countersign/app/runtime.hpp"
+#include "countersign/app/waiters.hpp"
+
+// What people and callers do with requests: linear coroutines that know only ports. For the I/O thread.
+namespace countersign::app {
+
+class Hiding;
+class Webhooks;
+
+struct Ask {  // a request as a caller words it, already well-formed
+    std::string action;
+    std::optional<std::string> resource;
+    std::optional<std::string> environment;
+    std::string intent;
+    std::optional<core::Value> parameters;
+    std::vector<std::pair<std::string, std::string>> labels;
+    std::vector<core::AccountId> on_behalf_of;
+    std::vector<core::Link> links;
+    std::vector<std::string> sensitive;  // JSON Pointers from the request: "/parameters/password"
+    std::optional<core::Duration> expires_in;
+    std::optional<std::string> callback;  // a URL
+    std::optional<std::string> idempotency_key;
+    Sha256 fingerprint{};
+};
+
+// The request that `ask` words, asked by `requester` at `now`. Which rules apply, and so when it expires, is
+// for `match` to say.
+core::Request request_of(Ask ask, core::Requester requester, core::RequestId id, core::Instant now);
+
+struct Filed {
+    CasePtr now;
+    bool repeat = false;
+};
+
+struct Answer {  // to a person or a caller
+    CasePtr now;
+    std::optional<core::Refusal> refusal;
+    bool repeat = false;
+    std::size_t entry = 0;  // index of the entry that says this, now or, with `repeat`, then
+};
+
+// One page of cases with their rulings.
+struct Page {
+    std::vector<CasePtr> cases;
+    std::optional<std::int64_t> next_before;
+};
+
+// Reads one case and works out its ruling.
+Later<CasePtr> read_case(CaseStore& cases, core::RequestId request, Deadline deadline);
+
+// Carries out the cards and errands that a commit of this process has leased to it.
+class CardWorker {
+  public:
+    virtual ~CardWorker() = default;
+    virtual void take(std::vector<CardJob> cards, std::vector<Errand> errands, CasePtr now) = 0;
+};
+
+class Requests {
+  public:
+    struct Parts {
+        CaseStore& cases;
+        SeenTokens& seen_tokens;
+        Roster& roster;
+        PeopleSync& people;
+        Waiters& waiters;
+        const Chats& chats;  // where cards are posted
+        CardWorker& cards;
+        Log& log;  // told of events that are committed here
+        const Webhooks& webhooks;
+        const Hiding& hiding;
+        Counters& counters;
+    };
+    Requests(const Runtime& runtime, Parts parts) : runtime_(runtime), parts_(parts) {}
+
+    // Rules are matched on what was asked; what is `sensitive` then goes, and a commitment to it takes its
+    // place. invalid_input (too many alternatives, sensitive where no rule hides), forbidden (the token's
+    // bounds), conflict (idempotency), overloaded (pending_per_requester), unavailable.
+    Later<Filed> open(const Caller& caller, Ask ask, Deadline deadline);
+
+    // A refusal is a value here. Failures: not_found, unavailable or overloaded (not recorded: try again),
+    // timed_out (unknown: the caller reads back with the same origin).
+    Later<Answer> vote(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline);
+    Later<Answer> cancel(core::RequestId request, core::Cancel cancel, Origin origin, Deadline deadline);
+    Later<Answer> claim(core::RequestId request, core::Claim claim, Origin origin, Deadline deadline);
+    Later<Answer> report(core::RequestId request, core::Report report, Origin origin, Deadline deadline);
+    // After links between accounts have changed: who is behind an open request, and whose votes count.
+    Later<Answer> judge_again(core::RequestId request, Deadline deadline);
+    // Lets time have its say: reminders, an escalation, the end.
+    Later<Answer> tick(core::RequestId request, Deadline deadline);
+
+    Later<CasePtr> read(core::RequestId request, Deadline deadline);
+    Later<CasePtr> read_number(std::int64_t number, Deadline deadline);
+    // Any version of the case, from memory where it passed by lately: for what never changes of a request.
+    Later<CasePtr> read_any_version(core::RequestId request, Deadline deadline);
+    Later<Page> list(ListFilter filter, Deadline deadline);
+    // Pending requests on which this account's approval would count now.
+    Later<std::vector<CasePtr>> waiting_for(core::AccountId account, std::size_t at_most, Deadline deadline);
+    // The case once its version differs from that of `seen`, or `seen` at `until` or when stopped.
+    Later<CasePtr> wait(CasePtr seen, core::Instant until, WaitStop* stop = nullptr);
+    std::size_t waiting() const { return parts_.waiters.size(); }
+
+  private:
+    Later<Done> room_for_more(std::string caller_key, Deadline deadline);
+    Later<Done> not_used_before(const Workload& workload, core::RequestId request,
+                                std::optional<Idempotency> key, Deadline deadline);
+    std::vector<CardTarget> targets(const core::Applied& applied) const;
+    Later<Done> refresh_voters(core::AccountId voter, CasePtr now, Deadline deadline);
+    Later<Answer> append(core::RequestId request, core::Command command, std::optional<Origin> origin,
+                         Deadline deadline);
+    Answer committed(Appended appended);
+
+    const Runtime& runtime_;
+    Parts parts_;
+};
+
+}  // namespace countersign::app

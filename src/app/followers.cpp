@@ -1,0 +1,127 @@
+#include "countersign/app/followers.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "countersign/base/log.hpp"
+
+namespace countersign::app {
+namespace {
+
+constexpr core::Duration follower_patience{std::chrono::seconds{5}};  // for one call to the database
+constexpr std::size_t versions_per_query_max = 1'000;
+constexpr std::size_t due_per_query_max = 256;
+constexpr std::size_t judged_per_page_max = 200;
+
+}  // namespace
+
+rt::asio::awaitable<void> Scheduler::run() {
+    for (;;) {
+        auto due = co_await cases_.due(runtime_.now(), due_per_query_max, runtime_.within(follower_patience));
+        bool moved = false;
+        if (due) {
+            for (auto request : *due) {
+                auto ticked = co_await requests_.tick(request, runtime_.within(follower_patience));
+                if (!ticked)
+                    log::warn("app", "time cannot move {}: {}", request.text(), ticked.error().detail);
+                else
+                    moved = true;
+            }
+        }
+        if (moved && due->size() == due_per_query_max) continue;
+        auto cancelled = co_await runtime_.timers.sleep_until(runtime_.now() + runtime_.limits.poll);
+        if (cancelled) co_return;
+    }
+}
+
+Later<Done> ReplicaFollower::look_at_all() {
+    auto watched = waiters_.watched();
+    std::unordered_map<core::RequestId, std::int32_t> seen(watched.begin(), watched.end());
+    for (std::size_t from = 0; from < watched.size(); from += versions_per_query_max) {
+        std::vector<core::RequestId> ids;
+        for (auto i = from; i < std::min(from + versions_per_query_max, watched.size()); ++i)
+            ids.push_back(watched[i].first);
+        auto versions = co_await cases_.versions(std::move(ids), runtime_.within(follower_patience));
+        if (!versions) co_return pass(versions);
+        for (const auto& [id, version] : *versions) {
+            if (seen[id] >= version) continue;
+            auto read = co_await read_case(cases_, id, runtime_.within(follower_patience));
+            if (read) waiters_.changed(std::move(*read));
+        }
+    }
+    co_return Done{};
+}
+
+// What the log has grown by.
+Later<Done> ReplicaFollower::look_at_touched(std::int64_t from, std::int64_t to) {
+    auto touched = co_await log_.events().touched(from, to, runtime_.within(follower_patience));
+    if (!touched) co_return pass(touched);
+    for (const auto& [id, version] : *touched) {
+        auto seen = waiters_.seen(id);
+        if (!seen || *seen >= version) continue;
+        auto read = co_await read_case(cases_, id, runtime_.within(follower_patience));
+        if (read) waiters_.changed(std::move(*read));
+    }
+    co_return Done{};
+}
+
+rt::asio::awaitable<void> ReplicaFollower::run() {
+    std::int64_t seen = log_.size();
+    auto poll_at = runtime_.now() + runtime_.limits.poll;
+    for (;;) {
+        co_await log_.grown().wait_until(runtime_.timers, poll_at);
+        auto size = log_.size();
+        bool poll = runtime_.now() >= poll_at;
+        // What this process did itself has woken its waiters already.
+        bool worth_it = log_.others() && waiters_.size() > 0;
+        bool in_reach = seen > 0 && size - seen <= static_cast<std::int64_t>(EventLog::batch_max);
+        if (poll && waiters_.size() > 0)
+            co_await look_at_all();
+        else if (!poll && worth_it && in_reach && size > seen)
+            co_await look_at_touched(seen, size);
+        if (poll) poll_at = runtime_.now() + runtime_.limits.poll;
+        seen = size;
+    }
+}
+
+// Every pending request that the newest links say something new about.
+Later<Done> PeopleFollower::judge_open_requests() {
+    ListFilter filter;
+    filter.states = {core::State::pending};
+    filter.limit = judged_per_page_max;
+    for (;;) {
+        auto page = co_await requests_.list(filter, runtime_.within(follower_patience));
+        if (!page) co_return pass(page);
+        for (const CasePtr& pending : page->cases) {
+            const core::Case& c = pending->c;
+            auto directory = roster_.snapshot();
+            auto would = core::advance(c, core::Rejudge{}, *directory, runtime_.now(), roster_.age_max());
+            if (would.appended.empty()) continue;
+            auto judged = co_await requests_.judge_again(c.request->id, runtime_.within(follower_patience));
+            if (!judged && judged.error().trouble == Trouble::unavailable) co_return pass(judged);
+            if (!judged)
+                log::warn("app", "{} was not judged again: {}", c.request->id.text(), judged.error().detail);
+        }
+        if (!page->next_before) co_return Done{};
+        filter.before_number = page->next_before;
+    }
+}
+
+rt::asio::awaitable<void> PeopleFollower::run() {
+    std::optional<std::int64_t> judged;
+    for (;;) {
+        auto read = co_await people_.refresh(runtime_.within(follower_patience));
+        auto version = roster_.people_version();
+        if (read && version != judged && roster_.complete()) {
+            auto done = co_await judge_open_requests();
+            if (done) judged = version;
+            if (!done) log::warn("app", "open requests are yet to be judged again: {}", done.error().detail);
+        }
+        auto cancelled = co_await runtime_.timers.sleep_until(runtime_.now() + runtime_.limits.poll);
+        if (cancelled) co_return;
+    }
+}
+
+}  // namespace countersign::app

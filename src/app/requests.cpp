@@ -1,0 +1,358 @@
+#include "countersign/app/requests.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "countersign/app/hiding.hpp"
+#include "countersign/app/webhooks.hpp"
+#include "countersign/core/hidden.hpp"
+
+namespace countersign::app {
+namespace {
+
+constexpr core::Duration directory_patience{std::chrono::seconds{2}};
+constexpr std::size_t scan_pages_max = 10;
+constexpr std::size_t page_max = 200;
+
+core::Requester requester_of(const Caller& caller) {
+    core::Requester requester;
+    requester.name = caller.token.name;
+    requester.account = caller.account();
+    if (caller.token.owner) {
+        requester.kind = core::Requester::Kind::person;
+        requester.humans.push_back(*caller.token.owner);
+    }
+    if (!caller.workload) return requester;
+    requester.claims = caller.workload->claims;
+    requester.run = caller.workload->run;
+    requester.humans = caller.workload->humans;
+    return requester;
+}
+
+const std::vector<std::string>& named_channels(const core::ChannelsByChat& targets, core::Surface chat) {
+    static const std::vector<std::string> none;
+    auto named = targets.find(chat);
+    return named == targets.end() ? none : named->second;
+}
+
+Result<Done> hide(const Hiding& hiding, core::Request& request, const core::Applied& applied,
+                  const std::vector<std::string>& sensitive) {
+    for (std::size_t i = 0; i < sensitive.size(); ++i)
+        if (!core::may_hide(applied, sensitive[i]))
+            return fail(Trouble::invalid_input, "no matching rule lists this pointer under `hide`",
+                        "sensitive_not_allowed", "/sensitive/" + std::to_string(i));
+    return core::hide(request, sensitive, hiding.salt(request.id).reveal());
+}
+
+}  // namespace
+
+CasePtr with_ruling(core::Case c, core::Ruling ruling) {
+    return std::make_shared<const CaseNow>(std::move(c), std::move(ruling));
+}
+
+CasePtr with_ruling(core::Case c) {
+    auto ruling = core::decide(c);
+    return with_ruling(std::move(c), std::move(ruling));
+}
+
+Later<CasePtr> read_case(CaseStore& cases, core::RequestId request, Deadline deadline) {
+    auto read = co_await cases.read(request, deadline);
+    if (!read) co_return pass(read);
+    co_return with_ruling(std::move(*read));
+}
+
+std::vector<CardTarget> escalation_targets(const core::Applied& applied,
+                                           const std::vector<core::Surface>& served) {
+    std::vector<CardTarget> all;
+    if (!applied.escalate) return all;
+    for (core::Surface surface : served)
+        for (const auto& channel : named_channels(applied.escalate->to, surface))
+            all.push_back({surface, channel});
+    return all;
+}
+
+core::Request request_of(Ask ask, core::Requester requester, core::RequestId id, core::Instant now) {
+    core::Request request{.id = id,
+                          .number = 0,
+                          .action = std::move(ask.action),
+                          .resource = std::move(ask.resource),
+                          .environment = std::move(ask.environment),
+                          .intent = std::move(ask.intent),
+                          .parameters = std::move(ask.parameters),
+                          .labels = std::move(ask.labels),
+                          .on_behalf_of = std::move(ask.on_behalf_of),
+                          .links = std::move(ask.links),
+                          .requester = std::move(requester),
+                          .digest = {},
+                          .created_at = now,
+                          .expires_at = now};
+    std::ranges::sort(request.labels);
+    request.digest = core::digest_of(request);
+    return request;
+}
+
+std::vector<CardTarget> Requests::targets(const core::Applied& applied) const {
+    std::vector<CardTarget> cards;
+    for (const auto& chat : parts_.chats) {
+        const auto& named = named_channels(applied.notify, chat.surface);
+        for (const auto& channel : named) cards.push_back({chat.surface, channel});
+        if (named.empty() && !chat.default_channel.empty())
+            cards.push_back({chat.surface, chat.default_channel});
+    }
+    return cards;
+}
+
+Later<Done> Requests::room_for_more(std::string caller_key, Deadline deadline) {
+    std::size_t most = runtime_.limits.pending_per_requester;
+    if (most == 0) co_return Done{};
+    std::size_t pending = 0;
+    ListFilter filter;
+    filter.states = {core::State::pending};
+    filter.asked_by = std::move(caller_key);
+    filter.limit = page_max;
+    for (;;) {
+        auto page = co_await parts_.cases.list(filter, deadline);
+        if (!page) co_return pass(page);
+        pending += page->cases.size();
+        if (pending >= most)
+            co_return fail(Trouble::overloaded,
+                           "this caller has " + std::to_string(most) +
+                               " requests pending already: wait for a decision or cancel one",
+                           "too_many_pending");
+        if (!page->next_before) co_return Done{};
+        filter.before_number = page->next_before;
+    }
+}
+
+// A workload's token opens one request. The same call again, with its Idempotency-Key, is still that one.
+Later<Done> Requests::not_used_before(const Workload& workload, core::RequestId request,
+                                      std::optional<Idempotency> key, Deadline deadline) {
+    auto purpose = key ? sha256(key->key + "\n" + hex(key->fingerprint)) : sha256(request.text());
+    auto first = co_await parts_.seen_tokens.first_use(workload.token, purpose, workload.expires_at,
+                                                       runtime_.now(), deadline);
+    if (!first) co_return pass(first);
+    if (!*first)
+        co_return fail(
+            Trouble::unauthenticated,
+            "this token has opened a request already: fetch a new one from its issuer for each request, "
+            "or wait with the access_token you were given",
+            "token_replayed");
+    co_return Done{};
+}
+
+// What a commit sets off in this process.
+Answer Requests::committed(Appended appended) {
+    CasePtr now = std::move(appended.now);
+    auto first = appended.first_new;
+    bool grew = first < now->c.entries.size();
+    auto entry = appended.repeat ? appended.repeated : first;
+    parts_.roster.remember(now->c.request->id, now->c.applied);
+    if (!appended.cards.empty() || !appended.errands.empty())
+        parts_.cards.take(std::move(appended.cards), std::move(appended.errands), now);
+    parts_.waiters.changed(now);
+    bool event = grew || appended.refusal;
+    if (event && !appended.repeat) parts_.log.committed();
+    if (grew && !appended.repeat && !core::open(now->ruling.state)) {
+        auto before = core::decide(now->c.request, now->c.applied, std::span{now->c.entries}.first(first));
+        if (before.state != now->ruling.state)
+            parts_.counters.count("request_settled", core::name_of(now->ruling.state));
+    }
+    return {std::move(now), std::move(appended.refusal), appended.repeat, entry};
+}
+
+Later<Answer> Requests::append(core::RequestId request, core::Command command, std::optional<Origin> origin,
+                               Deadline deadline) {
+    std::vector<core::Surface> served;
+    if (std::holds_alternative<core::Tick>(command)) served = parts_.chats.surfaces();
+    auto appended = co_await parts_.cases.append(Append{.request = request,
+                                                        .command = std::move(command),
+                                                        .directory = parts_.roster.snapshot(),
+                                                        .age_max = parts_.roster.age_max(),
+                                                        .origin = std::move(origin),
+                                                        .lease = runtime_.lease(),
+                                                        .served = std::move(served)},
+                                                 deadline);
+    if (!appended) co_return pass(appended);
+    co_return committed(std::move(*appended));
+}
+
+// Makes the facts behind this vote, and behind the votes that would count beside it, young enough.
+Later<Done> Requests::refresh_voters(core::AccountId voter, CasePtr now, Deadline deadline) {
+    auto groups = core::all_groups_of(now->c.applied);
+    auto refreshed = co_await parts_.roster.ensure(voter, groups, deadline);
+    for (const auto& mark : now->ruling.votes) {
+        auto also = co_await parts_.roster.ensure(mark.account, groups, deadline);
+        if (!also) refreshed = pass(also);
+    }
+    co_return refreshed;
+}
+
+Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
+    auto people = co_await parts_.people.ensure(deadline);
+    if (!people) co_return pass(people);
+    auto bounds = within_bounds(caller.token, ask.action, ask.environment);
+    if (!bounds) co_return pass(bounds);
+    auto sensitive = std::move(ask.sensitive);
+    auto room = co_await room_for_more(caller.key(), deadline);
+    if (!room) co_return pass(room);
+
+    auto now = runtime_.now();
+    std::optional<Idempotency> idempotency;
+    if (ask.idempotency_key)
+        idempotency = Idempotency{caller.token.id, std::move(*ask.idempotency_key), ask.fingerprint};
+    auto expires_in = ask.expires_in;
+    auto id = core::RequestId::mint(now, rt::chance(runtime_.entropy));
+    std::optional<Subscription> callback;
+    if (ask.callback) {
+        auto made = parts_.webhooks.callback(caller, std::move(*ask.callback), id);
+        if (!made) co_return pass(made);
+        callback = std::move(*made);
+    }
+    auto request = request_of(std::move(ask), requester_of(caller), id, now);
+    auto directory = parts_.roster.snapshot();
+    auto applied = core::match(*directory, request, expires_in, now);
+    if (!applied) co_return pass(applied);
+    if (!sensitive.empty()) {
+        auto hidden = hide(parts_.hiding, request, *applied, sensitive);
+        if (!hidden) co_return pass(hidden);
+    }
+    request.expires_at = now + applied->expires;
+
+    // A chat that cannot be reached makes nobody wait long: an unread group counts as able to meet anything.
+    Deadline patience{std::min(deadline.at, now + directory_patience)};
+    auto groups = core::all_groups_of(*applied);
+    if (!groups.empty()) co_await parts_.roster.ensure_groups(std::move(groups), patience);
+    directory = parts_.roster.snapshot();
+    auto opened = core::opening(request, *applied, *directory, now);
+    std::vector<core::Entry> first{opened};
+    bool pending = core::open(core::decide(request, *applied, first).state);
+    auto cards = pending ? targets(*applied) : std::vector<CardTarget>{};
+    if (caller.workload && caller.workload->single_use) {
+        auto fresh = co_await not_used_before(*caller.workload, request.id, idempotency, deadline);
+        if (!fresh) co_return pass(fresh);
+    }
+    auto stored = co_await parts_.cases.open(NewCase{.request = std::move(request),
+                                                     .applied = std::move(*applied),
+                                                     .opened = std::move(opened),
+                                                     .cards = std::move(cards),
+                                                     .idempotency = std::move(idempotency),
+                                                     .callback = std::move(callback),
+                                                     .lease = runtime_.lease()},
+                                             deadline);
+    if (!stored) co_return pass(stored);
+    if (!stored->repeat) parts_.log.committed();
+    auto filed = with_ruling(std::move(stored->opened));
+    parts_.roster.remember(filed->c.request->id, filed->c.applied);
+    if (!stored->repeat) parts_.counters.count("request_opened", core::name_of(filed->ruling.state));
+    if (!stored->cards.empty()) parts_.cards.take(std::move(stored->cards), {}, filed);
+    co_return Filed{std::move(filed), stored->repeat};
+}
+
+Later<Answer> Requests::vote(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline) {
+    if (parts_.roster.remembered(request) == nullptr) {
+        auto read = co_await parts_.cases.read(request, deadline);
+        if (!read) co_return pass(read);
+        parts_.roster.remember(request, read->applied);
+    }
+    std::vector<core::GroupId> groups;
+    if (const auto* known = parts_.roster.remembered(request)) groups = *known;
+    auto people = co_await parts_.people.ensure(deadline);
+    if (!people) co_return pass(people);
+    Deadline patience{std::min(deadline.at, runtime_.now() + directory_patience)};
+    if (!parts_.roster.fresh(cast.account, groups, runtime_.now()))
+        co_await parts_.roster.ensure(cast.account, groups, patience);
+
+    auto verdict = cast.verdict;
+    auto answer = co_await append(request, cast, origin, deadline);
+    if (answer && answer->refusal && answer->refusal->why == core::Why::directory_stale) {
+        // Somebody else's facts may be the old ones: those of the votes that would count beside this one.
+        auto fresh = co_await refresh_voters(cast.account, answer->now, patience);
+        if (fresh) answer = co_await append(request, std::move(cast), std::move(origin), deadline);
+    }
+    if (!answer) {
+        parts_.counters.count("vote_failed", name_of(answer.error().trouble));
+        co_return pass(answer);
+    }
+    if (answer->refusal)
+        parts_.counters.count("vote_refused", core::code_of(answer->refusal->why));
+    else
+        parts_.counters.count(answer->repeat ? "vote_repeated" : "vote_recorded", core::name_of(verdict));
+    co_return answer;
+}
+
+Later<Answer> Requests::judge_again(core::RequestId request, Deadline deadline) {
+    co_return co_await append(request, core::Rejudge{}, std::nullopt, deadline);
+}
+
+Later<Answer> Requests::tick(core::RequestId request, Deadline deadline) {
+    co_return co_await append(request, core::Tick{}, std::nullopt, deadline);
+}
+
+Later<Answer> Requests::cancel(core::RequestId request, core::Cancel cancel, Origin origin,
+                               Deadline deadline) {
+    co_return co_await append(request, std::move(cancel), std::move(origin), deadline);
+}
+
+Later<Answer> Requests::claim(core::RequestId request, core::Claim claim, Origin origin, Deadline deadline) {
+    co_return co_await append(request, std::move(claim), std::move(origin), deadline);
+}
+
+Later<Answer> Requests::report(core::RequestId request, core::Report report, Origin origin,
+                               Deadline deadline) {
+    co_return co_await append(request, std::move(report), std::move(origin), deadline);
+}
+
+Later<CasePtr> Requests::read(core::RequestId request, Deadline deadline) {
+    return read_case(parts_.cases, request, deadline);
+}
+
+Later<CasePtr> Requests::read_number(std::int64_t number, Deadline deadline) {
+    auto read = co_await parts_.cases.read_number(number, deadline);
+    if (!read) co_return pass(read);
+    co_return with_ruling(std::move(*read));
+}
+
+Later<CasePtr> Requests::read_any_version(core::RequestId request, Deadline deadline) {
+    if (auto recent = parts_.waiters.recent(request)) co_return recent;
+    co_return co_await read(request, deadline);
+}
+
+Later<CasePtr> Requests::wait(CasePtr seen, core::Instant until, WaitStop* stop) {
+    auto changed =
+        co_await parts_.waiters.wait(seen->c.request->id, seen->c.version(), runtime_.timers, until, stop);
+    if (!changed) co_return pass(changed);
+    co_return *changed ? std::move(*changed) : std::move(seen);
+}
+
+Later<Page> Requests::list(ListFilter filter, Deadline deadline) {
+    auto read = co_await parts_.cases.list(std::move(filter), deadline);
+    if (!read) co_return pass(read);
+    Page page{.cases = {}, .next_before = read->next_before};
+    page.cases.reserve(read->cases.size());
+    for (auto& c : read->cases) page.cases.push_back(with_ruling(std::move(c)));
+    co_return page;
+}
+
+Later<std::vector<CasePtr>> Requests::waiting_for(core::AccountId account, std::size_t at_most,
+                                                  Deadline deadline) {
+    std::vector<CasePtr> waiting;
+    ListFilter filter;
+    filter.states = {core::State::pending};
+    filter.limit = page_max;
+    for (std::size_t pages = 0; pages < scan_pages_max; ++pages) {
+        auto page = co_await list(filter, deadline);
+        if (!page) co_return pass(page);
+        auto directory = parts_.roster.snapshot();
+        for (auto& now : page->cases) {
+            if (waiting.size() >= at_most) co_return waiting;
+            if (core::could_approve(now->c, now->ruling, *directory, account))
+                waiting.push_back(std::move(now));
+        }
+        if (!page->next_before) break;
+        filter.before_number = page->next_before;
+    }
+    co_return waiting;
+}
+
+}  // namespace countersign::app

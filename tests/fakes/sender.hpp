@@ -1,0 +1,14 @@
+#pragma once
+#include <string_view>
+
+#include "countersign/app/webhooks.hpp"
+
+namespace countersign::test {
+
+// Would send anywhere, and never sends.
+struct FakeSender final : app::Sender {
+    Result<Done> acceptable(std::string_view) const override { return Done{}; }
+    void look() override {}
+};
+
+}  // namespace countersign::test
