@@ -20,6 +20,7 @@
 
 #include "core/world.hpp"
 #include "countersign/adapters/pg.hpp"
+#include "countersign/app/plan.hpp"
 #include "countersign/base/log.hpp"
 
 using namespace countersign;
@@ -80,9 +81,11 @@ rt::asio::awaitable<void> open_some(Load& load) {
         request.digest = core::digest_of(request);
         core::Applied applied =
             core::testing::requires_of({core::testing::asks({{2, "security"}, {1, "dba"}})});
+        auto opening = app::plan_opening(request, applied, *load.directory, now);
         app::NewCase fresh{.request = request,
                            .applied = applied,
-                           .opened = core::opening(request, applied, *load.directory, now),
+                           .opened = std::move(opening.opened),
+                           .ruling = std::move(opening.ruling),
                            .cards = {{core::Surface::slack, "#approvals"}},
                            .idempotency = {},
                            .lease = load.lease};

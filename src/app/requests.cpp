@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "countersign/app/hiding.hpp"
+#include "countersign/app/plan.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/core/hidden.hpp"
 
@@ -224,9 +225,8 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     auto groups = core::all_groups_of(*applied);
     if (!groups.empty()) co_await parts_.roster.ensure_groups(std::move(groups), patience);
     directory = parts_.roster.snapshot();
-    auto opened = core::opening(request, *applied, *directory, now);
-    std::vector<core::Entry> first{opened};
-    bool pending = core::open(core::decide(request, *applied, first).state);
+    auto opening = plan_opening(request, *applied, *directory, now);
+    bool pending = core::open(opening.ruling.state);
     auto cards = pending ? targets(*applied) : std::vector<CardTarget>{};
     if (caller.workload && caller.workload->single_use) {
         auto fresh = co_await not_used_before(*caller.workload, request.id, idempotency, deadline);
@@ -234,7 +234,8 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     }
     auto stored = co_await parts_.cases.open(NewCase{.request = std::move(request),
                                                      .applied = std::move(*applied),
-                                                     .opened = std::move(opened),
+                                                     .opened = std::move(opening.opened),
+                                                     .ruling = std::move(opening.ruling),
                                                      .cards = std::move(cards),
                                                      .idempotency = std::move(idempotency),
                                                      .callback = std::move(callback),
@@ -242,7 +243,7 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
                                              deadline);
     if (!stored) co_return pass(stored);
     if (!stored->repeat) parts_.log.committed();
-    auto filed = with_ruling(std::move(stored->opened));
+    auto filed = with_ruling(std::move(stored->opened), std::move(stored->ruling));
     parts_.roster.remember(filed->c.request->id, filed->c.applied);
     if (!stored->repeat) parts_.counters.count("request_opened", core::name_of(filed->ruling.state));
     if (!stored->cards.empty()) parts_.cards.take(std::move(stored->cards), {}, filed);

@@ -33,12 +33,11 @@ struct NewEvent {
     std::string_view type;
     std::string body;
 };
-// Cards that an escalation adds, and the errand that tells of it.
+// The entry after which an escalation adds its cards, and the errand that tells of it.
 struct Further {
     std::int32_t version;
     core::Instant at;
     core::ErrandId line;
-    std::vector<std::pair<core::CardId, app::CardTarget>> cards;
 };
 struct RefusedVote {
     std::string person;
@@ -62,20 +61,19 @@ struct Appender::Group {
     bool located = false;  // its row was there and is locked
 
     // Made anew by every attempt:
+    app::Plan plan;
     std::vector<NewEntry> entries;
     std::vector<NewEvent> events;
     std::vector<RefusedVote> refused;
-    std::string behind;  // "{uuid,uuid}": more people than before turned out to be behind it
     std::optional<Further> further;
     std::vector<std::pair<app::Lease, app::Errand>> errands;
-    core::Ruling ruling;
     bool wrote() const { return !entries.empty(); }
     bool answered() const {
         return std::ranges::all_of(items, [](const Item* item) { return item->answer.has_value(); });
     }
     // Everybody's command became entries: nothing else is to be looked up or written.
     bool plain() const {
-        return wrote() && refused.empty() && behind.empty() && !further &&
+        return wrote() && refused.empty() && !plan.behind_changed && !further &&
                std::ranges::all_of(items, [](const Item* item) {
                    return item->answer && *item->answer && !(*item->answer)->refusal &&
                           !(*item->answer)->repeat;
@@ -89,7 +87,7 @@ struct Appender::Group {
         entries.clear();
         events.clear();
         refused.clear();
-        behind.clear();
+        plan = {};
         further.reset();
         errands.clear();
         if (known) {  // entries never change: those recorded are still true
@@ -425,117 +423,66 @@ Sql<Done> Appender::take_rows(const pqxx::result& rows, std::vector<Group*>& gro
     return Done{};
 }
 
-namespace {
-
-bool is_refused_vote(const core::Command& command, const std::optional<core::Refusal>& refusal) {
-    return std::holds_alternative<core::Cast>(command) && refusal && refusal->why != core::Why::repeated;
-}
-
-}  // namespace
-
-// Whether the item's act is recorded already; then that is its answer.
-bool Appender::answer_repeat(Group& group, Item& item, const std::string& origin) const {
-    const Known& known = *group.known;
-    auto seen = origin.empty() ? known.origins.end() : std::ranges::find(known.origins, origin);
-    if (seen == known.origins.end()) return false;
-    auto index = static_cast<std::size_t>(seen - known.origins.begin());
-    // What an earlier attempt of ours may have written is no repeat.
-    item.answer.emplace(app::Appended{.now = app::with_ruling(known.c),
-                                      .refusal = {},
-                                      .first_new = item.maybe_ours ? index : known.c.entries.size(),
-                                      .repeat = !item.maybe_ours,
-                                      .cards = {},
-                                      .errands = {},
-                                      .repeated = index});
-    return true;
-}
-
-// Takes the group's commands in order. Nothing here can fail but for our own bugs: it is all in memory.
+// What the group's commands come to, and the rows that becomes. Nothing here can fail but for our own bugs:
+// it is all in memory.
 void Appender::decide(Group& group) {
     Known& known = *group.known;
-    // Read after the lock is held, and never earlier than what is recorded already.
-    core::Instant now = std::max(clock_.now(), at_of(known.c.entries.back()));
-    for (Item* item : group.items) {
-        const app::Append& what = item->what;
+    std::vector<app::PlanCommand> commands;
+    for (const Item* item : group.items) {
         std::string origin;
-        if (what.origin && known.salt) origin = origin_hash(*known.salt, what.origin->key);
-        if (answer_repeat(group, *item, origin)) continue;
-        core::Step step = core::advance(known.c, what.command, *what.directory, now, what.age_max);
-        if (!known.salt && !step.appended.empty()) {
-            item->answer.emplace(
-                fail(Trouble::conflict, "the texts of this request were erased: it cannot go on"));
-            continue;
-        }
-        Minter minter(now, item->chance);
-        const std::size_t first_new = known.c.entries.size();
-        std::vector<app::Errand> errands;
-        for (std::size_t i = 0; i < step.appended.size(); ++i) {
-            bool last = i + 1 == step.appended.size();
-            // A command that was refused leaves no trace of itself: come again, it is judged again.
-            bool accepted = last && !step.refusal;
-            record(group, *item, minter, std::move(step.appended[i]), accepted ? origin : std::string{},
-                   last ? &step.ruling : nullptr, errands);
-        }
-        if (known.salt && is_refused_vote(what.command, step.refusal)) {
-            record_refusal(group, *item, minter, step.refusal->why, now);
-        }
-        group.ruling = step.ruling;
-        item->answer.emplace(app::Appended{.now = app::with_ruling(known.c, std::move(step.ruling)),
-                                           .refusal = std::move(step.refusal),
-                                           .first_new = first_new,
-                                           .repeat = false,
-                                           .cards = {},
-                                           .errands = std::move(errands)});
+        if (item->what.origin && known.salt) origin = origin_hash(*known.salt, item->what.origin->key);
+        commands.push_back({&item->what, std::move(origin), item->maybe_ours, item->chance});
     }
+    group.plan = app::plan(known, commands, clock_.now(), {});
+    std::vector<Minter> minters;
+    for (const Item* item : group.items) minters.emplace_back(clock_.now(), item->chance);
+    for (std::size_t i = 0; i < group.items.size(); ++i)
+        group.items[i]->answer.emplace(std::move(group.plan.answers[i]));
+    for (const auto& entry : group.plan.entries) record(group, entry, minters[entry.command]);
+    for (const auto& vote : group.plan.refused) record_refusal(group, vote, minters[vote.command]);
 }
 
-// One more entry: on the case in memory, and as the rows it becomes. `ruling` null: to be worked out.
-void Appender::record(Group& group, const Item& item, Minter& minter, core::Entry entry, std::string origin,
-                      const core::Ruling* ruling, std::vector<app::Errand>& errands) const {
+// The rows of one more entry.
+void Appender::record(Group& group, const app::PlannedEntry& planned, Minter& minter) const {
     Known& known = *group.known;
-    NewEntry row{.version = known.c.version() + 1,
+    const core::Entry& entry = known.c.entries[static_cast<std::size_t>(planned.version) - 1];
+    NewEntry row{.version = planned.version,
                  .at = at_of(entry),
                  .kind = kind_of(entry),
-                 .origin = std::move(origin),
+                 .origin = planned.origin,
                  .body = wire::stored_entry(entry, &*known.salt),
                  .doc = wire::stored_entry(entry, nullptr)};
-    core::State before = known.state;
-    if (const auto* again = std::get_if<core::Rejudged>(&entry))
-        group.behind = persons(core::barred(known.c.applied, again->behind), *known.salt);
-    known.c.entries.push_back(std::move(entry));
-    known.origins.push_back(row.origin);
     known.weight_bytes += entry_weight(row.doc.size());
-    known.state = ruling ? ruling->state : core::decide(known.c).state;
-    const core::Entry& kept = known.c.entries.back();
-    for (std::string_view type : event_types(kept, before, known.state)) {
-        wire::Leaf leaf = leaf_of(group, minter.next_event(row.at, row.version), type, row.at);
+    for (std::string_view type : app::events_of(entry, planned.before, planned.after)) {
+        wire::Leaf leaf = leaf_of(known, planned.version, planned.after);
+        leaf.type = type;
+        leaf.id = minter.next_event(row.at, row.version);
+        leaf.at = row.at;
         leaf.entry_body = row.body;
         group.events.push_back({leaf.id, leaf.at, type, wire::leaf_body(leaf)});
     }
-    if (core::has_thread_line(kept)) {
-        errands.push_back({.kind = app::Errand::Kind::thread_line,
+    if (core::has_thread_line(entry)) {
+        app::Errand errand{.kind = app::Errand::Kind::thread_line,
                            .id = minter.next<core::ErrandId>(),
                            .request = group.request,
-                           .entry = known.c.version() - 1,
-                           .attempts = 0});
-        group.errands.emplace_back(item.what.lease, errands.back());
-        if (std::holds_alternative<core::Escalated>(kept)) {
-            group.further = Further{row.version, row.at, errands.back().id, {}};
-            for (auto& target : app::escalation_targets(known.c.applied, item.what.served))
-                group.further->cards.emplace_back(minter.next<core::CardId>(), std::move(target));
-        }
+                           .entry = planned.version - 1,
+                           .attempts = 0};
+        Item& item = *group.items[planned.command];
+        group.errands.emplace_back(item.what.lease, errand);
+        if (std::holds_alternative<core::Escalated>(entry))
+            group.further = Further{row.version, row.at, errand.id};
+        if (*item.answer) (*item.answer)->errands.push_back(std::move(errand));
     }
     group.entries.push_back(std::move(row));
 }
 
-wire::Leaf Appender::leaf_of(const Group& group, core::EventId id, std::string_view type, core::Instant at) {
-    const Known& known = *group.known;
-    return {.type = type,
-            .id = id,
-            .at = at,
-            .request = group.request,
-            .version = known.c.version(),
-            .state = known.state,
+wire::Leaf Appender::leaf_of(const Known& known, std::int32_t version, core::State state) {
+    return {.type = {},
+            .id = core::EventId{core::EventId::Bytes{}},
+            .at = {},
+            .request = known.c.request->id,
+            .version = version,
+            .state = state,
             .digest = known.c.request->digest,
             .policy = known.c.applied->policy_digest,
             .entry_body = {},
@@ -543,16 +490,16 @@ wire::Leaf Appender::leaf_of(const Group& group, core::EventId id, std::string_v
             .why = {}};
 }
 
-void Appender::record_refusal(Group& group, const Item& item, Minter& minter, core::Why why,
-                              core::Instant now) const {
-    const auto& account = std::get<core::Cast>(item.what.command).account;
-    std::string person = wire::sealed(*group.known->salt, item.what.directory->person_of(account).text());
-    wire::Leaf leaf =
-        leaf_of(group, minter.next_refusal(now, group.known->c.version()), "request.vote_refused", now);
+void Appender::record_refusal(Group& group, const app::RefusedVote& vote, Minter& minter) const {
+    std::string person = wire::sealed(*group.known->salt, vote.person.text());
+    wire::Leaf leaf = leaf_of(*group.known, vote.version, vote.state);
+    leaf.type = "request.vote_refused";
+    leaf.id = minter.next_refusal(vote.at, vote.version);
+    leaf.at = vote.at;
     leaf.person = person;
-    leaf.why = code_of(why);
+    leaf.why = core::code_of(vote.why);
     group.refused.push_back(
-        {person.substr(0, 32), leaf.why, now, {leaf.id, now, leaf.type, wire::leaf_body(leaf)}});
+        {person.substr(0, 32), leaf.why, vote.at, {leaf.id, vote.at, leaf.type, wire::leaf_body(leaf)}});
 }
 
 namespace {
@@ -602,18 +549,17 @@ struct Rows {
         v_type.add(event.type);
         v_body.add(std::as_bytes(std::span(event.body)));
     }
-    void add(const Known& known, std::size_t recorded, core::State had, const core::Ruling& ruling,
+    void add(const Known& known, std::size_t recorded, core::State had, const app::Summary& summary,
              const app::Lease& lease) {
         r_id.add(known.c.request->id);
         r_known.add(static_cast<std::int32_t>(recorded));
         r_version.add(known.c.version());
         r_state.add(name_of(known.state));
-        auto due = core::due_at(known.c, ruling);
-        if (due)
-            r_due.add(*due);
+        if (summary.due_at)
+            r_due.add(*summary.due_at);
         else
             r_due.null();
-        r_counted.add(counted_persons(ruling, *known.salt));
+        r_counted.add(persons(summary.counted, *known.salt));
         r_holder.add(lease.holder);
         r_until.add(lease.until);
         r_had.add(name_of(had));
@@ -650,8 +596,8 @@ Sql<bool> Appender::write_steps(Session& session, std::vector<Group*>& groups) {
         for (const auto& event : group->events) rows.add(group->request, event);
         for (const auto& [lease, errand] : group->errands) rows.add(lease, errand);
         lines += group->errands.size();
-        rows.add(*group->known, group->recorded.entries, group->recorded.state, group->ruling,
-                 group->lease());
+        rows.add(*group->known, group->recorded.entries, group->recorded.state,
+                 app::summary_of(group->known->c, group->plan.ruling), group->lease());
     }
     bool single = groups.size() == 1 && groups.front()->entries.size() == 1;
     auto done =
@@ -675,7 +621,7 @@ Sql<Done> Appender::post_further(Session& session, Group& group) {
     if (!prepared) return prepared;
     const Further& further = *group.further;
     Array ids, surfaces, channels;
-    for (const auto& [id, target] : further.cards) {
+    for (const auto& [id, target] : group.plan.cards) {
         ids.plain(id);
         surfaces.plain(name_of(target.surface));
         channels.text(target.channel);
@@ -702,8 +648,9 @@ Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
     std::string sql;
     for (Group* group : groups) {
         for (const auto& vote : group->refused) sql += write_refused(group->request, vote);
-        if (!group->behind.empty())
-            sql += "UPDATE request SET behind = '" + group->behind +
+        if (group->plan.behind_changed)
+            sql += "UPDATE request SET behind = '" +
+                   persons(app::summary_of(group->known->c, group->plan.ruling).behind, *group->known->salt) +
                    "' WHERE id = " + literal(group->request) + "; ";
         if (group->wrote())
             wrote.push_back(group);
@@ -715,7 +662,7 @@ Sql<Done> Appender::write(Session& session, std::vector<Group*>& groups) {
         if (!written) return std::unexpected(written.error());
         if (!*written) return std::unexpected(SqlTrouble{SqlTrouble::Kind::again, "a locked case moved", {}});
         for (Group* group : wrote) {
-            if (!group->further || group->further->cards.empty()) continue;
+            if (!group->further || group->plan.cards.empty()) continue;
             auto posted = post_further(session, *group);
             if (!posted) return posted;
         }

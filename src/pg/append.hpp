@@ -55,12 +55,9 @@ class Appender {
     Sql<Done> take_rows(const pqxx::result& rows, std::vector<Group*>& groups, std::vector<Group*>& moved,
                         bool alone);
     void decide(Group& group);
-    bool answer_repeat(Group& group, Item& item, const std::string& origin) const;
-    void record(Group& group, const Item& item, Minter& minter, core::Entry entry, std::string origin,
-                const core::Ruling* ruling, std::vector<app::Errand>& errands) const;
-    void record_refusal(Group& group, const Item& item, Minter& minter, core::Why why,
-                        core::Instant now) const;
-    static wire::Leaf leaf_of(const Group& group, core::EventId id, std::string_view type, core::Instant at);
+    void record(Group& group, const app::PlannedEntry& planned, Minter& minter) const;
+    void record_refusal(Group& group, const app::RefusedVote& vote, Minter& minter) const;
+    static wire::Leaf leaf_of(const Known& known, std::int32_t version, core::State state);
     static void hand_out(Group& group, std::vector<CardRow>& cards, bool has_lines);
     Sql<bool> write_steps(Session& session, std::vector<Group*>& groups);
     static Sql<Done> post_further(Session& session, Group& group);

@@ -22,7 +22,6 @@ constexpr int attempts_max = 3;
 struct PgCaseStore::Opening {
     app::NewCase fresh;
     wire::Salt salt;
-    core::Ruling ruling;
     Parameters row;  // of open_case
     std::vector<app::CardJob> cards;
 
@@ -54,11 +53,13 @@ void add(Column& column, const std::optional<T>& value) {
 }
 
 // What becomes of a new case, in the order in which open_case names it.
-Parameters opening_row(const app::NewCase& fresh, const core::Ruling& ruling, const wire::Salt& salt,
+Parameters opening_row(const app::NewCase& fresh, const wire::Salt& salt,
                        const std::vector<app::CardJob>& cards, Minter& minter) {
     const core::Request& request = fresh.request;
+    const core::Ruling& ruling = fresh.ruling;
     const core::Entry entry{fresh.opened};
     const core::Case c{request, fresh.applied, {entry}};
+    const app::Summary summary = app::summary_of(c, ruling);
     const auto& key = fresh.idempotency;
     std::string body = wire::stored_entry(entry, &salt);
     Column ids{Oid::uuid}, times{Oid::timestamptz}, quorum{Oid::int4}, secrets{Oid::bytea}, words{Oid::text},
@@ -68,16 +69,16 @@ Parameters opening_row(const app::NewCase& fresh, const core::Ruling& ruling, co
     ids.add(fresh.lease.holder);
     for (core::Instant at : {fresh.opened.at - idempotency_kept, request.created_at, request.expires_at})
         times.add(at);
-    add(times, core::due_at(c, ruling));
+    add(times, summary.due_at);
     times.add(fresh.opened.at);
     times.add(fresh.lease.until);
-    quorum.add(static_cast<std::int32_t>(quorum_min(fresh.applied)));
+    quorum.add(static_cast<std::int32_t>(summary.quorum));
     add(secrets, key ? std::optional(std::as_bytes(std::span(key->fingerprint))) : std::nullopt);
     secrets.add(std::as_bytes(std::span(salt)));
     add(words, key ? std::optional<std::string_view>(key->key) : std::nullopt);
     words.add(name_of(ruling.state));
     words.add(request.action);
-    words.add(persons(core::barred(fresh.applied, fresh.opened.behind), salt));
+    words.add(persons(summary.behind, salt));
     words.add(request.digest);
     words.add(request.requester.name);
     words.add(core::caller_key(request.requester));
@@ -87,7 +88,7 @@ Parameters opening_row(const app::NewCase& fresh, const core::Ruling& ruling, co
     docs.add(body);
     docs.add(wire::stored_entry(entry, nullptr));
     Column events{Oid::uuid}, types{Oid::text}, leaves{Oid::bytea};
-    for (std::string_view type : event_types(entry, core::State::pending, ruling.state)) {
+    for (std::string_view type : app::events_of(entry, core::State::pending, ruling.state)) {
         wire::Leaf leaf{.type = type,
                         .id = minter.next_event(fresh.opened.at, 1),
                         .at = fresh.opened.at,
@@ -130,7 +131,7 @@ Sql<pqxx::result> store(Session& session, const Parameters& row,
 }  // namespace
 
 Later<app::OpenedCase> PgCaseStore::open(app::NewCase fresh, Deadline deadline) {
-    Opening opening{.fresh = std::move(fresh), .salt = {}, .ruling = {}, .row = {}, .cards = {}};
+    Opening opening{.fresh = std::move(fresh), .salt = {}, .row = {}, .cards = {}};
     entropy_.fill(opening.salt);
     Minter minter(opening.fresh.opened.at, rt::chance(entropy_));
     for (const auto& target : opening.fresh.cards) {
@@ -145,9 +146,7 @@ Later<app::OpenedCase> PgCaseStore::open(app::NewCase fresh, Deadline deadline) 
     }
     Pool::Job<app::OpenedCase> job = [this, opening = std::move(opening), minter,
                                       deadline](Session& session) mutable -> Result<app::OpenedCase> {
-        const core::Entry first{opening.fresh.opened};
-        opening.ruling = core::decide(opening.fresh.request, opening.fresh.applied, std::span(&first, 1));
-        opening.row = opening_row(opening.fresh, opening.ruling, opening.salt, opening.cards, minter);
+        opening.row = opening_row(opening.fresh, opening.salt, opening.cards, minter);
         return open_now(session, opening, deadline);
     };
     co_return co_await pool_.run<app::OpenedCase>(rt::Lane::interactive, std::move(job));
@@ -175,13 +174,12 @@ Result<app::OpenedCase> PgCaseStore::open_now(Session& session, Opening& opening
             fresh.request.number = (*rows)[0][0].as<std::int64_t>();
             core::Case c{
                 std::move(fresh.request), std::move(fresh.applied), {core::Entry{std::move(fresh.opened)}}};
-            memory_.put(std::make_unique<Known>(
-                Known{.c = c,
-                      .origins = {std::string{}},
-                      .state = opening.ruling.state,
-                      .salt = opening.salt,
-                      .weight_bytes = case_weight(opening.bytes() / 2)}));  // it holds two forms of each
-            return app::OpenedCase{std::move(c), std::move(opening.cards), false};
+            // The parameters hold two forms of each text.
+            memory_.put(std::make_unique<Known>(Known{
+                {.c = c, .origins = {std::string{}}, .state = fresh.ruling.state, .words_erased = false},
+                opening.salt,
+                case_weight(opening.bytes() / 2)}));
+            return app::OpenedCase{std::move(c), std::move(fresh.ruling), std::move(opening.cards), false};
         }
         using enum SqlTrouble::Kind;
         const SqlTrouble& trouble = rows.error();
@@ -191,7 +189,8 @@ Result<app::OpenedCase> PgCaseStore::open_now(Session& session, Opening& opening
             auto c =
                 read_now(session, "EXECUTE read_cases('{" + hex_of(opening.fresh.request.id) + "}','{0}')");
             if (!c) return pass(c);
-            return app::OpenedCase{std::move(*c), std::move(opening.cards), false};
+            auto ruling = core::decide(*c);
+            return app::OpenedCase{std::move(*c), std::move(ruling), std::move(opening.cards), false};
         }
         bool worth_trying = trouble.kind == lost || trouble.kind == again;
         if (worth_trying && attempt < attempts_max && clock_.now() < deadline.at) continue;
@@ -221,7 +220,9 @@ Result<app::OpenedCase> PgCaseStore::repeat_of(Session& session, const Opening& 
     if (!c) return pass(c);
     // Our own first attempt, whose answer was lost.
     bool ours = *id == opening.fresh.request.id;
-    return app::OpenedCase{std::move(*c), ours ? opening.cards : std::vector<app::CardJob>{}, !ours};
+    auto ruling = core::decide(*c);
+    return app::OpenedCase{std::move(*c), std::move(ruling),
+                           ours ? opening.cards : std::vector<app::CardJob>{}, !ours};
 }
 
 Result<core::Case> PgCaseStore::read_now(Session& session, const std::string& execute) {

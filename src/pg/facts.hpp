@@ -8,18 +8,11 @@
 #include "countersign/core/advance.hpp"
 #include "countersign/wire/stored.hpp"
 
-// Which events an entry is, and which persons a ruling counts.
+// Persons and ids as rows hold them.
 namespace countersign::pg {
 
-// "request.voted", "breakglass.used" when it is somebody's approval of their own request, and
-// "request.approved" when the state changed with it. Static text.
-std::vector<std::string_view> event_types(const core::Entry& entry, core::State before, core::State after);
-
-// "{uuid,uuid}": the persons whose votes fill slots.
-std::string counted_persons(const core::Ruling& ruling, const wire::Salt& salt);
+// "{uuid,uuid}": an array of the persons' pseudonyms in this request.
 std::string persons(const std::vector<core::PersonId>& people, const wire::Salt& salt);
-// How many people every alternative asks for at least; 0 where none is needed.
-std::uint32_t quorum_min(const core::Applied& applied);
 
 // Ids for the rows of one append, from chance drawn once.
 class Minter {

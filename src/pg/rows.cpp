@@ -48,11 +48,12 @@ Result<Known> immutable_from(const pqxx::row& row, core::RequestId id) {
         salt.emplace();
         for (std::size_t i = 0; i < salt->size(); ++i) (*salt)[i] = static_cast<std::byte>((*bytes)[i]);
     }
-    return Known{.c = {.request = std::move(*request), .applied = std::move(*applied), .entries = {}},
-                 .origins = {},
-                 .state = core::State::pending,
-                 .salt = salt,
-                 .weight_bytes = case_weight(row[7].size() + row[8].size())};
+    return Known{{.c = {.request = std::move(*request), .applied = std::move(*applied), .entries = {}},
+                  .origins = {},
+                  .state = core::State::pending,
+                  .words_erased = !salt},
+                 salt,
+                 case_weight(row[7].size() + row[8].size())};
 }
 
 Result<Done> take_entries(Known& known, const pqxx::row& row) {

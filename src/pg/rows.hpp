@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "countersign/app/ports.hpp"
+#include "countersign/app/plan.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/stored.hpp"
 
@@ -37,10 +37,7 @@ std::string array_of(const std::vector<std::string>& all);
 std::optional<core::Instant> instant_from(const pqxx::field& field);
 
 // A case and what appending to it needs, as read from its row or remembered from before.
-struct Known {
-    core::Case c;
-    std::vector<std::string> origins;  // per entry, 32 hex digits; empty: none
-    core::State state = core::State::pending;
+struct Known : app::OnRecord {       // origins: 32 hex digits
     std::optional<wire::Salt> salt;  // nullopt: its texts were erased
     std::size_t weight_bytes = 0;
 };

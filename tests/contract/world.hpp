@@ -11,6 +11,7 @@
 
 #include "core/world.hpp"
 #include "countersign/adapters/pg.hpp"
+#include "countersign/app/plan.hpp"
 #include "countersign/base/text.hpp"
 #include "fakes/people.hpp"
 #include "fakes/store.hpp"
@@ -88,10 +89,11 @@ struct Base {
         core::Applied applied = core::testing::requires_of({core::testing::asks({{2, "security"}})}),
         std::vector<app::CardTarget> cards = {{core::Surface::slack, "#approvals"}}) {
         core::Request asked = request();
-        core::Opened opened = core::opening(asked, applied, *directory, clock.now());
+        app::Opening opening = app::plan_opening(asked, applied, *directory, clock.now());
         return {.request = std::move(asked),
                 .applied = std::move(applied),
-                .opened = std::move(opened),
+                .opened = std::move(opening.opened),
+                .ruling = std::move(opening.ruling),
                 .cards = std::move(cards),
                 .idempotency = {},
                 .lease = lease()};

@@ -10,20 +10,6 @@ std::unexpected<Failure> missing() {
     return fail(Trouble::not_found, "there is no such request");
 }
 
-// As the contract of events has it: an entry, and the decision it brought about.
-std::vector<std::string> events_for(const core::Entry& entry, core::State before, core::State after) {
-    std::string kind(kind_of(entry));
-    if (kind == "opened") kind = "created";
-    if (kind == "lapsed" && after == core::State::expired) kind = "expired";
-    if (kind == "reported") kind = name_of(after);
-    std::vector<std::string> types{"request." + kind};
-    if (core::is_self_approval(entry)) types.emplace_back("breakglass.used");
-    bool decided =
-        after == core::State::approved || after == core::State::denied || after == core::State::refused;
-    if (before != after && decided) types.push_back("request." + std::string(name_of(after)));
-    return types;
-}
-
 }  // namespace
 
 Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
@@ -35,7 +21,8 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
                 co_return fail(Trouble::conflict, "this Idempotency-Key was used for another request",
                                "idempotency_mismatch");
             }
-            app::OpenedCase had{cases_.at(found->second.request).c, {}, true};
+            const core::Case& c = cases_.at(found->second.request).on.c;
+            app::OpenedCase had{c, core::decide(c), {}, true};
             co_return had;
         }
         keys_.insert_or_assign({fresh.idempotency->token, fresh.idempotency->key},
@@ -45,7 +32,7 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
     core::RequestId id = fresh.request.id;
     numbers_.emplace(fresh.request.number, id);
     core::Case c{std::move(fresh.request), std::move(fresh.applied), {core::Entry{fresh.opened}}};
-    app::OpenedCase opened{c, {}, false};
+    app::OpenedCase opened{c, std::move(fresh.ruling), {}, false};
     for (const auto& target : fresh.cards) {
         Card card{.job = {.id = mint<core::CardId>(),
                           .request = id,
@@ -62,11 +49,10 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
         opened.cards.push_back(card.job);
         cards_.emplace(card.job.id, std::move(card));
     }
-    core::State state = core::decide(c).state;
-    std::uint8_t place = 0;
-    for (auto& type : events_for(c.entries[0], core::State::pending, state))
-        remember({at_of(c.entries[0]), std::move(type), id, 1, state}, place++);
-    cases_.emplace(id, Kept{std::move(c), {std::string{}}, {}});
+    core::State state = opened.ruling.state;
+    remember_all(c,
+                 {.version = 1, .before = core::State::pending, .after = state, .origin = {}, .command = 0});
+    cases_.emplace(id, Kept{{std::move(c), {std::string{}}, state, false}, {}});
     co_return opened;
 }
 
@@ -83,8 +69,8 @@ void Store::lease_cards(const core::RequestId& request, std::int32_t version, co
     }
 }
 
-void Store::escalate(const core::Case& c, const app::Append& append) {
-    for (const auto& target : app::escalation_targets(c.applied, append.served)) {
+void Store::escalate(const app::Plan& plan, const app::Append& append, std::int32_t version) {
+    for (const auto& [id, target] : plan.cards) {
         bool there = std::ranges::any_of(cards_, [&](const auto& one) {
             const app::CardJob& job = one.second.job;
             return job.request == append.request && job.target.surface == target.surface &&
@@ -92,7 +78,7 @@ void Store::escalate(const core::Case& c, const app::Append& append) {
                     (job.posted && job.posted->channel == target.channel));
         });
         if (there) continue;
-        Card card{.job = {.id = mint<core::CardId>(),
+        Card card{.job = {.id = id,
                           .request = append.request,
                           .target = target,
                           .posted = {},
@@ -100,11 +86,11 @@ void Store::escalate(const core::Case& c, const app::Append& append) {
                           .rendered_version = 0,
                           .attempts = 0,
                           .created_at = clock_.now()},
-                  .wanted = c.version(),
+                  .wanted = version,
                   .closed = false,
                   .due = append.lease.until,
                   .holder = append.lease.holder};
-        cards_.emplace(card.job.id, std::move(card));
+        cards_.emplace(id, std::move(card));
     }
 }
 
@@ -113,65 +99,42 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
     auto found = cases_.find(append.request);
     if (found == cases_.end()) co_return missing();
     Kept& kept = found->second;
-    auto seen = append.origin ? std::ranges::find(kept.origins, append.origin->key) : kept.origins.end();
-    if (append.origin && seen != kept.origins.end()) {
-        app::Appended had{app::with_ruling(kept.c), {}, kept.c.entries.size(), true, {}, {}};
-        had.repeated = static_cast<std::size_t>(seen - kept.origins.begin());
-        co_return had;
-    }
-    core::Instant now = std::max(clock_.now(), at_of(kept.c.entries.back()));
-    core::Step step = core::advance(kept.c, append.command, *append.directory, now, append.age_max);
-    app::Appended done{nullptr, step.refusal, kept.c.entries.size(), false, {}, {}};
-    auto has_cards = [&] {
-        return std::ranges::any_of(cards_,
-                                   [&](auto& card) { return card.second.job.request == append.request; });
-    };
-    bool shown = has_cards();
-    for (std::size_t i = 0; i < step.appended.size(); ++i) {
-        core::State before = core::decide(kept.c).state;
-        kept.c.entries.push_back(step.appended[i]);
-        bool last = i + 1 == step.appended.size();
-        kept.origins.push_back(last && !step.refusal && append.origin ? append.origin->key : std::string{});
-        core::State after = core::decide(kept.c).state;
-        std::uint8_t place = 0;
-        for (auto& type : events_for(step.appended[i], before, after))
-            remember({at_of(step.appended[i]), std::move(type), append.request, kept.c.version(), after},
-                     place++);
-        if (std::holds_alternative<core::Escalated>(step.appended[i])) {
-            escalate(kept.c, append);
-            shown = has_cards();
-        }
-        if (!shown || !core::has_thread_line(step.appended[i])) continue;
-        app::Errand errand{app::Errand::Kind::thread_line, mint<core::ErrandId>(), append.request,
-                           static_cast<std::int32_t>(kept.c.entries.size() - 1), 0};
+    app::PlanCommand command{&append, append.origin ? append.origin->key : std::string{}, false,
+                             rt::chance(entropy_)};
+    app::Plan plan = app::plan(kept.on, std::span(&command, 1), clock_.now(), {});
+    const core::Case& c = kept.on.c;
+    escalate(plan, append, c.version());
+    bool shown =
+        std::ranges::any_of(cards_, [&](auto& card) { return card.second.job.request == append.request; });
+    auto& answer = plan.answers.front();
+    for (const auto& entry : plan.entries) {
+        remember_all(c, entry);
+        auto index = entry.version - 1;
+        if (!answer || !shown || !core::has_thread_line(c.entries[static_cast<std::size_t>(index)])) continue;
+        app::Errand errand{app::Errand::Kind::thread_line, mint<core::ErrandId>(), append.request, index, 0};
         errands_.emplace(errand.id, Errand{errand, append.lease.until, append.lease.holder});
-        done.errands.push_back(errand);
+        answer->errands.push_back(errand);
     }
-    const auto* cast = std::get_if<core::Cast>(&append.command);
-    if (cast && step.refusal && step.refusal->why != core::Why::repeated) {
-        std::string who =
-            append.directory->person_of(cast->account).text() + " " + std::string(code_of(step.refusal->why));
-        if (kept.refused.insert(who).second)
-            remember({now, "request.vote_refused", append.request, kept.c.version(), step.ruling.state},
+    for (const auto& vote : plan.refused)
+        if (kept.refused.insert(vote.person.text() + " " + std::string(core::code_of(vote.why))).second)
+            remember({vote.at, "request.vote_refused", append.request, vote.version, vote.state},
                      app::refusal_place);
-    }
-    if (!step.appended.empty()) lease_cards(append.request, kept.c.version(), append.lease, done.cards);
-    done.now = app::with_ruling(kept.c, step.ruling);
-    co_return done;
+    if (answer && plan.wrote()) lease_cards(append.request, c.version(), append.lease, answer->cards);
+    co_return std::move(answer);
 }
 
 Later<core::Case> Store::read(core::RequestId request, Deadline) {
     if (auto failed = trouble("read")) co_return std::unexpected(*failed);
     auto found = cases_.find(request);
     if (found == cases_.end()) co_return missing();
-    co_return found->second.c;
+    co_return found->second.on.c;
 }
 
 Later<core::Case> Store::read_number(std::int64_t number, Deadline) {
     if (auto failed = trouble("read_number")) co_return std::unexpected(*failed);
     auto found = numbers_.find(number);
     if (found == numbers_.end()) co_return missing();
-    co_return cases_.at(found->second).c;
+    co_return cases_.at(found->second).on.c;
 }
 
 Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
@@ -179,7 +142,7 @@ Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
     app::ListPage page;
     std::size_t limit = std::clamp<std::size_t>(filter.limit, 1, 200);
     for (auto place = numbers_.rbegin(); place != numbers_.rend(); ++place) {
-        const core::Case& c = cases_.at(place->second).c;
+        const core::Case& c = cases_.at(place->second).on.c;
         core::State state = core::decide(c).state;
         bool wanted =
             (filter.states.empty() || std::ranges::find(filter.states, state) != filter.states.end()) &&
@@ -202,7 +165,7 @@ Later<std::vector<core::RequestId>> Store::due(core::Instant now, std::size_t at
     if (auto failed = trouble("due")) co_return std::unexpected(*failed);
     std::vector<std::pair<core::Instant, core::RequestId>> ready;
     for (const auto& [id, kept] : cases_) {
-        auto due = core::due_at(kept.c, core::decide(kept.c));
+        auto due = core::due_at(kept.on.c, core::decide(kept.on.c));
         if (due && *due <= now) ready.emplace_back(*due, id);
     }
     std::ranges::sort(ready);
@@ -219,7 +182,7 @@ Later<std::vector<std::pair<core::RequestId, std::int32_t>>> Store::versions(
     std::vector<std::pair<core::RequestId, std::int32_t>> all;
     for (const auto& request : requests) {
         auto found = cases_.find(request);
-        if (found != cases_.end()) all.emplace_back(request, found->second.c.version());
+        if (found != cases_.end()) all.emplace_back(request, found->second.on.c.version());
     }
     co_return all;
 }
@@ -330,7 +293,7 @@ Later<bool> Store::adopt(core::RequestId request, app::CardTarget target, app::M
                       .rendered_version = 0,
                       .attempts = 0,
                       .created_at = clock_.now()},
-              .wanted = kept->second.c.version(),
+              .wanted = kept->second.on.c.version(),
               .closed = false,
               .due = clock_.now(),
               .holder = {}};
@@ -456,6 +419,13 @@ void Store::keep(app::AdminEvent event) {
     unsequenced_.insert(id);
 }
 
+void Store::remember_all(const core::Case& c, const app::PlannedEntry& planned) {
+    const core::Entry& entry = c.entries[static_cast<std::size_t>(planned.version) - 1];
+    std::uint8_t place = 0;
+    for (std::string_view type : app::events_of(entry, planned.before, planned.after))
+        remember({at_of(entry), std::string(type), c.request->id, planned.version, planned.after}, place++);
+}
+
 void Store::remember(Event event, std::uint8_t place) {
     std::array<std::byte, 10> unique{};
     for (std::size_t i = 0; i < 4; ++i) unique[9 - i] = static_cast<std::byte>(events_.size() >> (8 * i));
@@ -484,7 +454,7 @@ app::LoggedEvent Store::logged(std::int64_t index) const {
                            .state = row.state,
                            .subject = {},
                            .facts = {}};
-    if (row.request) event.request = std::make_shared<const core::Case>(cases_.at(*row.request).c);
+    if (row.request) event.request = std::make_shared<const core::Case>(cases_.at(*row.request).on.c);
     if (auto act = acts_.find(id); act != acts_.end()) {
         event.subject = act->second.subject;
         event.facts = act->second.facts;
@@ -509,7 +479,7 @@ Later<std::vector<app::EventLog::Touched>> Store::touched(std::int64_t from, std
     std::map<core::RequestId, std::int32_t> found;
     for (auto index = from; index < std::min<std::int64_t>(to, std::ssize(log_)); ++index) {
         const auto& row = events_.at(log_[static_cast<std::size_t>(index)]);
-        if (row.request) found[*row.request] = cases_.at(*row.request).c.version();
+        if (row.request) found[*row.request] = cases_.at(*row.request).on.c.version();
     }
     std::vector<Touched> all;
     for (const auto& [request, version] : found) all.push_back({request, version});

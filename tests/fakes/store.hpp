@@ -8,7 +8,7 @@
 
 #include "countersign/app/events.hpp"
 #include "countersign/app/identity.hpp"
-#include "countersign/app/ports.hpp"
+#include "countersign/app/plan.hpp"
 #include "countersign/rt/clock.hpp"
 
 namespace countersign::fakes {
@@ -72,9 +72,8 @@ class Store final : public app::CaseStore,
 
   private:
     struct Kept {
-        core::Case c;
-        std::vector<std::string> origins;  // per entry
-        std::set<std::string> refused;     // "person why"
+        app::OnRecord on;               // origins in the clear
+        std::set<std::string> refused;  // "person why"
     };
     struct Card {
         app::CardJob job;
@@ -101,6 +100,7 @@ class Store final : public app::CaseStore,
         std::int32_t version = 0;
         core::State state = core::State::pending;
     };
+    void remember_all(const core::Case& c, const app::PlannedEntry& planned);
     void remember(Event event, std::uint8_t place);
     app::LoggedEvent logged(std::int64_t index) const;
     template <class Id>
@@ -112,7 +112,7 @@ class Store final : public app::CaseStore,
     }
     void lease_cards(const core::RequestId& request, std::int32_t version, const app::Lease& lease,
                      std::vector<app::CardJob>& leased);
-    void escalate(const core::Case& c, const app::Append& append);
+    void escalate(const app::Plan& plan, const app::Append& append, std::int32_t version);
     void settle_card(const app::CardDone& done, const app::Lease& lease, std::vector<app::CardJob>& behind);
     void put_off(const Retry& retry, const app::Lease& lease);
 

@@ -77,6 +77,7 @@ struct NewCase {
     core::Request request;  // its number is given by the store
     core::Applied applied;
     core::Opened opened;
+    core::Ruling ruling;            // what `opened` comes to
     std::vector<CardTarget> cards;  // posted only while pending
     std::optional<Idempotency> idempotency;
     std::optional<Subscription> callback = {};  // stored with it
@@ -84,6 +85,7 @@ struct NewCase {
 };
 struct OpenedCase {
     core::Case opened;
+    core::Ruling ruling;
     std::vector<CardJob> cards;  // leased to us
     bool repeat = false;         // the idempotency key was used for this same request before
 };

@@ -1,0 +1,195 @@
+#include "countersign/app/plan.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "countersign/base/check.hpp"
+#include "countersign/base/overload.hpp"
+
+namespace countersign::app {
+namespace {
+
+std::string_view type_of(const core::Entry& entry, core::State after) {
+    return std::visit(Overload{[](const core::Opened&) { return std::string_view("request.created"); },
+                               [](const core::Voted&) { return std::string_view("request.voted"); },
+                               [](const core::Held&) { return std::string_view("request.held"); },
+                               [](const core::Released&) { return std::string_view("request.released"); },
+                               [](const core::Rejudged&) { return std::string_view("request.rejudged"); },
+                               [&](const core::Lapsed&) {
+                                   return after == core::State::lapsed ? std::string_view("request.lapsed")
+                                                                       : std::string_view("request.expired");
+                               },
+                               [](const core::Cancelled&) { return std::string_view("request.cancelled"); },
+                               [](const core::Claimed&) { return std::string_view("request.claimed"); },
+                               [](const core::Reported& e) {
+                                   return e.succeeded ? std::string_view("request.succeeded")
+                                                      : std::string_view("request.failed");
+                               },
+                               [](const core::Reminded&) { return std::string_view("request.reminded"); },
+                               [](const core::Escalated&) { return std::string_view("request.escalated"); }},
+                      entry);
+}
+
+// Decisions are facts of their own, beside the entry that brought them about.
+std::string_view decision_of(core::State state) {
+    switch (state) {
+        case core::State::approved:
+            return "request.approved";
+        case core::State::denied:
+            return "request.denied";
+        case core::State::refused:
+            return "request.refused";
+        default:
+            return {};
+    }
+}
+
+std::uint32_t quorum_of(const core::Applied& applied) {
+    if (applied.kind != core::Applied::Kind::require || applied.alternatives.empty()) return 0;
+    std::uint32_t least = UINT32_MAX;
+    for (const auto& slots : applied.alternatives) {
+        std::uint32_t sum = 0;
+        for (const auto& group : slots.groups) sum += group.count;
+        least = std::min(least, sum);
+    }
+    return least;
+}
+
+// The last word on who is behind the request: said when it was opened, and again when links changed.
+const std::vector<core::PersonId>& behind(const core::Case& c) {
+    for (auto entry = c.entries.rbegin(); entry != c.entries.rend(); ++entry)
+        if (const auto* again = std::get_if<core::Rejudged>(&*entry)) return again->behind;
+    return std::get<core::Opened>(c.entries.front()).behind;
+}
+
+// The state of one planning: the case as it grows, and what is to be written of it.
+class Planning {
+  public:
+    Planning(OnRecord& record, core::Instant now)
+        : record_(record), now_(std::max(now, core::at_of(record.c.entries.back()))) {}
+
+    void take(const PlanCommand& command) {
+        if (answered_from_record(command)) return;
+        const Append& what = *command.append;
+        core::Step step = core::advance(record_.c, what.command, *what.directory, now_, what.age_max);
+        if (record_.words_erased && !step.appended.empty()) {
+            made_.answers.emplace_back(
+                fail(Trouble::conflict, "the texts of this request were erased: it cannot go on"));
+            return;
+        }
+        const std::size_t first_new = record_.c.entries.size();
+        for (std::size_t i = 0; i < step.appended.size(); ++i) {
+            bool last = i + 1 == step.appended.size();
+            add(command, std::move(step.appended[i]), last ? &step : nullptr);
+        }
+        if (!record_.words_erased) note_refusal(what, step);
+        made_.ruling = step.ruling;
+        made_.answers.emplace_back(Appended{.now = with_ruling(record_.c, std::move(step.ruling)),
+                                            .refusal = std::move(step.refusal),
+                                            .first_new = first_new,
+                                            .repeat = false,
+                                            .cards = {},
+                                            .errands = {}});
+    }
+    Plan finished() { return std::move(made_); }
+
+  private:
+    bool answered_from_record(const PlanCommand& command) {
+        if (command.origin.empty()) return false;
+        auto seen = std::ranges::find(record_.origins, command.origin);
+        if (seen == record_.origins.end()) return false;
+        auto index = static_cast<std::size_t>(seen - record_.origins.begin());
+        // What an earlier attempt of ours may have written is no repeat to whoever sent it.
+        made_.answers.emplace_back(
+            Appended{.now = with_ruling(record_.c),
+                     .refusal = {},
+                     .first_new = command.maybe_ours ? index : record_.c.entries.size(),
+                     .repeat = !command.maybe_ours,
+                     .cards = {},
+                     .errands = {},
+                     .repeated = index});
+        return true;
+    }
+
+    // `last`: this is the step's last entry, so its ruling is the one after it.
+    void add(const PlanCommand& command, core::Entry entry, const core::Step* last) {
+        core::State before = record_.state;
+        bool escalates = std::holds_alternative<core::Escalated>(entry);
+        if (std::holds_alternative<core::Rejudged>(entry)) made_.behind_changed = true;
+        record_.c.entries.push_back(std::move(entry));
+        record_.state = last ? last->ruling.state : core::decide(record_.c).state;
+        // A command that was refused leaves no trace of itself: come again, it is judged again.
+        bool accepted = last && !last->refusal;
+        record_.origins.push_back(accepted ? command.origin : std::string{});
+        made_.entries.push_back({.version = record_.c.version(),
+                                 .before = before,
+                                 .after = record_.state,
+                                 .origin = record_.origins.back(),
+                                 .command = made_.answers.size()});
+        if (escalates) escalate(command);
+    }
+
+    void escalate(const PlanCommand& command) {
+        auto targets = escalation_targets(record_.c.applied, command.append->served);
+        for (std::size_t i = 0; i < targets.size(); ++i) {
+            auto chance = command.chance;
+            chance.back() = static_cast<std::byte>(std::to_integer<unsigned>(chance.back()) + i);
+            made_.cards.push_back({core::CardId::mint(now_, chance), std::move(targets[i])});
+        }
+    }
+
+    void note_refusal(const Append& what, const core::Step& step) {
+        const auto* cast = std::get_if<core::Cast>(&what.command);
+        if (!cast || !step.refusal || step.refusal->why == core::Why::repeated) return;
+        made_.refused.push_back({.person = what.directory->person_of(cast->account),
+                                 .account = cast->account,
+                                 .why = step.refusal->why,
+                                 .at = now_,
+                                 .version = record_.c.version(),
+                                 .state = record_.state,
+                                 .command = made_.answers.size()});
+    }
+
+    OnRecord& record_;
+    const core::Instant now_;
+    Plan made_;
+};
+
+}  // namespace
+
+std::vector<std::string_view> events_of(const core::Entry& entry, core::State before, core::State after) {
+    std::vector<std::string_view> types{type_of(entry, after)};
+    if (core::is_self_approval(entry)) types.emplace_back("breakglass.used");
+    if (before != after && !decision_of(after).empty()) types.push_back(decision_of(after));
+    return types;
+}
+
+Summary summary_of(const core::Case& c, const core::Ruling& ruling) {
+    Summary summary{.version = c.version(),
+                    .state = ruling.state,
+                    .due_at = core::due_at(c, ruling),
+                    .counted = {},
+                    .quorum = quorum_of(c.applied),
+                    .behind = core::barred(c.applied, behind(c))};
+    for (const auto& vote : ruling.votes)
+        if (vote.counted_for && vote.verdict == core::Verdict::approve)
+            summary.counted.push_back(vote.person);
+    return summary;
+}
+
+Opening plan_opening(const core::Request& request, const core::Applied& applied,
+                     const core::Directory& directory, core::Instant now) {
+    Opening opening{core::opening(request, applied, directory, now), {}};
+    const core::Entry first{opening.opened};
+    opening.ruling = core::decide(request, applied, std::span(&first, 1));
+    return opening;
+}
+
+Plan plan(OnRecord& record, std::span<const PlanCommand> commands, core::Instant now, const History&) {
+    COUNTERSIGN_CHECK(!record.c.entries.empty() && record.origins.size() == record.c.entries.size());
+    Planning planning(record, now);
+    for (const PlanCommand& command : commands) planning.take(command);
+    return planning.finished();
+}
+
+}  // namespace countersign::app
