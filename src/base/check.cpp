@@ -6,7 +6,7 @@
 namespace countersign {
 
 void check_failed(const char* condition, std::source_location where) {
-    // Straight to stderr: the log thread may be part of what is broken.
+    // It is written straight to stderr, because the log thread may be part of what is broken.
     std::fprintf(stderr, "check failed: %s at %s:%u in %s\n", condition, where.file_name(),
                  static_cast<unsigned>(where.line()), where.function_name());
     std::fflush(stderr);

@@ -72,7 +72,8 @@ Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
     static constexpr unsigned char none = 0;
     Sha256 mac{};
     unsigned int length = 0;
-    const unsigned char* key_bytes = key.empty() ? &none : bytes_of(key);  // null would mean: the key before
+    // OpenSSL would take null for the key of the call before.
+    const unsigned char* key_bytes = key.empty() ? &none : bytes_of(key);
     auto* ok = HMAC(sha256_method(), key_bytes, static_cast<int>(key.size()), bytes_of(bytes), bytes.size(),
                     bytes_of(mac.data()), &length);
     COUNTERSIGN_CHECK(ok != nullptr && length == mac.size());
@@ -83,7 +84,8 @@ std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string
                         std::size_t length) {
     constexpr std::size_t digest_bytes = 32;
     COUNTERSIGN_CHECK(length <= 255 * digest_bytes);
-    // Two lines of HMAC are less to go wrong than a parameter list of untyped pointers.
+    // HKDF is written as two calls of HMAC, in which less can go wrong than in EVP's list of untyped
+    // parameters.
     static const std::string no_salt(digest_bytes, '\0');
     Sha256 extracted = hmac_sha256(salt.empty() ? std::string_view{no_salt} : salt, key);
     std::string previous;
@@ -101,7 +103,7 @@ std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
-    // The length is no secret; where the two differ is.
+    // Only the length may show in the time that this takes, and the length is no secret.
     return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
@@ -176,7 +178,8 @@ Secret SigningKey::to_pem() const {
 }
 
 std::string SigningKey::key_id() const {
-    // RFC 7638: the required members only, in order of their names, no white space.
+    // The thumbprint covers the required members only, in order of their names, without white space (RFC
+    // 7638).
     std::string jwk = R"({"crv":"Ed25519","kty":"OKP","x":")";
     jwk += base64url(as_text(key_->public_key));
     jwk += R"("})";

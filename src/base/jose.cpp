@@ -25,7 +25,7 @@ BigNumber number_of(std::string_view big_endian) {
     return BigNumber{BN_bin2bn(bytes_of(big_endian), static_cast<int>(big_endian.size()), nullptr)};
 }
 
-// A public key of this type from its parameters; null where they make none.
+// Builds a public key of this type from its parameters; null where they make none.
 Pkey public_key(const char* type, OSSL_PARAM_BLD* builder) {
     Parameters parameters{OSSL_PARAM_BLD_to_param(builder)};
     PkeyContext context{EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr)};
@@ -36,7 +36,7 @@ Pkey public_key(const char* type, OSSL_PARAM_BLD* builder) {
     return made ? std::move(key) : Pkey{};
 }
 
-// r and s of a JWS in the form that OpenSSL verifies; empty: they are no signature.
+// Turns r and s of a JWS into the DER form that OpenSSL verifies; empty where they are no signature.
 std::string der_of(std::string_view raw) {
     if (raw.size() != 2 * coordinate_bytes) return {};
     auto r = number_of(raw.substr(0, coordinate_bytes));
@@ -44,7 +44,7 @@ std::string der_of(std::string_view raw) {
     EcdsaSignature signature{ECDSA_SIG_new()};
     bool sound = r && s && signature && !BN_is_zero(r.get()) && !BN_is_zero(s.get());
     if (!sound || ECDSA_SIG_set0(signature.get(), r.get(), s.get()) != 1) return {};
-    static_cast<void>(r.release());  // they are the signature's now
+    static_cast<void>(r.release());  // the signature owns them now
     static_cast<void>(s.release());
     int length = i2d_ECDSA_SIG(signature.get(), nullptr);
     if (length <= 0) return {};
@@ -99,7 +99,7 @@ Result<VerifyingKey> VerifyingKey::rsa(std::string_view modulus, std::string_vie
 Result<VerifyingKey> VerifyingKey::p256(std::string_view x, std::string_view y) {
     if (x.size() != coordinate_bytes || y.size() != coordinate_bytes)
         return bad_key("the coordinates of a P-256 key have 32 bytes each");
-    std::string point = "\x04";  // uncompressed, SEC 1 §2.3.3
+    std::string point = "\x04";  // an uncompressed point (SEC 1 §2.3.3)
     point += x;
     point += y;
     ParameterBuilder builder{OSSL_PARAM_BLD_new()};

@@ -14,12 +14,13 @@
 namespace countersign::log {
 namespace {
 
-constexpr std::size_t queued_lines_max = 2048;  // beyond it the oldest lines go, never the I/O thread's time
+// Beyond it the oldest lines are dropped, so that the I/O thread never waits.
+constexpr std::size_t queued_lines_max = 2048;
 
 struct State {
-    std::mutex mutex;  // start and stop against one another; writers only read `logger`
-    std::shared_ptr<spdlog::details::thread_pool> thread;  // shared: spdlog's loggers hold it weakly
-    std::shared_ptr<spdlog::logger> logger;                // shared: spdlog's async logger demands it
+    std::mutex mutex;  // guards start and stop against one another; writers only read `logger`
+    std::shared_ptr<spdlog::details::thread_pool> thread;  // shared, because spdlog's loggers hold it weakly
+    std::shared_ptr<spdlog::logger> logger;                // shared, because spdlog's async logger demands it
 };
 State& state() {
     static State only;
@@ -110,7 +111,7 @@ void write(Level level, std::string_view area, std::string line) {
     } else {
         text += area;
         text += ": ";
-        text += visible(line);  // one event, one line, whatever is in it
+        text += visible(line);  // one event is one line, whatever is in it
     }
     if (auto logger = std::atomic_load(&state().logger)) {
         logger->log(level_of(level), spdlog::string_view_t{text});

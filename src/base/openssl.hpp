@@ -9,7 +9,7 @@
 #include <memory>
 #include <string_view>
 
-// Owners of what OpenSSL hands out.
+// These own what OpenSSL hands out, and free it.
 namespace countersign {
 
 template <auto free_it>
@@ -38,7 +38,7 @@ inline unsigned char* bytes_of(std::byte* bytes) {
     return reinterpret_cast<unsigned char*>(bytes);
 }
 
-// Fetched once: looking an algorithm up costs more than hashing a short text.
+// The method is fetched once, because looking an algorithm up costs more than hashing a short text.
 const EVP_MD* sha256_method();
 
 }  // namespace countersign

@@ -7,7 +7,7 @@
 namespace countersign {
 
 Secret::~Secret() {
-    // Also what a move left behind in the string's own small buffer.
+    // The spare capacity is overwritten too: a move leaves bytes in the string's own small buffer.
     bytes_.resize(bytes_.capacity());
     OPENSSL_cleanse(bytes_.data(), bytes_.size());
 }

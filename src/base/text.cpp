@@ -44,7 +44,7 @@ std::string to_base64(std::string_view bytes, std::string_view alphabet, bool pa
     return out;
 }
 
-// `text` without padding. One spelling per value: left-over bits must be zero.
+// Reads `text` without padding. Each value has one spelling: left-over bits must be zero.
 std::optional<std::string> from_base64(std::string_view text, const Digits& digits) {
     if (text.size() % 4 == 1) return std::nullopt;
     std::string out;
@@ -66,7 +66,7 @@ std::optional<std::string> from_base64(std::string_view text, const Digits& digi
 
 struct CodePoint {
     char32_t value = 0;
-    std::size_t length = 0;  // 0: the bytes here are not UTF-8
+    std::size_t length = 0;  // 0 where the bytes here are not UTF-8
 };
 
 CodePoint decode_utf8(std::string_view text, std::size_t at) {
@@ -89,7 +89,7 @@ CodePoint decode_utf8(std::string_view text, std::size_t at) {
 struct Range {
     char32_t first, last;
 };
-// Controls, and what Unicode calls default-ignorable, bidirectional or blank, in order.
+// These are controls and what Unicode calls default-ignorable, bidirectional or blank, in order.
 constexpr Range unseen[] = {
     {0x0000, 0x001F}, {0x007F, 0x009F}, {0x00AD, 0x00AD},   {0x034F, 0x034F},   {0x061C, 0x061C},
     {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},
@@ -116,7 +116,7 @@ bool is_line_end(char32_t c) {
     return c == '\n' || c == '\r' || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
-// Optimal string alignment: a swap of neighbours is one mistake, as a typist sees it.
+// This is the optimal string alignment distance: a swap of neighbours is one mistake, as a typist sees it.
 std::size_t distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before_last(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
@@ -225,8 +225,8 @@ std::size_t code_points(std::string_view utf8) {
 }
 
 std::size_t plain_json_length(std::string_view text) {
-    // Eight bytes at a time: no top bit comes out set if none of them is below 0x20, a quote, a backslash, or
-    // beyond ASCII.
+    // Eight bytes are looked at together: no top bit comes out set if none of them is below 0x20, a quote, a
+    // backslash, or beyond ASCII.
     constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
     constexpr std::uint64_t tops = 0x80 * ones;
     auto zero_bytes = [](std::uint64_t x) { return (x - ones) & ~x; };
@@ -238,7 +238,7 @@ std::size_t plain_json_length(std::string_view text) {
                        zero_bytes(eight ^ '\\' * ones) | eight;
         special &= tops;
         if (special == 0) continue;
-        // Borrows reach upwards only: the lowest bit is right.
+        // Borrows reach upwards only, so the lowest set bit is right.
         if constexpr (std::endian::native == std::endian::little)
             return i + static_cast<std::size_t>(std::countr_zero(special)) / 8;
         break;
@@ -312,7 +312,7 @@ std::string lower_ascii(std::string_view text) {
 }
 
 std::optional<std::string> nearest(std::string_view wrong, const std::vector<std::string>& candidates) {
-    constexpr std::size_t word_bytes_max = 100;  // the comparison's cost is quadratic
+    constexpr std::size_t word_bytes_max = 100;  // bounds the comparison, whose cost is quadratic
     if (wrong.size() > word_bytes_max) return std::nullopt;
     const std::string* best = nullptr;
     std::size_t best_distance = std::max<std::size_t>(1, wrong.size() / 3) + 1;

@@ -225,7 +225,7 @@ void Appender::finish(Items& items) {
         std::lock_guard lock(mutex_);
         for (auto& item : items) under_way_.erase(item->what.request);
     }
-    std::vector<rt::WayHome::Resume> finished;
+    std::vector<rt::CompletionQueue::Resume> finished;
     for (auto& item : items) {
         item->awaited->answer = std::move(item->answer);
         finished.push_back(std::move(item->awaited->resume));

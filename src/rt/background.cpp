@@ -15,7 +15,7 @@ struct Background::Run {
     bool ended = false;
 };
 
-// Also notes the end of a coroutine that is destroyed unfinished, with its executor: nothing in it may be
+// Notes also the end of a coroutine that is destroyed unfinished, with its executor: nothing in it may be
 // cancelled any more.
 struct Background::Ending {
     explicit Ending(std::shared_ptr<Run> given) : run(std::move(given)) {}
@@ -50,7 +50,7 @@ Background::~Background() {
 
 void Background::cancel() {
     if (!run_ || run_->ended) return;
-    auto run = run_;  // the coroutine's end must not take the signal from under this call
+    auto run = run_;  // a copy, because the coroutine's end must not destroy the signal during this call
     run->signal.emit(asio::cancellation_type::terminal);
 }
 

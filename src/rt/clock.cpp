@@ -29,7 +29,7 @@ class SystemTimers final : public Timers {
         : executor_(std::move(executor)), clock_(clock) {}
 
     asio::awaitable<error_code> sleep_until(core::Instant at) override {
-        // Long sleeps go in steps, so that a step of the wall clock is noticed.
+        // A long sleep is taken in steps, so that a step of the wall clock is noticed.
         constexpr core::Duration step_max = std::chrono::minutes{5};
         asio::steady_timer timer{executor_};
         error_code ec;

@@ -10,8 +10,8 @@
 namespace countersign::rt {
 namespace {
 
-// A coroutine of its own hears nothing but `terminal` unless it says so: what asks the waiting one to end
-// (`total`) must reach what it waits for.
+// Lets the work hear `total`: a spawned coroutine hears only `terminal` unless it says otherwise, and what
+// asks the waiting coroutine to end must reach what it waits for.
 template <class T>
 asio::awaitable<T> hearing(asio::awaitable<T> work) {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
@@ -20,7 +20,7 @@ asio::awaitable<T> hearing(asio::awaitable<T> work) {
 
 }  // namespace
 
-// Not the `||` of awaitable_operators: that one forgets an exception of `work` and waits on.
+// The `||` of awaitable_operators would not do: it forgets an exception of `work` and waits on.
 asio::awaitable<bool> cut_short_at(Timers& timers, core::Instant deadline, asio::awaitable<void> work) {
     auto executor = co_await asio::this_coro::executor;
     auto race = asio::experimental::make_parallel_group(

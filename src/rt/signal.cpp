@@ -40,7 +40,7 @@ asio::awaitable<void> until_notified(Waiter& waiter) {
 struct Signal::Impl {
     explicit Impl(asio::any_io_executor given) : executor(std::move(given)) {}
     asio::any_io_executor executor;
-    std::list<Waiter*> waiters;  // each lives in the frame of its `wait_until`
+    std::list<Waiter*> waiters;  // each lives in the frame of its own `wait_until`
 };
 
 Signal::Signal(asio::any_io_executor executor) : impl_(std::make_unique<Impl>(std::move(executor))) {}
@@ -48,7 +48,7 @@ Signal::~Signal() = default;
 
 asio::awaitable<bool> Signal::wait_until(Timers& timers, core::Instant at) {
     Waiter waiter{impl_->executor};
-    // In the list before the first suspension: no notification falls between check and wait.
+    // The waiter is on the list before the first suspension, so no notification falls between check and wait.
     Enlisted enlisted{impl_->waiters, waiter};
     auto waiting = until_notified(waiter);
     co_await cut_short_at(timers, at, std::move(waiting));

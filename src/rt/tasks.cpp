@@ -16,7 +16,7 @@
 namespace countersign::rt {
 namespace {
 
-// A coroutine hears nothing but `terminal` unless it says so.
+// Lets a loop hear `total`: a spawned coroutine hears only `terminal` unless it says otherwise.
 asio::awaitable<void> heeding(asio::awaitable<void> loop) {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     co_await std::move(loop);
@@ -40,7 +40,7 @@ bool TaskGroup::start(std::string_view name, asio::awaitable<void> task) {
     it->name = name;
     auto when_ended = [this, it](std::exception_ptr exception) {
         if (exception) on_exception_(it->name, exception);
-        // Later, because the signal must outlive this call.
+        // The erasure is posted, because the signal must outlive this call.
         asio::post(executor_, [this, it] { ended(it); });
     };
     asio::co_spawn(executor_, std::move(task),
@@ -91,7 +91,7 @@ void report_bug(std::string_view name, std::exception_ptr exception) {
     try {
         std::rethrow_exception(exception);
     } catch (const boost::system::system_error& e) {
-        // How a cancelled coroutine unwinds: not a bug.
+        // A cancelled coroutine unwinds this way, which is not a bug.
         if (e.code() == asio::error::operation_aborted) return;
         log::error("rt", "task {} ended by an exception: {}", name, e.what());
     } catch (const std::exception& e) {

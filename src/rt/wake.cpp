@@ -25,7 +25,7 @@ asio::awaitable<error_code> Wake::wait() {
             slot_.assign([this](asio::cancellation_type) { wake_soon(asio::error::operation_aborted); });
     };
     co_await asio::async_initiate<decltype(token), void(error_code)>(start, token);
-    // A later cancellation must not come here any more.
+    // A cancellation from now on must not reach this handler any more.
     if (slot_.is_connected()) slot_.clear();
     slot_ = {};
     co_return ec;

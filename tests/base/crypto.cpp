@@ -20,7 +20,7 @@ std::array<std::byte, N> bytes_of_hex(std::string_view text) {
     return out;
 }
 
-// RFC 8032 §7.1, tests 1 and 2: published keys.
+// These are the published keys of RFC 8032 §7.1, tests 1 and 2.
 constexpr std::string_view seed_1 = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 constexpr std::string_view public_1 = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 constexpr std::string_view seed_2 = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
@@ -108,7 +108,7 @@ TEST(Crypto, AKeySurvivesItsPem) {
 }
 
 TEST(Crypto, OnlyAnUnencryptedEd25519KeyLoads) {
-    // A P-256 key, made for this test.
+    // This is a P-256 key, made for this test.
     constexpr std::string_view p256 =
         "-----BEGIN PRIVATE KEY-----\n"
         "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgwGoILwPR1GI8vOR9\n"

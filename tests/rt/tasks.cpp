@@ -29,7 +29,7 @@ asio::awaitable<void> endless(rt::SimTime& time, int& rounds) {
     }
 }
 
-// Hears only the second call.
+// Ends only when asked the second time, with `terminal`.
 asio::awaitable<void> stubborn(rt::SimTime& time, int& cut) {
     auto ec = co_await time.sleep_until(time.now() + 24h);
     if (ec) ++cut;

@@ -9,7 +9,7 @@
 
 namespace countersign::test {
 
-// One I/O thread and simulated time: runs until nothing is left to do and nobody sleeps.
+// Runs one I/O thread on simulated time until nothing is left to do and nobody sleeps.
 struct World {
     rt::asio::io_context io{1};
     core::Instant start{std::chrono::sys_days{std::chrono::year{2026} / 1 / 2}};

@@ -9,17 +9,18 @@
 #include "countersign/base/result.hpp"
 #include "countersign/base/secret.hpp"
 
-// The only door to OpenSSL's EVP (TLS aside, which lives in net).
+// Hashes, MACs, key derivation and signatures come from OpenSSL's EVP, which nothing but this includes, and
+// TLS, which lives in net.
 namespace countersign {
 
 using Sha256 = std::array<std::byte, 32>;
 
 Sha256 sha256(std::string_view bytes);
-// Only for the WebSocket handshake (RFC 6455 §4.2.2), where no security rests on it.
+// SHA-1 exists only for the WebSocket handshake (RFC 6455 §4.2.2), where no security rests on it.
 std::array<std::byte, 20> sha1(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
 
-// SHA-256 of what comes in pieces.
+// Computes SHA-256 of bytes that come in pieces.
 class Hasher {
   public:
     Hasher();
@@ -27,7 +28,7 @@ class Hasher {
     Hasher& operator=(Hasher&&) noexcept;
     ~Hasher();
     void add(std::string_view piece);
-    Sha256 finish();  // once
+    Sha256 finish();  // may be called once
 
   private:
     struct Context;
@@ -35,12 +36,12 @@ class Hasher {
 };
 
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes);
-// RFC 5869, extract and expand, at most 8160 bytes.
+// Extracts and expands as RFC 5869 says; gives at most 8160 bytes.
 std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info,
                         std::size_t length);
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 
-// Ed25519 (RFC 8032). A resource: loaded once at start, lent by reference.
+// Signs with Ed25519 (RFC 8032). Loaded once at start and lent by reference.
 class SigningKey {
   public:
     static Result<SigningKey> from_pem(std::string_view pem);       // PKCS#8, as `openssl genpkey` writes it

@@ -6,16 +6,16 @@
 #include <string_view>
 #include <utility>
 
-// The facade over spdlog; only base/log.cpp includes it. Lines are queued to a log thread. Never pass a
-// Secret: it does not format. Text from outside passes through `visible` first.
+// Writes log lines; base/log.cpp alone includes spdlog. Lines are queued to a log thread. A Secret does not
+// format, so it cannot be logged. Text from outside passes through `visible` first.
 namespace countersign::log {
 
 enum class Level : std::uint8_t { trace, debug, info, warn, error, off };
 enum class Format : std::uint8_t { text, json };
 
-// Once, at the start of main; before that, lines go to stderr synchronously.
+// Starts the log thread; called once, at the start of main. Before that, lines go to stderr synchronously.
 void start(Level level, Format format);
-void stop();  // flushes
+void stop();  // writes out what is queued
 
 bool enabled(Level level);
 void write(Level level, std::string_view area, std::string line);

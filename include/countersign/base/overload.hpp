@@ -2,7 +2,7 @@
 
 namespace countersign {
 
-// std::visit with one lambda per alternative; a forgotten alternative does not compile.
+// Makes one visitor for std::visit of one lambda per alternative; a forgotten alternative does not compile.
 template <class... Fs>
 struct Overload : Fs... {
     using Fs::operator()...;

@@ -10,22 +10,22 @@
 
 namespace countersign {
 
-// What a caller can do about a failure. Finer detail is for people and goes into `detail`.
+// Says what a caller can do about a failure. Finer detail is for people and goes into `detail`.
 enum class Trouble : std::uint8_t {
     invalid_input,    // the caller must change what it sends
     unauthenticated,  // no identity, or a wrong one
-    forbidden,        // an identity without the right to this
+    forbidden,        // the identity has no right to this
     not_found,
-    conflict,         // true a moment ago, not any more; or already done differently
+    conflict,  // it was true a moment ago, or was already done differently
     too_large,
-    overloaded,       // a named limit is reached: try again later
-    unavailable,      // a dependency is down: try again later
-    timed_out,        // unknown whether it happened
+    overloaded,   // a named limit is reached: try again later
+    unavailable,  // a dependency is down: try again later
+    timed_out,    // nobody knows whether it happened
     cancelled,
-    corrupt,          // stored data breaks an invariant; alarm, no decision
+    corrupt,  // stored data breaks an invariant: an alarm, and no decision
 };
 
-// The word for a trouble as it appears in logs and metrics, e.g. "timed_out".
+// Returns the trouble's word in logs and metrics, e.g. "timed_out".
 std::string_view name_of(Trouble trouble);
 
 struct Failure {
@@ -34,14 +34,14 @@ struct Failure {
     std::string code;     // stable machine word, e.g. "digest_differs"; may be empty
     std::string pointer;  // JSON Pointer to what is wrong in the input; empty: the whole
     std::source_location where = std::source_location::current();
-    // For overloaded: when to try again, where that is known.
+    // Says of `overloaded` when to try again, where that is known.
     std::optional<std::chrono::sys_time<std::chrono::microseconds>> not_before = {};
 };
 
 template <class T>
 using Result = std::expected<T, Failure>;
 
-// For operations whose success has nothing to say.
+// Stands for the value of an operation whose success has nothing to say.
 struct Done {
     friend bool operator==(const Done&, const Done&) = default;
 };

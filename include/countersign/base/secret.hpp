@@ -19,7 +19,7 @@ class Secret {
 
     bool empty() const { return bytes_.empty(); }
     std::string_view reveal() const { return bytes_; }
-    // Takes the same time wherever the two differ.
+    // The comparison takes the same time wherever the two differ.
     friend bool operator==(const Secret& a, const Secret& b);
 
   private:

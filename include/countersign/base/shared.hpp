@@ -4,8 +4,8 @@
 
 namespace countersign {
 
-// A value that never changes, owned together by everybody who has it: copying one copies a pointer. Never
-// empty but after it was moved from.
+// Holds a value that never changes and is owned by all copies together, so that copying costs one pointer. It
+// is empty only after it was moved from.
 template <class T>
 class Shared {
   public:
@@ -14,7 +14,7 @@ class Shared {
     const T& operator*() const { return *value_; }
     const T* operator->() const { return value_.get(); }
     operator const T&() const { return *value_; }
-    // A changed copy takes its place here; all others keep the value as it is.
+    // Replaces the value of this copy by a changed one; all other copies keep the old value.
     template <class Change>
     void change(Change change) {
         T copy = *value_;

@@ -8,8 +8,8 @@
 
 namespace countersign::rt {
 
-// One coroutine that works for its owner (a keep-alive, a sweep) and is cancelled when the owner goes. Its
-// end is not waited for: it must own or share all that it touches. An exception is logged under `name`.
+// Runs one coroutine for its owner (a keep-alive, a sweep) and cancels it when the owner goes. Nobody waits
+// for its end, so it must own or share all that it touches. An exception is logged under `name`.
 class Background {
   public:
     Background() = default;
@@ -23,7 +23,7 @@ class Background {
   private:
     struct Run;
     struct Ending;
-    std::shared_ptr<Run> run_;  // shared: the signal must outlive both the owner and the coroutine
+    std::shared_ptr<Run> run_;  // shared, because the signal must outlive both the owner and the coroutine
 };
 
 }  // namespace countersign::rt

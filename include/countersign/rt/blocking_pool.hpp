@@ -23,13 +23,14 @@
 
 namespace countersign::rt {
 
-// Carries finished work back to the I/O thread: however many finish at once, it is woken once.
-class WayHome {
+// Resumes coroutines on the I/O thread whose work finished on others: however many finish at once, that
+// thread is woken once.
+class CompletionQueue {
   public:
     using Resume = std::move_only_function<void()>;
-    explicit WayHome(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+    explicit CompletionQueue(asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
-    // From any thread. The io_context does not run dry while something is under way.
+    // May be called from any thread. The io_context does not run dry while something is under way.
     void deliver(std::vector<Resume> finished) {
         bool first = false;
         {
@@ -37,7 +38,7 @@ class WayHome {
             first = finished_.empty();
             for (Resume& resume : finished) finished_.push_back(std::move(resume));
         }
-        if (first && !finished.empty()) asio::post(executor_, [this] { arrive(); });
+        if (first && !finished.empty()) asio::post(executor_, [this] { run_finished(); });
     }
     void deliver(Resume one) {
         std::vector<Resume> finished;
@@ -47,7 +48,7 @@ class WayHome {
     const asio::any_io_executor& executor() const { return executor_; }
 
   private:
-    void arrive() {
+    void run_finished() {
         std::vector<Resume> now;
         {
             std::lock_guard lock(mutex_);
@@ -61,12 +62,12 @@ class WayHome {
     std::vector<Resume> finished_;
 };
 
-// One awaited answer. Lives in the frame of the coroutine that waits for it; whoever works on the answer
-// owns the coroutine through `resume`, so the frame cannot go away before.
+// Holds the answer that one coroutine waits for, in that coroutine's frame. Whoever works on the answer owns
+// the coroutine through `resume`, so the frame cannot go away before.
 template <class T>
 struct Awaited {
     std::optional<Result<T>> answer;
-    WayHome::Resume resume;
+    CompletionQueue::Resume resume;
 };
 
 // Suspends until somebody has set `awaited.answer` and delivered `awaited.resume`; `start` hands it to them
@@ -75,7 +76,7 @@ template <class T, class Start>
 Later<T> await_answer(const asio::any_io_executor& home, Start start) {
     Awaited<T> awaited;
     auto initiate = [&](auto handler) {
-        // Keeps the io_context running meanwhile.
+        // The tracked work keeps the io_context running until the answer is there.
         auto work = asio::prefer(home, asio::execution::outstanding_work.tracked);
         awaited.resume = [handler = std::move(handler), work = std::move(work)]() mutable {
             std::move(handler)();
@@ -90,21 +91,22 @@ Later<T> await_answer(const asio::any_io_executor& home, Start start) {
 
 enum class Lane : std::uint8_t { interactive, background };
 
-// Threads that may block. Each makes one Worker (a database connection), which no other thread ever touches.
-// Interactive jobs may use every thread; background jobs only `background` of them at a time, and they wait
-// while interactive ones do. Callers run on the executor given here.
+// Runs jobs that may block on threads of their own. Each thread makes one Worker (a database connection),
+// which no other thread ever touches. Interactive jobs may use every thread; background jobs use `background`
+// of them at most, and wait while interactive ones do. Callers run on the executor given here.
 template <class Worker>
 class BlockingPool {
   public:
     struct Limits {
         std::size_t threads = 16;
         std::size_t background = 2;
-        std::size_t queue_max = 4'096;  // jobs waiting, per lane
+        std::size_t queue_max = 4'096;  // jobs waiting, for each Lane
     };
     using MakeWorker = std::function<std::unique_ptr<Worker>()>;
     template <class T>
     using Job = std::move_only_function<Result<T>(Worker&)>;
-    using Task = std::move_only_function<void(Worker*)>;  // nullptr: the pool stopped before it began
+    // A task gets nullptr where the pool stopped before it began.
+    using Task = std::move_only_function<void(Worker*)>;
 
     BlockingPool(asio::any_io_executor home, Limits limits, MakeWorker make)
         : home_(std::move(home)), limits_(limits), make_(std::move(make)) {
@@ -137,8 +139,8 @@ class BlockingPool {
         return await_answer<T>(home_.executor(), std::move(start));
     }
 
-    // Queues a task that answers for itself. False (and the task is left alone): the queue is full. When the
-    // pool has stopped the task runs here, without a worker.
+    // Queues a task that delivers its own answer. Returns false, and leaves the task alone, where the queue
+    // is full. Once the pool has stopped the task runs here, without a worker.
     bool post(Lane lane, Task& task) {
         Thread* called = nullptr;
         bool stopped = false;
@@ -153,13 +155,14 @@ class BlockingPool {
                 if (!held_back) called = call_one();
             }
         }
-        // Only now: who is woken wants the lock at once.
+        // The thread is notified after the lock is released, because it takes the lock as soon as it wakes.
         if (called) called->wake.notify_one();
         if (stopped) task(nullptr);
         return true;
     }
 
-    // Finishes running jobs, fails queued ones, joins. Idempotent. Not from a pool thread.
+    // Finishes running jobs, fails queued ones and joins the threads. May be called again, but not from a
+    // pool thread.
     void stop() {
         std::vector<Task> left;
         {
@@ -180,21 +183,20 @@ class BlockingPool {
         std::lock_guard lock(mutex_);
         return queues_[0].size() + queues_[1].size();
     }
-    WayHome& home() { return home_; }
+    CompletionQueue& home() { return home_; }
 
   private:
     static constexpr auto interactive = static_cast<std::size_t>(Lane::interactive);
     static constexpr auto background = static_cast<std::size_t>(Lane::background);
 
     struct Thread {
-        bool idle = false;  // waits to be called
+        bool idle = false;  // waits to be notified
         std::condition_variable wake;
         std::thread runs;
     };
 
-    // Of those that are idle the first one goes: as few as possible do all there is to do, so that their
-    // caches, and their connections' on the other side, stay warm, and the others are never used. Null: none
-    // is idle.
+    // Claims the first idle thread, or returns null where none is idle. As few threads as possible do all the
+    // work, so that their caches, and those of their connections' backends, stay warm.
     Thread* call_one() {
         auto first = std::ranges::find(threads_, true, &Thread::idle);
         if (first == threads_.end()) return nullptr;
@@ -225,7 +227,7 @@ class BlockingPool {
         }
     }
 
-    WayHome home_;
+    CompletionQueue home_;
     const Limits limits_;
     const MakeWorker make_;
     mutable std::mutex mutex_;

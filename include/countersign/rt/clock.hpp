@@ -1,7 +1,7 @@
 #pragma once
+#include <array>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -9,7 +9,7 @@
 #include "countersign/core/time.hpp"
 #include "countersign/rt/later.hpp"
 
-// The doors for time and chance. Nothing else in the program may read either.
+// Time and randomness enter the program only through these interfaces, so that a test can hold both.
 namespace countersign::rt {
 
 struct Clock {
@@ -30,11 +30,11 @@ struct Entropy {
 
 std::unique_ptr<Clock> system_clock();
 std::unique_ptr<Timers> system_timers(asio::any_io_executor executor, const Clock& clock);
-std::unique_ptr<Entropy> system_entropy();  // getrandom
+std::unique_ptr<Entropy> system_entropy();  // reads getrandom
 
-// For id minting: ten bytes of chance.
+// Draws the ten random bytes of an id.
 std::array<std::byte, 10> chance(Entropy& entropy);
-// For jittered backoff: uniform in [0, 1).
+// Draws uniformly from [0, 1), for the jitter of a backoff.
 double fraction(Entropy& entropy);
 
 }  // namespace countersign::rt

@@ -7,8 +7,9 @@
 
 namespace countersign::rt {
 
-// Runs `work` and, if it has not finished by `deadline`, cancels it and waits for it to end. True if it was
-// cut short. For the one I/O thread. Costs two extra coroutines: hot paths use net's stream deadlines.
+// Runs `work` and, if it has not finished by `deadline`, cancels it and waits for it to end; returns true if
+// it was cut short. Works on the one I/O thread. It costs two extra coroutines, so hot paths use net's stream
+// deadlines instead.
 asio::awaitable<bool> cut_short_at(Timers& timers, core::Instant deadline, asio::awaitable<void> work);
 
 template <class T>

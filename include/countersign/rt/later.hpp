@@ -13,7 +13,7 @@ using boost::system::error_code;
 template <class T>
 using Later = asio::awaitable<Result<T>>;
 
-// Until when an answer is of use to whoever asked. Every port takes one and passes it down.
+// Says until when an answer is of use to whoever asked. Every port takes one and passes it down.
 struct Deadline {
     core::Instant at;
 };

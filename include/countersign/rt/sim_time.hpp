@@ -10,13 +10,14 @@
 
 namespace countersign::rt {
 
-// Time that moves only when told to. Ties fire in the order in which they were set.
+// Simulates time that moves only when told to. Sleepers due at the same instant wake in the order in which
+// they began to sleep.
 class SimTime final : public Clock, public Timers {
   public:
     SimTime(asio::any_io_executor executor, core::Instant start);
     core::Instant now() const override { return now_; }
     asio::awaitable<error_code> sleep_until(core::Instant at) override;
-    std::optional<core::Instant> next() const;  // when the earliest sleeper wakes
+    std::optional<core::Instant> next() const;  // says when the earliest sleeper wakes
     void advance_to(core::Instant at);
 
   private:

@@ -15,7 +15,7 @@
 
 namespace countersign::rt {
 
-// A scope for concurrent tasks: bounded, named, and waited for. For the one I/O thread.
+// Runs concurrent tasks within a scope that bounds, names and awaits them, on the one I/O thread.
 class TaskGroup {
   public:
     using Report = std::function<void(std::string_view name, std::exception_ptr)>;
@@ -25,15 +25,16 @@ class TaskGroup {
     TaskGroup& operator=(const TaskGroup&) = delete;
     ~TaskGroup();  // every task must have ended
 
-    // Work that is let finish: it hears nothing before the group insists. False: the group is full or ending.
+    // Starts work that hears nothing until the group insists, so it may finish. Returns false where the group
+    // is full or ending.
     bool start(std::string_view name, asio::awaitable<void> task);
-    // A loop that goes on until the group asks it to end: what it awaits then is cancelled, and its next
-    // await throws and so ends it.
+    // Starts a loop that goes on until the group asks it to end: what it awaits then is cancelled, and its
+    // next await throws and so ends it.
     bool start_loop(std::string_view name, asio::awaitable<void> loop);
     std::size_t size() const { return tasks_.size(); }
 
-    // Asks all tasks to end (cancellation `total`); at `deadline` insists (`terminal`). True if asking was
-    // enough. Safe to call when nothing runs.
+    // Asks all tasks to end (cancellation `total`); at `deadline` insists (`terminal`). Returns true if
+    // asking was enough. May be called when nothing runs.
     asio::awaitable<bool> end(Timers& timers, core::Instant deadline);
 
   private:
@@ -53,11 +54,11 @@ class TaskGroup {
     Wake none_left_;
 };
 
-// For a loop that has something to put in order at its end: waits until its group asks. What is awaited after
+// Waits until the group asks, for a loop that has something to put in order at its end. What is awaited after
 // that is not cut short before the group insists.
 asio::awaitable<void> until_asked();
 
-// Logs the exception with the task's name at level error; the usual TaskGroup::Report.
+// Logs the exception with the task's name at level error; this is the usual TaskGroup::Report.
 void report_bug(std::string_view name, std::exception_ptr exception);
 
 }  // namespace countersign::rt
