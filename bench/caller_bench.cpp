@@ -8,6 +8,7 @@
 
 #include "countersign/adapters/identity.hpp"
 #include "countersign/base/check.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/net/memory.hpp"
 #include "countersign/wire/json.hpp"
 #include "countersign/wire/token.hpp"

@@ -11,6 +11,7 @@
 #include "cli/outcome.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/wire/json.hpp"
 
 namespace countersign::cli {

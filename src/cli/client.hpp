@@ -11,7 +11,7 @@
 #include "cli/loop.hpp"
 #include "countersign/base/secret.hpp"
 #include "countersign/core/value.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/net/network.hpp"
 #include "countersign/rt/clock.hpp"
 

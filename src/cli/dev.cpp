@@ -15,6 +15,7 @@
 #include "countersign/adapters/sandbox.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/http_server.hpp"
 #include "countersign/wire/token.hpp"
 
 namespace countersign::cli {

@@ -13,6 +13,8 @@
 #include "countersign/app/linking.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/http_client.hpp"
+#include "countersign/net/http_server.hpp"
 
 namespace countersign::cli {
 namespace {

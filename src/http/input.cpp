@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "countersign/base/text.hpp"
+#include "countersign/net/url.hpp"
 #include "countersign/wire/json.hpp"
 #include "countersign/wire/request.hpp"
 

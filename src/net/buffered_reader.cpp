@@ -30,7 +30,7 @@ struct BufferedReader::State {
         end = held;
     }
 
-    ByteStream* stream;  // null: the owner has gone
+    ByteStream* stream;  // null once the owner has gone
     std::unique_ptr<char[]> data;
     std::size_t capacity = 0, begin = 0, end = 0;
     bool reading = false;
@@ -81,7 +81,7 @@ void BufferedReader::start(std::size_t room) {
         if (state->arrival.waiting()) {
             state->arrival.wake_now(ec);
         } else if (state->notify) {
-            auto notify = state->notify;  // it may replace itself
+            auto notify = state->notify;  // a copy, because the call may replace it
             notify();
         }
     };
@@ -93,7 +93,8 @@ rt::asio::awaitable<error_code> BufferedReader::more(std::size_t room) {
     State& s = *state_;
     if (s.ended) co_return s.error;
     start(room);
-    // Not shared ownership: the stream's read keeps the state while this coroutine waits in it.
+    // `s` stays alive without shared ownership: the stream's read keeps the state while this coroutine waits
+    // in it.
     auto ec = co_await s.arrival.wait();
     co_return ec;
 }

@@ -9,8 +9,8 @@
 
 namespace countersign::net {
 
-// The reading half of a connection: a buffer and at most one read under way, which may go on while nobody
-// waits for it. That is how a pooled or long-polling connection learns that its peer has gone.
+// Reads from a connection into a buffer, with at most one read under way, which may go on while nobody waits
+// for it. So a pooled or long-polling connection learns that its peer has gone.
 class BufferedReader {
   public:
     explicit BufferedReader(ByteStream& stream);
@@ -20,8 +20,8 @@ class BufferedReader {
 
     std::string_view bytes() const;
     void consume(std::size_t count);
-    bool ended() const;        // the peer's end, an error or a close was seen
-    error_code error() const;  // eof: an orderly end
+    bool ended() const;        // whether the peer's end, an error or a close was seen
+    error_code error() const;  // eof for an orderly end
     bool reading() const;
 
     // Begins a read of up to `room` bytes unless one is under way or the stream has ended.
@@ -29,14 +29,14 @@ class BufferedReader {
     // Waits until more bytes have come; an error once the stream has ended or the read was cancelled (then
     // it may be called again).
     rt::asio::awaitable<error_code> more(std::size_t room);
-    // Called when a read ends while nobody waits for it.
+    // Sets what is called when a read ends while nobody waits for it.
     void on_idle_read(std::function<void()> notify);
-    // Gives back memory that holds nothing.
+    // Frees memory that holds nothing.
     void shrink();
 
   private:
     struct State;
-    // shared: a read's completion may come after the connection is gone, and writes into this buffer
+    // It is shared because a read may complete after the connection is gone, and writes into this buffer.
     std::shared_ptr<State> state_;
 };
 

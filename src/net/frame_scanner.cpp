@@ -10,7 +10,7 @@ constexpr std::uint8_t first_control_opcode = 8;
 
 }  // namespace
 
-// How long the head under way is, as far as that is known.
+// Returns how long the current frame's head is, as far as the bytes so far tell.
 std::size_t FrameScanner::head_size() const {
     if (head_bytes_ < shortest_head) return shortest_head;
     unsigned length = head_[1] & 0x7FU;

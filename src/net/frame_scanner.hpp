@@ -9,13 +9,12 @@
 
 namespace countersign::net {
 
-// Follows the inbound bytes of one WebSocket on their way to whoever obeys them: tells the tap of every
-// frame's head (RFC 6455 §5.2), and while the tap is deaf leaves out what begins, in whole messages.
-// It judges nothing.
+// Follows the inbound bytes of one WebSocket on their way to its parser: tells the tap of every frame's head
+// (RFC 6455 §5.2), and while the tap is deaf drops messages that begin, whole ones. It validates nothing.
 class FrameScanner {
   public:
     explicit FrameScanner(FrameTap& tap) : tap_(tap) {}
-    // Appends to `heard` what of `bytes` goes on its way.
+    // Appends to `heard` those of the `bytes` that are not dropped.
     void take(std::string_view bytes, std::string& heard);
 
   private:
@@ -24,7 +23,7 @@ class FrameScanner {
 
     FrameTap& tap_;
     std::array<unsigned char, 14> head_{};
-    std::size_t head_bytes_ = 0;  // of the head under way
+    std::size_t head_bytes_ = 0;  // of the current frame's head
     std::uint64_t payload_left_ = 0;
     bool hears_frame_ = true;
     bool hears_message_ = true;

@@ -7,7 +7,7 @@
 #include <map>
 #include <utility>
 
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/rt/signal.hpp"
 #include "net/buffered_reader.hpp"
 #include "net/http_parser.hpp"
@@ -26,15 +26,15 @@ struct Connection {
 };
 using ConnectionPtr = std::unique_ptr<Connection>;
 
-// The connections to one origin.
+// Keeps the connections to one origin.
 struct Pool {
     explicit Pool(const rt::asio::any_io_executor& executor) : freed(executor) {}
-    std::list<ConnectionPtr> idle;  // the most recently used first
-    std::size_t open = 0;           // idle or not
+    std::list<ConnectionPtr> idle;  // most recently used first
+    std::size_t open = 0;           // idle ones included
     rt::Signal freed;
 };
 
-// The right to one connection of a pool, and the connection once there is one.
+// Holds the right to one connection of a pool, and the connection once there is one.
 class Lease {
   public:
     explicit Lease(Pool& pool, ConnectionPtr connection = nullptr)
@@ -51,20 +51,20 @@ class Lease {
     Connection& connection() { return *connection_; }
     bool connected() const { return connection_ != nullptr; }
     void connect(StreamPtr stream) { connection_ = std::make_unique<Connection>(std::move(stream)); }
-    // Keeps the connection for the next call. It goes when its peer says anything at all, or its end.
+    // Keeps the connection for the next call, until its peer sends anything at all or ends it.
     void give_back(core::Instant closes_at) {
         Pool& pool = *std::exchange(pool_, nullptr);
         connection_->used_before = true;
         connection_->stream->close_at(closes_at);
         connection_->reader.shrink();
         pool.idle.push_front(std::move(connection_));
-        auto place = pool.idle.begin();
-        (*place)->reader.on_idle_read([&pool, place] {
-            pool.idle.erase(place);
+        auto position = pool.idle.begin();
+        (*position)->reader.on_idle_read([&pool, position] {
+            pool.idle.erase(position);
             --pool.open;
             pool.freed.notify_one();
         });
-        (*place)->reader.start(idle_read_bytes);
+        (*position)->reader.start(idle_read_bytes);
         pool.freed.notify_one();
     }
 
@@ -73,10 +73,10 @@ class Lease {
     ConnectionPtr connection_;
 };
 
-// How far an exchange got before it failed.
+// Says how far an exchange got before it failed.
 struct Broken {
     Failure failure;
-    bool request_written = false;  // any byte of it
+    bool request_written = false;  // whether any byte of it was
     bool response_begun = false;
 };
 using Attempt = std::expected<HttpResponse, Broken>;
@@ -145,7 +145,8 @@ Pool& Client::pool_of(const std::string& origin) {
     return pools_.try_emplace(origin, executor_).first->second;
 }
 
-// An idle connection or the right to dial one. Failures here are honest `unavailable`: nothing was sent.
+// Returns an idle connection, or the right to dial one. A failure here is `unavailable`, because nothing was
+// sent.
 Later<Lease> Client::lease(Pool& pool, const Url& url, Deadline deadline, bool fresh) {
     for (;;) {
         if (!pool.idle.empty() && !fresh) {
@@ -156,7 +157,7 @@ Later<Lease> Client::lease(Pool& pool, const Url& url, Deadline deadline, bool f
         }
         if (pool.open < limits_.connections_max) break;
         if (!pool.idle.empty()) {
-            pool.idle.pop_back();  // a fresh one is wanted in its place
+            pool.idle.pop_back();  // a fresh one takes its position
             --pool.open;
             continue;
         }
@@ -221,7 +222,7 @@ rt::asio::awaitable<Attempt> Client::attempt(Lease lease, const Url& url, const 
                                           {},
                                           {}}});
     }
-    // A server may answer and close before it has read everything.
+    // An error here is not the end, because a server may answer and close before it has read everything.
     bool keep_alive = !ec;
     auto answer = co_await read_response(c, request.method == "HEAD", keep_alive);
     if (!answer) {
@@ -232,7 +233,7 @@ rt::asio::awaitable<Attempt> Client::attempt(Lease lease, const Url& url, const 
     co_return std::move(answer);
 }
 
-// Why an answer was not understood; the request may have been processed.
+// Says why an answer was not understood; the request may have been processed.
 Broken bad_response(Refusal refusal) {
     bool too_large = refusal.status == 413;
     return {{too_large ? Trouble::too_large : Trouble::timed_out,

@@ -24,12 +24,13 @@ std::string_view view(boost::beast::string_view text) {
 bool is_host_character(char c) {
     return is_alphanumeric(c) || std::string_view{"-._~:[]%!$&'()*+,;="}.find(c) != std::string_view::npos;
 }
-// Beast lets bytes beyond ASCII and fragments through.
+// This is checked here because Beast lets bytes beyond ASCII and fragments through.
 bool is_target_character(char c) {
     return c > 0x20 && c < 0x7F && c != '#';
 }
 
-// Beast unfolds folded fields, and knows no bare line feeds; neither is for this house.
+// Beast unfolds folded fields and overlooks bare line feeds. Two readers can understand either in two ways,
+// so both are refused.
 std::optional<Refusal> check_lines(std::string_view head) {
     for (std::size_t at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1)) {
         if (at == 0 || head[at - 1] != '\r')
@@ -42,7 +43,7 @@ std::optional<Refusal> check_lines(std::string_view head) {
     return std::nullopt;
 }
 
-// What is wrong with a first line that Beast refused.
+// Says what is wrong with a first line that Beast refused.
 Refusal explain_request_line(std::string_view line) {
     std::size_t first = line.find(' ');
     std::size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
@@ -75,7 +76,7 @@ bool has_bare_line_feed(std::string_view bytes, std::size_t seen) {
 template <bool is_request>
 MessageParser<is_request>::MessageParser(std::size_t header_bytes_max, std::size_t body_bytes_max)
     : header_bytes_max_(header_bytes_max), body_bytes_max_(body_bytes_max) {
-    // Whoever reads the head has measured it before.
+    // Beast's own limit is lifted, because whoever reads the head has measured it before.
     Base::header_limit(std::numeric_limits<std::uint32_t>::max());
     Base::body_limit(std::uint64_t{body_bytes_max});
 }
@@ -145,7 +146,7 @@ Parsed<std::size_t> MessageParser<is_request>::take_body(std::string_view bytes)
     return used;
 }
 
-// Of a chunk's head or the trailer section, of which Beast waits for the end without a limit.
+// Bounds a chunk's head and the trailer section, for whose end Beast would wait without a limit.
 template <bool is_request>
 std::optional<Refusal> MessageParser<is_request>::check_unfinished(std::string_view bytes) const {
     if (has_bare_line_feed(bytes, 0))
@@ -166,7 +167,7 @@ bool MessageParser<is_request>::take_end() {
     return !ec && whole();
 }
 
-// The code only ends the parsing: `refusal_` says why.
+// Beast only needs some error to stop at; `refusal_` says the reason.
 template <bool is_request>
 void MessageParser<is_request>::refuse(error_code& ec, unsigned status, std::string_view code,
                                        std::string detail) {
@@ -199,13 +200,13 @@ template <bool is_request>
 void MessageParser<is_request>::on_field_impl(http::field field, string_view name, string_view value,
                                               error_code& ec) {
     if (++field_count_ > fields_max) return refuse(ec, 431, "headers_too_large", "too many header fields");
-    if (head_done_) return;  // a trailer
+    if (head_done_) return;  // this is a trailer
     bool is_length = field == http::field::content_length;
     if (is_length || field == http::field::transfer_encoding) check_framing(is_length, view(value), ec);
     fields_.add(name, value);
 }
 
-// Beast accepts a length given twice alike, lists of lengths, and codings it does not know.
+// Beast would accept a length given twice alike, lists of lengths, and codings it does not know.
 template <bool is_request>
 void MessageParser<is_request>::check_framing(bool is_length, std::string_view value, error_code& ec) {
     if (++framing_fields_ > 1)
@@ -274,7 +275,7 @@ void MessageParser<is_request>::check_expectation(error_code& ec) {
 template <bool is_request>
 void MessageParser<is_request>::on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) {}
 
-// Grows with what arrives, not with what is announced.
+// The body grows with what arrives, not with what is announced.
 template <bool is_request>
 std::size_t MessageParser<is_request>::on_body_impl(string_view bytes, error_code&) {
     body_.append(bytes.data(), bytes.size());

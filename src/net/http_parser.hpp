@@ -10,19 +10,19 @@
 #include "countersign/net/http.hpp"
 #include "net/http_text.hpp"
 
-// HTTP/1.1 messages (RFC 9112), parsed by Beast into our own values. On top of Beast this refuses what two
+// HTTP/1.1 messages (RFC 9112) are parsed by Beast into our own values. On top of Beast this refuses what two
 // readers could understand in two ways.
 namespace countersign::net {
 
 template <class T>
 using Parsed = std::expected<T, Refusal>;
 
-// Where the head that starts `bytes` ends (after its blank line). `seen`: how much was searched before.
+// Returns where the head that starts `bytes` ends (after its blank line); `seen` bytes were searched before.
 std::optional<std::size_t> find_head_end(std::string_view bytes, std::size_t seen);
-// Whether a line ends with LF alone, from `seen` on: the blank line after it will never come.
+// Says whether a line ends with LF alone, from `seen` on: then the blank line after the head will never come.
 bool has_bare_line_feed(std::string_view bytes, std::size_t seen);
 
-// One message: first its whole head, then its body as it arrives. A message that was refused is not
+// Parses one message: first its whole head, then its body as it arrives. A message that was refused is not
 // continued.
 template <bool is_request>
 class MessageParser : private boost::beast::http::basic_parser<is_request> {
@@ -31,16 +31,16 @@ class MessageParser : private boost::beast::http::basic_parser<is_request> {
   public:
     MessageParser(std::size_t header_bytes_max, std::size_t body_bytes_max);
 
-    // `head`: from the first line to the blank line. With `no_body` none follows, whatever the fields say
-    // (the answer to HEAD). 413: the body is going to be too large.
+    // Takes the `head`, from the first line to the blank line. With `no_body` no body follows, whatever the
+    // fields say (the answer to HEAD). Refuses with 413 where the body is announced as too large.
     std::optional<Refusal> take_head(std::string_view head, bool no_body = false);
     // Takes what of `bytes` belongs to the body; returns how much. The rest of a message that is not yet
     // `whole` is to be given again, with more behind it.
     Parsed<std::size_t> take_body(std::string_view bytes);
-    // The connection has ended; false: the message should have gone on.
+    // Takes note that the connection has ended; false where the message should have gone on.
     bool take_end();
     bool whole() const { return Base::is_done(); }
-    // Whether another message may follow on the connection.
+    // Says whether another message may follow on the connection.
     bool keeps_alive() const { return keeps_alive_; }
     bool version_1_0() const { return version_ == 10; }
     bool expects_continue() const { return expects_continue_; }
@@ -49,7 +49,7 @@ class MessageParser : private boost::beast::http::basic_parser<is_request> {
     std::string& target() { return target_; }
     unsigned status() const { return status_; }
     Fields& fields() { return fields_; }
-    std::string& body() { return body_; }  // trailers are dropped
+    std::string& body() { return body_; }  // without trailers, which are dropped
 
   private:
     using string_view = boost::beast::string_view;
@@ -81,9 +81,9 @@ class MessageParser : private boost::beast::http::basic_parser<is_request> {
     std::string method_, target_;
     Fields fields_;
     std::string body_;
-    std::optional<Refusal> refusal_;  // ours, not Beast's
+    std::optional<Refusal> refusal_;  // our own reason, not Beast's
     std::size_t field_count_ = 0;
-    std::size_t framing_fields_ = 0;  // Content-Length and Transfer-Encoding
+    std::size_t framing_fields_ = 0;  // counts Content-Length and Transfer-Encoding
     int version_ = 11;
     unsigned status_ = 0;
     bool head_done_ = false;

@@ -6,68 +6,22 @@
 #include <list>
 #include <utility>
 
-#include "countersign/base/check.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/net/http.hpp"
-#include "net/buffered_reader.hpp"
+#include "countersign/net/http_server.hpp"
+#include "net/http_exchange.hpp"
 #include "net/http_parser.hpp"
 #include "net/http_text.hpp"
-#include "net/websocket.hpp"
 
 namespace countersign::net {
 namespace {
 
-constexpr std::size_t watch_read_bytes = 128;  // per waiting request; thousands may wait at once
-constexpr std::size_t head_read_bytes = 4 * 1024;
 constexpr std::size_t body_read_bytes = 16 * 1024;
-constexpr std::size_t refusals_max = 256;              // connections over the limit being told so
-constexpr std::size_t drained_bytes_max = 512 * 1024;  // of a refused body, so that the answer gets through
+constexpr std::size_t refusals_max = 256;  // connections over the limit that are being refused at once
+// So much of a refused request's body is read, so that the answer gets through.
+constexpr std::size_t drained_bytes_max = 512 * 1024;
 constexpr std::chrono::seconds drain_time_max{2};
-constexpr std::chrono::milliseconds accept_pause{100};
-
-struct ServerConnection;
-
-// A request as it arrived, and what it means for its connection.
-struct Received {
-    HttpRequest request;
-    bool keep_alive = true;
-    bool version_1_0 = false;
-};
-
-// What all connections of one listener have in common. Shared: they outlive the accepting loop.
-struct Server {
-    Server(HttpHandler h, const rt::Clock& c, rt::Timers& t, HttpServerLimits l)
-        : handler(std::move(h)), clock(c), timers(t), limits(l) {}
-    HttpHandler handler;
-    const rt::Clock& clock;
-    rt::Timers& timers;
-    HttpServerLimits limits;
-    bool ending = false;
-    std::size_t connections = 0;
-    std::size_t refusals = 0;
-    std::list<ServerConnection*> between_requests;
-    core::Instant date_at{};
-    std::string date_text;
-
-    const std::string& date() {
-        auto now = std::chrono::floor<std::chrono::seconds>(clock.now());
-        if (now == date_at && !date_text.empty()) return date_text;
-        date_at = now;
-        static constexpr std::string_view weekdays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-        static constexpr std::string_view months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-        auto day = std::chrono::floor<std::chrono::days>(now);
-        std::chrono::year_month_day ymd{day};
-        std::chrono::hh_mm_ss time{now - day};
-        date_text =
-            fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT",
-                        weekdays[std::chrono::weekday{day}.c_encoding()], static_cast<unsigned>(ymd.day()),
-                        months[static_cast<unsigned>(ymd.month()) - 1], static_cast<int>(ymd.year()),
-                        time.hours().count(), time.minutes().count(), time.seconds().count());
-        return date_text;
-    }
-};
+constexpr std::chrono::milliseconds accept_retry_pause{100};
 
 // Counts one up for as long as it lives.
 class Counted {
@@ -81,243 +35,32 @@ class Counted {
     std::size_t& count_;
 };
 
-struct ServerConnection {
-    ServerConnection(Server& s, StreamPtr given)
-        : server(s),
-          stream(std::move(given)),
-          reader(std::make_unique<BufferedReader>(*stream)),
-          peer(stream->peer_address()) {}
-    Server& server;
-    StreamPtr stream;
-    std::unique_ptr<BufferedReader> reader;
-    std::string peer;
-    bool first = true;
-
-    core::Instant after(std::chrono::seconds time) const { return server.clock.now() + time; }
-};
-
-// On the server's list while it waits for a next request, which a server that ends need not wait for.
+// Keeps a connection on the server's list while it waits for its next request, which a server that ends does
+// not wait for.
 class BetweenRequests {
   public:
     explicit BetweenRequests(ServerConnection& connection)
-        : list_(connection.server.between_requests), place_(list_.insert(list_.end(), &connection)) {}
+        : list_(connection.server.between_requests), position_(list_.insert(list_.end(), &connection)) {}
     BetweenRequests(const BetweenRequests&) = delete;
     BetweenRequests& operator=(const BetweenRequests&) = delete;
-    ~BetweenRequests() { list_.erase(place_); }
+    ~BetweenRequests() { list_.erase(position_); }
 
   private:
     std::list<ServerConnection*>& list_;
-    std::list<ServerConnection*>::iterator place_;
+    std::list<ServerConnection*>::iterator position_;
 };
-
-bool has_own_field(std::string_view name) {
-    return equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Transfer-Encoding") ||
-           equal_ignoring_case(name, "Connection") || equal_ignoring_case(name, "Date");
-}
-
-void append_head(std::string& out, Server& server, const HttpResponse& response) {
-    out += "HTTP/1.1 ";
-    out += std::to_string(response.status);
-    out += ' ';
-    out += reason_phrase(response.status);
-    out += "\r\n";
-    out += "Date: ";
-    out += server.date();
-    out += "\r\n";
-    for (const auto& [name, value] : response.fields)
-        if (!has_own_field(name) && is_token(name)) append_field(out, name, value);
-}
-
-bool has_no_body(unsigned status) {
-    return status < 200 || status == 204 || status == 304;
-}
-
-bool asks_for_websocket(const HttpRequest& request) {
-    auto key = request.fields.find("Sec-WebSocket-Key");
-    auto key_bytes = key ? unbase64(*key) : std::nullopt;
-    return request.method == "GET" && list_has(request.fields, "Upgrade", "websocket") &&
-           list_has(request.fields, "Connection", "upgrade") && key_bytes && key_bytes->size() == 16 &&
-           request.fields.find("Sec-WebSocket-Version") == "13";
-}
-
-class Exchange final : public HttpExchange {
-  public:
-    Exchange(ServerConnection& connection, Received received)
-        : connection_(connection),
-          received_(std::move(received)),
-          keep_alive_(received_.keep_alive && !connection.server.ending) {
-        head_only_ = received_.request.method == "HEAD";
-    }
-    Exchange(const Exchange&) = delete;
-    Exchange& operator=(const Exchange&) = delete;
-    ~Exchange() override {
-        if (watching_) connection_.reader->on_idle_read(nullptr);
-    }
-
-    HttpRequest& request() override { return received_.request; }
-    Later<Done> respond(HttpResponse response) override;
-    Later<Done> begin_stream(HttpResponse head) override;
-    Later<Done> write(std::string_view chunk) override;
-    Later<std::unique_ptr<WebSocket>> upgrade(std::size_t message_bytes_max, FrameTap* tap) override;
-    void drop() override {
-        answer_ = Answer::gone;
-        connection_.stream->close();
-    }
-    bool peer_gone() override {
-        watch();
-        return connection_.reader->ended();
-    }
-    void on_peer_gone(std::function<void()> wake) override {
-        wake_ = std::move(wake);
-        watch();
-        if (connection_.reader->ended()) tell_peer_gone();
-    }
-
-    bool answered() const { return answer_ != Answer::none; }
-    bool streaming() const { return answer_ == Answer::streaming; }
-    bool keep_alive() const { return keep_alive_ && answer_ != Answer::gone; }
-    void close_after() { keep_alive_ = false; }
-    Later<Done> end_stream();
-
-  private:
-    enum class Answer { none, whole, streaming, gone };
-
-    void watch();
-    void read_while_waiting();
-    void tell_peer_gone() {
-        if (auto wake = std::exchange(wake_, nullptr)) wake();
-    }
-    Later<Done> send(std::string_view first, std::string_view second = {});
-
-    ServerConnection& connection_;
-    Received received_;
-    bool keep_alive_;
-    bool head_only_ = false;
-    bool watching_ = false;
-    Answer answer_ = Answer::none;
-    std::function<void()> wake_;
-};
-
-void Exchange::watch() {
-    if (watching_ || answer_ == Answer::gone) return;
-    watching_ = true;
-    connection_.reader->shrink();
-    connection_.reader->on_idle_read([this] { read_while_waiting(); });
-    connection_.reader->start(watch_read_bytes);
-}
-
-void Exchange::read_while_waiting() {
-    BufferedReader& reader = *connection_.reader;
-    if (reader.ended()) {
-        tell_peer_gone();
-    } else if (reader.bytes().size() < connection_.server.limits.header_bytes_max) {
-        reader.start(head_read_bytes);  // a pipelined request; it has its turn later
-    }
-}
-
-Later<Done> Exchange::send(std::string_view first, std::string_view second) {
-    ServerConnection& c = connection_;
-    core::Instant until = c.after(c.server.limits.write_time_max);
-    c.stream->close_at(until);
-    auto ec = co_await write_all(*c.stream, first, second);
-    if (!ec) {
-        c.stream->close_at(core::Instant::max());
-        co_return Done{};
-    }
-    keep_alive_ = false;
-    if (c.server.clock.now() >= until)
-        co_return fail(Trouble::timed_out, "the client was too slow to take its answer");
-    co_return fail(Trouble::unavailable, "the client has gone");
-}
-
-Later<Done> Exchange::respond(HttpResponse response) {
-    if (answer_ == Answer::gone) co_return fail(Trouble::unavailable, "the connection was dropped");
-    COUNTERSIGN_CHECK(answer_ == Answer::none);
-    answer_ = Answer::whole;
-    std::string head;
-    bool with_body = !head_only_ && !has_no_body(response.status);
-    bool together = with_body && response.body.size() <= one_write_bytes_max;
-    head.reserve(512 + (together ? response.body.size() : 0));
-    append_head(head, connection_.server, response);
-    if (!has_no_body(response.status))
-        append_field(head, "Content-Length", std::to_string(response.body.size()));
-    if (!keep_alive_) head += "Connection: close\r\n";
-    head += "\r\n";
-    if (together) head += response.body;
-    std::string_view rest = with_body && !together ? std::string_view{response.body} : std::string_view{};
-    co_return co_await send(head, rest);
-}
-
-Later<Done> Exchange::begin_stream(HttpResponse response) {
-    if (answer_ == Answer::gone) co_return fail(Trouble::unavailable, "the connection was dropped");
-    COUNTERSIGN_CHECK(answer_ == Answer::none);
-    answer_ = Answer::streaming;
-    std::string head;
-    append_head(head, connection_.server, response);
-    if (received_.version_1_0)
-        keep_alive_ = false;  // ends with the connection
-    else
-        head += "Transfer-Encoding: chunked\r\n";
-    if (!keep_alive_) head += "Connection: close\r\n";
-    head += "\r\n";
-    watch();
-    co_return co_await send(head);
-}
-
-Later<Done> Exchange::write(std::string_view chunk) {
-    if (answer_ == Answer::gone) co_return fail(Trouble::unavailable, "the connection was dropped");
-    COUNTERSIGN_CHECK(answer_ == Answer::streaming);
-    if (chunk.empty() || head_only_) co_return Done{};
-    if (received_.version_1_0) co_return co_await send(chunk);
-    std::string framed = fmt::format("{:x}\r\n", chunk.size());
-    framed += chunk;
-    framed += "\r\n";
-    co_return co_await send(framed);
-}
-
-Later<Done> Exchange::end_stream() {
-    answer_ = Answer::whole;
-    if (received_.version_1_0 || head_only_) co_return Done{};
-    co_return co_await send("0\r\n\r\n");
-}
-
-Later<std::unique_ptr<WebSocket>> Exchange::upgrade(std::size_t message_bytes_max, FrameTap* tap) {
-    if (answer_ == Answer::gone) co_return fail(Trouble::unavailable, "the connection was dropped");
-    COUNTERSIGN_CHECK(answer_ == Answer::none);
-    if (received_.version_1_0 || !asks_for_websocket(received_.request)) {
-        HttpResponse response =
-            problem_response({426, "websocket_only", "this address speaks WebSocket version 13"});
-        response.fields.add("Upgrade", "websocket");
-        response.fields.add("Sec-WebSocket-Version", "13");
-        auto sent = co_await respond(std::move(response));
-        if (!sent) co_return pass(sent);
-        co_return fail(Trouble::invalid_input, "not a WebSocket handshake", "websocket_only");
-    }
-    ServerConnection& c = connection_;
-    c.reader->on_idle_read(nullptr);
-    watching_ = false;
-    answer_ = Answer::gone;
-    while (c.reader->reading()) {
-        c.stream->cancel();  // what it has read by then is in the reader's buffer
-        co_await c.reader->more(0);
-    }
-    WebSocketLimits limits;
-    limits.message_bytes_max = message_bytes_max;
-    limits.silence_max = {};
-    co_return co_await accept_websocket(std::move(c.stream), std::string(c.reader->bytes()),
-                                        received_.request, c.server.date(), c.server.clock, c.server.timers,
-                                        limits, tap, Deadline{c.after(c.server.limits.write_time_max)});
-}
 
 // ---- reading
 
-// What came of waiting for a request: one, a refusal to send, or neither (the connection is over).
+// Tells what came of waiting for a request: the request, a refusal to send, or neither (the connection is
+// over).
 struct Incoming {
     std::optional<Received> request;
     std::optional<Refusal> refusal;
 };
 
-// The same of one of its parts.
+// Tells what came of reading a request's head or body: all of it, a refusal to send, or neither (the
+// connection is over).
 struct Reading {
     bool is_whole = false;
     std::optional<Refusal> refusal;
@@ -344,7 +87,7 @@ rt::asio::awaitable<bool> first_bytes(ServerConnection& c) {
     co_return !ec;
 }
 
-// Reads on until `parser` has a whole head.
+// Reads until `parser` has a whole head.
 rt::asio::awaitable<Reading> read_head(ServerConnection& c, RequestParser& parser) {
     const HttpServerLimits& limits = c.server.limits;
     bool some = co_await first_bytes(c);
@@ -421,7 +164,7 @@ rt::asio::awaitable<Incoming> read_request(ServerConnection& c) {
 rt::asio::awaitable<void> send_refusal(ServerConnection& c, Refusal refusal) {
     Received nothing;
     nothing.keep_alive = false;
-    Exchange exchange{c, std::move(nothing)};
+    ServerExchange exchange{c, std::move(nothing)};
     auto sent = co_await exchange.respond(problem_response(refusal));
     if (!sent) co_return;
     c.stream->close_at(c.after(drain_time_max));
@@ -436,7 +179,7 @@ rt::asio::awaitable<void> send_refusal(ServerConnection& c, Refusal refusal) {
     }
 }
 
-rt::asio::awaitable<void> run_handler(ServerConnection& c, Exchange& exchange) {
+rt::asio::awaitable<void> run_handler(ServerConnection& c, ServerExchange& exchange) {
     std::exception_ptr thrown;
     try {
         co_await c.server.handler(exchange);
@@ -460,7 +203,7 @@ rt::asio::awaitable<void> run_handler(ServerConnection& c, Exchange& exchange) {
     }
 }
 
-rt::asio::awaitable<void> serve_connection(std::shared_ptr<Server> server, StreamPtr stream) {
+rt::asio::awaitable<void> serve_connection(std::shared_ptr<HttpServer> server, StreamPtr stream) {
     Counted counted{server->connections};
     ServerConnection c{*server, std::move(stream)};
     for (;;) {
@@ -468,13 +211,13 @@ rt::asio::awaitable<void> serve_connection(std::shared_ptr<Server> server, Strea
         if (incoming.refusal) co_await send_refusal(c, std::move(*incoming.refusal));
         if (!incoming.request) co_return;
         c.stream->close_at(core::Instant::max());
-        Exchange exchange{c, std::move(*incoming.request)};
+        ServerExchange exchange{c, std::move(*incoming.request)};
         co_await run_handler(c, exchange);
         if (!exchange.keep_alive()) co_return;
     }
 }
 
-rt::asio::awaitable<void> refuse_connection(std::shared_ptr<Server> server, StreamPtr stream) {
+rt::asio::awaitable<void> refuse_connection(std::shared_ptr<HttpServer> server, StreamPtr stream) {
     Counted counted{server->refusals};
     ServerConnection c{*server, std::move(stream)};
     co_await send_refusal(c, {503, "too_many_connections", "too many connections; try again later"});
@@ -484,13 +227,13 @@ rt::asio::awaitable<void> refuse_connection(std::shared_ptr<Server> server, Stre
 
 rt::asio::awaitable<void> serve_http(Listener& listener, HttpHandler handler, rt::TaskGroup& sessions,
                                      const rt::Clock& clock, rt::Timers& timers, HttpServerLimits limits) {
-    auto server = std::make_shared<Server>(std::move(handler), clock, timers, limits);
+    auto server = std::make_shared<HttpServer>(std::move(handler), clock, timers, limits);
     for (;;) {
         auto stream = co_await listener.accept();
         if (!stream && stream.error().trouble == Trouble::cancelled) break;
         if (!stream) {
-            // Out of file descriptors, say: a moment later there may be some.
-            co_await timers.sleep_until(clock.now() + accept_pause);
+            // The process may be out of file descriptors; a moment later some may be free.
+            co_await timers.sleep_until(clock.now() + accept_retry_pause);
             continue;
         }
         bool room = server->connections < limits.connections_max;

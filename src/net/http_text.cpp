@@ -52,18 +52,6 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return boost::beast::iequals(a, b);
 }
 
-std::optional<std::string_view> Fields::find(std::string_view name) const {
-    for (const auto& [field, value] : fields_)
-        if (equal_ignoring_case(field, name)) return value;
-    return std::nullopt;
-}
-
-std::size_t Fields::count(std::string_view name) const {
-    return static_cast<std::size_t>(std::count_if(fields_.begin(), fields_.end(), [&](const auto& field) {
-        return equal_ignoring_case(field.first, name);
-    }));
-}
-
 bool list_has(const Fields& fields, std::string_view name, std::string_view token) {
     for (const auto& [field, value] : fields)
         if (equal_ignoring_case(field, name) && http::token_list{value}.exists(token)) return true;
@@ -87,7 +75,7 @@ HttpResponse problem_response(const Refusal& refusal) {
     response.status = refusal.status;
     response.fields.add("Content-Type", "application/problem+json");
     response.fields.add("Cache-Control", "no-store");
-    // Codes and details are our own words: nothing in them needs escaping.
+    // Codes and details are our own words, in which nothing needs escaping.
     response.body =
         fmt::format(R"({{"type":"about:blank","title":"{}","status":{},"detail":"{}","code":"{}"}})",
                     reason_phrase(refusal.status), refusal.status, refusal.detail, refusal.code);

@@ -12,8 +12,8 @@ namespace countersign::net {
 
 class LiveStream;
 
-// All open streams of one network. While there are any, one tick ends those whose limit has passed: cheaper
-// than a timer for each exchange.
+// Knows all open streams of one network. While there are any, one tick ends those whose limit has passed,
+// which is cheaper than a timer for each exchange.
 class LiveStreams {
   public:
     LiveStreams(asio::any_io_executor executor, const rt::Clock& clock, rt::Timers& timers)
@@ -35,10 +35,10 @@ class LiveStreams {
     bool ticking_ = false;
 };
 
-// A stream over a TCP socket, with or without TLS.
+// Reads and writes a TCP socket, with or without TLS.
 class LiveStream : public ByteStream {
   public:
-    // shared: see LiveStreams::add
+    // `all` is shared because streams may outlive their network.
     explicit LiveStream(std::shared_ptr<LiveStreams> all) : all_(std::move(all)) {
         LiveStreams::add(all_, *this);
     }
@@ -50,12 +50,12 @@ class LiveStream : public ByteStream {
     virtual asio::ip::tcp::socket& socket() = 0;
     virtual const asio::ip::tcp::socket& socket() const = 0;
     const rt::Clock& clock() const { return all_->clock(); }
-    void prepare();  // TCP_NODELAY
+    void prepare();  // sets TCP_NODELAY
 
   private:
     friend class LiveStreams;
     std::shared_ptr<LiveStreams> all_;
-    std::size_t place_ = 0;  // in LiveStreams
+    std::size_t index_ = 0;  // in LiveStreams::streams_
 };
 
 using LiveStreamPtr = std::unique_ptr<LiveStream>;

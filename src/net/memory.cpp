@@ -21,12 +21,13 @@
 namespace countersign::net {
 namespace {
 
-constexpr std::size_t in_flight_bytes_max = 256 * 1024;  // then a writer waits, as with a slow reader's TCP
+// Beyond it a writer waits, as it does for a slow reader's TCP.
+constexpr std::size_t in_flight_bytes_max = 256 * 1024;
 
-// splitmix64: small, and the same everywhere.
-class Dice {
+// Draws numbers by splitmix64, which is small and the same everywhere.
+class SplitMix {
   public:
-    explicit Dice(std::uint64_t seed) : state_(seed) {}
+    explicit SplitMix(std::uint64_t seed) : state_(seed) {}
     std::uint64_t below(std::uint64_t bound) {
         state_ += 0x9E3779B97F4A7C15U;
         std::uint64_t z = state_;
@@ -40,7 +41,7 @@ class Dice {
     std::uint64_t state_;
 };
 
-// One operation that waits for bytes or room.
+// Holds one operation that waits for bytes or for room.
 template <class Buffer>
 struct Pending {
     BufferList<Buffer> buffers;
@@ -53,29 +54,30 @@ struct Piece {
     std::string bytes;
 };
 
-// One direction.
+// Carries the bytes of one direction.
 struct Pipe {
     std::string readable;
     std::deque<Piece> travelling;
     std::size_t travelling_bytes = 0;
-    bool writer_closed = false;  // eof once all has arrived
+    bool writer_closed = false;  // the reader gets eof once all has arrived
     bool reader_closed = false;  // writing fails
-    // optional: in Boost 1.81 move assignment of any_completion_handler never returns
+    // It is optional because in Boost 1.81 move assignment of any_completion_handler never returns.
     std::optional<Pending<asio::mutable_buffer>> reader;
     std::optional<Pending<asio::const_buffer>> writer;
 };
 
-// What lies between two ends. Shared by both and by the courier: either end may go first.
+// Carries bytes between two ends. Both share it with the coroutine that delivers, because any may go first.
 class Link {
   public:
-    Link(asio::any_io_executor executor, rt::Timers& timers, const rt::Clock* clock, MemoryWeather weather)
+    Link(asio::any_io_executor executor, rt::Timers& timers, const rt::Clock* clock,
+         NetworkConditions conditions)
         : executor_(std::move(executor)),
           timers_(timers),
           clock_(clock),
-          weather_(weather),
-          dice_(weather.seed),
-          bytes_before_cut_(weather.cut_after_bytes) {
-        COUNTERSIGN_CHECK(weather.delay_max.count() == 0 || clock != nullptr);
+          conditions_(conditions),
+          random_(conditions.seed),
+          bytes_before_cut_(conditions.cut_after_bytes) {
+        COUNTERSIGN_CHECK(conditions.delay_max.count() == 0 || clock != nullptr);
     }
     const asio::any_io_executor& executor() const { return executor_; }
     rt::Timers& timers() const { return timers_; }
@@ -155,10 +157,10 @@ class Link {
         });
     }
     std::size_t some_of(std::size_t available) {
-        if (!weather_.split || available <= 1) return available;
-        return 1 + static_cast<std::size_t>(dice_.below(available));
+        if (!conditions_.split || available <= 1) return available;
+        return 1 + static_cast<std::size_t>(random_.below(available));
     }
-    // Hands what is readable to whoever reads.
+    // Gives the pending read what is readable.
     void feed(Pipe& pipe) {
         if (!pipe.reader) return;
         if (pipe.readable.empty()) {
@@ -170,12 +172,12 @@ class Link {
         pipe.readable.erase(0, count);
         finish(pipe.reader, {}, count);
     }
-    // Takes what the writer has, as far as there is room, and sends it on its way.
+    // Takes what the writer has, as far as there is room, and delivers it after its delay.
     static void take(const std::shared_ptr<Link>& self, Pipe& pipe) {
         Link& link = *self;
         if (!pipe.writer || link.reset_) return;
         std::size_t held = pipe.readable.size() + pipe.travelling_bytes;
-        if (held >= in_flight_bytes_max) return;  // goes on when the reader has read
+        if (held >= in_flight_bytes_max) return;  // a later read goes on from here
         std::size_t wanted = asio::buffer_size(pipe.writer->buffers);
         std::size_t count = link.some_of(std::min(wanted, in_flight_bytes_max - held));
         if (count >= link.bytes_before_cut_) return link.cut();
@@ -183,19 +185,19 @@ class Link {
         std::string bytes(count, '\0');
         asio::buffer_copy(asio::buffer(bytes), pipe.writer->buffers);
         link.finish(pipe.writer, {}, count);
-        if (link.weather_.delay_max.count() == 0) {
+        if (link.conditions_.delay_max.count() == 0) {
             pipe.readable += bytes;
             link.feed(pipe);
             return;
         }
-        auto most = static_cast<std::uint64_t>(link.weather_.delay_max.count());
+        auto most = static_cast<std::uint64_t>(link.conditions_.delay_max.count());
         core::Instant arrives =
-            link.clock_->now() + core::Duration{static_cast<std::int64_t>(link.dice_.below(most + 1))};
+            link.clock_->now() + core::Duration{static_cast<std::int64_t>(link.random_.below(most + 1))};
         if (!pipe.travelling.empty()) arrives = std::max(arrives, pipe.travelling.back().arrives);
         pipe.travelling_bytes += count;
         pipe.travelling.push_back({arrives, std::move(bytes)});
-        if (!link.courier_.running())
-            link.courier_ = rt::Background{link.executor_, "memory courier", carry(self)};
+        if (!link.delivery_.running())
+            link.delivery_ = rt::Background{link.executor_, "memory delivery", deliver(self)};
     }
     std::optional<core::Instant> next_arrival() const {
         std::optional<core::Instant> next;
@@ -204,7 +206,7 @@ class Link {
                 next = pipe.travelling.front().arrives;
         return next;
     }
-    static asio::awaitable<void> carry(std::shared_ptr<Link> self) {
+    static asio::awaitable<void> deliver(std::shared_ptr<Link> self) {
         for (auto next = self->next_arrival(); next; next = self->next_arrival()) {
             auto ec = co_await self->timers_.sleep_until(*next);
             if (ec) co_return;
@@ -223,13 +225,13 @@ class Link {
     asio::any_io_executor executor_;
     rt::Timers& timers_;
     const rt::Clock* clock_;
-    MemoryWeather weather_;
-    Dice dice_;
+    NetworkConditions conditions_;
+    SplitMix random_;
     std::size_t bytes_before_cut_;
     std::uint64_t tickets_ = 0;
     bool reset_ = false;
-    Pipe pipes_[2];  // pipes_[0]: from end 0 to end 1
-    rt::Background courier_;
+    Pipe pipes_[2];  // pipes_[0] leads from end 0 to end 1
+    rt::Background delivery_;
 };
 
 class MemoryStream final : public ByteStream {
@@ -251,7 +253,7 @@ class MemoryStream final : public ByteStream {
     }
 
   private:
-    // shared: the sleeping coroutine looks here before it touches the stream
+    // It is shared because the sleeping coroutine looks here before it touches the stream.
     struct Watch {
         MemoryStream* stream;
         core::Instant until;
@@ -305,22 +307,23 @@ class MemoryStream final : public ByteStream {
     rt::Background sleeper_;
 };
 
-struct Connection {
+struct MemoryConnection {
     std::shared_ptr<Link> link;
     StreamPtr ends[2];
 };
-Connection connect(const asio::any_io_executor& executor, rt::Timers& timers, const rt::Clock* clock,
-                   const MemoryWeather& weather) {
+MemoryConnection connect(const asio::any_io_executor& executor, rt::Timers& timers, const rt::Clock* clock,
+                         const NetworkConditions& conditions) {
     auto erase = [](ByteStream* stream) { delete stream; };
-    auto link = std::make_shared<Link>(executor, timers, clock, weather);
+    auto link = std::make_shared<Link>(executor, timers, clock, conditions);
     StreamPtr near{new MemoryStream(link, 0), erase};
     StreamPtr far{new MemoryStream(link, 1), erase};
     return {std::move(link), {std::move(near), std::move(far)}};
 }
 
-// shared: by the network, which finds it by name, and the listener, which may go first
-struct Door {
-    explicit Door(const asio::any_io_executor& executor) : arrival(executor) {}
+// Holds the connections that nobody has accepted yet. The network, which finds it by name, shares it with the
+// listener, which may go first.
+struct Backlog {
+    explicit Backlog(const asio::any_io_executor& executor) : arrival(executor) {}
     std::deque<StreamPtr> waiting;
     rt::Wake arrival;
     bool open = true;
@@ -328,30 +331,31 @@ struct Door {
 
 class MemoryListener final : public Listener {
   public:
-    MemoryListener(std::shared_ptr<Door> door, std::uint16_t port) : door_(std::move(door)), port_(port) {}
+    MemoryListener(std::shared_ptr<Backlog> backlog, std::uint16_t port)
+        : backlog_(std::move(backlog)), port_(port) {}
     MemoryListener(const MemoryListener&) = delete;
     MemoryListener& operator=(const MemoryListener&) = delete;
     ~MemoryListener() override { close(); }
     Later<StreamPtr> accept() override {
-        auto door = door_;
-        while (door->open && door->waiting.empty()) {
-            auto ec = co_await door->arrival.wait();
+        auto backlog = backlog_;
+        while (backlog->open && backlog->waiting.empty()) {
+            auto ec = co_await backlog->arrival.wait();
             if (ec) co_return fail(Trouble::cancelled, "accepting was cancelled");
         }
-        if (!door->open) co_return fail(Trouble::cancelled, "the listener was closed");
-        StreamPtr stream = std::move(door->waiting.front());
-        door->waiting.pop_front();
+        if (!backlog->open) co_return fail(Trouble::cancelled, "the listener was closed");
+        StreamPtr stream = std::move(backlog->waiting.front());
+        backlog->waiting.pop_front();
         co_return std::move(stream);
     }
     std::uint16_t port() const override { return port_; }
     void close() override {
-        door_->open = false;
-        door_->waiting.clear();
-        door_->arrival.wake_soon();
+        backlog_->open = false;
+        backlog_->waiting.clear();
+        backlog_->arrival.wake_soon();
     }
 
   private:
-    std::shared_ptr<Door> door_;
+    std::shared_ptr<Backlog> backlog_;
     std::uint16_t port_;
 };
 
@@ -361,13 +365,13 @@ class WholeMemoryNetwork final : public MemoryNetwork {
         : executor_(std::move(executor)), timers_(timers), clock_(clock) {}
 
     std::unique_ptr<Listener> listen(const std::string& host_and_port) override {
-        auto& door = doors_[host_and_port];
-        COUNTERSIGN_CHECK(!door || !door->open);
-        door = std::make_shared<Door>(executor_);
+        auto& backlog = backlogs_[host_and_port];
+        COUNTERSIGN_CHECK(!backlog || !backlog->open);
+        backlog = std::make_shared<Backlog>(executor_);
         auto port = host_and_port.substr(host_and_port.rfind(':') + 1);
-        return std::make_unique<MemoryListener>(door, static_cast<std::uint16_t>(std::stoi(port)));
+        return std::make_unique<MemoryListener>(backlog, static_cast<std::uint16_t>(std::stoi(port)));
     }
-    void weather(MemoryWeather for_new_connections) override { weather_ = for_new_connections; }
+    void set_conditions(NetworkConditions for_new_connections) override { conditions_ = for_new_connections; }
     void cut_all() override {
         for (const auto& weak : links_)
             if (auto link = weak.lock()) link->cut();
@@ -375,15 +379,15 @@ class WholeMemoryNetwork final : public MemoryNetwork {
     }
     Later<StreamPtr> dial(const Url& url, Deadline) override {
         constexpr std::size_t backlog_max = 4096;
-        auto found = doors_.find(fmt::format("{}:{}", url.host, url.port));
+        auto found = backlogs_.find(fmt::format("{}:{}", url.host, url.port));
         bool refused =
-            found == doors_.end() || !found->second->open || found->second->waiting.size() >= backlog_max;
+            found == backlogs_.end() || !found->second->open || found->second->waiting.size() >= backlog_max;
         if (refused)
             co_return fail(Trouble::unavailable, fmt::format("cannot connect to {}", url.authority()),
                            "connect");
-        MemoryWeather weather = weather_;
-        weather.seed += connections_++;
-        auto connection = connect(executor_, timers_, clock_, weather);
+        NetworkConditions conditions = conditions_;
+        conditions.seed += connections_++;
+        auto connection = connect(executor_, timers_, clock_, conditions);
         std::erase_if(links_, [](const auto& weak) { return weak.expired(); });
         links_.push_back(connection.link);
         found->second->waiting.push_back(std::move(connection.ends[1]));
@@ -395,17 +399,17 @@ class WholeMemoryNetwork final : public MemoryNetwork {
     asio::any_io_executor executor_;
     rt::Timers& timers_;
     const rt::Clock* clock_;
-    MemoryWeather weather_;
+    NetworkConditions conditions_;
     std::uint64_t connections_ = 0;
-    std::map<std::string, std::shared_ptr<Door>> doors_;
+    std::map<std::string, std::shared_ptr<Backlog>> backlogs_;
     std::vector<std::weak_ptr<Link>> links_;
 };
 
 }  // namespace
 
 std::pair<StreamPtr, StreamPtr> memory_pair(rt::asio::any_io_executor executor, rt::Timers& timers,
-                                            MemoryWeather weather, const rt::Clock* clock) {
-    auto connection = connect(executor, timers, clock, weather);
+                                            NetworkConditions conditions, const rt::Clock* clock) {
+    auto connection = connect(executor, timers, clock, conditions);
     return {std::move(connection.ends[0]), std::move(connection.ends[1])};
 }
 

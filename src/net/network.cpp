@@ -25,7 +25,7 @@ namespace countersign::net {
 using asio::ip::tcp;
 
 void LiveStreams::add(const std::shared_ptr<LiveStreams>& self, LiveStream& stream) {
-    stream.place_ = self->streams_.size();
+    stream.index_ = self->streams_.size();
     self->streams_.push_back(&stream);
     if (self->ticking_) return;
     self->ticking_ = true;
@@ -35,8 +35,8 @@ void LiveStreams::add(const std::shared_ptr<LiveStreams>& self, LiveStream& stre
 }
 
 void LiveStreams::remove(LiveStream& stream) {
-    streams_[stream.place_] = streams_.back();
-    streams_[stream.place_]->place_ = stream.place_;
+    streams_[stream.index_] = streams_.back();
+    streams_[stream.index_]->index_ = stream.index_;
     streams_.pop_back();
 }
 
@@ -45,7 +45,7 @@ asio::awaitable<void> LiveStreams::tick(std::shared_ptr<LiveStreams> self) {
     while (!self->streams_.empty()) {
         co_await self->timers_.sleep_until(self->clock_.now() + period);
         core::Instant now = self->clock_.now();
-        // Closing and cancelling only queue completions: the list does not change here.
+        // Closing and cancelling only queue completions, so the list does not change here.
         for (LiveStream* stream : self->streams_) stream->act_on_limit(now);
     }
     self->ticking_ = false;
@@ -129,7 +129,7 @@ class PlainListener final : public Listener {
     tcp::acceptor acceptor_;
 };
 
-// Accepts on its own, so that a slow handshake holds up nobody else.
+// Accepts and shakes hands in tasks of its own, so that a slow handshake delays no other connection.
 class TlsListener final : public Listener {
   public:
     TlsListener(std::shared_ptr<LiveStreams> all, tcp::acceptor acceptor, TlsFiles files, TlsContext context)
@@ -166,10 +166,10 @@ class TlsListener final : public Listener {
     Result<Done> reread_tls() override {
         auto context = TlsContext::server(files_);
         if (!context) return pass(context);
-        // A handshake keeps the settings it began with.
+        // A handshake under way keeps the settings it began with.
         state_->context = std::move(*context);
         error_code ignored;
-        state_->acceptor.cancel(ignored);  // the stream that waits for the next peer has the old ones
+        state_->acceptor.cancel(ignored);  // the stream that waits for the next peer has the old settings
         return Done{};
     }
 
@@ -201,7 +201,7 @@ class TlsListener final : public Listener {
                 accept_more(self);
             });
         }
-        // Out of file descriptors, say: a moment later there may be some.
+        // The process may be out of file descriptors; a moment later some may be free.
         static asio::awaitable<void> pause(std::shared_ptr<State> self) {
             co_await self->all->timers().sleep_until(self->all->clock().now() + accept_pause);
             self->accepting = false;
@@ -231,7 +231,7 @@ class TlsListener final : public Listener {
         bool open = true;
     };
     TlsFiles files_;
-    // shared: handshakes under way outlive the listener by a moment
+    // It is shared because handshakes under way outlive the listener by a moment.
     std::shared_ptr<State> state_;
 };
 
@@ -294,7 +294,7 @@ class RealNetwork final : public Network {
         if (!addresses) co_return pass(addresses);
         std::optional<Failure> last;
         for (std::size_t i = 0; i < addresses->size(); ++i) {
-            // A dead address must not use up the time of those after it.
+            // Each address gets its share of the time, so that a dead one does not use up that of the others.
             core::Duration left = deadline.at - all_->clock().now();
             auto share =
                 std::max<core::Duration>(left / static_cast<std::int64_t>(addresses->size() - i), min_share);
@@ -313,7 +313,8 @@ class RealNetwork final : public Network {
         error_code ec;
         auto address = asio::ip::make_address(host, ec);
         if (!ec) co_return std::vector<Address>{address};
-        // shared: a name server that does not answer cannot be interrupted, only no longer waited for
+        // It is shared because a name server that does not answer cannot be interrupted,
+        // only no longer waited for.
         auto resolution = std::make_shared<Resolution>(all_->executor());
         resolution->resolver.async_resolve(
             host, "", [resolution](error_code failed, const tcp::resolver::results_type& results) {
@@ -360,7 +361,7 @@ class RealNetwork final : public Network {
     }
     static constexpr int listen_backlog = 4096;
 
-    // The handshake of TLS, where the URL wants it.
+    // Does the TLS handshake where the URL wants TLS.
     Later<StreamPtr> secured(const Url& url, LiveStreamPtr stream, Deadline deadline) {
         if (url.tls()) {
             stream->close_at(deadline.at);
@@ -391,7 +392,7 @@ class RealNetwork final : public Network {
         co_return std::move(stream);
     }
 
-    // shared: see LiveStreams::add
+    // It is shared because streams may outlive their network.
     std::shared_ptr<LiveStreams> all_;
     TlsContext client_;
 };

@@ -94,7 +94,7 @@ class AsioTlsStream final : public TlsStream {
         tls_->async_write_some(buffers, asio::consign(std::move(handler), tls_));
     }
 
-    // shared: an operation of asio's TLS touches its stream once more after the socket was closed
+    // It is shared because Asio's TLS touches its stream once more after the socket was closed.
     std::shared_ptr<TlsSocket> tls_;
 };
 
@@ -118,7 +118,7 @@ TlsContext TlsContext::client() {
     TlsContext out;
     out.native_ = std::make_unique<Native>(asio::ssl::context::tls_client);
     asio::ssl::context& context = out.native_->context;
-    error_code ignored;  // a machine without a store trusts nobody, which each handshake will say
+    error_code ignored;  // a machine without a store trusts nobody, and each handshake will say so
     context.set_default_verify_paths(ignored);
     context.set_verify_mode(asio::ssl::verify_peer);
     int set = SSL_CTX_set_alpn_protos(context.native_handle(), alpn, sizeof alpn);

@@ -8,7 +8,7 @@
 
 namespace countersign::net {
 
-// One side's TLS settings: 1.2 or newer, ALPN http/1.1.
+// Holds the TLS settings of one side: 1.2 or newer, ALPN http/1.1.
 class TlsContext {
   public:
     static TlsContext client();  // trusts the system's store
@@ -26,11 +26,11 @@ class TlsContext {
     std::unique_ptr<Native> native_;
 };
 
-// A stream that speaks TLS once its socket is connected and one of the handshakes has succeeded.
+// Speaks TLS once its socket is connected and one of the handshakes has succeeded.
 class TlsStream : public LiveStream {
   public:
     using LiveStream::LiveStream;
-    // Verifies chain and host; the detail of a failure says which was wrong. Bounded by `close_at`.
+    // Verifies chain and host; a failure's detail says which was wrong. The time is bounded by `close_at`.
     virtual Later<Done> handshake_as_client(const std::string& host) = 0;
     virtual void handshake_as_server(std::move_only_function<void(error_code)> then) = 0;
 };

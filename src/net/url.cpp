@@ -1,11 +1,11 @@
+#include "countersign/net/url.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 
 #include "countersign/base/text.hpp"
-#include "countersign/net/http.hpp"
-#include "countersign/net/stream.hpp"
 
 namespace countersign::net {
 namespace {
@@ -38,7 +38,7 @@ std::unexpected<Failure> bad_url(std::string why) {
     return fail(Trouble::invalid_input, std::move(why), "bad_url");
 }
 
-// "host", "host:port", "[::1]:port"
+// Reads "host", "host:port" or "[::1]:port".
 Result<Done> read_authority(std::string_view authority, Url& url) {
     if (authority.find('@') != std::string_view::npos)
         return bad_url("the URL has user information; credentials do not belong into URLs");

@@ -20,11 +20,11 @@
 #include "countersign/rt/background.hpp"
 #include "countersign/rt/signal.hpp"
 #include "countersign/rt/wake.hpp"
-#include "net/frame_scanner.hpp"
+#include "net/frame_stream.hpp"
 #include "net/http_text.hpp"
 
-// Beast's WebSocket (RFC 6455) behind our own interface. Beast draws its masking keys by itself: they need
-// not be secret or repeatable, only different.
+// This is Beast's WebSocket (RFC 6455) behind our own interface. Beast draws its masking keys itself: they
+// need not be secret or repeatable, only different.
 namespace countersign::net {
 namespace {
 
@@ -34,100 +34,13 @@ namespace websocket = boost::beast::websocket;
 constexpr std::size_t queued_bytes_max = 8 * 1024 * 1024;
 constexpr std::size_t unread_bytes_max = 64 * 1024;  // of messages kept while nobody reads
 constexpr std::size_t kept_buffer_bytes_max = 8 * 1024;
-constexpr std::size_t tapped_read_bytes = 4 * 1024;
 constexpr std::size_t close_reason_bytes_max = 123;
-constexpr std::chrono::seconds last_word_time_max{1};  // between the close frames and the end of TCP
 constexpr int pings_per_silence = 3;
 constexpr std::string_view product = "Countersign";
 
-// The stream below Beast: notes when something was heard, first hands out what came behind the handshake's
-// request, and lets a tap look at (or swallow) whole frames. Not final: Asio derives from it to look inside.
-class FrameStream : public ByteStream {
-  public:
-    FrameStream(StreamPtr under, std::string first_bytes, const rt::Clock& clock, FrameTap* tap)
-        : heard_at(clock.now()), under_(std::move(under)), clock_(clock), ready_(std::move(first_bytes)) {
-        if (tap == nullptr) return;
-        scanner_.emplace(*tap);
-        unscanned_ = std::exchange(ready_, {});
-    }
-    executor_type get_executor() override { return under_->get_executor(); }
-    void close() override { under_->close(); }
-    void cancel() override { under_->cancel(); }
-    std::string peer_address() const override { return under_->peer_address(); }
-    // Deadlines are the connection's own affair.
-    void close_under_at(core::Instant at) { under_->close_at(at); }
-    core::Instant under_closes_at() const { return under_->closes_at(); }
-    // What Beast calls once the closing handshake is over, or has failed. The server ends TCP first (RFC 6455
-    // §7.1.1); a client waits a moment for that, and so does whoever has just said what was wrong.
-    void tear_down() {
-        if (ends_at_once)
-            close();
-        else
-            close_under_at(std::min(under_closes_at(), clock_.now() + last_word_time_max));
-    }
+using Beast = websocket::stream<FrameStream&, false>;  // without permessage-deflate
 
-    core::Instant heard_at;
-    bool ends_at_once = false;
-
-  private:
-    using Buffers = BufferList<asio::mutable_buffer>;
-
-    void start_read(const Buffers& buffers, IoHandler handler) override {
-        if (!unscanned_.empty()) scanner_->take(std::exchange(unscanned_, {}), ready_);
-        if (!ready_.empty()) {
-            std::size_t count = hand_out(buffers);
-            asio::post(get_executor(), [count, handler = std::move(handler)]() mutable {
-                std::move(handler)(error_code{}, count);
-            });
-            return;
-        }
-        if (scanner_) return read_scanned(buffers, std::move(handler));
-        under_->async_read_some(
-            buffers, [this, handler = std::move(handler)](error_code ec, std::size_t count) mutable {
-                if (count > 0) heard_at = clock_.now();
-                std::move(handler)(ec, count);
-            });
-    }
-    void start_write(const BufferList<asio::const_buffer>& buffers, IoHandler handler) override {
-        under_->async_write_some(buffers, std::move(handler));
-    }
-    void read_scanned(const Buffers& buffers, IoHandler handler) {
-        if (!tapped_) tapped_ = std::make_unique_for_overwrite<char[]>(tapped_read_bytes);
-        auto completed = [this, buffers, handler = std::move(handler)](error_code ec,
-                                                                       std::size_t count) mutable {
-            if (count > 0) heard_at = clock_.now();
-            scanner_->take({tapped_.get(), count}, ready_);
-            if (!ec && ready_.empty()) return read_scanned(buffers, std::move(handler));
-            std::size_t handed_out = hand_out(buffers);
-            std::move(handler)(handed_out > 0 ? error_code{} : ec, handed_out);
-        };
-        under_->async_read_some(asio::mutable_buffer{tapped_.get(), tapped_read_bytes}, std::move(completed));
-    }
-    std::size_t hand_out(const Buffers& buffers) {
-        std::size_t count = asio::buffer_copy(buffers, asio::buffer(ready_));
-        ready_.erase(0, count);
-        return count;
-    }
-
-    StreamPtr under_;
-    const rt::Clock& clock_;
-    std::string ready_;      // for Beast to read
-    std::string unscanned_;  // came with the handshake
-    std::optional<FrameScanner> scanner_;
-    std::unique_ptr<char[]> tapped_;
-};
-
-// Beast's customisation point.
-template <class Handler>
-void async_teardown(boost::beast::role_type, FrameStream& stream, Handler&& handler) {
-    stream.tear_down();
-    asio::post(stream.get_executor(),
-               [handler = std::forward<Handler>(handler)]() mutable { handler(error_code{}); });
-}
-
-using Beast = websocket::stream<FrameStream&, false>;  // no permessage-deflate
-
-// A message or ping on its way out. Shared by the queue, by whoever waits for it, and by Beast's operation.
+// Holds a message or ping on its way out. The queue, whoever waits for it, and Beast's operation share it.
 struct Outgoing {
     Outgoing(const asio::any_io_executor& executor, std::string p, bool ping, Deadline d)
         : payload(std::move(p)), is_ping(ping), deadline(d.at), sent(executor) {}
@@ -140,11 +53,17 @@ struct Outgoing {
 };
 using OutgoingPtr = std::shared_ptr<Outgoing>;
 
-// All of one WebSocket but its handle. Shared with Beast's operations, with the keep-alive coroutine and with
-// calls under way, which may outlast the handle by a moment.
-struct Core {
-    Core(StreamPtr stream, std::string first_bytes, bool client, const rt::Clock& c, rt::Timers& t,
-         WebSocketLimits l, FrameTap* given_tap);
+struct SocketRole {
+    bool is_client;
+    WebSocketLimits limits;
+    FrameTap* tap;  // null where nobody watches
+};
+
+// Holds all of one WebSocket but its handle. Beast's operations, the keep-alive coroutine and calls under way
+// share it, because they may outlast the handle by a moment.
+struct SocketState {
+    SocketState(StreamPtr stream, std::string first_bytes, SocketRole role, const rt::Clock& c,
+                rt::Timers& t);
 
     FrameStream frames;
     std::optional<Beast> beast;  // none once the handle has gone: with it go the operations that only wait
@@ -154,9 +73,9 @@ struct Core {
     WebSocketLimits limits;
     FrameTap* tap;
 
-    // reading
+    // ---- reading
     boost::beast::flat_buffer incoming;
-    bool reading = false;  // Beast is, for us
+    bool reading = false;  // whether a read of Beast's is under way
     std::deque<WebSocketFrame> unread;
     std::size_t unread_bytes = 0;
     rt::Wake arrival;
@@ -165,18 +84,18 @@ struct Core {
     std::uint16_t peer_code = 0;
     std::string peer_reason;
 
-    // writing
+    // ---- writing
     std::deque<OutgoingPtr> outgoing;  // the first one is being written if `writing`
     std::size_t outgoing_bytes = 0;
     bool writing = false;
     bool broken = false;   // nothing more can be written
-    bool closing = false;  // by us
+    bool closing = false;  // we have begun the closing handshake
     bool shut = false;
     core::Instant closes_tcp_at = core::Instant::max();
 
     bool deaf() const { return tap != nullptr && tap->deaf; }
     void limit_stream(core::Instant at) { frames.close_under_at(std::min(at, closes_tcp_at)); }
-    // From now on the connection has until `at`, whatever else is going on.
+    // Closes TCP at `at` at the latest, whatever else is going on.
     void close_tcp_at(core::Instant at) {
         closes_tcp_at = std::min(closes_tcp_at, at);
         frames.close_under_at(std::min(closes_tcp_at, frames.under_closes_at()));
@@ -202,19 +121,19 @@ struct Core {
     void note_close_frame();
     Failure why_ended(const error_code& ec) const;
 };
-using CorePtr = std::shared_ptr<Core>;
+using StatePtr = std::shared_ptr<SocketState>;
 
-Core::Core(StreamPtr stream, std::string first_bytes, bool client, const rt::Clock& c, rt::Timers& t,
-           WebSocketLimits l, FrameTap* given_tap)
-    : frames(std::move(stream), std::move(first_bytes), c, given_tap),
+SocketState::SocketState(StreamPtr stream, std::string first_bytes, SocketRole role, const rt::Clock& c,
+                         rt::Timers& t)
+    : frames(std::move(stream), std::move(first_bytes), c, role.tap),
       beast(std::in_place, frames),
-      is_client(client),
+      is_client(role.is_client),
       clock(c),
       timers(t),
-      limits(l),
-      tap(given_tap),
+      limits(role.limits),
+      tap(role.tap),
       arrival(frames.get_executor()) {
-    // Time is told by our own clock.
+    // Beast's own timeouts are off, because time is told by our own clock.
     const auto never = websocket::stream_base::none();
     beast->set_option(websocket::stream_base::timeout{never, never, false});
     beast->auto_fragment(false);
@@ -224,7 +143,7 @@ Core::Core(StreamPtr stream, std::string first_bytes, bool client, const rt::Clo
     });
 }
 
-void Core::note_close_frame() {
+void SocketState::note_close_frame() {
     const websocket::close_reason& reason = beast->reason();
     bool has_code = reason.code != websocket::close_code::none;
     peer_code = has_code ? reason.code : static_cast<std::uint16_t>(websocket::close_code::no_status);
@@ -233,7 +152,7 @@ void Core::note_close_frame() {
     close_tcp_at(clock.now() + last_word_time_max);
 }
 
-Failure Core::why_ended(const error_code& ec) const {
+Failure SocketState::why_ended(const error_code& ec) const {
     std::string why;
     if (peer_code != 0)
         why = fmt::format("the WebSocket was closed by its peer ({}) {}", peer_code, visible(peer_reason));
@@ -245,7 +164,7 @@ Failure Core::why_ended(const error_code& ec) const {
     return {Trouble::unavailable, std::move(why), {}, {}};
 }
 
-// Completion handlers of ours take their memory from the thread's own store.
+// Makes a completion handler take its memory from the thread's own store.
 template <class Handler>
 auto recycled(Handler handler) {
     return asio::bind_allocator(asio::recycling_allocator<void>{}, std::move(handler));
@@ -253,10 +172,10 @@ auto recycled(Handler handler) {
 
 // ---- reading
 
-void read_on(const CorePtr& core);
+void read_next(const StatePtr& core);
 
-void on_read(const CorePtr& core, const error_code& ec) {
-    Core& c = *core;
+void on_read(const StatePtr& core, const error_code& ec) {
+    SocketState& c = *core;
     c.reading = false;
     if (ec) {
         bool handshake_goes_on = c.closing && c.peer_code == 0 && ec == asio::error::operation_aborted;
@@ -270,24 +189,25 @@ void on_read(const CorePtr& core, const error_code& ec) {
     WebSocketFrame frame{c.beast->got_text(), {static_cast<const char*>(bytes.data()), bytes.size()}};
     c.incoming.consume(bytes.size());
     if (c.incoming.capacity() > kept_buffer_bytes_max) c.incoming.shrink_to_fit();
-    if (c.deaf()) return read_on(core);
+    if (c.deaf()) return read_next(core);
     c.unread_bytes += frame.payload.size();
     c.unread.push_back(std::move(frame));
     c.arrival.wake_now();
 }
 
-// Begins to read a message unless that is under way. It goes on when whoever waits for it is cancelled.
-void read_on(const CorePtr& core) {
-    Core& c = *core;
+// Begins to read a message unless a read is under way. The read goes on when whoever waits for it is
+// cancelled.
+void read_next(const StatePtr& core) {
+    SocketState& c = *core;
     if (c.reading || c.ended || c.shut || c.unread_bytes > unread_bytes_max) return;
     c.reading = true;
     c.beast->async_read(c.incoming, recycled([core](error_code ec, std::size_t) { on_read(core, ec); }));
 }
 
-Later<WebSocketFrame> read_one(CorePtr core) {
-    Core& c = *core;
+Later<WebSocketFrame> read_one(StatePtr core) {
+    SocketState& c = *core;
     while (c.unread.empty() && !c.ended) {
-        read_on(core);
+        read_next(core);
         auto ec = co_await c.arrival.wait();
         if (ec && !c.shut) co_return fail(Trouble::cancelled, "reading was cancelled");
     }
@@ -301,10 +221,10 @@ Later<WebSocketFrame> read_one(CorePtr core) {
 
 // ---- writing
 
-void write_on(const CorePtr& core);
+void write_next(const StatePtr& core);
 
-void on_written(const CorePtr& core, const OutgoingPtr& item, const error_code& ec) {
-    Core& c = *core;
+void on_written(const StatePtr& core, const OutgoingPtr& item, const error_code& ec) {
+    SocketState& c = *core;
     c.writing = false;
     item->done = true;
     item->ok = !ec;
@@ -313,7 +233,8 @@ void on_written(const CorePtr& core, const OutgoingPtr& item, const error_code& 
         c.outgoing_bytes -= item->payload.size();
     }
     if (ec) {
-        // Part of a frame may have left: nobody could follow it. A closing handshake has its own end.
+        // Part of a frame may have left, after which the peer could follow nothing. A closing handshake ends
+        // the connection itself.
         bool handshake_goes_on = c.closing || c.peer_code != 0;
         if (!handshake_goes_on) c.frames.close();
         c.finish_writing();
@@ -322,13 +243,13 @@ void on_written(const CorePtr& core, const OutgoingPtr& item, const error_code& 
         if (item->deadline != next)
             for (const OutgoingPtr& waiting : c.outgoing) next = std::min(next, waiting->deadline);
         c.limit_stream(next);
-        write_on(core);
+        write_next(core);
     }
     item->sent.wake_now();
 }
 
-void write_on(const CorePtr& core) {
-    Core& c = *core;
+void write_next(const StatePtr& core) {
+    SocketState& c = *core;
     if (c.writing || c.outgoing.empty() || c.broken || c.shut) return;
     c.writing = true;
     OutgoingPtr item = c.outgoing.front();
@@ -339,18 +260,18 @@ void write_on(const CorePtr& core) {
         c.beast->async_write(asio::buffer(item->payload), recycled(std::move(completed)));
 }
 
-OutgoingPtr enqueue(const CorePtr& core, std::string payload, bool is_ping, Deadline deadline) {
-    Core& c = *core;
+OutgoingPtr enqueue(const StatePtr& core, std::string payload, bool is_ping, Deadline deadline) {
+    SocketState& c = *core;
     auto item = std::make_shared<Outgoing>(c.frames.get_executor(), std::move(payload), is_ping, deadline);
     c.outgoing_bytes += item->payload.size();
     c.outgoing.push_back(item);
     if (deadline.at < c.frames.under_closes_at()) c.limit_stream(deadline.at);
-    write_on(core);
+    write_next(core);
     return item;
 }
 
-Later<Done> send(CorePtr core, std::string payload, bool is_ping, Deadline deadline) {
-    Core& c = *core;
+Later<Done> send(StatePtr core, std::string payload, bool is_ping, Deadline deadline) {
+    SocketState& c = *core;
     if (c.deaf()) co_return Done{};
     if (c.broken || c.closing || c.ended) co_return fail(Trouble::unavailable, "the WebSocket is closed");
     if (!c.outgoing.empty() && c.outgoing_bytes + payload.size() > queued_bytes_max)
@@ -368,9 +289,9 @@ Later<Done> send(CorePtr core, std::string payload, bool is_ping, Deadline deadl
 
 // ---- living and ending
 
-// Pings, and ends a connection that says nothing.
-rt::asio::awaitable<void> keep_alive(CorePtr core) {
-    Core& c = *core;
+// Sends pings, and ends a connection whose peer is silent.
+rt::asio::awaitable<void> keep_alive(StatePtr core) {
+    SocketState& c = *core;
     core::Duration silence = c.limits.silence_max;
     core::Duration period = silence / pings_per_silence;
     core::Instant next_ping = c.clock.now() + period;
@@ -383,7 +304,7 @@ rt::asio::awaitable<void> keep_alive(CorePtr core) {
             c.kill(fmt::format("the WebSocket's peer was silent for {} s", c.limits.silence_max.count()));
             co_return;
         }
-        read_on(core);  // hear what comes even while nobody reads
+        read_next(core);  // frames are heard even while nobody reads
         if (c.clock.now() < next_ping) continue;
         next_ping = c.clock.now() + period;
         bool sends = !c.broken && !c.closing && (!ping || ping->done);
@@ -396,38 +317,38 @@ websocket::close_reason close_reason_of(std::uint16_t code, std::string_view rea
     return {static_cast<websocket::close_code>(code), clip_utf8(reason, close_reason_bytes_max)};
 }
 
-// The closing handshake as far as it goes by `deadline`. False: the peer has not answered.
-Later<bool> shake_hands(CorePtr core, std::uint16_t code, std::string reason, Deadline deadline) {
-    struct Farewell {
-        explicit Farewell(const asio::any_io_executor& executor) : over(executor) {}
+// Does as much of the closing handshake as fits before `deadline`; false where the peer has not answered.
+Later<bool> closing_handshake(StatePtr core, std::uint16_t code, std::string reason, Deadline deadline) {
+    struct CloseResult {
+        explicit CloseResult(const asio::any_io_executor& executor) : over(executor) {}
         rt::Signal over;
         std::optional<error_code> ec;
     };
-    Core& c = *core;
-    // shared: Beast may wait for longer than we do
-    auto farewell = std::make_shared<Farewell>(c.frames.get_executor());
+    SocketState& c = *core;
+    // It is shared because Beast may wait for longer than we do.
+    auto result = std::make_shared<CloseResult>(c.frames.get_executor());
     if (!c.deaf()) {
-        auto completed = [core, farewell](error_code ec) {
-            farewell->ec = ec;
-            farewell->over.notify_all();
+        auto completed = [core, result](error_code ec) {
+            result->ec = ec;
+            result->over.notify_all();
         };
         c.beast->async_close(close_reason_of(code, reason), recycled(std::move(completed)));
     }
-    while (!farewell->ec && !c.shut && c.clock.now() < deadline.at)
-        co_await farewell->over.wait_until(c.timers, deadline.at);
+    while (!result->ec && !c.shut && c.clock.now() < deadline.at)
+        co_await result->over.wait_until(c.timers, deadline.at);
     if (c.shut) co_return fail(Trouble::cancelled, "the WebSocket was shut");
-    bool answered = farewell->ec == error_code{};
+    bool answered = result->ec == error_code{};
     if (answered && c.peer_code == 0) c.note_close_frame();
     co_return c.peer_code != 0;
 }
 
-Later<Done> close_politely(CorePtr core, std::uint16_t code, std::string reason, Deadline deadline) {
-    Core& c = *core;
+Later<Done> close_gracefully(StatePtr core, std::uint16_t code, std::string reason, Deadline deadline) {
+    SocketState& c = *core;
     if (c.ended || c.shut || c.closing) co_return Done{};
     c.closing = true;
     c.frames.ends_at_once = true;
     c.close_tcp_at(deadline.at);
-    auto answered = co_await shake_hands(core, code, std::move(reason), deadline);
+    auto answered = co_await closing_handshake(core, code, std::move(reason), deadline);
     c.frames.close();
     c.finish_writing();
     c.finish_reading(c.why_ended(websocket::error::closed));
@@ -438,7 +359,7 @@ Later<Done> close_politely(CorePtr core, std::uint16_t code, std::string reason,
 
 class Socket final : public WebSocket {
   public:
-    explicit Socket(CorePtr core) : core_(std::move(core)) {
+    explicit Socket(StatePtr core) : core_(std::move(core)) {
         if (core_->limits.silence_max.count() > 0)
             keep_alive_ =
                 rt::Background{core_->frames.get_executor(), "websocket keep-alive", keep_alive(core_)};
@@ -456,7 +377,7 @@ class Socket final : public WebSocket {
     }
     Later<Done> ping(Deadline deadline) override { return send(core_, {}, true, deadline); }
     Later<Done> close(std::uint16_t code, std::string reason, Deadline deadline) override {
-        return close_politely(core_, code, std::move(reason), deadline);
+        return close_gracefully(core_, code, std::move(reason), deadline);
     }
     void shut() override {
         keep_alive_.cancel();
@@ -470,7 +391,7 @@ class Socket final : public WebSocket {
     core::Instant last_heard() const override { return core_->frames.heard_at; }
 
   private:
-    CorePtr core_;
+    StatePtr core_;
     rt::Background keep_alive_;
 };
 
@@ -492,18 +413,19 @@ Failure handshake_failure(const error_code& ec, const websocket::response_type& 
 
 }  // namespace
 
-Later<std::unique_ptr<WebSocket>> accept_websocket(StreamPtr stream, std::string first_bytes,
-                                                   const HttpRequest& request, std::string_view date,
-                                                   const rt::Clock& clock, rt::Timers& timers,
-                                                   WebSocketLimits limits, FrameTap* tap, Deadline deadline) {
-    auto core =
-        std::make_shared<Core>(std::move(stream), std::move(first_bytes), false, clock, timers, limits, tap);
+Later<std::unique_ptr<WebSocket>> accept_websocket(UpgradedConnection connection, const rt::Clock& clock,
+                                                   rt::Timers& timers, WebSocketLimits limits, FrameTap* tap,
+                                                   Deadline deadline) {
+    const HttpRequest& request = connection.request;
+    SocketRole server{.is_client = false, .limits = limits, .tap = tap};
+    auto core = std::make_shared<SocketState>(std::move(connection.stream), std::move(connection.first_bytes),
+                                              server, clock, timers);
     core->frames.close_under_at(deadline.at);
     http::request<http::empty_body> handshake{http::verb::get, request.target, 11};
     for (const auto& [name, value] : request.fields)
         if (!equal_ignoring_case(name, "Expect")) handshake.insert(name, value);
-    core->beast->set_option(
-        websocket::stream_base::decorator{[date = std::string(date)](websocket::response_type& answer) {
+    core->beast->set_option(websocket::stream_base::decorator{
+        [date = std::string(connection.date)](websocket::response_type& answer) {
             answer.set(http::field::date, date);
             answer.set(http::field::server, product);
         }});
@@ -522,11 +444,11 @@ Later<std::unique_ptr<WebSocket>> connect_websocket(Dialer& dialer, const Url& u
                                                     Deadline deadline) {
     auto stream = co_await dialer.dial(url, deadline);
     if (!stream) co_return pass(stream);
-    auto core =
-        std::make_shared<Core>(std::move(*stream), std::string{}, true, clock, timers, limits, nullptr);
+    SocketRole client{.is_client = true, .limits = limits, .tap = nullptr};
+    auto core = std::make_shared<SocketState>(std::move(*stream), std::string{}, client, clock, timers);
     core->frames.close_under_at(deadline.at);
     core->beast->set_option(websocket::stream_base::decorator{[](websocket::request_type& request) {
-        request.set(http::field::user_agent, product);  // else Beast tells its own name and version
+        request.set(http::field::user_agent, product);  // otherwise Beast tells its own name and version
     }});
     websocket::response_type answer;
     error_code ec;

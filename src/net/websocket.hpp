@@ -5,15 +5,22 @@
 
 #include "countersign/net/byte_stream.hpp"
 #include "countersign/net/frame_tap.hpp"
+#include "countersign/net/http.hpp"
 #include "countersign/net/websocket.hpp"
 
 namespace countersign::net {
 
-// Answers the handshake `request` and takes the connection over. `first_bytes` came behind the request
-// already. `date` goes into the answer's field of that name.
-Later<std::unique_ptr<WebSocket>> accept_websocket(StreamPtr stream, std::string first_bytes,
-                                                   const HttpRequest& request, std::string_view date,
-                                                   const rt::Clock& clock, rt::Timers& timers,
-                                                   WebSocketLimits limits, FrameTap* tap, Deadline deadline);
+// Holds what an HTTP exchange leaves to the WebSocket that it becomes.
+struct UpgradedConnection {
+    StreamPtr stream;
+    std::string first_bytes;  // came right behind the request
+    const HttpRequest& request;
+    std::string_view date;  // goes into the answer's field of that name
+};
+
+// Answers the request's handshake and takes the connection over.
+Later<std::unique_ptr<WebSocket>> accept_websocket(UpgradedConnection connection, const rt::Clock& clock,
+                                                   rt::Timers& timers, WebSocketLimits limits, FrameTap* tap,
+                                                   Deadline deadline);
 
 }  // namespace countersign::net

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "countersign/core/value.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_server.hpp"
 #include "sandbox/interactions.hpp"
 #include "sandbox/sockets.hpp"
 #include "sandbox/web_api.hpp"

@@ -9,7 +9,7 @@
 
 #include "countersign/core/value.hpp"
 #include "countersign/net/frame_tap.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_server.hpp"
 #include "countersign/net/websocket.hpp"
 #include "countersign/rt/signal.hpp"
 #include "sandbox/workspace.hpp"

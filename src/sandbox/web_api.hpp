@@ -10,7 +10,7 @@
 
 #include "countersign/base/secret.hpp"
 #include "countersign/core/value.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_server.hpp"
 #include "sandbox/blocks.hpp"
 #include "sandbox/limits.hpp"
 #include "sandbox/sockets.hpp"

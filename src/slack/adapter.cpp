@@ -9,6 +9,7 @@
 #include "countersign/base/check.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/wire/slack_card.hpp"
 #include "slack/api_errors.hpp"
 #include "slack/directory.hpp"

@@ -8,7 +8,7 @@
 
 #include "countersign/adapters/slack.hpp"
 #include "countersign/core/value.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/rt/clock.hpp"
 #include "countersign/wire/json_text.hpp"
 #include "slack/pacer.hpp"

@@ -7,7 +7,7 @@
 #include "countersign/adapters/webhooks.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/rt/signal.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "webhooks/addresses.hpp"

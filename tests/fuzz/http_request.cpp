@@ -29,7 +29,7 @@ rt::asio::awaitable<void> inspect(net::HttpExchange& exchange) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size < 1) return 0;
     test::NetWorld world;
-    world.network->weather({.seed = data[0], .split = data[0] % 2 == 1});
+    world.network->set_conditions({.seed = data[0], .split = data[0] % 2 == 1});
     world.serve(inspect, {.header_bytes_max = 2048, .body_bytes_max = 4096});
     std::string answer = world.talk(std::string(reinterpret_cast<const char*>(data + 1), size - 1));
     COUNTERSIGN_CHECK(answer.empty() || answer.starts_with("HTTP/1.1 "));

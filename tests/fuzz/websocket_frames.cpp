@@ -76,7 +76,7 @@ struct Scene : test::NetWorld {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size < 1) return 0;
     Scene world;
-    world.network->weather({.seed = data[0], .split = data[0] % 2 == 1});
+    world.network->set_conditions({.seed = data[0], .split = data[0] % 2 == 1});
     world.closes = data[0] % 8 >= 4;
     world.bytes.assign(reinterpret_cast<const char*>(data + 1), size - 1);
     if (data[0] % 4 >= 2) {

@@ -14,6 +14,7 @@
 #include "countersign/adapters/identity.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/http_server.hpp"
 #include "countersign/net/memory.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "countersign/wire/json.hpp"

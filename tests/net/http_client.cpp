@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "countersign/base/check.hpp"
+#include "countersign/net/http_client.hpp"
 #include "net/net_world.hpp"
 
 namespace countersign {
@@ -10,13 +11,13 @@ using namespace std::chrono_literals;
 using test::NetWorld;
 namespace asio = rt::asio;
 
-// A server that says what a test tells it to, and counts.
+// Simulates a server that answers as a test tells it to, and counts.
 struct Script {
     std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     bool close_after_answer = false;
     int connections = 0;
     int requests = 0;
-    // The n-th request (from 1) of all is met with this many bytes of the answer and a closed connection.
+    // The request of this number (from 1) gets only this many bytes of its answer, and a closed connection.
     int dies_at_request = 0;
     std::size_t dies_after_bytes = 0;
 };
@@ -109,7 +110,7 @@ TEST(HttpClient, ReadsBodiesOfEveryFraming) {
         };
         for (const auto& [bytes, body] : answers) {
             ClientWorld world;
-            world.network->weather({.seed = seed, .split = true});
+            world.network->set_conditions({.seed = seed, .split = true});
             world.script.answer = bytes;
             world.script.close_after_answer = true;
             world.serve_script();
@@ -289,7 +290,7 @@ TEST(HttpClient, AConnectionCutAnywhereNeverYieldsAWrongAnswer) {
     int whole = 0;
     for (std::size_t cut = 1; cut < 400; ++cut) {
         ClientWorld world;
-        world.network->weather({.seed = cut, .split = true, .cut_after_bytes = cut});
+        world.network->set_conditions({.seed = cut, .split = true, .cut_after_bytes = cut});
         world.serve_script();
         auto answer = world.send("POST", 2s);
         if (answer) {
@@ -322,7 +323,7 @@ asio::awaitable<void> asks_many(ClientWorld& world, std::size_t number, int& goo
 
 TEST(HttpClient, ManyCallsShareFewConnectionsInBadWeather) {
     ClientWorld world{{.connections_max = 4}};
-    world.network->weather({.seed = 7, .split = true, .delay_max = 20ms});
+    world.network->set_conditions({.seed = 7, .split = true, .delay_max = 20ms});
     world.serve(echoes);
     int good = 0;
     for (std::size_t i = 0; i < 10; ++i) world.spawn(asks_many(world, i, good));

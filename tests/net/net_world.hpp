@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "countersign/net/byte_stream.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_server.hpp"
 #include "countersign/net/memory.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "rt/world.hpp"
@@ -17,7 +17,7 @@ namespace countersign::test {
 
 namespace asio = rt::asio;
 
-// Writes all of it; false: the connection is gone.
+// Writes all of it; false where the connection is gone.
 inline asio::awaitable<bool> write_raw(net::ByteStream& stream, std::string_view bytes) {
     net::error_code ec;
     auto token = asio::redirect_error(asio::use_awaitable_t<>{}, ec);
@@ -42,7 +42,7 @@ inline asio::awaitable<std::string> read_raw(net::ByteStream& stream, std::strin
     co_return all;
 }
 
-// A world with a network in memory and an HTTP server on server:80.
+// Adds a network in memory and an HTTP server on server:80.
 struct NetWorld : World {
     std::unique_ptr<net::MemoryNetwork> network = net::make_memory_network(io.get_executor(), time, &time);
     rt::TaskGroup sessions{io.get_executor(), 1000, rt::report_bug};

@@ -10,6 +10,8 @@
 #include <fstream>
 
 #include "countersign/base/check.hpp"
+#include "countersign/net/http_client.hpp"
+#include "countersign/net/http_server.hpp"
 #include "countersign/net/websocket.hpp"
 #include "net/net_world.hpp"
 
@@ -19,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace asio = rt::asio;
 
-// A directory with certificates that this run made: a private root, a certificate of it for `localhost` and
+// Makes a directory with certificates for this run: a private root, a certificate of it for `localhost` and
 // 127.0.0.1, one for another host, and a self-signed one.
 class Certificates {
   public:
@@ -72,7 +74,7 @@ asio::awaitable<void> echo(net::HttpExchange& exchange, const rt::Clock& clock) 
     co_await exchange.respond(std::move(response));
 }
 
-// The real network on loopback, real time, one thread.
+// Runs the real network on loopback, in real time, on one thread.
 struct RealWorld {
     asio::io_context io{1};
     std::unique_ptr<rt::Clock> clock = rt::system_clock();
@@ -208,7 +210,7 @@ TEST(Network, AnOldTlsVersionIsRefused) {
     RealWorld world;
     auto files = certificates().files("good");
     world.serve(&files);
-    // OpenSSL's own client, limited to TLS 1.1, in another process while this one serves.
+    // OpenSSL's own client, limited to TLS 1.1, runs in another process while this one serves.
     std::string command = "openssl s_client -connect 127.0.0.1:" + std::to_string(world.listener->port()) +
                           " -tls1_1 -cipher DEFAULT:@SECLEVEL=0 </dev/null >/dev/null 2>&1";
     FILE* process = ::popen(command.c_str(), "r");
@@ -220,7 +222,7 @@ TEST(Network, AnOldTlsVersionIsRefused) {
 
 asio::awaitable<void> holds_then_asks(RealWorld& world, std::optional<Result<net::HttpResponse>>& answer) {
     std::vector<net::StreamPtr> silent;
-    for (int i = 0; i < 5; ++i) {  // TCP only: their handshakes never come
+    for (int i = 0; i < 5; ++i) {  // these never begin their handshakes
         auto stream = co_await world.network->dial(world.url("http", "127.0.0.1"), world.soon());
         if (stream) silent.push_back(std::move(*stream));
     }
@@ -274,7 +276,7 @@ TEST(Network, RefusedConnectionsAndBadNamesAreUnavailable) {
 asio::awaitable<void> look_up_and_connect(RealWorld& world, std::optional<Result<std::string>>& peer) {
     auto addresses = co_await world.network->resolve("localhost", world.soon());
     EXPECT_TRUE(addresses && !addresses->empty());
-    // The name is only for TLS and Host: it need not stand for anything.
+    // The name is only used for TLS and Host, so it need not resolve.
     auto address = boost::asio::ip::make_address("127.0.0.1");
     auto stream =
         co_await world.network->connect(world.url("http", "no.such.name.invalid"), address, world.soon());
@@ -290,7 +292,7 @@ TEST(Network, LooksUpAndConnectsAsTwoSteps) {
     EXPECT_EQ(**peer, "127.0.0.1");
 }
 
-// What new connections get, after each change of the files.
+// Looks at the certificate that new connections get after each change of the files.
 asio::awaitable<void> exchange_certificates(RealWorld& world, std::string live,
                                             std::vector<std::string>& got) {
     auto now = [&](const std::string& name) {

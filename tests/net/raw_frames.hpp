@@ -10,8 +10,8 @@
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
 
-// WebSocket frames (RFC 6455 §5) as a peer of tests writes and reads them, right or wrong. Shares nothing
-// with what is tested.
+// A peer in tests writes and reads WebSocket frames (RFC 6455 §5), right or wrong, with this. It shares no
+// code with what is tested.
 namespace countersign::test {
 
 enum class Opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
@@ -22,7 +22,7 @@ inline void apply_mask(std::string& bytes, std::size_t from, std::uint32_t mask)
             static_cast<char>(bytes[i] ^ static_cast<char>(mask >> (24 - 8 * ((i - from) & 3)) & 0xFF));
 }
 
-// With a mask it is a client's.
+// A frame with a mask is a client's.
 inline std::string raw_frame(Opcode opcode, std::string_view payload,
                              std::optional<std::uint32_t> mask = std::nullopt, bool final = true) {
     std::string frame;
@@ -47,7 +47,7 @@ struct RawFrame {
     std::string payload;
 };
 
-// A client's frames, as far as they are whole.
+// Reads a client's frames, as far as they are whole.
 inline std::vector<RawFrame> raw_frames_of_client(std::string_view bytes) {
     std::vector<RawFrame> frames;
     auto number_at = [&](std::size_t at, std::size_t count) {
@@ -72,7 +72,7 @@ inline std::vector<RawFrame> raw_frames_of_client(std::string_view bytes) {
     return frames;
 }
 
-// What a server answers to `Sec-WebSocket-Key`.
+// Computes what a server answers to `Sec-WebSocket-Key`.
 inline std::string accept_key(std::string_view key) {
     return base64(as_text(sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
 }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "countersign/net/http.hpp"
+#include "countersign/net/url.hpp"
 #include "net/frame_scanner.hpp"
 #include "net/http_text.hpp"
 #include "net/raw_frames.hpp"
@@ -82,7 +83,7 @@ TEST(RawFrames, AreThoseOfRfc6455) {
     EXPECT_EQ(test::raw_frames_of_client(masked).at(0).payload, "Hello");
 }
 
-// A tap and all that it was told.
+// Records all that a tap was told.
 struct Tapped {
     FrameTap tap;
     std::vector<FrameHead> heads;

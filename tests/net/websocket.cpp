@@ -22,7 +22,7 @@ std::string masked(Opcode opcode, std::string_view payload) {
     return test::raw_frame(opcode, payload, 0xA1B2C3D4);
 }
 
-// All that a client of one WebSocket sees.
+// Holds all that a client of one WebSocket saw.
 struct Heard {
     std::vector<std::string> messages;
     std::vector<bool> text;
@@ -48,12 +48,12 @@ asio::awaitable<void> hear(NetWorld& world, net::WebSocket& socket, Heard& heard
     }
 }
 
-// A peer that speaks raw bytes against our client.
+// Simulates a peer that speaks raw bytes with our client.
 struct RawPeer : NetWorld {
-    std::string says;             // right after the handshake, in the same write
+    std::string says;             // sent right after the handshake, in the same write
     std::string after_handshake;  // what the client sent until it closed TCP
     core::Duration client_closed_after{0};
-    bool closes_tcp = false;  // once all is said
+    bool closes_tcp = false;  // once all is sent
     bool reads = true;
     std::optional<Result<std::unique_ptr<net::WebSocket>>> socket;
     Heard heard;
@@ -64,7 +64,7 @@ struct RawPeer : NetWorld {
         run();
     }
     net::ByteStream* peer_stream = nullptr;
-    bool hears = true;  // the client reads
+    bool hears = true;  // whether the client reads
 
     void peer_says(std::string bytes) { spawn(say(std::move(bytes))); }
     asio::awaitable<void> say(std::string bytes) { co_await test::write_raw(*peer_stream, bytes); }
@@ -91,13 +91,13 @@ struct RawPeer : NetWorld {
     }
     void begin(std::string bytes, std::uint64_t seed = 1) {
         says = std::move(bytes);
-        network->weather({.seed = seed, .split = true});
+        network->set_conditions({.seed = seed, .split = true});
         listener = network->listen("server:80");
         spawn(peer());
         spawn(client());
         settle();
     }
-    // The opcodes of what the client sent.
+    // Returns the opcodes of what the client sent.
     std::vector<Opcode> sent() const {
         std::vector<Opcode> opcodes;
         for (const test::RawFrame& sent : test::raw_frames_of_client(after_handshake))
@@ -222,8 +222,8 @@ asio::awaitable<void> close_soon(RawPeer& world, std::optional<Result<Done>>& cl
     closed.emplace(std::move(done));
 }
 
-// Beast's operations wait for one another here: the write for the peer, the reading side for the write (to
-// say what was wrong), the close for both.
+// Beast's operations wait for one another here: the write waits for the peer, the reading side for the write
+// (to say what was wrong), the close for both.
 TEST(WebSocketClient, ClosingIsBoundedWhateverElseIsStuck) {
     for (bool with_violation : {false, true}) {
         RawPeer world;
@@ -345,14 +345,14 @@ struct TwoEnds : NetWorld {
     Heard heard;
 
     explicit TwoEnds(std::uint64_t seed = 1, net::WebSocketLimits limits = {}) {
-        network->weather({.seed = seed, .split = true});
+        network->set_conditions({.seed = seed, .split = true});
         served.tap.on_frame = [this](const net::FrameHead& head) { served.heads.push_back(head); };
         serve([this](net::HttpExchange& exchange) { return echo_socket(exchange, *this, served); });
         spawn(connect(limits));
         settle();
     }
     ~TwoEnds() {
-        if (socket) socket->shut();  // whoever still reads it hears that first
+        if (socket) socket->shut();  // whoever still reads it gets that failure first
         stop();
         run();
     }
@@ -443,7 +443,7 @@ TEST(WebSocket, AMessageOverTheServersLimitIsClosedWith1009) {
 
 TEST(WebSocket, APlainRequestIsToldToUpgrade) {
     TwoEnds world;
-    std::string answer;  // not `talk`, which waits for the end of all pings
+    std::string answer;  // `talk` would wait for the end of all pings
     world.spawn(world.talk_to_server("GET / HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n", answer));
     world.settle();
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 426")) << answer;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "countersign/adapters/sandbox.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/net/websocket.hpp"
 #include "net/net_world.hpp"
 #include "sandbox/json.hpp"

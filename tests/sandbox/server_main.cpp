@@ -10,6 +10,7 @@
 #include <string>
 
 #include "countersign/adapters/sandbox.hpp"
+#include "countersign/net/http_server.hpp"
 #include "countersign/net/network.hpp"
 #include "countersign/rt/tasks.hpp"
 

@@ -1,4 +1,5 @@
 #include "slack/web_api.hpp"
+#include "countersign/net/http_client.hpp"
 
 #include <gtest/gtest.h>
 

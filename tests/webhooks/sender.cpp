@@ -9,7 +9,7 @@
 #include "countersign/adapters/webhooks.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/net/byte_stream.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_server.hpp"
 #include "countersign/net/memory.hpp"
 #include "countersign/wire/json.hpp"
 #include "fakes/webhook_store.hpp"

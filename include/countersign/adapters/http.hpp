@@ -11,7 +11,7 @@
 #include "countersign/app/requests.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/crypto.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_server.hpp"
 
 namespace countersign::http {
 

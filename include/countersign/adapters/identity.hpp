@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "countersign/app/identity.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_client.hpp"
 
 namespace countersign::identity {
 

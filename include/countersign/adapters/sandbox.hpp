@@ -4,7 +4,7 @@
 #include <string>
 
 #include "countersign/base/secret.hpp"
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_server.hpp"
 #include "countersign/rt/clock.hpp"
 
 namespace countersign::sandbox {

@@ -16,7 +16,7 @@ namespace countersign::net {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-// A small, copyable buffer sequence of bounded length: what type erasure lets through.
+// A small, copyable sequence of buffers, of bounded length, can cross the type-erased interface below.
 template <class Buffer>
 struct BufferList {
     using value_type = Buffer;
@@ -37,8 +37,9 @@ struct BufferList {
     }
 };
 
-// One connection: TCP, TLS or memory. Type-erased so that Beast is instantiated once, and so that tests can
-// put an in-memory network underneath. Models Beast's AsyncStream. One read and one write at a time.
+// Reads and writes one connection, which may be TCP, TLS or memory. It is type-erased so that Beast is
+// instantiated once, and so that tests can put an in-memory network underneath. Models Beast's AsyncStream,
+// with one read and one write at a time.
 class ByteStream {
   public:
     using executor_type = asio::any_io_executor;
@@ -46,17 +47,18 @@ class ByteStream {
 
     virtual ~ByteStream() = default;
     virtual executor_type get_executor() = 0;
-    // Ends reads and writes at once (operation_aborted); no TLS close_notify, no lingering. Idempotent.
+    // Ends reads and writes at once (operation_aborted), without TLS close_notify and without lingering. May
+    // be called again.
     virtual void close() = 0;
     virtual void
     cancel() = 0;  // ends the pending read and write (operation_aborted); the stream stays usable
     virtual std::string peer_address() const = 0;  // "127.0.0.1"; "memory" in tests
 
-    // At or after this instant the stream closes itself (within net::deadline_slack); Instant::max(): never.
-    // Costs one store: what every exchange uses instead of a timer of its own.
+    // At or after this instant the stream closes itself (within net::deadline_slack); Instant::max() means
+    // never. It costs one store: exchanges use it instead of a timer of their own.
     void close_at(core::Instant at) { limit(at, false); }
-    // Likewise, but only `cancel`s: for whoever still has something to say to a peer that was too slow. A
-    // later call of either takes the place of the earlier.
+    // Does the same with `cancel` instead of `close`, for a caller that still has an answer for a peer that
+    // was too slow. A later call of either replaces the earlier.
     void cancel_at(core::Instant at) { limit(at, true); }
     core::Instant closes_at() const { return limit_; }
 
@@ -81,7 +83,7 @@ class ByteStream {
     virtual void start_read(const BufferList<asio::mutable_buffer>& buffers, IoHandler handler) = 0;
     virtual void start_write(const BufferList<asio::const_buffer>& buffers, IoHandler handler) = 0;
 
-    // For whoever watches the clock on behalf of streams.
+    // Closes or cancels if the limit has passed; called by whoever watches the clock on behalf of streams.
     void act_on_limit(core::Instant now) {
         if (now < limit_) return;
         if (!only_cancels_) {
@@ -91,7 +93,7 @@ class ByteStream {
         limit_ = core::Instant::max();
         cancel();
     }
-    // A stream that watches the clock by itself sets this and hears of every change.
+    // A stream sets this if it watches the clock itself and so must hear of every change of the limit.
     bool hears_of_limit_ = false;
     virtual void limit_moved() {}
 
@@ -105,7 +107,7 @@ class ByteStream {
     bool only_cancels_ = false;
 };
 
-// Beast's customisation point.
+// Beast calls this to close the transport below a stream of its own.
 inline void beast_close_socket(ByteStream& stream) {
     stream.close();
 }

@@ -9,7 +9,7 @@
 
 namespace countersign::net {
 
-// How late a stream may notice that its `close_at` has passed.
+// A stream may notice this late that its `close_at` has passed.
 inline constexpr std::chrono::milliseconds deadline_slack{100};
 
 struct TlsFiles {
@@ -17,15 +17,15 @@ struct TlsFiles {
     std::string key;          // PEM
 };
 
-// The real network on one executor: dials, listens, and sweeps streams whose deadline has passed.
+// Dials and listens on the real network on one executor, and ends streams whose deadline has passed.
 class Network : public Dialer, public Connector {
   public:
-    // conflict: the address is in use (the detail names it and says what to do); invalid_input: not an
-    // address. With `tls`, every accepted stream has finished its handshake (bounded by 10 s each, at most
-    // 256 under way, without holding up other connections).
+    // Fails with conflict where the address is in use (the detail names it and says what to do), and with
+    // invalid_input where it is none. With `tls`, every accepted stream has finished its handshake (bounded
+    // by 10 s each, at most 256 under way, without holding up other connections).
     virtual Result<std::unique_ptr<Listener>> listen(const std::string& address_and_port,
                                                      const TlsFiles* tls = nullptr) = 0;
-    // Additional trusted roots (PEM file), for private CAs and tests; the system's store is always in.
+    // Trusts further roots (a PEM file), for private CAs and tests; the system's store is always trusted.
     virtual Result<Done> trust(const std::string& pem_file) = 0;
 };
 
