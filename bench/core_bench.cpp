@@ -9,6 +9,7 @@
 
 #include "countersign/core/advance.hpp"
 #include "countersign/core/decide.hpp"
+#include "countersign/core/match.hpp"
 #include "countersign/core/policy.hpp"
 #include "countersign/core/request.hpp"
 #include "countersign/core/value.hpp"

@@ -8,6 +8,7 @@
 #include "countersign/app/plan.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/core/hidden.hpp"
+#include "countersign/core/match.hpp"
 
 namespace countersign::app {
 namespace {

@@ -14,6 +14,7 @@
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/explain.hpp"
+#include "countersign/core/match.hpp"
 #include "countersign/rt/clock.hpp"
 #include "countersign/wire/json.hpp"
 

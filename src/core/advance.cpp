@@ -53,10 +53,10 @@ std::string clipped(std::string_view reason) {
     return std::string{reason.substr(0, bytes)};
 }
 
-// One command at work on one case.
-class Move {
+// Applies one command to one case.
+class CaseUpdate {
   public:
-    Move(const Case& before, const Directory& directory, Instant now, Duration age_max)
+    CaseUpdate(const Case& before, const Directory& directory, Instant now, Duration age_max)
         : case_(before),
           directory_(directory),
           now_(now),
@@ -65,7 +65,7 @@ class Move {
         appended_.reserve(appended_max);
         for (const Entry& entry : before.entries) tally_.read(entry);
         if (!before.entries.empty()) now_ = std::max(now_, at_of(before.entries.back()));
-        // Time speaks first.
+        // What time has made due comes before the command.
         auto due = tally_.due_at();
         if (due && now_ >= *due) {
             lapsed_ = true;
@@ -73,7 +73,7 @@ class Move {
         }
     }
 
-    void make(const Command& command) {
+    void apply(const Command& command) {
         std::visit([this](const auto& one) { on(one); }, command);
     }
     Step take() && {
@@ -82,7 +82,8 @@ class Move {
     }
 
   private:
-    // The end of time, or a reminder and an escalation, and what was asked for.
+    // A command appends at most what time has made due (the end, or a reminder and an escalation) and one
+    // entry of its own.
     static constexpr std::size_t appended_max = 3;
 
     void on(const Tick&);
@@ -93,7 +94,8 @@ class Move {
     void on(const Report& report);
 
     void append(Entry entry) {
-        COUNTERSIGN_CHECK(appended_.size() < appended_max);  // the tally refers to them
+        // The list must not grow, because the tally refers to these entries.
+        COUNTERSIGN_CHECK(appended_.size() < appended_max);
         appended_.push_back(std::move(entry));
         tally_.read(appended_.back());
     }
@@ -113,7 +115,7 @@ class Move {
 
     void release(const Cast& cast, const Standing& voter, const Behind& behind);
     void vote(const Cast& cast, const Standing& voter, const Behind& behind);
-    // Everybody whose vote is this, looked up again; refuses where that is not known freshly enough.
+    // Looks up again everybody whose vote has this verdict; refuses where that is not known freshly enough.
     std::optional<std::vector<Standing>> looked_up_again(const Tally& tally, Verdict verdict,
                                                          const Behind& behind);
     bool stale(const Standing& standing) const { return standing.as_of < now_ - age_max_; }
@@ -129,7 +131,7 @@ class Move {
     std::optional<Refusal> refusal_;
 };
 
-std::optional<Refusal> Move::not_pending() const {
+std::optional<Refusal> CaseUpdate::not_pending() const {
     if (tally_.state() == State::pending) return std::nullopt;
     return Refusal{lapsed_ && tally_.state() == State::expired ? Why::expired : Why::decided,
                    decided_sentence(case_, tally_.ruling())};
@@ -159,7 +161,7 @@ std::optional<Refusal> wrong_class(const Standing& voter) {
                     visible(voter.account.text()))};
 }
 
-std::optional<Refusal> Move::not_a_voter(const Cast& cast, const Standing& voter) const {
+std::optional<Refusal> CaseUpdate::not_a_voter(const Cast& cast, const Standing& voter) const {
     if (auto wrong = wrong_class(voter)) return wrong;
     if (auto behind = behind_it(cast, voter)) return behind;
     if (cast.shown_digest && *cast.shown_digest != case_.request->digest) {
@@ -168,7 +170,8 @@ std::optional<Refusal> Move::not_a_voter(const Cast& cast, const Standing& voter
             "What you were looking at is not what this request asks for; open it again and vote on "
             "what it shows."};
     }
-    // Whoever takes back their own word, or holds the request, needs no right beside that.
+    // These two need no right to vote: the one takes back their own word, the other their own hold or that of
+    // a group that may release.
     if (cast.verdict == Verdict::withdraw || cast.verdict == Verdict::release) return std::nullopt;
     if (auto old = not_fresh(voter)) return old;
     if (auto stranger = not_eligible(cast, voter)) return stranger;
@@ -176,14 +179,14 @@ std::optional<Refusal> Move::not_a_voter(const Cast& cast, const Standing& voter
 }
 
 // `self_approval` lifts the exclusion for an approval alone.
-std::optional<Refusal> Move::behind_it(const Cast& cast, const Standing& voter) const {
+std::optional<Refusal> CaseUpdate::behind_it(const Cast& cast, const Standing& voter) const {
     if (!voter.behind) return std::nullopt;
     const bool approval = cast.verdict == Verdict::approve || cast.verdict == Verdict::withdraw;
     if (approval && voter.self_approval) return std::nullopt;
     return Refusal{Why::self_approval, self_approval_sentence(case_, voter)};
 }
 
-std::optional<Refusal> Move::not_eligible(const Cast& cast, const Standing& voter) const {
+std::optional<Refusal> CaseUpdate::not_eligible(const Cast& cast, const Standing& voter) const {
     const bool approval = cast.verdict == Verdict::approve;
     const auto groups = approval ? groups_of(case_.applied) : denial_groups_of(case_.applied);
     const bool eligible =
@@ -195,20 +198,20 @@ std::optional<Refusal> Move::not_eligible(const Cast& cast, const Standing& vote
                                group_names(groups), approval ? "approve" : name_of(cast.verdict))};
 }
 
-std::optional<Refusal> Move::not_fresh(const Standing& voter) const {
+std::optional<Refusal> CaseUpdate::not_fresh(const Standing& voter) const {
     if (!stale(voter)) return std::nullopt;
     return Refusal{Why::directory_stale,
                    "What is known about you and your groups is too old to rely on; try again in a moment."};
 }
 
-// Nothing shows that they are none of the humans behind the request.
-std::optional<Refusal> Move::not_apart(const Standing& voter) {
+// Refuses where nothing shows that the voter is none of the humans behind the request.
+std::optional<Refusal> CaseUpdate::not_apart(const Standing& voter) {
     if (voter.unlinked.empty()) return std::nullopt;
     return Refusal{Why::unlinked, unlinked_sentence(voter.unlinked, voter.account)};
 }
 
-// How often this person has changed something here; a release only undoes.
-std::size_t Move::acts_of(const Standing& voter) const {
+// Counts how often this person has changed something here. A release does not count, because it only undoes.
+std::size_t CaseUpdate::acts_of(const Standing& voter) const {
     auto own = [&](const Standing& one) {
         return one.person == voter.person || one.account == voter.account;
     };
@@ -219,8 +222,8 @@ std::size_t Move::acts_of(const Standing& voter) const {
     }));
 }
 
-// The latest vote of this person, by any of their accounts.
-const Tally::Mark* Move::mark_of(const Standing& voter) const {
+// Returns the latest vote of this person, by any of their accounts.
+const Tally::Mark* CaseUpdate::mark_of(const Standing& voter) const {
     auto own = std::ranges::find_if(tally_.marks(), [&](const Tally::Mark& mark) {
         const AccountId& account = mark.vote->voter.account;
         return account == voter.account || *mark.person == voter.person ||
@@ -229,7 +232,7 @@ const Tally::Mark* Move::mark_of(const Standing& voter) const {
     return own == tally_.marks().end() ? nullptr : &*own;
 }
 
-bool Move::holds(const Standing& voter) const {
+bool CaseUpdate::holds(const Standing& voter) const {
     const auto& held = tally_.held();
     if (!held) return false;
     const AccountId& holder = held->entry->voter.account;
@@ -237,7 +240,7 @@ bool Move::holds(const Standing& voter) const {
            directory_.person_of(holder) == voter.person;
 }
 
-std::optional<Refusal> Move::no_reason(const Cast& cast, const Standing& voter) const {
+std::optional<Refusal> CaseUpdate::no_reason(const Cast& cast, const Standing& voter) const {
     if (!trim(cast.reason).empty()) return std::nullopt;
     if (cast.verdict == Verdict::deny)
         return Refusal{Why::reason_required, "Say why you deny this request, so that others can act on it."};
@@ -253,9 +256,9 @@ std::optional<Refusal> Move::no_reason(const Cast& cast, const Standing& voter) 
             command_text(cast.account, fmt::format("approve {} your reason", case_.request->number)))};
 }
 
-std::optional<Refusal> Move::not_this_vote(const Cast& cast, const Standing& voter) const {
+std::optional<Refusal> CaseUpdate::not_this_vote(const Cast& cast, const Standing& voter) const {
     const Tally::Mark* mark = mark_of(voter);
-    // An approval that was cast as somebody else's may be given again by whoever turned out to be behind.
+    // Whoever turned out to be behind the request may give an approval again that was cast as anybody else's.
     const bool other_kind =
         mark && cast.verdict == Verdict::approve && mark->vote->voter.self_approval != voter.self_approval;
     if (mark && mark->vote->verdict == cast.verdict && !other_kind) {
@@ -291,7 +294,7 @@ std::optional<Refusal> Move::not_this_vote(const Cast& cast, const Standing& vot
     return std::nullopt;
 }
 
-std::optional<Refusal> Move::not_a_releaser(const Standing& voter) const {
+std::optional<Refusal> CaseUpdate::not_a_releaser(const Standing& voter) const {
     if (holds(voter)) return std::nullopt;
     const auto& groups = case_.applied->release;
     const bool may = !groups.empty() && std::ranges::all_of(groups, [&](const GroupId& group) {
@@ -302,8 +305,8 @@ std::optional<Refusal> Move::not_a_releaser(const Standing& voter) const {
     return Refusal{Why::not_releaser, not_releaser_sentence(*tally_.held()->person, groups)};
 }
 
-std::optional<std::vector<Standing>> Move::looked_up_again(const Tally& tally, Verdict verdict,
-                                                           const Behind& behind) {
+std::optional<std::vector<Standing>> CaseUpdate::looked_up_again(const Tally& tally, Verdict verdict,
+                                                                 const Behind& behind) {
     std::vector<Standing> again;
     for (const AccountId& account : tally.accounts_that(verdict)) {
         again.push_back(standing_of(case_, behind, directory_, account));
@@ -318,7 +321,7 @@ std::optional<std::vector<Standing>> Move::looked_up_again(const Tally& tally, V
     return again;
 }
 
-void Move::on(const Cast& cast) {
+void CaseUpdate::on(const Cast& cast) {
     if ((refusal_ = not_pending())) return;
     const Behind behind{case_.request, case_.entries, directory_};
     const Standing voter = standing_of(case_, behind, directory_, cast.account);
@@ -329,7 +332,7 @@ void Move::on(const Cast& cast) {
     vote(cast, voter, behind);
 }
 
-void Move::release(const Cast& cast, const Standing& voter, const Behind& behind) {
+void CaseUpdate::release(const Cast& cast, const Standing& voter, const Behind& behind) {
     Entry entry = Released{now_, voter, clipped(cast.reason), cast.via, {}, !holds(voter)};
     Tally would = tally_;
     would.read(entry);
@@ -341,7 +344,7 @@ void Move::release(const Cast& cast, const Standing& voter, const Behind& behind
     append(std::move(entry));
 }
 
-void Move::vote(const Cast& cast, const Standing& voter, const Behind& behind) {
+void CaseUpdate::vote(const Cast& cast, const Standing& voter, const Behind& behind) {
     Entry entry = Voted{now_, voter, cast.verdict, clipped(cast.reason), cast.via, {}, std::nullopt};
     auto& voted = std::get<Voted>(entry);
     auto with_it = [&] {
@@ -363,16 +366,16 @@ void Move::vote(const Cast& cast, const Standing& voter, const Behind& behind) {
     append(std::move(entry));
 }
 
-// Several that were missed are made up for with one.
-void Move::on(const Tick&) {
+// One reminder stands for all that were missed.
+void CaseUpdate::on(const Tick&) {
     if (tally_.state() != State::pending) return;
     const Nudges nudges{case_};
     if (nudges.reminder && now_ >= *nudges.reminder) append(Reminded{now_});
     if (nudges.escalation && now_ >= *nudges.escalation) append(Escalated{now_});
 }
 
-// The newest links may put voters behind the request or make two of them one; they never add to anything.
-void Move::on(const Rejudge&) {
+// The newest links may put voters behind the request, or make two of them one person; they never add a right.
+void CaseUpdate::on(const Rejudge&) {
     if (tally_.state() != State::pending || case_.entries.size() + entries_reserved >= case_entries_max)
         return;
     const Behind behind{case_.request, case_.entries, directory_};
@@ -388,7 +391,7 @@ void Move::on(const Rejudge&) {
     if (changed) append(std::move(again));
 }
 
-void Move::on(const Cancel& cancel) {
+void CaseUpdate::on(const Cancel& cancel) {
     const Behind behind{case_.request, case_.entries, directory_};
     auto own = [&](const AccountId& account) {
         AccountId whole = directory_.full(account);
@@ -408,7 +411,7 @@ void Move::on(const Cancel& cancel) {
     append(Cancelled{now_, cancel.by, clipped(cancel.reason)});
 }
 
-void Move::on(const Claim& claim) {
+void CaseUpdate::on(const Claim& claim) {
     const Ruling ruling = tally_.ruling();
     switch (ruling.state) {
         case State::approved:
@@ -443,7 +446,7 @@ void Move::on(const Claim& claim) {
     append(Claimed{now_, claim.by, claim.key});
 }
 
-void Move::on(const Report& report) {
+void CaseUpdate::on(const Report& report) {
     switch (tally_.state()) {
         case State::claimed:
             return append(Reported{now_, report.by, report.succeeded, clipped(report.detail)});
@@ -485,9 +488,9 @@ bool tells_of(const Entry& entry, const Command& command) {
 
 Step advance(const Case& before, const Command& command, const Directory& directory, Instant now,
              Duration age_max) {
-    Move move{before, directory, now, age_max};
-    move.make(command);
-    return std::move(move).take();
+    CaseUpdate update{before, directory, now, age_max};
+    update.apply(command);
+    return std::move(update).take();
 }
 
 }  // namespace countersign::core

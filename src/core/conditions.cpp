@@ -11,19 +11,19 @@
 namespace countersign::core {
 namespace {
 
-// The path to a field leads through a value that has no such parts: `tags[*]` where tags is a text.
+// Stands for a path that leads through a value without such parts: `tags[*]` where tags is a text.
 struct Mismatch {};
-// A field's value, wherever it lives in the request.
-using Seen = std::variant<std::string_view, double, const Value*, Mismatch>;
+// Refers to a field's value, wherever it lives in the request.
+using FieldValue = std::variant<std::string_view, double, const Value*, Mismatch>;
 
-std::optional<std::string_view> text_of(const Seen& seen) {
+std::optional<std::string_view> text_of(const FieldValue& seen) {
     if (const auto* text = std::get_if<std::string_view>(&seen)) return *text;
     if (const auto* value = std::get_if<const Value*>(&seen))
         if (const std::string* text = (*value)->string()) return std::string_view{*text};
     return std::nullopt;
 }
 
-std::optional<double> number_of(const Seen& seen) {
+std::optional<double> number_of(const FieldValue& seen) {
     if (const double* number = std::get_if<double>(&seen)) return *number;
     if (const auto* value = std::get_if<const Value*>(&seen))
         if (const double* number = (*value)->number()) return *number;
@@ -38,13 +38,14 @@ void walk(const Value* at, std::string_view path, const See& see) {
             path.remove_prefix(1);
             auto name = path.substr(0, path.find_first_of(".["));
             path.remove_prefix(name.size());
-            if (!at->members()) return see(Seen{Mismatch{}});
+            if (!at->members()) return see(FieldValue{Mismatch{}});
             at = at->members()->find(name);
             continue;
         }
         auto close = path.find(']');
         const Value::Array* items = at->items();
-        if (path.front() != '[' || close == std::string_view::npos || !items) return see(Seen{Mismatch{}});
+        if (path.front() != '[' || close == std::string_view::npos || !items)
+            return see(FieldValue{Mismatch{}});
         auto inside = path.substr(1, close - 1);
         path.remove_prefix(close + 1);
         if (inside == "*") {
@@ -55,18 +56,18 @@ void walk(const Value* at, std::string_view path, const See& see) {
         std::from_chars(inside.data(), inside.data() + inside.size(), index);
         at = index < items->size() ? &(*items)[index] : nullptr;
     }
-    if (at) see(Seen{at});
+    if (at) see(FieldValue{at});
 }
 
-// The fields of `requester.`, without that.
+// Looks up the fields of `requester.`; `field` is what follows that.
 template <class See>
 void look_up_requester(const Facts& facts, std::string_view field, const See& see) {
     const Requester& requester = facts.request().requester;
-    auto text = [&](std::string_view t) { see(Seen{t}); };
+    auto text = [&](std::string_view t) { see(FieldValue{t}); };
     if (field == "name") return text(requester.name);
     if (field == "account") return text(requester.account.text());
     if (field == "kind") return text(requester.kind == Requester::Kind::person ? "person" : "workload");
-    if (field == "humans") return see(Seen{static_cast<double>(humans_behind(facts.request()).size())});
+    if (field == "humans") return see(FieldValue{static_cast<double>(humans_behind(facts.request()).size())});
     if (field == "people" || field == "people[*]") {
         for (const std::string& person : facts.people()) text(person);
         return;
@@ -79,8 +80,8 @@ void look_up_requester(const Facts& facts, std::string_view field, const See& se
 template <class See>
 void look_up(const Judge& judge, std::string_view field, const See& see) {
     const Request& request = judge.facts.request();
-    auto text = [&](std::string_view t) { see(Seen{t}); };
-    auto number = [&](auto n) { see(Seen{static_cast<double>(n)}); };
+    auto text = [&](std::string_view t) { see(FieldValue{t}); };
+    auto number = [&](auto n) { see(FieldValue{static_cast<double>(n)}); };
     if (field == "action") return text(request.action);
     if (field == "intent") return text(request.intent);
     if (field == "resource" && request.resource) return text(*request.resource);
@@ -105,7 +106,7 @@ Truth truth(bool b) {
     return b ? Truth::yes : Truth::no;
 }
 
-Truth equals(const Seen& seen, const Value& operand) {
+Truth equals(const FieldValue& seen, const Value& operand) {
     if (const std::string* text = operand.string()) {
         auto value = text_of(seen);
         return value ? truth(*value == *text) : Truth::unknown;
@@ -121,10 +122,10 @@ Truth equals(const Seen& seen, const Value& operand) {
     return wanted && found ? truth(*wanted == *found) : Truth::unknown;
 }
 
-Truth among(const Seen& seen, const Value& operand) {
+Truth among(const FieldValue& seen, const Value& operand) {
     const Value::Array* items = operand.items();
     if (!items) return Truth::unknown;
-    // A list may mix types: the value has a wrong type only where it fits none of them.
+    // A list may mix types, so the value has a wrong type only where it fits none of them.
     Truth best = Truth::unknown;
     for (const Value& item : *items) {
         const std::string* text = item.string();
@@ -156,7 +157,7 @@ bool compares(Test::Operator op, double value, double bound) {
     }
 }
 
-Truth size_fits(const Seen& seen, const Value& operand) {
+Truth size_fits(const FieldValue& seen, const Value& operand) {
     double size = 0;
     const auto* value = std::get_if<const Value*>(&seen);
     if (auto text = text_of(seen))
@@ -195,7 +196,7 @@ Truth text_test(const Test& test, std::string_view text) {
     return truth(text.ends_with(*operand));
 }
 
-Truth one_value(const Test& test, const Seen& seen) {
+Truth one_value(const Test& test, const FieldValue& seen) {
     using enum Test::Operator;
     if (std::holds_alternative<Mismatch>(seen)) return Truth::unknown;
     switch (test.op) {
@@ -233,11 +234,11 @@ Truth negated(Truth t) {
     return t == Truth::yes ? Truth::no : Truth::yes;
 }
 
-// Of several values (`[*]`) one that fits is enough; `ne` means that none is equal.
+// One of several values (`[*]`) that fits is enough, but `ne` means that none is equal.
 Truth evaluate(const Test& test, const Judge& judge, Truth missing) {
     bool found = false;
     Truth any = Truth::no;
-    look_up(judge, test.field, [&](const Seen& seen) {
+    look_up(judge, test.field, [&](const FieldValue& seen) {
         found = true;
         if (any != Truth::yes) any = std::max(any, one_value(test, seen));
     });
@@ -248,7 +249,7 @@ Truth evaluate(const Test& test, const Judge& judge, Truth missing) {
     return test.op == Test::Operator::ne ? negated(any) : any;
 }
 
-// `all` is the least of its parts, `any` the greatest. Depth is bounded by the loader.
+// `all` is as true as its least true part, `any` as its most true one. The loader bounds the depth.
 Truth evaluate(const Condition& condition, const Judge& judge, Truth missing) {
     return std::visit(Overload{
                           [&](const AllOf& all) {
@@ -278,28 +279,6 @@ Truth evaluate(const Condition& condition, const Judge& judge, Truth missing) {
 
 }  // namespace
 
-bool glob_matches(std::string_view pattern, std::string_view text) {
-    std::size_t p = 0;
-    std::size_t t = 0;
-    std::optional<std::pair<std::size_t, std::size_t>>
-        retry;  // behind the last star, and what it took so far
-    while (t < text.size()) {
-        if (p < pattern.size() && pattern[p] == '*') {
-            retry = {++p, t};
-        } else if (p < pattern.size() && pattern[p] == text[t]) {
-            ++p;
-            ++t;
-        } else if (retry) {
-            p = retry->first;
-            t = ++retry->second;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.size() && pattern[p] == '*') ++p;
-    return p == pattern.size();
-}
-
 LocalTime Facts::local(const Zone* zone) const {
     if (!local_ || local_->first != zone) local_ = {zone, zone ? zone->local(now_) : utc_time(now_)};
     return local_->second;
@@ -320,7 +299,7 @@ Truth Judge::truth(const Condition& condition) const {
 }
 
 void Judge::each_value(std::string_view field, const std::function<void(std::optional<Value>)>& see) const {
-    look_up(*this, field, [&](const Seen& seen) {
+    look_up(*this, field, [&](const FieldValue& seen) {
         std::visit(Overload{[&](std::string_view text) { see(Value{text}); },
                             [&](double number) { see(Value{number}); },
                             [&](const Value* value) { see(*value); }, [&](Mismatch) { see(std::nullopt); }},
@@ -337,7 +316,7 @@ Judge judge_of(const RiskEntry& entry, const Facts& facts) {
 }
 
 Truth judge(const Test& test, const Value& value) {
-    Truth outcome = one_value(test, Seen{&value});
+    Truth outcome = one_value(test, FieldValue{&value});
     if (test.op == Test::Operator::exists && !test.operand.truth(true)) return negated(outcome);
     return test.op == Test::Operator::ne ? negated(outcome) : outcome;
 }

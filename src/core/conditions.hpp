@@ -12,17 +12,17 @@
 
 namespace countersign::core {
 
-// What conditions may ask about one request.
+// Answers what conditions may ask about one request.
 class Facts {
   public:
     Facts(const Directory& directory, const Request& request, Instant now)
         : directory_(directory), request_(request), now_(now) {}
 
     const Request& request() const { return request_; }
-    // Points; nullopt while they are still being added up.
+    // Holds the risk's points, and nothing while they are still being added up.
     std::optional<std::uint32_t> risk;
     LocalTime local(const Zone* zone) const;
-    // Names of the persons behind the request.
+    // Returns the names of the persons behind the request.
     const std::vector<std::string>& people() const;
 
   private:
@@ -34,20 +34,21 @@ class Facts {
     mutable std::optional<std::vector<std::string>> people_;
 };
 
-// How a condition is judged. A missing field fails its test; within `not` that makes a refuse, a require or a
-// risk apply and an allow not. A present field of the wrong type leaves the outcome open: a refuse, a require
-// or a risk then applies, an allow does not.
+// Judges a condition. A missing field fails its test; within `not` that makes a refuse, a require or a risk
+// apply and an allow not. A present field of the wrong type leaves the outcome open: a refuse, a require or a
+// risk then applies, an allow does not.
 struct Judge {
     const Facts& facts;
-    const Zone* zone = nullptr;  // nullptr: UTC
-    bool tightens = true;        // what the condition belongs to
+    const Zone* zone = nullptr;  // nullptr for UTC
+    bool tightens = true;        // whether what the condition belongs to restricts
 
     Truth truth(const Condition& condition) const;
     bool applies(const Condition& condition) const { return applies(truth(condition)); }
     bool applies(Truth outcome) const {
         return outcome == Truth::yes || (tightens && outcome == Truth::unknown);
     }
-    // Everything a field leads to; nullopt: the path leads through a value that has no such parts.
+    // Calls `see` with everything a field leads to, and with nullopt where the path leads through a value
+    // that has no such parts.
     void each_value(std::string_view field, const std::function<void(std::optional<Value>)>& see) const;
 };
 

@@ -40,16 +40,16 @@ bool GroupSet::any_below(std::size_t end) const {
     return std::find(further_.begin(), last, true) != last;
 }
 
-void GroupSet::add_further(std::size_t place) {
-    if (further_.size() <= place - word_bits) further_.resize(place - word_bits + 1, false);
-    further_[place - word_bits] = true;
+void GroupSet::add_further(std::size_t index) {
+    if (further_.size() <= index - word_bits) further_.resize(index - word_bits + 1, false);
+    further_[index - word_bits] = true;
 }
 
-bool GroupSet::has_further(std::size_t place) const {
-    return place - word_bits < further_.size() && further_[place - word_bits];
+bool GroupSet::has_further(std::size_t index) const {
+    return index - word_bits < further_.size() && further_[index - word_bits];
 }
 
-std::uint64_t print_of(std::string_view text) {
+std::uint64_t fingerprint_of(std::string_view text) {
     std::uint64_t head = 0;
     std::uint64_t tail = 0;
     const std::size_t bytes = std::min(text.size(), sizeof head);
@@ -61,7 +61,7 @@ std::uint64_t print_of(std::string_view text) {
 
 Tally::Tally(const Request& request, const Applied& applied) : request_(request), applied_(applied) {
     auto add = [&](const GroupId& group) {
-        if (!place_of(group)) groups_.push_back({&group, print_of(group.text())});
+        if (!index_of(group)) groups_.push_back({&group, fingerprint_of(group.text())});
     };
     for (const Slots& slots : applied.alternatives)
         for (const CountOf& one : slots.groups) add(one.of);
@@ -100,8 +100,8 @@ void Tally::on(const Voted& entry) {
               &entry.voter.person,
               next_,
               groups_among(entry.voter),
-              print_of(entry.voter.person.text()),
-              print_of(entry.voter.account.text()),
+              fingerprint_of(entry.voter.person.text()),
+              fingerprint_of(entry.voter.account.text()),
               nullptr};
     switch (entry.verdict) {
         case Verdict::approve:
@@ -118,8 +118,8 @@ void Tally::on(const Voted& entry) {
             return;
     }
     std::erase_if(marks_, [&](const Mark& other) {
-        return (other.person_print == mark.person_print && *other.person == *mark.person) ||
-               (other.account_print == mark.account_print &&
+        return (other.person_fingerprint == mark.person_fingerprint && *other.person == *mark.person) ||
+               (other.account_fingerprint == mark.account_fingerprint &&
                 other.vote->voter.account == entry.voter.account);
     });
     if (entry.verdict != Verdict::withdraw) marks_.push_back(std::move(mark));
@@ -153,11 +153,11 @@ void Tally::on(const Rejudged& entry) {
         for (Mark& mark : marks_) {
             if (mark.standing != &again) continue;
             mark.person = &again.person;
-            mark.person_print = print_of(again.person.text());
+            mark.person_fingerprint = fingerprint_of(again.person.text());
         }
         if (held_ && held_->entry->voter.account == again.account) held_->person = &again.person;
     }
-    // Of two votes that are one person's now, the later one stands.
+    // Where two votes turn out to be one person's, the later one stands.
     for (std::size_t i = 0; i < marks_.size();) {
         const bool repeated =
             std::any_of(marks_.begin() + static_cast<std::ptrdiff_t>(i) + 1, marks_.end(),
@@ -201,21 +201,21 @@ void Tally::on(const Reported& entry) {
 
 // ---- who may do what
 
-std::optional<std::size_t> Tally::place_of(const GroupId& group) const {
-    const std::uint64_t print = print_of(group.text());
-    for (std::size_t place = 0; place < groups_.size(); ++place)
-        if (groups_[place].print == print && *groups_[place].name == group) return place;
+std::optional<std::size_t> Tally::index_of(const GroupId& group) const {
+    const std::uint64_t fingerprint = fingerprint_of(group.text());
+    for (std::size_t index = 0; index < groups_.size(); ++index)
+        if (groups_[index].fingerprint == fingerprint && *groups_[index].name == group) return index;
     return std::nullopt;
 }
 
 GroupSet Tally::groups_among(const Standing& standing) const {
     GroupSet set;
     for (const GroupId& group : standing.groups)
-        if (auto place = place_of(group)) set.add(*place);
+        if (auto index = index_of(group)) set.add(*index);
     return set;
 }
 
-// Somebody behind the request, as recorded by now.
+// Says whether this is somebody behind the request, as recorded by now.
 bool Tally::excluded(const Standing& standing) const {
     return standing.behind || contains(behind_, standing.person);
 }
@@ -224,7 +224,7 @@ bool Tally::able(const Standing& standing) {
     return standing.klass == AccountClass::member && standing.unlinked.empty();
 }
 
-// Who is behind the request may approve it only by a vote that was cast as that, with its reason.
+// Somebody behind the request may approve it only by a vote that was cast as such, with its reason.
 bool Tally::may_approve(const Mark& mark) const {
     return able(*mark.standing) && mark.groups.any_below(slot_groups_) &&
            (!excluded(*mark.standing) || self_approves(mark));
@@ -236,7 +236,7 @@ bool Tally::self_approves(const Mark& mark) const {
            !(applied_.self_approval->reason_required && mark.vote->reason.empty());
 }
 
-// Denies or holds.
+// Says whether somebody may deny or hold.
 bool Tally::may_object(const Standing& standing, const GroupSet& groups) const {
     return able(standing) && !excluded(standing) && groups.any_below(denial_groups_);
 }
@@ -262,20 +262,21 @@ void Tally::leave_pending(State state, Instant at, const std::string& reason) {
     reason_ = reason;
 }
 
-// The newest standings of those who were looked up.
-void Tally::look_again(Only standings) {
+// Replaces the standings of voters by those that were looked up again.
+void Tally::look_again(Subset standings) {
     for (const Standing& again : standings) {
-        const std::uint64_t print = print_of(again.account.text());
+        const std::uint64_t fingerprint = fingerprint_of(again.account.text());
         for (Mark& mark : marks_) {
-            if (mark.account_print != print || mark.vote->voter.account != again.account) continue;
+            if (mark.account_fingerprint != fingerprint || mark.vote->voter.account != again.account)
+                continue;
             mark.standing = &again;
             mark.groups = groups_among(again);
         }
     }
 }
 
-// The only place where votes approve: everybody counted was looked up again, all at the same moment.
-void Tally::recheck_approvals(Only standings, Instant at) {
+// This is the only place where votes approve: everybody counted was looked up again, all at the same moment.
+void Tally::recheck_approvals(Subset standings, Instant at) {
     if (standings.empty()) return;
     look_again(standings);
     if (held_) return;
@@ -291,18 +292,18 @@ void Tally::recheck_approvals(Only standings, Instant at) {
     }
 }
 
-bool Tally::denied_by_count(Only only) const {
+bool Tally::denied_by_count(Subset subset) const {
     return std::ranges::any_of(applied_.deny.counts, [&](const CountOf& wanted) {
-        return denials(wanted.of, only) >= wanted.count;
+        return denials(wanted.of, subset) >= wanted.count;
     });
 }
 
-std::size_t Tally::denials(const GroupId& group, Only only) const {
-    const auto place = place_of(group);
+std::size_t Tally::denials(const GroupId& group, Subset subset) const {
+    const auto index = index_of(group);
     std::vector<const PersonId*> people;
     for (const Mark& mark : marks_) {
-        if (mark.vote->verdict != Verdict::deny || !place || !mark.groups.has(*place)) continue;
-        if (!may_object(*mark.standing, mark.groups) || !among(only, mark)) continue;
+        if (mark.vote->verdict != Verdict::deny || !index || !mark.groups.has(*index)) continue;
+        if (!may_object(*mark.standing, mark.groups) || !among(subset, mark)) continue;
         const PersonId& person = mark.standing->person;
         if (std::ranges::none_of(people, [&](const PersonId* seen) { return *seen == person; }))
             people.push_back(&person);
@@ -310,34 +311,34 @@ std::size_t Tally::denials(const GroupId& group, Only only) const {
     return people.size();
 }
 
-// Whether a mark was looked up at this moment. Nobody in particular: everybody.
-bool Tally::among(Only only, const Mark& mark) {
-    if (only.empty()) return true;
-    // Its standing is one of those, where look_again has just put it.
-    return std::less_equal<>{}(only.data(), mark.standing) &&
-           std::less<>{}(mark.standing, only.data() + only.size());
+// Says whether the mark's voter is among those looked up at this moment; true where no subset is given.
+bool Tally::among(Subset subset, const Mark& mark) {
+    if (subset.empty()) return true;
+    // Where it is, look_again has just made the mark refer to an element of the subset.
+    return std::less_equal<>{}(subset.data(), mark.standing) &&
+           std::less<>{}(mark.standing, subset.data() + subset.size());
 }
 
-// Marks that approve and may fill slots, in log order, one per person: the latest, should two accounts have
-// turned out to be one person's. With `only`, of those whose standing is among them.
-std::vector<std::size_t> Tally::voters(Only only) const {
+// Returns the marks that approve and may fill slots, in log order, one for each person: the latest, should
+// two accounts have turned out to be one person's. With a subset, only its voters are returned.
+std::vector<std::size_t> Tally::voters(Subset subset) const {
     std::vector<std::size_t> found;
-    std::vector<std::uint64_t> prints;
+    std::vector<std::uint64_t> fingerprints;
     for (std::size_t i = 0; i < marks_.size(); ++i) {
         const Mark& mark = marks_[i];
         if (mark.vote->verdict != Verdict::approve || !may_approve(mark)) continue;
         const PersonId& person = mark.standing->person;
-        const std::uint64_t print = print_of(person.text());
+        const std::uint64_t fingerprint = fingerprint_of(person.text());
         for (std::size_t j = 0; j < found.size(); ++j) {
-            if (prints[j] != print || marks_[found[j]].standing->person != person) continue;
+            if (fingerprints[j] != fingerprint || marks_[found[j]].standing->person != person) continue;
             found.erase(found.begin() + static_cast<std::ptrdiff_t>(j));
-            prints.erase(prints.begin() + static_cast<std::ptrdiff_t>(j));
+            fingerprints.erase(fingerprints.begin() + static_cast<std::ptrdiff_t>(j));
             break;
         }
         found.push_back(i);
-        prints.push_back(print);
+        fingerprints.push_back(fingerprint);
     }
-    if (!only.empty()) std::erase_if(found, [&](std::size_t i) { return !among(only, marks_[i]); });
+    if (!subset.empty()) std::erase_if(found, [&](std::size_t i) { return !among(subset, marks_[i]); });
     return found;
 }
 
@@ -345,9 +346,9 @@ Tally::Seats Tally::seat(std::size_t alternative, std::vector<std::size_t> marks
     const Slots& slots = applied_.alternatives[alternative];
     VotersByGroup by_group(slots.groups.size());
     for (std::size_t g = 0; g < slots.groups.size(); ++g) {
-        const auto place = place_of(slots.groups[g].of);
+        const auto index = index_of(slots.groups[g].of);
         for (std::size_t voter = 0; voter < marks.size(); ++voter)
-            if (place && marks_[marks[voter]].groups.has(*place)) by_group[g].push_back(voter);
+            if (index && marks_[marks[voter]].groups.has(*index)) by_group[g].push_back(voter);
     }
     Assignment assignment = assign(slots, std::move(by_group), marks.size());
     return {alternative, std::move(marks), std::move(assignment)};
@@ -363,7 +364,7 @@ std::vector<Tally::Seats> Tally::all_seats() const {
 
 namespace {
 
-// The alternative that lacks least, the first of several.
+// Returns the alternative that lacks least, the first of several.
 const auto* best_of(const auto& all) {
     auto lack = [](const auto& seats) { return seats.assignment.voter_of.size() - seats.assignment.filled; };
     auto best = std::ranges::min_element(all, {}, lack);
@@ -391,7 +392,7 @@ void Tally::each_seat(const Seats& seats, auto see) const {
     }
 }
 
-// Counted again, without the matching: whoever ends this process here has prevented a wrong approval.
+// Counts again without the matching. If this ends the process, it has prevented a wrong approval.
 void Tally::assert_quorum(const Seats& seats) const {
     const Slots& slots = applied_.alternatives[seats.alternative];
     std::vector<std::uint32_t> filled(slots.groups.size(), 0);

@@ -13,7 +13,7 @@
 namespace countersign::core {
 namespace {
 
-// Whether two accounts are of one chat's one workspace. Offline, a bare id may be anywhere.
+// Says whether two accounts are of one workspace of one chat. Offline, a bare id may be of any.
 bool same_home(const AccountParts& a, const AccountParts& b) {
     return a.kind == b.kind && (a.workspace == b.workspace || a.workspace.empty() || b.workspace.empty());
 }
@@ -31,15 +31,15 @@ std::string sentence(const Slots& slots, const Shortage& shortage) {
                        shortage.available, names.size() == 1 ? "its" : "their");
 }
 
-// Whether the rules let this very account approve a request that its person is behind. Only the policy's own
-// list has a say: a link never gives anything.
+// Says whether the rules let this very account approve a request that its person is behind. Only the policy's
+// own list counts, because a link never gives a right.
 bool may_approve_own(const Applied& applied, const Directory& directory, const AccountId& account,
                      const PersonId& person) {
     if (!applied.self_approval || !contains(applied.self_approval->allow, person)) return false;
     const PersonId* listed = directory.listed_as(account);
     return listed && *listed == person;
 }
-// The same by some account of theirs that is in the group.
+// Says whether the rules let the person do so by some account of theirs that is in the group.
 bool may_approve_own(const Applied& applied, const Directory& directory, const PersonId& person,
                      const GroupId& group) {
     return applied.self_approval &&
@@ -49,8 +49,8 @@ bool may_approve_own(const Applied& applied, const Directory& directory, const P
            });
 }
 
-// The part of an alternative that rests on groups small enough to run out of people. A group with at least
-// as many members as the whole asks for can always be served last.
+// Holds the part of an alternative that rests on groups small enough to run out of people. A group with at
+// least as many members as the whole asks for can always be served last.
 struct Scarce {
     Slots slots;
     std::map<PersonId, GroupsOfVoter> people;
@@ -101,7 +101,7 @@ void Behind::recall(const std::vector<PersonId>& persons, const std::vector<Acco
     for (const AccountId& account : accounts) add_once(accounts_, account);
 }
 
-// Whoever was linked to one of them while the request was open stays behind it, unlinked or not.
+// Includes whoever was linked to one of them while the request was open, unlinked since or not.
 void Behind::follow_ended(Instant since) {
     const auto ended = directory_.ended_since(since);
     for (bool more = !ended.empty(); more;) {
@@ -224,7 +224,7 @@ Opened opening(const Request& request, const Applied& applied, const Directory& 
 
 namespace {
 
-// The approvals of a pending case as the matching sees them, from their latest standings.
+// Holds the approvals of a pending case as the matching sees them, from their latest standings.
 struct Present {
     std::vector<PersonId> persons;
     std::vector<GroupsOfVoter> groups;
@@ -251,8 +251,8 @@ bool may_approve(const Standing& now, const std::vector<GroupId>& asked) {
            std::ranges::any_of(now.groups, [&](const GroupId& group) { return contains(asked, group); });
 }
 
-// Whether some chat account of the person may fill a slot. Where its chat is not connected (an offline
-// check), or the policy lists none, nothing speaks against it.
+// Says whether some chat account of the person may fill a slot. Where its chat is not connected (an offline
+// check), or the policy lists none, the answer is yes.
 bool person_may(const Case& c, const Behind& behind, const Directory& directory, const PersonId& person,
                 const std::vector<GroupId>& asked) {
     if (behind.includes(person) && !c.applied->self_approval) return false;
@@ -271,7 +271,7 @@ bool person_may(const Case& c, const Behind& behind, const Directory& directory,
 
 namespace {
 
-// Whoever is away is asked only where too few others are left; whom they named instead is asked first.
+// Puts those who are away last, where too few others are left, and those whom they named instead first.
 void settle_absences(Lack& lack, const std::vector<PersonId>& away, const Directory& directory) {
     for (const PersonId& person : away) {
         const auto& instead = directory.absence(person)->instead;

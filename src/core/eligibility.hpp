@@ -8,18 +8,20 @@
 
 namespace countersign::core {
 
-// Everybody behind a request: as linked when it was opened, at any time since, and now. It only ever grows.
+// Knows everybody behind a request: as linked when it was opened, at any time since, and now. It only ever
+// grows.
 class Behind {
   public:
     Behind(const Request& request, std::span<const Entry> entries, const Directory& directory);
     bool includes(const PersonId& person) const;
     bool includes(const AccountId& full_account, const PersonId& person) const;
     const std::vector<PersonId>& persons() const { return persons_; }
-    // Every account known to be theirs.
+    // Returns every account known to be theirs.
     std::vector<AccountId> accounts() const;
-    // Whether anybody or any account is among them that no entry names yet.
+    // Says whether there is any person or account among them that no entry names yet.
     bool grew() const { return grew_; }
-    // Humans behind the request of whom nothing shows that they are not the voter: their accounts.
+    // Returns the accounts of those humans behind the request of whom nothing shows that they are not the
+    // voter.
     std::vector<AccountId> unlinked_from(const AccountId& voter) const;
 
   private:
@@ -33,15 +35,15 @@ class Behind {
     std::vector<AccountId> accounts_;
 };
 
-// The account in a chat for which a caller votes who came another way (a token's owner by e-mail, or by the
-// policy's name): the first of the same person that the policy lists. A chat's account stands for itself.
+// Returns the chat account for which a caller votes who came another way (a token's owner by e-mail, or by
+// the policy's name): the first of the same person that the policy lists. A chat's account stands for itself.
 AccountId voting_account(const Directory& directory, const AccountId& account);
 
 Standing standing_of(const Case& c, const Behind& behind, const Directory& directory,
                      const AccountId& account);
 
-// Why no choice of people could ever meet the requirement, in a sentence; nullopt: some could. A group that
-// was never read can meet anything.
+// Says in a sentence why no choice of people could ever meet the requirement; nullopt where some could. A
+// group that was never read can meet anything.
 std::optional<std::string> dead_end(const Applied& applied, const Behind& behind, const Directory& directory);
 
 }  // namespace countersign::core

@@ -5,6 +5,7 @@
 #include "core/conditions.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/match.hpp"
 
 namespace countersign::core {
 namespace {
@@ -20,7 +21,7 @@ std::string shown(const Value& value) {
     return std::string{clip_utf8(text, shown_chars_max)} + "…";
 }
 
-// As people write it: weekdays by name.
+// Writes a value as people do: weekdays by name.
 std::string shown(const Test& test, const Value& value) {
     auto day = value.integer();
     if (test.field != "time.weekday" || !day || *day < 1 || *day > 7) return shown(value);
@@ -106,7 +107,7 @@ Reason reason_of(const Test& test, const Judge& judge, Truth truth) {
     return reason;
 }
 
-// Each part is judged as `match` judges it, by the same code. Depth is bounded by the loader.
+// Each part is judged by the same code as in `match`. The loader bounds the depth.
 Reason reason_of(const Condition& condition, const Judge& judge) {
     const Truth truth = judge.truth(condition);
     auto with_parts = [&](Reason::Kind kind, const std::vector<Condition>& parts) {

@@ -15,19 +15,19 @@ std::unexpected<Failure> wrong(std::size_t index, std::string detail, const char
     return fail(Trouble::invalid_input, std::move(detail), code, fmt::format("/sensitive/{}", index));
 }
 
-// Whether the one leads to what the other leads to, or to a part of it.
+// Says whether one pointer leads to what the other leads to, or to a part of it.
 bool within(std::string_view inner, std::string_view outer) {
     return inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '/');
 }
 
-// nullptr: not a parameter, or not there.
+// Returns nullptr where the pointer leads to no parameter.
 Value* parameter_at(Request& request, std::string_view pointer) {
     if (!request.parameters || !pointer.starts_with("/parameters/")) return nullptr;
-    // The value is ours to change: it is the looking alone that is const.
+    // The request may be changed here; only at_pointer is const.
     return const_cast<Value*>(request.parameters->at_pointer(pointer.substr(root.size())));
 }
 
-// Depth is bounded by nesting_max.
+// The depth is bounded by nesting_max.
 void collect(std::vector<std::string>& found, const std::string& at, const Value& value) {
     if (is_commitment(value)) {
         found.push_back(at);

@@ -7,7 +7,7 @@ namespace countersign::core {
 namespace {
 
 constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-constexpr std::size_t digits = 26;  // 130 bits for 128: the first digit is at most 7
+constexpr std::size_t digits = 26;  // holds 130 bits, so the first digit is at most 7
 
 }  // namespace
 
@@ -15,7 +15,7 @@ std::string crockford(const std::array<std::byte, 16>& bytes, std::string_view p
     std::string text(prefix.size() + digits, '0');
     std::ranges::copy(prefix, text.begin());
     unsigned window = 0;
-    unsigned bits = 2;  // two zero bits in front fill the 130
+    unsigned bits = 2;  // two zero bits in front fill up the 130
     std::size_t next = 0;
     for (char& c : std::span(text).subspan(prefix.size())) {
         while (bits < 5) {

@@ -1,7 +1,7 @@
 #pragma once
 #include <algorithm>
 
-// Lists are short here, and kept in the order in which things were said.
+// Lists are short in core and keep the order of their policy or log, so they are searched one by one.
 namespace countersign::core {
 
 bool contains(const auto& all, const auto& one) {

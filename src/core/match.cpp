@@ -1,12 +1,14 @@
+#include "countersign/core/match.hpp"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 
 #include "core/conditions.hpp"
 #include "core/lists.hpp"
+#include "core/pointer_pattern.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/core/advance.hpp"
 
 namespace countersign::core {
 namespace {
@@ -22,7 +24,7 @@ std::unexpected<Failure> too_many_alternatives() {
                 "policy_alternatives");
 }
 
-// Whether filling `more` always fills `less` too.
+// Says whether filling `more` always fills `less` too.
 bool covers(const Slots& more, const Slots& less) {
     return std::ranges::all_of(less.groups, [&](const CountOf& wanted) {
         return std::ranges::any_of(more.groups, [&](const CountOf& given) {
@@ -110,7 +112,7 @@ Result<Alternatives> any_of(const RequireAny& any) {
     return pruned(std::move(union_of));
 }
 
-// Depth is bounded by the loader.
+// The loader bounds the depth.
 Result<Alternatives> alternatives(const Requirement& requirement) {
     return std::visit(Overload{
                           [](const CountOf& one) -> Result<Alternatives> {
@@ -132,7 +134,7 @@ void unite(std::vector<std::string>& all, const std::vector<std::string>& more) 
         if (std::ranges::find(all, one) == all.end()) all.push_back(one);
 }
 
-// A rule that does not say asks for the default: so one rule more can only shorten.
+// A rule that sets no duration asks for the default, so one rule more can only shorten.
 void shorten(std::optional<Duration>& shortest, Duration candidate) {
     shortest = shortest ? std::min(*shortest, candidate) : candidate;
 }
@@ -141,24 +143,16 @@ void unite(ChannelsByChat& all, const ChannelsByChat& more) {
     for (const auto& [chat, channels] : more) unite(all[chat], channels);
 }
 
-// ---- pointers: what two lists of them both grant
+// ---- pointers that two lists both grant
 
-std::vector<std::string> tokens_of(std::string_view pointer) {
-    return split(pointer.substr(pointer.starts_with('/') ? 1 : 0), '/');
-}
-
-bool fits(const std::string& pattern, const std::string& token) {
-    return pattern == "*" || pattern == token;
-}
-
-// The pointer that leads to whatever both lead to; nullopt: nothing.
+// Returns the pointer that leads to whatever both lead to; nullopt where nothing is.
 std::optional<std::string> common(std::string_view a, std::string_view b) {
-    auto x = tokens_of(a);
-    auto y = tokens_of(b);
+    auto x = pointer_tokens(a);
+    auto y = pointer_tokens(b);
     if (x.size() < y.size()) std::swap(x, y);
     for (std::size_t i = 0; i < y.size(); ++i) {
         if (x[i] == "*") x[i] = y[i];
-        if (!fits(y[i], x[i])) return std::nullopt;
+        if (!token_fits(y[i], x[i])) return std::nullopt;
     }
     return "/" + join(x, "/");
 }
@@ -181,8 +175,8 @@ struct Combined {
     std::optional<Duration> grant;
     bool refused = false;
     bool allowed = false;
-    bool required = false;          // some rule requires: what is granted must be granted by every such rule
-    std::vector<std::string> hide;  // by rules that do not require
+    bool required = false;          // some rule requires, so every such rule must grant what is granted
+    std::vector<std::string> hide;  // granted by rules that do not require
 
     Result<Done> take(const Rule& rule) {
         applied.rules.push_back(rule.name);
@@ -202,7 +196,7 @@ struct Combined {
         return ask(*rule.require);
     }
 
-    // Everything that a `require` brings along. One rule more only ever tightens.
+    // Takes over everything else that a `require` rule asks. One rule more only ever tightens.
     void tighten(const Rule& rule) {
         deny(rule);
         unite_sorted(applied.remind, rule.remind);
@@ -292,7 +286,7 @@ struct Combined {
     }
 
     Result<Applied> finished(std::optional<Duration> expires_in) && {
-        // Refusals need no slots: too many alternatives beside a refusal are still the policy's mistake.
+        // Refusals need no slots, but too many alternatives beside a refusal are still the policy's mistake.
         if (asked && asked->size() > alternatives_max) return too_many_alternatives();
         if (refused || (!asked && !allowed)) {
             applied.kind = Applied::Kind::refuse;
@@ -312,59 +306,10 @@ struct Combined {
 
 }  // namespace
 
-std::string_view name_of(Applied::Kind kind) {
-    switch (kind) {
-        case Applied::Kind::refuse:
-            return "refuse";
-        case Applied::Kind::require:
-            return "require";
-        case Applied::Kind::allow:
-            return "allow";
-    }
-    return "refuse";
-}
-
 Result<std::vector<Slots>> alternatives_of(const Requirement& requirement) {
     auto all = alternatives(requirement);
     if (all && all->size() > alternatives_max) return too_many_alternatives();
     return all;
-}
-
-std::vector<GroupId> groups_of(const Applied& applied) {
-    std::vector<GroupId> groups;
-    for (const Slots& slots : applied.alternatives)
-        for (const CountOf& one : slots.groups) add_once(groups, one.of);
-    return groups;
-}
-
-std::vector<GroupId> denial_groups_of(const Applied& applied) {
-    auto groups = groups_of(applied);
-    for (const CountOf& one : applied.deny.counts) add_once(groups, one.of);
-    return groups;
-}
-
-std::vector<GroupId> all_groups_of(const Applied& applied) {
-    auto groups = denial_groups_of(applied);
-    for (const GroupId& group : applied.release) add_once(groups, group);
-    return groups;
-}
-
-std::vector<PersonId> barred(const Applied& applied, const std::vector<PersonId>& behind) {
-    auto people = behind;
-    if (applied.self_approval)
-        std::erase_if(people,
-                      [&](const PersonId& person) { return contains(applied.self_approval->allow, person); });
-    return people;
-}
-
-bool may_hide(const Applied& applied, std::string_view pointer) {
-    if (!pointer.starts_with('/')) return false;
-    const auto asked = tokens_of(pointer);
-    return std::ranges::any_of(applied.hide, [&](const std::string& granted) {
-        const auto pattern = tokens_of(granted);
-        return pattern.size() <= asked.size() &&
-               std::equal(pattern.begin(), pattern.end(), asked.begin(), fits);
-    });
 }
 
 Result<Applied> match(const Directory& directory, const Request& request, std::optional<Duration> expires_in,
@@ -389,7 +334,7 @@ Result<Applied> match(const Directory& directory, const Request& request, std::o
 
 Result<Applied> match(const Policy& policy, const Request& request, std::optional<Duration> expires_in,
                       Instant now) {
-    // Not owned: the directory does not outlive this call.
+    // The pointer does not own the policy, because the directory does not outlive this call.
     Directory directory{std::shared_ptr<const Policy>{std::shared_ptr<const Policy>{}, &policy}, {}};
     return match(directory, request, expires_in, now);
 }

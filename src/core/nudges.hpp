@@ -5,8 +5,8 @@
 
 namespace countersign::core {
 
-// When a case, should it still be pending then, next asks for attention. A case that can take few more
-// entries asks no more.
+// Says when a case that is still pending then is due for its next reminder or escalation. A case that can
+// take few more entries has no more of them.
 struct Nudges {
     explicit Nudges(const Case& c);
     std::optional<Instant> first() const;

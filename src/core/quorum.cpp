@@ -7,7 +7,7 @@
 namespace countersign::core {
 namespace {
 
-// Bipartite matching between single slots and voters, small enough for plain augmenting paths.
+// Matches single slots to voters; both are few enough for plain augmenting paths.
 class Matcher {
   public:
     Matcher(const Slots& slots, VotersByGroup by_group, std::size_t voters)
@@ -20,7 +20,7 @@ class Matcher {
     Matcher(const Slots& slots, std::span<const GroupsOfVoter* const> voters)
         : Matcher(slots, by_group(slots, voters), voters.size()) {}
 
-    // Fills as many slots as can be; the slot at which it first fails is told.
+    // Fills as many slots as possible, and returns the first one that it could not fill.
     std::optional<std::size_t> fill() {
         std::optional<std::size_t> failed;
         for (std::size_t slot = 0; slot < voter_of_.size(); ++slot)
@@ -28,8 +28,8 @@ class Matcher {
         return failed;
     }
 
-    // Moves each slot in turn to its earliest possible voter and settles it there. Whoever cannot have a slot
-    // cannot have the next one of the same group either: the two could swap.
+    // Moves each slot in turn to its earliest possible voter and settles it there. A voter who cannot have a
+    // slot cannot have the next one of the same group either, because the two could swap.
     void make_first() {
         std::size_t next = 0;
         for (std::size_t slot = 0; slot < voter_of_.size(); ++slot) {
@@ -45,7 +45,7 @@ class Matcher {
         }
     }
 
-    // Everything an alternating path from this slot reaches.
+    // Holds everything that an alternating path from one slot reaches.
     struct Reach {
         std::vector<bool> slots;
         std::vector<bool> voters;
@@ -71,7 +71,7 @@ class Matcher {
 
     const std::vector<std::optional<std::size_t>>& voter_of() const { return voter_of_; }
     const std::vector<std::size_t>& group_of() const { return group_of_; }
-    void adopt(const Assignment& assignment) {
+    void start_from(const Assignment& assignment) {
         voter_of_ = assignment.voter_of;
         for (std::size_t slot = 0; slot < voter_of_.size(); ++slot)
             if (voter_of_[slot]) slot_of_[*voter_of_[slot]] = slot;
@@ -96,10 +96,10 @@ class Matcher {
         seen_.assign(slot_of_.size(), 0);
         return augment_from(slot);
     }
-    // Depth is bounded by the number of slots, at most slots_max.
+    // The depth is bounded by the number of slots, at most slots_max.
     bool augment_from(std::size_t slot) {
         const auto& possible = by_group_[group_of_[slot]];
-        // Somebody without a seat ends the search; only then others are asked to move.
+        // A voter without a slot ends the search, so these are tried before others are asked to move.
         for (std::size_t voter : possible) {
             if (slot_of_[voter] || voter_settled_[voter]) continue;
             pair(slot, voter);
@@ -116,7 +116,7 @@ class Matcher {
         return false;
     }
 
-    // Puts the voter into the slot if a maximum matching allows it; changes nothing otherwise.
+    // Gives the slot to the voter if a maximum matching allows it; changes nothing otherwise.
     bool give(std::size_t slot, std::size_t voter) {
         auto loser = voter_of_[slot];
         auto left = slot_of_[voter];
@@ -146,8 +146,8 @@ class Matcher {
     std::vector<std::optional<std::size_t>> slot_of_;
     std::vector<bool> slot_settled_;
     std::vector<std::uint8_t> voter_settled_;
-    std::vector<std::uint8_t> seen_;                  // bytes: the search reads little else
-    std::vector<std::optional<std::size_t>> before_;  // what a try that fails goes back to
+    std::vector<std::uint8_t> seen_;  // bytes instead of bits, because the search reads little else
+    std::vector<std::optional<std::size_t>> before_;  // restored where `give` fails
     std::vector<std::optional<std::size_t>> before_of_;
 };
 
@@ -196,7 +196,7 @@ Slots unfilled(const Slots& slots, const Assignment& assignment) {
 std::vector<std::size_t> openings(const Slots& slots, std::span<const GroupsOfVoter* const> voters,
                                   const Assignment& assignment, std::size_t wanted) {
     Matcher matcher{slots, voters};
-    matcher.adopt(assignment);
+    matcher.start_from(assignment);
     for (std::size_t slot = 0; slot < assignment.voter_of.size(); ++slot)
         if (assignment.group_of[slot] == wanted && !assignment.voter_of[slot])
             return groups_among(matcher.reach(slot).slots, assignment.group_of, wanted);
@@ -210,7 +210,7 @@ std::optional<Shortage> shortage(const Slots& slots, std::span<const GroupsOfVot
     auto reach = matcher.reach(*failed);
     Shortage found{groups_among(reach.slots, matcher.group_of(), matcher.group_of()[*failed]), 0, 0};
     std::ranges::sort(found.groups);
-    // Count whole groups, also slots of theirs that the search had no need to visit.
+    // Whole groups are counted, also slots of theirs that the search had no need to visit.
     for (std::size_t g : found.groups) found.needed += slots.groups[g].count;
     found.available = static_cast<std::size_t>(std::ranges::count(reach.voters, true));
     return found;

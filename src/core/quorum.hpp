@@ -8,33 +8,34 @@
 
 namespace countersign::core {
 
-// Who fills which slot: for every single slot (a group of count 2 has two), in policy order, the index of
-// the voter.
+// Says who fills which slot: for every single slot (a group of count 2 has two), in policy order, the index
+// of the voter.
 struct Assignment {
     std::vector<std::optional<std::size_t>> voter_of;
-    std::vector<std::size_t> group_of;  // for every single slot: index into Slots::groups
+    std::vector<std::size_t> group_of;  // index into Slots::groups for every single slot
     std::size_t filled = 0;
     bool complete() const { return filled == voter_of.size(); }
 };
 
 using GroupsOfVoter = std::vector<GroupId>;
 
-// The lexicographically first maximum assignment: of all that fill as many slots as possible, the one whose
-// first slot has the earliest voter, then whose second slot has, and so on; an empty slot comes last.
+// Returns the lexicographically first maximum assignment: of all that fill as many slots as possible, the one
+// whose first slot has the earliest voter, then whose second slot has, and so on; an empty slot comes last.
 Assignment assign(const Slots& slots, std::span<const GroupsOfVoter* const> voters);
 
-// The same for voters known by their number alone: for each of slots.groups, who is in it, rising.
+// Voters may also be given by their indices alone: for each of slots.groups, who is in it, rising.
 using VotersByGroup = std::vector<std::vector<std::size_t>>;
 Assignment assign(const Slots& slots, VotersByGroup by_group, std::size_t voters);
 
 Slots unfilled(const Slots& slots, const Assignment& assignment);
 
-// Groups in which one more voter would let some slot of group `wanted` (an index into slots.groups, with an
-// unfilled slot) be filled, others moving along: the wanted one first. Indices into slots.groups.
+// Returns the groups in which one more voter would let some slot of group `wanted` (an index into
+// slots.groups, with an unfilled slot) be filled, others moving along: the wanted one first. They are indices
+// into slots.groups.
 std::vector<std::size_t> openings(const Slots& slots, std::span<const GroupsOfVoter* const> voters,
                                   const Assignment& assignment, std::size_t wanted);
 
-// For a slot that no assignment can fill: the groups that compete for too few people.
+// Names the groups that compete for too few people where no assignment can fill a slot.
 struct Shortage {
     std::vector<std::size_t> groups;  // indices into slots.groups
     std::size_t needed = 0;

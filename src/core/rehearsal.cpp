@@ -7,18 +7,19 @@
 namespace countersign::core {
 namespace {
 
-// What a rehearsal calls the workspace of a chat whose workspaces nobody names.
+// A chat gets a workspace of this name where neither policy nor assumptions name one.
 constexpr std::string_view home_default = "T0";
 constexpr Duration always_fresh = std::chrono::hours{24 * 366};
 
-// Where a chat keeps a group: "slack:S0SEC", "teams:tenant/id"; nullopt: the policy lists its people.
+// Returns where a chat keeps a group: "slack:S0SEC", "teams:tenant/id"; nullopt where the policy lists its
+// people.
 std::optional<AccountId> chat_reference(const GroupRecord& group) {
     const auto* kept = std::get_if<GroupRecord::InChat>(&group.members);
     if (!kept) return std::nullopt;
     return chat_account(kept->chat, {}, kept->id);
 }
 
-// The workspaces that a policy and some assumptions speak of, one at least for each chat.
+// Builds the workspaces that a policy and some assumptions name, at least one for each chat.
 class Builder {
   public:
     Builder(const Policy& policy, Instant as_of) : policy_(std::make_shared<Policy>(policy)), as_of_(as_of) {
@@ -28,9 +29,9 @@ class Builder {
             if (auto reference = chat_reference(group)) note_home(*reference);
         for (const ChatKind& chat : chat_kinds())
             homes_.try_emplace(std::string{chat.name}, std::string{home_default});
-        // A bare id among several workspaces would be nobody's: it gets the first one's name.
+        // A bare id would be nobody's among several workspaces, so it gets the first one's name.
         for (PersonRecord& person : policy_->people)
-            for (AccountId& account : person.accounts) account = placed(account);
+            for (AccountId& account : person.accounts) account = with_workspace(account);
         for (const PersonRecord& person : policy_->people)
             for (const AccountId& account : person.accounts) add_user(account, AccountClass::member);
     }
@@ -41,18 +42,18 @@ class Builder {
         if (group == policy_->groups.end()) return;
         auto reference = chat_reference(*group);
         if (!reference) return;
-        const AccountId place = placed(*reference);
+        const AccountId group_account = with_workspace(*reference);
         std::vector<std::string> users;
         for (const std::string& member : assumed.members)
-            for (const AccountId& account : accounts_of(member, place)) {
+            for (const AccountId& account : accounts_of(member, group_account)) {
                 add_user(account, AccountClass::member);
                 users.emplace_back(parts(account).id);
             }
         std::ranges::sort(users);
         auto repeated = std::ranges::unique(users);
         users.erase(repeated.begin(), repeated.end());
-        const std::string id{parts(place).id};
-        workspace_of(place).groups[id] =
+        const std::string id{parts(group_account).id};
+        workspace_of(group_account).groups[id] =
             std::make_shared<const ChatGroup>(ChatGroup{id, id, std::move(users), true, as_of_});
     }
     Directory finish() && {
@@ -68,8 +69,8 @@ class Builder {
         if (in_chat(account) && !of.workspace.empty())
             homes_.try_emplace(std::string{of.kind}, std::string{of.workspace});
     }
-    // With a workspace, where none was written.
-    AccountId placed(const AccountId& account) const {
+    // Adds the workspace where none was written.
+    AccountId with_workspace(const AccountId& account) const {
         auto of = parts(account);
         if (!in_chat(account) || !of.workspace.empty()) return account;
         const std::string kind{of.kind};
@@ -82,7 +83,7 @@ class Builder {
         for (const PersonRecord& person : policy_->people)
             for (const AccountId& listed : person.accounts)
                 if (parts(listed).kind == of.kind && parts(listed).id == of.id) return listed;
-        return placed(account);
+        return with_workspace(account);
     }
     Workspace& workspace_of(const AccountId& account) {
         auto of = parts(account);
@@ -96,14 +97,14 @@ class Builder {
         const std::string id{parts(account).id};
         workspace_of(account).users.put(ChatUser{id, klass, id, "", as_of_});
     }
-    // The accounts by which somebody is in a group kept at `place`.
-    std::vector<AccountId> accounts_of(const std::string& member, const AccountId& place) {
+    // Returns the accounts by which somebody is in a group that a chat keeps.
+    std::vector<AccountId> accounts_of(const std::string& member, const AccountId& group) {
         auto meant = account_meant(*policy_, member);
         if (!meant) return {};
         auto person = std::ranges::find(policy_->people, meant->text(),
                                         [](const PersonRecord& one) { return one.name.text(); });
         if (person == policy_->people.end()) return {resolved(*meant)};
-        const auto home = parts(place);
+        const auto home = parts(group);
         std::vector<AccountId> there;
         for (const AccountId& account : person->accounts)
             if (parts(account).kind == home.kind && parts(account).workspace == home.workspace)
@@ -116,7 +117,7 @@ class Builder {
 
     std::shared_ptr<Policy> policy_;
     Instant as_of_;
-    std::map<std::string, std::string> homes_;  // per chat, where bare ids are
+    std::map<std::string, std::string> homes_;  // for each chat, the workspace of bare ids
     std::map<std::pair<std::string, std::string>, Workspace> workspaces_;
 };
 

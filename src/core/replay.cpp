@@ -2,21 +2,15 @@
 
 #include <algorithm>
 
+#include "core/lists.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/core/advance.hpp"
+#include "countersign/core/match.hpp"
 
 namespace countersign::core {
 namespace {
 
-bool contains(const auto& all, const auto& one) {
-    return std::ranges::find(all, one) != all.end();
-}
-
-void add_once(auto& all, const auto& one) {
-    if (!contains(all, one)) all.push_back(one);
-}
-
-// Every look at a voter that the record holds.
+// Calls `see` with every standing of a voter that the record holds.
 void each_standing(const Case& stored, const auto& see) {
     for (const Entry& entry : stored.entries) {
         std::visit(Overload{[&](const Voted& one) {
@@ -33,13 +27,13 @@ void each_standing(const Case& stored, const auto& see) {
     }
 }
 
-// One case, told again under another policy.
-class Retelling {
+// Replays one case under another policy.
+class Replayer {
   public:
-    Retelling(const Case& stored, const Ruling& before, const Directory& candidate, const GroupsSeen& seen,
-              Applied applied)
+    Replayer(const Case& stored, const Ruling& before, const Directory& candidate, const GroupsSeen& seen,
+             Applied applied)
         : stored_(stored),
-          // Up to the moment at which nobody needed to vote any more.
+          // Votes are asked for until the moment at which the stored case was decided.
           end_(before.decided_at.value_or(at_of(stored.entries.back()))),
           candidate_(candidate),
           seen_(seen),
@@ -49,7 +43,7 @@ class Retelling {
         case_.request.change([&](Request& one) { one.expires_at = one.created_at + case_.applied->expires; });
     }
 
-    Case tell() && {
+    Case replay() && {
         for (const Entry& entry : stored_.entries)
             std::visit(Overload{[&](const Opened& one) { open(one); },
                                 [&](Voted one) {
@@ -58,7 +52,7 @@ class Retelling {
                                     approvals_.push_back(one.voter);
                                     one.recheck = one.verdict == Verdict::approve ? approvals_
                                                                                   : std::vector<Standing>{};
-                                    // Whether enough people remained was about the old requirement.
+                                    // This judged the old requirement, so it says nothing about the new one.
                                     one.dead_end.reset();
                                     case_.entries.emplace_back(std::move(one));
                                 },
@@ -77,7 +71,7 @@ class Retelling {
                                     one.dead_end.reset();
                                     case_.entries.emplace_back(std::move(one));
                                 },
-                                [](const Lapsed&) {},  // the clock is asked anew, at the end
+                                [](const Lapsed&) {},  // time is applied anew, at the end
                                 [&](const auto& one) { case_.entries.emplace_back(one); }},
                        entry);
         expire();
@@ -112,12 +106,12 @@ class Retelling {
     // What was recorded of this very vote goes before what is known of other moments.
     bool belonged(const Standing& recorded, const GroupId& group) const {
         if (candidate_.eligible(recorded.account, group)) return true;
-        if (candidate_.members(group)) return false;  // the candidate lists its people
+        if (candidate_.members(group)) return false;  // the candidate lists the group's people itself
         if (contains(asked_before_, group)) return contains(recorded.groups, group);
         return seen_.includes(group, recorded.account);
     }
 
-    // The newest look at everybody who voted.
+    // Updates the standings of everybody who voted.
     void looked_at(const std::vector<Standing>& recheck) {
         for (const Standing& again : recheck)
             for (Standing& known : approvals_)
@@ -197,9 +191,9 @@ Result<Replayed> replay(const Case& stored, const Directory& candidate, const Gr
     auto applied = match(candidate, stored.request, std::nullopt, stored.request->created_at);
     if (!applied) return pass(applied);
     const Ruling before = decide(stored);
-    Case told = Retelling{stored, before, candidate, seen, *applied}.tell();
+    Case replayed = Replayer{stored, before, candidate, seen, *applied}.replay();
     Replayed result{.applied = std::move(*applied),
-                    .ruling = decide(told),
+                    .ruling = decide(replayed),
                     .before = ending_of(before.state),
                     .after = {},
                     .unseen = {}};

@@ -33,7 +33,7 @@ std::string caller_key(const Requester& requester) {
     const bool owned = requester.kind == Requester::Kind::person && !requester.humans.empty();
     if (owned) return "owner:" + requester.humans.front().text();
     if (requester.run.empty()) return requester.account.text();
-    // With its length before it, no run and subject can be taken for another pair of them.
+    // The length before it keeps one run and subject apart from any other pair of them.
     return "run " + std::to_string(requester.run.size()) + ":" + requester.run + " of " +
            requester.account.text();
 }
@@ -44,7 +44,7 @@ std::vector<AccountId> humans_behind(const Request& request) {
         if (std::find(humans.begin(), humans.end(), account) == humans.end()) humans.push_back(account);
     };
     if (request.requester.kind == Requester::Kind::person) {
-        // A token or a CI run stands for its owner, who is listed; anything else is the person's own account.
+        // A token or a CI run stands for its owner, who is listed; any other account is the person's own.
         auto kind = parts(request.requester.account).kind;
         if (kind != "token" && kind != "oidc") add(request.requester.account);
     }

@@ -9,34 +9,34 @@
 
 namespace countersign::core {
 
-// Some of a case's groups, by their places in all_groups_of.
+// Holds some of a case's groups, by their indices in all_groups_of.
 class GroupSet {
   public:
-    void add(std::size_t place) {
-        if (place < word_bits)
-            first_ |= std::uint64_t{1} << place;
+    void add(std::size_t index) {
+        if (index < word_bits)
+            first_ |= std::uint64_t{1} << index;
         else
-            add_further(place);
+            add_further(index);
     }
-    bool has(std::size_t place) const {
-        return place < word_bits ? ((first_ >> place) & 1U) != 0 : has_further(place);
+    bool has(std::size_t index) const {
+        return index < word_bits ? ((first_ >> index) & 1U) != 0 : has_further(index);
     }
     bool any_below(std::size_t end) const;
 
   private:
     static constexpr std::size_t word_bits = 64;
-    void add_further(std::size_t place);
-    bool has_further(std::size_t place) const;
+    void add_further(std::size_t index);
+    bool has_further(std::size_t index) const;
 
     std::uint64_t first_ = 0;
     std::vector<bool> further_;
 };
 
-// What differs where two texts differ, mostly: sorts out most comparisons without reading either.
-std::uint64_t print_of(std::string_view text);
+// Hashes a text so that most comparisons of different texts end without reading either.
+std::uint64_t fingerprint_of(std::string_view text);
 
-// A case's entries, read one after the other. Total: an entry that cannot follow what was read before means
-// nothing. Entries are referred to, not copied: they outlive the tally and every copy of it.
+// Reads a case's entries one after the other. An entry that cannot follow what was read before means nothing.
+// Entries are referred to, not copied, so they must outlive the tally and every copy of it.
 class Tally {
   public:
     Tally(const Request& request, const Applied& applied);
@@ -47,15 +47,15 @@ class Tally {
     State state() const { return state_; }
     std::optional<Instant> due_at() const;
 
-    struct Mark {  // a person's latest vote: approve or deny
+    struct Mark {  // a person's latest vote, which approves or denies
         const Voted* vote;
         const Standing* standing;  // as cast, or as of the latest recheck
         const PersonId* person;    // as cast, or as of the latest merge
         std::size_t entry;         // index into the entries
         GroupSet groups;           // of `standing`
-        std::uint64_t person_print;
-        std::uint64_t account_print;
-        const GroupId* counted_for;  // nullptr: fills no slot
+        std::uint64_t person_fingerprint;
+        std::uint64_t account_fingerprint;
+        const GroupId* counted_for;  // nullptr where it fills no slot
     };
     const std::vector<Mark>& marks() const { return marks_; }
     struct Hold {
@@ -64,25 +64,26 @@ class Tally {
     };
     const std::optional<Hold>& held() const { return held_; }
 
-    // Whether the standings recorded so far would fill every slot of an alternative. Only a recheck decides.
+    // Says whether the standings recorded so far would fill every slot of an alternative. Only a recheck
+    // decides.
     bool quorum() const;
-    // Whether so many people of a group deny it that this ends it, by the standings recorded so far. Only a
-    // recheck decides.
+    // Says whether so many people of a group deny the request that this ends it, by the standings recorded so
+    // far. Only a recheck decides.
     bool denied_by_count() const { return denied_by_count({}); }
-    // How many different people of a group deny it, as far as they count now.
+    // Counts the different people of a group whose denial counts now.
     std::size_t denials(const GroupId& group) const { return denials(group, {}); }
-    // The accounts of everybody whose latest vote is this, in log order.
+    // Returns the accounts of everybody whose latest vote has this verdict, in log order.
     std::vector<AccountId> accounts_that(Verdict verdict) const;
-    // The standings of those who approve, as far as they count now.
+    // Returns the standings of those whose approval counts now.
     std::vector<Standing> approvals() const;
 
   private:
-    struct Seats {  // one alternative with whoever sits in it
+    struct Seats {  // one alternative with the voters assigned to its slots
         std::size_t alternative = 0;
-        std::vector<std::size_t> marks;  // the voters of the assignment, as indices into marks_
+        std::vector<std::size_t> marks;  // the voters that the assignment counts by index
         Assignment assignment;
     };
-    using Only = std::span<const Standing>;  // empty: everybody
+    using Subset = std::span<const Standing>;  // empty stands for everybody
 
     void on(const Opened& entry);
     void on(const Voted& entry);
@@ -96,7 +97,7 @@ class Tally {
     void on(const Reminded&) {}
     void on(const Escalated&) {}
 
-    std::optional<std::size_t> place_of(const GroupId& group) const;
+    std::optional<std::size_t> index_of(const GroupId& group) const;
     GroupSet groups_among(const Standing& standing) const;
     bool excluded(const Standing& standing) const;
     static bool able(const Standing& standing);
@@ -108,12 +109,12 @@ class Tally {
 
     bool in_time(Instant at) const { return state_ == State::pending && at < request_.expires_at; }
     void leave_pending(State state, Instant at, const std::string& reason);
-    void look_again(Only standings);
-    void recheck_approvals(Only standings, Instant at);
-    bool denied_by_count(Only only) const;
-    std::size_t denials(const GroupId& group, Only only) const;
-    static bool among(Only only, const Mark& mark);
-    std::vector<std::size_t> voters(Only only) const;
+    void look_again(Subset standings);
+    void recheck_approvals(Subset standings, Instant at);
+    bool denied_by_count(Subset subset) const;
+    std::size_t denials(const GroupId& group, Subset subset) const;
+    static bool among(Subset subset, const Mark& mark);
+    std::vector<std::size_t> voters(Subset subset) const;
     Seats seat(std::size_t alternative, std::vector<std::size_t> marks) const;
     std::vector<Seats> all_seats() const;
     void count_best();
@@ -125,11 +126,11 @@ class Tally {
     const Applied& applied_;
     struct Group {
         const GroupId* name;
-        std::uint64_t print;
+        std::uint64_t fingerprint;
     };
     std::vector<Group> groups_;      // as all_groups_of
     std::size_t slot_groups_ = 0;    // so many of them, the first ones, have slots
-    std::size_t denial_groups_ = 0;  // people of so many, the first ones, may deny and hold
+    std::size_t denial_groups_ = 0;  // so many of them, the first ones, have people who may deny and hold
     std::vector<PersonId> behind_;
     std::vector<Mark> marks_;
     std::optional<Hold> held_;

@@ -7,10 +7,10 @@
 namespace countersign::core {
 namespace {
 
-// Reads a fixed number of digits, or fails for good.
-class Reader {
+// Reads fixed numbers of digits; once it has failed it stays failed.
+class DigitReader {
   public:
-    explicit Reader(std::string_view text) : rest_(text) {}
+    explicit DigitReader(std::string_view text) : rest_(text) {}
     int digits(std::size_t count) {
         int value = 0;
         for (std::size_t i = 0; i < count; ++i) {
@@ -41,7 +41,7 @@ class Reader {
     bool failed_ = false;
 };
 
-// The last `count` digits of a number that is not negative; without allocating.
+// Returns the last `count` digits of a number that is not negative.
 std::string digits(std::int64_t number, std::size_t count) {
     std::string text(count, '0');
     for (std::size_t i = count; i-- > 0; number /= 10) text[i] = static_cast<char>('0' + number % 10);
@@ -54,7 +54,7 @@ std::string rfc3339(Instant at) {
     auto day = std::chrono::floor<std::chrono::days>(at);
     std::chrono::year_month_day date{day};
     std::chrono::hh_mm_ss<Duration> time{at - day};
-    // Written for every event: by hand, a format string costs ten times as much.
+    // This is written by hand because it runs for every event, and a format string costs ten times as much.
     const int year{date.year()};
     std::string text = year >= 0 && year <= 9999 ? digits(year, 4) : fmt::format("{:04}", year);
     text += '-' + digits(static_cast<unsigned>(date.month()), 2);
@@ -68,7 +68,7 @@ std::string rfc3339(Instant at) {
 }
 
 std::optional<Instant> parse_rfc3339(std::string_view text) {
-    Reader read{text};
+    DigitReader read{text};
     const std::chrono::year year{read.digits(4)};
     read.must("-");
     const std::chrono::month month{static_cast<unsigned>(read.digits(2))};

@@ -49,7 +49,7 @@ void write_number(std::string& out, double number) {
     if (exponent.front() == '+') exponent.remove_prefix(1);
     int x = 0;
     std::from_chars(exponent.data(), exponent.data() + exponent.size(), x);
-    const int point = x + 1;  // where the dot stands, counted in digits
+    const int point = x + 1;  // the dot's position, counted in digits
     const int count = static_cast<int>(digits.size());
     auto zeros = [](int n) { return std::string(static_cast<std::size_t>(n), '0'); };
     if (count <= point && point <= 21) {
@@ -76,7 +76,7 @@ auto position(auto& members, std::string_view name) {
                             });
 }
 
-// RFC 6901: no sign, no leading zero, and "-" is never an existing item.
+// Reads an index as RFC 6901 defines it: no sign, no leading zero, and "-" is never an existing item.
 std::optional<std::size_t> array_index(std::string_view token) {
     if (token.empty() || (token.size() > 1 && token.front() == '0')) return std::nullopt;
     std::size_t index = 0;
@@ -331,7 +331,7 @@ void canonical_to(std::string& out, const Value& value) {
 
 std::string canonical(const Value& value) {
     std::string out;
-    if (value.members() || value.items()) out.reserve(512);  // grows four times less for a card
+    if (value.members() || value.items()) out.reserve(512);  // saves most reallocations of a card's text
     canonical_to(out, value);
     return out;
 }

@@ -15,10 +15,10 @@ constexpr std::int64_t day_s = 86'400;
 constexpr std::int64_t hour_s = 3'600;
 constexpr std::int64_t offset_s_max = 26 * hour_s;
 
-// Bytes of a TZif file, read in order; past the end everything is zero and `ok` false.
-class Bytes {
+// Reads the bytes of a TZif file in order; past the end everything is zero and `ok` false.
+class ByteReader {
   public:
-    explicit Bytes(std::string_view bytes) : left_(bytes) {}
+    explicit ByteReader(std::string_view bytes) : left_(bytes) {}
     bool ok() const { return ok_; }
     std::string_view take(std::size_t count) {
         if (count > left_.size()) {
@@ -50,7 +50,7 @@ struct Header {
     char version = 0;
     std::size_t ut_marks = 0, wall_marks = 0, leaps = 0, times = 0, types = 0, name_bytes = 0;
 
-    bool read(Bytes& bytes) {
+    bool read(ByteReader& bytes) {
         if (bytes.take(4) != "TZif") return false;
         auto kind = bytes.take(1);
         version = kind.empty() ? '\0' : kind.front();
@@ -66,10 +66,10 @@ struct Header {
     }
 };
 
-// The notation of POSIX TZ, "CET-1CEST,M3.5.0,M10.5.0/3", read from left to right.
-class Posix {
+// Reads the notation of POSIX TZ, "CET-1CEST,M3.5.0,M10.5.0/3", from left to right.
+class PosixTz {
   public:
-    explicit Posix(std::string_view text) : left_(text) {}
+    explicit PosixTz(std::string_view text) : left_(text) {}
     bool done() const { return left_.empty(); }
     char next() const { return left_.empty() ? '\0' : left_.front(); }
     bool take(char c) {
@@ -91,7 +91,7 @@ class Posix {
         left_.remove_prefix(static_cast<std::size_t>(end - left_.data()));
         return n;
     }
-    // "[+-]hh[:mm[:ss]]" in seconds.
+    // Reads "[+-]hh[:mm[:ss]]" as seconds.
     std::optional<std::int64_t> signed_time() {
         const bool minus = take('-');
         if (!minus) take('+');
@@ -125,22 +125,22 @@ int year_of(std::int64_t at_s) {
     return static_cast<int>(std::chrono::year_month_day{day}.year());
 }
 
-LocalTime wall(std::int64_t local_s) {
+LocalTime local_time(std::int64_t local_s) {
     const std::chrono::sys_seconds at{std::chrono::seconds{local_s}};
     const auto day = std::chrono::floor<std::chrono::days>(at);
     return {static_cast<int>(std::chrono::floor<std::chrono::hours>(at - day).count()),
             static_cast<int>(std::chrono::weekday{day}.iso_encoding())};
 }
 
-// A day of every year on which daylight saving time begins or ends.
-struct Turn {
+// Describes a day of every year on which daylight saving time begins or ends.
+struct YearlyChange {
     enum class Kind : std::uint8_t { julian, day, weekday } kind = Kind::day;
     int month = 0;  // weekday: 1 to 12
     int week = 0;   // weekday: 1 to 5, 5 the last
     int day = 0;    // weekday: 0 Sunday; julian: 1 to 365, 29 February not counted; day: 0 to 365
     std::int64_t at_s = 2 * hour_s;  // local time of that day
 
-    // In seconds since 1970, in the local time that holds before it.
+    // Returns seconds since 1970, in the local time that holds before the change.
     std::int64_t in(int year) const {
         const std::chrono::year y{year};
         std::chrono::sys_days on = y / 1 / 1;
@@ -156,53 +156,54 @@ struct Turn {
     }
 };
 
-// What holds after the last change of the table.
+// Says what holds after the last change of the table.
 struct Footer {
     std::int64_t standard_s = 0;
     std::int64_t daylight_s = 0;
-    bool turns = false;
-    Turn begins;
-    Turn ends;
+    bool has_daylight_time = false;
+    YearlyChange begins;
+    YearlyChange ends;
 
     std::int64_t offset_s(std::int64_t at_s) const {
-        if (!turns) return standard_s;
+        if (!has_daylight_time) return standard_s;
         const int year = year_of(at_s + standard_s);
         const std::int64_t from = begins.in(year)-standard_s;
         const std::int64_t to = ends.in(year)-daylight_s;
         const bool daylight =
-            from < to ? at_s >= from && at_s < to : at_s >= from || at_s < to;  // north, south
+            // South of the equator daylight saving time ends in the year after it began.
+            from < to ? at_s >= from && at_s < to : at_s >= from || at_s < to;
         return daylight ? daylight_s : standard_s;
     }
 };
 
-std::optional<Turn> read_turn(Posix& posix) {
-    Turn turn;
+std::optional<YearlyChange> read_yearly_change(PosixTz& posix) {
+    YearlyChange change;
     std::optional<int> day;
     if (posix.take('M')) {
-        turn.kind = Turn::Kind::weekday;
+        change.kind = YearlyChange::Kind::weekday;
         auto month = posix.number(12);
         auto week = posix.take('.') ? posix.number(5) : std::nullopt;
         day = posix.take('.') ? posix.number(6) : std::nullopt;
         if (month.value_or(0) == 0 || week.value_or(0) == 0) return std::nullopt;
-        turn.month = *month;
-        turn.week = *week;
+        change.month = *month;
+        change.week = *week;
     } else {
-        turn.kind = posix.take('J') ? Turn::Kind::julian : Turn::Kind::day;
+        change.kind = posix.take('J') ? YearlyChange::Kind::julian : YearlyChange::Kind::day;
         day = posix.number(365);
-        if (day == 0 && turn.kind == Turn::Kind::julian) return std::nullopt;
+        if (day == 0 && change.kind == YearlyChange::Kind::julian) return std::nullopt;
     }
     if (!day) return std::nullopt;
-    turn.day = *day;
+    change.day = *day;
     if (posix.take('/')) {
         auto time = posix.signed_time();
         if (!time) return std::nullopt;
-        turn.at_s = *time;
+        change.at_s = *time;
     }
-    return turn;
+    return change;
 }
 
 std::optional<Footer> read_footer(std::string_view text) {
-    Posix posix{text};
+    PosixTz posix{text};
     Footer footer;
     if (!posix.name()) return std::nullopt;
     auto west = posix.signed_time();  // POSIX counts westwards
@@ -216,10 +217,10 @@ std::optional<Footer> read_footer(std::string_view text) {
         if (!west) return std::nullopt;
         footer.daylight_s = -*west;
     }
-    auto begins = posix.take(',') ? read_turn(posix) : std::nullopt;
-    auto ends = posix.take(',') ? read_turn(posix) : std::nullopt;
+    auto begins = posix.take(',') ? read_yearly_change(posix) : std::nullopt;
+    auto ends = posix.take(',') ? read_yearly_change(posix) : std::nullopt;
     if (!begins || !ends || !posix.done()) return std::nullopt;
-    footer.turns = true;
+    footer.has_daylight_time = true;
     footer.begins = *begins;
     footer.ends = *ends;
     return footer;
@@ -239,7 +240,7 @@ std::unexpected<Failure> not_a_zone(const std::string& name) {
 }  // namespace
 
 LocalTime utc_time(Instant at) {
-    return wall(seconds_of(at));
+    return local_time(seconds_of(at));
 }
 
 struct Zone::Rules {
@@ -252,11 +253,11 @@ struct Zone::Rules {
         if (after == changes.end() && footer) return footer->offset_s(at_s);
         return after == changes.begin() ? first_offset_s : std::prev(after)->offset_s;
     }
-    bool read(Bytes& bytes, const Header& header);
+    bool read(ByteReader& bytes, const Header& header);
 };
 
-// RFC 8536, 3.2: all times, the type of each, then the types.
-bool Zone::Rules::read(Bytes& bytes, const Header& header) {
+// The table holds all times, the type of each, then the types (RFC 8536, 3.2).
+bool Zone::Rules::read(ByteReader& bytes, const Header& header) {
     for (std::size_t i = 0; i < header.times && bytes.ok(); ++i) {
         const std::int64_t at_s = bytes.whole(8);
         if (!changes.empty() && changes.back().at_s >= at_s) return false;
@@ -285,10 +286,10 @@ Zone::Zone(std::string name, std::shared_ptr<const Rules> rules)
     : name_(std::move(name)), rules_(std::move(rules)) {}
 
 Result<Zone> Zone::parse(std::string name, std::string_view tzif) {
-    Bytes bytes{tzif};
+    ByteReader bytes{tzif};
     Header header;
     if (tzif.size() > zone_bytes_max || !header.read(bytes) || header.version < '2') return not_a_zone(name);
-    bytes.take(header.body_bytes(4));  // the same again in 32 bits, for readers of old
+    bytes.take(header.body_bytes(4));  // the same in 32 bits, for old readers
     Header wide;
     auto rules = std::make_shared<Rules>();
     if (!wide.read(bytes) || !rules->read(bytes, wide)) return not_a_zone(name);
@@ -308,7 +309,7 @@ std::int64_t Zone::offset_s(Instant at) const {
 
 LocalTime Zone::local(Instant at) const {
     const std::int64_t at_s = seconds_of(at);
-    return wall(at_s + rules_->offset_s(at_s));
+    return local_time(at_s + rules_->offset_s(at_s));
 }
 
 }  // namespace countersign::core

@@ -5,6 +5,7 @@
 
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/match.hpp"
 #include "policy/logic.hpp"
 #include "policy/reader.hpp"
 
@@ -175,7 +176,7 @@ class Lint {
     void warn(const std::string& file, const Node& at, std::string message) {
         findings_.warning(file, at.line, at.column, std::move(message));
     }
-    void warn(const std::string& file, core::Place at, std::string message) {
+    void warn(const std::string& file, core::FilePosition at, std::string message) {
         findings_.warning(file, at.line, at.column, std::move(message));
     }
     // About a rule, at one of its keys.
@@ -207,7 +208,7 @@ class Lint {
     void lint_overlap(const core::Slots& slots, const Node& node, const std::string& file,
                       const std::string& who);
     void lint_excluded(std::size_t i);
-    void lint_person(std::string_view person, const std::string& file, core::Place at);
+    void lint_person(std::string_view person, const std::string& file, core::FilePosition at);
     void lint_addresses();
     void lint_risk(std::size_t i);
     void lint_default();
@@ -475,7 +476,7 @@ void Lint::lint_excluded(std::size_t i) {
 }
 
 // A name in `requester.people` that nobody has. An account linked to nobody is a name too, with a colon.
-void Lint::lint_person(std::string_view person, const std::string& file, core::Place at) {
+void Lint::lint_person(std::string_view person, const std::string& file, core::FilePosition at) {
     const auto& people = loaded_.names.people;
     if (person.find(':') != std::string_view::npos || people.contains(std::string{person})) return;
     std::vector<std::string> known;
@@ -640,7 +641,7 @@ bool Lint::covered(const std::string& environment) const {
 
 void Lint::lint_environments() {
     if (loaded_.policy.otherwise.kind == core::PolicyDefault::Kind::require) return;
-    std::map<std::string, std::pair<std::string, core::Place>> named;
+    std::map<std::string, std::pair<std::string, core::FilePosition>> named;
     auto collect = [&](const Condition& condition, const std::string& file) {
         each_test(condition, [&](const Test& test, bool) {
             if (test.field != "environment") return;

@@ -8,6 +8,7 @@
 #include "countersign/adapters/policy.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/match.hpp"
 #include "countersign/core/people.hpp"
 #include "policy/files.hpp"
 #include "policy/reader.hpp"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/match.hpp"
 #include "policy/reader.hpp"
 
 namespace countersign::policy {

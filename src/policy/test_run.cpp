@@ -5,6 +5,7 @@
 
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/match.hpp"
 
 namespace countersign {
 namespace {

@@ -59,7 +59,7 @@ Secret access_token(const Secret& key, const core::RequestId& request) {
     auto id = request.text();
     auto proof = hmac_sha256(key.reveal(), access_token_prefix_of_hash + id);
     std::string text(access_token_prefix);
-    text += id.substr(core::RequestKind::prefix.size());
+    text += id.substr(core::RequestTag::prefix.size());
     return Secret{text + base64url(as_text(proof))};
 }
 
@@ -67,7 +67,7 @@ std::optional<core::RequestId> read_access_token(const Secret& key, std::string_
     constexpr std::size_t id_chars = 26;
     if (!text.starts_with(access_token_prefix)) return std::nullopt;
     auto id = text.substr(access_token_prefix.size(), id_chars);
-    auto request = core::RequestId::parse(std::string(core::RequestKind::prefix) + std::string(id));
+    auto request = core::RequestId::parse(std::string(core::RequestTag::prefix) + std::string(id));
     if (!request) return std::nullopt;
     auto ours = access_token(key, *request);
     return equal_in_constant_time(ours.reveal(), text) ? request : std::nullopt;

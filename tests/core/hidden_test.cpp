@@ -34,7 +34,7 @@ std::string code(const std::vector<std::string>& pointers) {
     return hidden.error().code + " " + hidden.error().pointer;
 }
 
-// Worked out with Python's hashlib.
+// The expected value was worked out with Python's hashlib.
 TEST(Hidden, ACommitmentIsTheHashOfSaltPointerAndValue) {
     EXPECT_EQ(commitment(salt, "/parameters/password", Value{"hunter2"})["$commit"].text(),
               "a196dadb67ffef3d8e7274271e688bcaf6584ac6752f15067a34be09133d9c6f");

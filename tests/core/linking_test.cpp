@@ -4,7 +4,8 @@
 #include "core/world.hpp"
 #include "countersign/core/card.hpp"
 
-// What links between accounts do to a request, and the routes round self-approval that no chat here can walk.
+// These tests prove what links between accounts do to a request, and that the known ways round self-approval
+// are closed.
 namespace countersign::core::testing {
 namespace {
 
@@ -12,7 +13,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Everybody named here is in the one group that is asked.
+// Everybody named here is in the one group that the rule asks.
 Play play_of(std::vector<std::string> members, std::uint32_t count = 1, Request request = request_of()) {
     World world;
     world.usergroup("S0SEC", std::move(members));
@@ -125,7 +126,7 @@ TEST(Rejudging, IsToldWhereVotesFellOut) {
     EXPECT_THAT(line.text, HasSubstr("riley turned out to be behind this request"));
 }
 
-// ---- the routes round self-approval that need what this program does not speak yet, or no program at all
+// ---- ways round self-approval that lead outside of the chats
 
 TEST(SelfApproval, TheTeamsAccountOfASlackRequester) {
     World world;
@@ -176,7 +177,7 @@ TEST(SelfApproval, ATaggedAddressExcludesWhoeverThePolicyListsWithTheSameAddress
     Play tagged = play_of({"U0RILEY", "U0AMY"}, 1, request_of({AccountId{"email:riley+ci@example.com"}}));
     tagged.approve("U0RILEY");
     EXPECT_EQ(tagged.why(), Why::self_approval);
-    // It may be somebody else's all the same: for the others it shows nothing.
+    // A tag may be somebody else's address, so it shows nothing of the others.
     tagged.approve("U0AMY");
     EXPECT_EQ(tagged.why(), Why::unlinked);
     World world;
@@ -195,7 +196,7 @@ TEST(SelfApproval, WhoeverStaysUnknownBlocksUnlessTheRulesAllowIt) {
     play.c.applied.change([](Applied& rules) { rules.unlinked_allowed = true; });
     play.approve("U0AMY");
     EXPECT_EQ(play.state(), State::approved);
-    // It lifts that alone: whoever is known to be behind the request stays so.
+    // The rule lifts the doubt alone: whoever is known to be behind the request stays so.
     Play known = play_of({"U0RILEY", "U0AMY"}, 1, request_of({AccountId{"github:octo"}, slack("U0RILEY")}));
     known.c.applied.change([](Applied& rules) { rules.unlinked_allowed = true; });
     known.approve("U0RILEY");

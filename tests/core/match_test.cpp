@@ -4,6 +4,7 @@
 
 #include "core/world.hpp"
 #include "countersign/core/explain.hpp"
+#include "countersign/core/match.hpp"
 
 namespace countersign::core::testing {
 namespace {
@@ -30,7 +31,7 @@ Applied outcome(std::vector<Rule> rules, const Request& request = request_of()) 
     return applied ? *applied : Applied{};
 }
 
-// What holds in any order.
+// Applies two rules, and checks that their order makes no difference.
 Applied both(Rule a, Rule b) {
     Applied one = outcome({a, b});
     Applied other = outcome({b, a});
@@ -91,7 +92,7 @@ TEST(Combining, WhatLoosensHoldsOnlyWhereEveryRuleThatRequiresGrantsIt) {
     also.self_approval = SelfApproval{{PersonId{"cat"}}, true};
     EXPECT_FALSE(both(grants, also).self_approval);
 
-    // Rules that do not require have no say in it.
+    // Rules that do not require change nothing of it.
     Rule free;
     free.name = "free";
     free.allow = true;
@@ -151,7 +152,7 @@ TEST(Combining, ARiskyRequestMeetsTheRulesThatAskForRisk) {
     request.parameters = Value::object({{"rows", 5000}});
     EXPECT_EQ(points(), 70U);
     EXPECT_EQ(rules(), 1U);
-    request.parameters = Value::object({{"rows", "many"}});  // of the wrong type: the points are added
+    request.parameters = Value::object({{"rows", "many"}});  // of the wrong type, so the points are added
     EXPECT_EQ(points(), 70U);
     request.environment.reset();
     EXPECT_EQ(points(), 30U);
@@ -215,7 +216,7 @@ TEST(Explaining, TellsEveryRuleAndTheTestsThatDecidedIt) {
     ASSERT_EQ(why.size(), 1U);
     EXPECT_EQ(why[0]->sentence, R"(environment is "production", wanted "dev")");
     EXPECT_EQ(all.rules[0].when.of[2].truth, Truth::unknown);
-    EXPECT_EQ(all.rules[0].when.of[2].at, (Place{7, 3}));
+    EXPECT_EQ(all.rules[0].when.of[2].at, (FilePosition{7, 3}));
     EXPECT_EQ(all.rules[0].when.of[2].sentence,
               R"(parameters.rows is "many", of a type that cannot be compared with more than 1000)");
     EXPECT_TRUE(all.rules[1].applies);

@@ -1,4 +1,4 @@
-// Random cases against a second, naive way of thinking. COUNTERSIGN_CASES sets how many (for soaks),
+// Random cases are compared with a second, naive implementation. COUNTERSIGN_CASES sets how many (for soaks),
 // COUNTERSIGN_SEED where they begin; a failure names its seed.
 #include <gtest/gtest.h>
 
@@ -10,6 +10,7 @@
 
 #include "core/quorum.hpp"
 #include "core/world.hpp"
+#include "countersign/core/match.hpp"
 
 namespace countersign::core::testing {
 namespace {
@@ -33,7 +34,7 @@ class Chance {
     std::mt19937_64 generator_;
 };
 
-// `weight`: how many simple cases one of these costs.
+// `weight` says how many simple cases one of these costs.
 template <class Body>
 void for_each_case(Body body, std::uint64_t weight = 1) {
     const auto first = number_from("COUNTERSIGN_SEED", 1);
@@ -66,9 +67,9 @@ Slots some_slots(Chance& chance, std::size_t people_max) {
     return slots;
 }
 
-// ---- the naive way: try everything
+// ---- the naive implementation, which tries everything
 
-using Seating = std::vector<std::size_t>;  // voter per single slot; `nobody` where it stays empty
+using Seating = std::vector<std::size_t>;  // the voter of each single slot, or `nobody`
 constexpr std::size_t nobody = 1'000;
 
 std::vector<GroupId> single_slots(const Slots& slots) {
@@ -112,7 +113,7 @@ struct NaiveVote {
     AccountId account;
     Verdict verdict;
     std::string reason;
-    bool own;  // cast as the approval of somebody behind the request
+    bool own;  // whether it was cast by somebody behind the request
     Standing standing;
     std::optional<GroupId> counted;
 };
@@ -161,7 +162,7 @@ struct Naive {
             if (!has(entry.voter.groups, group)) return false;
         return true;
     }
-    // Indices of votes that approve and count; the last of each person.
+    // Returns indices of votes that approve and count, the last of each person.
     std::vector<std::size_t> voters() const {
         std::map<PersonId, std::size_t> last;
         for (std::size_t i = 0; i < votes.size(); ++i)
@@ -314,10 +315,10 @@ struct Naive {
     }
 };
 
-// ---- random logs, sensible and not
+// ---- random logs, possible and impossible ones
 
 Standing some_standing(Chance& chance, std::size_t person) {
-    // Two accounts per person, now and then known as somebody else.
+    // Each person has two accounts, which now and then are known as somebody else's.
     const std::string name(1, static_cast<char>('a' + person));
     Standing s{AccountId{"slack:T/" + name + (chance.one_in(4) ? "2" : "1")},
                PersonId{chance.one_in(12) ? "z" : name},
@@ -376,7 +377,7 @@ Entry some_entry(Chance& chance, Instant at, std::size_t people) {
     }
 }
 
-// What beside slots the rules can say of votes.
+// Adds what rules can ask of votes beside slots.
 void add_some_terms(Chance& chance, Applied& applied) {
     applied.deny.any = chance.one_in(3);
     for (std::size_t i = chance.below(3); i > 0; --i)
@@ -460,7 +461,8 @@ TEST(Property, DecideAgreesWithTheNaiveWay) {
             EXPECT_EQ(missing, seats.size() - seated(seats));
         }
     });
-    if (number_from("COUNTERSIGN_CASES", 20'000) < 20'000) return;  // too few to see them all
+    // A short run does not see them all.
+    if (number_from("COUNTERSIGN_CASES", 20'000) < 20'000) return;
     for (State state : {State::pending, State::approved, State::denied, State::refused, State::expired,
                         State::cancelled, State::claimed, State::succeeded, State::failed, State::lapsed})
         EXPECT_GT(seen[name_of(state)], 0U) << name_of(state);
@@ -480,7 +482,7 @@ TEST(Property, AFinalOutcomeNeverChangesAndWhoIsBehindCountsByAGrantAlone) {
                 for (const VoteMark& vote : ruling.votes) {
                     if (!vote.counted_for) continue;
                     const auto& opened = std::get<Opened>(c.entries[0]);
-                    // What later looks change is the naive decide's to say.
+                    // The naive implementation judges what later rechecks change.
                     const Standing& cast = std::get<Voted>(c.entries[vote.entry]).voter;
                     if (!cast.behind && !has(opened.behind, cast.person)) continue;
                     ASSERT_TRUE(c.applied->self_approval && vote.self_approval);
@@ -492,7 +494,7 @@ TEST(Property, AFinalOutcomeNeverChangesAndWhoIsBehindCountsByAGrantAlone) {
         4);
 }
 
-// ---- whole stories through `advance`
+// ---- whole cases through `advance`
 
 const std::vector<std::string> users{"U0AMY", "U0BEN", "U0CAT", "U0DAN", "U0RILEY", "U0EVE", "U0GUEST"};
 
@@ -553,7 +555,7 @@ Request some_request(Chance& chance) {
     return request_of(humans);
 }
 
-// What should come of a vote, thought out again from the facts about its voter and the votes before it.
+// Says what should come of a vote, worked out again from the facts about its voter and the votes before it.
 struct Expected {
     const Play& play;
     const Naive& before;
@@ -625,8 +627,9 @@ struct Expected {
     }
 };
 
-// Whether some choice of people could fill an alternative, by trying all of them. `sure`: each by an account
-// that could click this very moment; else whoever belongs to the groups, their accounts being what they may.
+// Says whether some choice of people could fill an alternative, by trying all of them. With `sure` each must
+// have an account that could click this very moment; else belonging to the groups is enough, whatever their
+// accounts are.
 bool could_be_met(const Play& play, const Directory& directory, bool sure) {
     std::map<PersonId, std::set<GroupId>> people;
     for (const auto& user : users) {
@@ -644,7 +647,7 @@ bool could_be_met(const Play& play, const Directory& directory, bool sure) {
     });
 }
 
-// By the standings it is given, seated by trying everything.
+// Says whether these standings approve, by trying every assignment.
 bool approved_by(const Naive& votes) {
     auto who = votes.voters();
     return std::ranges::any_of(votes.applied.alternatives, [&](const Slots& slots) {
@@ -661,7 +664,7 @@ Naive looked_up_now(const Play& play, const Directory& directory, Naive votes) {
     for (NaiveVote& vote : votes.votes) vote.standing = standing(play.c, directory, vote.account);
     return votes;
 }
-// As if nobody had been looked up again.
+// Appends the entry without its recheck.
 Naive with_unchecked(Naive votes, Entry entry) {
     if (auto* voted = std::get_if<Voted>(&entry)) {
         voted->recheck.clear();
@@ -725,7 +728,7 @@ void expect_as_thought(Chance& chance, Play& play, std::map<std::string_view, st
     const Naive after = naive_of(play, entries + 1);
     ASSERT_EQ(after.state, play.last.ruling.state);
     ++seen[name_of(after.state)];
-    // What decides was enough when it was said, and is when everybody is looked up again.
+    // A vote that decides was enough when it was cast, and still is when everybody is looked up again.
     const Naive unchecked = with_unchecked(before, play.c.entries.back());
     const Naive checked = looked_up_now(play, directory, unchecked);
     if (verdict == Verdict::approve || verdict == Verdict::release)
@@ -765,7 +768,8 @@ TEST(Property, StoriesThroughAdvanceGoAsThoughtOutFromTheFacts) {
             }
         },
         10);
-    if (number_from("COUNTERSIGN_CASES", 20'000) < 20'000) return;  // too few to see them all
+    // A short run does not see them all.
+    if (number_from("COUNTERSIGN_CASES", 20'000) < 20'000) return;
     for (const char* what : {"pending", "approved", "denied", "refused", "own approval", "self_approval",
                              "unlinked", "not_releaser", "not_eligible", "reason_required", "repeated"})
         EXPECT_GT(seen[what], 0U) << what;
@@ -802,7 +806,7 @@ Rule some_rule(Chance& chance, std::size_t index) {
     return rule;
 }
 
-// ---- rules together, slot by slot: every choice that every `any` leaves, and of those the least ones
+// ---- several rules at once, slot by slot: every choice that every `any` leaves, and of those the least ones
 
 using Needs = std::map<GroupId, std::uint32_t>;  // without zeros
 
@@ -879,7 +883,7 @@ void add_some_grants(Chance& chance, Rule& rule) {
     if (chance.one_in(2)) rule.grant = std::chrono::minutes{1 + chance.below(30)};
 }
 
-// Granted only where every rule that requires grants it.
+// A right is granted only where every rule that requires grants it.
 template <class T, class Get>
 std::set<T> in_all(const std::vector<const Rule*>& rules, Get get) {
     std::set<T> left;
@@ -953,7 +957,7 @@ bool covers(const Slots& more, const Slots& less) {
     });
 }
 
-// Whatever meets the stricter meets the other too.
+// Whatever meets the stricter one meets the other too.
 bool at_least_as_strict(const Applied& strict, const Applied& other) {
     using Kind = Applied::Kind;
     if (strict.kind == Kind::refuse || other.kind == Kind::allow) return true;

@@ -58,7 +58,7 @@ TEST(Replaying, WhoIsNotOfTheAskedGroupDoesNotCount) {
 TEST(Replaying, ACounterpartOfTheRequesterNeverCounts) {
     Play play{requires_of({asks({{1, "reviewers"}})}), request_of({slack("U0CAT")})};
     play.cast("U0AMY", Verdict::approve);
-    auto result = again(play, {asking(1, "dba")});  // cat alone
+    auto result = again(play, {asking(1, "dba")});  // only cat is in dba
     EXPECT_EQ(result.after, Ending::refused);
     EXPECT_THAT(result.ruling.reason, ::testing::HasSubstr("dba"));
 }

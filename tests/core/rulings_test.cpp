@@ -5,7 +5,7 @@
 #include "core/world.hpp"
 #include "countersign/core/card.hpp"
 
-// What rules can say of denials, holds and approvals of one's own request.
+// These tests prove what rules can say of denials, holds and approvals of one's own request.
 namespace countersign::core::testing {
 namespace {
 
@@ -13,7 +13,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// dan leads beside amy: `leads` is in no slot.
+// dan leads beside amy, and `leads` has no slot.
 World with_leads() {
     World world;
     world.policy.people.push_back({PersonId{"dan"}, {AccountId{"slack:U0DAN"}}});
@@ -341,7 +341,7 @@ TEST(SelfApproval, CountsForAChainOnBehalfOfOthersToo) {
 }
 
 TEST(SelfApproval, ALinkBorrowsNobodysGrant) {
-    // dan files, and links himself to riley, whom the policy lets approve her own.
+    // dan asks, and links himself to riley, whom the policy lets approve her own requests.
     World world;
     world.policy.groups[0].members = GroupRecord::InChat{Surface::slack, "S0ALL"};
     world.usergroup("S0ALL", {"U0DAN", "U0RILEY", "U0AMY"});

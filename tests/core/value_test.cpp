@@ -35,7 +35,8 @@ TEST(Canonical, NumbersAreWrittenAsEcmaScriptWritesThem) {
     EXPECT_EQ(canonical_number(std::bit_cast<double>(0x3eb0c6f7a0b5ed8cU)), "9.999999999999997e-7");
 }
 
-// The published mass test: fixed patterns, then a run of neighbours, then doubles out of a SHA-256 chain.
+// Makes the published mass test: fixed patterns, then a run of neighbours, then doubles out of a SHA-256
+// chain.
 std::string es6_lines(std::size_t count) {
     std::string lines;
     std::size_t written = 0;
@@ -69,7 +70,7 @@ TEST(Canonical, TheFirstTenThousandPublishedNumbersComeOutTheSame) {
 
 TEST(Canonical, MembersAreOrderedByUtf16CodeUnits) {
     EXPECT_TRUE(canonical_less("\xF0\x9F\x98\x82", "\xEF\xAC\xB3"));  // U+1F602 before U+FB33
-    EXPECT_TRUE(canonical_less("\xED\x9F\xBF", "\xF0\x9F\x98\x82"));  // U+D7FF before it
+    EXPECT_TRUE(canonical_less("\xED\x9F\xBF", "\xF0\x9F\x98\x82"));  // U+D7FF before U+1F602
     EXPECT_TRUE(canonical_less("a", "ab"));
     EXPECT_FALSE(canonical_less("ab", "a"));
     EXPECT_FALSE(canonical_less("a", "a"));

@@ -7,8 +7,8 @@
 
 #include "countersign/core/advance.hpp"
 
-// A small, fixed company for tests of the core: riley asks; amy and ben are security (a Slack usergroup), cat
-// is dba, all four review. dan is in no group, guest, gone and bot are what their names say.
+// Tests of the core share a small, fixed company: riley asks; amy and ben are security (a Slack usergroup),
+// cat is dba, all four review. dan is in no group; guest, gone and bot are what their names say.
 namespace countersign::core::testing {
 
 using namespace std::chrono_literals;
@@ -71,7 +71,7 @@ struct World {
                 {std::make_shared<const Workspace>(workspace)},
                 std::make_shared<const Directory::Ties>(links, trusted_domains, absences)};
     }
-    // Nothing of any chat is known.
+    // Returns a directory that knows nothing of any chat.
     Directory offline() const { return {std::make_shared<const Policy>(policy), {}}; }
 };
 
@@ -99,7 +99,14 @@ inline Request request_of(std::vector<AccountId> on_behalf_of = {slack("U0RILEY"
     return request;
 }
 
-// A case with a directory, driven through `advance` alone.
+inline Applied prod_export() {
+    return requires_of({asks({{2, "security"}, {1, "dba"}})});
+}
+inline Applied one_reviewer() {
+    return requires_of({asks({{1, "reviewers"}})});
+}
+
+// Plays a case with a directory through `advance` alone.
 struct Play {
     World world;
     Case c;

@@ -12,7 +12,7 @@ Instant at(const char* text) {
     return *parse_rfc3339(text);
 }
 
-// A file with these changes of offset, all of the second type, and this rule for later times.
+// Makes a file with these changes of offset, all of the second type, and this rule for later times.
 std::string file(std::vector<std::int64_t> changes_s, const std::string& footer, char version = '2') {
     auto big_endian = [](std::int64_t n, int bytes) {
         std::string text;
@@ -85,7 +85,7 @@ TEST(Zone, WhatIsNoZoneFileIsRefused) {
     EXPECT_FALSE(Zone::parse("X", outside));
 }
 
-// The machine's own database, where it is installed, against dates that are public knowledge.
+// The machine's own database, where it is installed, is compared with dates that are public knowledge.
 TEST(Zone, TheMachinesZonesAreReadAsTheyAre) {
     auto read = [](const std::string& name) {
         std::ifstream stream{"/usr/share/zoneinfo/" + name, std::ios::binary};

@@ -7,6 +7,7 @@
 #include "countersign/base/check.hpp"
 #include "countersign/core/advance.hpp"
 #include "countersign/core/explain.hpp"
+#include "countersign/core/match.hpp"
 
 namespace {
 

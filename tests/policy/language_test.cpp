@@ -58,7 +58,7 @@ TEST(PolicyLanguage, ARuleCarriesEverythingItSays) {
     EXPECT_EQ(plain.expires, core::Duration{2h});
     EXPECT_EQ(plain.grant, core::Duration{5min});
     EXPECT_TRUE(plain.unlinked_allowed);
-    EXPECT_EQ(plain.at, (core::Place{5, 5}));
+    EXPECT_EQ(plain.at, (core::FilePosition{5, 5}));
     EXPECT_EQ(plain.file, "p.yaml");
     core::Rule told = rule("require: {of: g}\n    notify: {slack: [\"#a\", C1], teams: 19:x@thread.tacv2}");
     EXPECT_EQ(told.notify, (core::ChannelsByChat{{core::Surface::slack, {"#a", "C1"}},
@@ -136,7 +136,7 @@ TEST(PolicyLanguage, RiskIsATableOfConditionsAndPoints) {
     ASSERT_TRUE(policy) << policy.error().detail;
     ASSERT_EQ((*policy)->risk.size(), 2U);
     EXPECT_EQ((*policy)->risk[0].points, 40U);
-    EXPECT_EQ((*policy)->risk[1].at, (core::Place{6, 5}));
+    EXPECT_EQ((*policy)->risk[1].at, (core::FilePosition{6, 5}));
     for (const auto& [risk, message] : std::vector<std::pair<std::string, std::string>>{
              {"[{when: {action: a}}]", "a risk entry is {"},
              {"[{points: 5}]", "a risk entry is {"},

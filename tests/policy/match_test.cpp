@@ -3,6 +3,7 @@
 
 #include "countersign/adapters/policy.hpp"
 #include "countersign/core/advance.hpp"
+#include "countersign/core/match.hpp"
 
 namespace countersign {
 namespace {

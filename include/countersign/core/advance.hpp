@@ -12,35 +12,35 @@
 
 namespace countersign::core {
 
-// ---- what somebody wants to happen to a case
+// ---- commands: what somebody wants to happen to a case
 
 struct Cast {
     AccountId account;
     Verdict verdict = Verdict::approve;
     std::string reason;
     Surface via = Surface::api;
-    std::optional<std::string> shown_digest;  // what the voter was looking at, where the surface knows
+    std::optional<std::string> shown_digest;  // of the card that the voter saw, where the surface knows
 };
 struct Cancel {
     AccountId by;
-    std::vector<AccountId> also;  // further accounts the caller speaks for (a token's owner)
+    std::vector<AccountId> also;  // further accounts that the caller speaks for (a token's owner)
     std::string reason;
 };
 struct Claim {
     AccountId by;
     std::string digest;
-    std::string key;  // salted hash of the Idempotency-Key; empty: none
+    std::string key;  // salted hash of the Idempotency-Key; empty where there was none
 };
 struct Report {
     AccountId by;
     bool succeeded = false;
     std::string detail;
 };
-struct Tick {};     // let time have its say
+struct Tick {};     // appends whatever time has made due
 struct Rejudge {};  // links between accounts have changed
 using Command = std::variant<Cast, Cancel, Claim, Report, Tick, Rejudge>;
 
-// Why a command changed nothing. An answer of the domain, not an error.
+// Says why a command changed nothing. It is an answer of the domain, not an error.
 enum class Why : std::uint8_t {
     self_approval,
     not_eligible,
@@ -71,34 +71,34 @@ enum class Why : std::uint8_t {
 std::string_view code_of(Why why);  // as in problem documents: "self_approval", "decided", …
 struct Refusal {
     Why why;
-    std::string sentence;  // for the person: what is wrong, and what would put it right
+    std::string sentence;  // tells the person what is wrong and what would put it right
     friend bool operator==(const Refusal&, const Refusal&) = default;
 };
 
 struct Step {
-    std::vector<Entry> appended;  // in order; may be non-empty beside a refusal (the vote came too late)
+    std::vector<Entry> appended;  // in order; there may be some beside a refusal (the vote came too late)
     std::optional<Refusal> refusal;
     Ruling ruling;  // after the appended entries
 };
 
-// What a command does to a case: the only way a case changes. `now` was read after the case's row was
-// locked; entries are never earlier than the entry before them. A directory fact older than `age_max`
-// refuses a vote instead of guessing.
+// Says what a command does to a case, which changes in no other way. `now` was read after the case's row was
+// locked; entries are never earlier than the entry before them. A directory fact older than `age_max` refuses
+// a vote instead of guessing.
 Step advance(const Case& before, const Command& command, const Directory& directory, Instant now,
              Duration age_max);
 
-// Whether this is what a command like this one recorded: the same verdict, reason, detail. Who, and when,
-// aside.
+// Says whether the entry is what such a command records: the verdict, reason and detail are compared, the
+// account and the time are not.
 bool tells_of(const Entry& entry, const Command& command);
 
-// The first entry: who is behind the request, and whether anybody could ever approve it.
+// Makes the first entry, which says who is behind the request, and whether anybody could ever approve it.
 Opened opening(const Request& request, const Applied& applied, const Directory& directory, Instant now);
 
 Standing standing(const Case& c, const Directory& directory, const AccountId& account);
 
-// People whose approval would enlarge the matching: per alternative and unfilled slot, the first
-// `could_approve_max`, sorted by name; those who are away last or not at all. Groups that were never read
-// have none.
+// A group lacks approvals while slots of it are unfilled. `could_approve` names people whose approval would
+// enlarge the matching: for each alternative and unfilled slot the first `could_approve_max`, sorted by name;
+// those who are away come last or not at all. A group that was never read has none.
 inline constexpr std::size_t could_approve_max = 20;
 struct Lack {
     GroupId group;
@@ -107,10 +107,11 @@ struct Lack {
     friend bool operator==(const Lack&, const Lack&) = default;
 };
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory);
-// Whether this account's approval would count now (for "waiting for me").
+// Says whether this account's approval would count now (for "waiting for me").
 bool could_approve(const Case& c, const Ruling& ruling, const Directory& directory, const AccountId& account);
 
-// Who must deny beside whoever ends it alone: per group, how many people and how many do now.
+// Says how many people of a group must deny to end the case, and how many do now. Where the rules let one
+// denial end it, that holds beside these.
 struct Objection {
     GroupId group;
     std::uint32_t count = 1;
@@ -118,16 +119,5 @@ struct Objection {
     friend bool operator==(const Objection&, const Objection&) = default;
 };
 std::vector<Objection> objections(const Case& c);
-
-// ---- policy
-
-// Every rule that matches, combined most-restrictive-first. `expires_in` may only shorten; `now` is what the
-// time fields are about.
-// Fails (invalid_input) when more than alternatives_max alternatives result.
-Result<Applied> match(const Directory& directory, const Request& request, std::optional<Duration> expires_in,
-                      Instant now);
-// The same with persons as the policy alone lists them.
-Result<Applied> match(const Policy& policy, const Request& request, std::optional<Duration> expires_in,
-                      Instant now);
 
 }  // namespace countersign::core

@@ -27,10 +27,10 @@ std::optional<State> parse_state(std::string_view text);
 inline bool open(State state) {
     return state == State::pending;
 }
-// No entry can ever follow: everything but pending, approved and claimed.
+// Says whether no entry can ever follow: true for all but pending, approved and claimed.
 bool final(State state);
 
-// A person's latest accepted vote.
+// Describes a person's latest accepted vote.
 struct VoteMark {
     PersonId person;
     AccountId account;
@@ -38,9 +38,9 @@ struct VoteMark {
     Surface via;
     Instant at;
     std::string reason;
-    std::optional<GroupId> counted_for;  // the slot it fills
+    std::optional<GroupId> counted_for;  // the slot that it fills
     std::size_t entry;                   // index into the entries
-    bool self_approval = false;          // by somebody behind the request, as the rules allow
+    bool self_approval = false;          // cast by somebody behind the request, as the rules allow
     friend bool operator==(const VoteMark&, const VoteMark&) = default;
 };
 struct HoldMark {
@@ -53,25 +53,26 @@ struct HoldMark {
 
 struct Ruling {
     State state = State::pending;
-    std::vector<VoteMark> votes;  // each person's latest, in log order of that latest
-    std::vector<Slots> missing;   // unfilled slots, one per alternative; empty unless pending
+    std::vector<VoteMark> votes;  // each person's latest vote, in log order
+    std::vector<Slots> missing;   // unfilled slots of each alternative; empty unless pending
     std::optional<HoldMark> held;
-    std::optional<Instant> decided_at;  // when it left pending
-    std::string reason;                 // a denier's, a canceller's, the policy's words
-    std::optional<Instant> grant_ends;  // while approved
+    std::optional<Instant> decided_at;  // when the request left pending
+    std::string reason;                 // the denier's, the canceller's or the policy's words
+    std::optional<Instant> grant_ends;  // set while approved
     friend bool operator==(const Ruling&, const Ruling&) = default;
 };
 
-// Total, deterministic, without effects: what the entries mean. Slots are assigned by maximum bipartite
-// matching (the lexicographically first maximum one: slots in policy order, votes in log order); nobody
-// behind the request ever counts; the first prefix that reaches a final outcome settles the matter.
+// Works out what the entries mean. It is total and deterministic, and has no effects. Slots are assigned by
+// maximum bipartite matching (the lexicographically first maximum one: slots in policy order, votes in log
+// order); nobody behind the request ever counts; the first prefix that reaches a final outcome settles the
+// matter.
 Ruling decide(const Request& request, const Applied& applied, std::span<const Entry> entries);
 inline Ruling decide(const Case& c) {
     return decide(c.request, c.applied, c.entries);
 }
 
-// When the clock next has a say: the next reminder, the escalation or expiry while pending, the grant's end
-// while approved. nullopt: never.
+// Says when time next changes the case: the next reminder, the escalation or the expiry while pending, the
+// grant's end while approved; nullopt where it never will.
 std::optional<Instant> due_at(const Case& c, const Ruling& ruling);
 
 }  // namespace countersign::core

@@ -14,25 +14,26 @@
 #include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
 
-// Everything that can happen to a request. Each entry carries its own facts, so that a ruling can be worked
-// out again years later and come out the same.
+// An entry is something that happened to a request. Each carries its own facts, so that a ruling can be
+// worked out again years later and come out the same.
 namespace countersign::core {
 
 enum class Verdict : std::uint8_t { approve, deny, hold, release, withdraw };
 std::string_view name_of(Verdict verdict);
 std::optional<Verdict> parse_verdict(std::string_view text);
 
-// What the directory said of a voter at one moment.
+// Holds what the directory said of a voter at one moment.
 struct Standing {
     AccountId account;
     PersonId person;
     AccountClass klass = AccountClass::unknown;
-    // Of those that have a say in the request (all_groups_of): whose rights this very account has.
+    // These of the groups that have a say in the request (all_groups_of) have this very account as a member.
     std::vector<GroupId> groups;
     bool behind = false;              // one of the humans behind the request
     std::vector<AccountId> unlinked;  // humans behind it who might, for all we know, be this very person
     Instant as_of;                    // when the oldest of these facts was read from its chat
-    // Behind the request, and the rules let them approve it all the same, with this very account.
+    // The voter is behind the request, and the rules let them approve it all the same, with this very
+    // account.
     bool self_approval = false;
     friend bool operator==(const Standing&, const Standing&) = default;
 };
@@ -41,20 +42,21 @@ struct Opened {
     Instant at;
     std::vector<PersonId> behind;         // persons behind the request, as linked at opening
     std::vector<AccountId> unlinked;      // named humans whom nothing links to any account of the chats
-    std::optional<std::string> dead_end;  // nobody could ever meet the requirement: refused at once
-    std::vector<AccountId> behind_accounts = {};  // all accounts of theirs known then: unlinking frees nobody
+    std::optional<std::string> dead_end;  // nobody could ever meet the requirement, so it was refused at once
+    // Holds all accounts of theirs known then, so that unlinking one frees nobody.
+    std::vector<AccountId> behind_accounts = {};
     friend bool operator==(const Opened&, const Opened&) = default;
 };
-struct Voted {  // approve, deny or withdraw
+struct Voted {  // approves, denies or withdraws
     Instant at;
     Standing voter;
     Verdict verdict = Verdict::approve;
     std::string reason;
     Surface via = Surface::api;
-    // When this vote would decide: the standing again of everybody who said the same, from one directory
-    // snapshot. Empty: it would not, or it is a denial that needs no other.
+    // Where this vote would decide, this holds everybody who said the same, looked up again in one directory
+    // snapshot. It is empty where the vote would not decide, or is a denial that needs no other.
     std::vector<Standing> recheck;
-    std::optional<std::string> dead_end;  // after it nobody could meet the requirement any more
+    std::optional<std::string> dead_end;  // after this vote nobody could meet the requirement any more
     friend bool operator==(const Voted&, const Voted&) = default;
 };
 struct Held {
@@ -69,21 +71,21 @@ struct Released {
     Standing voter;
     std::string reason;
     Surface via = Surface::api;
-    std::vector<Standing> recheck;  // as in Voted: on release the quorum is judged at once
-    bool as_releaser = false;       // not the holder: of every group that may release
+    std::vector<Standing> recheck;  // as in Voted, because the quorum is judged on release
+    bool as_releaser = false;  // released not by the holder, but by somebody of every group that may release
     friend bool operator==(const Released&, const Released&) = default;
 };
-// Accounts turned out to be one person's, or no longer are: who is behind the request and whose votes count
-// was looked at again. It only takes away.
+// Records that accounts turned out to be one person's, or no longer are, and that it was looked at again who
+// is behind the request and whose votes count. It only takes away.
 struct Rejudged {
     Instant at;
-    std::vector<PersonId> behind;  // everybody now, and everybody before
+    std::vector<PersonId> behind;  // those known now, and those known before
     std::vector<AccountId> behind_accounts;
-    std::vector<Standing> recheck;        // of everybody whose vote stands
+    std::vector<Standing> recheck;        // everybody whose vote stands
     std::optional<std::string> dead_end;  // nobody could meet the requirement any more
     friend bool operator==(const Rejudged&, const Rejudged&) = default;
 };
-struct Lapsed {  // the end of time: of a pending request (expired) or of an unclaimed grant (lapsed)
+struct Lapsed {  // a pending request expired, or an unclaimed grant lapsed
     Instant at;
     friend bool operator==(const Lapsed&, const Lapsed&) = default;
 };
@@ -96,7 +98,7 @@ struct Cancelled {
 struct Claimed {
     Instant at;
     AccountId by;
-    std::string key;  // salted hash of the claimer's Idempotency-Key; empty: none was given
+    std::string key;  // salted hash of the claimer's Idempotency-Key; empty where there was none
     friend bool operator==(const Claimed&, const Claimed&) = default;
 };
 struct Reported {
@@ -106,12 +108,13 @@ struct Reported {
     std::string detail;
     friend bool operator==(const Reported&, const Reported&) = default;
 };
-// It was pending for so long that those who could decide were asked again. Changes no ruling.
+// Records that those who could decide were asked again. Changes no ruling.
 struct Reminded {
     Instant at;
     friend bool operator==(const Reminded&, const Reminded&) = default;
 };
-// It was pending for so long that others were told, where the policy says. Adds no approver.
+// Records that the request was pending for so long that others were told, as the policy says. Adds no
+// approver.
 struct Escalated {
     Instant at;
     friend bool operator==(const Escalated&, const Escalated&) = default;
@@ -121,21 +124,21 @@ using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Cla
 
 Instant at_of(const Entry& entry);
 std::string_view kind_of(const Entry& entry);  // "opened", "voted", …
-// An approval by somebody behind the request, as its rules allow.
+// Says whether somebody behind the request approved it, as its rules allow.
 bool is_self_approval(const Entry& entry);
 
-// One request with everything recorded about it. Small and bounded; loaded whole, under its row lock.
+// Holds one request with everything recorded about it. It is bounded, and loaded whole under its row lock.
 struct Case {
     Shared<Request> request;
     Shared<Applied> applied;
-    std::vector<Entry> entries;  // [0] is Opened
+    std::vector<Entry> entries;  // the first is Opened
     std::int32_t version() const { return static_cast<std::int32_t>(entries.size()); }
     friend bool operator==(const Case&, const Case&) = default;
 };
 inline constexpr std::size_t case_entries_max = 1'024;
-// Of those, kept free for what must always be possible: the end of time, a cancellation, a claim, its
-// outcome.
+// So many of case_entries_max are kept free for what must always be possible: the end of time, a
+// cancellation, a claim and its outcome.
 inline constexpr std::size_t entries_reserved = 8;
-inline constexpr std::size_t vote_changes_max = 20;  // per person
+inline constexpr std::size_t vote_changes_max = 20;  // of one person
 
 }  // namespace countersign::core

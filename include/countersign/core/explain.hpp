@@ -6,49 +6,53 @@
 
 #include "countersign/core/advance.hpp"
 
-// Why a policy says what it says of one request. For people who write policies, not for decisions: `match`
-// decides, and this tells what it saw.
+// An explanation says why a policy treats a request as it does. It is for people who write policies, not for
+// decisions: `match` decides, and this reports what it saw.
 namespace countersign::core {
 
-// `unknown`: a field has a type the test is not made for, or it is missing where that must not loosen.
+// `unknown` means that a field has a type the test is not made for, or that it is missing where that must not
+// loosen the policy.
 enum class Truth : std::uint8_t { no, unknown, yes };
 std::string_view name_of(Truth truth);
 
-// What one test says of a field that has this one value.
+// Judges one test on a field that has this one value.
 Truth judge(const Test& test, const Value& value);
 
-// How one condition came out, with all its parts.
+// Says how one condition came out, with all its parts.
 struct Reason {
-    enum class Kind : std::uint8_t { test, all, any, none };  // none: `not`
+    enum class Kind : std::uint8_t { test, all, any, none };  // `none` stands for `not`
     Kind kind = Kind::test;
     Truth truth = Truth::no;
-    // Of a test:
+    // The next four members are for a test alone.
     std::string field;   // "parameters.rows"
     std::string wanted;  // "more than 1000"
-    // JSON of what was found; empty: the field is missing. Of several (`[*]`) the first few, with commas.
+    // Holds the JSON of what was found, and is empty where the field is missing. Of several values (`[*]`) it
+    // holds the first few, with commas.
     std::string found;
     std::string sentence;  // "parameters.rows is 5, wanted more than 1000"
-    Place at;
-    std::vector<Reason> of;  // of all, any and none: the parts
+    FilePosition at;
+    std::vector<Reason> of;  // the parts of all, any and none
 };
-// The tests that made a condition come out as it did: of an `all` that failed those that failed, and so on.
+// Returns the tests that made a condition come out as it did: of an `all` that failed those that failed, and
+// so on.
 std::vector<const Reason*> decisive(const Reason& reason);
 
 struct RuleReport {
-    const Rule* rule;  // into the directory's policy
+    const Rule* rule;  // in the directory's policy
     bool applies = false;
-    Reason when;  // where `applies` and the truth is unknown: it applies because nobody can tell
+    // Where `applies` is set and the truth is unknown, the rule applies because nobody can tell.
+    Reason when;
 };
 struct RiskReport {
-    const RiskEntry* entry;  // into the directory's policy
+    const RiskEntry* entry;  // in the directory's policy
     bool applies = false;
     Reason when;
 };
 struct Explanation {
     std::vector<RiskReport> risk;  // in policy order
     std::uint32_t points = 0;
-    std::vector<RuleReport> rules;  // all of them, in policy order
-    bool by_default = false;        // no rule applies: the policy's default does
+    std::vector<RuleReport> rules;  // all rules, in policy order
+    bool by_default = false;        // no rule applies, so the policy's default does
     Result<Applied> applied;        // as `match` answers
 };
 Explanation explain(const Directory& directory, const Request& request, std::optional<Duration> expires_in,

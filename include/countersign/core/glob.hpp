@@ -3,7 +3,7 @@
 
 namespace countersign::core {
 
-// `*` stands for any text, also none; everything else for itself. The whole text must match.
+// Matches the whole text, in which `*` stands for any text, also none, and everything else for itself.
 bool glob_matches(std::string_view pattern, std::string_view text);
 
 }  // namespace countersign::core

@@ -13,13 +13,14 @@
 
 namespace countersign::core {
 
-// 26 characters of Crockford base32 for 16 bytes, after a prefix, and back (upper case; lower case is
-// accepted).
+// Writes 16 bytes as 26 characters of Crockford base32 after a prefix, in upper case, and reads them back,
+// also from lower case.
 std::string crockford(const std::array<std::byte, 16>& bytes, std::string_view prefix = {});
 std::optional<std::array<std::byte, 16>> parse_crockford(std::string_view text);
 
-// Ids that we mint: 16 bytes, ordered by creation (48 bits of milliseconds, then 80 random bits).
-template <class Kind>
+// Identifies what we mint ids for: 16 bytes, ordered by creation (48 bits of milliseconds, then 80 random
+// bits).
+template <class Tag>
 class Minted {
   public:
     using Bytes = std::array<std::byte, 16>;
@@ -32,14 +33,14 @@ class Minted {
         for (std::size_t i = 0; i < 10; ++i) bytes[6 + i] = chance[i];
         return Minted{bytes};
     }
-    // `req_01JD…`: the kind's prefix and 26 characters.
+    // Reads `req_01JD…`: the tag's prefix and 26 characters.
     static std::optional<Minted> parse(std::string_view text) {
-        if (!text.starts_with(Kind::prefix)) return std::nullopt;
-        auto bytes = parse_crockford(text.substr(Kind::prefix.size()));
+        if (!text.starts_with(Tag::prefix)) return std::nullopt;
+        auto bytes = parse_crockford(text.substr(Tag::prefix.size()));
         if (!bytes) return std::nullopt;
         return Minted{*bytes};
     }
-    std::string text() const { return crockford(bytes_, Kind::prefix); }
+    std::string text() const { return crockford(bytes_, Tag::prefix); }
     const Bytes& bytes() const { return bytes_; }
     friend auto operator<=>(const Minted&, const Minted&) = default;
 
@@ -47,8 +48,9 @@ class Minted {
     Bytes bytes_;
 };
 
-// Ids that others mint (Slack, Entra, a CI system, a policy's author): opaque text, only compared.
-template <class Kind>
+// Holds an id that others mint (Slack, Entra, a CI system, a policy's author): opaque text, which is only
+// compared.
+template <class Tag>
 class Given {
   public:
     explicit Given(std::string text) : text_(std::move(text)) {}
@@ -59,41 +61,42 @@ class Given {
     std::string text_;
 };
 
-// The registry of all kinds of id; a new one is one line.
+// Every type of minted id is registered here by one line.
 // clang-format off
-struct RequestKind { static constexpr std::string_view prefix = "req_"; };
-struct EventKind { static constexpr std::string_view prefix = "evt_"; };
-struct TokenKind { static constexpr std::string_view prefix = "tok_"; };
-struct CardKind { static constexpr std::string_view prefix = "crd_"; };
-struct ErrandKind { static constexpr std::string_view prefix = "err_"; };
-struct ProcessKind { static constexpr std::string_view prefix = "prc_"; };
-struct SubscriptionKind { static constexpr std::string_view prefix = "sub_"; };
-struct LaneKind { static constexpr std::string_view prefix = "lan_"; };
+struct RequestTag { static constexpr std::string_view prefix = "req_"; };
+struct EventTag { static constexpr std::string_view prefix = "evt_"; };
+struct TokenTag { static constexpr std::string_view prefix = "tok_"; };
+struct CardTag { static constexpr std::string_view prefix = "crd_"; };
+struct ErrandTag { static constexpr std::string_view prefix = "err_"; };
+struct ProcessTag { static constexpr std::string_view prefix = "prc_"; };
+struct SubscriptionTag { static constexpr std::string_view prefix = "sub_"; };
+struct LaneTag { static constexpr std::string_view prefix = "lan_"; };
 // clang-format on
-using RequestId = Minted<RequestKind>;
-using EventId = Minted<EventKind>;
-using TokenId = Minted<TokenKind>;
-using CardId = Minted<CardKind>;
-using ErrandId = Minted<ErrandKind>;
-using SubscriptionId = Minted<SubscriptionKind>;
-using LaneId = Minted<LaneKind>;        // what waits for one another on its way out
-using ProcessId = Minted<ProcessKind>;  // one run of the server: the holder of leases
+using RequestId = Minted<RequestTag>;
+using EventId = Minted<EventTag>;
+using TokenId = Minted<TokenTag>;
+using CardId = Minted<CardTag>;
+using ErrandId = Minted<ErrandTag>;
+using SubscriptionId = Minted<SubscriptionTag>;
+using LaneId = Minted<LaneTag>;        // a queue of webhook deliveries
+using ProcessId = Minted<ProcessTag>;  // one run of the server, which holds leases
 
-using PersonId = Given<struct PersonKind>;    // a policy's name ("riley") or, unlinked, an account reference
-using AccountId = Given<struct AccountKind>;  // "slack:T0SIM/U0REQ", "github:riley-dev", "token:tok_…"
-using GroupId = Given<struct GroupKind>;      // a policy's group name
+// Holds a policy's name ("riley"), or the account reference of somebody unlinked.
+using PersonId = Given<struct PersonTag>;
+using AccountId = Given<struct AccountTag>;  // "slack:T0SIM/U0REQ", "github:riley-dev", "token:tok_…"
+using GroupId = Given<struct GroupTag>;      // a policy's name for the group
 
 }  // namespace countersign::core
 
-template <class Kind>
-struct std::hash<countersign::core::Given<Kind>> {
-    std::size_t operator()(const countersign::core::Given<Kind>& id) const noexcept {
+template <class Tag>
+struct std::hash<countersign::core::Given<Tag>> {
+    std::size_t operator()(const countersign::core::Given<Tag>& id) const noexcept {
         return std::hash<std::string>{}(id.text());
     }
 };
-template <class Kind>
-struct std::hash<countersign::core::Minted<Kind>> {
-    std::size_t operator()(const countersign::core::Minted<Kind>& id) const noexcept {
+template <class Tag>
+struct std::hash<countersign::core::Minted<Tag>> {
+    std::size_t operator()(const countersign::core::Minted<Tag>& id) const noexcept {
         auto bytes = id.bytes();
         return std::hash<std::string_view>{}(
             std::string_view{reinterpret_cast<const char*>(bytes.data()), bytes.size()});

@@ -15,17 +15,18 @@
 #include "countersign/core/value.hpp"
 #include "countersign/core/zone.hpp"
 
-// Policy as values: what src/policy loads from YAML and `match` applies. No file, no parser here.
+// These are a policy's values, which src/policy loads from YAML and `match` applies. Nothing here reads files
+// or parses.
 namespace countersign::core {
 
 inline constexpr std::size_t alternatives_max = 64;
 inline constexpr std::size_t slots_max = 200;  // people that one alternative may ask for
 
-// Where something stands in its file, from 1; 0: unknown.
-struct Place {
+// Says where something stands in its file, counted from 1; 0 where that is unknown.
+struct FilePosition {
     int line = 0;
     int column = 0;
-    friend bool operator==(const Place&, const Place&) = default;
+    friend bool operator==(const FilePosition&, const FilePosition&) = default;
 };
 
 struct PersonRecord {
@@ -48,8 +49,8 @@ struct GroupRecord {
 
 // ---- conditions
 
-// One test of one field. A text test matches the whole value, case-sensitively; `*` in a glob crosses
-// everything.
+// Tests one field. A text test matches the whole value, case-sensitively; `*` in a glob matches across every
+// separator.
 struct Test {
     enum class Operator : std::uint8_t {
         eq,
@@ -67,27 +68,27 @@ struct Test {
         ends_with,
         size
     };
-    // "action", "parameters.rows", "labels.job", "requester.name", "risk", "time.hour" (0 to 23),
-    // "time.weekday" (1 Monday to 7 Sunday), …
+    // A field is one of "action", "parameters.rows", "labels.job", "requester.name", "risk", "time.hour" (0
+    // to 23), "time.weekday" (1 Monday to 7 Sunday), …
     std::string field;
     Operator op = Operator::eq;
-    Value operand;  // in: an array; size: a number, or an object of gt, gte, lt, lte
-    // regex and cidr: the operand, compiled by whoever loaded the policy; nullopt: the text is not of the
-    // kind at all (no address). Shared: copies of a policy share it.
+    Value operand;  // for `in` an array, for `size` a number or an object of gt, gte, lt, lte
+    // For regex and cidr this is the operand, compiled by the loader of the policy. It answers nullopt where
+    // the text is not of the kind at all (no address). It is shared, because copies of a policy share it.
     using TextMatcher = std::function<std::optional<bool>(std::string_view)>;
     std::shared_ptr<const TextMatcher> compiled = nullptr;
-    Place at = {};
+    FilePosition at = {};
 };
 struct Condition;
 struct AllOf {
     std::vector<Condition> of;
-};  // empty: true
+};  // true where empty
 struct AnyOf {
     std::vector<Condition> of;
 };
 struct NotOf {
     std::vector<Condition> of;
-};  // exactly one
+};  // has exactly one
 struct Condition {
     std::variant<AllOf, AnyOf, NotOf, Test> node;
 };
@@ -109,7 +110,7 @@ struct Requirement {
     std::variant<CountOf, RequireAll, RequireAny> node;
 };
 
-// Slots that people fill, each group once, in policy order: "2 of security, 1 of dba".
+// Lists slots that people fill, each group once, in policy order: "2 of security, 1 of dba".
 struct Slots {
     std::vector<CountOf> groups;
     friend bool operator==(const Slots&, const Slots&) = default;
@@ -118,16 +119,16 @@ inline bool operator==(const CountOf& a, const CountOf& b) {
     return a.count == b.count && a.of == b.of;
 }
 
-// Tells somebody when a request is still pending so long after it was opened. Adds no approver.
+// Tells others when a request is still pending so long after it was opened. Adds no approver.
 struct Escalation {
     Duration after{};
     ChannelsByChat to;
     friend bool operator==(const Escalation&, const Escalation&) = default;
 };
 
-// Persons behind a request who may approve it all the same, where they are eligible.
+// Lists persons who may approve a request that they are behind, where they are eligible.
 struct SelfApproval {
-    std::vector<PersonId> allow;  // the policy's names; never empty
+    std::vector<PersonId> allow;  // names of the policy; never empty
     bool reason_required = true;
     friend bool operator==(const SelfApproval&, const SelfApproval&) = default;
 };
@@ -136,32 +137,34 @@ struct Rule {
     std::string name;
     Condition when;
     std::optional<Requirement> require;
-    std::optional<std::string> refuse;  // the reason
+    std::optional<std::string> refuse;  // holds the reason
     bool allow = false;
     std::optional<Duration> expires;
     std::optional<Duration> grant;
     ChannelsByChat notify;
-    std::shared_ptr<const Zone> zone;  // of its time fields; nullptr: UTC
-    // Only beside `require`:
-    std::optional<CountOf> deny;     // so many denials by people of the group; nullopt: any one
+    std::shared_ptr<const Zone> zone;  // of its time fields; nullptr for UTC
+    // The members from here to unlinked_allowed stand only beside `require`. Where `deny` is absent, one
+    // denial is enough.
+    std::optional<CountOf> deny;
     std::optional<GroupId> release;  // `hold: { release: … }`
-    std::vector<Duration> remind;    // after opening
+    std::vector<Duration> remind;    // counted from the opening
     std::optional<Escalation> escalate;
     std::optional<SelfApproval> self_approval;
     bool unlinked_allowed = false;
-    // JSON Pointers (RFC 6901) below /parameters/; a token `*` stands for any one member or item.
+    // Holds JSON Pointers (RFC 6901) below /parameters/, in which a token `*` stands for any one member or
+    // item.
     std::vector<std::string> hide;
     std::string file = {};
-    Place at = {};
+    FilePosition at = {};
 };
 
-// Points that a request collects where the condition holds. A field of the wrong type makes it hold.
+// Adds points to a request's risk where the condition holds. A field of the wrong type makes it hold.
 struct RiskEntry {
     Condition when;
     std::uint32_t points = 0;
-    std::shared_ptr<const Zone> zone = nullptr;  // nullptr: UTC
+    std::shared_ptr<const Zone> zone = nullptr;  // nullptr for UTC
     std::string file = {};
-    Place at = {};
+    FilePosition at = {};
 };
 
 struct PolicyDefault {
@@ -181,55 +184,54 @@ struct Policy {
 inline constexpr Duration expires_default = std::chrono::hours{1};
 inline constexpr Duration grant_default = std::chrono::minutes{15};
 
-// Whose denials end a request: whichever of these comes first.
+// Says whose denials end a request, whichever comes first.
 struct Denial {
-    bool any = true;  // one by anybody eligible for a slot
-    // So many different people of a group, who need not be eligible for a slot; each group once.
+    bool any = true;  // one denial by anybody eligible for a slot is enough
+    // So many different people of each group are enough, who need not be eligible for a slot; each group
+    // stands once.
     std::vector<CountOf> counts;
     friend bool operator==(const Denial&, const Denial&) = default;
 };
 
-// What all matching rules together ask of one request. Frozen when the request is opened.
+// Holds what all matching rules together ask of one request. It is frozen when the request is opened.
 struct Applied {
     enum class Kind : std::uint8_t { refuse, require, allow } kind = Kind::refuse;
-    std::vector<std::string> rules;   // names of the matching rules, in policy order
-    std::string refusal;              // for refuse: the reasons
-    std::vector<Slots> alternatives;  // for require: one of these must be filled; at least one, none empty
+    std::vector<std::string> rules;  // names of the matching rules, in policy order
+    std::string refusal;             // the reasons of a refusal
+    // One of these must be filled where the kind is `require`: there is at least one, and none is empty.
+    std::vector<Slots> alternatives;
     Duration expires = expires_default;
     Duration grant = grant_default;
     ChannelsByChat notify;
     std::string policy_digest;
     Denial deny;
-    // Who may release a hold beside the holder: people who belong to every one of these groups. Empty:
-    // nobody, as when one of several `require` rules names no group.
+    // People who belong to every one of these groups may release a hold, as its holder may. Where it is empty
+    // nobody else may, as when one of several `require` rules names no group.
     std::vector<GroupId> release;
-    std::vector<Duration> remind;  // after opening, sorted, each once
+    std::vector<Duration> remind;  // counted from the opening, sorted, each once
     std::optional<Escalation> escalate;
     std::optional<SelfApproval> self_approval;
-    bool unlinked_allowed = false;  // a voter need not be shown to be none of the humans behind the request
-    std::vector<std::string> hide;  // as in Rule; see may_hide
-    std::optional<std::uint32_t> risk;  // points; nullopt: the policy has no risk table
+    // A voter counts although nothing shows that they are none of the humans behind the request.
+    bool unlinked_allowed = false;
+    std::vector<std::string> hide;      // as in Rule; may_hide reads it
+    std::optional<std::uint32_t> risk;  // points; absent where the policy has no risk table
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 
 std::string_view name_of(Applied::Kind kind);  // "refuse", "require", "allow"
 
-// The alternatives that one rule's requirement stands for. Fails (invalid_input) when they are too many, or
-// ask for more than slots_max people.
-Result<std::vector<Slots>> alternatives_of(const Requirement& requirement);
-
-// Every group named in any alternative, each once, in order of first mention.
+// Returns every group named in any alternative, each once, in order of first mention.
 std::vector<GroupId> groups_of(const Applied& applied);
-// Those, then the groups whose people may deny or hold without filling a slot.
+// Returns groups_of, then the groups whose people may deny or hold without filling a slot.
 std::vector<GroupId> denial_groups_of(const Applied& applied);
-// Those, then the groups whose people may release alone: everybody who has a say.
+// Returns denial_groups_of, then the groups whose people may release alone: everybody who has a say.
 std::vector<GroupId> all_groups_of(const Applied& applied);
-// Those of the persons behind a request whose approvals never count: everybody whom the rules do not let
+// Returns those of the persons behind a request whose approvals never count, because no rule lets them
 // approve their own.
 std::vector<PersonId> barred(const Applied& applied, const std::vector<PersonId>& behind);
 
-// Whether the rules let a request keep the value at this JSON Pointer to itself: a pointer of `hide` leads to
-// it, or to something it is part of.
+// Says whether the rules let a request hide the value at this JSON Pointer: a pointer of `hide` leads to it,
+// or to something that it is part of.
 bool may_hide(const Applied& applied, std::string_view pointer);
 
 }  // namespace countersign::core

@@ -9,12 +9,12 @@
 #include "countersign/core/decide.hpp"
 #include "countersign/core/people.hpp"
 
-// What another policy would have made of what happened. For people who change policies: nothing is decided
-// here, and nothing changes.
+// A replay says what another policy would have made of what happened. It is for people who change policies:
+// nothing is decided here, and nothing changes.
 namespace countersign::core {
 
-// Who was in which group, as far as the record tells: each vote says where its voter was eligible. That is
-// all there is to know offline of groups that are kept in a chat.
+// Collects who was in which group, as far as the record tells: each vote says where its voter was eligible.
+// Nothing else is known offline of groups that are kept in a chat.
 class GroupsSeen {
   public:
     void learn(const Case& stored);
@@ -25,7 +25,7 @@ class GroupsSeen {
     std::map<GroupId, std::set<AccountId>> members_;
 };
 
-// How a request ended, whatever became of the grant later.
+// Says how a request ended, whatever became of the grant later.
 enum class Ending : std::uint8_t { approved, denied, refused, expired, cancelled, waiting };
 std::string_view name_of(Ending ending);
 // An approval stays one when it is claimed, fails or lapses.
@@ -33,17 +33,17 @@ Ending ending_of(State state);
 
 struct Replayed {
     Applied applied;  // what the candidate's rules ask
-    // After the same acts by the same accounts at the same moments. `waiting`: they would not have been
-    // enough, and more people would have been asked.
+    // Results from the same acts by the same accounts at the same moments. `waiting` means that they would
+    // not have been enough, and that more people would have been asked.
     Ruling ruling;
     Ending before = Ending::waiting;
     Ending after = Ending::waiting;
-    std::vector<GroupId> unseen;  // groups it asks for of whose members nothing is known
+    std::vector<GroupId> unseen;  // groups that it asks for and of whose members nothing is known
 };
 
-// `candidate` knows the policy alone (people by name, no chats). Votes count where the candidate lists the
-// account in the group, or the record saw it there; who was behind the request then still is. Fails
-// (invalid_input) when the candidate's rules cannot be combined for it.
+// Judges the stored case by the candidate, which knows its policy alone (people by name, no chats). Votes
+// count where the candidate lists the account in the group, or the record saw it there; whoever was behind
+// the request then still is. Fails (invalid_input) when the candidate's rules cannot be combined for it.
 Result<Replayed> replay(const Case& stored, const Directory& candidate, const GroupsSeen& seen);
 
 }  // namespace countersign::core

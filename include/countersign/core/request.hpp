@@ -31,23 +31,23 @@ struct Link {
     friend bool operator==(const Link&, const Link&) = default;
 };
 
-// Who asks: a workload (a token without an owner, an OIDC workload) or a person.
+// Says who asks: a workload (a token without an owner, an OIDC workload) or a person.
 struct Requester {
     enum class Kind : std::uint8_t { workload, person } kind = Kind::workload;
     std::string name;               // the token's name
-    AccountId account{"token:"};    // how the caller authenticated
-    std::vector<AccountId> humans;  // token owner, OIDC humans; on_behalf_of is beside this
-    // Of a workload that an issuer vouches for: what its token says (an object), for conditions, and which
-    // run of it asks, in the issuer's words. Else nothing, and empty.
+    AccountId account{"token:"};    // the account that the caller authenticated as
+    std::vector<AccountId> humans;  // the token's owner or OIDC humans; on_behalf_of is beside this
+    // For a workload that an issuer vouches for, these hold what its token says (an object), for conditions,
+    // and which run of it asks, in the issuer's words. They are absent and empty for others.
     std::optional<Value> claims = {};
     std::string run = {};
     friend bool operator==(const Requester&, const Requester&) = default;
 };
 
-// What was asked, as it was asked. Immutable.
+// Holds what was asked, as it was asked. It is immutable.
 struct Request {
     RequestId id;
-    std::int64_t number = 0;  // for people; given by the store, unique, rising, gaps possible
+    std::int64_t number = 0;  // the number that people use; given by the store, unique, rising, with gaps
     std::string action;
     std::optional<std::string> resource;
     std::optional<std::string> environment;
@@ -65,18 +65,18 @@ struct Request {
 
 bool valid_action(std::string_view action);  // [a-z0-9][a-z0-9._:-]{0,127}
 
-// The RFC 8785 text whose SHA-256 is the request's digest: {action, resource, environment, parameters},
-// absent members left out.
+// Returns the RFC 8785 text whose SHA-256 is the request's digest: {action, resource, environment,
+// parameters}, absent members left out.
 std::string digest_input(const Request& request);
 std::string digest_of(const Request& request);
 
-// Who may see and steer what this requester asked for: equal for two that are the same token, tokens of the
-// same owner, or the same issuer, subject and run. "token:tok_…", "owner:riley", "run 5:162/1 of
-// oidc:https://…".
+// Says who may see and steer what this requester asked for: it is equal for two that are the same token,
+// tokens of the same owner, or the same issuer, subject and run. "token:tok_…", "owner:riley", "run 5:162/1
+// of oidc:https://…".
 std::string caller_key(const Requester& requester);
 
-// Every human account behind the request: the requester's humans, then on_behalf_of. Their votes never
-// count, whichever account they use.
+// Returns every human account behind the request: the requester's humans, then on_behalf_of. Their votes
+// never count, whichever account they use.
 std::vector<AccountId> humans_behind(const Request& request);
 
 }  // namespace countersign::core

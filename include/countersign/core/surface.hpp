@@ -7,25 +7,26 @@
 #include <string_view>
 #include <vector>
 
-// Where people act: in a chat, or through the API. Which chats there are, and what each calls its things,
-// stands in one table: a chat more is a name here and a line there.
+// People act in a chat, or through the API. Which chats there are, and what each calls its things, stands in
+// one table: a chat more is a name here and a line there.
 namespace countersign::core {
 
 enum class Surface : std::uint8_t { slack, teams, api };
 std::string_view name_of(Surface surface);  // "slack", "teams", "api"
 std::optional<Surface> parse_surface(std::string_view text);
 
-// What is particular to the accounts, groups and commands of one chat.
+// Describes the accounts, groups and commands of one chat.
 struct ChatKind {
     Surface surface;
-    // The kind of its accounts ("slack:T0SIM/U0REQ"), and its key under `people` and `notify` of a policy.
+    // Names the kind of its accounts ("slack:T0SIM/U0REQ"), and is its key under `people` and `notify` of a
+    // policy.
     std::string_view name;
     std::string_view group_key;           // under `groups` of a policy: who is in it is the chat's to say
     std::string_view account_example;     // what a policy may write for an account
     std::string_view account_characters;  // the characters of user and workspace ids
     std::string_view group_example;
     std::string_view group_characters;
-    // Whether a text without a kind and a workspace can only be an account's id here.
+    // Says whether a text without a kind and a workspace can only be an account's id here.
     bool (*is_account_id)(std::string_view text);
     bool caseless;             // ids that differ in letter case alone are the same
     std::string_view command;  // what people type there before the words of a command
@@ -34,9 +35,9 @@ std::span<const ChatKind> chat_kinds();
 const ChatKind* chat_kind(std::string_view name);  // nullptr: no chat is called so
 const ChatKind* chat_kind(Surface surface);        // nullptr: not a chat
 
-// Channels of chats, by name or id.
+// Lists channels of chats, by name or id.
 using ChannelsByChat = std::map<Surface, std::vector<std::string>>;
-// All of them, chat by chat.
+// Returns all of them, chat by chat.
 std::vector<std::string> all_channels(const ChannelsByChat& channels);
 
 }  // namespace countersign::core

@@ -12,14 +12,15 @@
 
 namespace countersign::core {
 
-// A JSON value (I-JSON, RFC 7493): numbers are doubles, object members are unique and kept in RFC 8785
+// Holds a JSON value (I-JSON, RFC 7493): numbers are doubles, object members are unique and kept in RFC 8785
 // order (UTF-16 code units), so that writing one out is writing its canonical form. Text becomes a Value in
 // wire/json.hpp only; everything else builds and reads Values.
 class Value {
   public:
     using Member = std::pair<std::string, Value>;
     using Array = std::vector<Value>;
-    // Sorted by `canonical_less`, names unique. Built through `set` or the initializer list.
+    // Keeps members sorted by `canonical_less`, each name once. Is built through `set` or the initializer
+    // list.
     class Object {
       public:
         Object() = default;
@@ -27,10 +28,10 @@ class Value {
         const Value* find(std::string_view name) const;  // nullptr: no such member
         Value* find(std::string_view name);
         void set(std::string name, Value value);     // inserts or replaces
-        bool insert(std::string name, Value value);  // false: the name is there already
+        bool insert(std::string name, Value value);  // false where the name is there already
         bool erase(std::string_view name);
-        // From members in any order, sorted once. Of several with one name the last wins, and `duplicate`
-        // (where given) is told the first such name.
+        // Sorts members that come in any order once. Of several with one name the last wins, and `duplicate`
+        // (where given) gets the first such name.
         static Object from_unsorted(std::vector<Member> members,
                                     std::optional<std::string>* duplicate = nullptr);
         std::size_t size() const { return members_.size(); }
@@ -61,7 +62,7 @@ class Value {
     static Value object(std::initializer_list<Member> members) { return Value{Object{members}}; }
 
     bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
-    // nullptr: another type.
+    // Each returns nullptr where the value has another type.
     const bool* boolean() const { return std::get_if<bool>(&data_); }
     const double* number() const { return std::get_if<double>(&data_); }
     const std::string* string() const { return std::get_if<std::string>(&data_); }
@@ -69,10 +70,11 @@ class Value {
     const Object* members() const { return std::get_if<Object>(&data_); }
     Array* items() { return std::get_if<Array>(&data_); }
     Object* members() { return std::get_if<Object>(&data_); }
-    std::optional<std::int64_t> integer() const;  // nullopt: not a whole number within ±(2^53−1)
+    std::optional<std::int64_t> integer() const;  // nullopt where it is no whole number within ±(2^53−1)
     std::string_view type_name() const;           // "null", "boolean", "number", "string", "array", "object"
 
-    // Lenient reading, for messages whose senders may leave things out. Missing or wrong type: the default.
+    // These read messages whose senders may leave things out: what is missing or of another type gives the
+    // default.
     const Value& operator[](std::string_view name) const;  // a member, or a null Value
     const Value& operator[](std::size_t index) const;      // an item, or a null Value
     std::string_view text(std::string_view otherwise = {}) const;
@@ -80,7 +82,7 @@ class Value {
     std::int64_t whole(std::int64_t otherwise = 0) const;
     const Value* at_pointer(std::string_view json_pointer) const;  // RFC 6901; nullptr: nothing there
 
-    // Building. The value must be an object (or null, which becomes one) / an array (or null).
+    // These build a value, which must be an object (or null, which becomes one) or an array (or null).
     Value& set(std::string name, Value value);
     Value& push(Value value);
 
@@ -90,15 +92,16 @@ class Value {
     std::variant<std::monostate, bool, double, std::string, Array, Object> data_;
 };
 
-// A name as one token of a JSON Pointer (RFC 6901): "a~1b" of "a/b".
+// Writes a name as one token of a JSON Pointer (RFC 6901): "a~1b" of "a/b".
 std::string pointer_token(std::string_view name);
 
-// RFC 8785 member order: by UTF-16 code units.
+// Orders members as RFC 8785 does, by UTF-16 code units.
 bool canonical_less(std::string_view a, std::string_view b);
-// RFC 8785 text of a value (which is also how all JSON is written here). Numbers as ECMAScript writes them.
+// Writes a value's RFC 8785 text, which is also how all JSON is written here. Numbers are written as
+// ECMAScript writes them.
 std::string canonical(const Value& value);
 void canonical_to(std::string& out, const Value& value);
 std::string canonical_number(double finite);
-void quote_to(std::string& out, std::string_view text);  // a text as JSON, with its quotes
+void quote_to(std::string& out, std::string_view text);  // writes a text as JSON, with its quotes
 
 }  // namespace countersign::core

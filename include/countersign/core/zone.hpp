@@ -9,7 +9,7 @@
 
 namespace countersign::core {
 
-// The hour and weekday on a wall somewhere.
+// Holds the hour and weekday in some time zone.
 struct LocalTime {
     int hour = 0;     // 0 to 23
     int weekday = 1;  // ISO 8601: 1 Monday to 7 Sunday
@@ -19,21 +19,22 @@ LocalTime utc_time(Instant at);
 
 inline constexpr std::size_t zone_bytes_max = 256 * 1024;
 
-// The rules of one time zone, from a compiled file of the tz database (TZif, RFC 8536), version 2 or later.
+// Holds the rules of one time zone, from a compiled file of the tz database (TZif, RFC 8536), version 2 or
+// later.
 class Zone {
   public:
-    // invalid_input: not such a file.
+    // Fails with invalid_input where it is not such a file.
     static Result<Zone> parse(std::string name, std::string_view tzif);
 
     const std::string& name() const { return name_; }  // "Europe/Berlin"
     LocalTime local(Instant at) const;
-    std::int64_t offset_s(Instant at) const;  // east of Greenwich
+    std::int64_t offset_s(Instant at) const;  // counted east of Greenwich
 
   private:
     struct Rules;
     Zone(std::string name, std::shared_ptr<const Rules> rules);
     std::string name_;
-    std::shared_ptr<const Rules> rules_;  // shared: a Zone is copied with its policy
+    std::shared_ptr<const Rules> rules_;  // shared, because a Zone is copied with its policy
 };
 
 }  // namespace countersign::core
