@@ -61,7 +61,7 @@ Result<std::vector<identity::Issuer>> trusted_issuers(const config::Settings& se
     for (const auto& one : settings.issuers) {
         auto wrong = [&](std::string_view what) {
             return fail(Trouble::invalid_input,
-                        fmt::format("{}: the issuer {} {}", one.place, visible(one.issuer), what));
+                        fmt::format("{}: the issuer {} {}", one.location, visible(one.issuer), what));
         };
         auto kind = one.kind.empty() ? std::optional{identity::kind_of_issuer(one.issuer)}
                                      : identity::parse_issuer_kind(one.kind);

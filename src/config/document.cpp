@@ -10,17 +10,17 @@
 namespace countersign::config {
 namespace {
 
-constexpr int nesting_max = 5;  // the deepest is a claim of an issuer
+constexpr int nesting_max = 5;  // the deepest key is a claim of an issuer
 
-struct Reader {
+struct DocumentReader {
     const std::string& file;
     std::vector<Item> items;
 
-    std::string place(const YAML::Mark& mark) const {
+    std::string location(const YAML::Mark& mark) const {
         return fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
     }
     std::unexpected<Failure> wrong(const YAML::Mark& mark, std::string_view what) const {
-        return fail(Trouble::invalid_input, fmt::format("{}: {}", place(mark), what));
+        return fail(Trouble::invalid_input, fmt::format("{}: {}", location(mark), what));
     }
 
     Result<Done> map(const YAML::Node& node, const std::string& prefix, int depth) {
@@ -43,7 +43,7 @@ struct Reader {
         if (node.IsMap()) return map(node, key, depth + 1);
         const std::string& tag = node.Tag();
         if (!tag.empty() && tag != "?" && tag != "!") return wrong(mark, "YAML tags are not used here");
-        Item item{.key = key, .place = place(mark), .text = {}, .items = {}};
+        Item item{.key = key, .location = location(mark), .text = {}, .items = {}};
         if (node.IsSequence()) {
             item.list = true;
             std::size_t maps = 0;
@@ -58,7 +58,7 @@ struct Reader {
                 }
                 item.items.push_back(each.Scalar());
             }
-            if (maps > 0 && item.items.empty()) return Done{};  // each of them said its own
+            if (maps > 0 && item.items.empty()) return Done{};  // each of the maps was read by its own items
             if (maps > 0) return wrong(mark, fmt::format("{}: either maps or texts", visible(key)));
         } else if (node.IsScalar()) {
             item.text = node.Scalar();
@@ -73,7 +73,7 @@ struct Reader {
 }  // namespace
 
 Result<std::vector<Item>> read_document(const std::string& file, const std::string& text) {
-    Reader reader{file, {}};
+    DocumentReader reader{file, {}};
     try {
         YAML::Node root = YAML::Load(text);
         if (root.IsNull()) return reader.items;

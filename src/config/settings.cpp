@@ -21,15 +21,15 @@ namespace {
 
 constexpr std::string_view prefix = "COUNTERSIGN_";
 constexpr std::size_t secret_bytes_max = 64 * 1024;
-// Read by other parts of the program than this one.
+// These variables are read by other parts of the program.
 constexpr std::array<std::string_view, 4> other_variables{"COUNTERSIGN_URL", "COUNTERSIGN_TOKEN",
                                                           "COUNTERSIGN_HOME", "COUNTERSIGN_CONFIG"};
 
 std::unexpected<Failure> wrong(const Item& item, std::string_view what) {
-    return fail(Trouble::invalid_input, fmt::format("{}: {} {}", item.place, item.key, what));
+    return fail(Trouble::invalid_input, fmt::format("{}: {} {}", item.location, item.key, what));
 }
 
-// Where relative paths of an item start from: "" is the working directory.
+// Relative paths of an item start from `folder`, where "" is the working directory.
 using Setter = std::function<Result<Done>(Settings&, const Item&, const std::string& folder)>;
 
 struct Key {
@@ -140,7 +140,7 @@ Result<Done> set_link_hosts(Settings& settings, const Item& item, const std::str
     return Done{};
 }
 
-// ---- identity.issuers, a list of maps
+// ---- identity.issuers, which is a list of maps
 
 constexpr std::string_view issuers_key = "identity.issuers";
 constexpr std::size_t issuers_max = 50;
@@ -160,7 +160,7 @@ std::vector<std::string> listed(const Item& item) {
     return item.list ? item.items : std::vector{item.text};
 }
 
-// `name` is what follows "identity.issuers[0].". A claim of a claim has its names parted by dots.
+// Sets the member whose `name` follows "identity.issuers[0].". Dots part the names of a claim within a claim.
 Result<Done> set_issuer(Settings::Issuer& issuer, const std::string& name, const Item& item,
                         const std::string& folder) {
     constexpr std::string_view claims = "claims.";
@@ -201,7 +201,7 @@ Result<Done> set_issuer(Settings::Issuer& issuer, const std::string& name, const
     std::string hint;
     if (auto near = nearest(name, known)) hint = fmt::format("; did you mean '{}'?", *near);
     return fail(Trouble::invalid_input,
-                fmt::format("{}: unknown key '{}' of an issuer{}", item.place, visible(name), hint));
+                fmt::format("{}: unknown key '{}' of an issuer{}", item.location, visible(name), hint));
 }
 
 bool of_an_issuer(std::string_view key) {
@@ -217,12 +217,12 @@ Result<Done> apply_issuer(Settings& settings, const Item& item, const std::strin
         return wrong(item, fmt::format("is not one of at most {} issuers", issuers_max));
     if (settings.issuers.size() <= index) {
         settings.issuers.resize(index + 1);
-        settings.issuers[index].place = item.place;
+        settings.issuers[index].location = item.location;
     }
     return set_issuer(settings.issuers[index], std::string(after.substr(2)), item, folder);
 }
 
-// The variable holds the list as YAML, which JSON is too.
+// The variable holds the list as YAML, of which JSON is a part.
 Result<Done> issuers_from_variable(Settings& settings, const std::string& variable,
                                    const std::string& value) {
     auto items = read_document(variable, fmt::format("{{identity: {{issuers: {}}}}}", value));
@@ -236,8 +236,8 @@ Result<Done> issuers_from_variable(Settings& settings, const std::string& variab
     return Done{};
 }
 
-// Keys that a complete Countersign knows and this version cannot honour. What they say is never dropped in
-// silence: anything but the value that asks for nothing is an error.
+// These keys belong to the contract, but this version does not support them. None is ignored silently: any
+// value but the one that turns the feature off is an error.
 Setter unsupported(std::string nothing) {
     return [nothing](Settings&, const Item& item, const std::string&) -> Result<Done> {
         bool asks = item.list ? !item.items.empty() : item.text != nothing;
@@ -251,7 +251,7 @@ bool is_list(std::string_view key) {
            key == "teams.service_url_allow";
 }
 
-// What is left when the list holds no maps.
+// A list of maps arrives as their members, so the list itself arrives only where it holds none.
 Result<Done> set_no_issuers(Settings&, const Item& item, const std::string&) {
     if (item.items.empty()) return Done{};
     return wrong(item, "must be a list of maps with issuer and audience");
@@ -313,7 +313,7 @@ std::unexpected<Failure> unknown_key(const Item& item) {
     std::string hint;
     if (auto near = nearest(item.key, known_names())) hint = fmt::format("; did you mean '{}'?", *near);
     return fail(Trouble::invalid_input,
-                fmt::format("{}: unknown key '{}'{}", item.place, visible(item.key), hint));
+                fmt::format("{}: unknown key '{}'{}", item.location, visible(item.key), hint));
 }
 
 Result<Done> apply(Settings& settings, Item item, const std::string& folder, std::set<std::string>& given) {
@@ -337,7 +337,7 @@ Result<Done> apply(Settings& settings, Item item, const std::string& folder, std
     if (key == keys.end()) {
         auto inside = [&](const Key& each) { return each.name.starts_with(name + "."); };
         if (item.null && std::any_of(keys.begin(), keys.end(), inside))
-            return Done{};  // `slack:` and nothing
+            return Done{};  // `slack:` with nothing below it
         return unknown_key(item);
     }
     if (!given.insert(name).second) {
@@ -355,7 +355,7 @@ bool of_kubernetes(std::string_view rest) {
 }
 
 Result<Done> apply_environment(Settings& settings, const Environment& environment) {
-    std::map<std::string, std::string> names;  // variable without prefix -> key
+    std::map<std::string, std::string> names;  // the key of each variable without its prefix
     std::vector<std::string> candidates;
     for (const std::string& name : known_names()) {
         std::string rest = variable_of(name).substr(prefix.size());
@@ -371,7 +371,8 @@ Result<Done> apply_environment(Settings& settings, const Environment& environmen
         auto known = names.find(rest);
         if (known == names.end()) {
             auto near = of_kubernetes(rest) ? std::nullopt : nearest(rest, candidates);
-            if (!near) continue;  // somebody else's: only what looks like a slip of ours is an error
+            // Only what looks like a misspelt variable of ours is an error; others belong to somebody else.
+            if (!near) continue;
             return fail(Trouble::invalid_input, fmt::format("{}: unknown variable; did you mean {}{}?",
                                                             visible(variable), prefix, *near));
         }
@@ -380,7 +381,7 @@ Result<Done> apply_environment(Settings& settings, const Environment& environmen
             if (!read) return read;
             continue;
         }
-        Item item{.key = known->second, .place = variable, .text = value, .items = {}};
+        Item item{.key = known->second, .location = variable, .text = value, .items = {}};
         if (is_list(item.key)) {
             item.list = true;
             for (const std::string& each : split(value, ',')) {
@@ -474,7 +475,7 @@ Result<Settings> load(const std::string& file, const Environment& environment) {
         if (!issuer.issuer.empty()) continue;
         return fail(
             Trouble::invalid_input,
-            fmt::format("{}: an issuer needs `issuer`, as its tokens have it in `iss`", issuer.place));
+            fmt::format("{}: an issuer needs `issuer`, as its tokens have it in `iss`", issuer.location));
     }
     if (!settings.slack.api_url.ends_with('/')) settings.slack.api_url += '/';
     return settings;

@@ -9,6 +9,7 @@
 #include "countersign/base/text.hpp"
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/request.hpp"
+#include "countersign/wire/request_document.hpp"
 #include "countersign/wire/token.hpp"
 #include "http/gate.hpp"
 

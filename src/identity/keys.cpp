@@ -51,7 +51,7 @@ IssuerKeys::Key IssuerKeys::known(const std::optional<std::string>& id, JoseAlgo
     for (const auto& key : keys_) {
         if (key->key.algorithm() != algorithm) continue;
         if (id && key->id == *id) return key;
-        if (!id && found) return {};  // which of them?
+        if (!id && found) return {};  // the token does not say which of them
         if (!id) found = key;
     }
     return found;
@@ -121,7 +121,7 @@ Later<Done> IssuerKeys::fetch_set(Deadline deadline) {
 }
 
 Later<std::string> IssuerKeys::discover(Deadline deadline) {
-    // OpenID Connect Discovery 1.0 §4.1: a slash at the end is not doubled.
+    // A slash at the end is not doubled (OpenID Connect Discovery 1.0 §4.1).
     auto base = std::string_view(issuer_.issuer);
     if (base.ends_with('/')) base.remove_suffix(1);
     auto answer = co_await get(std::string(base) + std::string(discovery_path), deadline);
@@ -130,7 +130,7 @@ Later<std::string> IssuerKeys::discover(Deadline deadline) {
         answer->body,
         {.bytes_max = wire::key_set_bytes_max, .nesting_max = discovery_nesting_max, .strict = true});
     if (!document) co_return unreachable(issuer_, "its discovery document is not JSON");
-    // OpenID Connect Discovery 1.0 §4.3: or one issuer could speak for another.
+    // Otherwise one issuer could speak for another (OpenID Connect Discovery 1.0 §4.3).
     if ((*document)["issuer"].text() != issuer_.issuer)
         co_return unreachable(issuer_, "its discovery document is of another issuer");
     auto address = (*document)["jwks_uri"].text();

@@ -10,10 +10,10 @@
 
 namespace countersign::identity {
 
-// The public keys of one issuer: fetched when first needed, kept as long as their answer says (within
-// bounds), fetched again for a key id that is not among them, but never more often than `fetch_floor`:
-// made-up key ids must not make us a burden to the issuer. While it cannot be reached, what is known goes on
-// for `stale_max`.
+// Holds the public keys of one issuer. They are fetched when first needed, kept as long as their answer says
+// (within bounds), and fetched again for a key id that is not among them, but never more often than
+// `fetch_floor`: made-up key ids must not make us a burden to the issuer. While it cannot be reached, the
+// known keys stay in use for `stale_max`.
 class IssuerKeys {
   public:
     static constexpr core::Duration fetch_floor{std::chrono::seconds{30}};
@@ -25,10 +25,11 @@ class IssuerKeys {
 
     IssuerKeys(const Issuer& issuer, net::HttpClient& client, const rt::Clock& clock, rt::Timers& timers,
                rt::asio::any_io_executor executor);
-    // shared: a set may be replaced while one of its keys is at work
+    // It is shared because a set may be replaced while one of its keys is in use.
     using Key = std::shared_ptr<const wire::PublishedKey>;
-    // The key with this id, or the only one of the algorithm where the token names none. unauthenticated
-    // (oidc_key_unknown); unavailable (issuer_unreachable): no keys could be had yet.
+    // Returns the key with this id, or the only one of the algorithm where the token names none. Fails with
+    // unauthenticated (oidc_key_unknown), or with unavailable (issuer_unreachable) where no keys could be
+    // fetched yet.
     Later<Key> find(std::optional<std::string> id, JoseAlgorithm algorithm, Deadline deadline);
 
   private:
@@ -45,13 +46,13 @@ class IssuerKeys {
     rt::Timers& timers_;
     rt::Signal fetched_;
     std::vector<Key> keys_;
-    std::optional<core::Instant> good_until_;  // nothing: never fetched
+    std::optional<core::Instant> good_until_;  // absent before the first fetch
     std::optional<core::Instant> last_try_;
-    std::optional<Failure> problem_;  // of the last try
+    std::optional<Failure> problem_;  // what went wrong at the last try
     bool fetching_ = false;
 };
 
-// "public, max-age=300": five minutes; nullopt: does not say.
+// Reads "public, max-age=300" as five minutes; nullopt where the fields say nothing of it.
 std::optional<core::Duration> max_age_of(const net::Fields& fields);
 
 }  // namespace countersign::identity

@@ -19,15 +19,15 @@ constexpr std::size_t issuer_bytes_max = 300;
 constexpr std::size_t run_bytes_max = 256;
 constexpr std::size_t name_bytes_max = 200;
 
-struct Known {
+struct KindTraits {
     IssuerKind kind;
     std::string_view name;
-    std::string_view issuer;  // whoever runs the service for everybody; empty: nobody does
-    // Claims that say whose a token is by something that cannot be registered again by others. One of them
-    // has to be among the rules for the shared issuer, or the whole world could call.
+    std::string_view issuer;  // of the service that everybody shares; empty where there is none
+    // These claims name a token's owner by something that others cannot register again. One of them has to be
+    // among the rules for the shared issuer, or the whole world could call.
     std::array<std::string_view, 3> owners;
 };
-constexpr std::array<Known, 7> kinds{
+constexpr std::array<KindTraits, 7> kinds{
     {{IssuerKind::generic, "generic", "", {}},
      {IssuerKind::github,
       "github",
@@ -75,7 +75,7 @@ Result<Done> describe_github(const Issuer& issuer, Workload& workload) {
     auto actor = claim_text(claims, "actor");
     bool person = !actor.empty() && !actor.ends_with("[bot]");
     if (person && issuer.humans.empty()) workload.humans.push_back(AccountId{"github:" + actor});
-    // Whoever pressed "re-run" is not in the token; `actor` stays who started the first attempt.
+    // The token does not say who pressed "re-run": `actor` stays who started the first attempt.
     if (attempt != "1")
         workload.humans.push_back(
             account_at(issuer, fmt::format("whoever started attempt {} of run {}", attempt, run)));
@@ -102,9 +102,9 @@ Result<Done> describe_gitlab(const Issuer& issuer, Workload& workload) {
     if (project.empty() || pipeline.empty() || workload.name.empty())
         return distrusted("the token lacks project_id, project_path or pipeline_id, which GitLab's have",
                           "oidc_claims");
-    // Jobs of one pipeline may be started by different people; what one may claim another may not.
+    // Different people may start jobs of one pipeline, and what one of them may claim another may not.
     workload.run = pipeline + "/" + user;
-    // Names and addresses can be changed by their user, the id cannot.
+    // Users can change their names and addresses, but not their id.
     if (!user.empty() && issuer.humans.empty()) workload.humans.push_back(account_at(issuer, "user:" + user));
     return Done{};
 }
@@ -167,7 +167,7 @@ Result<Done> describe_terraform(Workload& workload) {
     return Done{};
 }
 
-// "email:{email}" with the claims put in; empty: one of them is not there.
+// Fills a pattern such as "email:{email}" with the claims; empty where one of them is not there.
 std::string filled(std::string_view pattern, const Value& claims) {
     std::string out;
     while (!pattern.empty()) {

@@ -19,15 +19,15 @@ std::unexpected<Failure> refused(std::string detail, std::string code) {
     return fail(Trouble::unauthenticated, std::move(detail), std::move(code));
 }
 
-// One text, or a list that holds it alone: a token for us and for others could be shown to us by those
-// others.
+// The audience must be us, as one text or as a list that holds it alone: others for whom a token is as well
+// could show it to us.
 bool is_for(const Value& audience, const std::string& us) {
     if (const auto* text = audience.string()) return *text == us;
     const auto* items = audience.items();
     return items != nullptr && items->size() == 1 && items->front().text() == us;
 }
 
-// In whole seconds throughout: an absurd time must not overflow.
+// Times are compared in whole seconds, in which an absurd one does not overflow.
 Result<Done> in_its_time(const Issuer& issuer, const Value& claims, core::Instant now) {
     auto moment = [&](std::string_view name) -> std::optional<std::int64_t> {
         return claims[name].integer();
@@ -72,7 +72,7 @@ Result<Done> as_required(const Issuer& issuer, const Value& claims) {
     return Done{};
 }
 
-// One issuer with its keys.
+// Holds one issuer with its keys.
 struct Trusted {
     Issuer issuer;
     IssuerKeys keys;
@@ -95,13 +95,14 @@ class Verifier final : public app::WorkloadIdentity {
     Result<app::Workload> believed(const Issuer& issuer, const wire::Jws& jws) const;
 
     const rt::Clock& clock_;
-    std::deque<Trusted> trusted_;  // stays where it is: keys refer to their issuer
+    std::deque<Trusted> trusted_;  // a deque, because keys refer to their issuer
 };
 
 Later<app::Workload> Verifier::identify(std::string_view token, Deadline deadline) {
     auto jws = wire::read_jws(token);
     if (!jws) co_return pass(jws);
-    // Only to find the settings: an issuer that is not among them costs no fetch.
+    // The name is not verified yet and only finds the settings: an issuer that is not among them costs no
+    // fetch.
     auto name = jws->claims["iss"].text();
     auto trusted =
         std::ranges::find_if(trusted_, [&](const Trusted& one) { return one.issuer.issuer == name; });
@@ -116,7 +117,8 @@ Later<app::Workload> Verifier::identify(std::string_view token, Deadline deadlin
     co_return believed(trusted->issuer, *jws);
 }
 
-// The signature is its issuer's: is the token for us, for now, and of somebody we let in?
+// The signature is known to be its issuer's here. This asks whether the token is for us, for now, and from
+// somebody we let in.
 Result<app::Workload> Verifier::believed(const Issuer& issuer, const wire::Jws& jws) const {
     const Value& claims = jws.claims;
     if (!is_for(claims["aud"], issuer.audience))
@@ -132,7 +134,8 @@ Result<app::Workload> Verifier::believed(const Issuer& issuer, const wire::Jws& 
     if (!named) return pass(named);
     auto let_in = as_required(issuer, *named);
     if (!let_in) return pass(let_in);
-    // What was signed, where the token has no id: its signature may be written in more than one way.
+    // A token without an id is known by what was signed, because its signature may be written in more than
+    // one way.
     auto id = claims["jti"].text();
     auto unique = id.empty() ? "signed\n" + std::string(jws.signed_bytes) : "jti\n" + std::string(id);
     auto expires = core::Instant{std::chrono::seconds{*claims["exp"].integer() + leeway_s}};

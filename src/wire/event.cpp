@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "countersign/wire/request.hpp"
+#include "countersign/wire/request_document.hpp"
 
 namespace countersign::wire {
 

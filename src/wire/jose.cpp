@@ -32,7 +32,8 @@ Result<Value> object_in(std::string_view encoded, std::size_t nesting_max, std::
     return value;
 }
 
-// What would make us use something that the token itself brings along, or that we do not understand.
+// Refuses headers that would make us use something that the token itself brings along, or that we do not
+// understand.
 Result<Done> plain_header(const Value& header) {
     for (std::string_view name : {"crit", "jku", "jwk", "x5u", "x5c", "b64"})
         if (header.members()->find(name) != nullptr)
@@ -67,7 +68,7 @@ std::optional<VerifyingKey> key_in(const Value& jwk) {
         return fail(Trouble::invalid_input, "another kind of key");
     }();
     if (!made) return std::nullopt;
-    // What a set says of its own keys may narrow them down, never widen.
+    // A set may narrow down what its own keys are good for, but never widen it.
     const auto* named = jwk["alg"].string();
     if (named != nullptr && *named != name_of(made->algorithm())) return std::nullopt;
     const auto* use = jwk["use"].string();

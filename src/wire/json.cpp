@@ -21,7 +21,7 @@ using core::Value;
 
 constexpr std::int64_t whole_max = 9007199254740991;  // 2^53 − 1
 
-// Whether a rejected string token ends in half of a surrogate pair.
+// Says whether a rejected string token ends in half of a surrogate pair.
 bool lone_surrogate(std::string_view token) {
     auto escape = token.rfind("\\u");
     if (escape == std::string_view::npos) return false;
@@ -96,7 +96,7 @@ class Builder {
         return stop("json_syntax", fmt::format("this is not JSON: unexpected input near byte {}", position));
     }
 
-    // Also for what is found before the parser runs. Always false, as the parser wants it.
+    // Records an error, also one found before the parser runs. Returns false, which makes the parser stop.
     bool stop(std::string code, std::string detail) {
         failure_ = Failure{Trouble::invalid_input, std::move(detail), std::move(code), pointer()};
         return false;
@@ -131,7 +131,8 @@ class Builder {
         return stop("json_number",
                     "an integer is beyond ±9007199254740991 and would be rounded; send it as a string");
     }
-    // Where the parser stands. An object's newest member is the last one before the next object's begin.
+    // Returns a pointer to the parser's position. An object's newest member is the last one before the next
+    // object's begin.
     std::string pointer() const {
         std::string path;
         std::size_t members_end = members_.size();
@@ -160,12 +161,12 @@ class Builder {
     std::optional<Failure> failure_;
 };
 
-// Just enough of JSON's grammar to find where texts and containers end.
+// Scans JSON with just enough of its grammar to find where texts and containers end.
 class Scan {
   public:
     explicit Scan(std::string_view text) : text_(text) {}
 
-    // Past the text that begins at `at`; npos: it does not end.
+    // Returns the position past the text that begins at `at`; npos where it does not end.
     std::size_t past_text(std::size_t at) const {
         for (std::size_t i = at + 1; i < text_.size(); ++i) {
             i += plain_json_length(text_.substr(i));
@@ -175,7 +176,7 @@ class Scan {
         }
         return std::string_view::npos;
     }
-    // Past the object or array that begins at `at`; npos: it does not end.
+    // Returns the position past the object or array that begins at `at`; npos where it does not end.
     std::size_t past_container(std::size_t at) const {
         std::size_t depth = 0;
         for (std::size_t i = at; i < text_.size();) {
@@ -202,8 +203,8 @@ class Scan {
         auto next = text_.find_first_not_of(" \t\r\n", at);
         return next == std::string_view::npos ? text_.size() : next;
     }
-    // The first container under one of these names at or after `at`, as where its value begins and ends.
-    // Without one: both are the text's end, as they are when the text is cut short.
+    // Returns where the first container under one of these names at or after `at` begins and ends. Without
+    // one both are the text's end, as they are when the text is cut short.
     std::pair<std::size_t, std::size_t> find(std::span<const std::string_view> names, std::size_t at) const {
         const std::pair none{text_.size(), text_.size()};
         for (;;) {
@@ -243,7 +244,7 @@ Result<Value> parse_json(std::string_view text, const JsonRules& rules) {
                     "json_bytes");
     }
     Builder builder{text, rules};
-    // The parser would take a zero byte for the end of input and skip a byte order mark.
+    // The parser would take a zero byte for the end of input, and skip a byte order mark.
     if (text.find('\0') != std::string_view::npos || text.starts_with("\xEF\xBB\xBF")) {
         builder.stop("json_syntax", "this is not JSON: a zero byte or a byte order mark is in the text");
     } else {

@@ -11,7 +11,7 @@ struct CodeStatus {
     std::string_view code;
     unsigned status;
 };
-// Codes that say more than their trouble does.
+// These codes have a status of their own, which tells more than that of their trouble.
 constexpr std::array<CodeStatus, 17> by_code{{{"idempotency_mismatch", 422},
                                               {"sensitive_not_allowed", 422},
                                               {"sensitive_not_found", 422},

@@ -19,7 +19,8 @@ std::unexpected<Failure> invalid(const std::string& pointer, std::string detail)
     return fail(Trouble::invalid_input, std::move(detail), "invalid_value", pointer);
 }
 
-Result<Reader> Reader::over(const Value& value, std::string at, std::span<const std::string_view> known) {
+Result<ObjectReader> ObjectReader::over(const Value& value, std::string at,
+                                        std::span<const std::string_view> known) {
     const auto* members = value.members();
     if (members == nullptr) return wrong_type(at, "an object", value);
     for (const auto& [name, member] : *members) {
@@ -30,10 +31,10 @@ Result<Reader> Reader::over(const Value& value, std::string at, std::span<const 
         return fail(Trouble::invalid_input, std::move(detail), "unknown_field",
                     at + "/" + core::pointer_token(name));
     }
-    return Reader{*members, std::move(at)};
+    return ObjectReader{*members, std::move(at)};
 }
 
-Result<std::optional<std::string>> Reader::text(std::string_view name, std::size_t chars_max) const {
+Result<std::optional<std::string>> ObjectReader::text(std::string_view name, std::size_t chars_max) const {
     const Value* value = find(name);
     if (value == nullptr) return std::nullopt;
     const auto* string = value->string();
@@ -44,7 +45,7 @@ Result<std::optional<std::string>> Reader::text(std::string_view name, std::size
     return *string;
 }
 
-Result<std::string> Reader::needed_text(std::string_view name, std::size_t chars_max) const {
+Result<std::string> ObjectReader::needed_text(std::string_view name, std::size_t chars_max) const {
     auto value = text(name, chars_max);
     if (!value) return pass(value);
     if (!*value)
@@ -53,7 +54,7 @@ Result<std::string> Reader::needed_text(std::string_view name, std::size_t chars
     return std::move(**value);
 }
 
-Result<std::span<const Value>> Reader::list(std::string_view name, std::size_t items_max) const {
+Result<std::span<const Value>> ObjectReader::list(std::string_view name, std::size_t items_max) const {
     const Value* value = find(name);
     if (value == nullptr) return std::span<const Value>{};
     const auto* items = value->items();
@@ -64,8 +65,8 @@ Result<std::span<const Value>> Reader::list(std::string_view name, std::size_t i
     return std::span<const Value>{*items};
 }
 
-Result<std::vector<std::string>> texts(const Reader& reader, std::string_view name, std::size_t items_max,
-                                       std::size_t chars_max) {
+Result<std::vector<std::string>> texts(const ObjectReader& reader, std::string_view name,
+                                       std::size_t items_max, std::size_t chars_max) {
     auto items = reader.list(name, items_max);
     if (!items) return pass(items);
     std::vector<std::string> all;

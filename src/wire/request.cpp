@@ -21,7 +21,7 @@ constexpr std::size_t link_title_chars_max = 200;
 constexpr std::size_t url_chars_max = 2'000;
 constexpr std::size_t label_name_chars_max = 100;
 
-// Where a member named "$commit" stands; it is reserved for committed values.
+// Finds a member named "$commit", which is reserved for committed values, and returns a pointer to it.
 std::optional<std::string> reserved_name(const Value& root) {
     std::vector<std::pair<const Value*, std::string>> open{{&root, "/parameters"}};
     while (!open.empty()) {
@@ -42,7 +42,7 @@ std::optional<std::string> reserved_name(const Value& root) {
     return std::nullopt;
 }
 
-Result<std::optional<Value>> parameters_of(const Reader& reader) {
+Result<std::optional<Value>> parameters_of(const ObjectReader& reader) {
     const Value* value = reader.find("parameters");
     if (value == nullptr) return std::nullopt;
     if (value->members() == nullptr) return wrong_type("/parameters", "an object", *value);
@@ -56,7 +56,7 @@ Result<std::optional<Value>> parameters_of(const Reader& reader) {
     return *value;
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> labels_of(const Reader& reader) {
+Result<std::vector<std::pair<std::string, std::string>>> labels_of(const ObjectReader& reader) {
     std::vector<std::pair<std::string, std::string>> labels;
     const Value* value = reader.find("labels");
     if (value == nullptr) return labels;
@@ -90,13 +90,13 @@ bool plain_url(std::string_view url) {
     });
 }
 
-Result<std::vector<core::Link>> links_of(const Reader& reader) {
+Result<std::vector<core::Link>> links_of(const ObjectReader& reader) {
     auto items = reader.list("links", core::links_max);
     if (!items) return pass(items);
     std::vector<core::Link> links;
     constexpr std::array<std::string_view, 2> known{"title", "url"};
     for (const Value& item : *items) {
-        auto link = Reader::over(item, "/links/" + std::to_string(links.size()), known);
+        auto link = ObjectReader::over(item, "/links/" + std::to_string(links.size()), known);
         if (!link) return pass(link);
         auto title = link->text("title", link_title_chars_max);
         if (!title) return pass(title);
@@ -108,7 +108,7 @@ Result<std::vector<core::Link>> links_of(const Reader& reader) {
     return links;
 }
 
-Result<std::vector<core::AccountId>> people_of(const Reader& reader) {
+Result<std::vector<core::AccountId>> people_of(const ObjectReader& reader) {
     auto names = texts(reader, "on_behalf_of", core::on_behalf_of_max, account_chars_max);
     if (!names) return pass(names);
     std::vector<core::AccountId> people;
@@ -122,8 +122,8 @@ Result<std::vector<core::AccountId>> people_of(const Reader& reader) {
     return people;
 }
 
-// What a request is about, except its action.
-Result<Done> describe(const Reader& reader, app::Ask& ask) {
+// Reads what a request is about, except its action.
+Result<Done> describe(const ObjectReader& reader, app::Ask& ask) {
     auto resource = reader.text("resource", core::resource_chars_max);
     if (!resource) return pass(resource);
     auto environment = reader.text("environment", core::environment_chars_max);
@@ -143,7 +143,7 @@ constexpr std::array<std::string_view, 11> ask_members{"action",     "resource",
                                                        "parameters", "on_behalf_of", "labels",      "links",
                                                        "sensitive",  "expires_in",   "callback"};
 
-Result<std::string> digest_of(const Reader& reader) {
+Result<std::string> digest_of(const ObjectReader& reader) {
     auto digest = reader.needed_text("digest", 100);
     if (!digest) return pass(digest);
     auto hex_part = std::string_view(*digest);
@@ -158,7 +158,7 @@ Result<std::string> digest_of(const Reader& reader) {
 }  // namespace
 
 Result<app::Ask> ask_from(const Value& body) {
-    auto reader = Reader::over(body, "", ask_members);
+    auto reader = ObjectReader::over(body, "", ask_members);
     if (!reader) return pass(reader);
     app::Ask ask;
     auto action = reader->needed_text("action", core::action_chars_max);
@@ -193,7 +193,7 @@ Result<app::Ask> ask_from(const Value& body) {
     }
     if (const Value* callback = reader->find("callback")) {
         constexpr std::array<std::string_view, 1> callback_members{"url"};
-        auto inside = Reader::over(*callback, "/callback", callback_members);
+        auto inside = ObjectReader::over(*callback, "/callback", callback_members);
         if (!inside) return pass(inside);
         auto url = inside->needed_text("url", url_chars_max);
         if (!url) return pass(url);
@@ -204,7 +204,7 @@ Result<app::Ask> ask_from(const Value& body) {
 
 Result<VoteBody> vote_from(const Value& body) {
     constexpr std::array<std::string_view, 3> known{"verdict", "reason", "digest"};
-    auto reader = Reader::over(body, "", known);
+    auto reader = ObjectReader::over(body, "", known);
     if (!reader) return pass(reader);
     auto word = reader->needed_text("verdict", 20);
     if (!word) return pass(word);
@@ -219,7 +219,7 @@ Result<VoteBody> vote_from(const Value& body) {
 
 Result<CancelBody> cancel_from(const Value& body) {
     constexpr std::array<std::string_view, 1> known{"reason"};
-    auto reader = Reader::over(body, "", known);
+    auto reader = ObjectReader::over(body, "", known);
     if (!reader) return pass(reader);
     auto reason = reader->text("reason", core::reason_chars_max);
     if (!reason) return pass(reason);
@@ -228,7 +228,7 @@ Result<CancelBody> cancel_from(const Value& body) {
 
 Result<ClaimBody> claim_from(const Value& body) {
     constexpr std::array<std::string_view, 1> known{"digest"};
-    auto reader = Reader::over(body, "", known);
+    auto reader = ObjectReader::over(body, "", known);
     if (!reader) return pass(reader);
     auto digest = digest_of(*reader);
     if (!digest) return pass(digest);
@@ -237,7 +237,7 @@ Result<ClaimBody> claim_from(const Value& body) {
 
 Result<OutcomeBody> outcome_from(const Value& body) {
     constexpr std::array<std::string_view, 2> known{"status", "detail"};
-    auto reader = Reader::over(body, "", known);
+    auto reader = ObjectReader::over(body, "", known);
     if (!reader) return pass(reader);
     auto status = reader->needed_text("status", 20);
     if (!status) return pass(status);

@@ -1,10 +1,12 @@
+#include "countersign/wire/request_document.hpp"
+
 #include <algorithm>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "countersign/core/advance.hpp"
 #include "countersign/core/hidden.hpp"
-#include "countersign/wire/request.hpp"
 
 namespace countersign::wire {
 namespace {
@@ -62,7 +64,8 @@ Value votes_of(const core::Ruling& ruling) {
     return votes;
 }
 
-// Where it takes more than one denial of anybody eligible, and who may release beside the holder.
+// Adds whose denials end the request, where one of anybody eligible is not enough, and who may release a hold
+// beside its holder.
 void who_may_stop_it(Value& document, const core::Case& c, const core::Ruling& ruling) {
     if (!core::open(ruling.state)) return;
     if (const auto& deny = c.applied->deny; !deny.any || !deny.counts.empty()) {

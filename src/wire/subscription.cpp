@@ -18,8 +18,8 @@ constexpr std::size_t events_max = 50;
 constexpr std::size_t globs_max = 20;
 constexpr std::size_t glob_chars_max = 200;
 
-// One glob, or a list of them.
-Result<std::vector<std::string>> globs(const Reader& filter, std::string_view name) {
+// Reads one glob, or a list of them.
+Result<std::vector<std::string>> globs(const ObjectReader& filter, std::string_view name) {
     const Value* value = filter.find(name);
     bool one = value != nullptr && value->string() != nullptr;
     auto single = one ? std::vector{*value->string()} : std::vector<std::string>{};
@@ -49,7 +49,7 @@ Value time_or_null(const std::optional<core::Instant>& at) {
 
 Result<app::Webhooks::Order> subscription_from(const Value& body) {
     constexpr std::array<std::string_view, 3> known{"url", "events", "filter"};
-    auto reader = Reader::over(body, "", known);
+    auto reader = ObjectReader::over(body, "", known);
     if (!reader) return pass(reader);
     app::Webhooks::Order order;
     auto url = reader->needed_text("url", url_chars_max);
@@ -68,7 +68,7 @@ Result<app::Webhooks::Order> subscription_from(const Value& body) {
     order.events = std::move(*events);
     if (const Value* value = reader->find("filter")) {
         constexpr std::array<std::string_view, 3> members{"action", "environment", "requester"};
-        auto filter = Reader::over(*value, "/filter", members);
+        auto filter = ObjectReader::over(*value, "/filter", members);
         if (!filter) return pass(filter);
         auto actions = globs(*filter, "action");
         if (!actions) return pass(actions);
@@ -83,7 +83,7 @@ Result<app::Webhooks::Order> subscription_from(const Value& body) {
 
 Result<core::Duration> rotation_from(const Value& body) {
     constexpr std::array<std::string_view, 1> known{"old_secret_for"};
-    auto reader = Reader::over(body, "", known);
+    auto reader = ObjectReader::over(body, "", known);
     if (!reader) return pass(reader);
     auto text = reader->text("old_secret_for", 40);
     if (!text) return pass(text);
@@ -96,7 +96,7 @@ Result<core::Duration> rotation_from(const Value& body) {
 }
 
 Result<Done> nothing_from(const Value& body) {
-    auto reader = Reader::over(body, "", {});
+    auto reader = ObjectReader::over(body, "", {});
     if (!reader) return pass(reader);
     return Done{};
 }

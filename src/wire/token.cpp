@@ -41,7 +41,7 @@ Secret mint_token(rt::Entropy& entropy) {
         entropy.fill(pool);
         for (std::byte b : pool) {
             auto value = std::to_integer<std::size_t>(b);
-            // 248 = 4 · 62: above it a remainder would favour the first letters.
+            // 248 is 4 · 62: above it a remainder would favour the first letters.
             if (value < 248 && text.size() < token_prefix.size() + random_chars) text += base62[value % 62];
         }
     }

@@ -193,7 +193,7 @@ identity:
     EXPECT_EQ(second.run, "pod");
     EXPECT_FALSE(second.single_use);
     EXPECT_EQ(second.lifetime_max, core::Duration{std::chrono::hours{2}});
-    EXPECT_THAT(second.place, StartsWith(folder_ + "/countersign.yaml:"));
+    EXPECT_THAT(second.location, StartsWith(folder_ + "/countersign.yaml:"));
 }
 
 TEST_F(ConfigTest, IssuersInAVariableAreTheListAsJson) {

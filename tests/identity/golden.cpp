@@ -92,7 +92,8 @@ TEST(KeySet, HoldsOnlyKeysThatAreOfUseHere) {
     ASSERT_TRUE(keys);
     std::vector<std::string> ids;
     for (const auto& one : *keys) ids.push_back(one.id);
-    // Not: a curve of another kind, 1024 bits, keys for encryption, a point off the curve, a shared secret.
+    // The set also holds a key on a curve of another kind, one of 1024 bits, keys for encryption, a point off
+    // the curve and a shared secret.
     EXPECT_THAT(ids, UnorderedElementsAre("rsa", "ec", "ed"));
 }
 

@@ -29,7 +29,7 @@ using core::Value;
 inline constexpr std::string_view issuer_url = "https://issuer.example.com";
 inline constexpr std::string_view our_audience = "https://approvals.example.com";
 
-// Keys and tokens that npm `jose` made; see golden/make.mjs.
+// Reads keys and tokens that npm `jose` made; see golden/make.mjs.
 inline const Value& golden() {
     static const Value all = [] {
         std::ifstream file("tests/identity/golden/tokens.json");
@@ -41,7 +41,7 @@ inline const Value& golden() {
     return all;
 }
 
-// An issuer's web server, in memory, and whoever trusts it.
+// Runs an issuer's web server in memory, and a verifier that trusts it.
 struct IssuerTest : ::testing::Test {
     World world;
     std::unique_ptr<net::MemoryNetwork> network =
@@ -51,7 +51,7 @@ struct IssuerTest : ::testing::Test {
     rt::TaskGroup servers{world.io.get_executor(), 100, rt::report_bug};
     std::unique_ptr<net::Listener> listener = network->listen("issuer.example.com:443");
     Mint mint;
-    std::map<std::string, net::HttpResponse> pages;  // by path; others are 404
+    std::map<std::string, net::HttpResponse> pages;  // by path; any other path is a 404
     std::map<std::string, int> fetched;              // by path
     core::Duration answers_after{};
     std::unique_ptr<app::WorkloadIdentity> identity;

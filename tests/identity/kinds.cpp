@@ -11,7 +11,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// Tokens of one CI system or another, all from the one issuer in memory.
+// Makes tokens of several CI systems, all from the one issuer in memory.
 struct Kinds : IssuerTest {
     void trust_as(IssuerKind kind, std::vector<std::string> humans = {}) {
         auto issuer = settings();
@@ -221,7 +221,7 @@ TEST(IssuerSettings, OfASharedIssuerSayWhoseTokensAreMeant) {
                             .run = {}};
     auto problem = [](const identity::Issuer& issuer) { return problem_of(issuer).value_or(""); };
     EXPECT_THAT(problem(shared), HasSubstr("repository_owner_id"));
-    shared.claims = {{"repository", {"octo-org/*"}}};  // a name can be registered again by others
+    shared.claims = {{"repository", {"octo-org/*"}}};  // others can register a name again
     EXPECT_THAT(problem(shared), HasSubstr("repository_owner_id"));
     shared.claims = {{"repository_owner_id", {"*"}}};
     EXPECT_THAT(problem(shared), HasSubstr("repository_owner_id"));

@@ -87,10 +87,10 @@ TEST_F(Token, TellsWhoItIsAndWhatItClaims) {
     EXPECT_EQ(told->run, "17");
     EXPECT_THAT(told->humans, ::testing::ElementsAre(core::AccountId{"email:riley@example.com"}));
     EXPECT_EQ(told->claims["kubernetes_io"]["name_space"].text(), "prod");
-    // What concerns the token alone is nobody's business.
+    // Claims that concern the token alone are not passed on.
     for (std::string_view name : {"exp", "iat", "nbf", "jti", "aud"})
         EXPECT_TRUE(told->claims[name].is_null()) << name;
-    EXPECT_EQ(refusal(claims({{"build", 17}})), "oidc_claims");  // without its human
+    EXPECT_EQ(refusal(claims({{"build", 17}})), "oidc_claims");  // a claim that its human needs is missing
 }
 
 TEST_F(Token, WithTwoClaimsOfOneNameIsRefused) {
@@ -108,7 +108,7 @@ TEST_F(Token, IsRecognisedByItsIdOrByWhatWasSigned) {
     auto later = identify_claims(without(claims({{"exp", now_s() + 299}}), "jti"));
     ASSERT_TRUE(nameless && later);
     EXPECT_NE(nameless->token, later->token);
-    // Where an issuer names no run, each token is one.
+    // Where an issuer names no run, each token is a run of its own.
     EXPECT_NE(one->run, other->run);
 }
 

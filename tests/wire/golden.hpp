@@ -11,7 +11,7 @@
 
 namespace countersign::test {
 
-// JSON for people to read and compare: canonical order, two spaces a level.
+// Writes JSON for people to read and compare: in canonical order, with two spaces a level.
 inline void pretty_to(std::string& out, const core::Value& value, int level) {
     auto line = [&](int depth) { out += "\n" + std::string(static_cast<std::size_t>(depth) * 2, ' '); };
     if (const auto* items = value.items(); items && !items->empty()) {

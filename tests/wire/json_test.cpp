@@ -13,7 +13,7 @@ namespace {
 constexpr JsonRules strict{.bytes_max = 1 << 20};
 constexpr JsonRules lenient{.bytes_max = 1 << 20, .nesting_max = 64, .strict = false};
 
-// The canonical form, or "code at pointer".
+// Returns the canonical form, or "code at pointer".
 std::string outcome(std::string_view text, const JsonRules& rules = strict) {
     auto value = parse_json(text, rules);
     if (value) return core::canonical(*value);
@@ -127,7 +127,7 @@ TEST(Json, MembersLeftOutReadAsNullAtAnyDepth) {
     EXPECT_EQ(
         read(R"({"a":1,"message":{"x":["]}\"{",{}],"message":[]},"z":[{"blocks" : [1,[2]] ,"k":"v"}]})"),
         R"({"a":1,"message":null,"z":[{"blocks":null,"k":"v"}]})");
-    // Only names of containers: neither texts that look like names, nor other values.
+    // Only names of containers count: neither texts that look like names, nor names of other values.
     EXPECT_EQ(read(R"({"type":"message","message":"blocks","blocks":7,"t":"\"message\":{"})"),
               R"({"blocks":7,"message":"blocks","t":"\"message\":{","type":"message"})");
     EXPECT_EQ(read(R"(["message",{"k":"\\"},"blocks"])"), R"(["message",{"k":"\\"},"blocks"])");

@@ -18,7 +18,7 @@ struct Dice final : rt::Entropy {
 };
 
 TEST(Token, TheChecksumIsTheKnownOne) {
-    // The vectors of the sheet's format, which puts the prefix under the checksum as ours does.
+    // The vectors come from the format's description, which puts the prefix under the checksum as ours does.
     EXPECT_EQ(with_checksum("apk_live_" + std::string(30, '0')),
               "apk_live_0000000000000000000000000000003yUZos");
     EXPECT_EQ(with_checksum("apk_live_ABCDEFGHIJKLMNOPQRSTUVWXYZabcd"),

@@ -43,7 +43,7 @@ struct Settings {
         std::string run;
         bool single_use = true;
         core::Duration lifetime_max{std::chrono::hours{1}};
-        std::string place;  // where it stands, for errors
+        std::string location;  // where it stands, for errors
     };
     std::vector<Issuer> issuers;
     std::size_t requests_per_minute = 0;  // per token; 0: any

@@ -7,11 +7,11 @@
 
 #include "countersign/core/value.hpp"
 
-// JSON written as text straight away, for what is made anew at every click: no tree is built to be walked and
-// thrown away.
+// JSON that is made anew at every click is written as text straight away, without a tree that is built,
+// walked and thrown away.
 namespace countersign::wire {
 
-// One JSON value, whole.
+// Holds one complete JSON value.
 struct JsonText {
     std::string text;
     friend bool operator==(const JsonText&, const JsonText&) = default;
@@ -46,8 +46,8 @@ void write_members(std::string& to, std::string_view name, const Its& its, const
 
 }  // namespace detail
 
-// An object of names and values in turn: texts, truths, whole numbers, JSON. The names are ours, need no
-// escaping and come in RFC 8785's order, so that the text is the canonical one.
+// Writes an object of alternating names and values: texts, booleans, whole numbers, JSON. The names are our
+// own, need no escaping and come in RFC 8785's order, so that the text is the canonical one.
 template <class... NamesAndValues>
 JsonText json_object(const NamesAndValues&... in_turn) {
     constexpr std::size_t usual_bytes = 120;
@@ -59,7 +59,7 @@ JsonText json_object(const NamesAndValues&... in_turn) {
     return made;
 }
 
-// An array, item by item.
+// Writes an array, item by item.
 class JsonItems {
   public:
     JsonItems() {

@@ -5,17 +5,17 @@
 #include "countersign/app/webhooks.hpp"
 #include "countersign/core/value.hpp"
 
-// Subscriptions and deliveries as the API words them.
+// These read the bodies of the API's calls about subscriptions and deliveries.
 namespace countersign::wire {
 
-// {"url", "events": ["request.approved", …], "filter": {"action", "environment", "requester"}}, each filter a
-// glob or a list of them. Errors as for requests.
+// Reads {"url", "events": ["request.approved", …], "filter": {"action", "environment", "requester"}}, in
+// which each filter is a glob or a list of them. It fails as ask_from does.
 Result<app::Webhooks::Order> subscription_from(const core::Value& body);
-// {"old_secret_for": "24h"}; "0s": the old secret is of no use from now on.
+// Reads {"old_secret_for": "24h"}; "0s" means that the old secret stops working at once.
 Result<core::Duration> rotation_from(const core::Value& body);
-inline constexpr core::Duration old_secret_for{std::chrono::hours{24}};  // unless the caller says otherwise
+inline constexpr core::Duration old_secret_for{std::chrono::hours{24}};  // the default of `old_secret_for`
 
-// {} alone, of calls that take no body: what is said there would go unheard.
+// Accepts {} alone, for calls that take no body: a member would have no effect.
 Result<Done> nothing_from(const core::Value& body);
 
 core::Value subscription_document(const app::Subscription& subscription);

@@ -1,0 +1,16 @@
+#pragma once
+#include <chrono>
+
+#include "countersign/core/decide.hpp"
+#include "countersign/core/people.hpp"
+#include "countersign/core/value.hpp"
+
+namespace countersign::wire {
+
+// Makes the document of a request that every reader gets.
+core::Value request_document(const core::Case& c, const core::Ruling& ruling,
+                             const core::Directory& directory, core::Instant now);
+// A claimed request without an outcome is overdue after this time.
+inline constexpr core::Duration overdue_after{std::chrono::hours{24}};
+
+}  // namespace countersign::wire
