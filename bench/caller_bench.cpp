@@ -16,7 +16,7 @@
 #include "http/gate.hpp"
 #include "rt/world.hpp"
 
-// What it costs to know who calls, once keys and tokens are warm; see docs/performance.md.
+// This measures what it costs to know who calls, once keys and tokens are warm; see docs/performance.md.
 namespace countersign {
 namespace {
 
@@ -24,7 +24,7 @@ struct Zeros final : rt::Entropy {
     void fill(std::span<std::byte> bytes) override { std::ranges::fill(bytes, std::byte{0}); }
 };
 
-// The tests' tokens and keys, made by npm `jose`, at the moment they were made for.
+// Verifies the tests' tokens with the tests' keys, which npm `jose` made, at the moment they were made for.
 struct House {
     test::World world;
     Zeros entropy;
@@ -87,7 +87,7 @@ struct House {
         COUNTERSIGN_CHECK(answer.has_value());
         return std::move(*answer);
     }
-    // As the API asks for each call.
+    // Authenticates as the API does for each call.
     void let_in(benchmark::State& state, const std::string& bearer) {
         net::HttpRequest request{
             .method = "GET", .target = "/", .fields = {}, .body = {}, .peer = "192.0.2.7"};

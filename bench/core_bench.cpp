@@ -15,7 +15,7 @@
 #include "countersign/core/value.hpp"
 #include "countersign/wire/json.hpp"
 
-// What a decision costs before any socket or database is involved.
+// This measures what a decision costs before any socket or database is involved.
 namespace countersign {
 namespace {
 
@@ -52,7 +52,7 @@ core::Condition is(std::string field, core::Test::Operator op, core::Value opera
     return {core::Test{.field = std::move(field), .op = op, .operand = std::move(operand)}};
 }
 
-// 200 rules, four of which match the sample.
+// Makes 200 rules, four of which match the sample.
 core::Policy sample_policy() {
     using Operator = core::Test::Operator;
     core::Policy policy;
@@ -71,7 +71,7 @@ core::Policy sample_policy() {
     return policy;
 }
 
-// Fifty approvals from people who are in three of eight groups each; 48 slots to fill.
+// Makes a case with fifty approvals from people who are in three of eight groups each, and 48 slots to fill.
 core::Case sample_case() {
     core::Applied applied;
     applied.kind = core::Applied::Kind::require;

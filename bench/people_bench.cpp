@@ -9,7 +9,7 @@
 #include "countersign/core/people.hpp"
 #include "countersign/core/policy.hpp"
 
-// What a big company costs: 50,000 users, 500 chat groups of 200, 5,000 people in the policy.
+// This measures what a big company costs: 50,000 users, 500 chat groups of 200, 5,000 people in the policy.
 namespace countersign {
 namespace {
 
@@ -78,7 +78,7 @@ void all_facts_in_memory(benchmark::State& state) {
 }
 BENCHMARK(all_facts_in_memory)->Iterations(1);
 
-// One user was read again: a new workspace and a new directory, as every vote may need.
+// One user was read again, so there are a new workspace and a new directory, as every vote may need.
 void snapshot_after_one_user(benchmark::State& state) {
     auto workspace = company().workspace;
     auto directory = company().directory(false);
@@ -96,7 +96,7 @@ void page_of_500_users(benchmark::State& state) {
     int n = 0;
     for (auto _ : state) {
         state.PauseTiming();
-        auto published = workspace;  // a snapshot that somebody holds: shelves must be copied
+        auto published = workspace;  // somebody holds this snapshot, so shelves must be copied
         std::vector<core::ChatUser> page;
         for (int i = 0; i < 500; ++i) page.push_back(user(++n % users));
         state.ResumeTiming();
@@ -131,7 +131,7 @@ void members_of_a_group_of_200(benchmark::State& state) {
 }
 BENCHMARK(members_of_a_group_of_200)->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
 
-// A policy or a link has changed: everything is worked out anew.
+// A policy or a link has changed, so everything is worked out anew.
 void directory_from_the_ground(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(company().directory(true));
 }

@@ -1,6 +1,6 @@
-// Appends per second on a PostgreSQL of its own, with so many commands in flight on distinct cases, and what
-// one costs this process: pg_append [cases] [in flight] [pool threads] [batches]. The folder it works in is
-// removed.
+// Measures appends per second on a PostgreSQL of its own, with so many commands in flight on distinct cases,
+// and what one costs this process: pg_append [cases] [in flight] [pool threads] [batches]. Its working folder
+// is removed.
 #include <fmt/core.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -37,7 +37,7 @@ double cpu_seconds() {
     return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
-// Of the server's processes that live now.
+// Adds up the processor time of the server's processes that live now.
 double server_cpu_seconds(int postmaster) {
     double ticks = 0;
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {

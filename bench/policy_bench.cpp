@@ -6,7 +6,7 @@
 
 #include "countersign/adapters/policy.hpp"
 
-// What it costs to load a big company's policy, as at start and on SIGHUP.
+// This measures what it costs to load a big company's policy, as at start and on SIGHUP.
 namespace countersign {
 namespace {
 

@@ -13,15 +13,15 @@
 #include "standin/http_text.hpp"
 #include "standin/loop.hpp"
 
-// Many clients that wait: crowd PORT PATH TOKEN COUNT SECONDS. Connects COUNT times, asks for PATH on each
-// connection, says `{"held":…}` when all have been sent, and when all are answered, or SECONDS later, says
-// when the first and the last answer came, in nanoseconds of the monotonic clock. The connections stay open
-// until then, and until stdin ends.
+// This program is many clients that wait: crowd PORT PATH TOKEN COUNT SECONDS. It connects COUNT times, asks
+// for PATH on each connection, says `{"held":…}` when all have been sent, and when all are answered, or
+// SECONDS later, says when the first and the last answer came, in nanoseconds of the monotonic clock. The
+// connections stay open until then, and until stdin ends.
 namespace bench {
 namespace {
 
 constexpr Nanos connect_pause = 50 * millisecond;
-constexpr std::size_t connect_together = 500;  // well below what a listener lets wait
+constexpr std::size_t connect_together = 500;  // well below a listener's backlog
 
 struct Crowd final : ConnectionOwner {
     void received(Connection& connection, Nanos at) override {
@@ -57,7 +57,7 @@ void raise_descriptor_limit() {
 
 void run(std::uint16_t port, const std::string& path, const std::string& token, std::size_t count,
          Nanos most) {
-    Crowd crowd;  // before the loop, which tells it of what it closes
+    Crowd crowd;  // declared before the loop, which tells it of what it closes
     Loop loop;
     bool ended = false;
     fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);

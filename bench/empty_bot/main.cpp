@@ -11,9 +11,9 @@
 #include "standin/json_scan.hpp"
 #include "standin/loop.hpp"
 
-// A bot that decides nothing and stores nothing: it acknowledges every click, updates the card and tells who
-// waits. What the stand-in does with it is the most that any bot could reach here.
-// usage: empty_bot WORKSPACE_PORT API_PORT
+// This bot decides nothing and stores nothing: it acknowledges every click, updates the card and tells who
+// waits. What the stand-in does with it is the most that any bot could reach here. usage: empty_bot
+// WORKSPACE_PORT API_PORT
 namespace bench {
 namespace {
 
@@ -36,7 +36,7 @@ class EmptyBot {
   private:
     static constexpr std::size_t callers = 32;
 
-    // The three kinds of connection a bot has.
+    // A bot has these three kinds of connection.
     struct Requests : ConnectionOwner {
         EmptyBot& bot;
         explicit Requests(EmptyBot& b) : bot(b) {}
@@ -102,7 +102,7 @@ class EmptyBot {
 
     void clicked(Connection& connection, std::string_view envelope) {
         auto id = member(envelope, "envelope_id");
-        if (id.empty()) return;  // the hello
+        if (id.empty()) return;  // this is the hello
         write_frame(connection.output(), Opcode::text, fmt::format(R"({{"envelope_id":{}}})", id), true);
         auto payload = member(envelope, "payload");
         tell_waiter(payload);
@@ -153,7 +153,7 @@ class EmptyBot {
     std::deque<std::string> waiting_;
     std::string scratch_;
     std::uint64_t requests_filed_ = 0;
-    std::unordered_map<std::string, Connection*> waiting_clients_;  // by request
+    std::unordered_map<std::string, Connection*> waiting_clients_;  // by the request that they wait for
     bool over_ = false;
 };
 

@@ -46,7 +46,7 @@ int hex(char c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0;
 }
 
-// Where the field's value begins, or npos.
+// Returns where the field's value begins, or npos.
 std::size_t find_field(std::string_view body, std::string_view name) {
     for (std::size_t at = 0; at < body.size();) {
         if (body.substr(at).starts_with(name) && body.size() > at + name.size() &&
@@ -59,7 +59,7 @@ std::size_t find_field(std::string_view body, std::string_view name) {
     return std::string_view::npos;
 }
 
-// For the WebSocket handshake alone, which asks for it by name.
+// SHA-1 is here for the WebSocket handshake alone, which asks for it by name.
 std::string sha1(std::string text) {
     std::array<std::uint32_t, 5> state{0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0};
     auto bits = static_cast<std::uint64_t>(text.size()) * 8;

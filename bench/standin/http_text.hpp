@@ -4,25 +4,26 @@
 #include <string>
 #include <string_view>
 
-// HTTP/1.1 and WebSocket as bytes, just as much as measuring needs: small bodies, no trailers, no TLS.
+// These read and write HTTP/1.1 and WebSocket as bytes, just as much as measuring needs: small bodies, no
+// trailers, no TLS.
 namespace bench {
 
 enum class Parsed : std::uint8_t { whole, partial, broken };
 
-// One message at the front of a buffer; the views live as long as the buffer and `scratch`.
+// Holds one message at the front of a buffer; the views live as long as the buffer and `scratch`.
 struct HttpMessage {
     std::string_view start_line;  // "POST /api/chat.update HTTP/1.1", "HTTP/1.1 201 Created"
     std::string_view head;        // the header lines
     std::string_view body;
-    std::size_t bytes = 0;            // how much of the buffer it took
+    std::size_t bytes = 0;            // bytes of the buffer that it took
     int status() const;               // of a response
     std::string_view target() const;  // of a request: "/api/chat.update"
 };
 Parsed parse_message(std::string_view buffer, std::string& scratch, HttpMessage& out);
-// The value of a header, or empty. `lower_name` is in lower case.
+// Returns the value of a header, or empty. `lower_name` is in lower case.
 std::string_view header(std::string_view head, std::string_view lower_name);
 
-// The value of one field of a form body, percent-decoded.
+// Returns the value of one field of a form body, percent-decoded.
 std::string form_field(std::string_view body, std::string_view name);
 bool has_form_field(std::string_view body, std::string_view name);
 
@@ -32,7 +33,8 @@ struct Frame {
     std::string_view payload;  // unmasked in place
     std::size_t bytes = 0;
 };
-// Unmasks inside the buffer, hence not const. Fragments are broken: no client of Slack may send them.
+// Unmasks inside the buffer, so the data is not const. A fragment counts as broken, because no client of
+// Slack may send one.
 Parsed parse_frame(char* data, std::size_t size, Frame& out);
 void write_frame(std::string& out, Opcode opcode, std::string_view payload, bool masked);
 std::string websocket_accept(std::string_view key);

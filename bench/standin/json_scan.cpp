@@ -16,7 +16,7 @@ std::size_t skip_blank(std::string_view text, std::size_t at) {
     return at;
 }
 
-// Past the string that opens at `at`.
+// Returns the position past the string that opens at `at`.
 std::size_t skip_string(std::string_view text, std::size_t at) {
     for (++at; at < text.size(); ++at) {
         if (text[at] == '\\')
@@ -27,7 +27,7 @@ std::size_t skip_string(std::string_view text, std::size_t at) {
     return text.size();
 }
 
-// Past the value that begins at `at`.
+// Returns the position past the value that begins at `at`.
 std::size_t skip_value(std::string_view text, std::size_t at) {
     if (at >= text.size()) return text.size();
     if (text[at] == '"') return skip_string(text, at);

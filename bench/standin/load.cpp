@@ -11,7 +11,7 @@ namespace bench {
 namespace {
 
 constexpr Nanos answer_wait_max = 15 * second;  // after the last click or request
-constexpr Nanos settle = 500 * millisecond;     // for waiters to be registered before the first click
+constexpr Nanos settle = 500 * millisecond;     // lets waiters register before the first click
 
 Nanos processor_time() {
     rusage usage{};
@@ -110,7 +110,7 @@ class Filing : public Job, public ConnectionOwner {
     }
 
   private:
-    // Fit to stand in a line of JSON.
+    // Makes a text that can stand in a line of JSON.
     static std::string plain(std::string text) {
         std::ranges::replace_if(text, [](char c) { return c == '"' || c == '\\' || c < ' '; }, '\'');
         return text;
@@ -227,7 +227,8 @@ class Clicking : public Job, public ClickObserver, public ConnectionOwner {
             if (click.updated_at != 0) updated.add(click.updated_at - click.sent_at);
             if (click.answered_at == 0) continue;
             answered.add(click.answered_at - click.sent_at);
-            // The acknowledgement leaves after the commit: the nearest thing to the decision seen from here.
+            // The acknowledgement leaves after the commit, so it is the nearest thing to the decision that
+            // can be seen from here.
             if (click.acknowledged_at != 0)
                 after_decision.add(std::max<Nanos>(click.answered_at - click.acknowledged_at, 0));
         }
@@ -277,7 +278,7 @@ class Clicking : public Job, public ClickObserver, public ConnectionOwner {
     }
 
     void mark(std::uint64_t id, Nanos Click::* what, Nanos at) {
-        if (id < first_id_ || id - first_id_ >= clicks_.size()) return;  // of an earlier job
+        if (id < first_id_ || id - first_id_ >= clicks_.size()) return;  // from an earlier job
         auto& click = clicks_[id - first_id_];
         if (click.*what != 0 || click.sent_at == 0) return;
         click.*what = at;

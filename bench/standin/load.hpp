@@ -8,11 +8,11 @@
 #include "loop.hpp"
 #include "workspace.hpp"
 
-// The load, made in the process where the answers arrive: requests filed through a bot's own API, clicks on
+// The load is made in the process where the answers arrive: requests filed through a bot's own API, clicks on
 // their cards, and clients that wait for the decision.
 namespace bench {
 
-// Something under way; reports one line of JSON when it is done.
+// Runs one job of a measurement, and reports one line of JSON when it is done.
 class Job {
   public:
     virtual ~Job() = default;
@@ -25,7 +25,7 @@ class Job {
 struct Api {
     std::uint16_t port = 0;
     std::string path;
-    std::string token;  // empty: no Authorization header
+    std::string token;  // without an Authorization header where empty
 };
 
 struct FilePlan {
@@ -39,14 +39,14 @@ std::unique_ptr<Job> file_requests(Loop& loop, Workspace& workspace, FilePlan pl
 
 struct ClickPlan {
     std::size_t count = 0;
-    std::size_t in_flight = 0;  // 0: at a fixed rate
+    std::size_t in_flight = 0;  // 0 for a fixed rate
     double per_second = 0;
-    bool waiters = false;  // a waiting client for every request clicked
+    bool waiters = false;  // with a waiting client for every request clicked
     Api api;
 };
 std::unique_ptr<Job> click(Loop& loop, Workspace& workspace, ClickPlan plan);
 
-// Until so many sockets are connected.
+// Waits until so many sockets are connected.
 std::unique_ptr<Job> await_sockets(Workspace& workspace, std::size_t sockets, Nanos give_up_at);
 
 }  // namespace bench

@@ -156,7 +156,7 @@ void Loop::read(Connection& connection) {
         connection.in_.erase(0, connection.begin_);
         connection.begin_ = 0;
     }
-    // Through one buffer: each of thousands of connections keeps only what it was sent.
+    // All connections read through one buffer: each of the thousands keeps only what it was sent.
     auto got = recv(connection.fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     if (got > 0) {
         connection.in_.append(buffer_.data(), static_cast<std::size_t>(got));

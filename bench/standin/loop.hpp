@@ -8,7 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
-// One thread, one epoll: TCP on the loopback with as few system calls as it takes.
+// The stand-in runs one thread with one epoll, and speaks TCP on the loopback with as few system calls as it
+// takes.
 namespace bench {
 
 using Nanos = std::int64_t;
@@ -22,7 +23,7 @@ class Loop;
 class ConnectionOwner {
   public:
     virtual ~ConnectionOwner() = default;
-    virtual void received(Connection& connection, Nanos at) = 0;  // something new in `input`
+    virtual void received(Connection& connection, Nanos at) = 0;  // `input` has something new
     virtual void closed(Connection& connection) = 0;              // it is gone after this call
 };
 
@@ -32,23 +33,23 @@ class Connection {
     std::string_view input() const { return std::string_view{in_}.substr(begin_); }
     char* input_data() { return in_.data() + begin_; }
     void consume(std::size_t bytes);
-    // Leaves with everything else of this turn, in one write.
+    // What is put here leaves with everything else of this turn, in one write.
     std::string& output();
     void close();
-    // Closes it for an owner that will be gone by then.
+    // Closes the connection for an owner that will be gone by then.
     void abandon() {
         owner_ = nullptr;
         close();
     }
 
-    bool websocket = false;  // the owner's notes
+    bool websocket = false;  // for the owner to set
     std::uint64_t tag = 0;
 
   private:
     friend class Loop;
     Loop& loop_;
     int fd_;
-    ConnectionOwner* owner_;  // null: it let go
+    ConnectionOwner* owner_;  // null once the owner has let go
     std::string in_;
     std::size_t begin_ = 0;
     std::string out_;
@@ -70,7 +71,7 @@ class Loop {
     void watch(int fd, std::function<void()> readable);
     // Waits until something happens or `wake_at`, then deals with all of it.
     void turn(Nanos wake_at);
-    // Writes what was said outside of `turn`.
+    // Writes what was put out outside of `turn`.
     void flush();
 
   private:

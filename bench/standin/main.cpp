@@ -12,9 +12,9 @@
 
 #include "load.hpp"
 
-// A light chat workspace with a load generator, told what to do on stdin: one command per line, `verb
-// name=value …`, where `body=` takes the rest of the line. Each is answered by one line of JSON on stdout, in
-// order; the first line names the port. Ends with stdin.
+// This program is a light chat workspace with a load generator, told what to do on stdin: one command per
+// line, `verb name=value …`, where `body=` takes the rest of the line. Each is answered by one line of JSON
+// on stdout, in order; the first line names the port. It ends with stdin.
 namespace bench {
 namespace {
 
@@ -80,7 +80,7 @@ class Standin {
     }
 
   private:
-    // Moves the job on, begins the next one; returns when to look again.
+    // Advances the job and begins the next one; returns when to look again.
     Nanos advance(Nanos at) {
         while (true) {
             if (job_ != nullptr && !job_->done(at)) return job_->step(at);

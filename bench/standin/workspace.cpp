@@ -23,7 +23,7 @@ std::string ts_text(std::uint64_t number) {
     return fmt::format("{}.{:06}", ts_base + number / 1'000'000, number % 1'000'000);
 }
 
-// The number behind a ts of ours; something huge when it is not one.
+// Returns the number behind a ts of ours, or something huge when it is not one.
 std::uint64_t ts_number(std::string_view ts) {
     std::uint64_t seconds = 0;
     std::uint64_t micros = 0;
@@ -48,7 +48,7 @@ std::string clicker_name(std::size_t clicker) {
     return fmt::format("U0P{:03}", clicker % clickers);
 }
 
-// A call's arguments, whichever way the bot sent them.
+// Finds a call's arguments, whichever way the bot sent them.
 class Arguments {
   public:
     Arguments(const HttpMessage& message) : body_(message.body), query_(message.target()) {
@@ -60,7 +60,7 @@ class Arguments {
         if (json()) return std::string{inside_quotes(member(body_, name))};
         return has_form_field(body_, name) ? form_field(body_, name) : form_field(query_, name);
     }
-    // As a JSON value: what a form carries as text becomes a string where `is_text`.
+    // Returns an argument as a JSON value: what a form carries as text becomes a string where `is_text`.
     std::string raw(std::string_view name, bool is_text) const {
         if (json()) return std::string{member(body_, name)};
         if (!has_form_field(body_, name)) return {};
@@ -167,7 +167,7 @@ std::string Workspace::post(const HttpMessage& message) {
     auto& posted = messages_.emplace_back();
     ++posts_;
     posted.channel = arguments.text("channel");
-    // A line in a thread is not a card: nothing of it will be needed again.
+    // A line in a thread is not a card, so nothing of it is needed again.
     if (!arguments.has("thread_ts")) {
         posted.text = arguments.raw("text", true);
         posted.blocks = arguments.raw("blocks", false);
@@ -250,7 +250,7 @@ std::size_t Workspace::take_card() {
 
 void Workspace::click(std::size_t card, std::uint64_t click, std::size_t clicker) {
     messages_[card].click = click;
-    if (sockets_.empty()) return;  // the bot hung up: a lost click
+    if (sockets_.empty()) return;  // the bot hung up, so the click is lost
     auto& socket = *sockets_[next_socket_++ % sockets_.size()];
     write_frame(socket.output(), Opcode::text, payload(card, click, clicker), false);
 }

@@ -8,27 +8,28 @@
 #include "http_text.hpp"
 #include "loop.hpp"
 
-// A chat workspace that costs next to nothing: Slack's Web API and Socket Mode as a bot meets them, without
-// limits, refusals or people. It keeps what bots post, sends clicks on it, and tells what comes back when.
+// This chat workspace costs next to nothing: it is Slack's Web API and Socket Mode as a bot meets them,
+// without limits, refusals or people. It keeps what bots post, sends clicks on it, and tells what comes back
+// when.
 namespace bench {
 
 class ClickObserver {
   public:
     virtual ~ClickObserver() = default;
     virtual void acknowledged(std::uint64_t click, Nanos at) = 0;
-    // `closed`: the card has no buttons any more.
+    // `closed` says that the card has no buttons any more.
     virtual void card_updated(std::uint64_t click, bool closed, Nanos at) = 0;
 };
 
 struct Message {
     std::string channel;
-    std::string text;  // raw JSON values, as they will be echoed
+    std::string text;  // raw JSON values, which are echoed
     std::string blocks;
     std::string metadata;
-    std::string action_id;  // of its Approve button; empty: not a card
+    std::string action_id;  // of its Approve button; empty where the message is no card
     std::string block_id;
     std::string value;
-    std::uint64_t click = 0;  // the click it waits for
+    std::uint64_t click = 0;  // the click that it waits for
 };
 
 class Workspace : public ConnectionOwner {
@@ -42,14 +43,14 @@ class Workspace : public ConnectionOwner {
     std::size_t open_cards() const { return open_.size(); }
     std::uint64_t posts() const { return posts_; }
     std::uint64_t calls() const { return calls_; }
-    // The oldest card nobody clicked yet. There must be one.
+    // Takes the oldest card that nobody clicked yet. There must be one.
     std::size_t take_card();
     const Message& message(std::size_t index) const { return messages_[index]; }
     // Sends one click on a card down the next socket.
     void click(std::size_t card, std::uint64_t click, std::size_t clicker);
     void observe(ClickObserver* observer) { observer_ = observer; }
     void ping_all();
-    void forget();  // all messages
+    void forget();  // forgets all messages
 
   private:
     void http(Connection& connection, const HttpMessage& message, Nanos at);

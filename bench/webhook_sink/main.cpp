@@ -11,9 +11,10 @@
 #include "standin/http_text.hpp"
 #include "standin/loop.hpp"
 
-// Endpoints of subscribers, as cheap as they can be: one that takes everything, one that answers 500, one
-// that never answers. Says its ports as a line of JSON; answers each line on stdin with what has come so far
-// ("last": with the last delivery to the good one, so that its signature can be verified).
+// This program serves endpoints of subscribers, as cheap as they can be: one that takes everything, one that
+// answers 500, one that never answers. It says its ports as a line of JSON, and answers each line on stdin
+// with what has come so far ("last": with the last delivery to the good one, so that its signature can be
+// verified).
 namespace bench {
 namespace {
 

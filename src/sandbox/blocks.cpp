@@ -13,7 +13,7 @@ namespace {
 
 using core::Value;
 
-// Walks one payload and collects everything that Slack would complain about.
+// Walks one payload and collects everything that Slack would refuse.
 class Checker {
   public:
     explicit Checker(Surface surface) : surface_(surface) {}

@@ -7,7 +7,8 @@
 
 #include "countersign/core/value.hpp"
 
-// Block Kit as Slack judges it: shapes and lengths. Lengths are UTF-16 units of the text as sent.
+// Block Kit is judged as Slack judges it, by shapes and lengths. Lengths are UTF-16 units of the text as
+// sent.
 namespace countersign::sandbox {
 
 inline constexpr std::size_t message_blocks_max = 50;
@@ -28,7 +29,7 @@ Complaints check_blocks(const core::Value& blocks, Surface surface, std::string_
 Complaints check_view(const core::Value& view, Surface surface);
 std::size_t text_units(const core::Value& blocks);
 
-// Gives every block without a block_id one, from `mint`.
+// Gives every block without a block_id one that `mint` makes.
 template <class Mint>
 void name_blocks(core::Value& blocks, Mint mint) {
     auto* items = blocks.items();
@@ -37,7 +38,7 @@ void name_blocks(core::Value& blocks, Mint mint) {
         if (block["block_id"].text().empty()) block.set("block_id", mint());
 }
 
-// An interactive element and the block it stands in; nullptrs: none such.
+// Points to an interactive element and the block it stands in, or to nothing.
 struct Found {
     const core::Value* block = nullptr;
     const core::Value* element = nullptr;

@@ -53,7 +53,7 @@ rt::asio::awaitable<void> Control::serve(net::HttpExchange& exchange, std::strin
     if (request.method == "GET") {
         answer = read(name, net::parse_form(query_text).value_or(Query{}));
     } else if (request.method == "POST") {
-        // Only JSON: what another site's page could send without being asked first is refused.
+        // Only JSON is accepted, because another site's page could send anything else without a preflight.
         std::string_view type = request.fields.find("content-type").value_or("");
         auto order = read_json(request.body.empty() ? "{}" : request.body);
         if (!type.starts_with("application/json")) {
@@ -323,7 +323,7 @@ void Control::tell_membership(const std::string& channel, const std::set<std::st
                                           {"actor_id", "U0RILEY"},
                                           {"event_ts", workspace_.next_ts()}}));
     }
-    // Who is not in a channel does not hear of its members.
+    // Only those in a channel hear of its members.
     if (!after.contains(bot)) return;
     for (const auto& user : after)
         if (!before.contains(user)) tell("member_joined_channel", user);

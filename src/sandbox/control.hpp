@@ -14,13 +14,13 @@
 
 namespace countersign::sandbox {
 
-// What scripts and the page do with the workspace from outside: docs/sandbox.md lists it.
+// Serves what scripts and the page do with the workspace from outside; docs/sandbox.md lists it.
 class Control {
   public:
     using Query = std::vector<std::pair<std::string, std::string>>;
 
     Control(Workspace& workspace, Sockets& sockets, WebApi& api, Interactions& interactions);
-    // /control/<name>
+    // Serves /control/<name>.
     rt::asio::awaitable<void> serve(net::HttpExchange& exchange, std::string_view name,
                                     std::string_view query);
 

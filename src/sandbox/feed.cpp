@@ -6,7 +6,7 @@ namespace countersign::sandbox {
 
 void Feed::publish(std::string_view kind, const core::Value& data) {
     ++last_;
-    // Without a watcher nobody can be behind: the number alone tells a later one to start over.
+    // Without a watcher nothing is kept: the number alone tells a later one to start over.
     if (watchers_ == 0) {
         items_.clear();
         return;

@@ -10,21 +10,21 @@
 
 namespace countersign::sandbox {
 
-// What happened in the workspace, for pages that watch. A watcher that fell behind further than the feed
-// remembers starts over.
+// Keeps what happened in the workspace, for pages that watch. A watcher that fell behind further than the
+// feed remembers starts over.
 class Feed {
   public:
     static constexpr std::size_t items_max = 512;
     struct Item {
         std::uint64_t number;
-        std::string text;  // a server-sent event, complete
+        std::string text;  // a complete server-sent event
     };
 
     explicit Feed(rt::asio::any_io_executor executor) : news_(std::move(executor)) {}
 
     void publish(std::string_view kind, const core::Value& data);
     std::uint64_t last() const { return last_; }
-    // Everything after `seen`, joined; nullopt: some of it is forgotten.
+    // Returns everything after `seen`, joined; nullopt where some of it is forgotten.
     std::optional<std::string> after(std::uint64_t seen) const;
     rt::Signal& news() { return news_; }
     void watched(int change) { watchers_ += change; }

@@ -158,7 +158,7 @@ rt::asio::awaitable<Value> Interactions::submit_view(const Value& order) {
     co_return out;
 }
 
-// What the ack of a view_submission does to the modals.
+// Applies the ack of a view_submission to the modals.
 Value Interactions::after_submission(const std::string& view_id, const Value& answer) {
     View* view = workspace_.find_view(view_id);
     if (!view) return Value::object({{"closed", true}});
@@ -232,7 +232,7 @@ rt::asio::awaitable<Value> Interactions::command(const Value& order) {
     Channel* channel = workspace_.find_channel(order["channel"].text());
     if (!user) co_return refused("user_not_found", "no such user");
     if (!channel) co_return refused("channel_not_found", "no such channel");
-    // People of other workspaces have no commands here.
+    // The app's commands exist only for people of its own workspace.
     if (user->team != team_id)
         co_return refused("not_allowed", "people of other workspaces cannot use commands");
     std::string text{order["text"].text()};

@@ -10,25 +10,25 @@
 
 namespace countersign::sandbox {
 
-// What people do in the workspace, and the payloads and events that follow. Each answers with what the
-// person would see, as a JSON object: {"acked", "ms", …} or {"error", "detail"}.
+// Does what people do in the workspace, and makes the payloads and events that follow. Each function answers
+// with what the person would see, as a JSON object: {"acked", "ms", …} or {"error", "detail"}.
 class Interactions {
   public:
     Interactions(Workspace& workspace, Sockets& sockets, WebApi& api);
 
-    // {user, channel, ts, action_id, block_id?, value?} or {user, view_id, action_id, …}
+    // Takes {user, channel, ts, action_id, block_id?, value?} or {user, view_id, action_id, …}.
     rt::asio::awaitable<core::Value> click(const core::Value& order);
-    // {user, view_id?, values?}
+    // Takes {user, view_id?, values?}.
     rt::asio::awaitable<core::Value> submit_view(const core::Value& order);
-    // {user, view_id?, all?}
+    // Takes {user, view_id?, all?}.
     rt::asio::awaitable<core::Value> close_view(const core::Value& order);
-    // {user, channel, text, command?}
+    // Takes {user, channel, text, command?}.
     rt::asio::awaitable<core::Value> command(const core::Value& order);
-    // {user, channel, text, thread_ts?}: an ordinary message, with the events it causes
+    // Takes {user, channel, text, thread_ts?}; posts an ordinary message, with the events it causes.
     core::Value say(const core::Value& order);
-    // {user}: opens the app's home tab
+    // Takes {user}; opens the app's home tab.
     core::Value open_home(const core::Value& order);
-    // Wraps and queues one event for the bot.
+    // Wraps one event for the bot and queues it.
     void emit(core::Value event);
 
   private:

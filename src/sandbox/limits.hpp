@@ -11,13 +11,13 @@ namespace countersign::sandbox {
 
 enum class Tier : std::uint8_t { one, two, three, four, special };
 
-// Slack's documented rates as token buckets. A minute's worth may come at once ("bursts are tolerated"); a
-// channel takes one message a second after a burst.
+// Enforces Slack's documented rates as token buckets. A minute's worth may come at once ("bursts are
+// tolerated"); a channel takes one message a second after a burst.
 class Limits {
   public:
     bool on = true;
 
-    // Seconds to wait, as Retry-After says it; nullopt: go ahead.
+    // Returns the seconds to wait, as Retry-After says it; nullopt where the call may go on.
     std::optional<int> take(std::string_view method, Tier tier, core::Instant now);
     std::optional<int> take_message(std::string_view channel, core::Instant now);
     void reset() { buckets_.clear(); }

@@ -59,7 +59,7 @@ class SandboxImpl final : public Sandbox {
 
   private:
     rt::asio::awaitable<void> route(net::HttpExchange& exchange) {
-        // Sockets and event streams wait for hours: they must hear when they are asked to end.
+        // Sockets and event streams wait for hours, so they must hear when they are asked to end.
         co_await rt::asio::this_coro::reset_cancellation_state(rt::asio::enable_total_cancellation());
         const std::string target = exchange.request().target;
         const std::string_view whole{target};
@@ -77,7 +77,7 @@ class SandboxImpl final : public Sandbox {
         }
         bool answered = co_await api_.serve_response_url(exchange, path);
         if (answered) co_return;
-        // The rest is for people and scripts of this machine.
+        // Everything below is for people and scripts of this machine.
         if (!from_here(exchange.request())) {
             co_await exchange.respond(plain(403, "only for pages and scripts of this address\n"));
         } else if (path.starts_with("/control/")) {
@@ -97,7 +97,7 @@ class SandboxImpl final : public Sandbox {
         return {};
     }
 
-    // Against pages of other sites, also those whose name was made to resolve to this address.
+    // Keeps out pages of other sites, also those whose name was made to resolve to this address.
     bool from_here(const net::HttpRequest& request) const {
         static constexpr std::array<std::string_view, 4> own{"localhost", "127.0.0.1", "[::1]", "memory"};
         std::string host = lower_ascii(request.fields.find("host").value_or(""));
@@ -122,7 +122,7 @@ class SandboxImpl final : public Sandbox {
         co_await exchange.respond(std::move(response));
     }
 
-    // Counts a page as watching for as long as it is there.
+    // Counts a page as a watcher while it is open.
     class Watching {
       public:
         explicit Watching(Feed& feed) : feed_(feed) { feed_.watched(1); }
@@ -155,7 +155,7 @@ class SandboxImpl final : public Sandbox {
             if (feed.last() == seen) {
                 co_await feed.news().wait_until(timers_, workspace_.now() + keep_alive_every);
             }
-            // Nothing new is a comment, which keeps the connection alive.
+            // Without news a comment is sent, which keeps the connection alive.
             auto news = feed.after(seen);
             text = !news ? "event: restart\ndata: {}\n\n" : news->empty() ? ": \n\n" : std::move(*news);
             seen = feed.last();

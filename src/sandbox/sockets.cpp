@@ -26,20 +26,17 @@ constexpr seconds silence_max{30};
 constexpr minutes ticket_life{1};
 constexpr int event_attempts_max = 4;
 
-// How long after an attempt (0, 1, 2) the next one follows.
+// Returns how long after an attempt (0, 1, 2) the next one follows.
 core::Duration retry_gap(int attempt, core::Duration ack_within) {
     if (attempt == 0) return ack_within;
     return attempt == 1 ? core::Duration{minutes{1}} : core::Duration{minutes{5}};
 }
 
-std::string envelope_text(const std::string& id, std::string_view type, const Value& payload,
-                          bool takes_answer, int attempt, std::string_view reason, bool always_count) {
-    Value envelope = Value::object({{"envelope_id", id},
-                                    {"type", type},
-                                    {"payload", payload},
-                                    {"accepts_response_payload", takes_answer}});
-    if (attempt > 0 || always_count) envelope.set("retry_attempt", attempt).set("retry_reason", reason);
-    return core::canonical(envelope);
+Value envelope_of(const std::string& id, std::string_view type, const Value& payload, bool takes_answer) {
+    return Value::object({{"envelope_id", id},
+                          {"type", type},
+                          {"payload", payload},
+                          {"accepts_response_payload", takes_answer}});
 }
 
 }  // namespace
@@ -114,7 +111,7 @@ rt::asio::awaitable<bool> Sockets::greet(LinkPtr link) {
     link->warn_at = link->close_at - warning_before_close;
     link->ping_at = now + ping_every;
     links_[link->number] = link;
-    // Slack's pings may come before its hello.
+    // A ping goes out first, because Slack's pings may come before its hello.
     co_await link->socket->ping(Deadline{now + write_time_max});
     if (faults.withhold_hellos > 0) {
         --faults.withhold_hellos;
@@ -136,7 +133,7 @@ rt::asio::awaitable<bool> Sockets::greet(LinkPtr link) {
 }
 
 rt::asio::awaitable<void> Sockets::listen(LinkPtr link) {
-    // However this coroutine ends, its link is no longer one to send to.
+    // However this coroutine ends, nothing is sent to its link any more.
     struct Leave {
         Sockets* sockets;
         std::uint64_t number;
@@ -230,8 +227,9 @@ rt::asio::awaitable<Delivery> Sockets::deliver(std::string_view type, Value payl
         if (attempt > 0) ++figures_.redelivered;
         pending.link = link->number;
         pending.link_lost = false;
-        std::string text =
-            envelope_text(id, type, payload, takes_answer, attempt, "connection_failed", false);
+        Value envelope = envelope_of(id, type, payload, takes_answer);
+        if (attempt > 0) envelope.set("retry_attempt", attempt).set("retry_reason", "connection_failed");
+        std::string text = core::canonical(envelope);
         if (attempt == 0 && faults.duplicate_next > 0) {
             --faults.duplicate_next;
             co_await send(link, text);
@@ -261,11 +259,13 @@ rt::asio::awaitable<bool> Sockets::send_event(Event& event) {
     if (!link) co_return false;
     const int attempt = event.attempt++;
     if (attempt > 0) ++figures_.redelivered;
-    // Field reports differ on whether a retry keeps its envelope id; here the first does, later ones do not.
+    // Field reports differ on whether a retry keeps its envelope id; here the first one does, and later ones
+    // do not.
     if (attempt > 1) event.envelope_id = workspace_.uuid();
     event.due = clock_.now() + retry_gap(attempt, ack_within_);
-    std::string text = envelope_text(event.envelope_id, "events_api", event.wrapper, false, attempt,
-                                     attempt > 0 ? "timeout" : "", true);
+    Value envelope = envelope_of(event.envelope_id, "events_api", event.wrapper, false);
+    envelope.set("retry_attempt", attempt).set("retry_reason", attempt > 0 ? "timeout" : "");
+    std::string text = core::canonical(envelope);
     const bool twice = faults.duplicate_next > 0;
     if (twice) --faults.duplicate_next;
     // `event` may be acknowledged and gone during these waits.
@@ -343,7 +343,7 @@ rt::asio::awaitable<void> Sockets::disconnect_all(std::string_view reason, core:
     for (auto& link : links) {
         link->warned = true;
         link->close_at = clock_.now() + grace;
-        // Nothing new goes to a socket that was told to leave.
+        // A socket that was told to leave gets nothing new.
         link->live = false;
         co_await send(link, text);
     }

@@ -20,16 +20,16 @@ inline constexpr std::size_t sockets_max = 10;
 inline constexpr std::size_t client_frame_bytes_max = 20'479;
 inline constexpr std::size_t events_waiting_max = 10'000;
 
-// What became of one interactive payload or command.
+// Says what became of one interactive payload or command.
 struct Delivery {
     bool acked = false;
-    bool no_socket = false;  // nobody was connected: the payload is gone
+    bool no_socket = false;  // nobody was connected, so the payload is gone
     core::Value answer;      // the ack's payload
     int attempts = 0;
     core::Duration took{};
 };
 
-// Misbehaviour on demand; counters fall by one with each use.
+// Makes sockets misbehave on demand; counters fall by one with each use.
 struct SocketFaults {
     int refuse_handshakes = 0;
     unsigned refuse_status = 409;
@@ -46,13 +46,13 @@ struct SocketFigures {
     std::uint64_t acks = 0;
     std::uint64_t late_or_unknown_acks = 0;
     std::uint64_t redelivered = 0;
-    std::uint64_t continuation_frames = 0;  // Slack drops such messages: any is the client's fault
+    std::uint64_t continuation_frames = 0;  // each is the client's fault, because Slack drops such messages
     std::uint64_t oversized_frames = 0;
     std::uint64_t odd_frames = 0;  // binary, or not a JSON object
 };
 
-// Socket Mode's server side: tickets, up to ten sockets, each envelope to exactly one of them at random,
-// three seconds for its ack, redelivery.
+// Serves Socket Mode: tickets, up to ten sockets, each envelope to exactly one of them at random, three
+// seconds for its ack, redelivery.
 class Sockets {
   public:
     Sockets(Workspace& workspace, rt::asio::any_io_executor executor, const rt::Clock& clock,
@@ -60,16 +60,16 @@ class Sockets {
 
     std::string new_ticket();
     rt::asio::awaitable<void> serve(net::HttpExchange& exchange, std::string_view ticket);
-    // Interactive payloads and commands: sent again only when their socket died before the ack.
+    // Sends an interactive payload or a command. It is sent again only when its socket died before the ack.
     rt::asio::awaitable<Delivery> deliver(std::string_view type, core::Value payload, bool takes_answer);
-    // Events: sent until acknowledged, at most four times.
+    // Sends an event until it is acknowledged, at most four times.
     void queue_event(core::Value wrapper);
     rt::asio::awaitable<void> run();
 
-    // Tells every socket to go; each is closed `grace` later.
+    // Tells every socket to go, and closes each `grace` later.
     rt::asio::awaitable<void> disconnect_all(std::string_view reason, core::Duration grace);
-    void drop_all();           // TCP gone, without a word
-    void set_deaf(bool deaf);  // half-open: TCP stays, nothing is heard or said
+    void drop_all();           // cuts TCP without a close frame
+    void set_deaf(bool deaf);  // makes sockets half-open: TCP stays, but nothing is read or sent
     rt::asio::awaitable<void> send_raw(std::string text);
     rt::asio::awaitable<void> close_all(std::uint16_t code);
 
@@ -90,8 +90,8 @@ class Sockets {
         core::Instant close_at{};
         core::Instant ping_at{};
     };
-    // Shared by the coroutine that reads it and those that are in the middle of writing to it: whoever ends
-    // last frees it.
+    // The coroutine that reads the socket and those that are writing to it share the link; whoever ends last
+    // frees it.
     using LinkPtr = std::shared_ptr<Link>;
 
     struct Pending {

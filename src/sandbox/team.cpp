@@ -107,7 +107,7 @@ Team sample_team(std::int64_t now_s) {
     bot.bot = true;
     bot.email.clear();
     User& slackbot = person("USLACKBOT", "slackbot", "Slackbot");
-    slackbot.email.clear();  // and is_bot is false, as in Slack
+    slackbot.email.clear();  // its is_bot is false, as in Slack
 
     team.groups["S0SEC"] = Group{.id = "S0SEC",
                                  .handle = "security",

@@ -8,7 +8,7 @@
 
 #include "countersign/core/value.hpp"
 
-// The sample team: who is there, what they belong to, and how Slack words it.
+// The sample team is defined here: who is there, what they belong to, and how Slack's API describes it.
 namespace countersign::sandbox {
 
 inline constexpr std::string_view team_id = "T0SIM";
@@ -40,7 +40,7 @@ struct Group {
     std::vector<std::string> users;
     std::int64_t created_s = 0;
     std::int64_t updated_s = 0;
-    std::int64_t disabled_s = 0;  // not 0: the group is switched off
+    std::int64_t disabled_s = 0;  // the group is switched off where this is not 0
 };
 core::Value describe(const Group& group, bool with_users);
 
@@ -51,7 +51,8 @@ struct Channel {
     bool is_private = false;
     bool archived = false;
     bool ext_shared = false;
-    std::string im_user;                          // not empty: the direct messages of this user and the bot
+    std::string
+        im_user;  // of the user whose direct messages with the bot these are; empty for other channels
     std::map<std::string, core::Value> messages;  // by ts, threads included
     bool has(std::string_view user) const { return members.contains(std::string(user)); }
 };

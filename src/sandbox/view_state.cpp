@@ -14,34 +14,35 @@ using core::Value;
 
 namespace {
 
-// The member that holds an element type's value, and what it is when empty.
-struct Kind {
+// Names the member that holds an element type's value, and what it is when empty.
+struct ElementKind {
     std::string_view type;
     std::string_view member;
     enum class Shape : std::uint8_t { text, option, options, list, whole } shape;
 };
 
-const Kind* kind_of(std::string_view type) {
-    using enum Kind::Shape;
-    static constexpr std::array kinds{Kind{"plain_text_input", "value", text},
-                                      Kind{"email_text_input", "value", text},
-                                      Kind{"url_text_input", "value", text},
-                                      Kind{"number_input", "value", text},
-                                      Kind{"static_select", "selected_option", option},
-                                      Kind{"external_select", "selected_option", option},
-                                      Kind{"radio_buttons", "selected_option", option},
-                                      Kind{"overflow", "selected_option", option},
-                                      Kind{"multi_static_select", "selected_options", options},
-                                      Kind{"checkboxes", "selected_options", options},
-                                      Kind{"users_select", "selected_user", text},
-                                      Kind{"conversations_select", "selected_conversation", text},
-                                      Kind{"channels_select", "selected_channel", text},
-                                      Kind{"multi_users_select", "selected_users", list},
-                                      Kind{"multi_conversations_select", "selected_conversations", list},
-                                      Kind{"multi_channels_select", "selected_channels", list},
-                                      Kind{"datepicker", "selected_date", text},
-                                      Kind{"timepicker", "selected_time", text},
-                                      Kind{"datetimepicker", "selected_date_time", whole}};
+const ElementKind* kind_of(std::string_view type) {
+    using enum ElementKind::Shape;
+    static constexpr std::array kinds{
+        ElementKind{"plain_text_input", "value", text},
+        ElementKind{"email_text_input", "value", text},
+        ElementKind{"url_text_input", "value", text},
+        ElementKind{"number_input", "value", text},
+        ElementKind{"static_select", "selected_option", option},
+        ElementKind{"external_select", "selected_option", option},
+        ElementKind{"radio_buttons", "selected_option", option},
+        ElementKind{"overflow", "selected_option", option},
+        ElementKind{"multi_static_select", "selected_options", options},
+        ElementKind{"checkboxes", "selected_options", options},
+        ElementKind{"users_select", "selected_user", text},
+        ElementKind{"conversations_select", "selected_conversation", text},
+        ElementKind{"channels_select", "selected_channel", text},
+        ElementKind{"multi_users_select", "selected_users", list},
+        ElementKind{"multi_conversations_select", "selected_conversations", list},
+        ElementKind{"multi_channels_select", "selected_channels", list},
+        ElementKind{"datepicker", "selected_date", text},
+        ElementKind{"timepicker", "selected_time", text},
+        ElementKind{"datetimepicker", "selected_date_time", whole}};
     for (const auto& kind : kinds)
         if (kind.type == type) return &kind;
     return nullptr;
@@ -56,8 +57,8 @@ Value option_named(const Value& element, std::string_view wanted) {
     return {};
 }
 
-Value filled(const Kind& kind, const Value& element, const Value& given) {
-    using enum Kind::Shape;
+Value filled(const ElementKind& kind, const Value& element, const Value& given) {
+    using enum ElementKind::Shape;
     switch (kind.shape) {
         case text:
             if (!given.is_null()) return given.text().empty() ? Value{} : Value{given.text()};
@@ -107,7 +108,7 @@ Value state_values(const Value& blocks, const Value& given) {
         std::string_view id = block["block_id"].text();
         Value of_block = Value::object();
         auto add = [&](const Value& element) {
-            const Kind* kind = kind_of(element["type"].text());
+            const ElementKind* kind = kind_of(element["type"].text());
             if (!kind) return;
             std::string_view action = element["action_id"].text();
             Value state = Value::object({{"type", kind->type}});

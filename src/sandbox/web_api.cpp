@@ -26,7 +26,7 @@ void add_form(Value& args, std::string_view form) {
     for (auto& [name, text] : *fields) {
         if (is_json_argument(name)) {
             auto json = read_json(text);
-            // Not JSON: it stays text, which each method refuses in its own words.
+            // A text that is not JSON stays text, which each method refuses with its own error.
             args.set(name, json ? std::move(*json) : Value{text});
         } else {
             args.set(name, text);

@@ -20,34 +20,34 @@ namespace countersign::sandbox {
 
 inline constexpr std::size_t journal_entries_max = 2'000;
 
-// One order to misbehave at a method ("*": any).
+// Makes a method ("*" for any) misbehave.
 struct MethodFault {
     std::string method;
     int times = 1;
     std::string error;    // answered instead, with ok:false
     unsigned status = 0;  // answered instead
     int retry_after_s = 0;
-    bool work = false;  // do the work all the same: the ambiguous case
-    bool drop = false;  // then cut the connection
+    bool work = false;  // does the work all the same, so that the caller cannot know
+    bool drop = false;  // cuts the connection then
     core::Duration delay{};
     std::string body;  // answered instead, as text/html
 };
 
-// What a method says; `body` gets its "ok" by `yes` and `no`.
+// Holds what a method answers; `body` gets its "ok" from `yes` and `no`.
 struct Answer {
     core::Value body;
     int retry_after_s = 0;
 };
 
-// Slack's Web API over the workspace.
+// Serves Slack's Web API over the workspace.
 class WebApi {
   public:
     WebApi(Workspace& workspace, Sockets& sockets, Secret app_token, Secret bot_token, rt::Timers& timers);
 
-    // /api/<method>
+    // Serves /api/<method>.
     rt::asio::awaitable<void> serve(net::HttpExchange& exchange, std::string_view method,
                                     std::string_view query);
-    // The paths that `response_url`s have; false: not one of ours.
+    // Serves the paths of `response_url`s; false where it is none of them.
     rt::asio::awaitable<bool> serve_response_url(net::HttpExchange& exchange, std::string_view path);
     // Posts what a slash command's ack or a response_url holds.
     core::Value answer_to(const ResponseUrl& use, core::Value given);
@@ -129,7 +129,7 @@ class WebApi {
     std::deque<Called> journal_;
 };
 
-// {"ok":true, …} and {"ok":false,"error":…}
+// Make {"ok":true, …} and {"ok":false,"error":…}.
 Answer yes(core::Value::Object members = {});
 Answer no(std::string_view error);
 Answer no_with(std::string_view error, const Complaints& complaints);

@@ -6,7 +6,7 @@
 #include "sandbox/json.hpp"
 #include "sandbox/web_api.hpp"
 
-// chat.*, reactions.*, conversations.history and .replies, and what response_urls do.
+// This file serves chat.*, reactions.*, conversations.history and .replies, and what response_urls do.
 namespace countersign::sandbox {
 namespace {
 
@@ -120,7 +120,7 @@ Answer WebApi::update(const Args& args) {
     Value message = found->second;
     Value fresh = message_from(args, ts);
     if (new_text) message.set("text", fresh["text"]);
-    // Text alone takes the old blocks away; neither leaves them.
+    // Text alone takes the old blocks away, as in Slack; without text and blocks they stay.
     if (new_text || new_blocks) message.members()->erase("blocks");
     if (fresh["blocks"].items()) message.set("blocks", fresh["blocks"]);
     if (!args["metadata"].is_null()) message.members()->erase("metadata");

@@ -4,7 +4,7 @@
 #include "sandbox/json.hpp"
 #include "sandbox/web_api.hpp"
 
-// conversations.* (but their messages), users.*, usergroups.*.
+// This file serves conversations.* (but their messages), users.* and usergroups.*.
 namespace countersign::sandbox {
 
 Answer WebApi::channel_info(const Args& args) {

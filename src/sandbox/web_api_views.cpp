@@ -3,7 +3,7 @@
 #include "sandbox/json.hpp"
 #include "sandbox/web_api.hpp"
 
-// views.* and blocks.validate.
+// This file serves views.* and blocks.validate.
 namespace countersign::sandbox {
 
 std::optional<Answer> WebApi::refuse_view(const Value& view, Surface surface, const View* self) {

@@ -16,7 +16,7 @@ using core::Value;
 
 namespace {
 
-// Whether `text`, which begins with '<', begins a mention or link in Slack's markup.
+// Says whether `text`, which begins with '<', begins a mention or link in Slack's markup.
 bool is_markup(std::string_view text) {
     auto end = text.find('>');
     if (end == std::string_view::npos || end < 2) return false;

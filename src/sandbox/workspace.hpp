@@ -20,10 +20,10 @@ inline constexpr std::chrono::seconds trigger_life{3};
 inline constexpr std::chrono::minutes response_url_life{30};
 inline constexpr int response_url_uses_max = 5;
 
-// Good for one views.open, views.push within 3 s.
+// Allows one views.open or views.push within 3 s.
 struct Trigger {
     std::string user;
-    std::string view;  // the modal it was made in, if any
+    std::string view;  // of the modal that it was made in, if any
     core::Instant until;
     bool used = false;
 };
@@ -31,27 +31,27 @@ struct Trigger {
 struct ResponseUrl {
     std::string user;
     std::string channel;
-    std::string message_ts;  // what replace_original means; empty for commands
+    std::string message_ts;  // the message that replace_original means; empty for commands
     core::Instant until;
     int uses = 0;
 };
 
-// "Only visible to you".
+// Holds a message that is "Only visible to you".
 struct Ephemeral {
     std::string channel;
     std::string ts;
     core::Value message;
 };
 
-// A modal or a home tab as one person has it open.
+// Holds a modal or a home tab as one person has it open.
 struct View {
     std::string user;
     core::Value body;    // as the API returns it
-    core::Value errors;  // block_id: text, from the last submission
+    core::Value errors;  // {block_id: text} from the last submission
 };
 
-// Everything that is true in the workspace at this moment. Plain state on the one I/O thread: no waiting, no
-// network. What changes is told to the feed.
+// Holds the workspace's present state, on the one I/O thread, without waiting and without network. The feed
+// is told of every change.
 class Workspace {
   public:
     Workspace(std::string base_url, rt::asio::any_io_executor executor, const rt::Clock& clock,
@@ -63,16 +63,17 @@ class Workspace {
     const std::string& base_url() const { return base_url_; }
     core::Instant now() const { return clock_.now(); }
     std::int64_t now_s() const;
-    std::string next_ts();                 // unique, rising: "1795219301.417039"
-    std::string word(std::size_t length);  // random letters and digits
+    std::string next_ts();                 // unique and rising: "1795219301.417039"
+    std::string word(std::size_t length);  // made of random letters and digits
     std::string uuid();
 
-    // By id, "#name" or "name"; a user id is their direct messages (made when missing). nullptr: none.
+    // Finds a channel by id, "#name" or "name"; a user id means their direct messages (made when missing).
+    // Returns nullptr where there is none.
     Channel* find_channel(std::string_view given);
     const User* find_user(std::string_view id) const;
-    std::string channel_for(std::string_view user);  // the id of their direct messages with the bot
+    std::string channel_for(std::string_view user);  // returns the id of their direct messages with the bot
 
-    // Stores, tells the feed, returns the message. `message` has ts.
+    // Stores the message, which has its ts, tells the feed, and returns it.
     const core::Value& put_message(Channel& channel, core::Value message, bool edited);
     bool remove_message(Channel& channel, const std::string& ts);
     const core::Value* find_message(std::string_view channel, std::string_view ts) const;
@@ -87,15 +88,16 @@ class Workspace {
     std::string new_response_url(std::string_view kind, ResponseUrl use);
     ResponseUrl* find_response_url(std::string_view path);
 
-    // The stack of modals a person sees, the front one last; views also answer to their external_id.
+    // Returns the stack of modals that a person sees, the front one last; views also answer to their
+    // external_id.
     std::vector<std::string>& stack(std::string_view user);
     View* find_view(std::string_view id_or_external_id);
     View& add_view(std::string_view user, core::Value given, std::string_view previous,
                    std::string_view root);
-    void set_view(View& view, const core::Value& given);  // a new hash; keeps id and place
+    void set_view(View& view, const core::Value& given);  // makes a new hash, and keeps id and position
     void close_view(std::string_view id);
     void close_stack(std::string_view user);
-    std::string home_of(std::string_view user) const;  // view id; empty: none was published
+    std::string home_of(std::string_view user) const;  // the view's id; empty where none was published
     void remember_home(std::string_view user, std::string_view view_id);
     void tell_views(std::string_view user);
 
@@ -116,9 +118,9 @@ class Workspace {
     core::Instant next_forget_{};
 };
 
-// What a page shows of one message.
+// Makes what a page shows of one message.
 core::Value message_news(std::string_view channel, const core::Value& message);
-// Slack's own escaping of what it was sent: stray `&`, `<` and `>` become entities, markup stays.
+// Escapes as Slack does what it was sent: stray `&`, `<` and `>` become entities, markup stays.
 std::string escape_text(std::string_view text);
 
 }  // namespace countersign::sandbox

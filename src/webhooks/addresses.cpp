@@ -24,7 +24,7 @@ struct V4Block {
 constexpr std::uint32_t v4(unsigned a, unsigned b, unsigned c = 0, unsigned d = 0) {
     return a << 24 | b << 16 | c << 8 | d;
 }
-// The first that fits counts.
+// The first block that fits counts.
 constexpr std::array<V4Block, 19> v4_blocks{{
     {v4(0, 0), 8, Reach::never},                 // "this network"
     {v4(169, 254), 16, Reach::never},            // link-local; 169.254.169.254 are metadata of most clouds
@@ -73,7 +73,7 @@ std::uint32_t embedded(const Bytes& address, std::size_t at) {
     return v4(address[at], address[at + 1], address[at + 2], address[at + 3]);
 }
 
-// The IPv4 address that an IPv6 one is a wrapping of.
+// Returns the IPv4 address that an IPv6 one wraps.
 std::optional<std::uint32_t> wrapped_v4(const Bytes& a) {
     bool zeros = std::all_of(a.begin(), a.begin() + 10, [](unsigned char byte) { return byte == 0; });
     bool mapped = zeros && a[10] == 0xFF && a[11] == 0xFF;
@@ -107,7 +107,7 @@ std::unexpected<Failure> refused(std::string why) {
     return fail(Trouble::invalid_input, std::move(why), "bad_url", "/url");
 }
 
-// 2130706433, 0x7f.1, 127.1: what old resolvers take for IPv4 addresses.
+// Finds 2130706433, 0x7f.1 and 127.1, which old resolvers take for IPv4 addresses.
 bool looks_like_an_odd_address(const std::string& host) {
     std::string last = host.substr(host.find_last_of('.') + 1);
     if (last.empty() && host.size() > 1) return looks_like_an_odd_address(host.substr(0, host.size() - 1));

@@ -9,11 +9,11 @@
 
 namespace countersign::webhooks {
 
-// shared: one body goes to all who subscribed to its event
+// It is shared, because one body goes to all who subscribed to its event.
 using BodyPtr = std::shared_ptr<const std::string>;
 
-// What is sent of an event: made from the record when it is needed, kept nowhere, remembered for the others
-// who are told of it.
+// Makes the body that is sent for an event from the record when it is needed. It is stored nowhere, and
+// remembered for a while for others who subscribed to the event.
 class Bodies {
   public:
     static constexpr std::size_t remembered_max = 256;
@@ -21,7 +21,7 @@ class Bodies {
     Bodies(const app::Runtime& runtime, const Parts& parts, rt::asio::any_io_executor executor,
            std::string source)
         : runtime_(runtime), parts_(parts), executor_(std::move(executor)), source_(std::move(source)) {}
-    // not_found, corrupt: there is nothing left to be sent.
+    // Fails with not_found or corrupt where there is nothing left to be sent.
     Later<BodyPtr> of(app::EventRef event, std::string facts, core::SubscriptionId to, Deadline deadline);
 
   private:
@@ -40,7 +40,7 @@ class Bodies {
     std::string source_;
     std::unordered_map<core::EventId, BodyPtr> remembered_;
     std::deque<core::EventId> order_;
-    // shared: by the one who makes it and those who wait for it
+    // They are shared by the coroutine that makes the body and those that wait for it.
     std::unordered_map<core::EventId, std::shared_ptr<Making>> making_;
 };
 

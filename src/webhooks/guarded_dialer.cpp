@@ -24,7 +24,7 @@ Later<net::StreamPtr> GuardedDialer::dial(const net::Url& url, Deadline deadline
     addresses->resize(std::min(addresses->size(), addresses_tried_max));
     std::optional<Failure> last;
     for (std::size_t i = 0; i < addresses->size(); ++i) {
-        // A dead address must not use up the time of those after it.
+        // Each address gets its share of the time, so that a dead one does not use up that of the others.
         core::Duration left = deadline.at - clock_.now();
         Deadline share{clock_.now() + left / static_cast<std::int64_t>(addresses->size() - i)};
         auto connected = co_await network_.connect(url, (*addresses)[i], share);

@@ -34,7 +34,7 @@ std::optional<app::DeliveryJob> Lanes::next(core::Instant now) {
         turns_.pop_front();
         Lane& lane = lanes_.at(id);
         lane.queued = false;
-        // A lane that is not ready comes back into the queue when one of its own lands.
+        // A lane that is not ready comes back into the queue when one of its deliveries ends.
         if (!ready(lane, now)) continue;
         auto job = std::move(lane.waiting.front());
         lane.waiting.pop_front();
@@ -98,15 +98,15 @@ void Lanes::failed(const core::LaneId& id, core::Instant now, bool counts, std::
     Lane& lane = landed(id);
     if (asked) rest(lane, std::min(*asked, now + limits_.asked_pause_max));
     if (counts) ++lane.failures;
-    // Those still under way when it came to rest say nothing new.
+    // Deliveries that were under way when the lane came to rest tell nothing new.
     bool at_rest = now < lane.rests_until;
     bool breaks = counts && !at_rest && (lane.on_trial || lane.failures >= limits_.failures_to_break);
     if (!breaks) return;
     auto doublings = std::min(lane.pauses, 10);
     auto pause = std::min(limits_.pause_max, limits_.pause_first * (1 << doublings));
-    auto spread = static_cast<core::Duration::rep>(static_cast<double>(pause.count()) * 0.2 * chance);
+    auto jitter = static_cast<core::Duration::rep>(static_cast<double>(pause.count()) * 0.2 * chance);
     ++lane.pauses;
-    rest(lane, now + pause + core::Duration{spread});
+    rest(lane, now + pause + core::Duration{jitter});
 }
 
 std::vector<Lanes::Returned> Lanes::take_returned() {

@@ -9,53 +9,55 @@
 namespace countersign::webhooks {
 
 struct LaneLimits {
-    std::size_t in_flight = 16;          // of one lane
-    std::size_t waiting = 256;           // of one lane, in memory; the rest waits in the store
-    std::size_t in_flight_total = 512;   // of all lanes
+    std::size_t in_flight = 16;          // deliveries of one lane
+    std::size_t waiting = 256;           // deliveries of one lane in memory; others wait in the store
+    std::size_t in_flight_total = 512;   // deliveries of all lanes
     std::int32_t failures_to_break = 5;  // in a row
     core::Duration pause_first{std::chrono::seconds{2}};
     core::Duration pause_max{std::chrono::seconds{60}};
-    core::Duration asked_pause_max{std::chrono::hours{1}};  // of what an endpoint asks for itself
-    std::size_t remembered = 4'096;  // lanes; of more, the failures of those with nothing to do are forgotten
+    core::Duration asked_pause_max{std::chrono::hours{1}};  // bounds what an endpoint asks for itself
+    // Counts lanes; beyond it those with nothing to do are forgotten, with their failures.
+    std::size_t remembered = 4'096;
 };
 
-// Which delivery goes next, as a state machine without I/O. Each lane has its own queue, its own room and its
-// own breaker, and lanes take turns: one whose endpoint hangs or fails delays no other. A broken lane rests,
-// longer each time, and is then tried with a single delivery.
+// Says which delivery goes next, as a state machine without I/O. Each lane has its own queue, its own room
+// and its own breaker, and lanes take turns: one whose endpoint hangs or fails delays no other. A broken lane
+// rests, longer each time, and is then tried with a single delivery.
 class Lanes {
   public:
     explicit Lanes(LaneLimits limits = {}) : limits_(limits) {}
 
-    // Takes the delivery in; else says when it should be looked at again: the lane is full or at rest.
+    // Takes the delivery in, or says when it should be looked at again, because the lane is full or at rest.
     std::optional<core::Instant> add(app::DeliveryJob job, core::Instant now);
-    // The next to be sent, which is in flight from then on until one of the three below.
+    // Returns the next delivery to be sent, which is in flight from then on until `succeeded`, `failed` or
+    // `skipped`.
     std::optional<app::DeliveryJob> next(core::Instant now);
     void succeeded(const core::LaneId& lane);
-    // `counts`: the trouble is the endpoint's, not the one delivery's. `asked`: it wants to be left alone
-    // till then. `chance` in [0, 1) spreads the pauses.
+    // `counts` says that the trouble is the endpoint's, not the one delivery's. `asked` is until when the
+    // endpoint wants to be left alone. `chance` in [0, 1) spreads the pauses.
     void failed(const core::LaneId& lane, core::Instant now, bool counts, std::optional<core::Instant> asked,
                 double chance);
-    void skipped(const core::LaneId& lane);  // it was not sent after all
+    void skipped(const core::LaneId& lane);  // ends a delivery that was not sent after all
 
     struct Returned {
         app::DeliveryJob job;
         core::Instant look_again_at;
     };
-    // What waited in lanes that came to rest: to be put off in the store.
+    // Returns what waited in lanes that came to rest, to be put off in the store.
     std::vector<Returned> take_returned();
     std::vector<app::DeliveryJob> take_waiting(const core::SubscriptionId& subscription);
 
-    // How much more each known lane takes from the store now.
+    // Returns how much more each known lane takes from the store now.
     std::vector<app::DeliveryStore::Room> rooms(core::Instant now) const;
-    // What came of asking the store for that.
+    // Takes note of what the store gave for those rooms.
     void claimed(const std::vector<app::DeliveryStore::Room>& asked,
                  const std::vector<app::DeliveryJob>& got);
     std::size_t room_of_new_lane() const { return limits_.waiting / 2; }
-    // Whether a lane that left some in the store has room again.
+    // Says whether a lane that left deliveries in the store has room again.
     bool hungry(core::Instant now) const;
     std::size_t in_flight() const { return in_flight_; }
     std::size_t waiting() const { return waiting_; }
-    std::size_t resting(core::Instant now) const;  // lanes
+    std::size_t resting(core::Instant now) const;  // counts lanes
 
   private:
     struct Lane {
@@ -64,11 +66,11 @@ class Lanes {
         std::int32_t failures = 0;  // in a row
         std::int32_t pauses = 0;    // in a row
         core::Instant rests_until{};
-        bool on_trial = false;  // after a rest, until one succeeds
+        bool on_trial = false;  // set by a rest, until one delivery succeeds
         bool more_in_store = false;
-        bool queued = false;  // has its place among `turns_`
+        bool queued = false;  // whether it is among `turns_`
     };
-    using Known = std::unordered_map<core::LaneId, Lane>;
+    using LaneMap = std::unordered_map<core::LaneId, Lane>;
 
     std::size_t width(const Lane& lane) const { return lane.on_trial ? 1 : limits_.in_flight; }
     bool ready(const Lane& lane, core::Instant now) const {
@@ -82,7 +84,7 @@ class Lanes {
     void rest(Lane& lane, core::Instant until);
 
     LaneLimits limits_;
-    Known lanes_;
+    LaneMap lanes_;
     std::deque<core::LaneId> turns_;
     std::vector<Returned> returned_;
     std::size_t in_flight_ = 0;

@@ -13,7 +13,8 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// Then the last one, over and over. The first leaves a second for somebody to notice that it is due.
+// After these the last one is used again and again. The first leaves a second for somebody to notice that the
+// delivery is due.
 constexpr std::array<core::Duration, 10> gaps{std::chrono::milliseconds{3'200},
                                               seconds{30},
                                               minutes{2},

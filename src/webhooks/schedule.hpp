@@ -4,20 +4,20 @@
 
 #include "countersign/core/time.hpp"
 
-// When a delivery that failed is tried again.
+// These decide when a delivery that failed is tried again.
 namespace countersign::webhooks {
 
 inline constexpr core::Duration give_up_after{std::chrono::hours{72}};
 inline constexpr core::Duration first_retry_max{std::chrono::seconds{5}};
 
-// After `attempts` failures, the one that just failed included: within 5 s, then after growing gaps, each up
-// to a fifth shorter or longer as `chance` in [0, 1) has it. Not before `asked` (Retry-After). The last
-// attempt is at the end of the 72 hours; nullopt: that was it.
+// Returns when to try again after `attempts` failures, the one that just failed included: within 5 s, then
+// after growing gaps, each up to a fifth shorter or longer as `chance` in [0, 1) has it, and not before
+// `asked` (Retry-After). The last attempt is at the end of the 72 hours; nullopt says that it has been.
 std::optional<core::Instant> next_attempt(std::int32_t attempts, core::Instant begun_at, core::Instant now,
                                           std::optional<core::Instant> asked, double chance);
 
-// Retry-After (RFC 9110 §10.2.3): seconds, or a date in the form "Sun, 06 Nov 1994 08:49:37 GMT". nullopt:
-// neither.
+// Reads Retry-After (RFC 9110 §10.2.3): seconds, or a date in the form "Sun, 06 Nov 1994 08:49:37 GMT";
+// nullopt where it is neither.
 std::optional<core::Instant> parse_retry_after(std::string_view text, core::Instant now);
 
 }  // namespace countersign::webhooks

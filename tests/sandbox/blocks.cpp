@@ -24,7 +24,7 @@ std::string first(const Complaints& complaints) {
 struct Row {
     const char* name;
     std::string blocks;
-    std::string complaint;  // empty: accepted
+    std::string complaint;  // empty where the payload is accepted
 };
 std::string x(std::size_t count) {
     return std::string(count, 'x');
@@ -129,7 +129,7 @@ TEST(Feeds, AWatcherWhoFellBehindStartsOver) {
     rt::asio::io_context io;
     Feed feed{io.get_executor()};
     feed.publish("team", Value::object());
-    EXPECT_EQ(feed.after(0), std::nullopt);  // nobody watched: nothing was kept
+    EXPECT_EQ(feed.after(0), std::nullopt);  // nothing was kept, because nobody watched
     feed.watched(1);
     feed.publish("team", Value::object());
     EXPECT_EQ(feed.after(1), "id: 2\nevent: team\ndata: {}\n\n");

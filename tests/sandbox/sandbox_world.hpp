@@ -21,7 +21,7 @@ namespace countersign::test {
 
 using core::Value;
 
-// Chance that repeats.
+// Draws numbers that repeat in every run.
 struct SeededEntropy final : rt::Entropy {
     std::uint64_t state = 88172645463325252ULL;
     void fill(std::span<std::byte> bytes) override {
@@ -39,10 +39,10 @@ struct Reply {
     Value body;
     net::Fields fields;
     std::string text;
-    bool cut = false;  // no answer came
+    bool cut = false;  // whether no answer came
 };
 
-// One socket of a bot: what it heard, and what it does with envelopes.
+// Holds one socket of a bot: what it heard, and what it does with envelopes.
 struct Bot {
     std::unique_ptr<net::WebSocket> socket;
     std::vector<Value> envelopes;
@@ -51,7 +51,7 @@ struct Bot {
     bool closed = false;
 };
 
-// The workspace at server:80 of a network in memory, in simulated time, run by one loop that ends.
+// Runs the workspace at server:80 of a network in memory, in simulated time, by one loop that ends.
 struct SandboxWorld : NetWorld {
     SeededEntropy entropy;
     std::unique_ptr<sandbox::Sandbox> workspace;
@@ -76,7 +76,7 @@ struct SandboxWorld : NetWorld {
     }
     asio::awaitable<void> end_tasks() { co_await tasks.end(time, time.now() + std::chrono::seconds{1}); }
 
-    // Lets time pass until `done`; false: it was not within `most`.
+    // Lets time pass until `done` is true; false where it was not within `most`.
     bool until(const std::function<bool()>& done, core::Duration most = std::chrono::seconds{60}) {
         const auto last = time.now() + most;
         for (;;) {
@@ -184,7 +184,7 @@ struct SandboxWorld : NetWorld {
         }
         bot.closed = true;
     }
-    // Dials; empty text: it is connected, else why not.
+    // Dials; returns why it is not connected, or an empty text.
     std::string dial(Bot& bot, std::string target) {
         refusals_.emplace_back();
         auto& refused = refusals_.back();
@@ -214,7 +214,7 @@ struct SandboxWorld : NetWorld {
         return list({section("*db.export*"),
                      Value::object({{"type", "actions"}, {"elements", list({button("approve")})}})});
     }
-    // Posts a card to #approvals; its ts.
+    // Posts a card to #approvals and returns its ts.
     std::string post() {
         auto reply = call("chat.postMessage",
                           Value::object({{"channel", "#approvals"}, {"text", "card"}, {"blocks", card()}}));

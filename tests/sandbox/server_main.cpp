@@ -1,5 +1,5 @@
-// The local workspace alone: `sandbox_server [PORT]` (0: one the kernel chooses), for the interoperability
-// and browser tests. Prints its address and serves until SIGTERM or SIGINT.
+// Runs the local workspace alone: `sandbox_server [PORT]` (0 lets the kernel choose), for the
+// interoperability and browser tests. Prints its address and serves until SIGTERM or SIGINT.
 #include <fmt/core.h>
 
 #include <boost/asio/co_spawn.hpp>

@@ -32,7 +32,7 @@ Value view(std::string_view title = "Deny") {
                           {"blocks", SandboxWorld::list({std::move(input)})}});
 }
 
-// A workspace where amy has just clicked: a fresh trigger and response_url.
+// Sets up a workspace where amy has just clicked, with a fresh trigger and response_url.
 struct Clicked : SandboxWorld {
     Bot& bot = connect();
     std::string ts = post();

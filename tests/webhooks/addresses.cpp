@@ -69,7 +69,7 @@ TEST(Addresses, EveryKindOfAddressIsKnownForWhatItIs) {
         {"fd00:ec2::254", never},
         {"fd20:ce::254", never},
         {"100::1", never},
-        // An IPv4 address in an IPv6 one, however it is wrapped.
+        // These are IPv4 addresses in IPv6 ones, however they are wrapped.
         {"::ffff:127.0.0.1", in_house},
         {"::ffff:8.8.8.8", in_house},
         {"::ffff:169.254.169.254", never},
@@ -130,7 +130,8 @@ TEST(Addresses, AnOperatorMayAllowTheHouseAndNobodyTheRest) {
         EXPECT_FALSE(destination(url, true)) << url;
 }
 
-// Names that stand for one thing the first time and for another the next, and what was connected to.
+// Simulates names that resolve to one address the first time and to another the next, and notes what was
+// connected to.
 struct ShiftyNetwork final : net::Connector {
     explicit ShiftyNetwork(test::NetWorld& w) : world(w) {}
     test::NetWorld& world;
@@ -174,7 +175,7 @@ struct Guarded : testing::Test {
 };
 
 TEST_F(Guarded, TheAddressThatWasCheckedIsTheOneThatIsConnectedTo) {
-    // A name that rebinds: public when it is looked at, private at any later look.
+    // This name rebinds: it is public when it is checked, and private at any later look-up.
     network.answers["rebind.example.com"] = {{"203.0.114.1"}, {"127.0.0.1"}};
     ASSERT_TRUE(dial("rebind.example.com"));
     EXPECT_EQ(network.connected, std::vector<std::string>{"rebind.example.com@203.0.114.1"});

@@ -24,7 +24,7 @@ struct LanesTest : ::testing::Test {
         for (std::size_t i = 0; i < many; ++i) taken += !lanes.add(job(subscription, ++events), now);
         return taken;
     }
-    // Starts all that can be started; how many of each lane.
+    // Starts all that can be started, and returns how many of each lane.
     std::map<core::LaneId, int> started() {
         std::map<core::LaneId, int> counts;
         while (auto next = lanes.next(now)) ++counts[next->lane];
@@ -191,7 +191,7 @@ TEST_F(LanesTest, TheFailuresOfTooManyLanesAreForgotten) {
     EXPECT_LE(few.rooms(now).size(), 8U);
 }
 
-// Whatever happens in whatever order: nothing is lost, nothing comes out twice, no bound is broken.
+// Whatever happens in whatever order, nothing is lost, nothing comes out twice, and no bound is broken.
 TEST_F(LanesTest, EveryDeliveryComesOutOnceOneWayOrTheOther) {
     for (unsigned seed = 0; seed < 300; ++seed) {
         std::mt19937 dice(seed);

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 const core::Instant first_attempt{std::chrono::sys_days{std::chrono::year{2026} / 1 / 2}};
 
-// All attempts of a delivery that never succeeds, the first one at `first_attempt`.
+// Returns all attempts of a delivery that never succeeds, the first one at `first_attempt`.
 std::vector<core::Duration> attempts(double chance) {
     std::vector<core::Duration> all{0s};
     core::Instant now = first_attempt;
@@ -25,7 +25,7 @@ std::vector<core::Duration> attempts(double chance) {
 }
 
 TEST(Schedule, TheFirstRetryComesWithinFiveSeconds) {
-    // Whoever looks for what is due does so once a second.
+    // Due deliveries are looked for once a second.
     for (double chance : {0.0, 0.5, 0.999}) {
         EXPECT_LE(attempts(chance)[1], first_retry_max - 1s);
         EXPECT_GE(attempts(chance)[1], 2s);

@@ -16,7 +16,7 @@ Secret decoded(std::string_view text) {
     return Secret{unbase64(text.substr(6)).value()};
 }
 
-// Vectors of Standard Webhooks' own libraries.
+// These vectors come from Standard Webhooks' own libraries.
 TEST(Signature, IsWhatTheReferenceLibrariesMake) {
     EXPECT_EQ(signature({decoded("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}, "msg_p5jXN8AQM9LWM0D4loKWxJek",
                         at(1614265330), R"({"test": 2432232314})"),
