@@ -11,14 +11,14 @@ def said(text, pattern):
 
 
 def count(case):
-    """Passed, failed and skipped tests of one program."""
+    """Counts the passed, failed and skipped tests of one program."""
     text = case.findtext("system-out") or ""
     status = case.get("status")
     if status == "disabled":
         return 0, 0, 1
     if status == "notrun":
-        # CTest calls everything that did not run skipped, a program it could not find or start too. Only one
-        # that said so itself was.
+        # CTest calls everything skipped that did not run, also a program that it could not find or start. Only a
+        # program that says so itself was skipped.
         why = case.find("skipped")
         asked = why is not None and (why.get("message") or "").startswith("SKIP_")
         return (0, 0, 1) if asked else (0, 1, 0)

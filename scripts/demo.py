@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What scripts/demo does once the binary is there. `--auto`: without a person."""
+"""Does what scripts/demo does once the binary is there. `--auto` needs no person."""
 import os
 import pathlib
 import signal

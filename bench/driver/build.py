@@ -1,4 +1,4 @@
-"""Gets ready what the run needs; what cannot be had is skipped with a line that says why."""
+"""Gets ready what the run needs; what is not available is skipped with a line that says why."""
 import os
 import shutil
 import subprocess

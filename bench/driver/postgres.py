@@ -1,4 +1,4 @@
-"""One private, durable PostgreSQL for everybody in the run."""
+"""Runs one private, durable PostgreSQL for all subjects."""
 import os
 import shutil
 import socket
@@ -8,8 +8,8 @@ from pathlib import Path
 from .process import family_processor_us
 from .standin import Trouble
 
-# What a vote writes at the least, in one statement: the state, the vote, the fact, its place in the queue of
-# facts, and the errand for the card.
+# This is the least that a vote writes, in one statement: the state, the vote, the event, its row in the queue of
+# events, and the errand for the card.
 VOTE_SCHEMA = """
 create table request(id bigint primary key, state text not null, version int not null default 1);
 create table vote(id bigserial primary key, request_id bigint not null, approver text not null,

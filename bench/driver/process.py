@@ -1,4 +1,4 @@
-"""What /proc says about a process."""
+"""Reads what /proc says about a process."""
 import os
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
@@ -12,13 +12,13 @@ def _times(pid):
 
 
 def processor_us(pid):
-    """Processor time of all its threads."""
+    """Returns the processor time of all its threads."""
     times, _ = _times(pid)
     return (times[0] + times[1]) * TICK_US
 
 
 def family_processor_us(pid):
-    """Processor time of a process and its children, those that ended included."""
+    """Returns the processor time of a process and its children, those that ended included."""
     times, _ = _times(pid)
     total = sum(times)
     for entry in os.listdir("/proc"):

@@ -1,4 +1,4 @@
-"""Figures into medians, ratios and a table."""
+"""Turns figures into medians, ratios and a table."""
 import os
 import statistics
 import sys
@@ -70,7 +70,7 @@ def _flat(figures):
 
 
 def summarise(results):
-    """Medians over the rounds, and the targets with what was found."""
+    """Returns medians over the rounds, and the targets with what was found."""
     subjects = {}
     for name, rounds in results["subjects"].items():
         flat = [_flat(figures) for figures in rounds]

@@ -1,4 +1,4 @@
-"""The stand-in's side of the talk: commands in, one line of JSON out for each."""
+"""Talks to the stand-in: commands in, one line of JSON out for each."""
 import json
 import subprocess
 

@@ -35,10 +35,10 @@ class Subject:
         self.log = None
 
     def prepare(self, work):
-        """Before each round: a fresh database and the like."""
+        """Prepares a round: a fresh database and the like."""
 
     def launch(self, standin_port):
-        """(arguments, environment)"""
+        """Returns (arguments, environment)."""
         raise NotImplementedError
 
     def start(self, standin_port, work):
@@ -218,7 +218,7 @@ class Countersign(Subject):
         raise Trouble(f"{self.name} is not ready: {said}")
 
     def time_starts(self, count):
-        """Milliseconds from exec to a 200 of /readyz, on the database as the load left it: the median."""
+        """Returns the median milliseconds from exec to a 200 of /readyz, on the database as the load left it."""
         times = []
         for _ in range(count):
             self.stop()
