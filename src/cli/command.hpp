@@ -48,7 +48,7 @@ struct Facts {
     core::Value::Object parameters;  // argv, cwd, executable, attachments, env: what is filed
     std::vector<HashedFile> files;   // everything that was hashed; the executable is the last
     Descriptor program;              // the executable, opened before it was hashed
-    // Whether the same would be filed.
+    // Says whether the same would be filed.
     friend bool operator==(const Facts& a, const Facts& b) { return a.parameters == b.parameters; }
 };
 
@@ -61,7 +61,7 @@ Result<Facts> facts_of(const Command& command, const std::function<bool()>& stop
 // In which of the facts two looks differ, for people: "the executable", "the attachment plan.txt".
 std::string difference(const Facts& before, const Facts& now);
 
-// Whether a variable of this name may hold a secret of ours, which no command inherits.
+// Says whether a variable of this name may hold a secret of ours, which no command inherits.
 bool withheld(std::string_view name);
 
 }  // namespace countersign::cli

@@ -13,7 +13,7 @@ namespace countersign::cli {
 void print(std::string_view line);
 void print_json(const core::Value& value);  // one line
 bool printed();                             // whether stdout has taken everything so far
-// To stderr. That nobody can read it is no reason to end.
+// These write to stderr. That nobody can read it is no reason to end.
 void complain(std::string_view line);  // "countersign: line", and a newline
 void note(std::string_view line);      // with a newline
 void draw(std::string_view text);      // as it is

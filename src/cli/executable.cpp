@@ -38,7 +38,7 @@ std::string_view kind_of(mode_t mode) {
     return "no regular file";
 }
 
-// Whether a file could be started, apart from what is in it.
+// Checks that a file could be started, apart from what is in it.
 Result<Done> may_be_started(const std::string& path) {
     struct stat about{};
     if (::stat(path.c_str(), &about) != 0) {

@@ -11,7 +11,7 @@ struct Executable {
     std::string name;      // the path that is given to the kernel, as a shell would give it
     std::string path;      // the same, absolute; ".." and symbolic links are left to the kernel
     bool by_name = false;  // it must be started by its path, because an interpreter opens that
-    // Of a script: the programs that run it, in the order in which they are started. For a script that begins
+    // Lists the programs that run a script, in the order in which they are started. For a script that begins
     // with "#!/usr/bin/env python3" these are env and the python3 that env finds in the PATH.
     std::vector<std::string> interpreters;
 };

@@ -71,7 +71,7 @@ Later<std::optional<Reply>> Watch::look() {
     co_return std::nullopt;
 }
 
-// Whether to go on: the failure itself where it is final or has gone on for too long.
+// Fails with the failure itself where it is final or has gone on for too long; otherwise the watch goes on.
 Later<Done> Watch::after_failure(const Failure& failure, core::Instant begun) {
     if (exit_of(failure) != exit_unreachable) co_return std::unexpected(failure);
     const bool polled = !etag_.empty();

@@ -153,7 +153,7 @@ std::vector<char*> environment_without_secrets() {
     return kept;
 }
 
-// The child's part. All is prepared before the fork: afterwards nothing allocates.
+// Does the child's part. All is prepared before the fork, because afterwards nothing may allocate.
 class Start {
   public:
     Start(const Facts& facts, const std::vector<std::string>& argv, const Inherited& given)

@@ -25,9 +25,9 @@ Caller caller_of(Workload workload);
 Caller caller_of(core::RequestId request);
 void adopt(Caller& caller, const core::Request& request);
 
-// Whether the caller may see and steer this request: it asked for it, or shares its owner.
+// Says whether the caller may see and steer this request: it asked for it, or shares its owner.
 bool own(const Caller& caller, const core::Request& request);
-// forbidden (outside_bounds): the token is made for other actions or environments.
+// Fails with forbidden (outside_bounds) where the token is made for other actions or environments.
 Result<Done> within_bounds(const Token& token, std::string_view action,
                            const std::optional<std::string>& environment);
 
