@@ -70,7 +70,7 @@ struct PlannedEntry {
     std::string origin;   // in the store's form; empty: none
     std::size_t command;  // index of the command that brought it
 };
-// A vote that changed nothing. Recorded once per person and reason, however often it is tried.
+// A vote that changed nothing is recorded once per person and reason, however often it is tried.
 struct RefusedVote {
     core::PersonId person;
     core::AccountId account;
