@@ -63,7 +63,7 @@ std::shared_ptr<spdlog::logger> synchronous_logger() {
 
 void append_json_string(std::string& out, std::string_view text) {
     out.push_back('"');
-    for (char c : visible(text)) {  // leaves neither control characters nor broken UTF-8
+    for (char c : printable(text)) {  // leaves neither control characters nor broken UTF-8
         if (c == '"' || c == '\\') out.push_back('\\');
         out.push_back(c);
     }
@@ -111,7 +111,7 @@ void write(Level level, std::string_view area, std::string line) {
     } else {
         text += area;
         text += ": ";
-        text += visible(line);  // one event is one line, whatever is in it
+        text += printable(line);  // one event is one line, whatever is in it
     }
     if (auto logger = std::atomic_load(&state().logger)) {
         logger->log(level_of(level), spdlog::string_view_t{text});

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "base/unicode.hpp"
+
 namespace countersign {
 namespace {
 
@@ -64,45 +66,6 @@ std::optional<std::string> from_base64(std::string_view text, const Digits& digi
     return out;
 }
 
-struct CodePoint {
-    char32_t value = 0;
-    std::size_t length = 0;  // 0 where the bytes here are not UTF-8
-};
-
-CodePoint decode_utf8(std::string_view text, std::size_t at) {
-    auto byte = [&](std::size_t n) { return static_cast<unsigned char>(text[at + n]); };
-    unsigned char first = byte(0);
-    if (first < 0x80) return {first, 1};
-    std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    if (first < 0xC2 || first > 0xF4 || text.size() - at < length) return {};
-    auto value = static_cast<char32_t>(first & (0xFF >> (length + 1)));
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xC0) != 0x80) return {};
-        value = value << 6 | (byte(i) & 0x3F);
-    }
-    bool overlong = (length == 3 && value < 0x800) || (length == 4 && value < 0x10000);
-    bool surrogate = value >= 0xD800 && value <= 0xDFFF;
-    if (overlong || surrogate || value > 0x10FFFF) return {};
-    return {value, length};
-}
-
-struct Range {
-    char32_t first, last;
-};
-// These are controls and what Unicode calls default-ignorable, bidirectional or blank, in order.
-constexpr Range unseen[] = {
-    {0x0000, 0x001F}, {0x007F, 0x009F}, {0x00AD, 0x00AD},   {0x034F, 0x034F},   {0x061C, 0x061C},
-    {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},
-    {0x2060, 0x206F}, {0x2800, 0x2800}, {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},
-    {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
-};
-
-bool is_unseen(char32_t c) {
-    const auto* it = std::upper_bound(std::begin(unseen), std::end(unseen), c,
-                                      [](char32_t value, const Range& range) { return value < range.first; });
-    return it != std::begin(unseen) && c <= std::prev(it)->last;
-}
-
 void append_escape(std::string& out, char32_t c) {
     static constexpr std::string_view upper = "0123456789ABCDEF";
     out += "\\u{";
@@ -112,8 +75,110 @@ void append_escape(std::string& out, char32_t c) {
     out.push_back('}');
 }
 
-bool is_line_end(char32_t c) {
-    return c == '\n' || c == '\r' || c == 0x85 || c == 0x2028 || c == 0x2029;
+void append_byte_escape(std::string& out, char byte) {
+    static constexpr std::string_view upper = "0123456789ABCDEF";
+    const auto value = static_cast<unsigned char>(byte);
+    out += "\\x{";
+    out.push_back(upper[value >> 4]);
+    out.push_back(upper[value & 15]);
+    out.push_back('}');
+}
+
+// Decides which characters are shown as they are: those that are seen, and that no other spelling of the same
+// text (Unicode's canonical equivalence) would be drawn like.
+class Eye {
+  public:
+    // Asked of each character in turn.
+    bool sees(char32_t c) {
+        const std::uint8_t klass = unicode::combining_class(c);
+        const bool odd = unicode::unseen(c) || unicode::renamed(c) || (!base_ && unicode::mark(c)) ||
+                         (base_ && (unicode::composed(*base_, c) || (klass != 0 && klass < last_class_)));
+        if (odd) {
+            base_.reset();
+            last_class_ = 0;
+            return false;
+        }
+        last_class_ = klass;
+        if (klass == 0) base_ = c;
+        return true;
+    }
+    void sees_ascii(char c) {
+        base_ = static_cast<unsigned char>(c);
+        last_class_ = 0;
+    }
+    void sees_nothing() { base_.reset(); }
+
+  private:
+    std::optional<char32_t> base_;  // what marks are drawn onto
+    std::uint8_t last_class_ = 0;
+};
+
+// `doubled`: the character that stands twice for itself; a control character: none does.
+std::string shown(std::string_view hostile, char doubled) {
+    std::string out;
+    out.reserve(hostile.size());
+    Eye eye;
+    for (std::size_t i = 0; i < hostile.size();) {
+        // Most text is printable ASCII, which stays as it is.
+        std::size_t end = i;
+        while (end < hostile.size() && hostile[end] >= ' ' && hostile[end] <= '~' && hostile[end] != doubled)
+            ++end;
+        if (end > i) {
+            out.append(hostile, i, end - i);
+            eye.sees_ascii(hostile[end - 1]);
+            i = end;
+            continue;
+        }
+        const char first = hostile[i];
+        if (first == doubled && first != '\0') {
+            out.append(2, first);
+            eye.sees_ascii(first);
+            ++i;
+            continue;
+        }
+        auto c = unicode::decode(hostile, i);
+        if (c.length == 0) {
+            append_byte_escape(out, first);
+            eye.sees_nothing();
+            ++i;
+            continue;
+        }
+        if (c.value == '\n' || c.value == '\r') {
+            out += c.value == '\n' ? "\\n" : "\\r";
+            eye.sees_nothing();
+        } else if (eye.sees(c.value)) {
+            out.append(hostile.substr(i, c.length));
+        } else {
+            append_escape(out, c.value);
+        }
+        i += c.length;
+    }
+    return out;
+}
+
+// Calls `see` with each character; bytes that are not UTF-8 are left out.
+template <class See>
+void each_character(std::string_view text, const See& see) {
+    for (std::size_t i = 0; i < text.size();) {
+        auto c = unicode::decode(text, i);
+        if (c.length > 0) see(c.value, text.substr(i, c.length));
+        i += std::max<std::size_t>(c.length, 1);
+    }
+}
+
+// Scripts that are written together: Japanese and Korean with Chinese characters, and Latin beside them.
+bool customary(const std::vector<std::string_view>& scripts) {
+    constexpr std::array<std::array<std::string_view, 4>, 3> together{
+        {{"Latin", "Han", "Hiragana", "Katakana"},
+         {"Latin", "Han", "Bopomofo", ""},
+         {"Latin", "Han", "Hangul", ""}}};
+    return scripts.size() < 2 || std::ranges::any_of(
+                                     together,
+                                     [&](const auto& set) {
+                                         return std::ranges::all_of(scripts, [&](std::string_view script) {
+                                             return std::ranges::find(set, script) != set.end();
+                                         });
+                                     });
 }
 
 // This is the optimal string alignment distance: a swap of neighbours is one mistake, as a typist sees it.
@@ -196,7 +261,7 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 
 bool valid_utf8(std::string_view text) {
     for (std::size_t i = 0; i < text.size();) {
-        auto c = decode_utf8(text, i);
+        auto c = unicode::decode(text, i);
         if (c.length == 0) return false;
         i += c.length;
     }
@@ -249,33 +314,74 @@ std::size_t plain_json_length(std::string_view text) {
 }
 
 std::string visible(std::string_view hostile) {
-    std::string out;
-    out.reserve(hostile.size());
-    for (std::size_t i = 0; i < hostile.size();) {
-        // Most text is printable ASCII, which stays as it is.
-        std::size_t end = i;
-        while (end < hostile.size() && hostile[end] >= ' ' && hostile[end] <= '~') ++end;
-        out.append(hostile, i, end - i);
-        i = end;
-        if (i == hostile.size()) break;
-        auto c = decode_utf8(hostile, i);
-        if (c.length == 0) {
-            append_escape(out, 0xFFFD);
-            ++i;
-            continue;
-        }
-        std::size_t length = c.length;
-        if (is_line_end(c.value)) {
-            if (c.value == '\r' && hostile.substr(i).starts_with("\r\n")) length = 2;
-            out += "\\n";
-        } else if (is_unseen(c.value)) {
-            append_escape(out, c.value);
-        } else {
-            out.append(hostile.substr(i, length));
-        }
-        i += length;
+    return shown(hostile, '\\');
+}
+
+std::string printable(std::string_view words) {
+    return shown(words, '\0');
+}
+
+std::string quoted_text(std::string_view hostile, std::string_view separators) {
+    std::string text = visible(hostile);
+    const bool plain = !text.empty() && text.front() != '"' && text.front() != ' ' && text.back() != ' ' &&
+                       text.find_first_of(separators) == std::string::npos;
+    if (plain) return text;
+    std::string out{'"'};
+    for (char c : text) {
+        if (c == '"') out.push_back('\\');
+        out.push_back(c);
     }
+    out.push_back('"');
     return out;
+}
+
+bool readable(std::string_view text) {
+    bool found = false;
+    each_character(text, [&](char32_t c, std::string_view) {
+        found = found || (c != ' ' && !unicode::unseen(c) && !unicode::mark(c));
+    });
+    return found;
+}
+
+std::optional<std::string> overlooked(std::string_view text) {
+    if (text.starts_with(' ')) return "a blank at its beginning";
+    if (text.ends_with(' ')) return "a blank at its end";
+    std::optional<std::string> found;
+    each_character(text, [&](char32_t c, std::string_view) {
+        if (found || !unicode::unseen(c)) return;
+        std::string escape;
+        append_escape(escape, c);
+        found = "the invisible character " + escape;
+    });
+    return found;
+}
+
+std::vector<MixedWord> mixed_scripts(std::string_view text) {
+    std::vector<MixedWord> mixed;
+    std::string word;
+    std::vector<std::string_view> scripts;
+    auto end_word = [&] {
+        if (!customary(scripts)) {
+            MixedWord one{visible(word), {}};
+            for (std::string_view script : scripts)
+                one.scripts += (one.scripts.empty() ? "" : " and ") + std::string{script};
+            if (std::ranges::find(mixed, one) == mixed.end()) mixed.push_back(std::move(one));
+        }
+        word.clear();
+        scripts.clear();
+    };
+    each_character(text, [&](char32_t c, std::string_view bytes) {
+        constexpr std::string_view between = " \t\n\r,;:/\\|.@=()[]{}<>\"'`";
+        if (mixed.size() >= mixed_words_max) return;
+        if (unicode::unseen(c) ||
+            (bytes.size() == 1 && between.find(bytes.front()) != std::string_view::npos))
+            return end_word();
+        word += bytes;
+        auto script = unicode::script(c);
+        if (!script.empty() && std::ranges::find(scripts, script) == scripts.end()) scripts.push_back(script);
+    });
+    end_word();
+    return mixed;
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

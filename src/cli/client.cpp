@@ -78,8 +78,8 @@ Result<ClientSettings> client_settings() {
 }
 
 Failure failure_of(const Reply& reply) {
-    std::string detail = visible(reply.body["detail"].text());
-    if (detail.empty()) detail = visible(reply.body["title"].text());
+    std::string detail = printable(reply.body["detail"].text());
+    if (detail.empty()) detail = printable(reply.body["title"].text());
     if (detail.empty()) detail = fmt::format("the server answered {}", reply.status);
     std::string pointer{reply.body["pointer"].text()};
     if (!pointer.empty() && detail.find(pointer) == std::string::npos)

@@ -253,9 +253,10 @@ void print_request(const core::Value& request) {
     field("on behalf of", names_of(request["on_behalf_of"]));
     field("intent", shown(request["intent"]));
     if (const auto* parameters = request["parameters"].members()) {
-        for (const auto& [name, value] : *parameters) {
-            field("parameter", fmt::format("{} = {}", visible(name), visible(core::canonical(value))));
-        }
+        if (parameters->empty()) field("parameters", "{}");
+        for (const auto& [name, value] : *parameters)
+            field("parameter",
+                  fmt::format("{} = {}", quoted_text(name, "="), printable(core::canonical(value))));
     }
     field("hidden", names_of(request["sensitive"]));
     field("rules", names_of(request["policy"]["rules"]));

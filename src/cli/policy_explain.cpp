@@ -188,7 +188,7 @@ void print_reasons(const Value& because) {
     for (std::size_t i = 0; because.items() && i < because.items()->size(); ++i) {
         const Value& one = because[i];
         const bool known = one["known"].truth(true);
-        print(fmt::format("      {}{}", visible(one["sentence"].text()),
+        print(fmt::format("      {}{}", printable(one["sentence"].text()),
                           known ? "" : painted("  (nobody can tell)", Paint::yellow, STDOUT_FILENO)));
     }
 }
@@ -205,7 +205,7 @@ void print_rules(const Value& rules, bool applying, std::string_view heading) {
         if (!headed) print(fmt::format("\n{}", painted(heading, Paint::bold, STDOUT_FILENO)));
         headed = true;
         print(fmt::format("  {} ({})", visible(rule["name"].text()), place_of(rule)));
-        if (applying) print(fmt::format("      -> {}", visible(rule["asks"].text())));
+        if (applying) print(fmt::format("      -> {}", printable(rule["asks"].text())));
         print_reasons(rule["because"]);
     }
 }
@@ -252,10 +252,10 @@ void print_outcome(const Value& told) {
     std::string line = "allowed: nobody is asked";
     Paint paint = Paint::green;
     if (state == "refused") {
-        line = fmt::format("refused: {}", visible(told["reason"].text()));
+        line = fmt::format("refused: {}", printable(told["reason"].text()));
         paint = Paint::red;
     } else if (outcome == "require") {
-        line = fmt::format("needs {}", visible(told["requirement"].text()));
+        line = fmt::format("needs {}", printable(told["requirement"].text()));
         paint = Paint::yellow;
     }
     print(painted(line, paint, STDOUT_FILENO));

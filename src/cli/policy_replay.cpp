@@ -148,7 +148,7 @@ std::string requests_words(std::size_t count) {
 }
 
 std::string clipped(const std::string& text) {
-    std::string shown = visible(text);
+    std::string shown = printable(text);
     if (shown.size() <= why_bytes_max) return shown.empty() ? "-" : shown;
     return std::string{clip_utf8(shown, why_bytes_max)} + "...";
 }

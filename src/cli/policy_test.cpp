@@ -81,8 +81,8 @@ void print_outcome(const Outcome& one) {
     const std::string place = fmt::format("{}:{}: {}", visible(one.test.file), one.test.line, one.test.name);
     if (one.passed()) return print(fmt::format("{} {}", painted("ok", Paint::green, STDOUT_FILENO), place));
     print(fmt::format("{} {}", painted("FAILED", Paint::red, STDOUT_FILENO), place));
-    for (const std::string& difference : one.result.differences) print("    " + visible(difference));
-    for (const std::string& line : one.result.story) print("      " + visible(line));
+    for (const std::string& difference : one.result.differences) print("    " + printable(difference));
+    for (const std::string& line : one.result.story) print("      " + printable(line));
 }
 
 // False: the policy or its tests cannot be read, and why has been said.

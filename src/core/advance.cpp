@@ -44,6 +44,7 @@ constexpr std::array<std::string_view, 25> codes{"self_approval",
 static_assert(codes.size() == static_cast<std::size_t>(Why::case_full) + 1);
 
 std::string clipped(std::string_view reason) {
+    if (!readable(reason)) return {};
     reason = trim(reason);
     std::size_t bytes = 0;
     for (std::size_t count = 0; bytes < reason.size() && count < reason_chars_max; ++count) {
@@ -240,8 +241,8 @@ bool CaseUpdate::holds(const Standing& voter) const {
            directory_.person_of(holder) == voter.person;
 }
 
-std::optional<Refusal> CaseUpdate::no_reason(const Cast& cast, const Standing& voter) const {
-    if (!trim(cast.reason).empty()) return std::nullopt;
+std::optional<Refusal> Move::no_reason(const Cast& cast, const Standing& voter) const {
+    if (readable(cast.reason)) return std::nullopt;
     if (cast.verdict == Verdict::deny)
         return Refusal{Why::reason_required, "Say why you deny this request, so that others can act on it."};
     if (cast.verdict == Verdict::hold)

@@ -291,8 +291,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     for (const AccountId& human : request.on_behalf_of) view.on_behalf_of.push_back(naming.account(human));
     view.no_human_named = humans_behind(request).empty();
     if (request.parameters) {
-        const Value& parameters = *request.parameters;
-        if (!parameters.members() || !parameters.members()->empty()) flatten(view.parameters, "", parameters);
+        flatten(view.parameters, "", *request.parameters);
     }
     view.hidden = hidden_in(request).size();
     view.labels = request.labels;

@@ -16,7 +16,7 @@ constexpr std::string_view weekdays[] = {"Monday", "Tuesday",  "Wednesday", "Thu
                                          "Friday", "Saturday", "Sunday"};
 
 std::string shown(const Value& value) {
-    std::string text = visible(canonical(value));
+    std::string text = printable(canonical(value));
     if (text.size() <= shown_chars_max) return text;
     return std::string{clip_utf8(text, shown_chars_max)} + "…";
 }

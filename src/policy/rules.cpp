@@ -53,7 +53,7 @@ bool RuleReader::name() {
     auto text = reader_.text(*node, "`name`");
     if (!text) return false;
     rule_.name = *text;
-    if (rule_.name.size() > rule_name_chars_max || visible(rule_.name) != rule_.name)
+    if (rule_.name.size() > rule_name_chars_max || printable(rule_.name) != rule_.name || !readable(rule_.name))
         reader_.error(
             *node, fmt::format("`name` must be one visible line of at most {} bytes", rule_name_chars_max));
     return true;

@@ -302,7 +302,7 @@ std::optional<PolicyTest> TestReader::read(const Node& node) {
     if (!text || !worded) return std::nullopt;
     PolicyTest test{.file = reader_.file(),
                     .line = node.line,
-                    .name = visible(*text),
+                    .name = printable(*text),
                     .worded = std::move(*worded),
                     .assumed = {},
                     .votes = {},

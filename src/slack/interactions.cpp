@@ -301,7 +301,7 @@ awaitable<void> Interactions::handle_submission(Reply reply, wire::SlackSubmissi
     }
     bool reword =
         *verdict != Verdict::approve && (!answer || answer->refusal->why == core::Why::reason_required);
-    auto payload = reword ? wire::json_object("errors", wire::json_object("reason", visible(sentence)),
+    auto payload = reword ? wire::json_object("errors", wire::json_object("reason", printable(sentence)),
                                               "response_action", "errors")
                           : wire::json_object("response_action", "update", "view",
                                               wire::slack_outcome_view("Not recorded", sentence));

@@ -148,7 +148,10 @@ std::string_view tail(std::string_view text, std::size_t units_max) {
 }
 
 Short shortened(std::string_view hostile, std::size_t units_max) {
-    std::string safe = visible(hostile);
+    return cut(visible(hostile), units_max);
+}
+
+Short cut(std::string safe, std::size_t units_max) {
     if (units(safe) <= units_max) return {std::move(safe), true};
     constexpr std::size_t note_units = 40;
     std::size_t room = units_max > note_units ? units_max - note_units : 0;
@@ -243,10 +246,16 @@ void push_text(Items& to, std::string_view words) {
     }
 }
 
+std::string label_text(std::string_view name, std::string_view value) {
+    return quoted_text(name, "=") + "=" + quoted_text(value);
+}
+
 std::string parameter_line(const core::CardParameter& parameter) {
+    // No parameters at all, and none in an object of them, are different requests.
+    if (parameter.path.empty()) return printable(parameter.json);
     std::string name =
         plain_path(parameter.path) ? parameter.path : core::canonical(core::Value{parameter.path});
-    return visible(name) + " = " + visible(parameter.json);
+    return printable(name) + " = " + printable(parameter.json);
 }
 
 bool may_link(std::string_view url, const SlackStyle& style) {

@@ -24,6 +24,9 @@ struct Short {
     bool whole = true;
 };
 Short shortened(std::string_view hostile, std::size_t units_max);
+Short cut(std::string safe, std::size_t units_max);  // what `visible` or its like made safe already
+// A label as "name=value", in which no name can pass for a part of a value.
+std::string label_text(std::string_view name, std::string_view value);
 
 Json plain(std::string_view text);   // plain_text object; text must not be empty
 Json mrkdwn(std::string_view text);  // our own words, hostile parts already escaped

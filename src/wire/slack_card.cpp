@@ -139,8 +139,9 @@ class CardWriter {
         whole.reserve(part.size() + id_.size());
         return whole.append(part).append(id_);
     }
-    b::Short spend(std::string_view hostile, std::size_t units_max) {
-        auto shown = b::shortened(hostile, std::min(units_max, left_));
+    // `safe`: what is to be shown, as `visible` or `quoted_text` made it.
+    b::Short spend(std::string safe, std::size_t units_max) {
+        auto shown = b::cut(std::move(safe), std::min(units_max, left_));
         charge(shown.text);
         return shown;
     }
@@ -150,10 +151,10 @@ class CardWriter {
         b::Items line(b::bold("Action "), b::code(visible(card_.action)));
         left_ -= 2 * core::action_chars_max + 160;  // the header and this line
         auto fact = [&](std::string_view name, const std::string& value, std::size_t units_max) {
-            auto shown = spend(value, units_max);
+            auto shown = spend(quoted_text(value), units_max);
             whole_ = whole_ && shown.whole;
             line.push_back(b::bold(fmt::format("\n{} ", name)));
-            line.push_back(b::code(shown.text.empty() ? "(empty)" : shown.text));
+            line.push_back(b::code(shown.text));
         };
         if (card_.resource) fact("Resource", *card_.resource, 600);
         if (card_.environment) fact("Environment", *card_.environment, 220);
@@ -245,7 +246,7 @@ class CardWriter {
     void push_reason(b::Items& line, std::string_view reason, std::size_t units_max) {
         if (trim(reason).empty()) return;
         line.push_back(b::text(": "));
-        line.push_back(b::text(spend(reason, units_max).text));
+        line.push_back(b::text(spend(visible(reason), units_max).text));
     }
 
     Block who_voted() {
@@ -312,7 +313,7 @@ class CardWriter {
             }
             if (i > 0) line.push_back(b::text(" "));
             const auto& [name, value] = card_.labels[i];
-            line.push_back(b::code(spend(name + "=" + value, 110).text));
+            line.push_back(b::code(spend(b::label_text(name, value), 110).text));
         }
         left_ -= std::min<std::size_t>(left_, 40);
         return b::rich_text(id("labels"), b::Items(b::rich_section(std::move(line))));
@@ -327,7 +328,7 @@ class CardWriter {
                 line.push_back(b::text(fmt::format("\nand {} more: see Details", card_.links.size() - i)));
                 break;
             }
-            push_link(line, card_.links[i], spend(card_.links[i].title, 80).text, 220);
+            push_link(line, card_.links[i], spend(quoted_text(card_.links[i].title), 80).text, 220);
         }
         left_ -= std::min<std::size_t>(left_, 40);
         return b::rich_text(id("links"), b::Items(b::rich_section(std::move(line))));
@@ -339,7 +340,7 @@ class CardWriter {
             charge(link.url);
             line.push_back(b::link(link.url, link.url));
         } else {
-            auto shown = spend(link.url, units_max).text;
+            auto shown = spend(visible(link.url), units_max).text;
             line.push_back(b::code(shown.empty() ? "(no address)" : shown));
         }
     }
@@ -348,7 +349,7 @@ class CardWriter {
         if (trim(card_.intent).empty()) return std::nullopt;
         constexpr std::size_t kept_for_parameters = 2'500;
         std::size_t room = left_ > kept_for_parameters + 400 ? left_ - kept_for_parameters : 400;
-        auto shown = spend(card_.intent, std::min<std::size_t>(room, 3'500));
+        auto shown = spend(visible(card_.intent), std::min<std::size_t>(room, 3'500));
         whole_ = whole_ && shown.whole;
         b::Items words;
         b::push_text(words, shown.text);
@@ -392,7 +393,7 @@ class CardWriter {
     static std::size_t shorten(std::vector<std::string>& lines, std::size_t room) {
         constexpr std::size_t line_units_max = 400;
         for (std::size_t i = 0; i < lines.size(); ++i) {
-            lines[i] = b::shortened(lines[i], line_units_max).text;
+            lines[i] = b::cut(std::move(lines[i]), line_units_max).text;
             std::size_t cost = b::units(lines[i]) + 1;
             if (cost > room) return i;
             room -= cost;

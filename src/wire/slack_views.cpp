@@ -50,15 +50,17 @@ class ViewWriter {
     std::size_t bytes_ = 500;
 };
 
-void add_fact(b::Items& line, std::string_view name, std::string_view hostile) {
+// `safe`: as `visible` or `quoted_text` made it.
+void add_shown(b::Items& line, std::string_view name, std::string_view safe) {
     line.push_back(b::bold(fmt::format("{}{} ", line.empty() ? "" : "\n", name)));
-    std::string safe = visible(hostile);
-    if (safe.empty()) safe = "(empty)";
-    for (std::string_view rest = safe; !rest.empty();) {
-        auto part = b::head(rest, b::text_units_max);
+    while (!safe.empty()) {
+        auto part = b::head(safe, b::text_units_max);
         line.push_back(b::code(part));
-        rest.remove_prefix(part.size());
+        safe.remove_prefix(part.size());
     }
+}
+void add_fact(b::Items& line, std::string_view name, std::string_view hostile) {
+    add_shown(line, name, quoted_text(hostile));
 }
 
 void add_facts(ViewWriter& to, const CardView& card, const SlackStyle& style) {
@@ -128,8 +130,8 @@ void add_people(ViewWriter& to, const CardView& card, const SlackStyle& style) {
             return;
     }
     for (std::size_t i = 0; i < card.links.size(); ++i) {
-        std::string title = b::shortened(card.links[i].title, 200).text;
-        b::Items line(b::bold("Link "), b::text(title.empty() ? " " : title + " "));
+        std::string title = b::cut(quoted_text(card.links[i].title), 200).text;
+        b::Items line(b::bold("Link "), b::text(title + " "));
         if (b::may_link(card.links[i].url, style))
             line.push_back(b::link(card.links[i].url, card.links[i].url));
         else
@@ -139,7 +141,7 @@ void add_people(ViewWriter& to, const CardView& card, const SlackStyle& style) {
     }
     if (card.labels.empty()) return;
     b::Items line;
-    for (const auto& [name, value] : card.labels) add_fact(line, "Label", name + "=" + value);
+    for (const auto& [name, value] : card.labels) add_shown(line, "Label", b::label_text(name, value));
     to.add(b::rich_text("labels", b::Items(b::rich_section(std::move(line)))));
 }
 
@@ -148,7 +150,7 @@ SlackPrivate made_private(std::string_view fallback, b::Items blocks) {
 }
 
 std::string inert(std::string_view sentence, std::size_t units_max) {
-    auto shown = b::shortened(sentence, units_max).text;
+    auto shown = b::cut(printable(sentence), units_max).text;
     return trim(shown).empty() ? std::string{"…"} : shown;
 }
 
