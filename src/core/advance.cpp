@@ -241,7 +241,7 @@ bool CaseUpdate::holds(const Standing& voter) const {
            directory_.person_of(holder) == voter.person;
 }
 
-std::optional<Refusal> Move::no_reason(const Cast& cast, const Standing& voter) const {
+std::optional<Refusal> CaseUpdate::no_reason(const Cast& cast, const Standing& voter) const {
     if (readable(cast.reason)) return std::nullopt;
     if (cast.verdict == Verdict::deny)
         return Refusal{Why::reason_required, "Say why you deny this request, so that others can act on it."};

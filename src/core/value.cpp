@@ -69,6 +69,33 @@ void write_number(std::string& out, double number) {
     }
 }
 
+// Whether a number whose double is whole was written as that whole number: the digits before the point, moved
+// by the exponent, are its digits, and only zeros follow.
+bool whole_as_written(std::string_view number, double value) {
+    if (number.starts_with('-')) number.remove_prefix(1);
+    const auto e = number.find_first_of("eE");
+    std::int64_t exponent = 0;
+    if (e != std::string_view::npos) {
+        auto digits = number.substr(e + 1);
+        if (digits.starts_with('+')) digits.remove_prefix(1);
+        auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+        if (error != std::errc{}) return value == 0;
+    }
+    const auto mantissa = number.substr(0, e);
+    const auto dot = std::min(mantissa.find('.'), mantissa.size());
+    std::string digits{mantissa.substr(0, dot)};
+    if (dot < mantissa.size()) digits += mantissa.substr(dot + 1);
+    const std::int64_t point = static_cast<std::int64_t>(dot) + exponent;
+    if (value == 0) return true;
+    if (point <= 0) return false;
+    const auto whole = static_cast<std::size_t>(point);
+    if (digits.size() < whole) digits.append(whole - digits.size(), '0');
+    if (digits.find_first_not_of('0', whole) != std::string::npos) return false;
+    digits.resize(whole);
+    digits.erase(0, digits.find_first_not_of('0'));
+    return digits == std::to_string(static_cast<std::int64_t>(std::abs(value)));
+}
+
 auto position(auto& members, std::string_view name) {
     return std::lower_bound(members.begin(), members.end(), name,
                             [](const Value::Member& member, std::string_view wanted) {
@@ -334,6 +361,18 @@ std::string canonical(const Value& value) {
     if (value.members() || value.items()) out.reserve(512);  // saves most reallocations of a card's text
     canonical_to(out, value);
     return out;
+}
+
+std::optional<double> unrounded(std::string_view number) {
+    if (number.starts_with('+')) number.remove_prefix(1);
+    double value = 0;
+    auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (error != std::errc{} || end != number.data() + number.size()) return std::nullopt;
+    if (!std::isfinite(value) || std::abs(value) > whole_max) return std::nullopt;
+    const std::string_view mantissa = number.substr(0, number.find_first_of("eE"));
+    if (value == 0 && mantissa.find_first_of("123456789") != std::string_view::npos) return std::nullopt;
+    if (std::trunc(value) == value && !whole_as_written(number, value)) return std::nullopt;
+    return value;
 }
 
 std::string canonical_number(double finite) {

@@ -182,11 +182,8 @@ std::optional<core::Value> scalar_value(const Node& node) {
     if (prefixed(text, "0o", "01234567")) return whole(text.substr(2), 8, false);
     if (prefixed(text, "0x", "0123456789abcdefABCDEF")) return whole(text.substr(2), 16, false);
     if (float_form(text)) {
-        if (text.front() == '+') text.remove_prefix(1);
-        double number = 0;
-        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        if (error != std::errc{} || !std::isfinite(number)) return std::nullopt;
-        return core::Value{number};
+        auto number = core::unrounded(text);
+        return number ? std::optional{core::Value{*number}} : std::nullopt;
     }
     auto bare = text;
     if (!bare.empty() && (bare.front() == '-' || bare.front() == '+')) bare.remove_prefix(1);

@@ -45,16 +45,16 @@ class Builder {
     bool null() { return put(Value{}); }
     bool boolean(bool truth) { return put(Value{truth}); }
     bool number_integer(json::number_integer_t n) {
-        if (rules_.strict && (n > whole_max || n < -whole_max)) return integer_too_big();
+        if (rules_.strict && (n > whole_max || n < -whole_max)) return would_be_rounded();
         return put(Value{static_cast<double>(n)});
     }
     bool number_unsigned(json::number_unsigned_t n) {
-        if (rules_.strict && n > static_cast<json::number_unsigned_t>(whole_max)) return integer_too_big();
+        if (rules_.strict && n > static_cast<json::number_unsigned_t>(whole_max)) return would_be_rounded();
         return put(Value{static_cast<double>(n)});
     }
     bool number_float(json::number_float_t n, const std::string& token) {
         if (!std::isfinite(n)) return stop("json_number", "a number is too large for JSON's arithmetic");
-        if (rules_.strict && token.find_first_of(".eE") == std::string::npos) return integer_too_big();
+        if (rules_.strict && !core::unrounded(token)) return would_be_rounded();
         return put(Value{n});
     }
     bool string(std::string& text) { return put(Value{std::string_view{text}}); }
@@ -127,9 +127,10 @@ class Builder {
         frames_.push_back({object, object ? members_.size() : items_.size()});
         return true;
     }
-    bool integer_too_big() {
+    bool would_be_rounded() {
         return stop("json_number",
-                    "an integer is beyond ±9007199254740991 and would be rounded; send it as a string");
+                    "a number is beyond ±9007199254740991, or would be rounded to another whole number or to "
+                    "zero; send it as a string");
     }
     // Returns a pointer to the parser's position. An object's newest member is the last one before the next
     // object's begin.

@@ -19,7 +19,7 @@ void read(std::string_view text, const wire::JsonRules& rules) {
     COUNTERSIGN_CHECK(text.size() <= rules.bytes_max);
     const std::string written = core::canonical(*value);
     COUNTERSIGN_CHECK(valid_utf8(written));
-    // A whole number in the form 1e20 is written out in full, which strictly cannot be read as exact.
+    // What is read leniently may hold numbers that strictly are refused.
     auto again = wire::parse_json(
         written, {.bytes_max = written.size(), .nesting_max = rules.nesting_max, .strict = false});
     COUNTERSIGN_CHECK(again.has_value());

@@ -42,11 +42,12 @@ TEST_F(Token, IsGoodInItsTimeAndAMinuteOfLeeway) {
 TEST_F(Token, WithAbsurdTimesIsRefused) {
     for (std::string_view name : {"exp", "iat", "nbf"})
         for (const Value& wrong : {Value{"1767312300"}, Value{1767312300.5}, Value{-1}, Value{true}, Value{},
-                                   Value{Value::Array{1}}, Value{1e300}}) {
+                                   Value{Value::Array{1}}}) {
             auto all = claims();
             all.set(std::string(name), wrong);
             EXPECT_EQ(refusal(all), "oidc_times") << name << core::canonical(wrong);
         }
+    EXPECT_EQ(refusal(claims({{"exp", 1e300}})), "jws_malformed") << "no number is rounded silently";
     EXPECT_EQ(refusal(without(claims(), "exp")), "oidc_times");
     EXPECT_EQ(refusal(claims({{"exp", 9'007'199'254'740'991.0}})), "oidc_lifetime");
     EXPECT_EQ(refusal(claims({{"exp", 0}})), "oidc_expired");

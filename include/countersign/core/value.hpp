@@ -102,6 +102,9 @@ bool canonical_less(std::string_view a, std::string_view b);
 std::string canonical(const Value& value);
 void canonical_to(std::string& out, const Value& value);
 std::string canonical_number(double finite);
-void quote_to(std::string& out, std::string_view text);  // writes a text as JSON, with its quotes
+// A JSON number, in any notation, as the double it is; nullopt: it is beyond ±(2^53−1), or would become
+// another whole number, or zero, by rounding.
+std::optional<double> unrounded(std::string_view number);
+void quote_to(std::string& out, std::string_view text);  // a text as JSON, with its quotes
 
 }  // namespace countersign::core
