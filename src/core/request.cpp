@@ -7,13 +7,23 @@
 
 namespace countersign::core {
 
-bool valid_action(std::string_view action) {
-    if (action.empty() || action.size() > action_chars_max) return false;
+namespace {
+
+bool lower_case_name(std::string_view text, std::size_t chars_max, std::string_view between) {
     auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-    if (!alphanumeric(action.front())) return false;
-    return std::all_of(action.begin(), action.end(), [&](char c) {
-        return alphanumeric(c) || c == '.' || c == '_' || c == ':' || c == '-';
-    });
+    return !text.empty() && text.size() <= chars_max && alphanumeric(text.front()) &&
+           std::ranges::all_of(
+               text, [&](char c) { return alphanumeric(c) || between.find(c) != std::string_view::npos; });
+}
+
+}  // namespace
+
+bool valid_action(std::string_view action) {
+    return lower_case_name(action, action_chars_max, "._:-");
+}
+
+bool valid_environment(std::string_view environment) {
+    return lower_case_name(environment, environment_chars_max, "._:/-");
 }
 
 std::string digest_input(const Request& request) {

@@ -52,11 +52,14 @@ class FieldReader {
     std::optional<Value> number_operand(const Node& value, std::string_view what);
     std::optional<Value> weekday_operand(const Node& value);
     bool fits_the_field(const Test& test, const Node& value);
+    bool may_be_there(const Test& test, const Node& at);
+    bool may_be_there(std::string_view text, bool pattern, const Node& at);
     std::optional<Condition> finished(Test test, const Node& value);
 
     Reader& reader_;
     Purpose purpose_;
     FieldType type_ = FieldType::any;
+    std::string field_;
 };
 
 bool FieldReader::valid_path(const Node& key, std::string_view path) {
@@ -84,6 +87,7 @@ bool FieldReader::valid_path(const Node& key, std::string_view path) {
 bool FieldReader::known(const Node& key) {
     const std::string& name = key.text;
     type_ = FieldType::text;
+    field_ = name;
     if (name.starts_with("parameters") || name.starts_with("requester.claims.")) {
         constexpr std::string_view claims = "requester.claims";
         type_ = FieldType::any;
@@ -308,6 +312,49 @@ std::optional<Value> FieldReader::operand(Operator op, const Node& value) {
     return found;
 }
 
+// Whether any request may have such a text in the field; says why not. `pattern`: it is a part of one, or has
+// stars.
+bool FieldReader::may_be_there(std::string_view text, bool pattern, const Node& at) {
+    if (type_ != FieldType::text || field_ == "intent") return true;
+    if (auto found = overlooked(text); found && !pattern) {
+        reader_.error(at, fmt::format("no request has such a value: `{}` has {}", visible(text), *found));
+        return false;
+    }
+    if (field_ != "action" && field_ != "environment") return true;
+    const bool action = field_ == "action";
+    auto fits = action ? core::valid_action : core::valid_environment;
+    std::string whole{text};
+    if (pattern) {
+        std::erase(whole, '*');
+        whole.insert(0, "x");
+    }
+    if (fits(whole)) return true;
+    const std::string meant = lower_ascii(trim(text));
+    const bool near = !pattern && fits(meant);
+    reader_.error(at, fmt::format("no request has {} `{}`: it is lower-case letters, digits and {}{}",
+                                  action ? "an action" : "an environment", visible(text),
+                                  action ? ". _ : -" : ". _ : / -",
+                                  near ? fmt::format("; did you mean `{}`?", meant) : ""));
+    return false;
+}
+
+bool FieldReader::may_be_there(const Test& test, const Node& at) {
+    using enum Operator;
+    auto one = [&](const Value& value, const Node& where) {
+        const std::string* text = value.string();
+        const bool star = text && text->find('*') != std::string::npos;
+        const bool part = test.op == glob || test.op == starts_with || test.op == ends_with;
+        return !text || may_be_there(*text, part || (star && test.op == in), where);
+    };
+    if (test.op == regex || test.op == cidr) return true;
+    const auto* items = test.operand.items();
+    if (!items) return one(test.operand, at);
+    bool good = true;
+    for (std::size_t i = 0; i < items->size(); ++i)
+        good = one((*items)[i], i < at.items.size() ? at.items[i] : at) && good;
+    return good;
+}
+
 // Values that a field with a few possible ones can never have.
 bool FieldReader::fits_the_field(const Test& test, const Node& value) {
     auto each = [&](auto&& good) {
@@ -342,7 +389,7 @@ std::optional<Condition> FieldReader::finished(Test test, const Node& value) {
         reader_.error(value, of_text ? "this field is a number" : "this field is text, which has no order");
         return std::nullopt;
     }
-    if (!fits_the_field(test, value)) return std::nullopt;
+    if (!fits_the_field(test, value) || !may_be_there(test, value)) return std::nullopt;
     const std::string* text = test.operand.string();
     if (text && text->size() > policy_pattern_chars_max) {
         reader_.error(value, fmt::format("longer than {} bytes", policy_pattern_chars_max));

@@ -56,6 +56,12 @@ Result<std::optional<Value>> parameters_of(const ObjectReader& reader) {
     return *value;
 }
 
+// A text that rules compare and people read: what they cannot see must not tell two of them apart.
+std::unexpected<Failure> unclear(const std::string& pointer, std::string detail) {
+    return fail(Trouble::invalid_input, std::move(detail) + ", which readers cannot see; leave it out",
+                "invisible_character", pointer);
+}
+
 Result<std::vector<std::pair<std::string, std::string>>> labels_of(const ObjectReader& reader) {
     std::vector<std::pair<std::string, std::string>> labels;
     const Value* value = reader.find("labels");
@@ -68,6 +74,8 @@ Result<std::vector<std::pair<std::string, std::string>>> labels_of(const ObjectR
     for (const auto& [name, label] : *members) {
         auto pointer = "/labels/" + core::pointer_token(name);
         if (label.string() == nullptr) return wrong_type(pointer, "a string", label);
+        if (auto found = overlooked(name)) return unclear(pointer, "the label's name has " + *found);
+        if (auto found = overlooked(*label.string())) return unclear(pointer, "the label has " + *found);
         if (name.empty()) return invalid(pointer, "a label needs a name");
         bool long_name = code_points(name) > label_name_chars_max;
         if (long_name || code_points(*label.string()) > core::label_chars_max)
@@ -122,11 +130,29 @@ Result<std::vector<core::AccountId>> people_of(const ObjectReader& reader) {
     return people;
 }
 
-// Reads what a request is about, except its action.
-Result<Done> describe(const ObjectReader& reader, app::Ask& ask) {
+Result<std::optional<std::string>> resource_of(const ObjectReader& reader) {
     auto resource = reader.text("resource", core::resource_chars_max);
-    if (!resource) return pass(resource);
+    if (!resource || !*resource) return resource;
+    if ((*resource)->empty()) return invalid("/resource", "must not be empty; leave the member out instead");
+    if (auto found = overlooked(**resource)) return unclear("/resource", "the resource has " + *found);
+    return resource;
+}
+
+Result<std::optional<std::string>> environment_of(const ObjectReader& reader) {
     auto environment = reader.text("environment", core::environment_chars_max);
+    if (!environment || !*environment || core::valid_environment(**environment)) return environment;
+    std::string meant = lower_ascii(trim(**environment));
+    return invalid(
+        "/environment",
+        "must be 1 to 128 lower-case letters, digits and . _ : / - and start with a letter or digit" +
+            (core::valid_environment(meant) ? "; did you mean \"" + meant + "\"?" : ""));
+}
+
+// What a request is about, except its action.
+Result<Done> describe(const ObjectReader& reader, app::Ask& ask) {
+    auto resource = resource_of(reader);
+    if (!resource) return pass(resource);
+    auto environment = environment_of(reader);
     if (!environment) return pass(environment);
     auto intent = reader.text("intent", core::intent_chars_max);
     if (!intent) return pass(intent);

@@ -166,6 +166,11 @@ TEST(PolicyTypes, PlainScalarsFollowTheYaml12CoreSchema) {
     EXPECT_EQ(core::canonical(test.operand), R"(["no",12,31,15,"1",true,1.5,null,1000,"yes","1_000",0,-7])");
     EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: {parameters.a: 9007199254740992}\n")),
                 Contains(HasSubstr("beyond what JSON can hold")));
+    for (const char* number : {"9007199254740993.0", "1e30", "4503599627370497.5"})
+        EXPECT_THAT(findings_of(with_whole_rule(
+                        "    refuse: x\n    when: {parameters.a: " + std::string{number} + "}\n")),
+                    Contains(HasSubstr("beyond what JSON can hold")))
+            << number;
     EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: {parameters.a: .inf}\n")),
                 Contains(HasSubstr("beyond")));
     EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: {environment: 5}\n")),
@@ -205,6 +210,17 @@ TEST(PolicyTypes, ConditionsThatCannotBeMeantAreErrors) {
              {"{all: []}", "an empty list"},
              {"{not: [{action: a}]}", "must be a map"},
              {"{any: {action: a}}", "take a list"},
+             {"{environment: Production}",
+              "no request has an environment `Production`: it is lower-case letters"},
+             {"{environment: Production}", "did you mean `production`?"},
+             {"{environment: [dev, 'production ']}", "did you mean `production`?"},
+             {"{environment: {ne: 'prod\xC2\xA0'}}", "no request has"},
+             {"{environment: 'Prod*'}", "no request has an environment `Prod*`"},
+             {"{environment: {starts_with: Prod}}", "no request has an environment"},
+             {"{action: Db.drop}", "did you mean `db.drop`?"},
+             {"{action: 'Deploy*'}", "no request has an action"},
+             {"{resource: ' x'}", "no request has such a value: ` x` has a blank at its beginning"},
+             {"{labels.job: \"night\\u200Bly\"}", "has the invisible character"},
              {"{}", "matches everything"},
              {"[]", "must be a map"}})
         EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: " + when + "\n")),

@@ -152,8 +152,10 @@ TEST(Conditions, ValuesListsAndGlobsMatchTheWholeText) {
     EXPECT_TRUE(refuses("{action: 'd*e*t'}", request("db.export")));
     EXPECT_FALSE(refuses("{action: '*.import'}", request("db.export")));
     EXPECT_TRUE(refuses("{action: [x, 'db.*']}", request("db.export")));
-    EXPECT_FALSE(refuses("{action: {eq: 'db.*'}}", request("db.export")));
-    EXPECT_FALSE(refuses("{action: DB.EXPORT}", request("db.export")));
+    auto starred = request("db.export", std::nullopt, Value::object({{"x", "db.export"}}));
+    EXPECT_TRUE(refuses("{parameters.x: 'db.*'}", starred));
+    EXPECT_FALSE(refuses("{parameters.x: {eq: 'db.*'}}", starred));
+    EXPECT_FALSE(refuses("{parameters.x: DB.EXPORT}", starred));
     EXPECT_TRUE(
         refuses("{requester.name: 'ci-*', requester.kind: workload, requester.humans: 0}", request("x")));
 }

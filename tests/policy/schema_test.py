@@ -37,7 +37,7 @@ LOADER_ALONE = [re.compile(pattern) for pattern in (
     r"is in this group twice", r"is no regular expression", r"is not an address range", r"which it adds up",
     r"combine to more than", r"ask for more than", r"neither a person of this policy nor an account",
     r"is not supported by this version yet", r"the policy itself lists the people", r"must be one visible line",
-    r"`at` is a moment", r"callback")]
+    r"`at` is a moment", r"callback", r"no request has")]
 
 HEAD = {"version": 1, "people": {"amy": {"slack": "U1"}, "ben": {"slack": "U2"}, "x": {"slack": "U3"}},
         "groups": {"g": {"people": ["amy", "ben"]}, "x": {"slack_usergroup": "S1"}}}

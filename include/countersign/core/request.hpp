@@ -18,7 +18,7 @@ inline constexpr std::size_t intent_chars_max = 4'000;
 inline constexpr std::size_t parameters_bytes_max = 256 * 1024;
 inline constexpr std::size_t nesting_max = 64;
 inline constexpr std::size_t resource_chars_max = 1'000;
-inline constexpr std::size_t environment_chars_max = 200;
+inline constexpr std::size_t environment_chars_max = 128;
 inline constexpr std::size_t labels_max = 50;
 inline constexpr std::size_t label_chars_max = 500;
 inline constexpr std::size_t links_max = 20;
@@ -63,7 +63,8 @@ struct Request {
     friend bool operator==(const Request&, const Request&) = default;
 };
 
-bool valid_action(std::string_view action);  // [a-z0-9][a-z0-9._:-]{0,127}
+bool valid_action(std::string_view action);            // [a-z0-9][a-z0-9._:-]{0,127}
+bool valid_environment(std::string_view environment);  // [a-z0-9][a-z0-9._:/-]{0,127}
 
 // Returns the RFC 8785 text whose SHA-256 is the request's digest: {action, resource, environment,
 // parameters}, absent members left out.

@@ -105,6 +105,6 @@ std::string canonical_number(double finite);
 // A JSON number, in any notation, as the double it is; nullopt: it is beyond ±(2^53−1), or would become
 // another whole number, or zero, by rounding.
 std::optional<double> unrounded(std::string_view number);
-void quote_to(std::string& out, std::string_view text);  // a text as JSON, with its quotes
+void quote_to(std::string& out, std::string_view text);  // writes a text as JSON, with its quotes
 
 }  // namespace countersign::core
