@@ -365,9 +365,8 @@ std::optional<std::vector<PersonId>> Directory::members(const GroupId& group, st
     if (record == index_->groups.end()) return std::vector<PersonId>{};
     std::set<PersonId> found;
     auto all = [&] { return std::vector<PersonId>(found.begin(), found.end()); };
-    auto may = [](const ChatUser& seen) {
-        return seen.klass == AccountClass::member || seen.klass == AccountClass::unknown;
-    };
+    // An account that its chat was asked about and does not know is nobody's, and can approve nothing.
+    auto may = [](const ChatUser& seen) { return seen.klass == AccountClass::member; };
     if (const auto* people = std::get_if<GroupRecord::People>(&record->second->members)) {
         for (const PersonId& person : people->people) {
             if (found.size() >= at_most) break;

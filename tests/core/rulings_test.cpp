@@ -417,6 +417,25 @@ TEST(SelfApproval, BarsFromCountingAllButThoseWhomTheRulesName) {
 
 // ---- the groups of a case
 
+TEST(Groups, WhoseOnlyMemberIsAnAccountNobodyHasRefuseAtOnce) {
+    World world;
+    world.policy.people.push_back({PersonId{"zoe"}, {AccountId{"slack:U0NOBODY"}}});
+    world.policy.groups.push_back({GroupId{"solo"}, GroupRecord::People{{PersonId{"zoe"}}}});
+    auto state = [&] { return Play{requires_of({asks({{1, "solo"}})}), request_of(), world}.state(); };
+    EXPECT_EQ(state(), State::pending) << "the chat was not asked yet";
+    world.user("U0NOBODY", AccountClass::unknown);
+    EXPECT_EQ(state(), State::refused);
+    world.user("U0NOBODY", AccountClass::member);
+    EXPECT_EQ(state(), State::pending);
+    world.usergroup("S0SEC", {"U0NOBODY"});
+    auto kept_in_chat = [&] {
+        return Play{requires_of({asks({{1, "security"}})}), request_of(), world}.state();
+    };
+    EXPECT_EQ(kept_in_chat(), State::pending);
+    world.user("U0NOBODY", AccountClass::unknown);
+    EXPECT_EQ(kept_in_chat(), State::refused);
+}
+
 TEST(Groups, MoreThanOneWordOfThemAreToldApart) {
     GroupSet set;
     for (std::size_t place : {0U, 63U, 64U, 65U, 200U}) set.add(place);
