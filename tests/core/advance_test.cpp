@@ -475,5 +475,21 @@ TEST(Codes, EveryRefusalHasTheNameOfItsReason) {
     EXPECT_EQ(code_of(Why::case_full), "case_full");
 }
 
+TEST(Reasons, AreWhatAPersonCanRead) {
+    for (const char* blank :
+         {"", " ", "\u00A0", "\u200B", "\u3164", "\u2800", "\uFEFF", "\u0301", "\uE000"}) {
+        Play play{requires_of({asks({{2, "security"}})})};
+        for (Verdict verdict : {Verdict::deny, Verdict::hold}) {
+            play.cast("U0AMY", verdict, blank);
+            EXPECT_EQ(play.why(), Why::reason_required) << blank;
+        }
+        play.cast("U0AMY", Verdict::approve, blank);
+        EXPECT_EQ(std::get<Voted>(play.c.entries.back()).reason, "");
+    }
+    Play play{requires_of({asks({{2, "security"}})})};
+    play.cast("U0AMY", Verdict::deny, "\u200B no ");
+    EXPECT_EQ(play.state(), State::denied);
+}
+
 }  // namespace
 }  // namespace countersign::core::testing

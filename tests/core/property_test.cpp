@@ -10,6 +10,7 @@
 
 #include "core/quorum.hpp"
 #include "core/world.hpp"
+#include "countersign/base/text.hpp"
 #include "countersign/core/match.hpp"
 
 namespace countersign::core::testing {
@@ -601,7 +602,7 @@ struct Expected {
         if (own && own->verdict == verdict &&
             (verdict != Verdict::approve || own->own == voter.self_approval))
             return Why::repeated;
-        const bool silent = reason.empty();
+        const bool silent = !readable(reason);
         switch (verdict) {
             case Verdict::approve:
                 if (voter.behind && silent && play.c.applied->self_approval->reason_required)
@@ -708,7 +709,7 @@ void expect_as_thought(Chance& chance, Play& play, std::map<std::string_view, st
     const Directory directory = play.world.directory();
     const auto user = chance.of(users);
     const auto verdict = static_cast<Verdict>(chance.one_in(2) ? chance.below(5) : 0);
-    const std::string reason = chance.one_in(4) ? "" : "because";
+    const std::string reason = chance.one_in(4) ? (chance.one_in(2) ? "" : "\u200B \u3164") : "because";
     const Expected expected{play,    before, directory,
                             verdict, reason, standing(play.c, directory, slack(user))};
     const auto why = expected.why();
