@@ -249,12 +249,12 @@ std::optional<Refusal> CaseUpdate::no_reason(const Cast& cast, const Standing& v
         return Refusal{Why::reason_required, "Say why you hold this request, so that others can act on it."};
     const bool own = cast.verdict == Verdict::approve && voter.behind;
     if (!own || !case_.applied->self_approval->reason_required) return std::nullopt;
-    return Refusal{
-        Why::reason_required,
-        fmt::format(
-            "You are behind this request, and the policy lets you approve it all the same if "
-            "you say why: {}.",
-            command_text(cast.account, fmt::format("approve {} your reason", case_.request->number)))};
+    std::string sentence =
+        "You are behind this request, and the policy lets you approve it all the same if you say why";
+    if (case_.request->number != 0)
+        sentence +=
+            ": " + command_text(cast.account, fmt::format("approve {} your reason", case_.request->number));
+    return Refusal{Why::reason_required, sentence + "."};
 }
 
 std::optional<Refusal> CaseUpdate::not_this_vote(const Cast& cast, const Standing& voter) const {

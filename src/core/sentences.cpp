@@ -39,8 +39,11 @@ std::string group_names(const std::vector<GroupId>& groups) {
 }
 
 std::string self_approval_sentence(const Case& c, const Standing& voter) {
+    // A request that was never filed has no number that a command could name.
     const std::string cancel =
-        "you can cancel it with " + command_text(voter.account, fmt::format("cancel {}", c.request->number));
+        c.request->number == 0 ? std::string{"you can cancel it"}
+                               : "you can cancel it with " +
+                                     command_text(voter.account, fmt::format("cancel {}", c.request->number));
     const auto& own = c.applied->self_approval;
     if (!own || std::ranges::find(own->allow, voter.person) == own->allow.end())
         return fmt::format("You are behind this request, so somebody else has to vote on it; {}.", cancel);
