@@ -335,6 +335,17 @@ std::string quoted_text(std::string_view hostile, std::string_view separators) {
     return out;
 }
 
+std::optional<Invisible> invisible_in(std::string_view text) {
+    std::optional<Invisible> found;
+    each_character(text, [&](char32_t c, std::string_view bytes) {
+        const bool plain = c == '\n' || c == '\t' || c == '\r';
+        if (found || plain || !unicode::unseen(c)) return;
+        found = Invisible{static_cast<std::size_t>(bytes.data() - text.data()), {}};
+        append_escape(found->shown, c);
+    });
+    return found;
+}
+
 bool readable(std::string_view text) {
     bool found = false;
     each_character(text, [&](char32_t c, std::string_view) {

@@ -13,14 +13,14 @@ struct CodePoint {
 };
 CodePoint decode(std::string_view text, std::size_t at);
 
-// Whether a character shows nothing of itself, or nothing that tells it from others: controls, formats,
+// Tells whether a character shows nothing of itself, or nothing that tells it from others: controls, formats,
 // private and unassigned characters, blanks other than the space, and what is ignored when text is drawn.
 bool unseen(char32_t c);
-// Whether a character is drawn onto the one before it.
+// Tells whether a character is drawn onto the one before it.
 bool mark(char32_t c);
-// Whether normalization form C always writes another character instead, which looks the same.
+// Tells whether normalization form C always writes another character instead, which looks the same.
 bool renamed(char32_t c);
-// Whether normalization form C writes the two as one character, which looks the same.
+// Tells whether normalization form C writes the two as one character, which looks the same.
 bool composed(char32_t first, char32_t second);
 std::uint8_t combining_class(char32_t c);  // 0: none
 // The script of a letter, like "Latin" or "Cyrillic"; empty: of several scripts, or no letter.

@@ -112,10 +112,6 @@ core::Value migration_value(const pg::MigrationStatus& migration) {
         {{"name", migration.name}, {"applied", migration.applied}, {"applied_at", at}});
 }
 
-std::string_view severity_word(const PolicyFinding& finding) {
-    return finding.severity == PolicyFinding::Severity::error ? "error" : "warning";
-}
-
 }  // namespace
 
 int migrate_verb(const MigrateOptions& options) {
@@ -227,17 +223,24 @@ int policy_check_verb(const PolicyCheckOptions& options) {
         auto loaded = load_policy(file, findings);
         if (loaded) (void)load_policy_tests(file, **loaded, findings);  // for what is wrong with them
         bool has_error = false;
+        bool mended = true;
         for (const auto& finding : findings) {
             bool error = finding.severity == PolicyFinding::Severity::error;
             has_error = has_error || error;
-            wrong = wrong || error || options.strict;
+            const bool warning = finding.severity == PolicyFinding::Severity::warning;
+            mended = mended && !error && !warning;
+            wrong = wrong || error || (options.strict && warning);
             list.push(core::Value::object({{"file", finding.file},
                                            {"line", finding.line},
                                            {"column", finding.column},
-                                           {"severity", severity_word(finding)},
+                                           {"severity", name_of(finding.severity)},
+                                           {"kind", finding.kind},
                                            {"message", finding.message}}));
             if (!options.json) print(finding.text());
         }
+        if (loaded && mended && !options.json)
+            print(fmt::format("{}: {} rules, {} groups and {} people, nothing to mend", visible(file),
+                              (*loaded)->rules.size(), (*loaded)->groups.size(), (*loaded)->people.size()));
         if (loaded) continue;
         wrong = true;
         if (!has_error) complain(loaded.error().detail);

@@ -131,7 +131,7 @@ Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string&
     const auto linting = warnings ? PolicyLint::run : PolicyLint::skip;
     auto loaded = load_policy(path, findings, system_zones(), linting);
     for (const auto& finding : findings) {
-        if (warnings || finding.severity == PolicyFinding::Severity::error) note(finding.text());
+        if (finding.severity != PolicyFinding::Severity::accepted) note(finding.text());
     }
     return loaded;
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "core/lists.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/glob.hpp"
@@ -59,17 +60,31 @@ void walk(const Value* at, std::string_view path, const See& see) {
     if (at) see(FieldValue{at});
 }
 
-// Looks up the fields of `requester.`; `field` is what follows that.
+// A test and where it stands: within an odd number of `not`, what makes it true makes its rule apply less.
+struct Standpoint {
+    const Judge& judge;
+    bool negated = false;
+
+    // An allow counts those humans alone who are proven. Whom the caller names may only hold it back.
+    bool proven_count() const { return !judge.tightens; }
+    bool proven_people() const { return !judge.tightens && !negated; }
+};
+
+// The fields of `requester.`, without that.
 template <class See>
-void look_up_requester(const Facts& facts, std::string_view field, const See& see) {
+void look_up_requester(const Standpoint& from, std::string_view field, const See& see) {
+    const Facts& facts = from.judge.facts;
     const Requester& requester = facts.request().requester;
     auto text = [&](std::string_view t) { see(FieldValue{t}); };
     if (field == "name") return text(requester.name);
     if (field == "account") return text(requester.account.text());
     if (field == "kind") return text(requester.kind == Requester::Kind::person ? "person" : "workload");
-    if (field == "humans") return see(FieldValue{static_cast<double>(humans_behind(facts.request()).size())});
+    if (field == "humans") {
+        auto humans = from.proven_count() ? proven_humans(facts.request()) : humans_behind(facts.request());
+        return see(FieldValue{static_cast<double>(humans.size())});
+    }
     if (field == "people" || field == "people[*]") {
-        for (const std::string& person : facts.people()) text(person);
+        for (const std::string& person : facts.people(from.proven_people())) text(person);
         return;
     }
     constexpr std::string_view claims = "claims";
@@ -78,7 +93,9 @@ void look_up_requester(const Facts& facts, std::string_view field, const See& se
 }
 
 template <class See>
-void look_up(const Judge& judge, std::string_view field, const See& see) {
+void look_up(const Standpoint& from, std::string_view field, const See& see) {
+    const Judge& judge = from.judge;
+    if (judge.element) return walk(judge.element, field, see);
     const Request& request = judge.facts.request();
     auto text = [&](std::string_view t) { see(FieldValue{t}); };
     auto number = [&](auto n) { see(FieldValue{static_cast<double>(n)}); };
@@ -87,8 +104,7 @@ void look_up(const Judge& judge, std::string_view field, const See& see) {
     if (field == "resource" && request.resource) return text(*request.resource);
     if (field == "environment" && request.environment) return text(*request.environment);
     constexpr std::string_view requester = "requester.";
-    if (field.starts_with(requester))
-        return look_up_requester(judge.facts, field.substr(requester.size()), see);
+    if (field.starts_with(requester)) return look_up_requester(from, field.substr(requester.size()), see);
     if (field == "risk" && judge.facts.risk) return number(*judge.facts.risk);
     if (field == "time.hour") return number(judge.facts.local(judge.zone).hour);
     if (field == "time.weekday") return number(judge.facts.local(judge.zone).weekday);
@@ -184,7 +200,7 @@ Truth size_fits(const FieldValue& seen, const Value& operand) {
 
 Truth text_test(const Test& test, std::string_view text) {
     using enum Test::Operator;
-    if (test.op == regex || test.op == cidr) {
+    if (test.op == regex || test.op == cidr || test.op == host || test.op == under) {
         if (!test.compiled) return Truth::unknown;
         auto matched = (*test.compiled)(text);
         return matched ? truth(*matched) : Truth::unknown;
@@ -217,9 +233,14 @@ Truth one_value(const Test& test, const FieldValue& seen) {
             return size_fits(seen, test.operand);
         case exists:
             return Truth::yes;
+        case every:
+        case some:
+            return Truth::unknown;  // what its elements meet is not for one value to say
         case glob:
         case regex:
         case cidr:
+        case host:
+        case under:
         case starts_with:
         case ends_with: {
             auto text = text_of(seen);
@@ -234,28 +255,60 @@ Truth negated(Truth t) {
     return t == Truth::yes ? Truth::no : Truth::yes;
 }
 
-// One of several values (`[*]`) that fits is enough, but `ne` means that none is equal.
-Truth evaluate(const Test& test, const Judge& judge, Truth missing) {
-    bool found = false;
-    Truth any = Truth::no;
-    look_up(judge, test.field, [&](const FieldValue& seen) {
-        found = true;
-        if (any != Truth::yes) any = std::max(any, one_value(test, seen));
-    });
-    if (test.op == Test::Operator::exists) {
-        return test.operand.truth(true) ? any : negated(any);
-    }
-    if (!found) return missing;
-    return test.op == Test::Operator::ne ? negated(any) : any;
+Truth evaluate(const Condition& condition, const Standpoint& from);
+
+// What a test of a missing field says.
+Truth missing(const Test& test, const Standpoint& from) {
+    if (test.missing_holds) return truth(!from.negated);
+    return from.judge.tightens ? Truth::no : Truth::unknown;
 }
 
-// `all` is as true as its least true part, `any` as its most true one. The loader bounds the depth.
-Truth evaluate(const Condition& condition, const Judge& judge, Truth missing) {
+// What the elements of one list say together; nullopt: there are none of whom `every` could say anything,
+// which is as if the list were missing.
+std::optional<Truth> of_elements(const Test& test, const FieldValue& seen, const Standpoint& from) {
+    const auto* value = std::get_if<const Value*>(&seen);
+    const Value::Array* items = value ? (*value)->items() : nullptr;
+    if (!items || !test.element) return Truth::unknown;
+    const bool every = test.op == Test::Operator::every;
+    if (items->empty() && every) return std::nullopt;
+    Truth together = every ? Truth::yes : Truth::no;
+    for (const Value& item : *items) {
+        Judge judge = from.judge;
+        judge.element = &item;
+        const Truth one = evaluate(*test.element, {judge, from.negated});
+        together = every ? std::min(together, one) : std::max(together, one);
+    }
+    return together;
+}
+
+// One of several values (`[*]`) that fits is enough, but `ne` means that none is equal. In an allow every
+// proven human has to fit, and within `not` none of those who are named.
+Truth evaluate(const Test& test, const Standpoint& from) {
+    const bool of_list = test.op == Test::Operator::every || test.op == Test::Operator::some;
+    bool found = false;
+    Truth any = Truth::no;
+    Truth all = Truth::yes;
+    look_up(from, test.field, [&](const FieldValue& seen) {
+        const auto one = of_list ? of_elements(test, seen, from) : std::optional{one_value(test, seen)};
+        if (!one) return;
+        found = true;
+        any = std::max(any, *one);
+        all = std::min(all, *one);
+    });
+    if (test.op == Test::Operator::exists) return test.operand.truth(true) ? any : negated(any);
+    if (!found) return missing(test, from);
+    const bool people = !from.judge.tightens && test.field.starts_with("requester.people");
+    if (test.op == Test::Operator::ne) return negated(people && from.negated ? all : any);
+    return people && !from.negated ? all : any;
+}
+
+// `all` is the least of its parts, `any` the greatest. Depth is bounded by the loader.
+Truth evaluate(const Condition& condition, const Standpoint& from) {
     return std::visit(Overload{
                           [&](const AllOf& all) {
                               Truth least = Truth::yes;
                               for (const Condition& one : all.of) {
-                                  least = std::min(least, evaluate(one, judge, missing));
+                                  least = std::min(least, evaluate(one, from));
                                   if (least == Truth::no) break;
                               }
                               return least;
@@ -263,16 +316,16 @@ Truth evaluate(const Condition& condition, const Judge& judge, Truth missing) {
                           [&](const AnyOf& any) {
                               Truth greatest = Truth::no;
                               for (const Condition& one : any.of) {
-                                  greatest = std::max(greatest, evaluate(one, judge, missing));
+                                  greatest = std::max(greatest, evaluate(one, from));
                                   if (greatest == Truth::yes) break;
                               }
                               return greatest;
                           },
                           [&](const NotOf& inner) {
-                              return inner.of.empty() ? Truth::unknown
-                                                      : negated(evaluate(inner.of.front(), judge, missing));
+                              if (inner.of.empty()) return Truth::unknown;
+                              return negated(evaluate(inner.of.front(), {from.judge, !from.negated}));
                           },
-                          [&](const Test& test) { return evaluate(test, judge, missing); },
+                          [&](const Test& test) { return evaluate(test, from); },
                       },
                       condition.node);
 }
@@ -284,22 +337,21 @@ LocalTime Facts::local(const Zone* zone) const {
     return local_->second;
 }
 
-const std::vector<std::string>& Facts::people() const {
-    if (people_) return *people_;
-    people_.emplace();
-    for (const AccountId& human : humans_behind(request_)) {
-        PersonId person = directory_.person_of(human);
-        if (std::ranges::find(*people_, person.text()) == people_->end()) people_->push_back(person.text());
-    }
-    return *people_;
+const std::vector<std::string>& Facts::people(bool proven) const {
+    auto& people = proven ? proven_ : named_;
+    if (people) return *people;
+    people.emplace();
+    for (const AccountId& human : proven ? proven_humans(request_) : humans_behind(request_))
+        add_once(*people, directory_.person_of(human).text());
+    return *people;
 }
 
 Truth Judge::truth(const Condition& condition) const {
-    return evaluate(condition, *this, tightens ? Truth::no : Truth::unknown);
+    return evaluate(condition, Standpoint{*this});
 }
 
 void Judge::each_value(std::string_view field, const std::function<void(std::optional<Value>)>& see) const {
-    look_up(*this, field, [&](const FieldValue& seen) {
+    look_up(Standpoint{*this}, field, [&](const FieldValue& seen) {
         std::visit(Overload{[&](std::string_view text) { see(Value{text}); },
                             [&](double number) { see(Value{number}); },
                             [&](const Value* value) { see(*value); }, [&](Mismatch) { see(std::nullopt); }},

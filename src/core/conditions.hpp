@@ -22,8 +22,8 @@ class Facts {
     // Holds the risk's points, and nothing while they are still being added up.
     std::optional<std::uint32_t> risk;
     LocalTime local(const Zone* zone) const;
-    // Returns the names of the persons behind the request.
-    const std::vector<std::string>& people() const;
+    // Names of the persons behind the request: of all who are named, or of those who are proven.
+    const std::vector<std::string>& people(bool proven) const;
 
   private:
     const Directory& directory_;
@@ -31,16 +31,19 @@ class Facts {
     Instant now_;
     // Both are worked out when a condition first asks.
     mutable std::optional<std::pair<const Zone*, LocalTime>> local_;
-    mutable std::optional<std::vector<std::string>> people_;
+    mutable std::optional<std::vector<std::string>> named_;
+    mutable std::optional<std::vector<std::string>> proven_;
 };
 
-// Judges a condition. A missing field fails its test; within `not` that makes a refuse, a require or a risk
-// apply and an allow not. A present field of the wrong type leaves the outcome open: a refuse, a require or a
-// risk then applies, an allow does not.
+// How a condition is judged. A missing field fails its test; within `not` that makes a refuse, a require or a
+// risk apply and an allow not. A present field of the wrong type leaves the outcome open: a refuse, a require
+// or a risk then applies, an allow does not. An allow knows of the humans behind a request only what is
+// proven: all of those have to fit.
 struct Judge {
     const Facts& facts;
-    const Zone* zone = nullptr;  // nullptr for UTC
-    bool tightens = true;        // whether what the condition belongs to restricts
+    const Zone* zone = nullptr;      // nullptr: UTC
+    bool tightens = true;            // what the condition belongs to
+    const Value* element = nullptr;  // of a list, that an inner condition is about
 
     Truth truth(const Condition& condition) const;
     bool applies(const Condition& condition) const { return applies(truth(condition)); }

@@ -68,6 +68,14 @@ std::string wanted(const Test& test) {
             return test.operand.truth(true) ? "any value" : "no value";
         case cidr:
             return "an address in " + shown(test.operand);
+        case every:
+            return "every element to be " + shown(test.operand);
+        case some:
+            return "some element to be " + shown(test.operand);
+        case host:
+            return "a URL of " + shown(test.operand);
+        case under:
+            return "a path under " + shown(test.operand);
         case starts_with:
             return "something that starts with " + shown(test.operand);
         case ends_with:
@@ -95,6 +103,8 @@ Reason reason_of(const Test& test, const Judge& judge, Truth truth) {
     reason.found = join(found, ", ");
     if (mismatch)
         reason.sentence = fmt::format("{} leads through a value that has no such parts", test.field);
+    else if (found.empty() && test.missing_holds)
+        reason.sentence = fmt::format("{} is missing, which counts as {}", test.field, reason.wanted);
     else if (found.empty())
         reason.sentence = fmt::format("{} is missing, wanted {}", test.field, reason.wanted);
     else if (truth == Truth::unknown)

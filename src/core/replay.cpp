@@ -10,7 +10,7 @@
 namespace countersign::core {
 namespace {
 
-// Calls `see` with every standing of a voter that the record holds.
+// Every look at a voter that the record holds.
 void each_standing(const Case& stored, const auto& see) {
     for (const Entry& entry : stored.entries) {
         std::visit(Overload{[&](const Voted& one) {

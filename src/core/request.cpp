@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/lists.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/core/people.hpp"
 
@@ -48,18 +49,20 @@ std::string caller_key(const Requester& requester) {
            requester.account.text();
 }
 
-std::vector<AccountId> humans_behind(const Request& request) {
+std::vector<AccountId> proven_humans(const Request& request) {
     std::vector<AccountId> humans;
-    auto add = [&](const AccountId& account) {
-        if (std::find(humans.begin(), humans.end(), account) == humans.end()) humans.push_back(account);
-    };
     if (request.requester.kind == Requester::Kind::person) {
         // A token or a CI run stands for its owner, who is listed; any other account is the person's own.
         auto kind = parts(request.requester.account).kind;
-        if (kind != "token" && kind != "oidc") add(request.requester.account);
+        if (kind != "token" && kind != "oidc") humans.push_back(request.requester.account);
     }
-    for (const AccountId& human : request.requester.humans) add(human);
-    for (const AccountId& human : request.on_behalf_of) add(human);
+    for (const AccountId& human : request.requester.humans) add_once(humans, human);
+    return humans;
+}
+
+std::vector<AccountId> humans_behind(const Request& request) {
+    auto humans = proven_humans(request);
+    for (const AccountId& human : request.on_behalf_of) add_once(humans, human);
     return humans;
 }
 

@@ -69,8 +69,8 @@ void write_number(std::string& out, double number) {
     }
 }
 
-// Whether a number whose double is whole was written as that whole number: the digits before the point, moved
-// by the exponent, are its digits, and only zeros follow.
+// Tells whether a number whose double is whole was written as that whole number: the digits before the point,
+// moved by the exponent, are its digits, and only zeros follow.
 bool whole_as_written(std::string_view number, double value) {
     if (number.starts_with('-')) number.remove_prefix(1);
     const auto e = number.find_first_of("eE");

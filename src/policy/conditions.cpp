@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "countersign/base/text.hpp"
+#include "policy/logic.hpp"
 #include "policy/reader.hpp"
 
 namespace countersign::policy {
@@ -26,7 +27,11 @@ constexpr std::pair<std::string_view, Operator> operators[] = {{"eq", Operator::
                                                                {"cidr", Operator::cidr},
                                                                {"starts_with", Operator::starts_with},
                                                                {"ends_with", Operator::ends_with},
-                                                               {"size", Operator::size}};
+                                                               {"size", Operator::size},
+                                                               {"every", Operator::every},
+                                                               {"some", Operator::some},
+                                                               {"host", Operator::host},
+                                                               {"under", Operator::under}};
 
 enum class FieldType : std::uint8_t { text, number, hour, weekday, any };
 
@@ -36,15 +41,21 @@ constexpr std::string_view weekdays[] = {"monday", "tuesday",  "wednesday", "thu
 // The tests of one field, and what its rule does.
 class FieldReader {
   public:
-    FieldReader(Reader& reader, Purpose purpose) : reader_(reader), purpose_(purpose) {}
+    enum class Of : std::uint8_t { request, element };
+    FieldReader(Reader& reader, Purpose purpose, Of of = Of::request)
+        : reader_(reader), purpose_(purpose), of_(of) {}
 
     std::optional<Condition> condition(const Node& node);
+    // What is asked of one field, or of an element as a whole, where the key is empty.
+    std::optional<Condition> tests(const Node& key, const Node& value);
 
   private:
     bool known(const Node& key);
     bool valid_path(const Node& key, std::string_view path);
     std::optional<Condition> field(const Node& key, const Node& value);
     std::optional<Condition> operation(const std::string& name, const Node& key, const Node& value);
+    std::optional<Condition> of_elements(Test test, const Node& value);
+    bool missing_holds(const Node& key, const Node& value);
     std::optional<Condition> list_of(const Node& node, bool every);
     std::optional<Value> operand(Operator op, const Node& value);
     std::optional<Value> list_operand(const Node& value);
@@ -53,11 +64,11 @@ class FieldReader {
     std::optional<Value> weekday_operand(const Node& value);
     bool fits_the_field(const Test& test, const Node& value);
     bool may_be_there(const Test& test, const Node& at);
-    bool may_be_there(std::string_view text, bool pattern, const Node& at);
     std::optional<Condition> finished(Test test, const Node& value);
 
     Reader& reader_;
     Purpose purpose_;
+    Of of_;
     FieldType type_ = FieldType::any;
     std::string field_;
 };
@@ -71,8 +82,6 @@ bool FieldReader::valid_path(const Node& key, std::string_view path) {
                                 step.find_first_not_of("0123456789") == std::string_view::npos;
             if ((step != "*" && !number) || path.size() < step.size() + 2) break;
             path.remove_prefix(step.size() + 2);
-            if (step == "*" && purpose_ == Purpose::allows)
-                reader_.warning(key, "`[*]` is true when any one element fits; an `allow` usually means all");
             continue;
         }
         if (path.front() != '.' || step.empty()) break;
@@ -86,8 +95,14 @@ bool FieldReader::valid_path(const Node& key, std::string_view path) {
 
 bool FieldReader::known(const Node& key) {
     const std::string& name = key.text;
-    type_ = FieldType::text;
     field_ = name;
+    if (of_ == Of::element) {
+        if (name.starts_with('.') || name.starts_with('[')) return valid_path(key, name);
+        reader_.error(key,
+                      fmt::format("`{0}` is no part of an element: write .{0}, with a dot", visible(name)));
+        return false;
+    }
+    type_ = FieldType::text;
     if (name.starts_with("parameters") || name.starts_with("requester.claims.")) {
         constexpr std::string_view claims = "requester.claims";
         type_ = FieldType::any;
@@ -170,29 +185,83 @@ std::optional<Condition> FieldReader::condition(const Node& node) {
 
 std::optional<Condition> FieldReader::field(const Node& key, const Node& value) {
     if (!known(key)) return std::nullopt;
+    return tests(key, value);
+}
+
+std::optional<Condition> FieldReader::tests(const Node& key, const Node& value) {
     if (value.kind == Node::Kind::list) return operation("in", key, value);
     if (value.kind != Node::Kind::map) {
         const bool star = value.kind == Node::Kind::scalar && value.text.find('*') != std::string::npos;
         return operation(star ? "glob" : "eq", key, value);
     }
     if (!reader_.is_map_of(value, "a test", test_keys.keys)) return std::nullopt;
-    if (value.keys.empty()) {
+    const Node* missing = Reader::find(value, "missing");
+    if (value.keys.size() == (missing ? 1U : 0U)) {
         reader_.error(value, "a test needs an operator, like { gt: 10 }");
         return std::nullopt;
     }
+    if (missing && !missing_holds(value, *missing)) return std::nullopt;
     core::AllOf all;
     for (std::size_t i = 0; i < value.keys.size(); ++i) {
+        if (&value.items[i] == missing) continue;
         auto one = operation(value.keys[i].text, key, value.items[i]);
         if (!one) return std::nullopt;
+        if (auto* test = std::get_if<Test>(&one->node)) test->missing_holds = missing != nullptr;
         all.of.push_back(std::move(*one));
     }
     if (all.of.size() == 1) return std::move(all.of.front());
     return Condition{std::move(all)};
 }
 
+// Tells whether `missing: holds` may stand in this test; says why not.
+bool FieldReader::missing_holds(const Node& key, const Node& value) {
+    auto word = scalar_value(value);
+    if (value.kind != Node::Kind::scalar || !word || word->text() != "holds") {
+        reader_.error(value, "`missing` can only be holds: a missing field then makes the rule apply");
+        return false;
+    }
+    if (purpose_ == Purpose::allows) {
+        reader_.error(value,
+                      "`missing: holds` in an `allow` would let through who says nothing; leave it out");
+        return false;
+    }
+    if (Reader::find(key, "exists")) {
+        reader_.error(value, "`exists` says itself what a missing field means; leave `missing` out");
+        return false;
+    }
+    if (of_ == Of::request && !may_be_missing(field_)) {
+        reader_.error(value, fmt::format("`{}` is never missing; leave `missing` out", field_));
+        return false;
+    }
+    return true;
+}
+
+// `every` and `some`: what the elements of a list have to meet, as a whole or by their parts.
+std::optional<Condition> FieldReader::of_elements(Test test, const Node& value) {
+    if (type_ != FieldType::any) {
+        reader_.error(value, "this field is no list; `every` and `some` are for parameters and claims");
+        return std::nullopt;
+    }
+    FieldReader inner{reader_, purpose_, Of::element};
+    const bool parts =
+        value.kind == Node::Kind::map && !value.keys.empty() &&
+        (value.keys.front().text.starts_with('.') || value.keys.front().text.starts_with('[') ||
+         std::ranges::find(combinators, value.keys.front().text) != combinators.end());
+    Node whole;
+    whole.line = value.line;
+    whole.column = value.column;
+    auto condition = parts ? inner.condition(value) : inner.tests(whole, value);
+    auto shown = condition ? value_of(reader_, value) : std::nullopt;
+    if (!shown) return std::nullopt;
+    test.operand = std::move(*shown);
+    test.element = std::make_shared<const Condition>(std::move(*condition));
+    return Condition{std::move(test)};
+}
+
 std::optional<Condition> FieldReader::operation(const std::string& name, const Node& key, const Node& value) {
     auto known_operator = std::ranges::find(operators, name, [](const auto& one) { return one.first; });
     Test test{key.text, known_operator->second, {}, nullptr, {key.line, key.column}};
+    if (test.op == Operator::every || test.op == Operator::some) return of_elements(std::move(test), value);
     auto found = operand(test.op, value);
     if (!found) return std::nullopt;
     test.operand = std::move(*found);
@@ -279,9 +348,11 @@ std::optional<Value> FieldReader::operand(Operator op, const Node& value) {
             }
             return found;
         }
-        case cidr: {
+        case cidr:
+        case host:
+        case under: {
             Value list = Value::array();
-            for (std::string& range : reader_.texts(value, "`cidr`")) list.push(std::move(range));
+            for (std::string& one : reader_.texts(value, "what is compared with")) list.push(std::move(one));
             if (list.items()->empty()) return std::nullopt;
             return list;
         }
@@ -293,6 +364,9 @@ std::optional<Value> FieldReader::operand(Operator op, const Node& value) {
             if (!text) return std::nullopt;
             return Value{std::move(*text)};
         }
+        case every:
+        case some:
+            return std::nullopt;  // read by of_elements
         case eq:
         case ne:
             break;
@@ -312,41 +386,16 @@ std::optional<Value> FieldReader::operand(Operator op, const Node& value) {
     return found;
 }
 
-// Whether any request may have such a text in the field; says why not. `pattern`: it is a part of one, or has
-// stars.
-bool FieldReader::may_be_there(std::string_view text, bool pattern, const Node& at) {
-    if (type_ != FieldType::text || field_ == "intent") return true;
-    if (auto found = overlooked(text); found && !pattern) {
-        reader_.error(at, fmt::format("no request has such a value: `{}` has {}", visible(text), *found));
-        return false;
-    }
-    if (field_ != "action" && field_ != "environment") return true;
-    const bool action = field_ == "action";
-    auto fits = action ? core::valid_action : core::valid_environment;
-    std::string whole{text};
-    if (pattern) {
-        std::erase(whole, '*');
-        whole.insert(0, "x");
-    }
-    if (fits(whole)) return true;
-    const std::string meant = lower_ascii(trim(text));
-    const bool near = !pattern && fits(meant);
-    reader_.error(at, fmt::format("no request has {} `{}`: it is lower-case letters, digits and {}{}",
-                                  action ? "an action" : "an environment", visible(text),
-                                  action ? ". _ : -" : ". _ : / -",
-                                  near ? fmt::format("; did you mean `{}`?", meant) : ""));
-    return false;
-}
-
 bool FieldReader::may_be_there(const Test& test, const Node& at) {
     using enum Operator;
     auto one = [&](const Value& value, const Node& where) {
         const std::string* text = value.string();
         const bool star = text && text->find('*') != std::string::npos;
         const bool part = test.op == glob || test.op == starts_with || test.op == ends_with;
-        return !text || may_be_there(*text, part || (star && test.op == in), where);
+        return !text || type_ != FieldType::text ||
+               is_possible(reader_, where, field_, *text, part || (star && test.op == in));
     };
-    if (test.op == regex || test.op == cidr) return true;
+    if (test.op == regex || test.op == cidr || test.op == host || test.op == under) return true;
     const auto* items = test.operand.items();
     if (!items) return one(test.operand, at);
     bool good = true;
@@ -382,7 +431,8 @@ bool FieldReader::fits_the_field(const Test& test, const Node& value) {
 std::optional<Condition> FieldReader::finished(Test test, const Node& value) {
     using enum Operator;
     const bool of_text = test.op == glob || test.op == regex || test.op == starts_with ||
-                         test.op == ends_with || test.op == cidr || test.op == size;
+                         test.op == ends_with || test.op == cidr || test.op == size || test.op == host ||
+                         test.op == under;
     const bool of_numbers = test.op == gt || test.op == gte || test.op == lt || test.op == lte;
     const bool number = type_ != FieldType::text && type_ != FieldType::any;
     if ((of_text && number) || (of_numbers && type_ == FieldType::text)) {
@@ -399,15 +449,17 @@ std::optional<Condition> FieldReader::finished(Test test, const Node& value) {
         reader_.error(value, "`ne` compares the text as it is, `*` too; write not: { field: pattern }");
         return std::nullopt;
     }
-    if (test.op == regex || test.op == cidr) {
+    if (test.op == regex || test.op == cidr || test.op == host || test.op == under) {
         std::string why;
         if (test.op == regex) {
             test.compiled = compile_regex(*text, why);
             why = fmt::format("`{}` is no regular expression that RE2 takes: {}", visible(*text), why);
         } else {
-            std::vector<std::string> ranges;
-            for (const Value& range : *test.operand.items()) ranges.emplace_back(range.text());
-            test.compiled = compile_cidrs(ranges, why);
+            std::vector<std::string> all;
+            for (const Value& one : *test.operand.items()) all.emplace_back(one.text());
+            test.compiled = test.op == cidr   ? compile_cidrs(all, why)
+                            : test.op == host ? compile_hosts(all, why)
+                                              : compile_folders(all, why);
         }
         if (!test.compiled) {
             reader_.error(value, why);

@@ -15,7 +15,7 @@ struct MapSchema {
 };
 
 inline const MapSchema policy_keys{
-    "policy", {"version", "timezone", "default", "people", "groups", "risk", "rules", "tests"}};
+    "policy", {"version", "timezone", "default", "people", "groups", "risk", "rules", "tests", "accept"}};
 // What `first` lists and each chat's own key, in the order of the chats.
 inline std::vector<std::string> with_chats(std::vector<std::string> first,
                                            std::string_view core::ChatKind::* key) {
@@ -28,7 +28,42 @@ inline const MapSchema group_keys{"group", with_chats({"people"}, &core::ChatKin
 inline const MapSchema rule_keys{
     "rule",
     {"name", "when", "require", "refuse", "allow", "expires", "grant", "notify", "deny", "hold", "remind",
-     "escalate", "self_approval", "unlinked", "hide", "timezone"}};
+     "escalate", "self_approval", "unlinked", "hide", "timezone", "accept"}};
+// The kinds of warnings, each of which may be accepted with a reason.
+inline const MapSchema accept_keys{"accept",
+                                   {"all_members",
+                                    "any_element",
+                                    "cut_short",
+                                    "empty_text",
+                                    "gap",
+                                    "held_back",
+                                    "last_hour",
+                                    "loose_pattern",
+                                    "matches_everything",
+                                    "needless_alternative",
+                                    "never_comes",
+                                    "never_matches",
+                                    "no_chat_account",
+                                    "no_human",
+                                    "no_timezone",
+                                    "omission",
+                                    "one_mailbox",
+                                    "one_member",
+                                    "open_command",
+                                    "overlap",
+                                    "pointless",
+                                    "requester_needed",
+                                    "spelling",
+                                    "uncovered_environment",
+                                    "unknown_person",
+                                    "unlinked_grant",
+                                    "unmeetable",
+                                    "unproven",
+                                    "untested",
+                                    "unused_group",
+                                    "void_grant",
+                                    "weak_default",
+                                    "whole_value"}};
 inline const MapSchema default_keys{"default", {"require"}};
 inline const MapSchema count_keys{"count", {"count", "of"}};
 inline const MapSchema notify_keys{"notify", with_chats({}, &core::ChatKind::name)};
@@ -36,9 +71,10 @@ inline const MapSchema hold_keys{"hold", {"release"}};
 inline const MapSchema escalate_keys{"escalate", {"after", "to"}};
 inline const MapSchema self_approval_keys{"self_approval", {"allow", "reason"}};
 inline const MapSchema risk_keys{"risk", {"when", "points"}};
-inline const MapSchema test_keys{"operators",
-                                 {"eq", "ne", "in", "gt", "gte", "lt", "lte", "glob", "regex", "exists",
-                                  "cidr", "starts_with", "ends_with", "size"}};
+inline const MapSchema test_keys{
+    "operators",
+    {"eq", "ne", "in", "gt", "gte", "lt", "lte", "glob", "regex", "exists", "cidr", "starts_with",
+     "ends_with", "size", "every", "some", "host", "under", "missing"}};
 inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
 // Of what stands under `tests`.
 inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "votes", "expect"}};
@@ -65,9 +101,10 @@ inline const std::vector<std::string> field_prefixes{"labels.", "parameters.", "
 inline const std::vector<std::string> combinators{"all", "any", "not"};
 
 inline std::vector<const MapSchema*> all_maps() {
-    return {&policy_keys, &person_keys,      &group_keys,    &rule_keys,          &default_keys, &count_keys,
-            &notify_keys, &hold_keys,        &escalate_keys, &self_approval_keys, &risk_keys,    &test_keys,
-            &size_keys,   &policy_test_keys, &vote_keys,     &expect_keys,        &missing_keys, &lack_keys};
+    return {&policy_keys, &person_keys, &group_keys,   &rule_keys,     &default_keys,
+            &count_keys,  &notify_keys, &hold_keys,    &escalate_keys, &self_approval_keys,
+            &risk_keys,   &test_keys,   &accept_keys,  &size_keys,     &policy_test_keys,
+            &vote_keys,   &expect_keys, &missing_keys, &lack_keys};
 }
 
 }  // namespace countersign::policy

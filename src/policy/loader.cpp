@@ -11,6 +11,7 @@
 #include "countersign/core/match.hpp"
 #include "countersign/core/people.hpp"
 #include "policy/files.hpp"
+#include "policy/lint.hpp"
 #include "policy/reader.hpp"
 
 namespace countersign {
@@ -103,6 +104,7 @@ class Loader {
     void read_rules(Reader& reader, const Node& list);
     void take(Reader& reader, const Node& node, core::Rule rule);
     void read_default(Reader& reader, const Node& node);
+    void refuse_low_risk_doors();
 
     Findings findings_;
     Zones zones_;
@@ -126,6 +128,7 @@ void Loader::read_shell(Reader& reader, const Node& root) {
     auto number = version ? scalar_value(*version) : std::nullopt;
     if (!number || number->integer() != 1)
         reader.error(version ? *version : root, "a policy starts with `version: 1`");
+    if (const Node* accept = Reader::find(root, "accept")) read_accepted(reader, *accept);
     if (const Node* tests = Reader::find(root, "tests"); tests && tests->kind != Node::Kind::list)
         reader.error(*tests, "`tests` must be a list");
 }
@@ -316,6 +319,29 @@ void Loader::read_default(Reader& reader, const Node& node) {
         reader.error(node, "`default` is refuse, allow or { require: … }");
 }
 
+// An allow for little risk opens to whoever says nothing of what risk is made of, unless saying nothing
+// counts as the risk.
+void Loader::refuse_low_risk_doors() {
+    auto silent = [](const core::Test& test, bool negated) {
+        return !negated && is_callers_word(test.field) && may_be_missing(test.field) &&
+               test.op != core::Test::Operator::exists && !test.missing_holds;
+    };
+    auto open = std::ranges::find_if(
+        policy_.risk, [&](const core::RiskEntry& entry) { return any_test(entry.when, silent); });
+    if (open == policy_.risk.end()) return;
+    for (const core::Rule& rule : policy_.rules) {
+        if (!rule.allow) continue;
+        each_test(rule.when, [&](const core::Test& test, bool) {
+            if (test.field == "risk")
+                findings_.error(
+                    rule.file, test.at.line, test.at.column,
+                    fmt::format("this `allow` opens to whoever leaves out what the risk is made of: add "
+                                "`missing: holds` to the tests of the risk table ({}:{})",
+                                open->file, open->at.line));
+        });
+    }
+}
+
 std::shared_ptr<const core::Policy> Loader::finish(std::string digest) {
     auto each = [&](std::string_view key, const std::function<void(Reader&, const Node&)>& read) {
         for (const Source& source : sources_) {
@@ -327,6 +353,7 @@ std::shared_ptr<const core::Policy> Loader::finish(std::string digest) {
     for (Source& source : sources_) {
         Reader reader{source.document.file, findings_};
         read_shell(reader, source.document.root);
+        loaded_.files.emplace(source.document.file, &source.document);
         const Node* zone = Reader::find(source.document.root, "timezone");
         if (zone) source.zone = zones_.read(reader, *zone);
     }
@@ -335,6 +362,7 @@ std::shared_ptr<const core::Policy> Loader::finish(std::string digest) {
     each("default", [&](Reader& reader, const Node& node) { read_default(reader, node); });
     each("risk", [&](Reader& reader, const Node& node) { read_risk(reader, node); });
     each("rules", [&](Reader& reader, const Node& node) { read_rules(reader, node); });
+    refuse_low_risk_doors();
     if (findings_.errors() > 0) return nullptr;
     if (linting_ == PolicyLint::run) lint(loaded_, findings_);
     policy_.digest = std::move(digest);
@@ -360,9 +388,21 @@ Result<std::shared_ptr<const core::Policy>> finished(Loader& loader, std::string
 }  // namespace
 }  // namespace policy
 
+std::string_view name_of(PolicyFinding::Severity severity) {
+    switch (severity) {
+        case PolicyFinding::Severity::error:
+            return "error";
+        case PolicyFinding::Severity::warning:
+            return "warning";
+        case PolicyFinding::Severity::accepted:
+            return "accepted";
+    }
+    return "error";
+}
+
 std::string PolicyFinding::text() const {
-    std::string_view word = severity == Severity::error ? "error" : "warning";
-    return fmt::format("{}:{}:{}: {}: {}", file, std::max(line, 1), std::max(column, 1), word, message);
+    return fmt::format("{}:{}:{}: {}: {}{}", file, std::max(line, 1), std::max(column, 1), name_of(severity),
+                       message, kind.empty() ? "" : " [" + kind + "]");
 }
 
 Result<std::shared_ptr<const core::Policy>> read_policy(std::string_view yaml, const std::string& file,

@@ -67,8 +67,8 @@ std::vector<Test> spelled_out(const Test& test) {
     if (!items || std::ranges::none_of(*items, [](const Value& one) { return has_star(one.text()); }))
         return each;
     for (const Value& one : *items)
-        each.push_back(
-            {test.field, has_star(one.text()) ? Operator::glob : Operator::eq, one, nullptr, test.at});
+        each.push_back({test.field, has_star(one.text()) ? Operator::glob : Operator::eq, one, nullptr,
+                        test.at, nullptr, test.missing_holds});
     return each;
 }
 
@@ -103,7 +103,7 @@ bool holds(const Literal& literal, const Value& value) {
 }
 
 bool asks_to_exist(const Literal& literal) {
-    if (literal.test->op != Operator::exists) return literal.positive;
+    if (literal.test->op != Operator::exists) return literal.positive && !literal.test->missing_holds;
     return literal.test->operand.truth(true) == literal.positive;
 }
 bool asks_to_miss(const Literal& literal) {
@@ -243,6 +243,7 @@ class FieldTests {
         if (has_many_values(field_)) return !(must_exist_ && must_miss_);
         if (must_miss_) return !must_exist_;
         if (!must_exist_) return true;
+        if (contradicted()) return false;
         if (candidates_) return !candidates_->empty();
         return !bounds_.empty() && globs_meet();
     }
@@ -253,6 +254,7 @@ class FieldTests {
         if (std::ranges::any_of(each, [&](const Test& one) { return implies(one, risk_max); })) return true;
         if (std::ranges::any_of(literals_, [&](const Literal& l) { return same(l, wanted); })) return true;
         if (wanted.op == Operator::exists) return wanted.operand.truth(true) ? must_exist_ : must_miss_;
+        if (must_miss_) return wanted.missing_holds;
         if (has_many_values(field_) || !must_exist_ || must_miss_) return false;
         if (candidates_)
             return std::ranges::all_of(
@@ -270,7 +272,16 @@ class FieldTests {
 
   private:
     static bool same(const Literal& literal, const Test& wanted) {
-        return literal.positive && literal.test->op == wanted.op && literal.test->operand == wanted.operand;
+        return literal.positive && literal.test->op == wanted.op && literal.test->operand == wanted.operand &&
+               (wanted.missing_holds || !literal.test->missing_holds);
+    }
+    // Whether one test is asked to hold and not to hold.
+    bool contradicted() const {
+        return std::ranges::any_of(literals_, [&](const Literal& a) {
+            return a.positive && std::ranges::any_of(literals_, [&](const Literal& b) {
+                       return !b.positive && a.test->op == b.test->op && a.test->operand == b.test->operand;
+                   });
+        });
     }
     bool globs_meet() const {
         for (const Literal& a : literals_) {

@@ -68,9 +68,12 @@ std::optional<core::Value> Reader::scalar(const Node& node, std::string_view wha
 std::optional<std::string> Reader::text(const Node& node, std::string_view what) {
     auto value = scalar(node, what);
     if (!value) return std::nullopt;
-    if (const std::string* found = value->string(); found && !found->empty()) return *found;
+    const std::string* found = value->string();
+    if (found && readable(*found)) return *found;
     error(node, fmt::format("{} must be text, not {}{}", what,
-                            value->string() ? "empty" : fmt::format("a {}", value->type_name()),
+                            !found           ? fmt::format("a {}", value->type_name())
+                            : found->empty() ? "empty"
+                                             : "blank",
                             node.plain ? "; put it in quotes" : ""));
     return std::nullopt;
 }
@@ -103,6 +106,27 @@ std::optional<core::Duration> Reader::duration(const Node& node, std::string_vie
     if (seconds) return std::chrono::seconds{*seconds};
     error(node, fmt::format("{} must be a duration like 30m, 1h30m or 2d, of at most 366 days", what));
     return std::nullopt;
+}
+
+std::optional<core::Value> value_of(Reader& reader, const Node& node) {
+    if (node.kind == Node::Kind::list) {
+        core::Value list = core::Value::array();
+        for (const Node& item : node.items) {
+            auto value = value_of(reader, item);
+            if (!value) return std::nullopt;
+            list.push(std::move(*value));
+        }
+        return list;
+    }
+    if (node.kind != Node::Kind::map) return reader.scalar(node, "a value");
+    if (!reader.is_map(node, "a value")) return std::nullopt;
+    core::Value map = core::Value::object();
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+        auto value = value_of(reader, node.items[i]);
+        if (!value) return std::nullopt;
+        map.set(node.keys[i].text, std::move(*value));
+    }
+    return map;
 }
 
 }  // namespace countersign::policy

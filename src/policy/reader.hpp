@@ -29,9 +29,6 @@ class Reader {
     void error(const Node& at, std::string message) {
         findings_.error(file_, at.line, at.column, std::move(message));
     }
-    void warning(const Node& at, std::string message) {
-        findings_.warning(file_, at.line, at.column, std::move(message));
-    }
     const std::string& file() const { return file_; }
 
     // Checks that this is a map without repeated keys; false: said so.
@@ -73,6 +70,14 @@ std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, N
 // The channels under `notify` or `to`: one text or a list for each chat, `{ slack: …, teams: … }`.
 core::ChannelsByChat read_channels(Reader& reader, const Node& node, std::string_view what);
 
+// Tells whether any request may have such a text in the field, and says why not. A pattern is a part of a
+// text, or has stars.
+bool is_possible(Reader& reader, const Node& at, const std::string& field, std::string_view text,
+                 bool pattern);
+
+// Checks an `accept`: kinds of warnings, each with the reason why it is taken.
+void read_accepted(Reader& reader, const Node& node);
+
 // Zones by name, each read once.
 class Zones {
   public:
@@ -88,10 +93,20 @@ class Zones {
 // One rule. nullopt: it has no name; findings say why, as they do of all else.
 std::optional<core::Rule> read_rule(Reader& reader, const Node& node, Names& names, Zones& zones);
 
-// The compiled forms of `regex` and `cidr`; nullptr: not one.
+// A node as the JSON value that a caller of the API would send; repeated keys are findings.
+std::optional<core::Value> value_of(Reader& reader, const Node& node);
+
+// The compiled forms of `regex`, `cidr`, `host` and `under`; nullptr: not one, and `why` says so.
 std::shared_ptr<const core::Test::TextMatcher> compile_regex(const std::string& pattern, std::string& why);
 std::shared_ptr<const core::Test::TextMatcher> compile_cidrs(const std::vector<std::string>& ranges,
                                                              std::string& why);
+std::shared_ptr<const core::Test::TextMatcher> compile_hosts(const std::vector<std::string>& hosts,
+                                                             std::string& why);
+std::shared_ptr<const core::Test::TextMatcher> compile_folders(const std::vector<std::string>& folders,
+                                                               std::string& why);
+
+// The requests of a file's tests, those with mistakes left out.
+std::vector<core::Request> tested_requests(const Document& document, const core::Policy& policy);
 
 // Where a person or a group is named.
 struct NameSource {
@@ -108,6 +123,7 @@ struct Loaded {
     std::vector<NameSource> groups;   // beside policy.groups
     const Node* otherwise = nullptr;  // `default`
     std::string otherwise_file;
+    std::map<std::string, const Document*> files;  // by name
 };
 
 // Mistakes that load but cannot be meant.

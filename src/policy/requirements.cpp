@@ -9,6 +9,14 @@ using core::Requirement;
 
 namespace {
 
+// What was perhaps meant by "2 of security", or an example.
+std::string count_example(const Node& node) {
+    const auto words = split(trim(node.text), ' ');
+    const bool of = words.size() == 3 && words[1] == "of" &&
+                    words[0].find_first_not_of("0123456789") == std::string::npos;
+    return fmt::format("{{ count: {}, of: {} }}", of ? words[0] : "1", of ? visible(words[2]) : "reviewers");
+}
+
 std::vector<std::string> names_in(const std::map<std::string, std::size_t>& index) {
     std::vector<std::string> names;
     for (const auto& [name, at] : index) names.push_back(name);
@@ -57,6 +65,10 @@ std::optional<core::CountOf> read_count_of(Reader& reader, const Node& node, Nam
 }
 
 std::optional<Requirement> read_requirement(Reader& reader, const Node& node, Names& names) {
+    if (node.kind != Node::Kind::map) {
+        reader.error(node, fmt::format("`require` is a map: {}", count_example(node)));
+        return std::nullopt;
+    }
     const Node* all = Reader::find(node, "all");
     const Node* any = Reader::find(node, "any");
     if (!all && !any) {

@@ -53,7 +53,8 @@ bool RuleReader::name() {
     auto text = reader_.text(*node, "`name`");
     if (!text) return false;
     rule_.name = *text;
-    if (rule_.name.size() > rule_name_chars_max || printable(rule_.name) != rule_.name || !readable(rule_.name))
+    if (rule_.name.size() > rule_name_chars_max || printable(rule_.name) != rule_.name ||
+        !readable(rule_.name))
         reader_.error(
             *node, fmt::format("`name` must be one visible line of at most {} bytes", rule_name_chars_max));
     return true;
@@ -201,6 +202,7 @@ std::optional<core::Rule> RuleReader::read() {
     effect();
     times();
     what_goes_with_require();
+    if (const Node* accept = find("accept")) read_accepted(reader_, *accept);
     if (const Node* notify = find("notify")) rule_.notify = read_channels(reader_, *notify, "`notify`");
     if (const Node* when = find("when")) {
         auto condition = read_condition(reader_, *when, find("allow") ? Purpose::allows : Purpose::tightens);
@@ -210,6 +212,11 @@ std::optional<core::Rule> RuleReader::read() {
 }
 
 }  // namespace
+
+void read_accepted(Reader& reader, const Node& node) {
+    if (!reader.is_map_of(node, "`accept`", accept_keys.keys)) return;
+    for (const Node& reason : node.items) (void)reader.text(reason, "the reason");
+}
 
 core::ChannelsByChat read_channels(Reader& reader, const Node& node, std::string_view what) {
     core::ChannelsByChat channels;

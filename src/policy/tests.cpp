@@ -15,28 +15,6 @@ namespace {
 
 constexpr std::string_view usual_moment_text = "2026-01-05T12:00:00Z";
 
-// A node as the JSON value that a caller of the API would send; repeated keys are findings.
-std::optional<core::Value> value_of(Reader& reader, const Node& node) {
-    if (node.kind == Node::Kind::list) {
-        core::Value list = core::Value::array();
-        for (const Node& item : node.items) {
-            auto value = value_of(reader, item);
-            if (!value) return std::nullopt;
-            list.push(std::move(*value));
-        }
-        return list;
-    }
-    if (node.kind != Node::Kind::map) return reader.scalar(node, "a value");
-    if (!reader.is_map(node, "a value")) return std::nullopt;
-    core::Value map = core::Value::object();
-    for (std::size_t i = 0; i < node.keys.size(); ++i) {
-        auto value = value_of(reader, node.items[i]);
-        if (!value) return std::nullopt;
-        map.set(node.keys[i].text, std::move(*value));
-    }
-    return map;
-}
-
 // The deepest node on the way to a JSON Pointer.
 const Node& at_pointer(const Node& root, std::string_view pointer) {
     const Node* at = &root;
@@ -325,6 +303,22 @@ std::optional<PolicyTest> TestReader::read(const Node& node) {
 }
 
 }  // namespace
+
+std::vector<core::Request> tested_requests(const Document& document, const core::Policy& policy) {
+    std::vector<core::Request> requests;
+    const Node* list = Reader::find(document.root, "tests");
+    if (!list) return requests;
+    std::vector<PolicyFinding> told_elsewhere;
+    Findings findings{told_elsewhere};
+    Reader reader{document.file, findings};
+    TestReader test_reader{policy, reader};
+    for (const Node& node : list->items) {
+        if (requests.size() >= policy_tests_max) break;
+        if (auto test = test_reader.read(node)) requests.push_back(std::move(test->worded.request));
+    }
+    return requests;
+}
+
 }  // namespace policy
 
 core::Instant usual_moment() {

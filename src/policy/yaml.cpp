@@ -5,6 +5,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <sstream>
@@ -97,6 +98,53 @@ class TreeBuilder : public YAML::EventHandler {
     int documents_ = 0;
 };
 
+// The line and column, from 1, of a byte.
+std::pair<int, int> place_of(std::string_view yaml, std::size_t at) {
+    const auto before = yaml.substr(0, at);
+    const auto line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+    return {static_cast<int>(std::ranges::count(before, '\n')) + 1,
+            static_cast<int>(code_points(before.substr(line_begin))) + 1};
+}
+
+// What is reviewed must be what stands there: nothing invisible, in comments either, and no directive that
+// says another version of YAML than the one by which the file is read.
+bool is_plain(std::string_view yaml, const std::string& file, Findings& findings) {
+    auto wrong = [&](std::size_t at, std::string message) {
+        auto [line, column] = place_of(yaml, at);
+        findings.error(file, line, column, std::move(message));
+        return false;
+    };
+    if (auto found = invisible_in(yaml))
+        return wrong(found->at,
+                     fmt::format("the invisible character {} stands here; remove it, or write it as an "
+                                 "escape in double quotes where it is meant",
+                                 found->shown));
+    for (std::size_t at = 0; at < yaml.size();) {
+        const auto line = yaml.substr(at, yaml.substr(at).find('\n'));
+        const auto words = trim(line);
+        if (line.starts_with('%') && words != "%YAML 1.2")
+            return wrong(
+                at, fmt::format("`{}` is not supported: a policy is read as YAML 1.2, without tags; remove "
+                                "the line",
+                                visible(words)));
+        if (!line.starts_with('%') && !words.empty() && !words.starts_with('#')) break;
+        at += line.size() + 1;
+    }
+    return true;
+}
+
+// The first line that is indented with a tab; nullopt: none is.
+std::optional<std::size_t> tab_indentation(std::string_view yaml) {
+    for (std::size_t at = 0; at < yaml.size();) {
+        const auto line = yaml.substr(at, yaml.substr(at).find('\n'));
+        const auto blank = std::min(line.find_first_not_of(" \t"), line.size());
+        const auto tab = line.substr(0, blank).find('\t');
+        if (tab != std::string_view::npos && blank < line.size()) return at + tab;
+        at += line.size() + 1;
+    }
+    return std::nullopt;
+}
+
 bool integer_form(std::string_view text) {
     if (!text.empty() && (text.front() == '-' || text.front() == '+')) text.remove_prefix(1);
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -151,6 +199,7 @@ bool read_yaml(std::string_view yaml, const std::string& file, Document& out, Fi
         findings.error(file, 0, 0, "the file is not UTF-8 text");
         return false;
     }
+    if (!is_plain(yaml, file, findings)) return false;
     TreeBuilder builder;
     try {
         std::istringstream stream{std::string{yaml}};
@@ -160,6 +209,11 @@ bool read_yaml(std::string_view yaml, const std::string& file, Document& out, Fi
         findings.error(file, refused.line, refused.column, refused.message);
         return false;
     } catch (const YAML::Exception& wrong) {
+        if (auto tab = tab_indentation(yaml)) {
+            auto [line, column] = place_of(yaml, *tab);
+            findings.error(file, line, column, "a tab cannot indent YAML; use spaces");
+            return false;
+        }
         findings.error(
             file, wrong.mark.line + 1, wrong.mark.column + 1,
             fmt::format("this is not YAML: {} (inside {{ }}, quote whatever holds [ ] * or &)", wrong.msg));

@@ -30,22 +30,20 @@ class Findings {
   public:
     explicit Findings(std::vector<PolicyFinding>& all) : all_(all) {}
     void error(const std::string& file, int line, int column, std::string message) {
-        add(file, line, column, PolicyFinding::Severity::error, std::move(message));
+        add({file, line, column, PolicyFinding::Severity::error, std::move(message)});
         ++errors_;
     }
-    void warning(const std::string& file, int line, int column, std::string message) {
-        add(file, line, column, PolicyFinding::Severity::warning, std::move(message));
-    }
+    void warning(PolicyFinding finding) { add(std::move(finding)); }
     std::size_t errors() const { return errors_; }
 
   private:
-    void add(const std::string& file, int line, int column, PolicyFinding::Severity severity,
-             std::string message) {
-        PolicyFinding finding{file, line, column, severity, std::move(message)};
+    void add(PolicyFinding finding) {
         if (all_.size() < policy_findings_max) return all_.push_back(std::move(finding));
         // An error is worth more than a warning; without one, nobody would know why nothing loads.
-        auto least = std::ranges::find(all_, PolicyFinding::Severity::warning, &PolicyFinding::severity);
-        if (severity == PolicyFinding::Severity::error && least != all_.end()) *least = std::move(finding);
+        auto least = std::ranges::find_if(
+            all_, [](const PolicyFinding& one) { return one.severity != PolicyFinding::Severity::error; });
+        if (finding.severity == PolicyFinding::Severity::error && least != all_.end())
+            *least = std::move(finding);
     }
     std::vector<PolicyFinding>& all_;
     std::size_t errors_ = 0;

@@ -238,5 +238,129 @@ TEST(Conditions, APresentFieldOfTheWrongTypeTightensAndNeverLoosens) {
     EXPECT_FALSE(refuses("{parameters.n: [a, 6]}", r));
 }
 
+TEST(Conditions, AMissingFieldHoldsWhereTheRuleSaysSo) {
+    auto r = request("x");
+    for (const char* when :
+         {"{parameters.rows: {gt: 1000, missing: holds}}", "{environment: {eq: prod, missing: holds}}",
+          "{not: {parameters.rows: {lt: 10, missing: holds}}}",
+          "{'parameters.tags[*]': {eq: a, missing: holds}}", "{parameters.tags: {every: a, missing: holds}}",
+          "{labels.data: {ne: public, missing: holds}}",
+          "{not: {not: {environment: {eq: prod, missing: holds}}}}"})
+        EXPECT_TRUE(refuses(when, r)) << when;
+    EXPECT_FALSE(refuses("{parameters.rows: {gt: 1000, missing: holds}, action: y}", r));
+    auto there = request("x", "dev", Value::object({{"rows", 5}, {"tags", Value::array()}}));
+    EXPECT_FALSE(refuses("{parameters.rows: {gt: 1000, missing: holds}}", there));
+    EXPECT_FALSE(refuses("{not: {parameters.rows: {lt: 10, missing: holds}}}", there));
+    EXPECT_FALSE(refuses("{parameters.tags: {some: a, missing: holds}}", there))
+        << "no element is none that fits";
+}
+
+TEST(Conditions, EveryAndSomeSpeakOfTheElementsOfAList) {
+    auto change = [](const char* kind, int rows) { return Value::object({{"kind", kind}, {"rows", rows}}); };
+    auto r = request("x", "dev",
+                     Value::object({{"types", Value::Array{"CREATE", "ALTER"}},
+                                    {"none", Value::array()},
+                                    {"text", "CREATE"},
+                                    {"mixed", Value::Array{"CREATE", 5}},
+                                    {"changes", Value::Array{change("drop", 1), change("add", 900)}}}));
+    for (const char* yes :
+         {"{parameters.types: {every: [CREATE, ALTER]}}", "{parameters.types: {some: CREATE}}",
+          "{parameters.types: {every: {ne: DROP}}}", "{parameters.types: {some: {starts_with: ALT}}}",
+          "{parameters.changes: {some: {.kind: drop, .rows: {lt: 10}}}}",
+          "{parameters.changes: {every: {any: [{.kind: drop}, {.rows: {gt: 10}}]}}}",
+          "{not: {parameters.types: {some: DROP}}}", "{'parameters.changes': {some: {not: {.kind: drop}}}}"})
+        EXPECT_TRUE(refuses(yes, r) && allows(yes, r)) << yes;
+    for (const char* no :
+         {"{parameters.types: {every: CREATE}}", "{parameters.types: {some: DROP}}",
+          "{parameters.changes: {some: {.kind: drop, .rows: {gt: 10}}}}", "{parameters.none: {some: CREATE}}",
+          "{parameters.none: {every: CREATE}}", "{not: {parameters.types: {every: [CREATE, ALTER]}}}"})
+        EXPECT_FALSE(refuses(no, r) || allows(no, r)) << no;
+    EXPECT_FALSE(allows("{not: {parameters.none: {every: CREATE}}}", r)) << "nothing is not every one of it";
+    for (const char* when :
+         {"{parameters.text: {every: CREATE}}", "{parameters.mixed: {every: CREATE}}",
+          "{not: {parameters.text: {some: CREATE}}}", "{parameters.types: {some: {.kind: x}}}"}) {
+        EXPECT_TRUE(refuses(when, r)) << when;
+        EXPECT_FALSE(allows(when, r)) << when;
+    }
+}
+
+TEST(Conditions, AUrlIsOfAHostOnlyWhereEveryClientReadsItSo) {
+    auto with = [](const char* url) { return request("x", "dev", Value::object({{"u", url}})); };
+    const std::string of = "{parameters.u: {host: [example.com, '*.example.org']}}";
+    for (const char* url : {"https://example.com", "https://EXAMPLE.com:8443/a?b#c", "http://example.com./x",
+                            "https://a.b.example.org/", "s3://example.com/key"})
+        EXPECT_TRUE(allows(of, with(url))) << url;
+    for (const char* url :
+         {"https://evil.net/x.example.com/y", "https://example.com.evil.net/", "https://example.org/",
+          "https://xexample.com/", "https://evil.net?example.com", "https://evil.net#.example.org"}) {
+        EXPECT_FALSE(allows(of, with(url)) || refuses(of, with(url))) << url;
+        EXPECT_TRUE(refuses("{not: " + of + "}", with(url))) << url;
+    }
+    // What clients disagree about is of no host: an allow does not hold, a refusal does, either way round.
+    for (const char* url : {"https://example.com@evil.net/", "https://evil.net\\@example.com/",
+                            "https://example.com\\.evil.net", "https://example.com%2eevil.net/",
+                            "//example.com/", "example.com", "https:///example.com", "https://example.com:x/",
+                            "https://ex\u0430mple.com/", " https://example.com/", "https://example.com/\n",
+                            "https://0x7f.1/", "https://2130706433/", "https://example..com/"}) {
+        EXPECT_FALSE(allows(of, with(url)) || allows("{not: " + of + "}", with(url))) << url;
+        EXPECT_TRUE(refuses(of, with(url)) && refuses("{not: " + of + "}", with(url))) << url;
+    }
+}
+
+TEST(Conditions, APathIsUnderAFolderOnlyWhereItCannotLeaveIt) {
+    auto with = [](const std::string& path) { return request("x", "dev", Value::object({{"p", path}})); };
+    const std::string of = "{parameters.p: {under: [/project, 's3://exports/daily/']}}";
+    for (const char* path : {"/project", "/project/", "/project/a/b.c", "s3://exports/daily/x",
+                             "s3://exports/daily", "/project/..a/b", "s3://exports/daily/x?versionId=1"})
+        EXPECT_TRUE(allows(of, with(path))) << path;
+    for (const char* path : {"/projects/a", "/etc/shadow", "/", "s3://exports/dailyx",
+                             "s3://exports.evil/daily/x", "gs://exports/daily/x", "s3://exports/"})
+        EXPECT_FALSE(allows(of, with(path)) || refuses(of, with(path))) << path;
+    for (const char* path :
+         {"/project/../etc/shadow", "/project/./a", "/project//a", "project/a", "/project/a\\..\\b",
+          "/project/%2e%2e/etc", "/project/%2E./etc", "s3://exports/daily/../x", "/project/..", ""}) {
+        EXPECT_FALSE(allows(of, with(path)) || allows("{not: " + of + "}", with(path))) << path;
+        EXPECT_TRUE(refuses(of, with(path))) << path;
+    }
+}
+
+TEST(Conditions, ADotCrossesLinesAsAStarDoes) {
+    auto r = request("x", "dev", Value::object({{"sql", "select 1;\ndrop table t"}}));
+    EXPECT_TRUE(refuses("{parameters.sql: {regex: '.*drop.*'}}", r));
+    EXPECT_TRUE(refuses("{parameters.sql: '*drop*'}", r));
+    EXPECT_TRUE(refuses("{parameters.sql: {regex: 'select.*t$'}}", r));
+    EXPECT_FALSE(refuses("{parameters.sql: {regex: '[^\\n]*'}}", r));
+    EXPECT_FALSE(refuses("{parameters.sql: {regex: '^drop.*'}}", r));
+}
+
+TEST(Conditions, AnAllowCountsHumansWhoAreProvenAndAllOfThem) {
+    auto asked = [](std::vector<const char*> proven, std::vector<const char*> claimed) {
+        auto r = request("x");
+        for (const char* one : proven) r.requester.humans.emplace_back(one);
+        for (const char* one : claimed) r.on_behalf_of.emplace_back(one);
+        if (!proven.empty()) r.requester.kind = core::Requester::Kind::person;
+        return r;
+    };
+    const std::string amy = "{requester.kind: person, requester.people: amy}";
+    const std::string either = "{requester.people: [amy, ben]}";
+    EXPECT_TRUE(allows(amy, asked({"amy"}, {})));
+    EXPECT_TRUE(allows(either, asked({"amy", "ben"}, {})));
+    EXPECT_TRUE(allows(amy, asked({"amy"}, {"ben"})));
+    for (const auto& r :
+         {asked({"cat"}, {"amy"}), asked({"amy", "cat"}, {}), asked({}, {"amy"}), asked({}, {})})
+        EXPECT_FALSE(allows(either, r) || allows("{'requester.people[*]': [amy, ben]}", r));
+    // Within `not` whoever is named holds it back.
+    EXPECT_FALSE(allows("{not: {requester.people: amy}}", asked({"ben"}, {"amy"})));
+    EXPECT_FALSE(allows("{not: {requester.people: amy}}", asked({"ben", "amy"}, {})));
+    EXPECT_TRUE(allows("{not: {requester.people: amy}}", asked({"ben"}, {})));
+    EXPECT_FALSE(allows("{not: {requester.people: {ne: amy}}}", asked({"cat"}, {"amy"})));
+    EXPECT_TRUE(allows("{requester.people: {ne: amy}}", asked({"ben"}, {})));
+    EXPECT_FALSE(allows("{requester.humans: {gte: 1}}", asked({}, {"amy"})));
+    EXPECT_TRUE(allows("{requester.humans: {gte: 1}}", asked({"amy"}, {})));
+    // What tightens counts everybody who is named.
+    EXPECT_TRUE(refuses("{requester.people: amy}", asked({"cat"}, {"amy"})));
+    EXPECT_FALSE(refuses("{requester.humans: 0}", asked({}, {"amy"})));
+}
+
 }  // namespace
 }  // namespace countersign

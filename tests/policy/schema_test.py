@@ -37,7 +37,8 @@ LOADER_ALONE = [re.compile(pattern) for pattern in (
     r"is in this group twice", r"is no regular expression", r"is not an address range", r"which it adds up",
     r"combine to more than", r"ask for more than", r"neither a person of this policy nor an account",
     r"is not supported by this version yet", r"the policy itself lists the people", r"must be one visible line",
-    r"`at` is a moment", r"callback", r"no request has")]
+    r"`at` is a moment", r"callback", r"no request has", r"is never missing",
+    r"is not a host", r"is not a folder", r"would let through who says nothing", r"this field is no list")]
 
 HEAD = {"version": 1, "people": {"amy": {"slack": "U1"}, "ben": {"slack": "U2"}, "x": {"slack": "U3"}},
         "groups": {"g": {"people": ["amy", "ben"]}, "x": {"slack_usergroup": "S1"}}}
@@ -53,9 +54,10 @@ def rules(*all_of_them, **more):
 
 ANYTHING = {"eq": "a", "ne": "b", "in": ["a*", 5, None, True], "exists": True, "gt": 1, "gte": 1.5, "lt": 9, "lte": 9,
             "glob": "a*", "regex": "a.*", "starts_with": "a", "ends_with": "z", "cidr": "10.0.0.0/8",
-            "size": {"eq": 1, "gt": 0, "gte": 1, "lt": 9, "lte": 9}}
+            "size": {"eq": 1, "gt": 0, "gte": 1, "lt": 9, "lte": 9}, "host": ["example.com", "*.example.com"],
+            "under": "/project", "every": {"ne": "x"}, "some": {".kind": "a", ".rows[0]": {"gt": 5}, "not": {".x": "b"}}}
 TEXTUAL = {"eq": "a", "ne": "b", "in": ["a*", "b"], "exists": False, "glob": "a*", "regex": "a.*", "starts_with": "a",
-           "ends_with": "z", "cidr": ["10.0.0.0/8", "::1"], "size": 5}
+           "ends_with": "z", "cidr": ["10.0.0.0/8", "::1"], "size": 5, "host": "example.com", "under": ["/a", "s3://b/c"]}
 NUMERIC = {"eq": 1, "ne": 2, "in": [1, 2], "exists": True, "gt": 0, "gte": 1, "lt": 9, "lte": 9}
 
 GOOD = {
@@ -79,6 +81,10 @@ GOOD = {
                    rule(refuse="no", name="s"), rule(allow=True, name="t")),
     "anything": rules(rule(refuse="no", when={"parameters.rows": 5, "parameters": {"exists": True},
                                               "parameters.tags[*].x[0]": ANYTHING, "requester.claims.sub[0].x": ["a", 1]})),
+    "silence": rules(rule(refuse="no", accept={"omission": "why not"}, when={
+        "parameters.rows": {"gt": 5, "missing": "holds"}, "labels.data": {"in": ["a"], "missing": "holds"},
+        "parameters.tags": {"every": ["a", 5], "missing": "holds"}, "all": [{"parameters.tags": {"some": "a*"}}]}),
+        accept={"unused_group": "for later"}),
     "texts": rules(rule(refuse="no", when={"action": TEXTUAL, "resource": "a*", "environment": ["dev", "test*"], "intent": "x",
                                            "labels.job": "x", "requester.name": "ci-*", "requester.account": "token:tok_1",
                                            "requester.people": "amy", "requester.people[*]": ["amy"]})),

@@ -94,6 +94,54 @@ class ExplainTest(unittest.TestCase):
         self.assertIn("did you mean `rules`", said.stderr)
 
 
+class CheckTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = TempFolder()
+        self.addCleanup(self.folder.remove)
+
+    def check(self, policy, *more):
+        return countersign("policy", "check", self.folder.write("policy.yaml", policy), *more)
+
+    def test_says_in_one_line_that_all_is_well(self):
+        said = self.check("version: 1\npeople: { amy: { slack: U0AMY }, ben: { slack: U0BEN } }\n"
+                          "groups: { g: { people: [amy, ben] } }\n"
+                          "rules: [{ name: r, when: { action: a }, require: { of: g } }]\n")
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        self.assertRegex(said.stdout, r"^\S+policy.yaml: 1 rules, 1 groups and 2 people, nothing to mend\n$")
+
+    def test_warnings_have_a_kind_and_are_accepted_by_it(self):
+        loose = POLICY + "    expires: 30m\n"
+        said = self.check(loose, "--strict")
+        self.assertEqual(said.returncode, 1)
+        kinds = sorted({line.rpartition("[")[2].rstrip("]") for line in said.stdout.splitlines()})
+        self.assertIn("unproven", kinds)
+        said = self.check(loose + "accept: { " + ", ".join(f"{kind}: it is a test" for kind in kinds) + " }\n", "--strict")
+        self.assertEqual(said.returncode, 0, said.stdout)
+        self.assertIn("accepted: ", said.stdout)
+        self.assertNotIn("warning: ", said.stdout)
+
+    def test_mistakes_of_form_are_told_with_what_to_write(self):
+        for wrong, told in (("require: { count: 1, of: security }\n", "{ count: 2, of: security }"),):
+            said = self.check(POLICY.replace(wrong, "require: 2 of security\n"))
+            self.assertEqual(said.returncode, 1)
+            self.assertIn(told, said.stdout)
+        self.assertIn("use spaces", self.check("version: 1\nrules:\n\t- name: r\n").stdout)
+        self.assertIn("invisible character", self.check("version: 1 # \u200b\n").stdout)
+
+    def test_a_failed_test_names_no_command_of_a_request_that_was_never_filed(self):
+        policy = POLICY + """tests:
+  - name: t
+    request: { action: db.export, environment: production, on_behalf_of: [amy] }
+    groups: { security: [amy, ben] }
+    votes: [{ by: amy, verdict: approve }]
+    expect: { state: approved }
+"""
+        said = countersign("policy", "test", self.folder.write("policy.yaml", policy))
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("refused (self_approval)", said.stdout)
+        self.assertNotIn("cancel 0", said.stdout)
+
+
 class HistoryTest(unittest.TestCase):
     """One server; what it recorded is looked at under other policies, and another policy comes into force."""
 

@@ -27,16 +27,23 @@ inline constexpr std::size_t policy_reminders_max = 20;    // of one rule
 inline constexpr std::size_t policy_hidden_max = 100;      // pointers of one rule
 
 struct PolicyFinding {
-    enum class Severity : std::uint8_t { error, warning };
+    enum class Severity : std::uint8_t {
+        error,
+        warning,
+        accepted
+    };  // accepted: the policy says why it is meant
     std::string file;
     int line = 0;  // from 1; 0: the file as a whole
     int column = 0;
     Severity severity = Severity::error;
     std::string message;
+    std::string kind = {};  // of warnings: by what name a policy accepts it, like "overlap"
     // "policy.yaml:3:7: error: unknown key `requir`; did you mean `require`?"
     std::string text() const;
     friend bool operator==(const PolicyFinding&, const PolicyFinding&) = default;
 };
+
+std::string_view name_of(PolicyFinding::Severity severity);  // "error", "warning", "accepted"
 
 // The tz database as a policy's `timezone:` needs it.
 struct ZoneFiles {

@@ -27,31 +27,38 @@ std::size_t code_points(std::string_view utf8);
 // backslash, no control character.
 std::size_t plain_json_length(std::string_view text);
 
-// Text from outside, made safe to look at and impossible to mistake: two different texts never come out
+// Makes text from outside safe to look at and impossible to mistake: two different texts never come out
 // alike. What shows nothing of itself (controls, formats, blanks other than the space, private and unassigned
 // characters), and a spelling that would be drawn like another one, become `\u{202E}`; line ends become `\n`
-// and
-// `\r`; a byte that is not UTF-8 becomes `\x{FF}`; a backslash becomes two.
+// and `\r`; a byte that is not UTF-8 becomes `\x{FF}`; a backslash becomes two.
 std::string visible(std::string_view hostile);
-// The same for sentences and JSON in which foreign text stands unmistakable already: backslashes are kept.
+// Does the same for sentences and JSON in which foreign text is unmistakable already: backslashes are kept.
 std::string printable(std::string_view words);
-// As `visible`, for a text that stands alone among others: in double quotes where it is empty, begins with a
-// quote, has a blank at an end, or holds one of `separators`.
+// Shows a text that stands alone among others as `visible` does, and in double quotes where it is empty,
+// begins with a quote, has a blank at an end, or holds one of `separators`.
 std::string quoted_text(std::string_view hostile, std::string_view separators = {});
 
-// Whether there is anything in a text that a person can read.
+// Finds the first character that shows nothing of itself, line ends and tabs aside: at which byte it is, and
+// how `visible` shows it.
+struct Invisible {
+    std::size_t at = 0;
+    std::string shown;
+};
+std::optional<Invisible> invisible_in(std::string_view text);
+// Tells whether there is anything in a text that a person can read.
 bool readable(std::string_view text);
-// What readers of a text overlook: an invisible character, or a blank at an end, in words; nullopt: nothing.
+// Says in words what readers of a text overlook: an invisible character, or a blank at an end. Nothing:
+// nullopt.
 std::optional<std::string> overlooked(std::string_view text);
 
-// A word whose letters come from scripts that are not written together, as "prod" with a Cyrillic o.
+// This is a word whose letters come from scripts that are not written together, as "prod" with a Cyrillic o.
 struct MixedWord {
     std::string word;     // as `visible` shows it
     std::string scripts;  // "Latin and Cyrillic", in the order in which they come up
     friend bool operator==(const MixedWord&, const MixedWord&) = default;
 };
 inline constexpr std::size_t mixed_words_max = 20;
-// Such words of a text, each once, at most `mixed_words_max`.
+// Lists such words of a text, each once, at most `mixed_words_max`.
 std::vector<MixedWord> mixed_scripts(std::string_view text);
 
 std::vector<std::string> split(std::string_view text, char separator);

@@ -49,6 +49,7 @@ struct GroupRecord {
 
 // ---- conditions
 
+struct Condition;
 // Tests one field. A text test matches the whole value, case-sensitively; `*` in a glob matches across every
 // separator.
 struct Test {
@@ -66,20 +67,31 @@ struct Test {
         cidr,
         starts_with,
         ends_with,
-        size
+        size,
+        every,  // of a list: each of its elements, of which there is one at least
+        some,   // of a list: one element at least
+        host,   // a URL whose host is one of these
+        under   // a path, or a URL's, that stays within one of these
     };
     // A field is one of "action", "parameters.rows", "labels.job", "requester.name", "risk", "time.hour" (0
     // to 23), "time.weekday" (1 Monday to 7 Sunday), …
     std::string field;
     Operator op = Operator::eq;
-    Value operand;  // for `in` an array, for `size` a number or an object of gt, gte, lt, lte
-    // For regex and cidr this is the operand, compiled by the loader of the policy. It answers nullopt where
-    // the text is not of the kind at all (no address). It is shared, because copies of a policy share it.
+    // The operand is an array for in, cidr, host and under, and a number or an object of gt, gte, lt, lte for
+    // size. For every and some it is what stood in the policy, to be shown.
+    Value operand;
+    // For regex, cidr, host and under this is the operand, compiled by the loader of the policy. It answers
+    // nullopt where the text is not of the kind at all (no address, no URL). It is shared, because copies of
+    // a policy share it.
     using TextMatcher = std::function<std::optional<bool>(std::string_view)>;
     std::shared_ptr<const TextMatcher> compiled = nullptr;
     FilePosition at = {};
+    // For every and some this is the condition that an element meets. Its fields are paths within the
+    // element,
+    // "" for the element itself, ".kind" for a member. It is shared like `compiled`.
+    std::shared_ptr<const Condition> element = nullptr;
+    bool missing_holds = false;  // a missing field makes the rule apply, within `not` too
 };
-struct Condition;
 struct AllOf {
     std::vector<Condition> of;
 };  // true where empty

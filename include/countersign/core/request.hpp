@@ -76,8 +76,11 @@ std::string digest_of(const Request& request);
 // of oidc:https://…".
 std::string caller_key(const Requester& requester);
 
-// Returns every human account behind the request: the requester's humans, then on_behalf_of. Their votes
-// never count, whichever account they use.
+// The human accounts of the requester itself, which are proven: a token's owner, whom a verified token names.
+// Whom the caller says it acts for is not among them.
+std::vector<AccountId> proven_humans(const Request& request);
+// Every human account behind the request: the requester's humans, then on_behalf_of. Their votes never
+// count, whichever account they use.
 std::vector<AccountId> humans_behind(const Request& request);
 
 }  // namespace countersign::core

@@ -1,0 +1,226 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "countersign/base/overload.hpp"
+#include "countersign/base/text.hpp"
+#include "policy/lint.hpp"
+
+namespace countersign::policy {
+namespace {
+
+using core::Test;
+using Operator = core::Test::Operator;
+
+constexpr std::size_t names_shown_max = 3;
+
+std::string some_names(const std::vector<core::PersonId>& people) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < people.size() && i < names_shown_max; ++i)
+        names.push_back("`" + people[i].text() + "`");
+    if (people.size() > names_shown_max)
+        names.push_back(fmt::format("{} more", people.size() - names_shown_max));
+    return join(names, ", ");
+}
+
+// Calls `see` with every group asked for and the node that asks.
+void each_count(const core::Requirement& requirement, const Node& node,
+                const std::function<void(const core::CountOf&, const Node&)>& see) {
+    auto inside = [&](const std::vector<core::Requirement>& of, std::string_view key) {
+        const Node* list = Reader::find(node, key);
+        for (std::size_t i = 0; list && i < of.size() && i < list->items.size(); ++i)
+            each_count(of[i], list->items[i], see);
+    };
+    std::visit(Overload{[&](const core::CountOf& one) { see(one, node); },
+                        [&](const core::RequireAll& all) { inside(all.of, "all"); },
+                        [&](const core::RequireAny& any) { inside(any.of, "any"); }},
+               requirement.node);
+}
+
+}  // namespace
+
+void Lint::lint_people(const core::Requirement& requirement, const Node& node, const Asker& asker) {
+    lint_alternatives(requirement, node, asker);
+    bool short_of = false;
+    const bool only_way = !std::holds_alternative<core::RequireAny>(requirement.node);
+    each_count(requirement, node, [&](const core::CountOf& one, const Node& at) {
+        const auto* people = members(one.of);
+        if (!people) return;
+        if (people->size() < one.count) {
+            short_of = true;
+            warn("unmeetable", asker.file, place_of(at),
+                 fmt::format("{} asks for {} of group `{}`, which has only {}", asker.name, one.count,
+                             one.of.text(), people->size()),
+                 asker.rule);
+        } else if (people->size() == one.count && one.count > 1 && only_way) {
+            warn("all_members", asker.file, place_of(at),
+                 fmt::format("{} asks for all {} members of group `{}`: nobody can approve what one "
+                             "of them asks for",
+                             asker.name, one.count, one.of.text()),
+                 asker.rule);
+        }
+    });
+    if (!short_of) lint_together(requirement, node, asker);
+}
+
+void Lint::lint_together(const core::Requirement& requirement, const Node& node, const Asker& asker) {
+    auto alternatives = core::alternatives_of(requirement);
+    if (!alternatives) return;
+    bool scarce = true;
+    for (const core::Slots& slots : *alternatives) {
+        lint_overlap(slots, node, asker);
+        std::size_t total = 0;
+        for (const core::CountOf& one : slots.groups) total += one.count;
+        scarce = scarce && std::ranges::any_of(slots.groups, [&](const core::CountOf& one) {
+                     return known(one) && members(one.of)->size() < total;
+                 });
+    }
+    if (!scarce) return;
+    // The directory does not own the policy, because it does not outlive the loading.
+    if (!offline_)
+        offline_ = std::make_shared<const core::Directory>(
+            std::shared_ptr<const core::Policy>{std::shared_ptr<const core::Policy>{}, &loaded_.policy},
+            std::vector<std::shared_ptr<const core::Workspace>>{});
+    core::Applied applied;
+    applied.kind = core::Applied::Kind::require;
+    applied.alternatives = std::move(*alternatives);
+    const core::Request nobodys{
+        core::RequestId{core::RequestId::Bytes{}}, 0, "any", {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+    auto opened = core::opening(nobodys, applied, *offline_, core::Instant{});
+    if (opened.dead_end)
+        warn("unmeetable", asker.file, place_of(node), fmt::format("{}: {}", asker.name, *opened.dead_end),
+             asker.rule);
+}
+
+// Alternatives of an `any` that another one meets with fewer people.
+void Lint::lint_alternatives(const core::Requirement& requirement, const Node& node, const Asker& asker) {
+    const auto* any = std::get_if<core::RequireAny>(&requirement.node);
+    const Node* list = any ? Reader::find(node, "any") : nullptr;
+    for (std::size_t a = 0; list && a < any->of.size() && a < list->items.size(); ++a) {
+        const auto* more = std::get_if<core::CountOf>(&any->of[a].node);
+        for (std::size_t b = 0; more && b < any->of.size() && b < list->items.size(); ++b) {
+            const auto* less = std::get_if<core::CountOf>(&any->of[b].node);
+            if (a == b || !less || less->of != more->of || less->count >= more->count) continue;
+            warn("needless_alternative", asker.file, place_of(list->items[a]),
+                 fmt::format(
+                     "{} takes {} of group `{}`, but {} of it is enough (line {}): the larger count is "
+                     "never needed",
+                     asker.name, more->count, more->of.text(), less->count, list->items[b].line),
+                 asker.rule);
+            break;
+        }
+    }
+}
+
+void Lint::lint_overlap(const core::Slots& slots, const Node& node, const Asker& asker) {
+    for (std::size_t a = 0; a < slots.groups.size(); ++a) {
+        for (std::size_t b = a + 1; b < slots.groups.size(); ++b) {
+            const core::GroupId& x = slots.groups[a].of;
+            const core::GroupId& y = slots.groups[b].of;
+            if (!members(x) || !members(y)) continue;
+            auto [known, fresh] = in_both_.try_emplace({x.text(), y.text()});
+            if (fresh)
+                std::ranges::set_intersection(*members(x), *members(y), std::back_inserter(known->second));
+            // Whoever puts all of one group into another means it.
+            const auto least = std::min(members(x)->size(), members(y)->size());
+            if (known->second.empty() || known->second.size() == least) continue;
+            warn("overlap", asker.file, place_of(node),
+                 fmt::format("{} asks two groups, `{}` and `{}`, but {} may speak for either: it takes two "
+                             "people, not two points of view",
+                             asker.name, x.text(), y.text(), some_names(known->second)),
+                 asker.rule);
+            return;
+        }
+    }
+}
+
+// A rule for what certain people ask, of groups that are empty without them.
+void Lint::lint_excluded(std::size_t i) {
+    const core::Rule& rule = rules()[i];
+    auto alternatives = core::alternatives_of(*rule.require);
+    if (!alternatives) return;
+    auto stuck_without = [&](const core::PersonId& person) {
+        return std::ranges::all_of(*alternatives, [&](const core::Slots& slots) {
+            return std::ranges::any_of(slots.groups, [&](const core::CountOf& one) {
+                const auto* people = members(one.of);
+                return people && people->size() >= one.count &&
+                       people->size() - (std::ranges::binary_search(*people, person) ? 1 : 0) < one.count;
+            });
+        });
+    };
+    each_test(rule.when, [&](const Test& test, bool negated) {
+        const bool named = test.field.starts_with("requester.people") &&
+                           (test.op == Operator::eq || test.op == Operator::in);
+        if (!named || negated) return;
+        each_text(test, [&](std::string_view name) {
+            const core::PersonId person{std::string{name}};
+            const bool excepted =
+                rule.self_approval &&
+                std::ranges::find(rule.self_approval->allow, person) != rule.self_approval->allow.end();
+            if (excepted || !stuck_without(person)) return;
+            warn("requester_needed", rule.file, test.at,
+                 fmt::format("rule `{}` is about what `{}` asks for, whose own vote never counts: without it "
+                             "too few are left to approve",
+                             rule.name, visible(name)),
+                 loaded_.rules[i]);
+        });
+    });
+}
+
+// A name in `requester.people` that nobody has. An account linked to nobody is a name too, with a colon.
+void Lint::lint_person(std::string_view person, const std::string& file, core::FilePosition at,
+                       const Node* rule) {
+    const auto& people = loaded_.names.people;
+    if (person.find(':') != std::string_view::npos || people.contains(std::string{person})) return;
+    std::vector<std::string> known;
+    for (const auto& [name, index] : people) known.push_back(name);
+    warn("unknown_person", file, at,
+         fmt::format("there is no person `{}`{}; nobody behind a request is ever called so", visible(person),
+                     Reader::hint(person, known)),
+         rule);
+}
+
+// Addresses of two people that reach one mailbox: perhaps they are one person, who would have two votes.
+void Lint::lint_addresses() {
+    std::map<std::string, std::size_t> first;
+    const auto& people = loaded_.policy.people;
+    for (std::size_t i = 0; i < people.size(); ++i) {
+        for (const core::AccountId& account : people[i].accounts) {
+            auto of = core::parts(account);
+            if (of.kind != "email") continue;
+            auto [known, fresh] = first.try_emplace(core::folded_email(of.id), i);
+            if (fresh || known->second == i) continue;
+            warn("one_mailbox", loaded_.people[i].file, place_of(*loaded_.people[i].key),
+                 fmt::format(
+                     "`{}` and `{}` have addresses that reach one mailbox ({}); if they are one person, "
+                     "list both under one name",
+                     people[known->second].name.text(), people[i].name.text(), visible(of.id)));
+        }
+    }
+}
+
+void Lint::lint_groups() {
+    for (const auto& [name, index] : loaded_.names.groups) {
+        const NameSource& source = loaded_.groups[index];
+        if (!loaded_.names.groups_used.contains(name))
+            warn("unused_group", source.file, place_of(*source.key),
+                 fmt::format("no rule asks for group `{}`", name));
+        else if (members_[index].size() == 1)
+            warn("one_member", source.file, place_of(*source.key),
+                 fmt::format("group `{}` has one member: nobody else can approve while `{}` is away, and "
+                             "nobody at all what `{}` asks for",
+                             name, members_[index].front().text(), members_[index].front().text()));
+        std::vector<core::PersonId> silent;
+        for (const core::PersonId& person : members_[index]) {
+            const auto& accounts = loaded_.policy.people[loaded_.names.people.at(person.text())].accounts;
+            if (std::ranges::none_of(accounts, [](const core::AccountId& one) { return core::in_chat(one); }))
+                silent.push_back(person);
+        }
+        if (!silent.empty())
+            warn("no_chat_account", source.file, place_of(*source.key),
+                 fmt::format("{} of group `{}` {} no account in a chat here, by which alone people vote",
+                             some_names(silent), name, silent.size() == 1 ? "has" : "have"));
+    }
+}
+
+}  // namespace countersign::policy

@@ -1,0 +1,210 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "countersign/base/overload.hpp"
+#include "countersign/base/text.hpp"
+#include "policy/lint.hpp"
+
+namespace countersign::policy {
+namespace {
+
+using core::Condition;
+using core::Test;
+using Operator = core::Test::Operator;
+
+bool matches_everything(const Condition& condition) {
+    const auto* all = std::get_if<core::AllOf>(&condition.node);
+    return all && all->of.empty();
+}
+
+// The environments called production that a condition asks for, as it writes them.
+std::vector<core::Value> production_of(const Condition& condition) {
+    std::vector<core::Value> named;
+    each_test(condition, [&](const Test& test, bool negated) {
+        if (negated || test.field != "environment" || test.op == Operator::ne) return;
+        std::vector<core::Value> values{test.operand};
+        if (const auto* items = test.operand.items()) values = *items;
+        for (core::Value& value : values)
+            if (value.text().starts_with("prod")) named.push_back(std::move(value));
+    });
+    return named;
+}
+
+// How many people the easiest way asks for.
+std::size_t fewest_people(const core::Requirement& requirement) {
+    auto alternatives = core::alternatives_of(requirement);
+    std::size_t least = core::slots_max;
+    for (const core::Slots& slots : alternatives ? *alternatives : std::vector<core::Slots>{}) {
+        std::size_t people = 0;
+        for (const core::CountOf& one : slots.groups) people += one.count;
+        least = std::min(least, people);
+    }
+    return least;
+}
+
+bool asks_for_humans(const core::Rule& rule) {
+    return any_test(rule.when, [](const Test& test, bool) { return test.field == "requester.humans"; });
+}
+
+// Tells whether a test can only hold for certain credentials. A token without an owner is a workload, so that
+// alone says little.
+bool is_proof(const Test& test) {
+    const std::string& field = test.field;
+    if (test.op == Operator::ne || test.op == Operator::exists || fits_any_text(test)) return false;
+    if (field == "requester.kind") return test.op == Operator::eq && test.operand.text() == "person";
+    return field == "requester.name" || field == "requester.account" || field.starts_with("requester.people");
+}
+
+bool asks_claim(const Condition& condition, const std::vector<std::string_view>& names) {
+    const auto* test = std::get_if<Test>(&condition.node);
+    if (!test || test->op == Operator::ne || test->op == Operator::exists || fits_any_text(*test))
+        return false;
+    constexpr std::string_view claims = "requester.claims.";
+    return test->field.starts_with(claims) &&
+           std::ranges::find(names, std::string_view{test->field}.substr(claims.size())) != names.end();
+}
+
+// Tells whether claims say who asks: which issuer vouches, and for whom. Any other claim can be had of any
+// issuer, by anybody who has something running there.
+bool claims_identify(const std::vector<Condition>& parts) {
+    const bool issuer =
+        std::ranges::any_of(parts, [](const Condition& one) { return asks_claim(one, {"iss"}); });
+    return issuer && std::ranges::any_of(parts, [](const Condition& one) {
+               return asks_claim(one, {"sub", "repository", "repository_id", "project_id", "project_path",
+                                       "organization_slug", "organization_id", "terraform_workspace_id",
+                                       "terraform_organization_id"});
+           });
+}
+
+// Tells whether a condition can only hold for callers that proved something of themselves. Everything else in
+// a request is the caller's own word.
+bool rests_on_proof(const Condition& condition) {
+    return std::visit(
+        Overload{[](const core::AllOf& all) {
+                     return std::ranges::any_of(all.of, rests_on_proof) || claims_identify(all.of);
+                 },
+                 [](const core::AnyOf& any) { return std::ranges::all_of(any.of, rests_on_proof); },
+                 [](const core::NotOf&) { return false; }, [](const Test& test) { return is_proof(test); }},
+        condition.node);
+}
+
+}  // namespace
+
+void Lint::lint_rule(std::size_t i) {
+    const core::Rule& rule = rules()[i];
+    const Node& node = *loaded_.rules[i];
+    if (ways_[i].complete && ways_[i].ways.empty())
+        warn("never_matches", i, "when", "can never match: its conditions exclude each other");
+    lint_condition(rule.when, rule.file, rule.allow ? Purpose::allows : Purpose::tightens, &node);
+    lint_clock(rule.when, rule.file, &node);
+    if (rule.allow) lint_allow(i);
+    if (!rule.refuse) lint_humans(i);
+    if (!rule.require) return;
+    lint_people(*rule.require, *Reader::find(node, "require"), asker(i));
+    lint_excluded(i);
+    lint_times(i);
+    if (rule.deny) {
+        const auto* people = members(rule.deny->of);
+        if (people && people->size() < rule.deny->count)
+            warn("never_comes", i, "deny",
+                 fmt::format("can never be denied: it asks for {} of group `{}`, which has only {}",
+                             rule.deny->count, rule.deny->of.text(), people->size()));
+    }
+}
+
+void Lint::lint_allow(std::size_t i) {
+    const core::Rule& rule = rules()[i];
+    if (matches_everything(rule.when))
+        return warn("unproven", i, "allow", "allows everything that no other rule holds back");
+    if (!rests_on_proof(rule.when))
+        warn("unproven", i, "allow",
+             "rests only on what the caller says of its request; ask for something proven too: "
+             "requester.name, requester.account, or requester.claims.iss with the subject or repository");
+    const auto asks = [&](std::string_view field, bool size) {
+        return any_test(rule.when, [&](const Test& test, bool negated) {
+            return !negated && test.field.starts_with(field) && (!size || test.op == Operator::size);
+        });
+    };
+    if (asks("parameters.argv[", false) &&
+        (!asks("parameters.argv", true) || !asks("parameters.executable.sha256", false)))
+        warn("open_command", i, "when",
+             "allows a command by its first words: what follows them is open without parameters.argv: { "
+             "size: … }, "
+             "and which program runs without parameters.executable.sha256");
+}
+
+void Lint::lint_times(std::size_t i) {
+    const core::Rule& rule = rules()[i];
+    const core::Duration expires = rule.expires.value_or(core::expires_default);
+    if (std::ranges::any_of(rule.remind, [&](core::Duration after) { return after >= expires; }))
+        warn("never_comes", i, "remind", "reminds after its requests have expired");
+    if (rule.escalate && rule.escalate->after >= expires)
+        warn("never_comes", i, "escalate", "escalates after its requests have expired");
+    constexpr core::Duration grant_long = std::chrono::hours{1};
+    if (rule.unlinked_allowed && rule.grant.value_or(core::grant_default) > grant_long)
+        warn("unlinked_grant", i, "unlinked",
+             "counts voters who might be the requester, and its approvals can be used for more than an hour");
+}
+
+// Tells whether requests of a rule that name no human, in this environment, are refused by others.
+bool Lint::refused_without_humans(std::size_t i, const core::Value& environment) const {
+    const bool pattern = environment.text().find('*') != std::string_view::npos;
+    const Test nobody{"requester.humans", Operator::eq, core::Value{0}, nullptr, {}};
+    const Test there{"environment", pattern ? Operator::glob : Operator::eq, environment, nullptr, {}};
+    if (!ways_[i].complete) return true;
+    return std::ranges::all_of(ways_[i].ways, [&](Way way) {
+        way.push_back(literal(nobody));
+        way.push_back(literal(there));
+        return !possible(way, risk_max_) || std::ranges::any_of(rules(), [&](const core::Rule& other) {
+            return other.refuse && implies(way, other.when, risk_max_);
+        });
+    });
+}
+
+void Lint::lint_humans(std::size_t i) {
+    const core::Rule& rule = rules()[i];
+    if (asks_for_humans(rule)) return;
+    for (const core::Value& environment : production_of(rule.when)) {
+        if (refused_without_humans(i, environment)) continue;
+        return warn(
+            "no_human", i, "when",
+            fmt::format("never asks for `requester.humans`: in {}, what names no human {}; refuse it in "
+                        "a rule with requester.humans: 0",
+                        visible(environment.text()),
+                        rule.require ? "can be approved by whoever asked for it" : "is allowed"));
+    }
+}
+
+void Lint::lint_risk(std::size_t i) {
+    const core::RiskEntry& entry = loaded_.policy.risk[i];
+    lint_condition(entry.when, entry.file, Purpose::risk, nullptr);
+    lint_clock(entry.when, entry.file, nullptr);
+    Ways ways = ways_of(entry.when);
+    if (ways.complete &&
+        std::ranges::none_of(ways.ways, [&](const Way& way) { return possible(way, risk_max_); }))
+        warn("never_matches", entry.file, entry.at,
+             "this risk entry can never match: its conditions exclude each other");
+}
+
+void Lint::lint_default() {
+    if (!loaded_.otherwise) return;
+    const core::PolicyDefault& otherwise = loaded_.policy.otherwise;
+    if (otherwise.kind == core::PolicyDefault::Kind::allow)
+        warn("weak_default", loaded_.otherwise_file, place_of(*loaded_.otherwise),
+             "`default: allow` lets everything through that no rule mentions");
+    if (!otherwise.require) return;
+    lint_people(*otherwise.require, *Reader::find(*loaded_.otherwise, "require"),
+                {"`default`", loaded_.otherwise_file, nullptr});
+    const std::size_t least = fewest_people(*otherwise.require);
+    for (std::size_t i = 0; i < rules().size(); ++i) {
+        if (!rules()[i].require || fewest_people(*rules()[i].require) <= least) continue;
+        return warn(
+            "weak_default", loaded_.otherwise_file, place_of(*loaded_.otherwise),
+            fmt::format("`default` asks for fewer people than {}: what a caller misspells or leaves out gets "
+                        "by with the default; refuse what no rule names",
+                        named(i)));
+    }
+}
+
+}  // namespace countersign::policy

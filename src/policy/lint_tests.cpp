@@ -1,0 +1,280 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "countersign/base/overload.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/core/match.hpp"
+#include "policy/lint.hpp"
+
+namespace countersign::policy {
+namespace {
+
+using core::Condition;
+using core::Test;
+using Operator = core::Test::Operator;
+
+// What `probes` all match, matches everything that matters.
+constexpr std::string_view probes[] = {"x", "production", "0", "Zz-9 _/:.", "db.export", "~!?", "two\nlines"};
+
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// Tells whether an expression holds a word, whose place in a longer text matters.
+bool has_word(std::string_view regex) {
+    bool in_class = false;
+    std::size_t letters = 0;
+    for (std::size_t i = 0; i < regex.size(); ++i) {
+        if (regex[i] == '\\') {
+            ++i;
+            letters = 0;
+            continue;
+        }
+        if (regex[i] == '[') in_class = true;
+        if (regex[i] == ']') in_class = false;
+        letters = !in_class && is_letter(regex[i]) ? letters + 1 : 0;
+        if (letters >= 2) return true;
+    }
+    return false;
+}
+
+// Tells whether an expression leaves an end open, or says where it is.
+bool knows_its_ends(std::string_view regex) {
+    while (regex.starts_with("(?")) {
+        auto close = regex.find(')');
+        if (close == std::string_view::npos || regex.substr(0, close).find(':') != std::string_view::npos)
+            break;
+        regex.remove_prefix(close + 1);
+    }
+    for (std::string_view begin : {"^", "\\A", ".*", ".+"})
+        if (regex.starts_with(begin)) return true;
+    for (std::string_view end : {"$", "\\z", ".*", ".+"})
+        if (regex.ends_with(end)) return true;
+    return false;
+}
+
+// A pattern over URLs or paths, in which `*` crosses what must not be crossed.
+bool is_loose_location(const Test& test) {
+    auto loose = [&](std::string_view text) {
+        const bool location = text.starts_with('/') || text.find("://") != std::string_view::npos;
+        return location && (test.op == Operator::starts_with || text.find('*') != std::string_view::npos);
+    };
+    if (test.op == Operator::glob || test.op == Operator::starts_with) return loose(test.operand.text());
+    const auto* items = test.op == Operator::in ? test.operand.items() : nullptr;
+    return items && std::ranges::any_of(*items, [&](const core::Value& one) { return loose(one.text()); });
+}
+
+// Tells whether nothing else is asked of the field that an empty text would fail.
+bool asks_existence_alone(const Condition& condition, const std::string& field) {
+    return !any_test(condition, [&](const Test& test, bool) {
+        return test.field == field && test.op != Operator::exists;
+    });
+}
+
+// How far two words are one slip of the finger apart, in a part that is more than a number or a letter.
+bool nearly_same(std::string_view a, std::string_view b) {
+    if (lower_ascii(a) == lower_ascii(b)) return true;
+    constexpr std::size_t letters_min = 5;
+    if (std::min(a.size(), b.size()) < letters_min || a.size() > b.size() + 1 || b.size() > a.size() + 1)
+        return false;
+    auto differs = std::ranges::mismatch(a, b);
+    const auto head = static_cast<std::size_t>(differs.in1 - a.begin());
+    auto x = a.substr(head);
+    auto y = b.substr(head);
+    while (!x.empty() && !y.empty() && x.back() == y.back()) {
+        x.remove_suffix(1);
+        y.remove_suffix(1);
+    }
+    const bool swapped = x.size() == 2 && y.size() == 2 && x[0] == y[1] && x[1] == y[0];
+    if (x.size() > 1 || y.size() > 1) return swapped;
+    // `stage-1` and `stage-2`, `team.a` and `team.b` are meant.
+    auto word_at = [&](std::string_view whole, std::size_t at) {
+        constexpr std::string_view between = "._:/-[]";
+        auto begin = whole.find_last_of(between, at == 0 ? 0 : at - 1);
+        begin = begin == std::string_view::npos || at == 0 ? 0 : begin + 1;
+        return whole.substr(begin, std::min(whole.find_first_of(between, at), whole.size()) - begin);
+    };
+    const bool letters = std::ranges::all_of(x, is_letter) && std::ranges::all_of(y, is_letter);
+    return letters && std::min(word_at(a, head).size(), word_at(b, head).size()) > 2;
+}
+
+}  // namespace
+
+bool fits_any_text(const Test& test) {
+    return std::ranges::all_of(probes, [&](std::string_view probe) {
+        return core::judge(test, core::Value{probe}) == core::Truth::yes;
+    });
+}
+
+void Lint::lint_condition(const Condition& condition, const std::string& file, Purpose purpose,
+                          const Node* rule) {
+    auto tell = [&](std::string_view kind, const Test& test, const std::string& message) {
+        warn(kind, file, test.at, message, rule);
+    };
+    const bool allows = purpose == Purpose::allows;
+    each_test(condition, [&](const Test& test, bool negated) {
+        const bool element = test.field.find("[*]") != std::string::npos && is_callers_word(test.field);
+        if (element && test.op == Operator::ne)
+            tell("any_element", test,
+                 fmt::format(
+                     "`{0}` with `ne` means that none is equal; say `every` or `some` of the list instead",
+                     test.field));
+        else if (element && allows && !negated)
+            tell("any_element", test,
+                 "`[*]` is true when any one element fits; an `allow` usually means all: say `every` of the "
+                 "list");
+        if (test.op == Operator::regex && fits_any_text(test))
+            tell("matches_everything", test,
+                 fmt::format("this regular expression matches everything; to ask whether there is a value at "
+                             "all, write {}: {{ exists: true }}",
+                             test.field));
+        else if (test.op == Operator::regex && has_word(test.operand.text()) &&
+                 !knows_its_ends(test.operand.text()))
+            tell("whole_value", test,
+                 "this regular expression fits no text that is longer: open it with .* at an end, or say "
+                 "with ^ and $ "
+                 "that whole values are meant");
+        if (allows != negated && is_loose_location(test))
+            tell("loose_pattern", test,
+                 "`*` and `starts_with` cross / and .. and whatever stands before a host: ask for `host` or "
+                 "`under`");
+        const bool opens = test.op == Operator::exists && test.operand.truth(true) == (allows != negated);
+        if (opens && (test.field.starts_with("labels.") || test.field.starts_with("parameters.")) &&
+            asks_existence_alone(condition, test.field))
+            tell("empty_text", test,
+                 fmt::format(
+                     "an empty text exists too: ask for something of `{0}`, like {{ size: {{ gt: 0 }} }}",
+                     test.field));
+        if (test.field.starts_with("requester.people"))
+            each_text(test, [&](std::string_view person) { lint_person(person, file, test.at, rule); });
+    });
+}
+
+void Lint::lint_clock(const Condition& condition, const std::string& file, const Node* rule) {
+    const Node* zone = rule ? Reader::find(*rule, "timezone") : nullptr;
+    auto shell = loaded_.files.find(file);
+    if (!zone && shell != loaded_.files.end()) zone = Reader::find(shell->second->root, "timezone");
+    bool told = false;
+    each_test(condition, [&](const Test& test, bool) {
+        if (!test.field.starts_with("time.")) return;
+        if (!zone && !std::exchange(told, true))
+            warn("no_timezone", file, test.at,
+                 "no `timezone` is given, so this is on the clocks of UTC; say so, or say which", rule);
+        auto hour = test.operand.integer();
+        if (test.field == "time.hour" && test.op == Operator::lte && hour)
+            warn("last_hour", file, test.at,
+                 fmt::format("hour {0} lasts until {0}:59; write {{ lt: {1} }}, for what it is", *hour,
+                             *hour + 1),
+                 rule);
+    });
+}
+
+// ---- across rules
+
+// Names and values that are one slip apart: one of them is perhaps meant to be the other.
+void Lint::lint_spelling() {
+    struct Used {
+        std::string text;
+        std::string file;
+        core::FilePosition at;
+        const Node* rule;
+    };
+    std::map<std::string, std::vector<Used>> words;  // by what they are values of; "": fields
+    auto use = [&](const std::string& of, std::string_view text, const std::string& file,
+                   core::FilePosition at, const Node* rule) {
+        constexpr std::size_t words_max = 300;  // of one field; comparing is quadratic
+        auto& all = words[of];
+        if (all.size() < words_max && std::ranges::find(all, text, &Used::text) == all.end())
+            all.push_back({std::string{text}, file, at, rule});
+    };
+    auto collect = [&](const Condition& condition, const std::string& file, const Node* rule) {
+        each_test(condition, [&](const Test& test, bool) {
+            if (is_callers_word(test.field)) use("", test.field, file, test.at, rule);
+            for (const core::Value& value : values_of(test)) {
+                std::string_view text = value.text();
+                if (text.ends_with(".*")) text.remove_suffix(2);
+                if (!text.empty() && text.find('*') == std::string_view::npos)
+                    use(test.field, text, file, test.at, rule);
+            }
+        });
+    };
+    for (std::size_t i = 0; i < rules().size(); ++i)
+        collect(rules()[i].when, rules()[i].file, loaded_.rules[i]);
+    for (const core::RiskEntry& entry : loaded_.policy.risk) collect(entry.when, entry.file, nullptr);
+    for (const auto& [field, all] : words) {
+        for (std::size_t i = 1; i < all.size(); ++i) {
+            auto near =
+                std::ranges::find_if(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i),
+                                     [&](const Used& one) { return nearly_same(one.text, all[i].text); });
+            if (near == all.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+            warn("spelling", all[i].file, all[i].at,
+                 fmt::format(
+                     "`{}` is nearly `{}` ({}:{}:{}); if it is meant to be the same, spell it the same",
+                     visible(all[i].text), visible(near->text), near->file, near->at.line, near->at.column),
+                 all[i].rule);
+        }
+    }
+}
+
+// Numbers that fall between two rules: below one bound, above the same one, and it itself is in neither.
+void Lint::lint_bands() {
+    struct Bound {
+        Operator op;
+        double number;
+        std::string file;
+        core::FilePosition at;
+        const Node* rule;
+    };
+    std::map<std::string, std::vector<Bound>> bounds;
+    auto collect = [&](const Condition& condition, const std::string& file, const Node* rule) {
+        each_test(condition, [&](const Test& test, bool) {
+            for (const core::Value& value : values_of(test))
+                if (value.number())
+                    bounds[test.field].push_back({Operator::eq, *value.number(), file, test.at, rule});
+            const double* number = test.operand.number();
+            if (number && test.op != Operator::eq && test.op != Operator::ne)
+                bounds[test.field].push_back({test.op, *number, file, test.at, rule});
+        });
+    };
+    for (std::size_t i = 0; i < rules().size(); ++i)
+        collect(rules()[i].when, rules()[i].file, loaded_.rules[i]);
+    for (const core::RiskEntry& entry : loaded_.policy.risk) collect(entry.when, entry.file, nullptr);
+    for (const auto& [field, all] : bounds) {
+        for (const Bound& below : all) {
+            if (below.op != Operator::lt) continue;
+            auto same = [&](const Bound& one, auto... ops) {
+                return one.number == below.number && ((one.op == ops) || ...);
+            };
+            auto above = std::ranges::find_if(all, [&](const Bound& one) { return same(one, Operator::gt); });
+            const bool met = std::ranges::any_of(
+                all, [&](const Bound& one) { return same(one, Operator::gte, Operator::lte, Operator::eq); });
+            if (above == all.end() || met) continue;
+            warn("gap", below.file, below.at,
+                 fmt::format(
+                     "{0} is neither below {0} here nor above it at {1}:{2}:{3}; one of the two takes in "
+                     "the bound itself",
+                     core::canonical(core::Value{below.number}), above->file, above->at.line,
+                     above->at.column),
+                 below.rule);
+        }
+    }
+}
+
+// Rules that no test meets, in a policy that has tests.
+void Lint::lint_tested() {
+    std::set<std::string> met;
+    bool any = false;
+    for (const auto& [file, document] : loaded_.files) {
+        for (const core::Request& request : tested_requests(*document, loaded_.policy)) {
+            any = true;
+            auto applied = core::match(loaded_.policy, request, std::nullopt, request.created_at);
+            if (applied) met.insert(applied->rules.begin(), applied->rules.end());
+        }
+    }
+    for (std::size_t i = 0; any && i < rules().size(); ++i)
+        if (!met.contains(rules()[i].name)) warn("untested", i, "name", "is met by no test");
+}
+
+}  // namespace countersign::policy

@@ -1,0 +1,35 @@
+#include <fmt/core.h>
+
+#include "countersign/base/text.hpp"
+#include "countersign/core/request.hpp"
+#include "policy/reader.hpp"
+
+namespace countersign::policy {
+
+bool is_possible(Reader& reader, const Node& at, const std::string& field, std::string_view text,
+                 bool pattern) {
+    if (field == "intent") return true;
+    if (field != "action" && field != "environment") {
+        auto found = overlooked(text);
+        if (!found || pattern) return true;
+        reader.error(at, fmt::format("no request has such a value: `{}` has {}", visible(text), *found));
+        return false;
+    }
+    const bool action = field == "action";
+    auto fits = action ? core::valid_action : core::valid_environment;
+    std::string whole{text};
+    if (pattern) {
+        std::erase(whole, '*');
+        whole.insert(0, "x");
+    }
+    if (fits(whole)) return true;
+    const std::string meant = lower_ascii(trim(text));
+    const bool near = !pattern && fits(meant);
+    reader.error(at, fmt::format("no request has {} `{}`: it is lower-case letters, digits and {}{}",
+                                 action ? "an action" : "an environment", visible(text),
+                                 action ? ". _ : -" : ". _ : / -",
+                                 near ? fmt::format("; did you mean `{}`?", meant) : ""));
+    return false;
+}
+
+}  // namespace countersign::policy

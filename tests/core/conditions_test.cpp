@@ -1,0 +1,262 @@
+// Random conditions against a second, naive way of thinking: not three values of truth, but what may hold and
+// what must. COUNTERSIGN_CASES sets how many (for soaks), COUNTERSIGN_SEED where they begin.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <random>
+#include <set>
+
+#include "core/world.hpp"
+#include "countersign/core/match.hpp"
+
+namespace countersign::core::testing::conditions {
+namespace {
+
+using Operator = core::Test::Operator;
+
+std::uint64_t setting(const char* name, std::uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+struct Dice {
+    std::mt19937_64 generator;
+    std::size_t below(std::size_t n) { return generator() % n; }
+    bool one_in(std::size_t n) { return below(n) == 0; }
+};
+
+const std::vector<std::string> words{"a", "b", "c"};
+
+Value some_scalar(Dice& dice) {
+    if (dice.one_in(3)) return Value{dice.below(3)};
+    return Value{words[dice.below(3)]};
+}
+
+Value some_list(Dice& dice) {
+    Value list = Value::array();
+    for (std::size_t i = dice.below(4); i > 0; --i) list.push(some_scalar(dice));
+    return list;
+}
+
+// ---- random tests and trees of them
+
+core::Test scalar_test(Dice& dice, const std::string& field) {
+    core::Test test;
+    test.field = field;
+    switch (dice.below(4)) {
+        case 0:
+            test.op = Operator::gt;
+            test.operand = Value{dice.below(3)};
+            break;
+        case 1:
+            test.op = Operator::ne;
+            test.operand = some_scalar(dice);
+            break;
+        case 2:
+            test.op = Operator::in;
+            test.operand = Value::Array{some_scalar(dice), some_scalar(dice)};
+            break;
+        default:
+            test.op = Operator::eq;
+            test.operand = some_scalar(dice);
+    }
+    return test;
+}
+
+core::Test some_test(Dice& dice, bool allow) {
+    core::Test test;
+    switch (dice.below(5)) {
+        case 0:
+            test = scalar_test(dice, "requester.people");
+            test.operand = test.op == Operator::in
+                               ? Value{Value::Array{words[dice.below(3)], words[dice.below(3)]}}
+                               : Value{words[dice.below(3)]};
+            if (test.op == Operator::gt) test.op = Operator::eq;
+            return test;
+        case 1:
+            test.field = "parameters.list";
+            test.op = dice.one_in(2) ? Operator::every : Operator::some;
+            test.element = std::make_shared<const Condition>(Condition{scalar_test(dice, "")});
+            break;
+        case 2:
+            return {"parameters.scalar", Operator::exists, Value{dice.one_in(2)}};
+        case 3:
+            test = scalar_test(dice, "parameters.list[*]");
+            break;
+        default:
+            test = scalar_test(dice, "parameters.scalar");
+    }
+    test.missing_holds = !allow && dice.one_in(2);
+    return test;
+}
+
+Condition some_condition(Dice& dice, bool allow, int depth) {
+    if (depth == 0 || dice.one_in(3)) return {some_test(dice, allow)};
+    std::vector<Condition> parts;
+    for (std::size_t i = 1 + dice.below(3); i > 0; --i)
+        parts.push_back(some_condition(dice, allow, depth - 1));
+    if (dice.one_in(3)) return {NotOf{{parts.front()}}};
+    if (dice.one_in(2)) return {AllOf{std::move(parts)}};
+    return {AnyOf{std::move(parts)}};
+}
+
+// ---- the naive way
+
+struct Holds {
+    bool may;
+    bool must;
+};
+Holds surely(bool b) {
+    return {b, b};
+}
+constexpr Holds nobody_knows{true, false};
+
+Holds of_scalar(const core::Test& test, const Value& value) {
+    auto equal = [&](const Value& wanted) {
+        return value.type_name() == wanted.type_name() ? surely(value == wanted) : nobody_knows;
+    };
+    if (test.op == Operator::gt)
+        return value.number() ? surely(*value.number() > *test.operand.number()) : nobody_knows;
+    if (test.op == Operator::eq) return equal(test.operand);
+    if (test.op == Operator::ne) {
+        const Holds same = equal(test.operand);
+        return {!same.must, !same.may};
+    }
+    // A list may mix types, and the value may be of any one of them.
+    bool comparable = false;
+    for (const Value& one : *test.operand.items()) {
+        if (equal(one).must) return surely(true);
+        comparable = comparable || one.type_name() == value.type_name();
+    }
+    return comparable ? surely(false) : nobody_knows;
+}
+
+Holds some_of(const std::vector<Holds>& all) {
+    return {std::ranges::any_of(all, &Holds::may), std::ranges::any_of(all, &Holds::must)};
+}
+Holds all_of(const std::vector<Holds>& all) {
+    return {std::ranges::all_of(all, &Holds::may), std::ranges::all_of(all, &Holds::must)};
+}
+
+struct Naive {
+    const Request& request;
+    bool allow;
+
+    Holds missing(const core::Test& test, bool negated) const {
+        if (test.missing_holds) return surely(!negated);
+        return allow ? nobody_knows : surely(false);
+    }
+    Holds people(const core::Test& test, bool negated) const {
+        std::set<std::string> named;
+        for (const AccountId& one : request.requester.humans) named.insert(one.text());
+        const bool strict = allow && !negated;
+        if (!strict)
+            for (const AccountId& one : request.on_behalf_of) named.insert(one.text());
+        if (named.empty()) return missing(test, negated);
+        std::vector<Holds> each;
+        for (const std::string& one : named) each.push_back(of_scalar(test, Value{one}));
+        // `ne` speaks of none of them; an allow wants everybody to fit, and within its `not` anybody matters.
+        const bool every = test.op == Operator::ne ? !(allow && negated) : strict;
+        return every ? all_of(each) : some_of(each);
+    }
+    Holds of(const core::Test& test, bool negated) const {
+        if (test.field == "requester.people") return people(test, negated);
+        const Value& scalar = (*request.parameters)["scalar"];
+        if (test.op == Operator::exists) return surely(scalar.is_null() != test.operand.truth());
+        if (test.field == "parameters.scalar")
+            return scalar.is_null() ? missing(test, negated) : of_scalar(test, scalar);
+        const Value& list = (*request.parameters)["list"];
+        if (list.is_null()) return missing(test, negated);
+        std::vector<Holds> each;
+        const bool inner = test.element != nullptr;
+        for (const Value& one : *list.items())
+            each.push_back(of_scalar(inner ? std::get<core::Test>(test.element->node) : test, one));
+        if (each.empty()) return test.op == Operator::some ? surely(false) : missing(test, negated);
+        if (inner) return test.op == Operator::every ? all_of(each) : some_of(each);
+        return test.op == Operator::ne ? all_of(each) : some_of(each);
+    }
+    Holds of(const Condition& condition, bool negated) const {
+        if (const auto* test = std::get_if<core::Test>(&condition.node)) return of(*test, negated);
+        if (const auto* inner = std::get_if<NotOf>(&condition.node)) {
+            const Holds held = of(inner->of.front(), !negated);
+            return {!held.must, !held.may};
+        }
+        const auto* all = std::get_if<AllOf>(&condition.node);
+        std::vector<Holds> parts;
+        for (const Condition& one : all ? all->of : std::get<AnyOf>(condition.node).of)
+            parts.push_back(of(one, negated));
+        return all ? all_of(parts) : some_of(parts);
+    }
+    bool applies(const Condition& condition) const {
+        const Holds held = of(condition, false);
+        return allow ? held.must : held.may;
+    }
+};
+
+Request some_request(Dice& dice) {
+    Request request = request_of({});
+    for (const std::string& word : words) {
+        if (dice.one_in(3)) request.requester.humans.emplace_back(word);
+        if (dice.one_in(4)) request.on_behalf_of.emplace_back(word);
+    }
+    Value parameters = Value::object();
+    if (!dice.one_in(3)) parameters.set("scalar", some_scalar(dice));
+    if (!dice.one_in(3)) parameters.set("list", some_list(dice));
+    request.parameters = std::move(parameters);
+    return request;
+}
+
+TEST(Property, ConditionsAgreeWithTheNaiveWay) {
+    std::map<std::pair<bool, bool>, std::size_t> seen;
+    const auto first = setting("COUNTERSIGN_SEED", 1);
+    const auto count = setting("COUNTERSIGN_CASES", 20'000);
+    for (std::uint64_t seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        Dice dice{std::mt19937_64{seed}};
+        Rule rule;
+        rule.name = "r";
+        rule.allow = dice.one_in(2);
+        if (!rule.allow) rule.refuse = "no";
+        rule.when = some_condition(dice, rule.allow, 3);
+        const Request request = some_request(dice);
+        Policy policy;
+        policy.rules = {rule};
+        auto applied = match(policy, request, std::nullopt, start);
+        ASSERT_TRUE(applied);
+        const bool expected = Naive{request, rule.allow}.applies(rule.when);
+        EXPECT_EQ(!applied->rules.empty(), expected);
+        ++seen[{rule.allow, expected}];
+    }
+    if (count < 20'000) return;  // too few to see them all
+    for (bool allow : {false, true})
+        for (bool applies : {false, true}) EXPECT_GT((seen[{allow, applies}]), 0U) << allow << applies;
+}
+
+// Saying less never lets through what saying more did not, where the rules say that silence counts.
+TEST(Property, LeavingOutNeverHelpsWhereMissingHolds) {
+    const auto first = setting("COUNTERSIGN_SEED", 1);
+    const auto count = setting("COUNTERSIGN_CASES", 20'000);
+    std::size_t compared = 0;
+    for (std::uint64_t seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        Dice dice{std::mt19937_64{seed}};
+        Rule rule;
+        rule.name = "r";
+        rule.refuse = "no";
+        core::Test test = scalar_test(dice, "parameters.scalar");
+        test.missing_holds = true;
+        rule.when = dice.one_in(2) ? Condition{test} : Condition{NotOf{{{test}}}};
+        Policy policy;
+        policy.rules = {rule};
+        Request silent = request_of({});
+        silent.parameters = Value::object();
+        EXPECT_FALSE(match(policy, silent, std::nullopt, start)->rules.empty());
+        ++compared;
+    }
+    EXPECT_EQ(compared, count);
+}
+
+}  // namespace
+}  // namespace countersign::core::testing::conditions
