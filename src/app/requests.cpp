@@ -7,6 +7,8 @@
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/plan.hpp"
 #include "countersign/app/webhooks.hpp"
+#include "countersign/base/crypto.hpp"
+#include "countersign/base/text.hpp"
 #include "countersign/core/hidden.hpp"
 #include "countersign/core/match.hpp"
 
