@@ -55,7 +55,7 @@ Value describe(const Group& group, bool with_users) {
                                {"created_by", "U0RILEY"},
                                {"updated_by", "U0RILEY"},
                                {"deleted_by", nullptr},
-                               {"user_count", std::to_string(group.users.size())}});
+                               {"user_count", static_cast<std::int64_t>(group.users.size())}});
     out.set("prefs", Value::object({{"channels", Value::array()}, {"groups", Value::array()}}));
     if (with_users) out.set("users", std::move(users));
     return out;

@@ -303,7 +303,7 @@ Later<net::HttpResponse> Sender::post(const app::DeliveryJob& job, const std::st
     std::vector<Secret> live(secrets.begin(), secrets.begin() + (both ? 2 : 1));
     auto id = job.event.id.text();
     net::HttpRequest request{.method = "POST", .target = {}, .fields = {}, .body = body, .peer = {}};
-    request.fields.add("Content-Type", "application/cloudevents+json; charset=UTF-8");
+    request.fields.add("Content-Type", "application/cloudevents+json; charset=utf-8");
     request.fields.add("User-Agent", agent_);
     request.fields.add("webhook-signature", signature(live, id, at, body));
     request.fields.add("webhook-timestamp", timestamp(at));

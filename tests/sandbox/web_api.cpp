@@ -158,6 +158,7 @@ TEST(People, ADisabledGroupHasNoUsers) {
     EXPECT_EQ(error_of(world.form("usergroups.users.list", "usergroup=S0SEC")), "no_such_subteam");
     auto all = world.form("usergroups.list", "include_disabled=true");
     EXPECT_NE(all.body["usergroups"][0]["date_delete"].whole(), 0);
+    EXPECT_NE(all.body["usergroups"][0]["user_count"].number(), nullptr);
 }
 
 TEST(Limits, ACallTooManyIsToldWhenToComeBackAndOthersGoOn) {

@@ -51,7 +51,7 @@ class Delivering(WebhooksTest):
         self.assertEqual(one.event["data"]["state"], "approved")
         self.assertEqual(one.event["data"]["votes"][0]["person"], "amy")
         self.assertEqual(one.event["id"], one.id)
-        self.assertEqual(one.headers["Content-Type"], "application/cloudevents+json; charset=UTF-8")
+        self.assertEqual(one.headers["Content-Type"], "application/cloudevents+json; charset=utf-8")
         self.assertLess(abs(int(one.headers["webhook-timestamp"]) - time.time()), 60)
         created = self.receiver.gets("the opening", lambda g: g.type == "request.created")
         self.assertEqual(created.event["data"]["state"], "pending")

@@ -201,7 +201,7 @@ TEST_F(SenderTest, AnEventArrivesSignedAndAsACloudEvent) {
     EXPECT_EQ(got.event["source"].text(), "https://approvals.example.com");
     EXPECT_EQ(got.event["data"]["state"].text(), "pending");
     EXPECT_EQ(got.event["subject"].text(), got.event["data"]["id"].text());
-    EXPECT_EQ(got.type, "application/cloudevents+json; charset=UTF-8");
+    EXPECT_EQ(got.type, "application/cloudevents+json; charset=utf-8");
     EXPECT_EQ(got.id.find('.'), std::string::npos);
     EXPECT_TRUE(verifies(got, key.secret(id, 1)));
     EXPECT_FALSE(verifies(got, key.secret(id, 2)));
