@@ -96,7 +96,7 @@ core::Request request_of(Ask ask, core::Requester requester, core::RequestId id,
     return request;
 }
 
-std::vector<CardTarget> Requests::targets(const core::Applied& applied) const {
+std::vector<CardTarget> Requests::card_targets(const core::Applied& applied) const {
     std::vector<CardTarget> cards;
     for (const auto& chat : parts_.chats) {
         const auto& named = named_channels(applied.notify, chat.surface);
@@ -230,7 +230,7 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     directory = parts_.roster.snapshot();
     auto opening = plan_opening(request, *applied, *directory, now);
     bool pending = core::open(opening.ruling.state);
-    auto cards = pending ? targets(*applied) : std::vector<CardTarget>{};
+    auto cards = pending ? card_targets(*applied) : std::vector<CardTarget>{};
     if (caller.workload && caller.workload->single_use) {
         auto fresh = co_await not_used_before(*caller.workload, request.id, idempotency, deadline);
         if (!fresh) co_return pass(fresh);

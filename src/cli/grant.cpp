@@ -83,6 +83,8 @@ Result<Done> verify_grant(std::string_view jws, const core::Value& jwks, const E
     if ((*claims)["act_hash"].text() != expected.digest)
         return wrong("it is for something else than was asked");
     if ((*claims)["request"].text() != expected.request) return wrong("it is for another request");
+    if ((*claims)["aud"].text().empty() || (*claims)["jti"].text().empty())
+        return wrong("it does not say whom it is for, or has no id");
     auto now = std::chrono::duration_cast<std::chrono::seconds>(expected.now.time_since_epoch()).count();
     if ((*claims)["exp"].whole() + clock_skew_s_max <= now) return wrong("it has run out");
     if ((*claims)["nbf"].whole() - clock_skew_s_max > now)

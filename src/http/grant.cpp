@@ -31,6 +31,7 @@ std::optional<Grant> grant_of(const core::Case& c, const SigningKey& key, const 
     auto id = c.request->id.text();
     auto header = Value::object({{"alg", "EdDSA"}, {"kid", key.key_id()}, {"typ", "grant+jwt"}});
     auto claims = Value::object({{"iss", issuer},
+                                 {"aud", issuer},
                                  {"sub", claimed->by.text()},
                                  {"jti", "grant_" + id.substr(id.find('_') + 1)},
                                  {"iat", issued},

@@ -28,17 +28,13 @@ std::unexpected<Failure> no_such_request() {
     return fail(Trouble::not_found, "there is no such request: check the id", "request_not_found");
 }
 
+// "9" or "#9", as people and cards write it.
 std::optional<std::int64_t> number_of(std::string_view text) {
+    if (text.starts_with('#')) text.remove_prefix(1);
     std::int64_t number = 0;
     auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
     bool all = ec == std::errc{} && end == text.data() + text.size() && number > 0;
     return all ? std::optional{number} : std::nullopt;
-}
-
-Result<core::RequestId> id_of(const Call& call) {
-    auto id = core::RequestId::parse(call.id);
-    if (!id) return no_such_request();
-    return *id;
 }
 
 // A token that may read everything, or one that may at least read its own.
@@ -119,12 +115,22 @@ Requests::Requests(const HttpSettings& settings, const app::Runtime& runtime, Pa
       key_(key),
       issuer_(settings.public_url.empty() ? "countersign" : settings.public_url) {}
 
+// With the channels in which its cards are posted, while they ask for votes.
+core::Value Requests::document_of(const app::CaseNow& now, const core::Directory& directory) const {
+    auto document = wire::request_document(now.c, now.ruling, directory, runtime_.now());
+    if (!core::open(now.ruling.state)) return document;
+    auto cards = core::Value::array();
+    for (const auto& card : parts_.requests.card_targets(*now.c.applied))
+        cards.push(core::Value::object({{"chat", core::name_of(card.surface)}, {"channel", card.channel}}));
+    document.set("cards", std::move(cards));
+    return document;
+}
+
 std::string Requests::body_of(const app::CasePtr& now) {
     auto directory = parts_.roster.snapshot();
     auto same = [&](const Rendered& one) { return one.now == now && one.directory == directory; };
     if (auto it = std::ranges::find_if(rendered_, same); it != rendered_.end()) return *it->body;
-    auto document = wire::request_document(now->c, now->ruling, *directory, runtime_.now());
-    auto body = core::canonical(document);
+    auto body = core::canonical(document_of(*now, *directory));
     // `overdue` comes with time alone.
     if (now->ruling.state == core::State::claimed) return body;
     if (rendered_.size() == rendered_max) rendered_.pop_front();
@@ -193,7 +199,7 @@ Later<net::HttpResponse> Requests::create(Call& call) {
 std::string Requests::for_the_asker(const app::CaseNow& now, const std::optional<std::string>& callback,
                                     bool hides) {
     auto id = now.c.request->id;
-    auto document = wire::request_document(now.c, now.ruling, *parts_.roster.snapshot(), runtime_.now());
+    auto document = document_of(now, *parts_.roster.snapshot());
     if (callback)
         document.set("callback",
                      core::Value::object({{"id", app::callback_id(id).text()},
@@ -201,6 +207,13 @@ std::string Requests::for_the_asker(const app::CaseNow& now, const std::optional
                                           {"secret", parts_.webhooks.callback_secret(id).reveal()}}));
     if (hides) document.set("salt", base64(parts_.hiding.salt(id).reveal()));
     return core::canonical(document);
+}
+
+Later<core::RequestId> Requests::id_of(const Call& call) {
+    if (auto id = core::RequestId::parse(call.id)) co_return *id;
+    auto named = co_await find(call);
+    if (!named) co_return pass(named);
+    co_return (*named)->c.request->id;
 }
 
 Later<app::CasePtr> Requests::find(const Call& call) {
@@ -359,7 +372,7 @@ Later<Requests::OwnAct> Requests::act_on_own(Call& call, Body body) {
     if (!scope) co_return pass(scope);
     auto known = only_known(call.target, {});
     if (!known) co_return pass(known);
-    auto id = id_of(call);
+    auto id = co_await id_of(call);
     if (!id) co_return pass(id);
     const auto& request = call.exchange.request();
     auto key = idempotency_key_of(request.fields);
@@ -387,7 +400,7 @@ Later<net::HttpResponse> Requests::vote(Call& call) {
     if (!scope) co_return pass(scope);
     auto known = only_known(call.target, {});
     if (!known) co_return pass(known);
-    auto id = id_of(call);
+    auto id = co_await id_of(call);
     if (!id) co_return pass(id);
     auto key = idempotency_key_of(call.exchange.request().fields);
     if (!key) co_return pass(key);

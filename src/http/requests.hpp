@@ -45,11 +45,14 @@ class Requests {
     };
     static constexpr std::size_t rendered_max = 32;
 
+    core::Value document_of(const app::CaseNow& now, const core::Directory& directory) const;
     std::string body_of(const app::CasePtr& now);
     net::HttpResponse answer(unsigned status, const app::CasePtr& now);
     std::string for_the_asker(const app::CaseNow& now, const std::optional<std::string>& callback,
                               bool hides);
+    // The request that the path names: by its id, or by its number as "9" or "#9".
     Later<app::CasePtr> find(const Call& call);
+    Later<core::RequestId> id_of(const Call& call);
     // A caller's act on a request of its own, before its body is understood.
     struct OwnAct {
         core::RequestId id;

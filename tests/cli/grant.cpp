@@ -34,6 +34,8 @@ class GrantTest : public testing::Test {
     static core::Value claims() {
         return core::Value::object({{"act_hash", digest},
                                     {"request", asked_request},
+                                    {"aud", "https://approvals.example.com"},
+                                    {"jti", "grant_01JD0000000000000000000000"},
                                     {"iat", issued_at},
                                     {"nbf", issued_at},
                                     {"exp", issued_at + 600}});
@@ -129,6 +131,14 @@ TEST_F(GrantTest, WhereKeysArePinnedAnotherOfTheServersKeysIsNotTrusted) {
     head.set("kid", pinned.key_id());
     jws = sign(head, claims());
     EXPECT_THAT(with_keys({pinned.key_id()}, lying), HasSubstr("COUNTERSIGN_GRANT_KEYS"));
+}
+
+TEST_F(GrantTest, AGrantSaysWhomItIsForAndHasAnId) {
+    for (const char* name : {"aud", "jti"}) {
+        auto without = claims();
+        without.members()->erase(name);
+        EXPECT_THAT(problem(sign(header(), without)), HasSubstr("whom it is for")) << name;
+    }
 }
 
 TEST_F(GrantTest, AGrantHasItsTime) {

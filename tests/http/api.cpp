@@ -318,6 +318,26 @@ TEST_F(Api, ARequestIsFoundByItsNumberToo) {
     auto shown = desk.get("/v1/requests/" + id);
     auto by_number = desk.get("/v1/requests/" + std::to_string(shown.body["number"].whole()));
     EXPECT_EQ(by_number.body["id"].text(), id);
+    auto as_on_cards = desk.get("/v1/requests/%23" + std::to_string(shown.body["number"].whole()));
+    EXPECT_EQ(as_on_cards.body["id"].text(), id);
+}
+
+TEST_F(Api, EveryActTakesARequestsNumber) {
+    auto id = desk.file();
+    auto shown = desk.get("/v1/requests/" + id);
+    auto path = "/v1/requests/" + std::to_string(shown.body["number"].whole());
+    desk.approve(id);
+    auto claimed =
+        desk.post(path + "/claim", R"({"digest":")" + std::string(shown.body["digest"].text()) + "\"}");
+    EXPECT_EQ(claimed.status, 200U) << claimed.text;
+    auto reported = desk.post(path + "/outcome", R"({"status":"succeeded"})");
+    EXPECT_EQ(reported.body["id"].text(), id) << reported.text;
+    auto other = desk.file();
+    auto number = desk.get("/v1/requests/" + other).body["number"].whole();
+    auto cancelled = desk.post("/v1/requests/%23" + std::to_string(number) + "/cancel", "{}");
+    EXPECT_EQ(cancelled.body["id"].text(), other) << cancelled.text;
+    EXPECT_EQ(cancelled.body["state"].text(), "cancelled");
+    EXPECT_EQ(desk.post("/v1/requests/999999/cancel", "{}").code(), "request_not_found");
 }
 
 // ---- idempotency
@@ -522,6 +542,8 @@ TEST_F(Api, AGrantIsSignedForExactlyWhatWasAsked) {
     EXPECT_EQ(header["kid"].text(), keys.body["keys"][0]["kid"].text());
     auto claims = json(parts[1]);
     EXPECT_EQ(claims["iss"].text(), "https://approvals.example.com");
+    EXPECT_EQ(claims["aud"].text(), "https://approvals.example.com");
+    EXPECT_EQ(claims["jti"].text(), "grant_" + id.substr(4));
     EXPECT_EQ(claims["act_hash"].text(), digest);
     EXPECT_EQ(claims["request"].text(), id);
     EXPECT_EQ(claims["exp"].whole() - claims["iat"].whole(), 15 * 60);

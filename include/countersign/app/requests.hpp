@@ -100,6 +100,10 @@ class Requests {
     // Lets time have its say: reminders, an escalation, the end.
     Later<Answer> tick(core::RequestId request, Deadline deadline);
 
+    // Where the cards of a request under these rules are posted: the channels that the rules name, else each
+    // chat's own.
+    std::vector<CardTarget> card_targets(const core::Applied& applied) const;
+
     Later<CasePtr> read(core::RequestId request, Deadline deadline);
     Later<CasePtr> read_number(std::int64_t number, Deadline deadline);
     // Any version of the case, from memory where it passed by lately: for what never changes of a request.
@@ -115,7 +119,6 @@ class Requests {
     Later<Done> room_for_more(std::string caller_key, Deadline deadline);
     Later<Done> not_used_before(const Workload& workload, core::RequestId request,
                                 std::optional<Idempotency> key, Deadline deadline);
-    std::vector<CardTarget> targets(const core::Applied& applied) const;
     Later<Done> refresh_voters(core::AccountId voter, CasePtr now, Deadline deadline);
     Later<Answer> append(core::RequestId request, core::Command command, std::optional<Origin> origin,
                          Deadline deadline);
