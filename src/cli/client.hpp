@@ -54,7 +54,7 @@ class Client {
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    // As Loop's.
+    // Runs `work` to its end, as Loop::finish does.
     template <class T>
     Result<T> finish(Later<T> work, std::function<void()> each_second = {}) {
         return loop_.finish(std::move(work), std::move(each_second));

@@ -102,6 +102,11 @@ Result<Done> Look::environment() {
         std::string_view both = *each;
         std::string name{both.substr(0, both.find('='))};
         if (!steers(name) || name.size() == both.size()) continue;
+        // Programs differ in which of two they take.
+        if (!env[name].is_null())
+            return fail(
+                Trouble::invalid_input,
+                fmt::format("the variable {} is set twice; start from a clean environment", visible(name)));
         auto added = add(name, *each + name.size() + 1);
         if (!added) return pass(added);
     }

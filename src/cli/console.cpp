@@ -209,6 +209,14 @@ std::string missing_text(const core::Value& request) {
     return lacks_text(*missing);
 }
 
+std::string channels_text(const core::Value& request) {
+    std::vector<std::string> channels;
+    if (const auto* cards = request["cards"].items()) {
+        for (const core::Value& card : *cards) channels.push_back(shown(card["channel"]));
+    }
+    return join(channels, " and ");
+}
+
 std::string waiting_line(const core::Value& request, core::Instant now) {
     std::string text = one_line(request);
     if (request["held"].members() != nullptr) {
@@ -273,6 +281,7 @@ void print_request(const core::Value& request) {
               fmt::format("{}: {}", shown(request["held"]["person"]), shown(request["held"]["reason"])));
     }
     field("missing", missing_text(request));
+    field("asked in", channels_text(request));
     field("reason", shown(request["reason"]));
     field("digest", shown(request["digest"]));
     field("created", time_text(request["created_at"].text()));

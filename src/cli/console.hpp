@@ -40,6 +40,8 @@ void print_table(const std::vector<std::vector<std::string>>& rows);
 std::string one_line(const core::Value& request);  // "#1042 db.export in production"
 // "1 of security (amy or ben) and 1 of dba (cat)"; empty when nothing is missing.
 std::string missing_text(const core::Value& request);
+// "#approvals and #sre"; empty when no chat shows it.
+std::string channels_text(const core::Value& request);
 // One line for someone who waits: who is missing, what holds it, time left.
 std::string waiting_line(const core::Value& request, core::Instant now);
 // "denied by amy: too many rows", "refused by policy: …", "approved by amy and cat".

@@ -27,8 +27,8 @@ int exit_of_state(std::string_view state);
 int exit_of(const Failure& failure);
 // Says on stderr what failed, and returns its exit code.
 int complained(const Failure& failure);
-// The same for a verb that works on this machine and its database, where nothing is to be tried again:
-// exit_usage where the caller can put it right, else exit_failed.
+// As `complained`, for a verb that works on this machine and its database, where nothing is to be tried
+// again: exit_usage where the caller can put it right, else exit_failed.
 int failed(const Failure& failure);
 
 }  // namespace countersign::cli

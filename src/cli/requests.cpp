@@ -71,11 +71,18 @@ int request_verb(const RequestOptions& options) {
     if (!filing || !waiting) return complained(filing.error());
     Client client{std::move(*settings)};
     Progress progress{client};
-    auto filed = file_request(client, ask->body, fresh_key(client), *filing, progress);
-    if (!filed) {
-        if (client.interrupted() != 0) return exit_signal_base + client.interrupted();
-        return complained(filed.error());
+    const std::string key = fresh_key(client);
+    auto filed = file_request(client, ask->body, key, *filing, progress);
+    if (!filed && client.interrupted() != 0) {
+        const int number = client.interrupted();
+        // It may have been filed. The same key finds out.
+        filed = file_request(client, ask->body, key, core::Duration::zero(), progress);
+        complain(filed ? fmt::format("interrupted; {} goes on, take it back with `countersign cancel {}`",
+                                     one_line(*filed), (*filed)["number"].whole())
+                       : "interrupted; whether the request was filed is not known");
+        return exit_signal_base + number;
     }
+    if (!filed) return complained(filed.error());
     std::string id{(*filed)["id"].text()};
     auto digest = digest_as_filed(*ask, *filed);
     if (!digest || (*filed)["digest"].text() != *digest) {
@@ -90,8 +97,10 @@ int request_verb(const RequestOptions& options) {
         } else {
             print(visible(id));
             std::string missing = missing_text(*filed);
+            std::string channels = channels_text(*filed);
             note(missing.empty() ? decision_line(*filed)
-                                 : fmt::format("{}: waiting for {}", one_line(*filed), missing));
+                                 : fmt::format("{}: waiting for {}{}", one_line(*filed), missing,
+                                               channels.empty() ? "" : "; people are asked in " + channels));
         }
         return exit_ok;
     }

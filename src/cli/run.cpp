@@ -77,7 +77,9 @@ std::optional<int> Wrapped::file() {
         if (!cancelled) complain(cancelled.error().detail);
         return exit_changed;
     }
-    note(fmt::format("countersign: filed {} ({})", one_line(*filed), id_));
+    std::string channels = channels_text(*filed);
+    note(fmt::format("countersign: filed {} ({}){}", one_line(*filed), id_,
+                     channels.empty() ? "" : "; people are asked in " + channels));
     return std::nullopt;
 }
 
@@ -248,6 +250,7 @@ void Wrapped::report(bool succeeded, const std::string& detail) {
 int run_verb(const RunOptions& options) {
     auto settings = client_settings();
     if (!settings) return complained(settings.error());
+    hide_secrets();
     auto patience_given = patience(options.ask.unreachable_after, waiting_patience);
     if (!patience_given) return complained(patience_given.error());
     auto facts = facts_of(options.command);

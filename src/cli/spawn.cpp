@@ -15,7 +15,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <ctime>
+#include <string_view>
 #include <utility>
 
 #include "cli/outcome.hpp"
@@ -313,6 +315,15 @@ struct Pipe {
 };
 
 }  // namespace
+
+void hide_secrets() {
+    ::prctl(PR_SET_DUMPABLE, 0);
+    for (char** each = environ; *each != nullptr; ++each) {
+        std::string_view both = *each;
+        auto equals = std::min(both.find('='), both.size());
+        if (withheld(both.substr(0, equals))) ::explicit_bzero(*each + equals, both.size() - equals);
+    }
+}
 
 HeldSignals::HeldSignals() : held_(signals_that_wait()) {
     pthread_sigmask(SIG_BLOCK, &held_, &before_);

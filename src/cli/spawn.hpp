@@ -33,6 +33,11 @@ struct Ended {
     std::string changed = {};  // what was changed since it was looked at: it was not started
 };
 
+// Overwrites the values of the variables that no command gets, where the kernel shows them to others
+// (/proc/PID/environ), and keeps other processes of this account from looking into this one. To be called
+// once the values were read.
+void hide_secrets();
+
 // Starts the command and runs it to its end, in our process group, so that what the terminal and `kill` send
 // to the group reaches it as if we were not there. What is sent to us alone is handed on to it; when it
 // stops, we stop; if we are killed, it is. It starts with what we were started with: signals, mask and

@@ -65,6 +65,13 @@ TEST(Words, NobodysTextReachesATerminalRaw) {
     EXPECT_THAT(line, Not(HasSubstr("\xe2\x80\xae")));
 }
 
+TEST(Words, TheChannelsInWhichPeopleAreAskedAreNamed) {
+    auto request =
+        document(R"({"cards":[{"chat":"slack","channel":"#a\n"},{"chat":"teams","channel":"19:x"}]})");
+    EXPECT_EQ(channels_text(request), "#a\\n and 19:x");
+    EXPECT_EQ(channels_text(pending()), "");
+}
+
 TEST(Words, TimesForPeopleHaveNoFractions) {
     EXPECT_EQ(time_text("2026-01-01T00:30:00.678901Z"), "2026-01-01T00:30:00Z");
     EXPECT_EQ(time_text("2026-01-01T00:30:00Z"), "2026-01-01T00:30:00Z");

@@ -76,6 +76,16 @@ class Signals(RunTest):
         listed = json.loads(self.client.run("list", "--action", "deploy.filing", "--json").out[0])
         self.assertNotIn("pending", [request["state"] for request in listed])
 
+    def test_WhoInterruptsTheFilingOfARequestIsToldWhetherItGoesOn(self):
+        slow = Proxy(self.api.url, change=lambda method, target, body: time.sleep(1.5) or body)
+        self.addCleanup(slow.stop)
+        request = self.client.start("request", "--action", "deploy.api", environment={"COUNTERSIGN_URL": slow.url})
+        self.addCleanup(request.kill)
+        time.sleep(0.7)
+        request.signal(signal.SIGINT)
+        self.assertEqual(request.wait(), 130, request.text())
+        self.assertRegex(request.text(), r"#\d+ deploy.api goes on, take it back with `countersign cancel \d+`")
+
     def test_NohupIsNotUndone(self):
         ready = os.path.join(self.folder.path, "nohup")
         run = self.shell(f"trap '' HUP; exec $c {' '.join(FREE)} -- sh -c 'touch {ready}; kill -HUP $$; sleep 0.5; exit 3'")
@@ -150,7 +160,7 @@ class Signals(RunTest):
 
 class Surroundings(RunTest):
     def test_NoSecretAndNoDescriptorOfOursReachesTheCommand(self):
-        run = self.free("--", "sh", "-c", "env; ls -l /proc/$$/fd")
+        run = self.free("--", "sh", "-c", "env; tr '\\0' '\\n' </proc/$PPID/environ; ls -l /proc/$$/fd")
         self.assertEqual(run.code, 0, run.text())
         self.assertNotIn(self.api.token, run.text())
         self.assertNotIn("COUNTERSIGN_TOKEN", run.text())
@@ -201,6 +211,14 @@ class Surroundings(RunTest):
                 os.replace(other, job)
                 code = run.wait()
                 self.assertIn((code, run.out), ((0, ["approved"]), (14, [])), run.text())
+
+    def test_AVariableThatIsSetTwiceIsRefused(self):
+        start = ("import ctypes, sys; words = [word.encode() for word in sys.argv[1:]] + [None]; pairs = [b'PATH=/bin', b'PATH=/tmp', None];"
+                 "ctypes.CDLL(None).execve(words[0], (ctypes.c_char_p * len(words))(*words), (ctypes.c_char_p * 3)(*pairs))")
+        run = Program(["-c", start, os.path.abspath(binary()), *FREE, "--", "true"], program="python3")
+        self.addCleanup(run.kill)
+        self.assertEqual(run.wait(), 2, run.text())
+        self.assertIn("set twice", run.text())
 
     def test_PathAndLoaderVariablesAreFiled(self):
         run = self.free("--", "true", environment={"LD_BIND_NOW": "1", "BASH_ENV": "/dev/null"})
@@ -373,6 +391,16 @@ class Words(RunTest):
     def test_HelpIsAVerbToo(self):
         self.assertEqual(self.client.run("help", "run").out, self.client.run("run", "--help").out)
         self.assertEqual(self.client.run("help").out, self.client.run("--help").out)
+
+    def test_RunSaysInWhichChannelPeopleAreAsked(self):
+        run, request = self.ask("--", "true")
+        self.assertIn(f"({request}); people are asked in #approvals", run.text())
+        self.assertEqual(self.api.show(request)["cards"], [{"chat": "slack", "channel": "#approvals"}])
+        self.assertRegex(self.client.run("show", request).text(), r"asked in +#approvals")
+        self.assertIn("#approvals", self.client.run("request", "--action", "deploy.api").text())
+        self.api.call("POST", f"/v1/requests/{request}/cancel")
+        run.wait()
+        self.assertNotIn("cards", self.api.show(request))
 
     def test_TimesForPeopleAreInSeconds(self):
         request = self.api.open("deploy.times")
