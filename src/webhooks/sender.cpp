@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <boost/asio/this_coro.hpp>
 #include <optional>
 #include <utility>
 
 #include "countersign/adapters/webhooks.hpp"
+#include "countersign/app/leased_work.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/net/http_client.hpp"
@@ -40,7 +40,8 @@ constexpr core::Duration idle_pause{std::chrono::hours{1}};
 constexpr std::size_t settle_rows = 512;
 constexpr std::size_t fan_out_backlog_max = 1'024;  // rows to be settled first
 constexpr std::size_t unsettled_rows_max = 8'192;   // more while the store is down are forgotten: sent again
-constexpr std::size_t secrets_max = 4'096;          // remembered
+constexpr std::size_t loops_max = 4;
+constexpr std::size_t secrets_max = 4'096;  // remembered
 constexpr std::size_t problem_bytes_max = 300;
 
 net::HttpClientLimits client_limits() {
@@ -51,6 +52,16 @@ net::HttpClientLimits client_limits() {
             .idle_max = std::chrono::seconds{25}};
 }
 
+app::LeasedWorkLimits limits_of(const app::Limits& limits) {
+    return {.name = "webhooks",
+            .under_way_max = LaneLimits{}.in_flight_total,
+            .settle_rows = settle_rows,
+            .settle_delay = settle_delay,
+            .settle_pause = settle_pause,
+            .poll = limits.poll,
+            .finish_within = stop_patience};
+}
+
 // Trouble of the host rather than of what was sent to it.
 bool host_trouble(unsigned status) {
     constexpr std::array<unsigned, 5> statuses{0, 429, 502, 503, 504};
@@ -59,7 +70,7 @@ bool host_trouble(unsigned status) {
 
 }  // namespace
 
-class Sender final : public Webhooks {
+class Sender final : public Webhooks, private app::LeasedWork {
   public:
     Sender(WebhookSettings settings, const app::Runtime& runtime, Parts parts, net::Connector& network,
            Secret server_key, asio::any_io_executor executor)
@@ -73,44 +84,35 @@ class Sender final : public Webhooks {
           dialer_(network, runtime.clock, settings_.allow_private_networks),
           client_(net::make_http_client(dialer_, runtime.clock, runtime.timers, executor, client_limits())),
           bodies_(runtime, parts, executor, settings_.source),
-          agent_("Countersign/" + settings_.version) {}
+          agent_("Countersign/" + settings_.version),
+          events_came_(executor),
+          loops_(executor, loops_max, rt::report_bug),
+          loop_(*this, limits_of(runtime.limits), executor, runtime.clock, runtime.timers) {}
 
     Result<Done> acceptable(std::string_view url) const override {
         auto fine = destination(url, settings_.allow_private_networks);
         if (!fine) return pass(fine);
         return Done{};
     }
-    void look() override {
-        if (running_) running_->claim_now.notify_all();
-    }
+    void look() override { loop_.claim_more(); }
     void events_came() override {
-        if (running_) running_->fan_now.notify_all();
-        events_waiting_ = true;
+        ++news_;
+        events_came_.notify_all();
     }
     asio::awaitable<void> run() override;
-    Later<Done> drain(Deadline deadline) override;
+    Later<Done> drain(Deadline deadline) override { return loop_.drain(deadline); }
 
   private:
-    // What exists while `run` runs.
-    struct Running {
-        explicit Running(const asio::any_io_executor& executor, std::size_t at_most)
-            : tasks(executor, at_most, rt::report_bug),
-              fan_now(executor),
-              claim_now(executor),
-              settle_now(executor),
-              idle(executor) {}
-        rt::TaskGroup tasks;
-        rt::Signal fan_now;
-        rt::Signal claim_now;
-        rt::Signal settle_now;
-        rt::Signal idle;
-    };
+    asio::awaitable<bool> claim() override;
+    std::optional<asio::awaitable<void>> next() override;
+    std::size_t unsettled() const override { return batch_.size() + writing_; }
+    Later<Done> settle() override;
+    Later<Done> hand_back(Deadline deadline) override {
+        return store_.hand_back_deliveries(lease(), deadline);
+    }
 
     asio::awaitable<void> fan_out();
     asio::awaitable<void> follow_log();
-    asio::awaitable<void> claim();
-    asio::awaitable<void> settle();
-    asio::awaitable<void> settle_once();
     asio::awaitable<void> sweep();
     asio::awaitable<void> carry(app::DeliveryJob job);
     asio::awaitable<void> attempt(app::DeliveryJob& job, core::Instant begun);
@@ -118,13 +120,11 @@ class Sender final : public Webhooks {
     void judge(const app::DeliveryJob& job, core::Instant begun, Result<net::HttpResponse> answer);
     void give_up(const app::DeliveryJob& job, std::string why);
     void absorb(std::vector<app::DeliveryJob> jobs);
-    void start_ready();
     void settled(Settled row);
     void put_off_returned();
     const std::vector<Secret>& secrets_of(const app::Subscription& to);
     app::Lease lease() const { return {runtime_.process, runtime_.now() + lease_length}; }
     Deadline store_deadline() const { return runtime_.within(store_patience); }
-    bool under_way() const { return lanes_.in_flight() > 0 || settling_; }
 
     WebhookSettings settings_;
     app::DeliveryStore& store_;
@@ -141,13 +141,11 @@ class Sender final : public Webhooks {
     std::vector<Settled> batch_;
     // By subscription and number of its secret; the second one, where there is one, is the one before.
     std::map<std::pair<core::SubscriptionId, std::int32_t>, std::vector<Secret>> secrets_;
-    std::optional<Running> running_;
-    bool backlog_ = false;  // nothing is fanned out until rows are settled
-    bool events_waiting_ = false;
-    bool settler_rests_ = false;
-    bool settling_ = false;
-    bool stopping_ = false;
-    bool starting_ = false;
+    std::size_t writing_ = 0;
+    std::size_t news_ = 0;  // how often events came
+    rt::Signal events_came_;
+    rt::TaskGroup loops_;
+    app::LeasedWorkLoop loop_;
 };
 
 // ---- taking deliveries in
@@ -163,36 +161,31 @@ void Sender::absorb(std::vector<app::DeliveryJob> jobs) {
         auto later = lanes_.add(std::move(job), now);
         if (later) settled({.id = id, .state = State::pending, .due_at = *later, .attempt = {}});
     }
-    start_ready();
+    loop_.begin_more();
 }
 
-void Sender::start_ready() {
-    if (starting_ || stopping_ || !running_) return;
-    starting_ = true;
-    while (auto job = lanes_.next(runtime_.now())) {
-        auto lane = job->lane;
-        if (running_->tasks.start("webhook", carry(std::move(*job)))) continue;
-        lanes_.skipped(lane);  // comes back when its lease has run out
-        break;
-    }
-    starting_ = false;
-    if (lanes_.hungry(runtime_.now())) running_->claim_now.notify_all();
+std::optional<asio::awaitable<void>> Sender::next() {
+    auto job = lanes_.next(runtime_.now());
+    if (job) return carry(std::move(*job));
+    if (lanes_.hungry(runtime_.now())) loop_.claim_more();
+    return std::nullopt;
 }
 
 asio::awaitable<void> Sender::fan_out() {
     for (;;) {
         bool again = false;
-        events_waiting_ = false;
+        auto seen = news_;
         // What lanes had no room for must be put off in the store before there is more of it.
-        backlog_ = batch_.size() > fan_out_backlog_max;
-        if (!stopping_ && !backlog_) {
+        while (batch_.size() > fan_out_backlog_max)
+            co_await loop_.settled().wait_until(runtime_.timers, runtime_.now() + idle_pause);
+        if (!loop_.stopping()) {
             auto made = co_await store_.fan_out(lease(), store_deadline());
             if (!made) log::warn("webhooks", "cannot look for new events: {}", made.error().detail);
-            again = made && (made->more || events_waiting_);
+            again = made && (made->more || news_ != seen);
             if (made) absorb(std::move(made->jobs));
         }
         if (again) continue;
-        co_await running_->fan_now.wait_until(runtime_.timers, runtime_.now() + runtime_.limits.poll);
+        co_await events_came_.wait_until(runtime_.timers, runtime_.now() + runtime_.limits.poll);
     }
 }
 
@@ -208,36 +201,23 @@ asio::awaitable<void> Sender::follow_log() {
     }
 }
 
-asio::awaitable<void> Sender::claim() {
-    for (;;) {
-        bool again = false;
-        if (!stopping_) {
-            auto asked = lanes_.rooms(runtime_.now());
-            auto jobs = co_await store_.claim_deliveries(lease(), runtime_.now(), asked,
-                                                         lanes_.room_of_new_lane(), store_deadline());
-            if (!jobs) log::warn("webhooks", "cannot look for what is due: {}", jobs.error().detail);
-            again = jobs && !jobs->empty();
-            if (jobs) {
-                lanes_.claimed(asked, *jobs);
-                absorb(std::move(*jobs));
-            }
-            again = again && lanes_.hungry(runtime_.now());
-        }
-        if (again) continue;
-        co_await running_->claim_now.wait_until(runtime_.timers, runtime_.now() + runtime_.limits.poll);
+asio::awaitable<bool> Sender::claim() {
+    auto asked = lanes_.rooms(runtime_.now());
+    auto jobs = co_await store_.claim_deliveries(lease(), runtime_.now(), asked, lanes_.room_of_new_lane(),
+                                                 store_deadline());
+    if (!jobs) {
+        log::warn("webhooks", "cannot look for what is due: {}", jobs.error().detail);
+        co_return false;
     }
+    bool none = jobs->empty();
+    lanes_.claimed(asked, *jobs);
+    absorb(std::move(*jobs));
+    co_return !none && lanes_.hungry(runtime_.now());
 }
 
 // ---- one delivery
 
 asio::awaitable<void> Sender::carry(app::DeliveryJob job) {
-    struct Guard {
-        Sender& sender;
-        ~Guard() {
-            if (sender.running_ && !sender.under_way()) sender.running_->idle.notify_all();
-            sender.start_ready();
-        }
-    } guard{*this};
     core::Instant begun = runtime_.now();
     // With less time left another process may take it over while we are sending.
     if (job.leased_until < begun + attempt_max + lease_margin) {
@@ -375,36 +355,18 @@ void Sender::settled(Settled row) {
         return;
     }
     batch_.push_back(std::move(row));
-    if (running_ && (settler_rests_ || batch_.size() >= settle_rows)) running_->settle_now.notify_all();
+    loop_.settle_more();
 }
 
-asio::awaitable<void> Sender::settle() {
-    for (;;) {
-        settler_rests_ = true;
-        while (batch_.empty())
-            co_await running_->settle_now.wait_until(runtime_.timers, runtime_.now() + idle_pause);
-        settler_rests_ = false;
-        auto at = runtime_.now() + settle_delay;
-        if (batch_.size() < settle_rows) co_await running_->settle_now.wait_until(runtime_.timers, at);
-        co_await settle_once();
-    }
-}
-
-asio::awaitable<void> Sender::settle_once() {
-    if (batch_.empty() || settling_) co_return;
-    settling_ = true;
+Later<Done> Sender::settle() {
     auto rows = std::exchange(batch_, {});
+    writing_ = rows.size();
     auto done = co_await store_.settle_deliveries(rows, lease(), store_deadline());
-    settling_ = false;
-    if (!done) {
-        log::warn("webhooks", "cannot record what was sent: {}", done.error().detail);
-        if (rows.size() + batch_.size() <= unsettled_rows_max)
-            batch_.insert(batch_.begin(), std::make_move_iterator(rows.begin()),
-                          std::make_move_iterator(rows.end()));
-        co_await runtime_.timers.sleep_until(runtime_.now() + settle_pause);
-    }
-    if (running_ && !under_way()) running_->idle.notify_all();
-    if (running_ && backlog_ && batch_.size() <= fan_out_backlog_max) running_->fan_now.notify_all();
+    writing_ = 0;
+    if (!done && rows.size() + batch_.size() <= unsettled_rows_max)
+        batch_.insert(batch_.begin(), std::make_move_iterator(rows.begin()),
+                      std::make_move_iterator(rows.end()));
+    co_return done;
 }
 
 asio::awaitable<void> Sender::sweep() {
@@ -422,27 +384,12 @@ asio::awaitable<void> Sender::sweep() {
 // ---- the outside
 
 asio::awaitable<void> Sender::run() {
-    auto executor = co_await asio::this_coro::executor;
-    // More places than are sent at once: a task that has ended frees its own a turn later.
-    running_.emplace(executor, 4 * LaneLimits{}.in_flight_total);
-    running_->tasks.start_loop("webhooks settling", settle());
-    running_->tasks.start_loop("webhooks events", fan_out());
-    running_->tasks.start_loop("webhooks news", follow_log());
-    running_->tasks.start_loop("webhooks due", claim());
-    running_->tasks.start_loop("webhooks sweeping", sweep());
+    loops_.start_loop("webhooks", loop_.run());
+    loops_.start_loop("webhooks events", fan_out());
+    loops_.start_loop("webhooks news", follow_log());
+    loops_.start_loop("webhooks sweeping", sweep());
     co_await rt::until_asked();
-    stopping_ = true;
-    co_await running_->tasks.end(runtime_.timers, runtime_.now() + stop_patience);
-    running_.reset();
-}
-
-Later<Done> Sender::drain(Deadline deadline) {
-    stopping_ = true;
-    auto until = std::min(deadline.at, runtime_.now() + stop_patience);
-    while (running_ && under_way() && runtime_.now() < until)
-        co_await running_->idle.wait_until(runtime_.timers, until);
-    while (!batch_.empty() && !settling_ && runtime_.now() < deadline.at) co_await settle_once();
-    co_return co_await store_.hand_back_deliveries(lease(), deadline);
+    co_await loops_.end(runtime_.timers, runtime_.now() + stop_patience);
 }
 
 std::unique_ptr<Webhooks> make_webhooks(WebhookSettings settings, const app::Runtime& runtime, Parts parts,

@@ -133,13 +133,13 @@ struct Office {
 
 // One server process.
 struct Process {
-    explicit Process(Office& o)
+    explicit Process(Office& o, app::Limits limits = {})
         : office(o),
           runtime{.clock = o.world.time,
                   .timers = o.world.time,
                   .entropy = o.dice,
                   .process = core::ProcessId::mint(o.now(), rt::chance(o.dice)),
-                  .limits = {}},
+                  .limits = limits},
           roster(o.age_max),
           waiters(o.world.io.get_executor()),
           log(o.store, runtime.process, o.world.time, o.world.time, o.world.io.get_executor()),

@@ -76,8 +76,8 @@ struct SenderTest : ::testing::Test {
     app::WebhookKey key{server_key};
 
     struct Server {
-        Server(SenderTest& test, Secret with_key)
-            : process(test.office),
+        Server(SenderTest& test, Secret with_key, app::Limits limits = {})
+            : process(test.office, limits),
               sender(make_webhooks(
                   {.allow_private_networks = true, .source = "https://approvals.example.com", .version = "1"},
                   process.runtime,
@@ -107,7 +107,10 @@ struct SenderTest : ::testing::Test {
     }
 
     // Days pass: nothing here depends on how often it looks.
-    void look_seldom() { server->process.runtime.limits.poll = 1min; }
+    void look_seldom() {
+        server.reset();
+        server = std::make_unique<Server>(*this, server_key, app::Limits{.poll = 1min});
+    }
 
     Endpoint& endpoint(const std::string& host) {
         auto [it, fresh] = endpoints.try_emplace(host);
