@@ -159,9 +159,11 @@ Value Control::set_faults(const Value& order) {
             static_cast<unsigned>(std::clamp<std::int64_t>(number(order["http_status"], 0), 0, 599));
         fault.retry_after_s = count_of(order["retry_after"]);
         fault.work = order["work"].truth();
+        fault.twice = order["twice"].truth();
         fault.drop = order["drop"].truth();
         fault.body = order["body"].text();
         fault.delay = milliseconds{std::clamp<std::int64_t>(number(order["delay_ms"], 0), 0, delay_ms_max)};
+        fault.late = milliseconds{std::clamp<std::int64_t>(number(order["late_ms"], 0), 0, delay_ms_max)};
         if (fault.retry_after_s > 0 && fault.error.empty()) fault.error = "ratelimited";
         if (fault.times > 0) api_.faults.push_back(std::move(fault));
     }

@@ -175,14 +175,27 @@ rt::asio::awaitable<void> WebApi::serve(net::HttpExchange& exchange, std::string
     auto fault = take_fault(name);
     if (fault && fault->delay.count() > 0) co_await timers_.sleep_until(workspace_.now() + fault->delay);
     const bool misanswer = fault && (!fault->error.empty() || fault->status != 0 || !fault->body.empty());
-    const bool skip_work = fault && !fault->work && (misanswer || fault->drop);
+    const bool late = fault && fault->late.count() > 0;
+    const bool skip_work = fault && (late || (!fault->work && (misanswer || fault->drop)));
     Answer answer = no("unknown_method");
     if (method && !skip_work) answer = call(*method, request, args);
+    if (method && fault && fault->twice) answer = call(*method, request, args);
     if (fault && fault->drop) {
         note(name, args, "(connection dropped)", 0);
         exchange.drop();
-        co_return;
+    } else {
+        co_await answer_with(exchange, name, args, std::move(answer), fault, std::move(warnings));
     }
+    if (!method || !late) co_return;
+    co_await timers_.sleep_until(workspace_.now() + fault->late);
+    call(*method, request, args);
+}
+
+rt::asio::awaitable<void> WebApi::answer_with(net::HttpExchange& exchange, std::string_view name,
+                                              const Args& args, Answer answer,
+                                              const std::optional<MethodFault>& fault,
+                                              std::vector<std::string> warnings) {
+    const bool misanswer = fault && (!fault->error.empty() || fault->status != 0 || !fault->body.empty());
     net::HttpResponse response;
     if (misanswer) {
         answer = no(fault->error.empty() ? "internal_error" : fault->error);

@@ -27,10 +27,12 @@ struct MethodFault {
     std::string error;    // answered instead, with ok:false
     unsigned status = 0;  // answered instead
     int retry_after_s = 0;
-    bool work = false;  // does the work all the same, so that the caller cannot know
-    bool drop = false;  // cuts the connection then
+    bool work = false;   // does the work all the same, so that the caller cannot know
+    bool twice = false;  // does the work two times
+    bool drop = false;   // cuts the connection then
     core::Duration delay{};
-    std::string body;  // answered instead, as text/html
+    core::Duration late{};  // does the work so long after the answer
+    std::string body;       // answered instead, as text/html
 };
 
 // Holds what a method answers; `body` gets its "ok" from `yes` and `no`.
@@ -83,6 +85,10 @@ class WebApi {
     Answer call(const Method& method, const net::HttpRequest& request, const Args& args);
     std::optional<Answer> refuse_token(const Method& method, const net::HttpRequest& request,
                                        const Args& args);
+    rt::asio::awaitable<void> answer_with(net::HttpExchange& exchange, std::string_view name,
+                                          const Args& args, Answer answer,
+                                          const std::optional<MethodFault>& fault,
+                                          std::vector<std::string> warnings);
     void note(std::string_view method, const Args& args, std::string_view error, unsigned status);
 
     Answer connections_open(const Args&);

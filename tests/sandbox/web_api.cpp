@@ -107,6 +107,23 @@ TEST(Messages, HistoryShowsMetadataOnlyWhenAsked) {
     EXPECT_EQ(full.body["messages"][0]["metadata"], metadata);
 }
 
+TEST(Messages, RepliesShowTheirMetadataWhenAsked) {
+    SandboxWorld world;
+    auto root = world.call("chat.postMessage", Value::object({{"channel", "C0APPROVALS"}, {"text", "x"}}));
+    Value metadata =
+        Value::object({{"event_type", "line"}, {"event_payload", Value::object({{"entry", 3}})}});
+    world.call("chat.postMessage", Value::object({{"channel", "C0APPROVALS"},
+                                                  {"text", "y"},
+                                                  {"thread_ts", root.body["ts"]},
+                                                  {"metadata", metadata}}));
+    auto replies = [&](std::string_view more) {
+        return world.form("conversations.replies",
+                          fmt::format("channel=C0APPROVALS&ts={}{}", root.body["ts"].text(), more));
+    };
+    EXPECT_TRUE(replies("").body["messages"][1]["metadata"]["event_payload"].is_null());
+    EXPECT_EQ(replies("&include_all_metadata=true").body["messages"][1]["metadata"], metadata);
+}
+
 TEST(Calling, JsonToAFormOnlyMethodIsNotRead) {
     SandboxWorld world;
     EXPECT_EQ(error_of(world.call("users.info", Value::object({{"user", "U0AMY"}}))), "user_not_found");
@@ -193,6 +210,24 @@ TEST(Faults, TheAmbiguousOneDoesTheWorkAndCutsTheConnection) {
     auto cut = world.call("chat.postMessage", Value::object({{"channel", "C0APPROVALS"}, {"text", "once"}}));
     EXPECT_TRUE(cut.cut);
     EXPECT_EQ(world.look("messages?channel=C0APPROVALS")["messages"].items()->size(), 1U);
+}
+
+TEST(Faults, WorkIsDoneTwiceOrLongAfterTheConnectionWasCut) {
+    SandboxWorld world;
+    auto messages = [&] { return world.look("messages?channel=C0APPROVALS")["messages"].items()->size(); };
+    auto post = [&] {
+        return world.call("chat.postMessage", Value::object({{"channel", "C0APPROVALS"}, {"text", "x"}}));
+    };
+    world.control("faults", Value::object({{"method", "chat.postMessage"}, {"twice", true}}));
+    EXPECT_EQ(post().status, 200U);
+    EXPECT_EQ(messages(), 2U);
+    world.control("faults",
+                  Value::object({{"method", "chat.postMessage"}, {"drop", true}, {"late_ms", 5'000}}));
+    EXPECT_TRUE(post().cut);
+    world.pass(4s);
+    EXPECT_EQ(messages(), 2U);
+    world.pass(2s);
+    EXPECT_EQ(messages(), 3U);
 }
 
 TEST(Faults, AMethodFailsAsOftenAsAsked) {
