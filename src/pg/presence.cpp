@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <condition_variable>
 #include <mutex>
 #include <pqxx/pqxx>
@@ -7,10 +8,12 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "countersign/adapters/pg.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "pg/presence.hpp"
 #include "pg/sql.hpp"
 #include "pg/uri.hpp"
 
@@ -27,19 +30,31 @@ std::string keep_lock(const core::ProcessId& process) {
                        fmt::format(fmt::runtime(lock_key), literal(process) + "::uuid"));
 }
 
-// Rows leased to a process whose session is gone are anybody's at once.
-std::string free_abandoned(core::Instant now) {
-    auto free = [&](const char* table) {
-        return fmt::format(
-            "UPDATE {0} SET holder = NULL, due_at = {1} WHERE due_at > {1} AND holder IN ("
-            "SELECT h.holder FROM (SELECT DISTINCT holder FROM {0} WHERE holder IS NOT NULL AND due_at > "
-            "{1}) h "
-            "WHERE NOT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
-            "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 1 "
-            "AND ((l.classid::bigint << 32) | l.objid::bigint) = {2}))",
-            table, literal(now), fmt::format(fmt::runtime(lock_key), "h.holder"));
-    };
-    return free("card_due") + "; " + free("errand") + "; " + free("delivery");
+constexpr std::array<const char*, 3> leased_tables{"card_due", "errand", "delivery"};
+
+// Holders of leases that have not run out, whose session is gone.
+std::string holders_without_lock(core::Instant now) {
+    std::string holders;
+    for (const char* table : leased_tables)
+        holders += fmt::format("{}SELECT holder FROM {} WHERE holder IS NOT NULL AND due_at > {}",
+                               holders.empty() ? "" : " UNION ", table, literal(now));
+    return fmt::format(
+        "SELECT h.holder::text FROM ({}) h "
+        "WHERE NOT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+        "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 1 "
+        "AND ((l.classid::bigint << 32) | l.objid::bigint) = {})",
+        holders, fmt::format(fmt::runtime(lock_key), "h.holder"));
+}
+
+// What they hold is anybody's at once.
+std::string end_leases(core::Instant now, const std::vector<std::string>& holders) {
+    std::string list, sql;
+    for (const auto& holder : holders) list += (list.empty() ? "" : ",") + literal(holder) + "::uuid";
+    for (const char* table : leased_tables)
+        sql +=
+            fmt::format("UPDATE {0} SET holder = NULL, due_at = {1} WHERE due_at > {1} AND holder IN ({2}); ",
+                        table, literal(now), list);
+    return sql;
 }
 
 class PresenceSession final : public Presence {
@@ -59,8 +74,9 @@ class PresenceSession final : public Presence {
                 pqxx::nontransaction work{link};
                 work.exec(keep_lock(process_));
                 told.clear();
+                absent_.forget();
                 do {
-                    work.exec(free_abandoned(clock_.now()));
+                    look(work);
                 } while (rest(stop));
             } catch (const std::exception& e) {
                 std::string why = visible(clip_utf8(trim(e.what()), 200));
@@ -69,6 +85,16 @@ class PresenceSession final : public Presence {
                 rest(stop);
             }
         }
+    }
+    void look(pqxx::nontransaction& work) {
+        auto now = clock_.now();
+        std::vector<std::string> without;
+        for (const auto& row : work.exec(holders_without_lock(now)))
+            without.push_back(row[0].as<std::string>());
+        auto gone = absent_.look(without);
+        if (gone.empty()) return;
+        log::info("database", "{} replica(s) went away: their work is anybody's now", gone.size());
+        work.exec(end_leases(now, gone));
     }
     bool rest(const std::stop_token& stop) {
         std::unique_lock lock{mutex_};
@@ -79,6 +105,7 @@ class PresenceSession final : public Presence {
     Secret uri_;
     core::ProcessId process_;
     const rt::Clock& clock_;
+    AbsentHolders absent_;
     std::mutex mutex_;
     std::condition_variable_any wake_;
     std::jthread thread_;  // last: it uses all of the above
