@@ -211,13 +211,6 @@ CasePtr Waiters::recent(core::RequestId request) const {
     return it == impl_->recent.end() ? nullptr : it->second;
 }
 
-std::vector<core::RequestId> Waiters::waited_for() const {
-    std::vector<core::RequestId> requests;
-    requests.reserve(impl_->watched.size());
-    for (const auto& [request, watched] : impl_->watched) requests.push_back(request);
-    return requests;
-}
-
 std::vector<std::pair<core::RequestId, std::int32_t>> Waiters::watched() const {
     std::vector<std::pair<core::RequestId, std::int32_t>> all;
     all.reserve(impl_->watched.size());

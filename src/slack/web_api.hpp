@@ -23,7 +23,6 @@ enum class Method : std::uint8_t {
     update_message,
     post_ephemeral,
     views_open,
-    views_update,
     history,
     conversations,
     users_info,

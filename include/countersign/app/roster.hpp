@@ -35,9 +35,6 @@ class Roster {
     // Refreshes what a vote of this account on this request rests on, where it is older than age_max.
     // Failing to is not an error here: the snapshot keeps its ages and `advance` refuses what is stale.
     Later<Done> ensure(core::AccountId account, std::vector<core::GroupId> groups, Deadline deadline);
-    Later<Done> ensure(core::AccountId account, const core::Applied& applied, Deadline deadline) {
-        return ensure(std::move(account), core::groups_of(applied), deadline);
-    }
     // Refreshes the chat groups an opening rests on, so that dead ends are seen.
     Later<Done> ensure_groups(std::vector<core::GroupId> groups, Deadline deadline);
     // Whether what a vote of this account on these groups rests on is younger than age_max at `now`.

@@ -41,8 +41,7 @@ class Waiters {
     void changed(CasePtr now);  // newer than what was seen: wakes
     // The newest case that went through `changed`, of the last recent_max requests; nullptr: none.
     CasePtr recent(core::RequestId request) const;
-    std::vector<core::RequestId> waited_for() const;
-    // The same with the lowest version that a waiter has seen.
+    // Requests that are waited for, each with the lowest version that a waiter has seen.
     std::vector<std::pair<core::RequestId, std::int32_t>> watched() const;
     // The lowest version that a waiter of this request has seen; nullopt: nobody waits for it.
     std::optional<std::int32_t> seen(core::RequestId request) const;
