@@ -9,7 +9,7 @@ import re
 import sys
 
 # Which layer may include which: includes point down, never sideways. Adapters know app and what is below
-# it, never one another; `cli` is the composition root and knows all factories.
+# it, never one another; `server` knows all factories and builds everything; `cli` has the verbs.
 DOWN = ["base", "core", "rt", "net", "wire", "app"]
 ADAPTERS = ["http", "identity", "slack", "webhooks", "sandbox", "pg", "policy", "config"]
 MAY_INCLUDE = {
@@ -19,7 +19,8 @@ MAY_INCLUDE = {
     "net": {"base", "core", "rt", "net"},
     "wire": {"base", "core", "rt", "app", "wire"},
     "app": {"base", "core", "rt", "app"},
-    "cli": set(DOWN) | set(ADAPTERS) | {"adapters", "cli"},
+    "server": set(DOWN) | {"adapters", "server"},
+    "cli": set(DOWN) | {"adapters", "server", "cli"},
     "adapters": set(DOWN),
     **{name: set(DOWN) | {name, "adapters"} for name in ADAPTERS},
 }
@@ -73,7 +74,6 @@ STILL_TO_DO = {
         "tests/slack/conversations.cpp",
     },
     "function": {
-        "src/cli/server.cpp",
         "src/pg/statements.cpp",
     },
     "parameters": {
@@ -89,7 +89,6 @@ STILL_TO_DO = {
         "src/wire/slack_views.cpp",
     },
     "comment": {
-        "include/countersign/adapters/http.hpp",
         "include/countersign/adapters/policy.hpp",
         "include/countersign/app/events.hpp",
         "include/countersign/app/hiding.hpp",
@@ -110,9 +109,7 @@ STILL_TO_DO = {
         "src/cli/grant.hpp",
         "src/cli/outcome.hpp",
         "src/cli/people.cpp",
-        "src/cli/server.hpp",
         "src/core/people.cpp",
-        "src/http/gate.hpp",
         "src/pg/append.cpp",
         "src/pg/binary.hpp",
         "src/pg/embedded.cpp",

@@ -53,7 +53,7 @@ class Subject:
 
     def spawn(self):
         arguments, environment = self.launch(self.standin_port)
-        kept = ("PATH", "HOME", "LANG", "LLVM_PROFILE_FILE")  # the last one: scripts/train counts
+        kept = ("PATH", "HOME", "LANG")
         clean = {name: os.environ[name] for name in kept if name in os.environ}
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen([str(a) for a in arguments], env={**clean, **environment},
@@ -162,23 +162,20 @@ class Countersign(Subject):
     def prepare(self, work):
         self.database = self.postgres.fresh_database("countersign")
         self.policy = work / "policy.yaml"
-        self.key = work / "signing.pem"
+        self.keys = work / "keys"
         people = "".join(f"  p{i:03}: {{ slack: U0P{i:03} }}\n" for i in range(APPROVERS))
         names = ", ".join(f"p{i:03}" for i in range(APPROVERS))
         self.policy.write_text(f"version: 1\npeople:\n  requester: {{ slack: U0REQ }}\n{people}"
                                f"groups:\n  reviewers: {{ people: [{names}] }}\n"
                                "rules:\n  - name: exports\n    when: { action: db.export }\n"
                                "    require: { count: 1, of: reviewers }\n")
-        if not self.key.exists():
-            subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(self.key)], check=True,
-                           capture_output=True)
+        self.verb("keys", "create")
         self.verb("migrate")
         self.token = self.verb("token", "create", "--name", "bench", "--scope", "request,read").strip()
 
     def settings(self):
         return {"COUNTERSIGN_DATABASE": self.database, "COUNTERSIGN_POLICY": str(self.policy),
-                "COUNTERSIGN_SIGNING_KEY": str(self.key),
-                "COUNTERSIGN_SERVER_KEY": str(self.key.with_name("server.key"))}
+                "COUNTERSIGN_KEYS": str(self.keys)}
 
     def verb(self, *arguments):
         done = subprocess.run([str(self.binary), *arguments], env={**os.environ, **self.settings()},

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/console.hpp"
+#include "cli/ground.hpp"
 #include "cli/home.hpp"
 #include "cli/outcome.hpp"
 #include "cli/process.hpp"
@@ -16,6 +17,8 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/net/http_server.hpp"
+#include "countersign/server/files.hpp"
+#include "countersign/server/server.hpp"
 #include "countersign/wire/token.hpp"
 
 namespace countersign::cli {
@@ -33,7 +36,7 @@ constexpr const char* default_listen = "127.0.0.1:8480";
 class Workspace {
   public:
     static Result<std::unique_ptr<Workspace>> make(Process& process, const std::string& listen) {
-        Ground ground = process.ground();
+        server::Ground ground = process.ground();
         auto listener = ground.network.listen(listen);
         if (!listener) {
             return fail(listener.error().trouble, fmt::format("workspace: {}", listener.error().detail));
@@ -55,11 +58,12 @@ class Workspace {
   private:
     static constexpr std::size_t sessions_max = 1'024;
 
-    Workspace(const Ground& ground, const std::string& listen, std::unique_ptr<net::Listener> listener)
+    Workspace(const server::Ground& ground, const std::string& listen,
+              std::unique_ptr<net::Listener> listener)
         : ground_(ground),
           listener_(std::move(listener)),
           sessions_(ground.executor, sessions_max, rt::report_bug) {
-        settings_.base_url = local_url(listen, listener_->port(), false);
+        settings_.base_url = server::local_url(listen, listener_->port(), false);
         sandbox_ =
             sandbox::make_sandbox(settings_, ground.executor, ground.clock, ground.timers, ground.entropy);
     }
@@ -69,7 +73,7 @@ class Workspace {
         return limits;
     }
 
-    Ground ground_;
+    server::Ground ground_;
     std::unique_ptr<net::Listener> listener_;
     sandbox::SandboxSettings settings_;
     std::unique_ptr<sandbox::Sandbox> sandbox_;
@@ -77,7 +81,7 @@ class Workspace {
 };
 
 // The token client verbs find, made anew unless the database knows the one that is there.
-Later<Done> provide_token(const Ground& ground, app::TokenStore& tokens, const std::string& path) {
+Later<Done> provide_token(const server::Ground& ground, app::TokenStore& tokens, const std::string& path) {
     Deadline deadline{ground.clock.now() + token_patience};
     auto kept = config::read_file(path, token_bytes_max);
     if (kept) {
@@ -100,7 +104,7 @@ Later<Done> provide_token(const Ground& ground, app::TokenStore& tokens, const s
         app::token_event(app::AdminAct::token_created, token, "dev", ground.clock.now(), ground.entropy);
     auto created = co_await tokens.create(token, wire::token_hash(text.reveal()), std::move(event), deadline);
     if (!created) co_return pass(created);
-    co_return write_private_file(path, fmt::format("{}\n", text.reveal()));
+    co_return server::write_private_file(path, fmt::format("{}\n", text.reveal()));
 }
 
 // What to type to see it work, from the shell that started us.
@@ -120,9 +124,9 @@ std::string command_to_try(const std::string& api) {
            " run --action db.export --environment production --intent 'Monthly churn' -- echo exported";
 }
 
-rt::asio::awaitable<void> announce(Process& process, Server& server, const Workspace& workspace,
+rt::asio::awaitable<void> announce(Process& process, server::Server& server, const Workspace& workspace,
                                    std::string api, bool& fine) {
-    Ground ground = process.ground();
+    server::Ground ground = process.ground();
     core::Instant give_up = ground.clock.now() + ready_max;
     while (!server.problems().empty() && ground.clock.now() < give_up) {
         auto ec = co_await ground.timers.sleep_until(ground.clock.now() + ready_poll);
@@ -144,7 +148,7 @@ rt::asio::awaitable<void> announce(Process& process, Server& server, const Works
 Result<std::string> provide_policy(const std::string& home) {
     std::string path = home + "/policy.yaml";
     if (std::filesystem::exists(path)) return path;  // somebody may have changed it to see what happens
-    auto written = write_private_file(path, sample_policy);
+    auto written = server::write_private_file(path, sample_policy);
     if (!written) return pass(written);
     return path;
 }
@@ -198,7 +202,7 @@ log::Level dev_log_level() {
 
 int dev_verb(const DevOptions& options) {
     std::string home = home_folder();
-    auto folder = make_private_folder(home);
+    auto folder = server::make_private_folder(home);
     if (!folder) return failed(folder.error());
     // First of all, while there is one thread: the server is our child and dies with us.
     auto postgres = pg::EmbeddedServer::start(home);
@@ -206,21 +210,25 @@ int dev_verb(const DevOptions& options) {
     log::start(dev_log_level(), log::Format::text);
     auto migrated = pg::migrate((*postgres)->uri());
     if (!migrated) return failed(migrated.error());
-    auto noted = write_private_file(home + "/database", fmt::format("{}\n", (*postgres)->uri().reveal()));
+    auto noted =
+        server::write_private_file(home + "/database", fmt::format("{}\n", (*postgres)->uri().reveal()));
     if (!noted) return failed(noted.error());
 
     raise_descriptor_limit();
     Process process;
-    Ground ground = process.ground();
+    server::Ground ground = process.ground();
     auto workspace = Workspace::make(process, options.workspace);
     if (!workspace) return failed(workspace.error());
     auto settings = dev_settings(options, home, **workspace, (*postgres)->uri());
     if (!settings) return failed(settings.error());
     auto policy = load_policy_aloud(settings->policy, !options.policy.empty());
     if (!policy) return failed(policy.error());
-    auto keys = load_or_make_keys(*settings, home, ground.entropy);
+    auto made = server::create_keys(*settings, home, ground.entropy);
+    if (!made) return failed(made.error());
+    auto keys = server::load_keys(*settings, home);
     if (!keys) return failed(keys.error());
-    auto server = Server::make(ground, *settings, std::move(*keys), *policy);
+    auto server = server::Server::make(ground, *settings, std::move(*keys), *policy,
+                                       [path = settings->policy] { return load_policy_aloud(path); });
     if (!server) return failed(server.error());
 
     auto reload = [&] {
@@ -231,7 +239,7 @@ int dev_verb(const DevOptions& options) {
     (*workspace)->start(process);
     (*server)->start();
     bool fine = true;
-    std::string api = local_url(options.listen, (*server)->port(), false);
+    std::string api = server::local_url(options.listen, (*server)->port(), false);
     process.start("announcement", announce(process, **server, **workspace, api, fine));
     process.run(reload, [&]() -> rt::asio::awaitable<void> {
         co_await (*server)->drain();
@@ -263,7 +271,7 @@ int sandbox_verb(const std::string& listen) {
 }
 
 int postgres_verb(const std::string& home) {
-    auto folder = make_private_folder(home);
+    auto folder = server::make_private_folder(home);
     if (!folder) return failed(folder.error());
     auto postgres = pg::EmbeddedServer::start(home);
     if (!postgres) return failed(postgres.error());

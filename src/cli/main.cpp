@@ -23,6 +23,7 @@ struct CommandLine {
     std::string config_file;
     DevOptions dev;
     MigrateOptions migrate;
+    KeysOptions keys;
     TokenOptions token;
     RequestOptions request;
     IdOptions id;
@@ -119,6 +120,14 @@ void CommandLine::add_server_verbs() {
     migrate_app->add_flag("--status", migrate.status,
                           "only say what is applied; exit 1 when something is not");
     migrate_app->add_flag("--json", migrate.json, "print JSON");
+
+    auto* keys_app = app.add_subcommand("keys", "the server's own keys");
+    keys_app->require_subcommand(1);
+    auto* create =
+        verb(*keys_app, "create", "makes the keys that are missing, and overwrites none",
+             "countersign keys create --config countersign.yaml", [this] { return keys_create_verb(keys); });
+    add_config(*create, keys.config_file);
+    create->add_flag("--json", keys.json, "print JSON");
 
     auto* sandbox =
         verb(app, "sandbox", "the local workspace alone", "countersign sandbox --listen 127.0.0.1:0",

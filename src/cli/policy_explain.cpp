@@ -6,10 +6,11 @@
 #include <utility>
 
 #include "cli/console.hpp"
+#include "cli/ground.hpp"
 #include "cli/home.hpp"
 #include "cli/outcome.hpp"
-#include "cli/server.hpp"
 #include "cli/verbs.hpp"
+#include "countersign/adapters/config.hpp"
 #include "countersign/adapters/policy.hpp"
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/base/text.hpp"

@@ -7,8 +7,8 @@
 
 #include "cli/console.hpp"
 #include "cli/database.hpp"
+#include "cli/ground.hpp"
 #include "cli/outcome.hpp"
-#include "cli/server.hpp"
 #include "cli/verbs.hpp"
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/base/text.hpp"

@@ -4,12 +4,13 @@
 #include <algorithm>
 
 #include "cli/console.hpp"
+#include "cli/ground.hpp"
 #include "cli/outcome.hpp"
-#include "cli/server.hpp"
 #include "cli/verbs.hpp"
 #include "countersign/adapters/policy.hpp"
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/server/files.hpp"
 
 namespace countersign::cli {
 namespace {
@@ -129,7 +130,7 @@ int policy_test_verb(const PolicyTestOptions& options) {
         print(fmt::format("{} passed, {} failed", outcomes.size() - failed, failed));
     }
     if (!options.junit.empty()) {
-        auto written = write_private_file(options.junit, junit_of(outcomes));
+        auto written = server::write_private_file(options.junit, junit_of(outcomes));
         if (!written) {
             complain(written.error().detail);
             return exit_failed;

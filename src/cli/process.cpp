@@ -29,7 +29,7 @@ Process::Process()
 
 Process::~Process() = default;
 
-Ground Process::ground() {
+server::Ground Process::ground() {
     return {io_.get_executor(), *clock_, *timers_, *entropy_, *network_};
 }
 

@@ -4,7 +4,9 @@
 #include <functional>
 #include <memory>
 
-#include "cli/server.hpp"
+#include "countersign/net/network.hpp"
+#include "countersign/rt/tasks.hpp"
+#include "countersign/server/ground.hpp"
 
 namespace countersign::cli {
 
@@ -16,7 +18,7 @@ class Process {
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
 
-    Ground ground();
+    server::Ground ground();
     // Starts `work` beside the rest; `end` waits for it to end.
     void start(std::string_view name, rt::asio::awaitable<void> work);
     void start_loop(std::string_view name, rt::asio::awaitable<void> loop);  // ends when asked

@@ -5,25 +5,29 @@
 #include <utility>
 
 #include "cli/console.hpp"
+#include "cli/ground.hpp"
 #include "cli/home.hpp"
 #include "cli/outcome.hpp"
 #include "cli/process.hpp"
 #include "cli/verbs.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/server/server.hpp"
 
 namespace countersign::cli {
 namespace {
 
+// A chat is optional; half a chat is a slip.
 std::optional<Failure> first_missing(const config::Settings& settings) {
     if (settings.database.empty()) return config::missing("database", "a libpq URI, postgresql://…");
     if (settings.policy.empty()) return config::missing("policy", "the file that says who must approve what");
-    if (settings.slack.app_token.empty()) {
+    const auto& slack = settings.slack;
+    if (slack.app_token.empty() && !slack.bot_token.empty()) {
         return config::missing("slack.app_token",
                                "an app-level token (xapp-…) with the scope connections:write, from "
                                "api.slack.com/apps > Basic Information > App-Level Tokens");
     }
-    if (settings.slack.bot_token.empty()) {
+    if (slack.bot_token.empty() && !slack.app_token.empty()) {
         return config::missing("slack.bot_token",
                                "a bot token (xoxb-…), from api.slack.com/apps > Install App");
     }
@@ -38,15 +42,17 @@ int serve_verb(const std::string& config_file) {
     if (auto absent = first_missing(*settings)) return failed(*absent);
     auto policy = load_policy_aloud(settings->policy);
     if (!policy) return failed(policy.error());
+    // Made by whoever sets the server up and never by the server: replicas that each made their own would
+    // refuse one another's grants.
+    auto keys = server::load_keys(*settings, home_folder());
+    if (!keys) return failed(keys.error());
     raise_descriptor_limit();
     log::start(settings->log_level, settings->log_format);
     Process process;
-    Ground ground = process.ground();
-    // Grants must verify after a restart and with every replica: keys are kept in files.
-    auto keys = load_or_make_keys(*settings, home_folder(), ground.entropy);
-    if (!keys) return failed(keys.error());
-    log::info("server", "grants are signed with the key {}", keys->signing.key_id());
-    auto server = Server::make(ground, *settings, std::move(*keys), *policy);
+    auto ground = process.ground();
+    log::info("server", "grants are signed with the key {}", keys->grant.key_id());
+    auto server = server::Server::make(ground, *settings, std::move(*keys), *policy,
+                                       [path = settings->policy] { return load_policy_aloud(path); });
     if (!server) return failed(server.error());
     auto reload = [&] {
         (*server)->reload([](const auto& fresh) {
@@ -58,7 +64,7 @@ int serve_verb(const std::string& config_file) {
     };
     (*server)->start();
     log::info("server", "listening on {}",
-              local_url(settings->listen, (*server)->port(), !settings->tls_key.empty()));
+              server::local_url(settings->listen, (*server)->port(), !settings->tls_key.empty()));
     process.run(reload, [&] { return (*server)->drain(); });
     log::info("server", "ended");
     bool calm = (*server)->calm();

@@ -61,6 +61,12 @@ struct MigrateOptions {
 };
 int migrate_verb(const MigrateOptions& options);
 
+struct KeysOptions {
+    std::string config_file;
+    bool json = false;
+};
+int keys_create_verb(const KeysOptions& options);
+
 struct TokenOptions {
     std::string config_file;
     std::string name;

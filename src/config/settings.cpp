@@ -35,7 +35,7 @@ using Setter = std::function<Result<Done>(Settings&, const Item&, const std::str
 struct Key {
     std::string name;
     Setter set;
-    bool secret = false;
+    enum class Shape : std::uint8_t { value, secret, list } shape = Shape::value;
 };
 
 Setter text(std::string Settings::* member) {
@@ -49,6 +49,19 @@ Setter path(std::string Settings::* member) {
         if (item.text.empty()) return wrong(item, "must be a path");
         settings.*member = item.text.front() == '/' || folder.empty() ? item.text : folder + "/" + item.text;
         return Done{};
+    };
+}
+// A key whose value is the path of a key's file. Whoever gives the key itself is told so, without it.
+Setter key_file(std::string Settings::* member) {
+    return [member](Settings& settings, const Item& item, const std::string& folder) -> Result<Done> {
+        bool whole_key = unbase64(trim(item.text)).value_or("").size() == 32 ||
+                         item.text.find("-----BEGIN") != std::string::npos;
+        if (whole_key)
+            return wrong(
+                item,
+                "must be the path of a file that holds the key, and what stands there is a key itself: "
+                "put it into a file of its own, or let `countersign keys create` make one");
+        return path(member)(settings, item, folder);
     };
 }
 Setter secret(Secret Settings::* member) {
@@ -246,11 +259,6 @@ Setter unsupported(std::string nothing) {
     };
 }
 
-bool is_list(std::string_view key) {
-    return key == "link_hosts" || key == issuers_key || key == "identity.trust_email_domains" ||
-           key == "teams.service_url_allow";
-}
-
 // A list of maps arrives as their members, so the list itself arrives only where it holds none.
 Result<Done> set_no_issuers(Settings&, const Item& item, const std::string&) {
     if (item.items.empty()) return Done{};
@@ -267,32 +275,34 @@ std::vector<Key> make_schema() {
         {"public_url", text(&Settings::public_url)},
         {"tls.certificate", path(&Settings::tls_certificate)},
         {"tls.key", path(&Settings::tls_key)},
-        {"database", secret(&Settings::database), true},
+        {"database", secret(&Settings::database), Key::Shape::secret},
         {"database_pool", whole_number(pool, 2, 200)},
-        {"database_owner", secret(&Settings::database_owner), true},
+        {"database_owner", secret(&Settings::database_owner), Key::Shape::secret},
         {"policy", path(&Settings::policy)},
-        {"slack.app_token", slack_secret(&Settings::Slack::app_token), true},
-        {"slack.bot_token", slack_secret(&Settings::Slack::bot_token), true},
+        {"slack.app_token", slack_secret(&Settings::Slack::app_token), Key::Shape::secret},
+        {"slack.bot_token", slack_secret(&Settings::Slack::bot_token), Key::Shape::secret},
         {"slack.api_url", slack_text(&Settings::Slack::api_url)},
         {"slack.connections", whole_number(connections, 1, 10)},
         {"slack.pace", set_pace},
         {"slack.channel", slack_text(&Settings::Slack::channel)},
         {"identity.max_age", set_age},
-        {"identity.trust_email_domains", set_trusted_domains},
-        {std::string(issuers_key), set_no_issuers},
-        {"link_hosts", set_link_hosts},
+        {"identity.trust_email_domains", set_trusted_domains, Key::Shape::list},
+        {std::string(issuers_key), set_no_issuers, Key::Shape::list},
+        {"link_hosts", set_link_hosts, Key::Shape::list},
         {"limits.requests_per_minute", whole_number(per_minute, 0, 1'000'000)},
         {"limits.pending_per_requester", whole_number(pending, 0, 1'000'000)},
-        {"signing_key", path(&Settings::signing_key)},
-        {"server_key", path(&Settings::server_key)},
+        {"keys", path(&Settings::keys)},
+        {"signing_key", key_file(&Settings::signing_key)},
+        {"server_key", key_file(&Settings::server_key)},
         {"webhooks.allow_private_networks", yes_or_no(&Settings::webhooks_to_private_networks)},
         {"log.level", set_level},
         {"log.format", set_format},
     };
-    for (const char* name : {"app_id", "app_password", "tenant", "openid_metadata_url", "login_url",
-                             "service_url_allow", "channel"}) {
+    for (const char* name :
+         {"app_id", "app_password", "tenant", "openid_metadata_url", "login_url", "channel"}) {
         keys.push_back({fmt::format("teams.{}", name), unsupported("")});
     }
+    keys.push_back({"teams.service_url_allow", unsupported(""), Key::Shape::list});
     return keys;
 }
 const std::vector<Key>& schema() {
@@ -300,11 +310,16 @@ const std::vector<Key>& schema() {
     return keys;
 }
 
+bool is_list(std::string_view name) {
+    return std::ranges::any_of(
+        schema(), [&](const Key& key) { return key.name == name && key.shape == Key::Shape::list; });
+}
+
 std::vector<std::string> known_names() {
     std::vector<std::string> names;
     for (const Key& key : schema()) {
         names.push_back(key.name);
-        if (key.secret) names.push_back(key.name + "_file");
+        if (key.shape == Key::Shape::secret) names.push_back(key.name + "_file");
     }
     return names;
 }
@@ -327,7 +342,7 @@ Result<Done> apply(Settings& settings, Item item, const std::string& folder, std
     if (key == keys.end() && name.ends_with("_file")) {
         name.resize(name.size() - 5);
         key = by_name(name);
-        if (key == keys.end() || !key->secret) return unknown_key(item);
+        if (key == keys.end() || key->shape != Key::Shape::secret) return unknown_key(item);
         std::string file =
             item.text.starts_with('/') || folder.empty() ? item.text : folder + "/" + item.text;
         auto content = read_file(file, secret_bytes_max);
@@ -344,7 +359,8 @@ Result<Done> apply(Settings& settings, Item item, const std::string& folder, std
         return wrong(item, fmt::format("and {}_file are both given; keep one", name));
     }
     if (item.null) return Done{};
-    if (item.list != is_list(name)) return wrong(item, item.list ? "must be one value" : "must be a list");
+    if (item.list != (key->shape == Key::Shape::list))
+        return wrong(item, item.list ? "must be one value" : "must be a list");
     return key->set(settings, item, folder);
 }
 

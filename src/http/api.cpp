@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <array>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -8,118 +6,17 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/problem.hpp"
-#include "http/events.hpp"
+#include "http/event_calls.hpp"
 #include "http/gate.hpp"
 #include "http/openapi.hpp"
-#include "http/requests.hpp"
-#include "http/subscriptions.hpp"
+#include "http/request_calls.hpp"
+#include "http/subscription_calls.hpp"
 
 namespace countersign::http {
 namespace {
 
 constexpr core::Duration call_patience{std::chrono::seconds{5}};  // for the database, beside deliberate waits
 constexpr std::string_view try_again_after = "1";
-
-enum class Act : std::uint8_t {
-    create,
-    list,
-    show,
-    vote,
-    cancel,
-    claim,
-    outcome,
-    events,
-    subscribe,
-    subscriptions,
-    subscription,
-    unsubscribe,
-    deliveries,
-    delivery,
-    redeliver,
-    test,
-    rotate,
-    health,
-    ready,
-    metrics,
-    keys,
-    description
-};
-
-struct Route {
-    std::string_view method;
-    std::string_view path;  // "{…}" stands for one segment; at most two of them
-    Act act;
-    bool open = false;  // no token needed
-};
-constexpr std::array<Route, 22> routes{
-    {{"POST", "/v1/requests", Act::create},
-     {"GET", "/v1/requests", Act::list},
-     {"GET", "/v1/requests/{id}", Act::show},
-     {"POST", "/v1/requests/{id}/votes", Act::vote},
-     {"POST", "/v1/requests/{id}/cancel", Act::cancel},
-     {"POST", "/v1/requests/{id}/claim", Act::claim},
-     {"POST", "/v1/requests/{id}/outcome", Act::outcome},
-     {"GET", "/v1/events", Act::events},
-     {"POST", "/v1/subscriptions", Act::subscribe},
-     {"GET", "/v1/subscriptions", Act::subscriptions},
-     {"GET", "/v1/subscriptions/{id}", Act::subscription},
-     {"DELETE", "/v1/subscriptions/{id}", Act::unsubscribe},
-     {"POST", "/v1/subscriptions/{id}/test", Act::test},
-     {"POST", "/v1/subscriptions/{id}/rotate", Act::rotate},
-     {"GET", "/v1/subscriptions/{id}/deliveries", Act::deliveries},
-     {"GET", "/v1/subscriptions/{id}/deliveries/{event}", Act::delivery},
-     {"POST", "/v1/subscriptions/{id}/deliveries/{event}/redeliver", Act::redeliver},
-     {"GET", "/healthz", Act::health, true},
-     {"GET", "/readyz", Act::ready, true},
-     {"GET", "/metrics", Act::metrics, true},
-     {"GET", "/.well-known/jwks.json", Act::keys, true},
-     {"GET", "/openapi.json", Act::description, true}}};
-
-// The segments that "{…}" stand for, empty where there are none; nullopt: another path.
-using Holes = std::array<std::string_view, 2>;
-std::optional<Holes> match(std::string_view pattern, std::string_view path) {
-    Holes holes;
-    std::size_t filled = 0;
-    auto segment = [](std::string_view& rest) {
-        auto end = std::min(rest.find('/', 1), rest.size());
-        auto first = rest.substr(0, end);
-        rest.remove_prefix(end);
-        return first;
-    };
-    while (!pattern.empty() && !path.empty()) {
-        auto wanted = segment(pattern);
-        auto got = segment(path);
-        if (wanted == got) continue;
-        bool hole = wanted.starts_with("/{") && got.starts_with('/') && got.size() > 1;
-        if (!hole) return std::nullopt;
-        holes[filled++] = got.substr(1);
-    }
-    return pattern.empty() && path.empty() ? std::optional{holes} : std::nullopt;
-}
-
-// HEAD is GET without its body, which the HTTP server leaves out; a stream has nothing else.
-bool takes_head(const Route& route) {
-    return route.method == "GET" && route.act != Act::events;
-}
-
-struct Found {
-    const Route* route = nullptr;
-    std::string id;
-    std::string inner_id;
-    std::string allow;  // methods of this path, when none fits
-};
-Found find_route(std::string_view method, std::string_view path) {
-    Found found;
-    for (const Route& route : routes) {
-        auto holes = match(route.path, path);
-        if (!holes) continue;
-        bool fits = route.method == method || (method == "HEAD" && takes_head(route));
-        if (fits) return {&route, std::string((*holes)[0]), std::string((*holes)[1]), {}};
-        found.allow += (found.allow.empty() ? "" : ", ") + std::string(route.method);
-        if (takes_head(route)) found.allow += ", HEAD";
-    }
-    return found;
-}
 
 std::string retry_after(const Failure& failure, core::Instant now) {
     if (!failure.not_before) return std::string(try_again_after);
@@ -177,7 +74,7 @@ Failure told(Failure failure, bool writes) {
 class RealApi final : public Api {
   public:
     RealApi(HttpSettings settings, const app::Runtime& runtime, Parts parts, const SigningKey& key,
-            std::vector<Readiness> readiness)
+            std::function<std::vector<Readiness>()> readiness)
         : settings_(std::move(settings)),
           runtime_(runtime),
           parts_(parts),
@@ -187,37 +84,89 @@ class RealApi final : public Api {
                 parts.tokens, parts.workloads, runtime),
           requests_(settings_, runtime, parts, key),
           events_(settings_, runtime, parts.roster, parts.log, gate_),
-          subscriptions_(settings_, parts.webhooks) {}
+          subscriptions_(settings_, parts.webhooks) {
+        for (auto& route : requests_.routes()) router_.add(std::move(route));
+        for (auto& route : events_.routes()) router_.add(std::move(route));
+        for (auto& route : subscriptions_.routes()) router_.add(std::move(route));
+        add_open("/healthz", [](const net::HttpRequest&) {
+            return json_answer(200, core::canonical(core::Value::object({{"status", "ok"}})));
+        });
+        add_open("/readyz", [this](const net::HttpRequest&) { return ready(); });
+        add_open("/metrics", [this](const net::HttpRequest&) { return metrics(); });
+        add_open("/.well-known/jwks.json",
+                 [this](const net::HttpRequest&) { return cacheable(core::canonical(key_set(key_))); });
+        add_open("/openapi.json",
+                 [](const net::HttpRequest& request) { return description_for(request.fields); });
+    }
 
     net::HttpHandler handler() override {
         return [this](net::HttpExchange& exchange) { return serve(exchange); };
     }
+    void add(net::Route route) override {
+        router_.add({std::move(route.method), std::move(route.path), std::move(route.answer)});
+    }
+    std::vector<std::pair<std::string, std::string>> calls() const override { return router_.all(); }
     rt::asio::awaitable<void> follow() override { return events_.follow(); }
     rt::asio::awaitable<void> note_uses() override { return gate_.note_uses(); }
 
   private:
+    // A GET without a token that is answered at once.
+    template <class Answer>
+    void add_open(std::string path, Answer answer) {
+        add({"GET", std::move(path),
+             [answer](net::HttpExchange& exchange, const net::PathArguments&)
+                 -> rt::asio::awaitable<net::HttpResponse> { co_return answer(exchange.request()); }});
+    }
+    net::HttpResponse ready() const;
+    net::HttpResponse metrics();
+
     rt::asio::awaitable<void> serve(net::HttpExchange& exchange);
     // How a call went, beside its answer.
     struct Course {
         bool waited = false;
         bool answered = false;
     };
-    rt::asio::awaitable<net::HttpResponse> guarded(net::HttpExchange& exchange, Found found, Target target,
-                                                   Course& course);
-    Later<net::HttpResponse> dispatch(Act act, Call& call);
-    Later<net::HttpResponse> subscribing(Act act, Call& call);
-    net::HttpResponse open_call(Act act, const net::Fields& asked);
+    rt::asio::awaitable<net::HttpResponse> answer(net::HttpExchange& exchange, Router::Match match,
+                                                  Target target, Course& course);
+    rt::asio::awaitable<net::HttpResponse> answer_caller(Call call, const Route& route, Course& course);
 
     HttpSettings settings_;
     const app::Runtime& runtime_;
     Parts parts_;
     const SigningKey& key_;
-    std::vector<Readiness> readiness_;
+    std::function<std::vector<Readiness>()> readiness_;
     Gate gate_;
-    Requests requests_;
-    Events events_;
-    Subscriptions subscriptions_;
+    RequestCalls requests_;
+    EventCalls events_;
+    SubscriptionCalls subscriptions_;
+    Router router_;
 };
+
+net::HttpResponse RealApi::ready() const {
+    auto reasons = core::Value::array();
+    auto warnings = core::Value::array();
+    bool any_of_several = false;
+    for (const auto& dependency : readiness_()) {
+        bool several = dependency.weight == Readiness::Weight::one_of_several;
+        auto problem = dependency.problem();
+        any_of_several = any_of_several || (several && problem.empty());
+        if (!problem.empty()) (several ? warnings : reasons).push(dependency.name + ": " + problem);
+    }
+    if (!any_of_several) {
+        for (const auto& warning : *warnings.items()) reasons.push(warning);
+        warnings = core::Value::array();
+    }
+    bool fine = reasons.items()->empty();
+    auto document = core::Value::object({{"status", fine ? "ready" : "unready"}});
+    if (!fine) document.set("reasons", std::move(reasons));
+    if (!warnings.items()->empty()) document.set("warnings", std::move(warnings));
+    return json_answer(fine ? 200 : 503, core::canonical(document));
+}
+
+net::HttpResponse RealApi::metrics() {
+    parts_.metrics.waiting(parts_.requests.waiting(), events_.streams());
+    return json_answer(200, parts_.metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
+}
 
 rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
     auto begun = runtime_.now();
@@ -226,21 +175,18 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
     Course course;
     net::HttpResponse response;
     auto target = split_target(request.target);
-    auto found = target ? find_route(request.method, target->path) : Found{};
+    auto match = target ? router_.find(request.method, target->path) : Router::Match{};
     if (!target) {
         response = problem(target.error(), begun);
-    } else if (found.route == nullptr && found.allow.empty()) {
+    } else if (match.route == nullptr && match.allow.empty()) {
         response = problem({Trouble::not_found, "there is nothing at this path", "not_found", {}}, begun);
-    } else if (found.route == nullptr) {
+    } else if (match.route == nullptr) {
         response = problem(
-            {Trouble::invalid_input, "this path takes " + found.allow, "method_not_allowed", {}}, begun);
-        response.fields.add("Allow", found.allow);
-    } else if (found.route->open) {
-        route = found.route->path;
-        response = open_call(found.route->act, request.fields);
+            {Trouble::invalid_input, "this path takes " + match.allow, "method_not_allowed", {}}, begun);
+        response.fields.add("Allow", match.allow);
     } else {
-        route = found.route->path;
-        response = co_await guarded(exchange, std::move(found), std::move(*target), course);
+        route = match.route->path;
+        response = co_await answer(exchange, std::move(match), std::move(*target), course);
     }
     parts_.metrics.answered(route, response.status, runtime_.now() - begun, !course.waited);
     if (course.answered) co_return;
@@ -252,20 +198,24 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
     co_await exchange.respond(std::move(response));
 }
 
-rt::asio::awaitable<net::HttpResponse> RealApi::guarded(net::HttpExchange& exchange, Found found,
-                                                        Target target, Course& course) {
-    const Route& route = *found.route;
+rt::asio::awaitable<net::HttpResponse> RealApi::answer(net::HttpExchange& exchange, Router::Match match,
+                                                       Target target, Course& course) {
+    if (const auto* open = std::get_if<OpenHandler>(&match.route->handler))
+        co_return co_await (*open)(exchange, match.arguments);
     auto deadline = runtime_.within(call_patience);
     auto caller = co_await gate_.caller(exchange.request(), deadline);
     if (!caller) co_return problem(told(std::move(caller).error(), false), runtime_.now());
-    Call call{exchange,           std::move(target), std::move(found.id), std::move(found.inner_id),
-              std::move(*caller), deadline};
-    auto answer = co_await dispatch(route.act, call);
+    Call call{exchange, std::move(target), std::move(match.arguments), std::move(*caller), deadline};
+    co_return co_await answer_caller(std::move(call), *match.route, course);
+}
+
+rt::asio::awaitable<net::HttpResponse> RealApi::answer_caller(Call call, const Route& route, Course& course) {
+    auto answer = co_await std::get<CallerHandler>(route.handler)(call);
     course = {call.waited, call.answered};
     if (answer && call.waited && !call.answered) {
         // The token may have been revoked meanwhile.
         auto again = runtime_.within(call_patience);
-        auto welcome = co_await gate_.again(std::move(call.caller), exchange.request(), again);
+        auto welcome = co_await gate_.again(std::move(call.caller), call.exchange.request(), again);
         if (!welcome) co_return problem(told(std::move(welcome).error(), false), runtime_.now());
     }
     if (answer) co_return std::move(*answer);
@@ -276,80 +226,20 @@ rt::asio::awaitable<net::HttpResponse> RealApi::guarded(net::HttpExchange& excha
     co_return problem(failure, runtime_.now());
 }
 
-Later<net::HttpResponse> RealApi::dispatch(Act act, Call& call) {
-    switch (act) {
-        case Act::create:
-            return requests_.create(call);
-        case Act::list:
-            return requests_.list(call);
-        case Act::show:
-            return requests_.show(call);
-        case Act::vote:
-            return requests_.vote(call);
-        case Act::cancel:
-            return requests_.cancel(call);
-        case Act::claim:
-            return requests_.claim(call);
-        case Act::events:
-            return events_.answer(call);
-        case Act::outcome:
-            return requests_.outcome(call);
-        default:
-            return subscribing(act, call);
-    }
-}
-
-Later<net::HttpResponse> RealApi::subscribing(Act act, Call& call) {
-    switch (act) {
-        case Act::subscribe:
-            co_return co_await subscriptions_.create(call);
-        case Act::subscriptions:
-            co_return co_await subscriptions_.list(call);
-        case Act::subscription:
-            co_return co_await subscriptions_.show(call);
-        case Act::unsubscribe:
-            co_return co_await subscriptions_.remove(call);
-        case Act::deliveries:
-            co_return co_await subscriptions_.deliveries(call);
-        case Act::delivery:
-            co_return co_await subscriptions_.delivery(call);
-        case Act::redeliver:
-            co_return co_await subscriptions_.redeliver(call);
-        case Act::test:
-            co_return co_await subscriptions_.test(call);
-        default:
-            co_return co_await subscriptions_.rotate(call);
-    }
-}
-
-net::HttpResponse RealApi::open_call(Act act, const net::Fields& asked) {
-    using core::Value;
-    if (act == Act::health) return json_answer(200, core::canonical(Value::object({{"status", "ok"}})));
-    if (act == Act::keys) return cacheable(core::canonical(key_set(key_)));
-    if (act == Act::description) return description_for(asked);
-    if (act == Act::metrics) {
-        parts_.metrics.waiting(parts_.requests.waiting(), events_.streams());
-        return json_answer(200, parts_.metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
-    }
-    auto reasons = Value::array();
-    for (const auto& dependency : readiness_)
-        if (auto reason = dependency.problem(); !reason.empty())
-            reasons.push(dependency.name + ": " + reason);
-    if (reasons.items()->empty())
-        return json_answer(200, core::canonical(Value::object({{"status", "ready"}})));
-    return json_answer(503, core::canonical(Value::object({{"status", "unready"}, {"reasons", reasons}})));
-}
-
 }  // namespace
 
-std::vector<std::pair<std::string_view, std::string_view>> calls() {
-    std::vector<std::pair<std::string_view, std::string_view>> all;
-    for (const Route& route : routes) all.emplace_back(route.method, route.path);
-    return all;
+net::HttpResponse json_answer(unsigned status, std::string body, std::string_view type) {
+    net::HttpResponse response;
+    response.status = status;
+    response.fields.add("Content-Type", std::string(type));
+    response.fields.add("Cache-Control", "no-store");
+    response.body = std::move(body);
+    return response;
 }
 
 std::unique_ptr<Api> make_api(HttpSettings settings, const app::Runtime& runtime, Parts parts,
-                              const SigningKey& signing_key, std::vector<Readiness> readiness) {
+                              const SigningKey& signing_key,
+                              std::function<std::vector<Readiness>()> readiness) {
     return std::make_unique<RealApi>(std::move(settings), runtime, parts, signing_key, std::move(readiness));
 }
 

@@ -41,7 +41,8 @@ class Gate {
     // unauthenticated: token_missing, token_malformed, token_unknown, token_expired, token_revoked, and those
     // of app::WorkloadIdentity. overloaded: rate_limited, too_many_failures (with not_before).
     Later<app::Caller> caller(const net::HttpRequest& request, Deadline deadline);
-    // Whether somebody who was let in and has waited since may still be answered. Counts for nothing.
+    // Looks again at somebody who was let in and has waited since: may they still be answered? This counts as
+    // no call.
     Later<app::Caller> again(app::Caller caller, const net::HttpRequest& request, Deadline deadline);
     // Writes down when tokens were last used; until cancelled.
     rt::asio::awaitable<void> note_uses();
@@ -51,7 +52,7 @@ class Gate {
         app::Token token;
         core::Instant read_at;
     };
-    // One look-up for all who come with the same token meanwhile.
+    // This look-up is shared by all who come with the same token meanwhile.
     struct Reading {
         explicit Reading(rt::asio::any_io_executor executor) : over(std::move(executor)) {}
         rt::Signal over;

@@ -67,9 +67,9 @@ std::optional<std::string_view> Target::find(std::string_view name) const {
 Result<Target> split_target(std::string_view text) {
     auto mark = text.find('?');
     Target target;
-    auto path = net::percent_decode(text.substr(0, mark), false);
-    if (!path) return fail(Trouble::invalid_input, "the path has a broken % escape", "bad_target");
-    target.path = std::move(*path);
+    target.path = text.substr(0, mark);
+    if (!net::percent_decode(target.path, false))
+        return fail(Trouble::invalid_input, "the path has a broken % escape", "bad_target");
     if (mark != std::string_view::npos) {
         auto query = net::parse_form(text.substr(mark + 1));
         if (!query) return fail(Trouble::invalid_input, "the query has a broken % escape", "bad_target");

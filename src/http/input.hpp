@@ -17,7 +17,7 @@ namespace countersign::http {
 inline constexpr core::Duration wait_max{std::chrono::seconds{120}};
 
 struct Target {
-    std::string path;
+    std::string path;  // as it was sent, its escapes checked
     std::vector<std::pair<std::string, std::string>> query;
     std::optional<std::string_view> find(std::string_view name) const;
 };

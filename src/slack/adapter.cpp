@@ -89,7 +89,10 @@ class Adapter final : public Slack {
           tasks_(executor, 4, rt::report_bug),
           problem_(token_problem(settings_)) {}
 
+    core::Surface surface() const override { return core::Surface::slack; }
+    const std::string& default_channel() const override { return settings_.channel; }
     awaitable<void> run() override;
+    std::string problem() const override;
     SlackHealth health() const override;
 
     Later<app::MessageRef> post(const core::CardView& card, const std::string& channel,
@@ -155,6 +158,13 @@ SlackHealth Adapter::health() const {
     for (const std::string& note : {sockets_.note(), directory_.note()})
         if (!note.empty()) health.notes.push_back(note);
     return health;
+}
+
+// One live socket is enough to be heard.
+std::string Adapter::problem() const {
+    auto now = health();
+    if (now.live > 0) return {};
+    return now.problem.empty() ? "not connected yet" : now.problem;
 }
 
 // ---- running

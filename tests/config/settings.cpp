@@ -239,6 +239,15 @@ TEST_F(ConfigTest, AnErrorNeverRepeatsASecret) {
                 Not(HasSubstr("very-secret")));
 }
 
+TEST_F(ConfigTest, AKeyInPlaceOfItsPathIsToldSoAndNotRepeated) {
+    const std::string key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    auto told = problem("server_key: " + key + "\n");
+    EXPECT_THAT(told, HasSubstr("countersign.yaml:1:1: server_key must be the path of a file"));
+    EXPECT_THAT(told, Not(HasSubstr(key)));
+    EXPECT_THAT(problem("", {{"COUNTERSIGN_SIGNING_KEY", "-----BEGIN PRIVATE KEY-----"}}),
+                HasSubstr("COUNTERSIGN_SIGNING_KEY: signing_key must be the path of a file"));
+}
+
 TEST_F(ConfigTest, AMissingFileIsNamed) {
     auto s = load(folder_ + "/absent.yaml", {});
     ASSERT_FALSE(s);

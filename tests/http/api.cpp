@@ -287,9 +287,38 @@ TEST_F(Api, TheDescriptionNamesEveryCallAndNoOther) {
         for (const auto& [method, operation] : *item.members())
             if (method != "parameters") in_document.insert(method + " " + path);
     std::set<std::string> in_server;
-    for (const auto& [method, path] : http::calls())
-        in_server.insert(lower_ascii(method) + " " + std::string(path));
+    for (const auto& [method, path] : desk.api->calls()) in_server.insert(lower_ascii(method) + " " + path);
     EXPECT_EQ(in_document, in_server);
+}
+
+TEST_F(Api, AnEscapedSlashPartsNoPath) {
+    EXPECT_EQ(desk.get("/v1%2frequests").status, 404U);
+    EXPECT_EQ(desk.get("/v1%2Frequests").code(), "not_found");
+    auto id = desk.file();
+    EXPECT_EQ(desk.get("/v1/requests%2f" + id).status, 404U);
+    EXPECT_EQ(desk.get("/v1/requests/" + id + "%2fvotes").code(), "request_not_found");
+    EXPECT_EQ(desk.get("/v1/requests/").status, 404U);
+    EXPECT_EQ(desk.get("/v1//requests").status, 404U);
+    EXPECT_EQ(desk.get("/v1/requests/%zz").code(), "bad_target");
+}
+
+TEST_F(Api, AnEscapedLetterIsThatLetter) {
+    EXPECT_EQ(desk.get("/v1/req%75ests").status, 200U);
+}
+
+TEST_F(Api, AnAdapterAnswersItsOwnPathForCallersOfItsOwn) {
+    desk.api->add({"POST", "/hooks/{name}",
+                   [](net::HttpExchange& exchange,
+                      const net::PathArguments& arguments) -> rt::asio::awaitable<net::HttpResponse> {
+                       co_return net::HttpResponse{
+                           .status = 202, .fields = {}, .body = arguments[0] + " " + exchange.request().body};
+                   }});
+    auto answered = desk.call("POST", "/hooks/a%20b", "heard", {{"Content-Type", "text/plain"}}, "");
+    EXPECT_EQ(answered.status, 202U);
+    EXPECT_EQ(answered.text, "a b heard");
+    auto got = desk.call("GET", "/hooks/x", {}, {}, "");
+    EXPECT_EQ(got.status, 405U);
+    EXPECT_EQ(got.field("Allow"), "POST");
 }
 
 TEST_F(Api, TheDescriptionMayBeKept) {
@@ -686,11 +715,28 @@ TEST_F(Api, HealthReadinessAndMetricsNeedNoToken) {
     EXPECT_EQ(unready.status, 503U);
     EXPECT_EQ(unready.body["status"].text(), "unready");
     EXPECT_THAT(std::string(unready.body["reasons"][0].text()), HasSubstr("database: the schema is behind"));
+    desk.problems.clear();
     desk.metrics->count("vote_recorded", "approve");
     auto metrics = desk.call("GET", "/metrics", {}, {}, "");
     EXPECT_THAT(metrics.text, HasSubstr(R"(what="vote_recorded"} 1)"));
     EXPECT_THAT(metrics.text, testing::Not(HasSubstr("csk_")));
     EXPECT_THAT(metrics.field("Content-Type"), testing::StartsWith("text/plain; version=0.0.4"));
+}
+
+TEST_F(Api, OneChatOfSeveralIsEnoughToBeReady) {
+    std::string slack = "no socket";
+    std::string teams;
+    using Weight = http::Readiness::Weight;
+    desk.readiness.push_back({[&] { return slack; }, "slack", Weight::one_of_several});
+    desk.readiness.push_back({[&] { return teams; }, "teams", Weight::one_of_several});
+    auto serving = desk.call("GET", "/readyz", {}, {}, "");
+    EXPECT_EQ(serving.status, 200U);
+    EXPECT_EQ(serving.body["warnings"][0].text(), "slack: no socket");
+    teams = "no token";
+    auto unheard = desk.call("GET", "/readyz", {}, {}, "");
+    EXPECT_EQ(unheard.status, 503U);
+    EXPECT_EQ(unheard.body["reasons"].items()->size(), 2U);
+    EXPECT_TRUE(unheard.body["warnings"].is_null());
 }
 
 }  // namespace

@@ -90,26 +90,26 @@ struct Desk {
         settings.access_key = Secret{std::string(32, 'a')};
         settings.tail_events_max = 8;
         office.store.logs_acts = false;
-        api = http::make_api(
-            settings, process.runtime,
-            {.requests = process.requests,
-             .webhooks = process.webhooks,
-             .roster = process.roster,
-             .log = process.log,
-             .tokens = office.store,
-             .workloads = *workloads,
-             .hiding = process.hiding,
-             .metrics = *metrics},
-            key,
-            {{.problem = [this] { return problems.empty() ? std::string() : problems.front(); },
-              .name = "database"}});
+        api = http::make_api(settings, process.runtime,
+                             {.requests = process.requests,
+                              .webhooks = process.webhooks,
+                              .roster = process.roster,
+                              .log = process.log,
+                              .tokens = office.store,
+                              .workloads = *workloads,
+                              .hiding = process.hiding,
+                              .metrics = *metrics},
+                             key, [this] { return readiness; });
         handler = api->handler();
         token = issue({app::Scope::request, app::Scope::read});
     }
     Office office;
     Process process{office};
     SigningKey key = SigningKey::from_seed({});
-    std::vector<std::string> problems;  // of dependencies
+    std::vector<std::string> problems;  // of the database
+    std::vector<http::Readiness> readiness{
+        {.problem = [this] { return problems.empty() ? std::string() : problems.front(); },
+         .name = "database"}};
     http::HttpSettings settings;
     // Issuers' keys are given in their settings: nothing is fetched.
     std::unique_ptr<net::MemoryNetwork> network =

@@ -320,9 +320,10 @@ class Parts:
             "COUNTERSIGN_SLACK_BOT_TOKEN": "xoxb-sim-dev",
             "COUNTERSIGN_SLACK_CHANNEL": "#approvals",
             "COUNTERSIGN_DATABASE_POOL": "8",
-            "COUNTERSIGN_SIGNING_KEY": os.path.join(folder, "signing.pem"),
-            "COUNTERSIGN_SERVER_KEY": os.path.join(folder, "server.key"),
+            "COUNTERSIGN_KEYS": os.path.join(folder, "keys"),
         }
+        made = self.verb("keys", "create")
+        assert made.code == 0, made.text()
 
     def start_postgres(self):
         Clusters.prepare(self.folder)

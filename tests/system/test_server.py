@@ -151,6 +151,25 @@ class Configuration(PartsTest):
         self.assertIn("slack.app_token", program.text())
         self.assertIn("connections:write", program.text())
 
+    def test_WithoutKeysServeSaysHowToMakeThem(self):
+        program = self.serve(COUNTERSIGN_KEYS=self.folder.path + "/none")
+        self.assertEqual(program.code, 2)
+        self.assertIn("countersign keys create", program.text())
+
+    def test_AKeyGivenInsteadOfItsPathIsNotShown(self):
+        key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+        program = self.serve(COUNTERSIGN_SERVER_KEY=key)
+        self.assertEqual(program.code, 2)
+        self.assertIn("must be the path of a file", program.text())
+        self.assertNotIn(key, program.text())
+
+    def test_NoChatIsNeededToServe(self):
+        self.parts.environment["COUNTERSIGN_SLACK_APP_TOKEN"] = self.parts.environment["COUNTERSIGN_SLACK_BOT_TOKEN"] = ""
+        self.parts.start_postgres()
+        self.parts.migrate()
+        self.parts.start_server()
+        self.assertEqual(Api(self.parts.url, "").ready().status, 200)
+
     def test_AnUnknownKeyIsPlaced(self):
         path = self.folder.write("countersign.yaml", "slack:\n  app_tokn: x\n")
         program = Program(["serve", "--config", path])

@@ -49,8 +49,9 @@ struct Settings {
     std::size_t requests_per_minute = 0;  // per token; 0: any
     std::vector<std::string> link_hosts;
     std::size_t pending_per_requester = 0;  // 0: off
-    std::string signing_key;                // path
-    std::string server_key;                 // path
+    std::string keys;                       // path of a folder; empty: in the home folder
+    std::string signing_key;                // path; empty: in `keys`
+    std::string server_key;                 // path; empty: in `keys`
     bool webhooks_to_private_networks = false;
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,7 +12,7 @@
 #include "countersign/app/requests.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/crypto.hpp"
-#include "countersign/net/http_server.hpp"
+#include "countersign/net/route.hpp"
 
 namespace countersign::http {
 
@@ -24,10 +25,13 @@ struct HttpSettings {
     std::size_t tail_bytes_max = 8 * 1'048'576;
 };
 
-// What /readyz asks. Empty detail: fine.
+// What /readyz asks of one dependency.
 struct Readiness {
-    std::function<std::string()> problem;  // "" or why not, one per dependency
+    std::function<std::string()> problem;  // empty: fine
     std::string name;                      // "database", "slack", "schema"
+    // The server is unready without each of the needed ones, and without all of several. While another one
+    // of several works, a problem is a warning.
+    enum class Weight : std::uint8_t { needed, one_of_several } weight = Weight::needed;
 };
 
 // The numbers behind /metrics. Labels come from closed lists only, never from callers.
@@ -40,18 +44,20 @@ class Metrics : public app::Counters {
 };
 std::unique_ptr<Metrics> make_metrics();
 
-// The callback API. `handler` is given to net::serve_http.
+// This is the API that callers use; its `handler` is given to net::serve_http.
 class Api {
   public:
     virtual ~Api() = default;
     virtual net::HttpHandler handler() = 0;
+    // Answers a path of another adapter, too. Before the first call.
+    virtual void add(net::Route route) = 0;
+    // Every call that is answered: its method and its path, {"GET", "/v1/requests/{id}"}.
+    virtual std::vector<std::pair<std::string, std::string>> calls() const = 0;
     // Hands events on to the streams; until cancelled.
     virtual rt::asio::awaitable<void> follow() = 0;
     // Writes down when tokens were last used; until cancelled.
     virtual rt::asio::awaitable<void> note_uses() = 0;
 };
-// Every call that is answered: its method and its path, {"GET", "/v1/requests/{id}"}.
-std::vector<std::pair<std::string_view, std::string_view>> calls();
 
 struct Parts {
     app::Requests& requests;
@@ -64,6 +70,7 @@ struct Parts {
     Metrics& metrics;
 };
 std::unique_ptr<Api> make_api(HttpSettings settings, const app::Runtime& runtime, Parts parts,
-                              const SigningKey& signing_key, std::vector<Readiness> readiness);
+                              const SigningKey& signing_key,
+                              std::function<std::vector<Readiness>()> readiness);
 
 }  // namespace countersign::http

@@ -30,11 +30,10 @@ struct SlackHealth {
 };
 
 // Slack as one adapter: Socket Mode in, Web API out, and what Slack knows about people.
-class Slack : public app::Chat, public app::AccountSource, public app::Confidant {
+// `run` learns who we are (auth.test), then keeps the sockets, and asks them to finish their acknowledgements
+// before it ends.
+class Slack : public app::ConnectedChat {
   public:
-    // Learns who we are (auth.test), then keeps the sockets. Runs until cancelled; asks sockets to finish
-    // their acknowledgements first. Never gives up: problems show in `health`.
-    virtual rt::asio::awaitable<void> run() = 0;
     virtual SlackHealth health() const = 0;
 };
 

@@ -9,6 +9,16 @@
 
 namespace countersign::app {
 
+// A chat with all its sides: it speaks, knows people, tells one person something, and hears what people say.
+class ConnectedChat : public Chat, public AccountSource, public Confidant {
+  public:
+    virtual core::Surface surface() const = 0;
+    virtual const std::string& default_channel() const = 0;
+    // Connects and stays connected, until cancelled. Never gives up: `problem` says what is wrong.
+    virtual rt::asio::awaitable<void> run() = 0;
+    virtual std::string problem() const = 0;  // and what to do about it; empty: people are heard
+};
+
 // The chats that this server speaks to. Which ones there are is settled while the server is built.
 class Chats {
   public:

@@ -1,4 +1,4 @@
-#include "http/events.hpp"
+#include "http/event_calls.hpp"
 
 #include <algorithm>
 #include <boost/asio/cancellation_state.hpp>
@@ -42,8 +42,8 @@ std::unexpected<Failure> beyond_the_end(std::int64_t after, std::int64_t size) {
 
 }  // namespace
 
-Events::Events(const HttpSettings& settings, const app::Runtime& runtime, app::Roster& roster, app::Log& log,
-               Gate& gate)
+EventCalls::EventCalls(const HttpSettings& settings, const app::Runtime& runtime, app::Roster& roster,
+                       app::Log& log, Gate& gate)
     : runtime_(runtime),
       roster_(roster),
       log_(log),
@@ -52,7 +52,11 @@ Events::Events(const HttpSettings& settings, const app::Runtime& runtime, app::R
       tail_events_max_(settings.tail_events_max),
       tail_bytes_max_(settings.tail_bytes_max) {}
 
-bool Events::wanted(const Asked& asked, const app::Caller& caller, const app::LoggedEvent& event) const {
+std::vector<Route> EventCalls::routes() {
+    return {{"GET", "/v1/events", [this](Call& call) { return answer(call); }, true}};
+}
+
+bool EventCalls::wanted(const Asked& asked, const app::Caller& caller, const app::LoggedEvent& event) const {
     const core::Case* c = event.request.get();
     if (!caller.token.has(app::Scope::read) && !(c && app::own(caller, c->request))) return false;
     if (!matches(asked.query.filter, event)) return false;
@@ -68,7 +72,7 @@ bool Events::wanted(const Asked& asked, const app::Caller& caller, const app::Lo
     });
 }
 
-std::string Events::document(const app::LoggedEvent& event) const {
+core::Value EventCalls::document(const app::LoggedEvent& event) const {
     core::Value data;
     std::string subject = event.subject;
     if (event.request) {
@@ -79,18 +83,18 @@ std::string Events::document(const app::LoggedEvent& event) const {
     }
     wire::EventHead head{
         .id = event.id, .type = event.type, .at = event.at, .subject = subject, .index = event.index};
-    return core::canonical(wire::cloud_event(head, source_, std::move(data)));
+    return wire::cloud_event(head, source_, std::move(data));
 }
 
 // JSON holds no line end, so it is one `data` field.
-std::string Events::block(const app::LoggedEvent& event) const {
-    return "id: " + std::to_string(event.index) + "\nevent: " + event.type + "\ndata: " + document(event) +
-           "\n\n";
+std::string EventCalls::block(const app::LoggedEvent& event) const {
+    return "id: " + std::to_string(event.index) + "\nevent: " + event.type +
+           "\ndata: " + core::canonical(document(event)) + "\n\n";
 }
 
 // ---- asking
 
-Later<net::HttpResponse> Events::answer(Call& call) {
+Later<net::HttpResponse> EventCalls::answer(Call& call) {
     if (!call.caller.token.has(app::Scope::request)) {
         auto scope = needs(call.caller, app::Scope::read);
         if (!scope) co_return pass(scope);
@@ -107,32 +111,31 @@ Later<net::HttpResponse> Events::answer(Call& call) {
     co_return net::HttpResponse{};
 }
 
-Later<net::HttpResponse> Events::page(Call& call, Asked asked) {
+Later<net::HttpResponse> EventCalls::page(Call& call, Asked asked) {
     const std::size_t limit = asked.query.limit;
     std::int64_t position = asked.query.after.value_or(-1);
     std::int64_t size = 0;
-    std::string events;
-    std::size_t found = 0;
-    for (std::size_t scans = 0; scans < scans_per_page_max && found < limit; ++scans) {
-        auto page = co_await read(position, asked.query.filter, limit - found);
+    auto events = core::Value::array();
+    for (std::size_t scans = 0; scans < scans_per_page_max && events.items()->size() < limit; ++scans) {
+        auto page = co_await read(position, asked.query.filter, limit - events.items()->size());
         if (!page) co_return pass(page);
         size = page->size;
         if (position >= size && position >= 0) co_return beyond_the_end(position, size);
         for (const auto& event : page->events) {
             if (!wanted(asked, call.caller, event)) continue;
-            if (found++ > 0) events += ',';
-            events += document(event);
-            if (found % made_together_max == 0) co_await let_others();
+            events.push(document(event));
+            if (events.items()->size() % made_together_max == 0) co_await let_others();
         }
         position = page->through;
         if (position + 1 >= size) break;
     }
-    std::string more = position + 1 < size ? "true" : "false";
-    co_return json_answer(200, "{\"events\":[" + events + "],\"more\":" + more + ",\"next_after\":" +
-                                   std::to_string(position) + ",\"size\":" + std::to_string(size) + "}");
+    co_return json_answer(200, core::canonical(core::Value::object({{"events", std::move(events)},
+                                                                    {"more", position + 1 < size},
+                                                                    {"next_after", position},
+                                                                    {"size", size}})));
 }
 
-Later<app::LogPage> Events::read(std::int64_t after, app::EventFilter filter, std::size_t at_most) {
+Later<app::LogPage> EventCalls::read(std::int64_t after, app::EventFilter filter, std::size_t at_most) {
     if (!read_) read_.emplace(co_await rt::asio::this_coro::executor);
     auto deadline = runtime_.within(read_patience);
     while (reading_) {
@@ -140,19 +143,19 @@ Later<app::LogPage> Events::read(std::int64_t after, app::EventFilter filter, st
         co_await read_->wait_until(runtime_.timers, deadline.at);
     }
     struct Turn {
-        explicit Turn(Events& e) : events(e) { events.reading_ = true; }
+        explicit Turn(EventCalls& e) : events(e) { events.reading_ = true; }
         ~Turn() {
             events.reading_ = false;
             events.read_->notify_one();
         }
-        Events& events;
+        EventCalls& events;
     } turn{*this};
     co_return co_await log_.events().read(after, std::move(filter), at_most, deadline);
 }
 
 // ---- one stream
 
-Later<Done> Events::stream(Call& call, Asked asked) {
+Later<Done> EventCalls::stream(Call& call, Asked asked) {
     if (readers_.size() >= streams_max)
         co_return fail(Trouble::overloaded, "too many clients follow the log: try again in a few seconds",
                        "too_many_streams");
@@ -162,7 +165,7 @@ Later<Done> Events::stream(Call& call, Asked asked) {
     if (after >= end->size && after >= 0) co_return beyond_the_end(after, end->size);
 
     struct Enlisted {
-        Enlisted(Events& e, Reader& r, std::int64_t size) : events(e), reader(r) {
+        Enlisted(EventCalls& e, Reader& r, std::int64_t size) : events(e), reader(r) {
             if (events.readers_.empty()) {
                 ++events.tails_;
                 events.tail_end_ = size;
@@ -176,7 +179,7 @@ Later<Done> Events::stream(Call& call, Asked asked) {
             events.tail_.clear();
             events.tail_bytes_ = 0;
         }
-        Events& events;
+        EventCalls& events;
         Reader& reader;
         std::list<Reader*>::iterator place;
     };
@@ -201,7 +204,7 @@ Later<Done> Events::stream(Call& call, Asked asked) {
     co_return Done{};
 }
 
-rt::asio::awaitable<void> Events::run(Reader& reader) {
+rt::asio::awaitable<void> EventCalls::run(Reader& reader) {
     std::string text = "retry: 2000\n: after " + std::to_string(reader.position) + "\n\n";
     for (;;) {
         if (!text.empty()) {
@@ -235,7 +238,7 @@ rt::asio::awaitable<void> Events::run(Reader& reader) {
     }
 }
 
-rt::asio::awaitable<std::optional<Events::LastWord>> Events::reason_to_end(Reader& reader) {
+rt::asio::awaitable<std::optional<EventCalls::LastWord>> EventCalls::reason_to_end(Reader& reader) {
     if (log_.closed())
         co_return LastWord{"server_closing",
                            "this server is going down: connect again with Last-Event-ID, nothing is lost"};
@@ -254,13 +257,13 @@ rt::asio::awaitable<std::optional<Events::LastWord>> Events::reason_to_end(Reade
 }
 
 // What comes next, as far as it fits one write; empty: nothing that is wanted, or nothing at all.
-Later<std::string> Events::next_text(Reader& reader) {
+Later<std::string> EventCalls::next_text(Reader& reader) {
     bool in_tail = reader.position + 1 >= tail_begin();
     if (in_tail || reader.caught_up) co_return text_from_tail(reader);
     co_return co_await text_from_store(reader);
 }
 
-std::string Events::text_from_tail(Reader& reader) const {
+std::string EventCalls::text_from_tail(Reader& reader) const {
     std::string text;
     reader.caught_up = true;
     while (reader.position + 1 >= tail_begin() && reader.position + 1 < tail_end_ &&
@@ -272,7 +275,7 @@ std::string Events::text_from_tail(Reader& reader) const {
     return text;
 }
 
-Later<std::string> Events::text_from_store(Reader& reader) {
+Later<std::string> EventCalls::text_from_store(Reader& reader) {
     auto page = co_await read(reader.position, reader.asked.query.filter, store_events_max);
     if (!page) co_return pass(page);
     std::string text;
@@ -290,7 +293,7 @@ Later<std::string> Events::text_from_store(Reader& reader) {
 
 // ---- the tail
 
-rt::asio::awaitable<void> Events::follow() {
+rt::asio::awaitable<void> EventCalls::follow() {
     bool closing_told = false;
     for (;;) {
         bool closing = log_.closed() && !std::exchange(closing_told, log_.closed());
@@ -306,7 +309,7 @@ rt::asio::awaitable<void> Events::follow() {
     }
 }
 
-Later<Done> Events::extend_tail() {
+Later<Done> EventCalls::extend_tail() {
     auto tail = tails_;
     auto page = co_await read(tail_end_ - 1, {}, app::EventLog::page_max);
     if (!page) co_return pass(page);
@@ -327,7 +330,7 @@ Later<Done> Events::extend_tail() {
 }
 
 // In slices: a click never waits behind a thousand readers.
-rt::asio::awaitable<void> Events::wake_readers() {
+rt::asio::awaitable<void> EventCalls::wake_readers() {
     ++rounds_;
     for (;;) {
         std::size_t woken = 0;

@@ -1,22 +1,21 @@
-#include "cli/server.hpp"
+#include "countersign/server/server.hpp"
 
 #include <fmt/core.h>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <utility>
 
-#include "cli/console.hpp"
-#include "cli/policy_keeper.hpp"
-#include "countersign/app/linking.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/net/http_client.hpp"
 #include "countersign/net/http_server.hpp"
+#include "server/chats.hpp"
+#include "server/issuers.hpp"
+#include "server/policy_keeper.hpp"
 
-namespace countersign::cli {
+namespace countersign::server {
 namespace {
 
 constexpr std::size_t sessions_max = 25'100;  // the listener's own limit answers first, with 503
@@ -37,17 +36,12 @@ pg::PgSettings pg_settings(const config::Settings& settings) {
     return made;
 }
 
-slack::SlackSettings slack_settings(const config::Settings& settings) {
-    return slack::SlackSettings{
-        .app_token = settings.slack.app_token,
-        .bot_token = settings.slack.bot_token,
-        .api_url = settings.slack.api_url,
-        .connections = settings.slack.connections,
-        .pace = settings.slack.strict_pace ? slack::SlackSettings::Pace::strict
-                                           : slack::SlackSettings::Pace::automatic,
-        .channel = settings.slack.channel,
-        .link_hosts = settings.link_hosts,
-    };
+app::Runtime runtime_of(const Ground& ground, const config::Settings& settings) {
+    return {.clock = ground.clock,
+            .timers = ground.timers,
+            .entropy = ground.entropy,
+            .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
+            .limits = {.pending_per_requester = settings.pending_per_requester}};
 }
 
 // The keys of issuers are small, and there are few issuers.
@@ -56,40 +50,14 @@ constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
                                               .connections_max = 4,
                                               .idle_max = std::chrono::seconds{5}};
 
-Result<std::vector<identity::Issuer>> trusted_issuers(const config::Settings& settings) {
-    std::vector<identity::Issuer> issuers;
-    for (const auto& one : settings.issuers) {
-        auto wrong = [&](std::string_view what) {
-            return fail(Trouble::invalid_input,
-                        fmt::format("{}: the issuer {} {}", one.location, visible(one.issuer), what));
-        };
-        auto kind = one.kind.empty() ? std::optional{identity::kind_of_issuer(one.issuer)}
-                                     : identity::parse_issuer_kind(one.kind);
-        if (!kind)
-            return wrong(
-                "has a kind that is none of generic, github, gitlab, kubernetes, buildkite, circleci, "
-                "terraform");
-        identity::Issuer issuer{.issuer = one.issuer,
-                                .audience = one.audience,
-                                .kind = *kind,
-                                .jwks_uri = one.jwks_uri,
-                                .jwks = one.jwks,
-                                .claims = {},
-                                .humans = one.humans,
-                                .run = one.run,
-                                .single_use = one.single_use,
-                                .lifetime_max = one.lifetime_max};
-        for (const auto& [claim, any_of] : one.claims) issuer.claims.push_back({claim, any_of});
-        if (auto problem = identity::problem_of(issuer)) return wrong(*problem);
-        bool twice =
-            std::ranges::any_of(issuers, [&](const auto& other) { return other.issuer == issuer.issuer; });
-        if (twice) return wrong("is there twice");
-        issuers.push_back(std::move(issuer));
-    }
-    return issuers;
-}
-
 }  // namespace
+
+std::string local_url(const std::string& listen, std::uint16_t port, bool tls) {
+    std::size_t colon = listen.rfind(':');
+    std::string host = listen.substr(0, colon);
+    if (host.empty() || host == "0.0.0.0" || host == "[::]" || host == "::") host = "127.0.0.1";
+    return fmt::format("{}://{}:{}", tls ? "https" : "http", host, port);
+}
 
 void NextTurn::take(std::vector<app::CardJob> cards, std::vector<app::Errand> errands, app::CasePtr now) {
     rt::asio::post(executor_, [this, cards = std::move(cards), errands = std::move(errands),
@@ -99,57 +67,43 @@ void NextTurn::take(std::vector<app::CardJob> cards, std::vector<app::Errand> er
 }
 
 Server::Server(const Ground& ground, const config::Settings& settings, Keys keys,
-               std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers)
+               std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers,
+               PolicyReader reader)
     : ground_(ground),
       settings_(settings),
       keys_(std::move(keys)),
+      // Bound already: whoever uses the address too is known before anything else is built.
       listener_(std::move(listener)),
-      runtime_{.clock = ground.clock,
-               .timers = ground.timers,
-               .entropy = ground.entropy,
-               .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
-               .limits = {.pending_per_requester = settings.pending_per_requester}},
+      runtime_(runtime_of(ground, settings)),
+      // Connects by itself and again; nothing here waits for it.
       database_(pg::open_database(pg_settings(settings), ground.executor, ground.clock, ground.entropy)),
+      // Counted by all that follow, shown by the API.
       metrics_(http::make_metrics()),
+      // Whom chats know, joined with the policy: what votes are judged by.
       roster_(settings.identity_age_max),
+      // Long polls; every commit passes by here.
       waiters_(ground.executor),
       hiding_(keys_.server),
+      // Gives committed events their place, for streams, webhooks and other replicas.
       log_(database_->events(), runtime_.process, ground.clock, ground.timers, ground.executor),
+      // Posts cards to the chats, which join further down.
       outbox_(runtime_, {.outbox = database_->outbox(),
                          .cases = database_->cases(),
                          .roster = roster_,
                          .chats = chats_,
                          .counters = *metrics_}),
       outbox_next_turn_(ground.executor, outbox_),
-      sender_(webhooks::make_webhooks({.allow_private_networks = settings_.webhooks_to_private_networks,
-                                       .source = settings_.public_url,
-                                       .version = COUNTERSIGN_VERSION},
-                                      runtime_,
-                                      {.deliveries = database_->deliveries(),
-                                       .cases = database_->cases(),
-                                       .roster = roster_,
-                                       .waiters = waiters_,
-                                       .log = log_,
-                                       .counters = *metrics_},
-                                      ground_.network, keys_.server, ground_.executor)),
+      // Carries webhooks out; what people order of them goes through `webhooks_`.
+      sender_(make_sender()),
       webhooks_({.subscriptions = database_->subscriptions(),
                  .deliveries = database_->deliveries(),
                  .sender = *sender_,
                  .clock = ground_.clock,
                  .entropy = ground_.entropy},
                 keys_.server),
+      // What people and callers do, on all of the above.
       people_(runtime_, database_->people(), roster_),
-      requests_(runtime_, {.cases = database_->cases(),
-                           .seen_tokens = database_->seen_tokens(),
-                           .roster = roster_,
-                           .people = people_,
-                           .waiters = waiters_,
-                           .chats = chats_,
-                           .cards = outbox_next_turn_,
-                           .log = log_,
-                           .webhooks = webhooks_,
-                           .hiding = hiding_,
-                           .counters = *metrics_}),
+      requests_(runtime_, request_parts()),
       linking_(runtime_, {.people = database_->people(),
                           .codes = database_->link_codes(),
                           .sync = people_,
@@ -157,45 +111,88 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
                           .chats = chats_}),
       voting_tokens_(runtime_,
                      {.tokens = database_->tokens(), .people = people_, .roster = roster_, .log = log_}),
-      slack_(slack::make_slack(slack_settings(settings_), runtime_,
-                               {.requests = requests_,
-                                .linking = linking_,
-                                .voting_tokens = voting_tokens_,
-                                .roster = roster_,
-                                .outbox = database_->outbox()},
-                               ground_.network, ground_.executor)),
+      // Workloads bring tokens of issuers, whose keys are fetched when they are first needed.
       issuer_client_(net::make_http_client(ground_.network, ground_.clock, ground_.timers, ground_.executor,
                                            issuer_limits)),
       workloads_(identity::make_workload_identity(std::move(issuers), *issuer_client_, ground_.clock,
                                                   ground_.timers, ground_.executor)),
-      api_(http::make_api(
-          {.public_url = settings_.public_url,
-           .requests_per_minute = settings_.requests_per_minute,
-           .access_key = Secret{hkdf_sha256(keys_.server.reveal(), {}, "countersign access tokens", 32)}},
-          runtime_,
-          {.requests = requests_,
-           .webhooks = webhooks_,
-           .roster = roster_,
-           .log = log_,
-           .tokens = database_->tokens(),
-           .workloads = *workloads_,
-           .hiding = hiding_,
-           .metrics = *metrics_},
-          keys_.signing, readiness())),
+      api_(make_api()),
+      // What time, other replicas and changes of people bring about by themselves.
       scheduler_(runtime_, database_->cases(), requests_),
       replicas_(runtime_, database_->cases(), waiters_, log_),
       people_follower_(runtime_, people_, roster_, requests_),
       sessions_(ground.executor, sessions_max, rt::report_bug),
       intake_(ground.executor, tasks_max, rt::report_bug),
       workers_(ground.executor, tasks_max, rt::report_bug),
-      policy_(std::make_unique<PolicyKeeper>(ground_, roster_, log_, runtime_.process, workers_,
-                                             settings_.policy)) {
-    chats_.add({.surface = core::Surface::slack,
-                .chat = *slack_,
-                .confidant = *slack_,
-                .default_channel = settings_.slack.channel});
-    roster_.add_source(core::Surface::slack, *slack_);
+      policy_(std::make_unique<PolicyKeeper>(runtime_, roster_, log_, workers_, ground.executor,
+                                             std::move(reader))) {
     roster_.trust(settings_.trust_email_domains);
+    connect_chats();
+}
+
+std::unique_ptr<webhooks::Webhooks> Server::make_sender() {
+    return webhooks::make_webhooks({.allow_private_networks = settings_.webhooks_to_private_networks,
+                                    .source = settings_.public_url,
+                                    .version = COUNTERSIGN_VERSION},
+                                   runtime_,
+                                   {.deliveries = database_->deliveries(),
+                                    .cases = database_->cases(),
+                                    .roster = roster_,
+                                    .waiters = waiters_,
+                                    .log = log_,
+                                    .counters = *metrics_},
+                                   ground_.network, keys_.server, ground_.executor);
+}
+
+app::Requests::Parts Server::request_parts() {
+    return {.cases = database_->cases(),
+            .seen_tokens = database_->seen_tokens(),
+            .roster = roster_,
+            .people = people_,
+            .waiters = waiters_,
+            .chats = chats_,
+            .cards = outbox_next_turn_,
+            .log = log_,
+            .webhooks = webhooks_,
+            .hiding = hiding_,
+            .counters = *metrics_};
+}
+
+std::unique_ptr<http::Api> Server::make_api() {
+    return http::make_api(
+        {.public_url = settings_.public_url,
+         .requests_per_minute = settings_.requests_per_minute,
+         .access_key = Secret{hkdf_sha256(keys_.server.reveal(), {}, "countersign access tokens", 32)}},
+        runtime_,
+        {.requests = requests_,
+         .webhooks = webhooks_,
+         .roster = roster_,
+         .log = log_,
+         .tokens = database_->tokens(),
+         .workloads = *workloads_,
+         .hiding = hiding_,
+         .metrics = *metrics_},
+        keys_.grant, [this] { return readiness(); });
+}
+
+// Chats hear what people say, so they need all of the above; what speaks to them finds them by their surface.
+void Server::connect_chats() {
+    connected_ = make_chats(settings_, runtime_,
+                            {.requests = requests_,
+                             .linking = linking_,
+                             .voting_tokens = voting_tokens_,
+                             .roster = roster_,
+                             .outbox = database_->outbox()},
+                            ground_.network, ground_.executor);
+    for (const auto& chat : connected_) {
+        chats_.add({.surface = chat->surface(),
+                    .chat = *chat,
+                    .confidant = *chat,
+                    .default_channel = chat->default_channel()});
+        roster_.add_source(chat->surface(), *chat);
+    }
+    if (connected_.empty())
+        log::warn("server", "no chat is configured: nobody is asked, and only tokens can vote");
 }
 
 Server::~Server() {
@@ -203,7 +200,7 @@ Server::~Server() {
 }
 
 Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config::Settings& settings,
-                                             Keys keys, std::shared_ptr<const core::Policy> policy) {
+                                             Keys keys, PolicyPtr policy, PolicyReader reader) {
     auto issuers = trusted_issuers(settings);
     if (!issuers) return pass(issuers);
     net::TlsFiles tls{.certificate = settings.tls_certificate, .key = settings.tls_key};
@@ -216,13 +213,13 @@ Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config:
     if (complete.public_url.empty()) {
         complete.public_url = local_url(settings.listen, (*listener)->port(), !tls.key.empty());
     }
-    std::unique_ptr<Server> server{
-        new Server{ground, complete, std::move(keys), std::move(*listener), std::move(*issuers)}};
+    std::unique_ptr<Server> server{new Server{ground, complete, std::move(keys), std::move(*listener),
+                                              std::move(*issuers), std::move(reader)}};
     server->policy_->begin(std::move(policy));
     return server;
 }
 
-void Server::reload(std::function<void(const Result<std::shared_ptr<const core::Policy>>&)> told) {
+void Server::reload(PolicyTold told) {
     policy_->reload(std::move(told));
     auto tls = listener_->reread_tls();
     if (!tls) log::error("server", "TLS goes on as it was: {}", tls.error().detail);
@@ -234,27 +231,27 @@ std::string Server::database_problem() const {
     return {};
 }
 
-std::vector<http::Readiness> Server::readiness() {
-    auto schema = [this]() -> std::string {
-        bool fine = !schema_seen_ || schema_.state == pg::SchemaState::current ||
-                    schema_.state == pg::SchemaState::unreachable;
-        return fine ? std::string{} : schema_.detail;
-    };
-    auto chat = [this]() -> std::string {
-        auto health = slack_->health();
-        if (health.live > 0) return {};
-        return health.problem.empty() ? "not connected yet" : health.problem;
-    };
-    auto stopping = [this]() -> std::string { return draining_ ? "shutting down" : ""; };
-    return {{.problem = [this] { return database_problem(); }, .name = "database"},
-            {.problem = schema, .name = "schema"},
-            {.problem = chat, .name = "slack"},
-            {.problem = stopping, .name = "server"}};
+std::string Server::schema_problem() const {
+    bool fine = !schema_seen_ || schema_.state == pg::SchemaState::current ||
+                schema_.state == pg::SchemaState::unreachable;
+    return fine ? std::string{} : schema_.detail;
+}
+
+std::vector<http::Readiness> Server::readiness() const {
+    std::vector<http::Readiness> all{
+        {.problem = [this] { return database_problem(); }, .name = "database"},
+        {.problem = [this] { return schema_problem(); }, .name = "schema"},
+        {.problem = [this] { return std::string(draining_ ? "shutting down" : ""); }, .name = "server"}};
+    for (const auto& chat : connected_)
+        all.push_back({.problem = [&its = *chat] { return its.problem(); },
+                       .name = std::string(core::name_of(chat->surface())),
+                       .weight = http::Readiness::Weight::one_of_several});
+    return all;
 }
 
 std::vector<std::string> Server::problems() const {
     std::vector<std::string> found;
-    for (const auto& part : const_cast<Server*>(this)->readiness()) {
+    for (const auto& part : readiness()) {
         std::string problem = part.problem();
         if (!problem.empty()) found.push_back(fmt::format("{}: {}", part.name, problem));
     }
@@ -265,7 +262,7 @@ void Server::start() {
     intake_.start("api listener",
                   net::serve_http(*listener_, api_->handler(), sessions_, ground_.clock, ground_.timers));
     workers_.start_loop("schema", watch_schema());
-    intake_.start_loop("slack", slack_->run());
+    for (const auto& chat : connected_) intake_.start_loop(core::name_of(chat->surface()), chat->run());
 }
 
 // Nothing is written before the schema is known to be ours; a database that comes later is as good.
@@ -328,4 +325,4 @@ rt::asio::awaitable<void> Server::drain() {
     calm_ = calm_ && rested;
 }
 
-}  // namespace countersign::cli
+}  // namespace countersign::server

@@ -9,26 +9,18 @@
 #include "countersign/adapters/http.hpp"
 #include "http/grant.hpp"
 #include "http/input.hpp"
+#include "http/router.hpp"
 
 namespace countersign::http {
 
-// One call that has passed the gate.
-struct Call {
-    net::HttpExchange& exchange;
-    Target target;
-    std::string id;        // of the path, where it has one
-    std::string inner_id;  // the second one, where it has two
-    app::Caller caller;
-    Deadline deadline;
-    bool waited = false;    // the answer came late on purpose
-    bool answered = false;  // by a stream, which has ended
-};
-
-// The calls about requests. Failures become problem documents further up.
-class Requests {
+// The calls about requests.
+class RequestCalls {
   public:
-    Requests(const HttpSettings& settings, const app::Runtime& runtime, Parts parts, const SigningKey& key);
+    RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
+                 const SigningKey& key);
+    std::vector<Route> routes();
 
+  private:
     Later<net::HttpResponse> create(Call& call);
     Later<net::HttpResponse> show(Call& call);
     Later<net::HttpResponse> list(Call& call);
@@ -37,7 +29,6 @@ class Requests {
     Later<net::HttpResponse> claim(Call& call);
     Later<net::HttpResponse> outcome(Call& call);
 
-  private:
     struct Rendered {
         app::CasePtr now;
         std::shared_ptr<const core::Directory> directory;
@@ -48,8 +39,13 @@ class Requests {
     core::Value document_of(const app::CaseNow& now, const core::Directory& directory) const;
     std::string body_of(const app::CasePtr& now);
     net::HttpResponse answer(unsigned status, const app::CasePtr& now);
-    std::string for_the_asker(const app::CaseNow& now, const std::optional<std::string>& callback,
-                              bool hides);
+    // What only the one who asked is told beside the request.
+    struct ForTheAsker {
+        std::optional<std::string> callback;
+        bool hides = false;     // some values
+        bool workload = false;  // its own token is good for a few minutes and for one request
+    };
+    std::string body_for(const app::CaseNow& now, const ForTheAsker& asker);
     // The request that the path names: by its id, or by its number as "9" or "#9".
     Later<app::CasePtr> find(const Call& call);
     Later<core::RequestId> id_of(const Call& call);
@@ -82,8 +78,5 @@ class Requests {
 Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
                                                   const app::Caller& caller,
                                                   const core::Directory& directory);
-
-// An answer with a JSON body; nothing of ours may be cached.
-net::HttpResponse json_answer(unsigned status, std::string body, std::string_view type = "application/json");
 
 }  // namespace countersign::http

@@ -9,7 +9,7 @@
 
 #include "countersign/rt/signal.hpp"
 #include "http/gate.hpp"
-#include "http/requests.hpp"
+#include "http/request_calls.hpp"
 
 namespace countersign::http {
 
@@ -20,13 +20,11 @@ namespace countersign::http {
 // far behind that the tail has left it is too slow: it is told so and cut off, and may come back with
 // Last-Event-ID. However many read however slowly, what is kept for them is one tail and the bytes of one
 // write each.
-class Events {
+class EventCalls {
   public:
-    Events(const HttpSettings& settings, const app::Runtime& runtime, app::Roster& roster, app::Log& log,
-           Gate& gate);
-
-    // Sets `call.answered` where it has begun a stream; that has ended by then.
-    Later<net::HttpResponse> answer(Call& call);
+    EventCalls(const HttpSettings& settings, const app::Runtime& runtime, app::Roster& roster, app::Log& log,
+               Gate& gate);
+    std::vector<Route> routes();
     rt::asio::awaitable<void> follow();  // keeps the tail; until cancelled
     std::size_t streams() const { return readers_.size(); }
 
@@ -56,6 +54,8 @@ class Events {
         std::string detail;
     };
 
+    // Sets `call.answered` where it has begun a stream; that has ended by then.
+    Later<net::HttpResponse> answer(Call& call);
     Later<net::HttpResponse> page(Call& call, Asked asked);
     Later<Done> stream(Call& call, Asked asked);
     rt::asio::awaitable<void> run(Reader& reader);
@@ -68,7 +68,7 @@ class Events {
     rt::asio::awaitable<void> wake_readers();
     std::int64_t tail_begin() const { return tail_end_ - std::ssize(tail_); }
     bool wanted(const Asked& asked, const app::Caller& caller, const app::LoggedEvent& event) const;
-    std::string document(const app::LoggedEvent& event) const;
+    core::Value document(const app::LoggedEvent& event) const;
     std::string block(const app::LoggedEvent& event) const;
 
     const app::Runtime& runtime_;

@@ -1,15 +1,19 @@
 #pragma once
+#include "countersign/adapters/http.hpp"
 #include "countersign/app/webhooks.hpp"
-#include "http/requests.hpp"
+#include "http/router.hpp"
 
 namespace countersign::http {
 
-// The calls about subscriptions. Failures become problem documents further up.
-class Subscriptions {
+// The calls about subscriptions.
+class SubscriptionCalls {
   public:
-    Subscriptions(const HttpSettings& settings, app::Webhooks& webhooks)
+    SubscriptionCalls(const HttpSettings& settings, app::Webhooks& webhooks)
         : settings_(settings), webhooks_(webhooks) {}
 
+    std::vector<Route> routes();
+
+  private:
     Later<net::HttpResponse> create(Call& call);
     Later<net::HttpResponse> list(Call& call);
     Later<net::HttpResponse> show(Call& call);
@@ -20,7 +24,6 @@ class Subscriptions {
     Later<net::HttpResponse> test(Call& call);
     Later<net::HttpResponse> rotate(Call& call);
 
-  private:
     const HttpSettings& settings_;
     app::Webhooks& webhooks_;
 };

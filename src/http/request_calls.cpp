@@ -1,4 +1,4 @@
-#include "http/requests.hpp"
+#include "http/request_calls.hpp"
 
 #include <algorithm>
 #include <array>
@@ -98,25 +98,26 @@ Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::strin
     return directory.accounts_of(core::PersonId{std::move(name)});
 }
 
-net::HttpResponse json_answer(unsigned status, std::string body, std::string_view type) {
-    net::HttpResponse response;
-    response.status = status;
-    response.fields.add("Content-Type", std::string(type));
-    response.fields.add("Cache-Control", "no-store");
-    response.body = std::move(body);
-    return response;
-}
-
-Requests::Requests(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
-                   const SigningKey& key)
+RequestCalls::RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
+                           const SigningKey& key)
     : settings_(settings),
       runtime_(runtime),
       parts_(parts),
       key_(key),
       issuer_(settings.public_url.empty() ? "countersign" : settings.public_url) {}
 
+std::vector<Route> RequestCalls::routes() {
+    return {{"POST", "/v1/requests", [this](Call& call) { return create(call); }},
+            {"GET", "/v1/requests", [this](Call& call) { return list(call); }},
+            {"GET", "/v1/requests/{id}", [this](Call& call) { return show(call); }},
+            {"POST", "/v1/requests/{id}/votes", [this](Call& call) { return vote(call); }},
+            {"POST", "/v1/requests/{id}/cancel", [this](Call& call) { return cancel(call); }},
+            {"POST", "/v1/requests/{id}/claim", [this](Call& call) { return claim(call); }},
+            {"POST", "/v1/requests/{id}/outcome", [this](Call& call) { return outcome(call); }}};
+}
+
 // With the channels in which its cards are posted, while they ask for votes.
-core::Value Requests::document_of(const app::CaseNow& now, const core::Directory& directory) const {
+core::Value RequestCalls::document_of(const app::CaseNow& now, const core::Directory& directory) const {
     auto document = wire::request_document(now.c, now.ruling, directory, runtime_.now());
     if (!core::open(now.ruling.state)) return document;
     auto cards = core::Value::array();
@@ -126,7 +127,7 @@ core::Value Requests::document_of(const app::CaseNow& now, const core::Directory
     return document;
 }
 
-std::string Requests::body_of(const app::CasePtr& now) {
+std::string RequestCalls::body_of(const app::CasePtr& now) {
     auto directory = parts_.roster.snapshot();
     auto same = [&](const Rendered& one) { return one.now == now && one.directory == directory; };
     if (auto it = std::ranges::find_if(rendered_, same); it != rendered_.end()) return *it->body;
@@ -138,13 +139,13 @@ std::string Requests::body_of(const app::CasePtr& now) {
     return body;
 }
 
-net::HttpResponse Requests::answer(unsigned status, const app::CasePtr& now) {
+net::HttpResponse RequestCalls::answer(unsigned status, const app::CasePtr& now) {
     auto response = json_answer(status, body_of(now));
     response.fields.add("ETag", etag_of(now->c.version()));
     return response;
 }
 
-Later<net::HttpResponse> Requests::create(Call& call) {
+Later<net::HttpResponse> RequestCalls::create(Call& call) {
     auto scope = call.caller.only ? good_for_one() : needs(call.caller, app::Scope::request);
     if (!scope) co_return pass(scope);
     auto known = only_known(call.target, {});
@@ -179,46 +180,41 @@ Later<net::HttpResponse> Requests::create(Call& call) {
                 "idempotency_running");
         running.mine = std::move(mine);
     }
-    auto callback = ask->callback;
+    const ForTheAsker asker{ask->callback, hides, call.caller.workload.has_value()};
     auto filed = co_await parts_.requests.open(call.caller, std::move(*ask), call.deadline);
     if (!filed) co_return pass(filed);
     auto response = answer(filed->repeat ? 200 : 201, filed->now);
-    if (callback || hides) response.body = for_the_asker(*filed->now, callback, hides);
-    // What the caller goes on with: its own token is good for a few minutes and for one request.
-    if (call.caller.workload) {
-        auto access = wire::access_token(settings_.access_key, filed->now->c.request->id);
-        response.body.insert(1, "\"access_token\":\"" + std::string(access.reveal()) + "\",");
-    }
+    if (asker.callback || asker.hides || asker.workload) response.body = body_for(*filed->now, asker);
     response.fields.add("Location",
                         settings_.public_url + "/v1/requests/" + filed->now->c.request->id.text());
     co_return response;
 }
 
-// What only the one who asked is told: where the callback goes and how its signatures are verified, and the
-// salt without which nobody can work out the digest.
-std::string Requests::for_the_asker(const app::CaseNow& now, const std::optional<std::string>& callback,
-                                    bool hides) {
+// Where the callback goes and how its signatures are verified, the salt without which nobody can work out the
+// digest, and the token to go on with.
+std::string RequestCalls::body_for(const app::CaseNow& now, const ForTheAsker& asker) {
     auto id = now.c.request->id;
     auto document = document_of(now, *parts_.roster.snapshot());
-    if (callback)
+    if (asker.callback)
         document.set("callback",
                      core::Value::object({{"id", app::callback_id(id).text()},
-                                          {"url", *callback},
+                                          {"url", *asker.callback},
                                           {"secret", parts_.webhooks.callback_secret(id).reveal()}}));
-    if (hides) document.set("salt", base64(parts_.hiding.salt(id).reveal()));
+    if (asker.hides) document.set("salt", base64(parts_.hiding.salt(id).reveal()));
+    if (asker.workload) document.set("access_token", wire::access_token(settings_.access_key, id).reveal());
     return core::canonical(document);
 }
 
-Later<core::RequestId> Requests::id_of(const Call& call) {
-    if (auto id = core::RequestId::parse(call.id)) co_return *id;
+Later<core::RequestId> RequestCalls::id_of(const Call& call) {
+    if (auto id = core::RequestId::parse(call.arguments[0])) co_return *id;
     auto named = co_await find(call);
     if (!named) co_return pass(named);
     co_return (*named)->c.request->id;
 }
 
-Later<app::CasePtr> Requests::find(const Call& call) {
-    auto id = core::RequestId::parse(call.id);
-    auto number = number_of(call.id);
+Later<app::CasePtr> RequestCalls::find(const Call& call) {
+    auto id = core::RequestId::parse(call.arguments[0]);
+    auto number = number_of(call.arguments[0]);
     if (!id && !number) co_return no_such_request();
     Result<app::CasePtr> read = app::CasePtr{};
     if (id)
@@ -230,8 +226,8 @@ Later<app::CasePtr> Requests::find(const Call& call) {
 }
 
 // Without If-None-Match until the request is decided, with it until its version is another one.
-Later<app::CasePtr> Requests::wait_it_out(Call& call, app::CasePtr now, Wait wait,
-                                          const std::optional<NoneMatch>& none_match) {
+Later<app::CasePtr> RequestCalls::wait_it_out(Call& call, app::CasePtr now, Wait wait,
+                                              const std::optional<NoneMatch>& none_match) {
     auto until = runtime_.now() + wait.length;
     auto settled = [&] {
         return none_match ? !none_match->matches(now->c.version()) : !core::open(now->ruling.state);
@@ -251,7 +247,7 @@ Later<app::CasePtr> Requests::wait_it_out(Call& call, app::CasePtr now, Wait wai
     co_return now;
 }
 
-Later<net::HttpResponse> Requests::show(Call& call) {
+Later<net::HttpResponse> RequestCalls::show(Call& call) {
     auto scope = may_read(call.caller);
     if (!scope) co_return pass(scope);
     constexpr std::array<std::string_view, 1> parameters{"wait"};
@@ -288,7 +284,7 @@ Later<net::HttpResponse> Requests::show(Call& call) {
     co_return response;
 }
 
-Later<net::HttpResponse> Requests::list(Call& call) {
+Later<net::HttpResponse> RequestCalls::list(Call& call) {
     auto scope = call.caller.only ? good_for_one() : may_read(call.caller);
     if (!scope) co_return pass(scope);
     auto query = list_query(call.target, runtime_.now());
@@ -321,19 +317,15 @@ Later<net::HttpResponse> Requests::list(Call& call) {
         if (!next || found.size() == wanted) break;
         filter.before_number = next;
     }
-    std::string body = "{\"next_cursor\":";
-    body += next ? "\"" + cursor_text(*next) + "\"" : "null";
-    body += ",\"requests\":[";
-    for (std::size_t i = 0; i < found.size(); ++i) {
-        if (i > 0) body += ',';
-        auto document = wire::request_document(found[i]->c, found[i]->ruling, *directory, runtime_.now());
-        core::canonical_to(body, document);
-    }
-    body += "]}";
-    co_return json_answer(200, std::move(body));
+    auto documents = core::Value::array();
+    for (const auto& now : found)
+        documents.push(wire::request_document(now->c, now->ruling, *directory, runtime_.now()));
+    auto page = core::Value::object({{"next_cursor", next ? core::Value(cursor_text(*next)) : core::Value()},
+                                     {"requests", std::move(documents)}});
+    co_return json_answer(200, core::canonical(page));
 }
 
-Result<Done> Requests::may_see(const Call& call, const app::CaseNow& now) const {
+Result<Done> RequestCalls::may_see(const Call& call, const app::CaseNow& now) const {
     const auto& caller = call.caller;
     if (!caller.token.has(app::Scope::read) && !app::own(caller, now.c.request)) return not_yours();
     bool over = caller.only && core::final(now.ruling.state) &&
@@ -343,7 +335,7 @@ Result<Done> Requests::may_see(const Call& call, const app::CaseNow& now) const 
     return Done{};
 }
 
-Later<Done> Requests::must_be_own(Call& call, core::RequestId request) {
+Later<Done> RequestCalls::must_be_own(Call& call, core::RequestId request) {
     // Who asked never changes, so any version of the case will do.
     auto read = co_await parts_.requests.read_any_version(request, call.deadline);
     if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
@@ -354,7 +346,8 @@ Later<Done> Requests::must_be_own(Call& call, core::RequestId request) {
     co_return Done{};
 }
 
-app::Origin Requests::origin(const Call& call, std::string_view act, const std::optional<std::string>& key) {
+app::Origin RequestCalls::origin(const Call& call, std::string_view act,
+                                 const std::optional<std::string>& key) {
     std::string unique;
     if (key) {
         unique = sha256_hex(*key);
@@ -367,7 +360,7 @@ app::Origin Requests::origin(const Call& call, std::string_view act, const std::
 }
 
 // What cancelling, claiming and reporting have in common.
-Later<Requests::OwnAct> Requests::act_on_own(Call& call, Body body) {
+Later<RequestCalls::OwnAct> RequestCalls::act_on_own(Call& call, Body body) {
     auto scope = needs(call.caller, app::Scope::request);
     if (!scope) co_return pass(scope);
     auto known = only_known(call.target, {});
@@ -385,7 +378,7 @@ Later<Requests::OwnAct> Requests::act_on_own(Call& call, Body body) {
 }
 
 // A token with bounds votes on what is within them.
-Later<Done> Requests::must_be_within_bounds(const Call& call, core::RequestId id) {
+Later<Done> RequestCalls::must_be_within_bounds(const Call& call, core::RequestId id) {
     const auto& token = call.caller.token;
     if (token.allow_actions.empty() && token.allow_environments.empty()) co_return Done{};
     auto read = co_await parts_.requests.read(id, call.deadline);
@@ -395,7 +388,7 @@ Later<Done> Requests::must_be_within_bounds(const Call& call, core::RequestId id
     co_return app::within_bounds(token, request->action, request->environment);
 }
 
-Later<net::HttpResponse> Requests::vote(Call& call) {
+Later<net::HttpResponse> RequestCalls::vote(Call& call) {
     auto scope = needs(call.caller, app::Scope::vote);
     if (!scope) co_return pass(scope);
     auto known = only_known(call.target, {});
@@ -427,7 +420,7 @@ Later<net::HttpResponse> Requests::vote(Call& call) {
     co_return answer(200, done->now);
 }
 
-Later<net::HttpResponse> Requests::cancel(Call& call) {
+Later<net::HttpResponse> RequestCalls::cancel(Call& call) {
     auto act = co_await act_on_own(call, Body::optional);
     if (!act) co_return pass(act);
     auto body = wire::cancel_from(act->body);
@@ -443,7 +436,7 @@ Later<net::HttpResponse> Requests::cancel(Call& call) {
     co_return answer(200, done->now);
 }
 
-Later<net::HttpResponse> Requests::claim(Call& call) {
+Later<net::HttpResponse> RequestCalls::claim(Call& call) {
     auto act = co_await act_on_own(call, Body::required);
     if (!act) co_return pass(act);
     auto body = wire::claim_from(act->body);
@@ -467,14 +460,16 @@ Later<net::HttpResponse> Requests::claim(Call& call) {
     if (over)
         co_return fail(Trouble::conflict, "this approval was already claimed and its grant has run out",
                        "claimed");
-    std::string text = "{\"expires_at\":\"" + core::rfc3339(grant->expires_at) + "\",\"grant\":\"" +
-                       grant->token + "\",\"request\":" + body_of(done->now) + "}";
-    auto response = json_answer(200, std::move(text));
+    auto request = wire::request_document(now.c, now.ruling, *parts_.roster.snapshot(), runtime_.now());
+    auto response = json_answer(
+        200, core::canonical(core::Value::object({{"expires_at", core::rfc3339(grant->expires_at)},
+                                                  {"grant", grant->token},
+                                                  {"request", std::move(request)}})));
     response.fields.add("ETag", etag_of(now.c.version()));
     co_return response;
 }
 
-Later<net::HttpResponse> Requests::outcome(Call& call) {
+Later<net::HttpResponse> RequestCalls::outcome(Call& call) {
     auto act = co_await act_on_own(call, Body::required);
     if (!act) co_return pass(act);
     auto body = wire::outcome_from(act->body);

@@ -1,14 +1,19 @@
-#include "cli/policy_keeper.hpp"
+#include "server/policy_keeper.hpp"
 
 #include <utility>
 
 #include "countersign/base/log.hpp"
 
-namespace countersign::cli {
+namespace countersign::server {
 
-PolicyKeeper::PolicyKeeper(const Ground& ground, app::Roster& roster, app::Log& log, core::ProcessId process,
-                           rt::TaskGroup& tasks, std::string path)
-    : ground_(ground), roster_(roster), log_(log), process_(process), tasks_(tasks), path_(std::move(path)) {}
+PolicyKeeper::PolicyKeeper(const app::Runtime& runtime, app::Roster& roster, app::Log& log,
+                           rt::TaskGroup& tasks, rt::asio::any_io_executor executor, PolicyReader reader)
+    : runtime_(runtime),
+      roster_(roster),
+      log_(log),
+      tasks_(tasks),
+      executor_(std::move(executor)),
+      reader_(std::move(reader)) {}
 
 PolicyKeeper::~PolicyKeeper() = default;
 
@@ -19,11 +24,11 @@ void PolicyKeeper::begin(PolicyPtr policy) {
 void PolicyKeeper::use(PolicyPtr policy, std::string_view why) {
     untold_.push_back(app::admin_event(app::AdminAct::policy_loaded, policy->digest,
                                        core::Value::object({{"why", why},
-                                                            {"process", process_.text()},
+                                                            {"process", runtime_.process.text()},
                                                             {"rules", policy->rules.size()},
                                                             {"groups", policy->groups.size()},
                                                             {"people", policy->people.size()}}),
-                                       ground_.clock.now(), ground_.entropy));
+                                       runtime_.now(), runtime_.entropy));
     if (untold_.size() > untold_max) {
         log::error("policy", "too many events wait for the database; one of a policy loaded is dropped");
         untold_.pop_front();
@@ -32,7 +37,7 @@ void PolicyKeeper::use(PolicyPtr policy, std::string_view why) {
     tell();
 }
 
-void PolicyKeeper::reload(Told told) {
+void PolicyKeeper::reload(PolicyTold told) {
     told_ = std::move(told);
     asked_again_ = true;
     if (reading_) return;
@@ -41,12 +46,12 @@ void PolicyKeeper::reload(Told told) {
 
 rt::asio::awaitable<void> PolicyKeeper::read_again() {
     if (!thread_) {
-        thread_.emplace(ground_.executor, rt::BlockingPool<Reader>::Limits{.threads = 1, .background = 1},
-                        [] { return std::make_unique<Reader>(); });
+        thread_.emplace(executor_, rt::BlockingPool<Nothing>::Limits{.threads = 1, .background = 1},
+                        [] { return std::make_unique<Nothing>(); });
     }
     while (std::exchange(asked_again_, false)) {
-        auto fresh = co_await thread_->run<PolicyPtr>(
-            rt::Lane::interactive, [path = path_](Reader&) { return load_policy_aloud(path); });
+        auto fresh =
+            co_await thread_->run<PolicyPtr>(rt::Lane::interactive, [this](Nothing&) { return reader_(); });
         told_(fresh);
         if (fresh) use(std::move(*fresh), "reload");
     }
@@ -67,16 +72,16 @@ void PolicyKeeper::tell() {
 rt::asio::awaitable<void> PolicyKeeper::record() {
     while (!untold_.empty()) {
         const core::EventId id = untold_.front().id;
-        auto done = co_await log_.record(untold_.front(), Deadline{ground_.clock.now() + record_patience});
+        auto done = co_await log_.record(untold_.front(), runtime_.within(record_patience));
         if (done) {
             if (!untold_.empty() && untold_.front().id == id) untold_.pop_front();
             continue;
         }
         log::warn("policy", "that a policy was loaded is not recorded yet: {}", done.error().detail);
-        auto ec = co_await ground_.timers.sleep_until(ground_.clock.now() + record_again);
+        auto ec = co_await runtime_.timers.sleep_until(runtime_.now() + record_again);
         if (ec) break;
     }
     telling_ = false;
 }
 
-}  // namespace countersign::cli
+}  // namespace countersign::server

@@ -1,4 +1,4 @@
-#include "http/subscriptions.hpp"
+#include "http/subscription_calls.hpp"
 
 #include <array>
 #include <utility>
@@ -22,7 +22,7 @@ Result<core::SubscriptionId> subscription_of(const Call& call,
                                              std::span<const std::string_view> query = no_query) {
     auto fine = admitted(call, query);
     if (!fine) return pass(fine);
-    auto id = core::SubscriptionId::parse(call.id);
+    auto id = core::SubscriptionId::parse(call.arguments[0]);
     if (!id)
         return fail(Trouble::not_found, "there is no such subscription: check the id",
                     "subscription_not_found");
@@ -32,7 +32,7 @@ Result<core::SubscriptionId> subscription_of(const Call& call,
 Result<app::DeliveryId> delivery_of(const Call& call) {
     auto subscription = subscription_of(call);
     if (!subscription) return pass(subscription);
-    auto event = core::EventId::parse(call.inner_id);
+    auto event = core::EventId::parse(call.arguments[1]);
     if (!event)
         return fail(Trouble::not_found, "there is no such delivery: check the id", "delivery_not_found");
     return app::DeliveryId{*subscription, *event};
@@ -56,7 +56,22 @@ net::HttpResponse on_its_way(const app::Delivery& delivery, core::SubscriptionId
 
 }  // namespace
 
-Later<net::HttpResponse> Subscriptions::create(Call& call) {
+std::vector<Route> SubscriptionCalls::routes() {
+    const std::string all = "/v1/subscriptions";
+    const std::string one = all + "/{id}";
+    const std::string its_delivery = one + "/deliveries/{event}";
+    return {{"POST", all, [this](Call& call) { return create(call); }},
+            {"GET", all, [this](Call& call) { return list(call); }},
+            {"GET", one, [this](Call& call) { return show(call); }},
+            {"DELETE", one, [this](Call& call) { return remove(call); }},
+            {"POST", one + "/test", [this](Call& call) { return test(call); }},
+            {"POST", one + "/rotate", [this](Call& call) { return rotate(call); }},
+            {"GET", one + "/deliveries", [this](Call& call) { return deliveries(call); }},
+            {"GET", its_delivery, [this](Call& call) { return delivery(call); }},
+            {"POST", its_delivery + "/redeliver", [this](Call& call) { return redeliver(call); }}};
+}
+
+Later<net::HttpResponse> SubscriptionCalls::create(Call& call) {
     auto fine = admitted(call);
     if (!fine) co_return pass(fine);
     auto body = json_body(call.exchange.request(), false);
@@ -71,7 +86,7 @@ Later<net::HttpResponse> Subscriptions::create(Call& call) {
     co_return response;
 }
 
-Later<net::HttpResponse> Subscriptions::list(Call& call) {
+Later<net::HttpResponse> SubscriptionCalls::list(Call& call) {
     auto fine = admitted(call);
     if (!fine) co_return pass(fine);
     auto all = co_await webhooks_.list(call.caller, call.deadline);
@@ -82,7 +97,7 @@ Later<net::HttpResponse> Subscriptions::list(Call& call) {
                           core::canonical(core::Value::object({{"subscriptions", std::move(documents)}})));
 }
 
-Later<net::HttpResponse> Subscriptions::show(Call& call) {
+Later<net::HttpResponse> SubscriptionCalls::show(Call& call) {
     auto id = subscription_of(call);
     if (!id) co_return pass(id);
     auto found = co_await webhooks_.find(call.caller, *id, call.deadline);
@@ -90,7 +105,7 @@ Later<net::HttpResponse> Subscriptions::show(Call& call) {
     co_return shown(200, {std::move(*found), std::nullopt});
 }
 
-Later<net::HttpResponse> Subscriptions::remove(Call& call) {
+Later<net::HttpResponse> SubscriptionCalls::remove(Call& call) {
     auto id = subscription_of(call);
     if (!id) co_return pass(id);
     auto nothing = says_nothing(call);
@@ -103,7 +118,7 @@ Later<net::HttpResponse> Subscriptions::remove(Call& call) {
     co_return response;
 }
 
-Later<net::HttpResponse> Subscriptions::deliveries(Call& call) {
+Later<net::HttpResponse> SubscriptionCalls::deliveries(Call& call) {
     constexpr std::array<std::string_view, 3> known{"state", "limit", "cursor"};
     auto id = subscription_of(call, known);
     if (!id) co_return pass(id);
@@ -130,7 +145,7 @@ Later<net::HttpResponse> Subscriptions::deliveries(Call& call) {
              {"next_cursor", page->next_before ? core::Value(page->next_before->text()) : core::Value()}})));
 }
 
-Later<net::HttpResponse> Subscriptions::delivery(Call& call) {
+Later<net::HttpResponse> SubscriptionCalls::delivery(Call& call) {
     auto id = delivery_of(call);
     if (!id) co_return pass(id);
     auto found = co_await webhooks_.delivery(call.caller, *id, call.deadline);
@@ -138,7 +153,7 @@ Later<net::HttpResponse> Subscriptions::delivery(Call& call) {
     co_return json_answer(200, core::canonical(wire::delivery_document(*found, id->subscription)));
 }
 
-Later<net::HttpResponse> Subscriptions::redeliver(Call& call) {
+Later<net::HttpResponse> SubscriptionCalls::redeliver(Call& call) {
     auto id = delivery_of(call);
     if (!id) co_return pass(id);
     auto nothing = says_nothing(call);
@@ -148,7 +163,7 @@ Later<net::HttpResponse> Subscriptions::redeliver(Call& call) {
     co_return on_its_way(*sent, id->subscription);
 }
 
-Later<net::HttpResponse> Subscriptions::test(Call& call) {
+Later<net::HttpResponse> SubscriptionCalls::test(Call& call) {
     auto id = subscription_of(call);
     if (!id) co_return pass(id);
     auto nothing = says_nothing(call);
@@ -161,7 +176,7 @@ Later<net::HttpResponse> Subscriptions::test(Call& call) {
     co_return response;
 }
 
-Later<net::HttpResponse> Subscriptions::rotate(Call& call) {
+Later<net::HttpResponse> SubscriptionCalls::rotate(Call& call) {
     auto id = subscription_of(call);
     if (!id) co_return pass(id);
     auto body = json_body(call.exchange.request(), true);

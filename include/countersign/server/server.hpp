@@ -8,31 +8,23 @@
 #include "countersign/adapters/http.hpp"
 #include "countersign/adapters/identity.hpp"
 #include "countersign/adapters/pg.hpp"
-#include "countersign/adapters/slack.hpp"
 #include "countersign/adapters/webhooks.hpp"
 #include "countersign/app/followers.hpp"
 #include "countersign/app/hiding.hpp"
+#include "countersign/app/linking.hpp"
 #include "countersign/app/outbox.hpp"
-#include "countersign/base/crypto.hpp"
-#include "countersign/net/network.hpp"
+#include "countersign/app/voting_tokens.hpp"
 #include "countersign/rt/tasks.hpp"
+#include "countersign/server/ground.hpp"
+#include "countersign/server/keys.hpp"
 
-namespace countersign::cli {
+namespace countersign::server {
 
-// What every part of the program stands on: one I/O thread with its clock, timers, chance and network.
-struct Ground {
-    rt::asio::any_io_executor executor;
-    const rt::Clock& clock;
-    rt::Timers& timers;
-    rt::Entropy& entropy;
-    net::Network& network;
-};
-
-// The secrets this server keeps in files of its own; replicas share them.
-struct Keys {
-    SigningKey signing;
-    Secret server;  // 32 bytes, from which keys for single purposes are derived (HKDF)
-};
+using PolicyPtr = std::shared_ptr<const core::Policy>;
+// Reads the policy anew, on a thread of its own.
+using PolicyReader = std::function<Result<PolicyPtr>()>;
+// Hears how reading it anew went.
+using PolicyTold = std::function<void(const Result<PolicyPtr>&)>;
 
 class PolicyKeeper;
 
@@ -54,7 +46,7 @@ class Server {
   public:
     // Binds the address at once; nothing runs yet. Failures name the setting to change.
     static Result<std::unique_ptr<Server>> make(const Ground& ground, const config::Settings& settings,
-                                                Keys keys, std::shared_ptr<const core::Policy> policy);
+                                                Keys keys, PolicyPtr policy, PolicyReader reader);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -63,24 +55,30 @@ class Server {
     // Stops taking new work, finishes what is under way, hands leases back. Within `drain_max`.
     rt::asio::awaitable<void> drain();
     static constexpr core::Duration drain_max = std::chrono::seconds{9};
-    // Whether everything ended by itself. If not, parts may still refer to one another: leave, do not
-    // destroy.
+    // It is calm when everything ended by itself. Else parts may still refer to one another: leave the
+    // process and do not destroy them.
     bool calm() const { return calm_; }
 
     // Reads the policy and the TLS files again, as SIGHUP asks; what cannot be used changes nothing. `told`
     // hears how it went with the policy.
-    void reload(std::function<void(const Result<std::shared_ptr<const core::Policy>>&)> told);
+    void reload(PolicyTold told);
     std::uint16_t port() const { return listener_->port(); }
     pg::Database& database() { return *database_; }
     std::vector<std::string> problems() const;  // what /readyz says; empty: ready
 
   private:
     Server(const Ground& ground, const config::Settings& settings, Keys keys,
-           std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers);
+           std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers,
+           PolicyReader reader);
+    std::unique_ptr<webhooks::Webhooks> make_sender();
+    app::Requests::Parts request_parts();
+    std::unique_ptr<http::Api> make_api();
+    void connect_chats();
     rt::asio::awaitable<void> watch_schema();
     void start_workers();
-    std::vector<http::Readiness> readiness();
+    std::vector<http::Readiness> readiness() const;
     std::string database_problem() const;
+    std::string schema_problem() const;
 
     Ground ground_;
     config::Settings settings_;
@@ -102,7 +100,7 @@ class Server {
     app::Requests requests_;
     app::Linking linking_;
     app::VotingTokens voting_tokens_;
-    std::unique_ptr<slack::Slack> slack_;
+    std::vector<std::unique_ptr<app::ConnectedChat>> connected_;
     std::unique_ptr<net::HttpClient> issuer_client_;
     std::unique_ptr<app::WorkloadIdentity> workloads_;
     std::unique_ptr<http::Api> api_;
@@ -124,16 +122,4 @@ class Server {
 // "0.0.0.0:8480" and port 8480 make "http://127.0.0.1:8480": how this machine reaches a listener.
 std::string local_url(const std::string& listen, std::uint16_t port, bool tls);
 
-// Reads the keys that the settings name (or, unnamed, those in `home`/keys); makes those that are not there.
-Result<Keys> load_or_make_keys(const config::Settings& settings, const std::string& home,
-                               rt::Entropy& entropy);
-// Loads a policy and prints every finding to stderr; warnings only where they are `wanted`.
-Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string& path, bool warnings = true);
-// Readable by its owner alone, from its first byte; replaces what was there.
-Result<Done> write_private_file(const std::string& path, std::string_view content);
-// mkdir -p with 0700 for the last one.
-Result<Done> make_private_folder(const std::string& path);
-// As many descriptors as the system lets us have: each waiter is one.
-void raise_descriptor_limit();
-
-}  // namespace countersign::cli
+}  // namespace countersign::server

@@ -1,0 +1,16 @@
+#pragma once
+#include "countersign/net/network.hpp"
+#include "countersign/rt/clock.hpp"
+
+namespace countersign::server {
+
+// What every part of the program stands on: one I/O thread with its clock, timers, chance and network.
+struct Ground {
+    rt::asio::any_io_executor executor;
+    const rt::Clock& clock;
+    rt::Timers& timers;
+    rt::Entropy& entropy;
+    net::Network& network;
+};
+
+}  // namespace countersign::server

@@ -1,0 +1,31 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "countersign/adapters/config.hpp"
+#include "countersign/base/crypto.hpp"
+#include "countersign/base/secret.hpp"
+#include "countersign/rt/clock.hpp"
+
+// The secrets that a server keeps in files of its own, one a key; replicas share them.
+namespace countersign::server {
+
+struct Keys {
+    SigningKey grant;  // Ed25519; signs grants
+    Secret server;     // 32 bytes, from which keys for single purposes are derived (HKDF)
+};
+// invalid_input: a key is missing, is not one, or others may read its file; the detail says what to do.
+Result<Keys> load_keys(const config::Settings& settings, const std::string& home);
+
+struct KeyFile {
+    std::string name;  // "server", "grant", "decision", "log"
+    std::string path;
+    bool made = false;  // now
+};
+// Makes the keys that are missing, 0600, in the folder that `keys` names (unnamed: `home`/keys), or where
+// `server_key` and `signing_key` say. What is there is read and never written: invalid_input when it cannot
+// be used.
+Result<std::vector<KeyFile>> create_keys(const config::Settings& settings, const std::string& home,
+                                         rt::Entropy& entropy);
+
+}  // namespace countersign::server

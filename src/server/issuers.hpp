@@ -1,0 +1,12 @@
+#pragma once
+#include <vector>
+
+#include "countersign/adapters/config.hpp"
+#include "countersign/adapters/identity.hpp"
+
+namespace countersign::server {
+
+// The issuers that the settings trust. invalid_input names the place of what is wrong.
+Result<std::vector<identity::Issuer>> trusted_issuers(const config::Settings& settings);
+
+}  // namespace countersign::server
