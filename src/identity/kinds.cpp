@@ -6,6 +6,7 @@
 #include <array>
 
 #include "countersign/base/text.hpp"
+#include "countersign/tokens/issuer_keys.hpp"
 #include "countersign/wire/jose.hpp"
 
 namespace countersign::identity {
@@ -210,13 +211,6 @@ IssuerKind kind_of_issuer(std::string_view issuer) {
     return IssuerKind::generic;
 }
 
-bool private_enough(std::string_view text) {
-    auto url = net::parse_url(text);
-    if (!url) return false;
-    bool here = url->host == "localhost" || url->host == "127.0.0.1" || url->host == "::1";
-    return url->scheme == "https" || (url->scheme == "http" && here);
-}
-
 std::optional<std::string> problem_of(const Issuer& issuer) {
     if (issuer.issuer.empty() || issuer.issuer.size() > issuer_bytes_max)
         return "needs `issuer`, as its tokens have it in `iss`, of at most 300 bytes";
@@ -226,7 +220,7 @@ std::optional<std::string> problem_of(const Issuer& issuer) {
         auto keys = wire::read_key_set(issuer.jwks);
         if (!keys) return "has a jwks_file that is " + keys.error().detail;
         if (keys->empty()) return "has a jwks_file without a key that RS256, ES256 or EdDSA could use";
-    } else if (!private_enough(issuer.jwks_uri.empty() ? issuer.issuer : issuer.jwks_uri)) {
+    } else if (!tokens::private_enough(issuer.jwks_uri.empty() ? issuer.issuer : issuer.jwks_uri)) {
         return "needs an https URL to fetch keys from: as `issuer`, or beside it as `jwks_uri`; keys that "
                "cannot be fetched are given as `jwks_file`";
     }

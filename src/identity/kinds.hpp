@@ -9,9 +9,6 @@ namespace countersign::identity {
 // …), and with `_` for every `.` in a name. Fails with forbidden (oidc_claims) where two names become one.
 Result<core::Value> nameable(const core::Value& claims);
 
-// Says whether keys may be fetched from there: over https, or over http from this very machine.
-bool private_enough(std::string_view url);
-
 // Returns the claim at a path of names parted by dots; null where there is none.
 const core::Value& claim_at(const core::Value& claims, std::string_view path);
 // Returns texts as they are, and whole numbers and booleans as JSON writes them; empty for anything else.

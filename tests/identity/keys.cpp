@@ -1,12 +1,12 @@
-#include "identity/keys.hpp"
+#include "countersign/tokens/issuer_keys.hpp"
 
 #include "identity/issuer.hpp"
 
 namespace countersign::test {
 namespace {
 
-using identity::IssuerKeys;
-using identity::max_age_of;
+using tokens::IssuerKeys;
+using tokens::max_age_of;
 
 using Keys = IssuerTest;
 constexpr const char* discovery = "/.well-known/openid-configuration";

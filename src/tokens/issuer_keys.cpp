@@ -1,4 +1,4 @@
-#include "identity/keys.hpp"
+#include "countersign/tokens/issuer_keys.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -7,20 +7,21 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
-#include "identity/kinds.hpp"
 
-namespace countersign::identity {
+namespace countersign::tokens {
 namespace {
 
 constexpr std::size_t discovery_nesting_max = 8;
 constexpr std::string_view discovery_path = "/.well-known/openid-configuration";
 
-std::unexpected<Failure> unreachable(const Issuer& issuer, const std::string& why) {
-    return fail(Trouble::unavailable, "the keys of " + visible(issuer.issuer) + " cannot be had now: " + why,
-                "issuer_unreachable");
-}
-
 }  // namespace
+
+bool private_enough(std::string_view text) {
+    auto url = net::parse_url(text);
+    if (!url) return false;
+    bool here = url->host == "localhost" || url->host == "127.0.0.1" || url->host == "::1";
+    return url->scheme == "https" || (url->scheme == "http" && here);
+}
 
 std::optional<core::Duration> max_age_of(const net::Fields& fields) {
     auto header = fields.find("Cache-Control");
@@ -38,11 +39,20 @@ std::optional<core::Duration> max_age_of(const net::Fields& fields) {
     return std::nullopt;
 }
 
-IssuerKeys::IssuerKeys(const Issuer& issuer, net::HttpClient& client, const rt::Clock& clock,
-                       rt::Timers& timers, rt::asio::any_io_executor executor)
-    : issuer_(issuer), client_(client), clock_(clock), timers_(timers), fetched_(std::move(executor)) {
-    if (issuer_.jwks.empty()) return;
-    auto keys = wire::read_key_set(issuer_.jwks);
+std::unexpected<Failure> IssuerKeys::unreachable(const std::string& why) const {
+    return fail(Trouble::unavailable, "the keys of " + visible(source_.issuer) + " cannot be had now: " + why,
+                "issuer_unreachable");
+}
+
+IssuerKeys::IssuerKeys(KeySource source, net::HttpClient& client, const rt::Clock& clock, rt::Timers& timers,
+                       rt::asio::any_io_executor executor)
+    : source_(std::move(source)),
+      client_(client),
+      clock_(clock),
+      timers_(timers),
+      fetched_(std::move(executor)) {
+    if (source_.jwks.empty()) return;
+    auto keys = wire::read_key_set(source_.jwks);
     if (keys) take(std::move(*keys), age_max);
 }
 
@@ -62,26 +72,26 @@ Later<IssuerKeys::Key> IssuerKeys::find(std::optional<std::string> id, JoseAlgor
     for (;;) {
         auto now = clock_.now();
         auto key = known(id, algorithm);
-        bool fixed = !issuer_.jwks.empty();
+        bool fixed = !source_.jwks.empty();
         bool fresh = fixed || (good_until_ && now < *good_until_);
         if (key && fresh) co_return key;
         bool usable = key && now < *good_until_ + stale_max;
         if (fetching_) {
             if (usable) co_return key;
             bool woken = co_await fetched_.wait_until(timers_, deadline.at);
-            if (!woken) co_return unreachable(issuer_, "its answer takes too long");
+            if (!woken) co_return unreachable("its answer takes too long");
             continue;
         }
         bool again = !fixed && (!last_try_ || now - *last_try_ >= fetch_floor);
         if (again) {
             auto fetched = co_await fetch(deadline);
-            if (!fetched) log::warn("identity", "{}", fetched.error().detail);
+            if (!fetched) log::warn("tokens", "{}", fetched.error().detail);
             continue;
         }
         if (usable) co_return key;
         bool none = !fixed && (!good_until_ || now >= *good_until_ + stale_max);
         if (none && problem_) co_return std::unexpected(*problem_);
-        if (none) co_return unreachable(issuer_, "try again in half a minute");
+        if (none) co_return unreachable("try again in half a minute");
         co_return fail(Trouble::unauthenticated,
                        "the token was signed with a key that its issuer does not publish",
                        "oidc_key_unknown");
@@ -105,7 +115,7 @@ Later<Done> IssuerKeys::fetch(Deadline deadline) {
 }
 
 Later<Done> IssuerKeys::fetch_set(Deadline deadline) {
-    auto address = issuer_.jwks_uri;
+    auto address = source_.jwks_uri;
     if (address.empty()) {
         auto found = co_await discover(deadline);
         if (!found) co_return pass(found);
@@ -114,41 +124,45 @@ Later<Done> IssuerKeys::fetch_set(Deadline deadline) {
     auto answer = co_await get(address, deadline);
     if (!answer) co_return pass(answer);
     auto keys = wire::read_key_set(answer->body);
-    if (!keys) co_return unreachable(issuer_, keys.error().detail);
+    if (!keys) co_return unreachable(keys.error().detail);
     take(std::move(*keys), max_age_of(answer->fields).value_or(age_default));
-    log::info("identity", "{} key(s) of {}", keys_.size(), visible(issuer_.issuer));
+    log::info("tokens", "{} key(s) of {}", keys_.size(), visible(source_.issuer));
     co_return Done{};
 }
 
 Later<std::string> IssuerKeys::discover(Deadline deadline) {
-    // A slash at the end is not doubled (OpenID Connect Discovery 1.0 §4.1).
-    auto base = std::string_view(issuer_.issuer);
-    if (base.ends_with('/')) base.remove_suffix(1);
-    auto answer = co_await get(std::string(base) + std::string(discovery_path), deadline);
+    auto metadata = source_.metadata_url;
+    if (metadata.empty()) {
+        // A slash at the end is not doubled (OpenID Connect Discovery 1.0 §4.1).
+        auto base = std::string_view(source_.issuer);
+        if (base.ends_with('/')) base.remove_suffix(1);
+        metadata = std::string(base) + std::string(discovery_path);
+    }
+    auto answer = co_await get(std::move(metadata), deadline);
     if (!answer) co_return pass(answer);
     auto document = wire::parse_json(
         answer->body,
         {.bytes_max = wire::key_set_bytes_max, .nesting_max = discovery_nesting_max, .strict = true});
-    if (!document) co_return unreachable(issuer_, "its discovery document is not JSON");
+    if (!document) co_return unreachable("its discovery document is not JSON");
     // Otherwise one issuer could speak for another (OpenID Connect Discovery 1.0 §4.3).
-    if ((*document)["issuer"].text() != issuer_.issuer)
-        co_return unreachable(issuer_, "its discovery document is of another issuer");
+    if ((*document)["issuer"].text() != source_.issuer)
+        co_return unreachable("its discovery document is of another issuer");
     auto address = (*document)["jwks_uri"].text();
     if (!private_enough(address))
-        co_return unreachable(issuer_, "its discovery document names no jwks_uri with https");
+        co_return unreachable("its discovery document names no jwks_uri with https");
     co_return std::string(address);
 }
 
 Later<net::HttpResponse> IssuerKeys::get(std::string address, Deadline deadline) {
     auto url = net::parse_url(address);
-    if (!url) co_return unreachable(issuer_, url.error().detail);
+    if (!url) co_return unreachable(url.error().detail);
     net::HttpRequest request{.method = "GET", .target = url->target, .fields = {}, .body = {}, .peer = {}};
     request.fields.add("Accept", "application/json");
     auto answer = co_await client_.send(*url, std::move(request), deadline);
-    if (!answer) co_return unreachable(issuer_, answer.error().detail);
+    if (!answer) co_return unreachable(answer.error().detail);
     if (answer->status != 200)
-        co_return unreachable(
-            issuer_, visible(url->origin()) + " answered with status " + std::to_string(answer->status));
+        co_return unreachable(visible(url->origin()) + " answered with status " +
+                              std::to_string(answer->status));
     co_return answer;
 }
 
@@ -158,4 +172,4 @@ void IssuerKeys::take(std::vector<wire::PublishedKey> keys, core::Duration good_
     good_until_ = clock_.now() + std::clamp(good_for, age_min, age_max);
 }
 
-}  // namespace countersign::identity
+}  // namespace countersign::tokens

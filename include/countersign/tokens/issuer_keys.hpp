@@ -2,13 +2,27 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "countersign/adapters/identity.hpp"
+#include "countersign/net/http.hpp"
+#include "countersign/rt/clock.hpp"
+#include "countersign/rt/later.hpp"
 #include "countersign/rt/signal.hpp"
 #include "countersign/wire/jose.hpp"
 
-namespace countersign::identity {
+namespace countersign::tokens {
+
+// Whose tokens are believed, and where the public keys for them are.
+struct KeySource {
+    std::string issuer;        // exactly as tokens have it in `iss`, and the metadata in `issuer`
+    std::string metadata_url;  // empty: OpenID Connect Discovery 1.0 §4, below the issuer
+    std::string jwks_uri;      // empty: as the metadata say
+    std::string jwks;          // the set itself, for issuers that cannot be reached; empty: fetched
+};
+
+// Says whether keys may be fetched from there: over https, or over http from this very machine.
+bool private_enough(std::string_view url);
 
 // Holds the public keys of one issuer. They are fetched when first needed, kept as long as their answer says
 // (within bounds), and fetched again for a key id that is not among them, but never more often than
@@ -23,7 +37,7 @@ class IssuerKeys {
     static constexpr core::Duration age_max{std::chrono::hours{24}};
     static constexpr core::Duration stale_max{std::chrono::hours{4}};
 
-    IssuerKeys(const Issuer& issuer, net::HttpClient& client, const rt::Clock& clock, rt::Timers& timers,
+    IssuerKeys(KeySource source, net::HttpClient& client, const rt::Clock& clock, rt::Timers& timers,
                rt::asio::any_io_executor executor);
     // It is shared because a set may be replaced while one of its keys is in use.
     using Key = std::shared_ptr<const wire::PublishedKey>;
@@ -40,7 +54,9 @@ class IssuerKeys {
     Later<net::HttpResponse> get(std::string address, Deadline deadline);
     void take(std::vector<wire::PublishedKey> keys, core::Duration good_for);
 
-    const Issuer& issuer_;
+    std::unexpected<Failure> unreachable(const std::string& why) const;
+
+    KeySource source_;
     net::HttpClient& client_;
     const rt::Clock& clock_;
     rt::Timers& timers_;
@@ -55,4 +71,4 @@ class IssuerKeys {
 // Reads "public, max-age=300" as five minutes; nullopt where the fields say nothing of it.
 std::optional<core::Duration> max_age_of(const net::Fields& fields);
 
-}  // namespace countersign::identity
+}  // namespace countersign::tokens
