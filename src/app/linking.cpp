@@ -61,8 +61,8 @@ Later<LinkOffer> Linking::give_code(core::AccountId giver, std::string text, Dea
     if (!code)
         co_return fail(
             Trouble::invalid_input,
-            "this is no code: one looks like 7K2M-ABCDE-FGHJK and comes from `/approvals link` in the "
-            "other account",
+            "this is no code: one looks like 7K2M-ABCDE-FGHJK and comes from the command `link` in "
+            "the other account",
             "no_code");
     auto offer = co_await parts_.codes.give(
         {.code = std::move(*code), .giver = std::move(giver), .now = runtime_.now()}, deadline);

@@ -181,7 +181,7 @@ Outcome<LinkOffer> answer_now(Session& session, const app::LinkCodeStore::Answer
     if (!rows) return std::unexpected(rows.error());
     if (rows->empty())
         return Result<LinkOffer>{
-            fail(Trouble::not_found, "this offer has run out: ask for a new code with /approvals link")};
+            fail(Trouble::not_found, "this offer has run out: ask for a new code with the command `link`")};
     auto offer = offer_from((*rows)[0]);
     if (!offer) return Result<LinkOffer>{pass(offer)};
     const bool asks = answer.account == offer->asker;

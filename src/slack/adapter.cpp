@@ -74,8 +74,8 @@ std::string scope_problem(std::string_view granted) {
 
 class Adapter final : public Slack {
   public:
-    Adapter(SlackSettings settings, const app::Runtime& runtime, Parts parts, net::Dialer& dialer,
-            rt::asio::any_io_executor executor)
+    Adapter(SlackSettings settings, const app::Runtime& runtime, app::Conversation::Parts parts,
+            net::Dialer& dialer, rt::asio::any_io_executor executor)
         : settings_(std::move(settings)),
           runtime_(runtime),
           client_(net::make_http_client(dialer, runtime.clock, runtime.timers, executor)),
@@ -282,7 +282,8 @@ Later<Done> Adapter::say(const app::MessageRef& card, const core::ThreadLine& li
 // A direct message: Slack takes a person's id for the channel.
 Later<Done> Adapter::confide(core::AccountId to, app::Confidence what, Deadline deadline) {
     auto whom = core::parts(to);
-    if (whom.kind != "slack" || !directory_.home() || whom.workspace != directory_.home()->team)
+    if (whom.kind != core::name_of(core::Surface::slack) || !directory_.home() ||
+        whom.workspace != directory_.home()->team)
         co_return fail(Trouble::not_found, "this account is of another workspace");
     auto said = what.offer ? wire::slack_private_link(what.lines, what.offer->text())
                            : wire::slack_private_lines(what.lines);
@@ -370,8 +371,9 @@ Later<std::optional<app::MessageRef>> Adapter::find_posted(core::RequestId reque
 
 }  // namespace
 
-std::unique_ptr<Slack> make_slack(SlackSettings settings, const app::Runtime& runtime, Parts parts,
-                                  net::Dialer& dialer, rt::asio::any_io_executor executor) {
+std::unique_ptr<Slack> make_slack(SlackSettings settings, const app::Runtime& runtime,
+                                  app::Conversation::Parts parts, net::Dialer& dialer,
+                                  rt::asio::any_io_executor executor) {
     return std::make_unique<Adapter>(std::move(settings), runtime, parts, dialer, std::move(executor));
 }
 

@@ -106,14 +106,6 @@ std::size_t units(std::string_view text) {
 
 namespace {
 
-bool plain_path(std::string_view path) {
-    auto fine = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-               c == '-' || c == '.' || c == '[' || c == ']';
-    };
-    return !path.empty() && std::ranges::all_of(path, fine);
-}
-
 std::size_t length_of_char(std::string_view text, std::size_t at) {
     std::size_t end = at + 1;
     while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) ++end;
@@ -246,18 +238,6 @@ void push_text(Items& to, std::string_view words) {
     }
 }
 
-std::string label_text(std::string_view name, std::string_view value) {
-    return quoted_text(name, "=") + "=" + quoted_text(value);
-}
-
-std::string parameter_line(const core::CardParameter& parameter) {
-    // No parameters at all, and none in an object of them, are different requests.
-    if (parameter.path.empty()) return printable(parameter.json);
-    std::string name =
-        plain_path(parameter.path) ? parameter.path : core::canonical(core::Value{parameter.path});
-    return printable(name) + " = " + printable(parameter.json);
-}
-
 bool may_link(std::string_view url, const SlackStyle& style) {
     bool secure = url.starts_with("https://");
     if (!secure && !url.starts_with("http://")) return false;
@@ -268,6 +248,130 @@ bool may_link(std::string_view url, const SlackStyle& style) {
     auto host = lower_ascii(authority.substr(0, authority.find(':')));
     return std::ranges::any_of(style.link_hosts,
                                [&](const std::string& allowed) { return lower_ascii(allowed) == host; });
+}
+
+// ---- runs of text
+
+namespace {
+
+// Nothing but a back quote ends a code span.
+std::string in_code(std::string safe, std::size_t units_max) {
+    std::string shown = cut(std::move(safe), units_max).text;
+    std::ranges::replace(shown, '`', '\'');
+    return "`" + slack_escaped(shown) + "`";
+}
+
+std::string mentions(const std::vector<core::Who>& people, const SlackStyle& style) {
+    constexpr std::size_t mentions_units_max = 480;
+    std::string line;
+    for (std::size_t i = 0; i < people.size(); ++i) {
+        line += (i > 0 ? ", " : "") + slack_mention(people[i], style);
+        if (i + 1 < people.size() && units(line) > mentions_units_max)
+            return line + fmt::format(" and {} more", people.size() - i - 1);
+    }
+    return line;
+}
+
+std::string moment_text(core::Instant at) {
+    std::string utc = core::rfc3339(at);
+    return fmt::format("{} {} UTC", utc.substr(0, 10), utc.substr(11, 5));
+}
+
+// Long literals as several elements, none over the limit.
+void push_code(Items& to, std::string_view shown) {
+    while (!shown.empty()) {
+        auto part = head(shown, text_units_max);
+        to.push_back(code(part));
+        shown.remove_prefix(part.size());
+    }
+}
+
+void push_run(Items& to, const core::CardRun& run, const SlackStyle& style, const Spend& spend) {
+    using Kind = core::CardRun::Kind;
+    switch (run.kind) {
+        case Kind::words:
+        case Kind::quiet:
+            to.push_back(text(run.text));
+            break;
+        case Kind::strong:
+            to.push_back(bold(run.text));
+            break;
+        case Kind::literal:
+            push_code(to, spend(run.text, run.chars_max).text);
+            break;
+        case Kind::address:
+            if (may_link(run.text, style))
+                to.push_back(link(run.text, run.text));
+            else
+                push_code(to, spend(quoted_text(run.text), run.chars_max).text);
+            break;
+        case Kind::prose:
+            push_text(to, spend(run.text, run.chars_max).text);
+            break;
+        case Kind::people:
+            for (std::size_t i = 0; i < run.people.size(); ++i) {
+                if (i > 0) to.push_back(text(", "));
+                to.push_back(person(run.people[i], style));
+            }
+            break;
+        case Kind::moment:
+            to.push_back(text(moment_text(run.at)));
+            break;
+    }
+}
+
+}  // namespace
+
+std::string mrkdwn_line(const core::CardLine& line, const SlackStyle& style) {
+    using Kind = core::CardRun::Kind;
+    constexpr std::size_t literal_units_max = 80;
+    std::string drawn;
+    for (const core::CardRun& run : line) {
+        switch (run.kind) {
+            case Kind::words:
+                drawn += slack_escaped(run.text);
+                break;
+            case Kind::strong:
+                drawn += "*" + slack_escaped(run.text) + "*";
+                break;
+            case Kind::quiet:
+                drawn += "_" + slack_escaped(run.text) + "_";
+                break;
+            case Kind::literal:
+            case Kind::prose:
+            case Kind::address:
+                drawn += in_code(run.text, run.chars_max == 0 ? literal_units_max : run.chars_max);
+                break;
+            case Kind::people:
+                drawn += mentions(run.people, style);
+                break;
+            case Kind::moment:
+                drawn += slack_date(run.at);
+                break;
+        }
+    }
+    return drawn;
+}
+
+void push_line(Items& to, const core::CardLine& line, const SlackStyle& style, const Spend& spend) {
+    bool first = !to.empty();
+    for (const core::CardRun& run : line) {
+        const bool ours = run.kind == core::CardRun::Kind::words || run.kind == core::CardRun::Kind::strong;
+        if (first && ours) {
+            core::CardRun on_new_line{.kind = run.kind, .text = "\n" + run.text};
+            push_run(to, on_new_line, style, spend);
+        } else {
+            if (first) to.push_back(text("\n"));
+            push_run(to, run, style, spend);
+        }
+        first = false;
+    }
+}
+
+std::string plain_line(const core::CardLine& line) {
+    std::string plain;
+    for (const core::CardRun& run : line) plain += run.text;
+    return plain;
 }
 
 }  // namespace blocks

@@ -1,8 +1,10 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include "countersign/core/card_sections.hpp"
 #include "countersign/wire/slack_card.hpp"
 
 // The pieces Slack messages and views are made of.
@@ -25,8 +27,6 @@ struct Short {
 };
 Short shortened(std::string_view hostile, std::size_t units_max);
 Short cut(std::string safe, std::size_t units_max);  // what `visible` or its like made safe already
-// A label as "name=value", in which no name can pass for a part of a value.
-std::string label_text(std::string_view name, std::string_view value);
 
 Json plain(std::string_view text);   // plain_text object; text must not be empty
 Json mrkdwn(std::string_view text);  // our own words, hostile parts already escaped
@@ -50,9 +50,15 @@ Json person(const core::Who& who, const SlackStyle& style);  // a mention, or th
 // Long literal text as several elements, none over the limit.
 void push_text(Items& to, std::string_view words);
 
-// "rows = 120000". A name that could pass for something else stands in quotes, as JSON.
-std::string parameter_line(const core::CardParameter& parameter);
-
 bool may_link(std::string_view url, const SlackStyle& style);
+
+// ---- runs of a card's text
+
+std::string plain_line(const core::CardLine& line);  // for plain_text
+std::string mrkdwn_line(const core::CardLine& line, const SlackStyle& style);
+// Cuts what is safe to show to what there is room for; `units_max` 0: not at all.
+using Spend = std::function<Short(std::string safe, std::size_t units_max)>;
+// Adds a line's runs to the inline elements before it, if any, on a line of its own.
+void push_line(Items& to, const core::CardLine& line, const SlackStyle& style, const Spend& spend);
 
 }  // namespace countersign::wire::blocks

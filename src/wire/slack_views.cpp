@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "countersign/base/text.hpp"
@@ -12,6 +13,7 @@
 namespace countersign::wire {
 
 namespace b = blocks;
+using core::CardSection;
 using core::CardView;
 
 namespace {
@@ -50,53 +52,29 @@ class ViewWriter {
     std::size_t bytes_ = 500;
 };
 
-// `safe`: as `visible` or `quoted_text` made it.
-void add_shown(b::Items& line, std::string_view name, std::string_view safe) {
-    line.push_back(b::bold(fmt::format("{}{} ", line.empty() ? "" : "\n", name)));
-    while (!safe.empty()) {
-        auto part = b::head(safe, b::text_units_max);
-        line.push_back(b::code(part));
-        safe.remove_prefix(part.size());
-    }
-}
-void add_fact(b::Items& line, std::string_view name, std::string_view hostile) {
-    add_shown(line, name, quoted_text(hostile));
+b::Short in_view(std::string safe, std::size_t units_max) {
+    return units_max == 0 ? b::Short{std::move(safe), true} : b::cut(std::move(safe), units_max);
 }
 
-void add_facts(ViewWriter& to, const CardView& card, const SlackStyle& style) {
-    b::Items line;
-    add_fact(line, "Request", fmt::format("#{} {}", card.number, card.id.text()));
-    add_fact(line, "State", core::name_of(card.state));
-    add_fact(line, "Action", card.action);
-    if (card.resource) add_fact(line, "Resource", *card.resource);
-    if (card.environment) add_fact(line, "Environment", *card.environment);
-    line.push_back(b::bold("\nAsked by "));
-    line.push_back(b::person(card.requester, style));
-    for (const core::Who& who : card.on_behalf_of) {
-        line.push_back(b::bold("\nOn behalf of "));
-        line.push_back(b::person(who, style));
-    }
-    if (card.no_human_named) line.push_back(b::bold("\nThis request names no human."));
-    add_fact(line, "Digest", card.digest);
-    add_fact(line, "Rules", join(card.rules, ", "));
-    to.add(b::rich_text("facts", b::Items(b::rich_section(std::move(line)))));
+b::Json lines_block(std::string_view id, std::span<const core::CardLine> lines, const SlackStyle& style) {
+    b::Items elements;
+    for (const core::CardLine& line : lines) b::push_line(elements, line, style, in_view);
+    return b::rich_text(id, b::Items(b::rich_section(std::move(elements))));
 }
 
-void add_intent(ViewWriter& to, const CardView& card) {
-    if (trim(card.intent).empty()) return;
+b::Json intent_block(const CardSection& section) {
     b::Items words;
-    b::push_text(words, visible(card.intent));
-    to.add(b::rich_text("intent",
-                        b::Items(b::rich_section(b::Items(b::bold("Intent, in the requester's words"))),
-                                 b::rich_quote(std::move(words)))));
+    b::push_text(words, section.lines.front().front().text);
+    return b::rich_text("intent", b::Items(b::rich_section(b::Items(b::bold(section.heading))),
+                                           b::rich_quote(std::move(words))));
 }
 
-// All parameters, one per line, cut into blocks. Returns how many characters did not fit.
-std::size_t add_parameters(ViewWriter& to, const CardView& card) {
+// All parameters, one a line, cut into blocks. Returns how many characters did not fit.
+std::size_t add_parameters(ViewWriter& to, const CardSection& section) {
     std::string all;
-    for (const auto& parameter : card.parameters) {
+    for (const core::CardLine& parameter : section.lines) {
         if (!all.empty()) all += '\n';
-        all += b::parameter_line(parameter);
+        all += parameter.front().text;
     }
     std::string_view rest = all;
     for (int n = 0; !rest.empty(); ++n) {
@@ -106,7 +84,7 @@ std::size_t add_parameters(ViewWriter& to, const CardView& card) {
             part.size() < rest.size() && end != part.npos && end > part.size() / 2)
             part = part.substr(0, end);
         b::Items elements;
-        if (n == 0) elements.push_back(b::rich_section(b::Items(b::bold("Parameters"))));
+        if (n == 0) elements.push_back(b::rich_section(b::Items(b::bold(section.heading))));
         elements.push_back(b::rich_preformatted(part));
         if (!to.add(b::rich_text(fmt::format("parameters{}", n), std::move(elements))))
             return code_points(rest);
@@ -116,33 +94,50 @@ std::size_t add_parameters(ViewWriter& to, const CardView& card) {
     return 0;
 }
 
-void add_people(ViewWriter& to, const CardView& card, const SlackStyle& style) {
-    for (std::size_t i = 0; i < card.votes.size() && i < 20; ++i) {
-        const auto& vote = card.votes[i];
-        b::Items line(b::person(vote.who, style),
-                      b::text(fmt::format(" {}{}", core::name_of(vote.verdict),
-                                          vote.self_approval ? " (own request, allowed by policy)" : "")));
-        if (!trim(vote.reason).empty()) {
-            line.push_back(b::text(": "));
-            b::push_text(line, b::shortened(vote.reason, 2'000).text);
-        }
-        if (!to.add(b::rich_text(fmt::format("vote{}", i), b::Items(b::rich_section(std::move(line))))))
+// Each line as a block of its own, as far as there is room.
+void add_one_by_one(ViewWriter& to, std::string_view id, const CardSection& section,
+                    const SlackStyle& style) {
+    const std::size_t shown =
+        section.lines_max == 0 ? section.lines.size() : std::min(section.lines_max, section.lines.size());
+    for (std::size_t i = 0; i < shown; ++i)
+        if (!to.add(lines_block(fmt::format("{}{}", id, i), std::span{section.lines}.subspan(i, 1), style)))
             return;
+}
+
+// A link is clickable only where the settings allow it; else it is a title and an address to read.
+CardSection with_links(CardSection section, const SlackStyle& style) {
+    for (core::CardLine& line : section.lines) {
+        line[1].text += " ";
+        if (b::may_link(line.back().text, style)) continue;
+        line.back().kind = core::CardRun::Kind::literal;
+        line.back().text = quoted_text(line.back().text);
+        line.insert(line.end() - 1, core::CardRun{.kind = core::CardRun::Kind::strong, .text = "\naddress "});
     }
-    for (std::size_t i = 0; i < card.links.size(); ++i) {
-        std::string title = b::cut(quoted_text(card.links[i].title), 200).text;
-        b::Items line(b::bold("Link "), b::text(title + " "));
-        if (b::may_link(card.links[i].url, style))
-            line.push_back(b::link(card.links[i].url, card.links[i].url));
-        else
-            add_fact(line, "address", card.links[i].url);
-        if (!to.add(b::rich_text(fmt::format("link{}", i), b::Items(b::rich_section(std::move(line))))))
-            return;
+    return section;
+}
+
+// Returns how many characters of parameters did not fit; nothing that comes after them is then shown.
+std::size_t add_section(ViewWriter& to, const CardSection& section, const SlackStyle& style) {
+    using Part = CardSection::Part;
+    switch (section.part) {
+        case Part::intent:
+            to.add(intent_block(section));
+            return 0;
+        case Part::parameters:
+            return add_parameters(to, section);
+        case Part::votes:
+            add_one_by_one(to, "vote", section, style);
+            return 0;
+        case Part::links:
+            add_one_by_one(to, "link", with_links(section, style), style);
+            return 0;
+        case Part::labels:
+            to.add(lines_block("labels", section.lines, style));
+            return 0;
+        default:
+            to.add(lines_block("facts", section.lines, style));
+            return 0;
     }
-    if (card.labels.empty()) return;
-    b::Items line;
-    for (const auto& [name, value] : card.labels) add_shown(line, "Label", b::label_text(name, value));
-    to.add(b::rich_text("labels", b::Items(b::rich_section(std::move(line)))));
 }
 
 SlackPrivate made_private(std::string_view fallback, b::Items blocks) {
@@ -191,10 +186,9 @@ JsonText slack_reason_view(core::Verdict verdict, const SlackViewNote& note) {
 JsonText slack_details_view(const CardView& card, const SlackStyle& style, const SlackViewNote& note,
                             bool with_approve) {
     ViewWriter writer;
-    add_facts(writer, card, style);
-    add_intent(writer, card);
-    std::size_t left_out = add_parameters(writer, card);
-    if (left_out == 0) add_people(writer, card, style);
+    std::size_t left_out = 0;
+    for (const CardSection& section : core::full_view_sections(card))
+        if (left_out == 0) left_out = add_section(writer, section, style);
     if (left_out > 0)
         writer.close_with(
             fmt::format("{} more characters of parameters do not fit into a Slack view. To read all of it "
@@ -273,9 +267,9 @@ SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::str
                     {slack_token_decline, "No, end it"}, token);
 }
 
-SlackPrivate slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items) {
+SlackPrivate slack_private_list(std::string_view heading, const std::vector<core::CardSummary>& items) {
     b::Items blocks(b::section("heading", b::plain(inert(heading, 500))));
-    for (const SlackListItem& item : items) {
+    for (const core::CardSummary& item : items) {
         auto words = fmt::format("#{}  {}", item.number, inert(item.line, 240));
         if (!item.detail.empty()) words += "\n" + inert(item.detail, 240);
         blocks.push_back(json_object("accessory", b::button(slack_details, "Details", item.id.text()),

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include "countersign/app/linking.hpp"
-#include "slack/interactions.hpp"
 #include "slack/office.hpp"
 
 // Linking accounts, being away, and what is known of many people, against the local workspace.
@@ -238,17 +237,6 @@ TEST(SlackPeople, AListedFactIsAskedAboutAgainBeforeAVoteRestsOnIt) {
     auto card = office.posted(request);
     office.click(card, "U0DAN", "approve");
     EXPECT_GT(office.calls("users.info"), before);
-}
-
-TEST(AwayWords, AreADayAheadOrNothing) {
-    auto now = *core::parse_rfc3339("2026-11-20T10:00:00Z");
-    EXPECT_EQ(read_away("until 2026-12-03", now).until, *core::parse_rfc3339("2026-12-03T00:00:00Z"));
-    EXPECT_EQ(read_away("2026-12-03 @ben", now).instead, "@ben");
-    EXPECT_EQ(read_away(" ", now).kind, AwayWords::Kind::status);
-    EXPECT_EQ(read_away("off", now).kind, AwayWords::Kind::back);
-    for (const char* wrong : {"until 2026-11-20", "until 2028-01-01", "until monday", "until 2026-13-01",
-                              "until 2026-12-03 a b", "until", "whenever"})
-        EXPECT_EQ(read_away(wrong, now).kind, AwayWords::Kind::unclear) << wrong;
 }
 
 }  // namespace

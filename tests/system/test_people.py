@@ -252,7 +252,7 @@ class SelfApproval(PeopleTest):
 
     def test_AnUnlinkedAccountInTheOtherChat(self):
         request = self.robot.open("one.x", on_behalf_of=["teams:tenant-a/8f0c2d"])
-        self.refused("riley", request, "Nothing shows that you are not teams:tenant-a/8f0c2d.*`/approvals link`")
+        self.refused("riley", request, "Nothing shows that you are not teams:tenant-a/8f0c2d.*`@Countersign link`")
         self.refused("amy", request, "policy lists teams:tenant-a/8f0c2d and you under `people:`")
 
     def test_SomebodyKnownByAnAddressAloneBlocksUntilTheyAreLinked(self):

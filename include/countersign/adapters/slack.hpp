@@ -3,9 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "countersign/app/linking.hpp"
-#include "countersign/app/requests.hpp"
-#include "countersign/app/voting_tokens.hpp"
+#include "countersign/app/conversation.hpp"
 #include "countersign/base/secret.hpp"
 #include "countersign/net/http.hpp"
 #include "countersign/net/stream.hpp"
@@ -37,15 +35,9 @@ class Slack : public app::ConnectedChat {
     virtual SlackHealth health() const = 0;
 };
 
-// What people in Slack come to by their clicks and commands.
-struct Parts {
-    app::Requests& requests;
-    app::Linking& linking;
-    app::VotingTokens& voting_tokens;
-    app::Roster& roster;
-    app::OutboxStore& outbox;  // told of copies of cards
-};
-std::unique_ptr<Slack> make_slack(SlackSettings settings, const app::Runtime& runtime, Parts parts,
-                                  net::Dialer& dialer, rt::asio::any_io_executor executor);
+// `parts`: what people in Slack come to by their clicks and commands.
+std::unique_ptr<Slack> make_slack(SlackSettings settings, const app::Runtime& runtime,
+                                  app::Conversation::Parts parts, net::Dialer& dialer,
+                                  rt::asio::any_io_executor executor);
 
 }  // namespace countersign::slack

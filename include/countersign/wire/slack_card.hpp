@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "countersign/core/card.hpp"
+#include "countersign/core/card_sections.hpp"
 #include "countersign/core/value.hpp"
 #include "countersign/wire/json_text.hpp"
 
@@ -81,13 +81,7 @@ SlackPrivate slack_private_link(const std::vector<std::string>& lines, std::stri
 SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::string_view token);
 // Several lines, each hostile on its own.
 SlackPrivate slack_private_lines(const std::vector<std::string>& lines);
-struct SlackListItem {
-    core::RequestId id;
-    std::int64_t number = 0;
-    std::string line;    // hostile
-    std::string detail;  // hostile; may be empty
-};
-SlackPrivate slack_private_list(std::string_view heading, const std::vector<SlackListItem>& items);
+SlackPrivate slack_private_list(std::string_view heading, const std::vector<core::CardSummary>& items);
 
 // What block_id says of the buttons beneath: Approve must open the full view first.
 bool slack_opens_full_view(std::string_view block_id);

@@ -1,0 +1,179 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "countersign/app/linking.hpp"
+#include "countersign/app/recently_seen.hpp"
+#include "countersign/app/requests.hpp"
+#include "countersign/app/voting_tokens.hpp"
+#include "countersign/core/card_sections.hpp"
+
+// What people say and click in any chat, and what they are answered. The adapter of a chat turns what its
+// service delivers into these values, and draws the replies.
+namespace countersign::app {
+
+// Somebody did something in a chat.
+struct Act {
+    core::AccountId account;  // as the chat authenticated it
+    Origin origin;            // the same when the chat delivers the act twice
+    core::Instant answer_by;  // until when the chat waits for an answer to it
+};
+
+// The words of a command: "approve #1042 looks right" is {approve, 1042, looks right}.
+struct CommandWords {
+    std::string verb;    // in lower case; "list" when nothing was said
+    std::string number;  // without its '#', or a request's id; empty: none
+    std::string rest;    // what follows, trimmed
+};
+CommandWords read_command(std::string_view text);
+// Says whether the answer may take longer than a chat waits for one, so that the command is acknowledged
+// first.
+bool takes_long(const CommandWords& words);
+// Each command with what it does, one a line, as people type them in this chat.
+std::vector<std::string> command_help(core::Surface chat);
+
+// "until 2026-12-03 @ben", "off", or nothing: to be told how things stand. The day is at most away_max ahead.
+struct AwayWords {
+    enum class Kind : std::uint8_t { unclear, status, back, until } kind = Kind::unclear;
+    core::Instant until;
+    std::string instead;  // "@ben", as it was typed; empty: nobody
+};
+AwayWords read_away(std::string_view text, core::Instant now);
+inline constexpr core::Duration away_max = std::chrono::days{366};
+
+enum class CardButton : std::uint8_t { approve, deny, hold, details };
+// What of a request stood on the card that somebody clicked.
+enum class CardExtent : std::uint8_t {
+    whole,
+    part,    // approving it takes the full view
+    unknown  // the card does not say
+};
+
+// Somebody alone is asked this, and answers with yes or no.
+struct Question {
+    enum class About : std::uint8_t { link, voting_token } about;
+    std::string id;  // of the offer or the token
+    friend bool operator==(const Question&, const Question&) = default;
+};
+
+// ---- replies, each for the one person alone whose act it answers
+
+struct Silence {};  // the card tells the rest
+struct Lines {
+    std::vector<std::string> text;  // hostile as far as a renderer is concerned
+    // A reason was typed in a dialog and is what is wrong: the dialog stays open for another.
+    bool ask_again = false;
+};
+struct RequestList {
+    std::string heading;
+    std::vector<core::CardSummary> items;
+};
+struct PrivateCard {
+    core::CardView card;
+};
+struct FullViewOffer {  // a sentence with a button that opens the full view, which can be approved from there
+    std::string sentence;
+    core::RequestId request;
+};
+struct YesNoQuestion {
+    std::vector<std::string> lines;  // hostile as far as a renderer is concerned
+    Question question;
+};
+struct ReasonDialog {
+    core::RequestId request;
+    core::Verdict verdict;
+};
+struct FullView {
+    core::CardView card;
+    bool can_approve = false;
+};
+
+struct Reply {
+    std::variant<Silence, Lines, RequestList, PrivateCard, FullViewOffer, YesNoQuestion, ReasonDialog,
+                 FullView>
+        what;
+    // It is known what became of the act, but past the time the chat waits: where the chat shows an act that
+    // is not acknowledged as failed, it stays so, and the reply goes another way.
+    bool late = false;
+};
+
+// Hears what the people of one chat do, and answers each of them. It belongs to the I/O thread.
+class Conversation {
+  public:
+    static constexpr std::size_t copies_max = 20'000;  // messages known to be cards
+    static constexpr core::Duration read_back_within = std::chrono::seconds{10};
+    static constexpr core::Duration link_within = std::chrono::seconds{20};
+
+    struct Parts {
+        Requests& requests;
+        Linking& linking;
+        VotingTokens& voting_tokens;
+        Roster& roster;
+        OutboxStore& outbox;  // told of copies of cards
+    };
+    // What is particular to one chat.
+    struct Manner {
+        core::Surface chat;
+        // Says whether its cards show all that is asked for, unshortened.
+        std::function<bool(const core::CardView& card)> shows_everything;
+        // Finds the account that a word of a command mentions; nullopt: none.
+        std::function<std::optional<core::AccountId>(std::string_view word)> mentioned;
+    };
+    Conversation(const Runtime& runtime, Parts parts, Manner manner)
+        : runtime_(runtime), parts_(parts), manner_(std::move(manner)) {}
+
+    rt::asio::awaitable<Reply> command(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> press(Act act, core::RequestId request, CardButton button, CardExtent shown);
+    // What was sent from a reason dialog or from the full view.
+    rt::asio::awaitable<Reply> submit(Act act, core::RequestId request, core::Verdict verdict,
+                                      std::string reason);
+    rt::asio::awaitable<Reply> answer(Act act, Question question, bool agrees);
+
+    // A message that shows a request's card: one that nobody knew of (whoever posted it never learned that it
+    // was posted) joins the request's other cards.
+    rt::asio::awaitable<void> saw_card(core::RequestId request, MessageRef message);
+    void knows_card(const MessageRef& message) { known_cards_.add(key_of(message)); }
+
+    core::CardView card_of(const CaseNow& now) const;
+
+  private:
+    struct Verb;
+    struct Outcome {
+        Result<Answer> answer;
+        bool late = false;
+    };
+    static std::span<const Verb> verbs();
+    friend std::vector<std::string> command_help(core::Surface chat);
+
+    rt::asio::awaitable<Reply> list(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> mine(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> all(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> show(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> vote_by_command(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> cancel(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> link(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> confirm(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> away(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> help(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> answer_link(Act act, std::string offer, bool agrees);
+    rt::asio::awaitable<Reply> answer_token(Act act, std::string token, bool agrees);
+
+    Later<CasePtr> find(std::string number, Deadline deadline);
+    rt::asio::awaitable<Outcome> vote(const Act& act, core::RequestId request, core::Verdict verdict,
+                                      std::string reason);
+    std::optional<core::AccountId> named(std::string_view word) const;
+    std::string typed(std::string_view words) const;
+    static std::string key_of(const MessageRef& message) { return message.channel + "/" + message.message; }
+
+    const Runtime& runtime_;
+    Parts parts_;
+    Manner manner_;
+    RecentlySeen known_cards_{copies_max};
+};
+
+}  // namespace countersign::app

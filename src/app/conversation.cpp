@@ -1,0 +1,403 @@
+#include "countersign/app/conversation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "app/conversation_words.hpp"
+#include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
+
+namespace countersign::app {
+
+using core::Verdict;
+using rt::asio::awaitable;
+
+namespace {
+
+constexpr std::size_t listed_max = 20;
+constexpr std::size_t searched_max = 200;
+constexpr core::Duration note_within = std::chrono::seconds{5};
+
+bool whole_number(std::string_view text) {
+    constexpr std::size_t digits_max = 15;
+    auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    return !text.empty() && text.size() <= digits_max && std::ranges::all_of(text, digit);
+}
+
+std::int64_t parse_number(std::string_view digits) {
+    std::int64_t n = 0;
+    for (char c : digits) n = n * 10 + (c - '0');
+    return n;
+}
+
+bool unknown_outcome(const Result<Answer>& answer) {
+    if (answer) return false;
+    auto trouble = answer.error().trouble;
+    return trouble == Trouble::timed_out || trouble == Trouble::cancelled;
+}
+
+bool lacks_reason(const Result<Answer>& answer) {
+    return answer && answer->refusal && answer->refusal->why == core::Why::reason_required;
+}
+
+// What to tell of a vote, where there is something to tell.
+std::string vote_sentence(Verdict verdict, const Result<Answer>& answer, bool late) {
+    auto sentence = !answer           ? not_recorded_sentence(answer.error())
+                    : answer->refusal ? answer->refusal->sentence
+                                      : core::recorded_sentence(verdict, answer->now->c, answer->now->ruling);
+    bool recorded = answer && !answer->refusal;
+    return recorded && late ? "It took long, but: " + sentence : sentence;
+}
+
+Reply list_of(std::string_view heading, std::string_view none, const std::vector<CasePtr>& cases) {
+    if (cases.empty()) return told(std::string(none));
+    RequestList list{.heading = std::string(heading), .items = {}};
+    if (cases.size() > listed_max) list.heading += fmt::format(" (the first {})", listed_max);
+    for (const auto& now : cases) {
+        if (list.items.size() == listed_max) break;
+        list.items.push_back(core::card_summary(now->c, now->ruling));
+    }
+    return {std::move(list)};
+}
+
+bool is_an_answer(const Failure& failure) {
+    switch (failure.trouble) {
+        case Trouble::not_found:
+        case Trouble::invalid_input:
+        case Trouble::conflict:
+        case Trouble::forbidden:
+        case Trouble::overloaded:
+            return true;
+        default:
+            return false;
+    }
+}
+
+std::string not_linked_sentence(const Failure& failure) {
+    if (is_an_answer(failure)) return "Not linked: " + failure.detail + ".";
+    return "Nothing was linked: the approval service is in trouble right now. Try again.";
+}
+
+std::string not_confirmed_sentence(const Failure& failure) {
+    if (is_an_answer(failure)) return "Nothing was changed: " + failure.detail + ".";
+    return "Nothing was changed: the approval service is in trouble right now. Try again.";
+}
+
+std::string day_of(core::Instant at) {
+    return core::rfc3339(at).substr(0, 10);
+}
+
+}  // namespace
+
+core::CardView Conversation::card_of(const CaseNow& now) const {
+    auto directory = parts_.roster.snapshot();
+    return core::card(now.c, now.ruling, *directory, manner_.chat);
+}
+
+// "/approvals away off", as people type it in this chat.
+std::string Conversation::typed(std::string_view words) const {
+    return fmt::format("{} {}", core::chat_kind(manner_.chat)->command, words);
+}
+
+// ---- votes
+
+awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::RequestId request, Verdict verdict,
+                                                    std::string reason) {
+    core::Cast cast{.account = act.account,
+                    .verdict = verdict,
+                    .reason = std::move(reason),
+                    .via = manner_.chat,
+                    .shown_digest = {}};
+    auto answer = co_await parts_.requests.vote(request, cast, act.origin, Deadline{act.answer_by});
+    if (unknown_outcome(answer)) {
+        // Whatever became of the first attempt, a second one with the same origin tells, and never counts
+        // twice.
+        auto later = runtime_.within(read_back_within);
+        answer = co_await parts_.requests.vote(request, std::move(cast), act.origin, later);
+    }
+    co_return Outcome{std::move(answer), runtime_.now() > act.answer_by};
+}
+
+awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButton button, CardExtent shown) {
+    if (button == CardButton::deny) co_return Reply{ReasonDialog{request, Verdict::deny}};
+    if (button == CardButton::hold) co_return Reply{ReasonDialog{request, Verdict::hold}};
+    bool look = button == CardButton::details || shown != CardExtent::whole;
+    if (look) {
+        auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
+        bool none = !now && now.error().trouble == Trouble::not_found;
+        if (none) co_return told("This request is not known here.");
+        if (!now) co_return told("This cannot be shown right now. Try again.");
+        auto card = card_of(**now);
+        bool approves = button == CardButton::approve;
+        if (!approves || shown == CardExtent::part || !manner_.shows_everything(card)) {
+            bool pending = core::open((*now)->ruling.state);
+            co_return Reply{FullView{std::move(card), approves && pending}};
+        }
+    }
+    auto outcome = co_await vote(act, request, Verdict::approve, {});
+    const auto& answer = outcome.answer;
+    if (lacks_reason(answer) && !outcome.late) co_return Reply{ReasonDialog{request, Verdict::approve}};
+    bool recorded = answer && !answer->refusal;
+    if (recorded && !outcome.late) co_return Reply{Silence{}};
+    co_return told(vote_sentence(Verdict::approve, answer, outcome.late), outcome.late);
+}
+
+awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict verdict, std::string reason) {
+    auto outcome = co_await vote(act, request, verdict, std::string(trim(reason)));
+    const auto& answer = outcome.answer;
+    if (answer && !answer->refusal && !outcome.late) co_return Reply{Silence{}};
+    Lines lines{.text = {vote_sentence(verdict, answer, outcome.late)},
+                .ask_again = verdict != Verdict::approve && (!answer || lacks_reason(answer))};
+    co_return Reply{.what = std::move(lines), .late = outcome.late};
+}
+
+awaitable<Reply> Conversation::vote_by_command(Act act, CommandWords words) {
+    auto verdict = core::parse_verdict(words.verb).value();
+    auto now = co_await find(std::move(words.number), Deadline{act.answer_by});
+    if (!now) co_return told(not_found_sentence(now.error()));
+    auto id = (*now)->c.request->id;
+    bool pending = core::open((*now)->ruling.state);
+    if (verdict == Verdict::approve && pending && !manner_.shows_everything(card_of(**now)))
+        co_return Reply{FullViewOffer{
+            fmt::format("What #{} asks for does not fit a message. Open the full view and approve there.",
+                        (*now)->c.request->number),
+            id}};
+    auto outcome = co_await vote(act, id, verdict, std::move(words.rest));
+    co_return told(vote_sentence(verdict, outcome.answer, outcome.late), outcome.late);
+}
+
+// ---- requests
+
+Later<CasePtr> Conversation::find(std::string number, Deadline deadline) {
+    if (auto id = core::RequestId::parse(number)) co_return co_await parts_.requests.read(*id, deadline);
+    if (!whole_number(number))
+        co_return fail(Trouble::invalid_input,
+                       fmt::format("\"{}\" is no request's number.", visible(number)));
+    auto found = co_await parts_.requests.read_number(parse_number(number), deadline);
+    if (!found && found.error().trouble == Trouble::not_found)
+        found.error().detail = fmt::format("There is no request #{}.", number);
+    co_return found;
+}
+
+awaitable<Reply> Conversation::list(Act act, CommandWords) {
+    auto waiting = co_await parts_.requests.waiting_for(act.account, listed_max + 1, Deadline{act.answer_by});
+    if (!waiting) co_return told(not_found_sentence(waiting.error()));
+    co_return list_of("Waiting for you", "Nothing waits for you.", *waiting);
+}
+
+awaitable<Reply> Conversation::all(Act act, CommandWords) {
+    ListFilter filter;
+    filter.limit = listed_max + 1;
+    filter.states = {core::State::pending};
+    auto page = co_await parts_.requests.list(std::move(filter), Deadline{act.answer_by});
+    if (!page) co_return told(not_found_sentence(page.error()));
+    co_return list_of("Pending requests", "No request is pending.", page->cases);
+}
+
+awaitable<Reply> Conversation::mine(Act act, CommandWords) {
+    ListFilter filter;
+    filter.limit = searched_max;
+    auto page = co_await parts_.requests.list(std::move(filter), Deadline{act.answer_by});
+    if (!page) co_return told(not_found_sentence(page.error()));
+    auto directory = parts_.roster.snapshot();
+    std::erase_if(page->cases, [&](const CasePtr& now) {
+        return !core::standing(now->c, *directory, act.account).behind;
+    });
+    co_return list_of("Requests you are behind", "You are behind none of the latest requests.", page->cases);
+}
+
+awaitable<Reply> Conversation::show(Act act, CommandWords words) {
+    auto now = co_await find(std::move(words.number), Deadline{act.answer_by});
+    if (!now) co_return told(not_found_sentence(now.error()));
+    co_return Reply{PrivateCard{card_of(**now)}};
+}
+
+awaitable<Reply> Conversation::cancel(Act act, CommandWords words) {
+    Deadline deadline{act.answer_by};
+    auto now = co_await find(std::move(words.number), deadline);
+    if (!now) co_return told(not_found_sentence(now.error()));
+    core::Cancel cancel{.by = act.account, .also = {}, .reason = std::move(words.rest)};
+    auto id = (*now)->c.request->id;
+    auto cancelled = co_await parts_.requests.cancel(id, std::move(cancel), act.origin, deadline);
+    if (!cancelled) co_return told("The request was NOT cancelled. Try again.");
+    if (cancelled->refusal) co_return told(cancelled->refusal->sentence);
+    co_return told(fmt::format("Request #{} is cancelled.", cancelled->now->c.request->number));
+}
+
+// ---- commands
+
+struct Conversation::Verb {
+    std::string_view word;
+    std::string_view arguments;  // as the help shows them
+    std::string_view meaning;    // empty: the word says it
+    awaitable<Reply> (Conversation::*handler)(Act act, CommandWords words);
+    bool of_a_request = false;  // its first argument is a request's number
+};
+
+std::span<const Conversation::Verb> Conversation::verbs() {
+    using Talk = Conversation;
+    static constexpr Verb all_verbs[] = {
+        {"list", "", "what waits for you", &Talk::list},
+        {"all", "", "every pending request", &Talk::all},
+        {"mine", "", "requests you are behind", &Talk::mine},
+        {"show", "N", "", &Talk::show, true},
+        {"approve", "N [reason]", "", &Talk::vote_by_command, true},
+        {"deny", "N reason", "", &Talk::vote_by_command, true},
+        {"hold", "N reason", "", &Talk::vote_by_command, true},
+        {"release", "N", "", &Talk::vote_by_command, true},
+        {"withdraw", "N", "takes your vote back", &Talk::vote_by_command, true},
+        {"cancel", "N", "for people behind the request", &Talk::cancel, true},
+        {"link", "", "a code that links another account of yours", &Talk::link},
+        {"link", "CODE", "the code of your other account", &Talk::link},
+        {"confirm", "tok_…", "whether a token may vote for you", &Talk::confirm},
+        {"away", "until 2026-12-03 [@person]", "cards ask others meanwhile; away off: back again",
+         &Talk::away},
+        {"help", "", "", &Talk::help}};
+    return all_verbs;
+}
+
+std::vector<std::string> command_help(core::Surface chat) {
+    std::vector<std::string> lines;
+    for (const auto& verb : Conversation::verbs()) {
+        std::string line{core::chat_kind(chat)->command};
+        if (verb.word != "list") line.append(" ").append(verb.word);
+        if (!verb.arguments.empty()) line.append(" ").append(verb.arguments);
+        if (!verb.meaning.empty()) line.append(": ").append(verb.meaning);
+        lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
+awaitable<Reply> Conversation::help(Act, CommandWords) {
+    co_return Reply{Lines{command_help(manner_.chat)}};
+}
+
+awaitable<Reply> Conversation::command(Act act, CommandWords words) {
+    const auto known = verbs();
+    const auto verb = std::ranges::find(known, words.verb, &Verb::word);
+    if (verb == known.end()) co_return co_await help(std::move(act), std::move(words));
+    if (verb->of_a_request && words.number.empty())
+        co_return told("Say which request: " + typed(words.verb + " 1042"));
+    co_return co_await (this->*verb->handler)(std::move(act), std::move(words));
+}
+
+// ---- links
+
+awaitable<Reply> Conversation::link(Act act, CommandWords words) {
+    auto deadline = runtime_.within(link_within);
+    auto code = words.number + words.rest;
+    if (code.empty()) {
+        auto made = co_await parts_.linking.ask_code(act.account, deadline);
+        if (!made) co_return told(not_linked_sentence(made.error()));
+        co_return Reply{Lines{{"Your code is " + *made,
+                               "In your other account, within 10 minutes, type:  " + typed("link " + *made),
+                               "Both accounts are then asked to agree. Give the code to nobody else."}}};
+    }
+    auto offer = co_await parts_.linking.give_code(act.account, std::move(code), deadline);
+    if (!offer) co_return told(not_linked_sentence(offer.error()));
+    co_return Reply{YesNoQuestion{link_question(*parts_.roster.snapshot(), *offer),
+                                  {Question::About::link, offer->id.text()}}};
+}
+
+awaitable<Reply> Conversation::answer_link(Act act, std::string text, bool agrees) {
+    auto id = LinkOfferId::parse(text);
+    if (!id) co_return told("This question is not known here.");
+    auto offer = co_await parts_.linking.answer_offer(*id, act.account, agrees, runtime_.within(link_within));
+    if (!offer) co_return told(not_linked_sentence(offer.error()));
+    switch (offer->state) {
+        case LinkOffer::State::linked:
+            co_return told("Linked: both accounts count as one person from now on.");
+        case LinkOffer::State::declined:
+            co_return told("Declined: nothing was linked.");
+        case LinkOffer::State::waiting:
+            break;
+    }
+    co_return told("Noted. The accounts are linked once the other side agrees too.");
+}
+
+// ---- tokens that vote
+
+awaitable<Reply> Conversation::confirm(Act act, CommandWords words) {
+    auto token = core::TokenId::parse(words.number);
+    if (!token)
+        co_return told("Say which token: " + typed("confirm tok_…") + ", as whoever made it was told.");
+    auto deadline = runtime_.within(runtime_.limits.chat_deadline);
+    auto lines = co_await parts_.voting_tokens.question(*token, act.account, deadline);
+    if (!lines) co_return told(not_confirmed_sentence(lines.error()));
+    co_return Reply{YesNoQuestion{std::move(*lines), {Question::About::voting_token, token->text()}}};
+}
+
+awaitable<Reply> Conversation::answer_token(Act act, std::string text, bool agrees) {
+    auto token = core::TokenId::parse(text);
+    if (!token) co_return told("This question is not known here.");
+    auto deadline = runtime_.within(runtime_.limits.chat_deadline);
+    auto done = co_await parts_.voting_tokens.answer(*token, act.account, agrees, deadline);
+    if (!done) co_return told(not_confirmed_sentence(done.error()));
+    co_return told(agrees ? "Confirmed: this token votes in your name from now on."
+                          : "The token is revoked: it votes for nobody.");
+}
+
+awaitable<Reply> Conversation::answer(Act act, Question question, bool agrees) {
+    if (question.about == Question::About::link)
+        co_return co_await answer_link(std::move(act), std::move(question.id), agrees);
+    co_return co_await answer_token(std::move(act), std::move(question.id), agrees);
+}
+
+// ---- absences
+
+// The account of a person named in a command; nullopt: nobody.
+std::optional<core::AccountId> Conversation::named(std::string_view word) const {
+    if (auto mentioned = manner_.mentioned(word)) return mentioned;
+    if (word.starts_with('@')) word.remove_prefix(1);
+    core::AccountId name{std::string(word)};
+    bool listed = word.find(':') == word.npos && parts_.roster.snapshot()->listed_in_policy(name);
+    return listed ? std::optional{std::move(name)} : std::nullopt;
+}
+
+awaitable<Reply> Conversation::away(Act act, CommandWords words) {
+    auto wanted = read_away(words.number + " " + words.rest, runtime_.now());
+    auto directory = parts_.roster.snapshot();
+    const auto back = typed("away off");
+    if (wanted.kind == AwayWords::Kind::unclear)
+        co_return told("Say until which day, at most a year ahead: " +
+                       typed("away until 2026-12-03 [@person]") + ". Back again: " + back);
+    if (wanted.kind == AwayWords::Kind::status) {
+        const auto* absence = directory->absence(directory->person_of(act.account));
+        co_return told(
+            absence ? fmt::format("You are away until {} (UTC). Back again: {}", day_of(absence->until), back)
+                    : fmt::format("You are here. {} says that you are not.", typed("away until 2026-12-03")));
+    }
+    core::Absence absence{act.account, wanted.until, std::nullopt};
+    std::string instead;
+    if (!wanted.instead.empty()) {
+        absence.instead = named(wanted.instead);
+        bool oneself =
+            absence.instead && directory->person_of(*absence.instead) == directory->person_of(act.account);
+        if (!absence.instead || oneself)
+            co_return told(
+                fmt::format("{} is nobody the policy lists by that name, or is you. Nothing was changed.",
+                            wanted.instead));
+        instead = ", " + account_text(*directory, *absence.instead) + " first";
+    }
+    auto kept = co_await parts_.linking.set_absence(std::move(absence), Deadline{act.answer_by});
+    if (!kept) co_return told("The approval service is in trouble right now. Try again.");
+    if (wanted.kind == AwayWords::Kind::back) co_return told("Welcome back.");
+    co_return told(
+        fmt::format("You are away until {} (UTC). Cards ask others{}; what you vote counts all the same. "
+                    "Back again: {}",
+                    day_of(wanted.until), instead, back));
+}
+
+// ---- copies of cards
+
+awaitable<void> Conversation::saw_card(core::RequestId request, MessageRef message) {
+    if (!known_cards_.add(key_of(message))) co_return;
+    CardTarget target{manner_.chat, message.channel};
+    auto adopted = co_await parts_.outbox.adopt(request, std::move(target), std::move(message),
+                                                runtime_.within(note_within));
+    if (!adopted) log::warn("app", "could not take note of a card's copy: {}", adopted.error().detail);
+}
+
+}  // namespace countersign::app

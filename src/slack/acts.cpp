@@ -1,0 +1,105 @@
+#include "slack/acts.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+#include "countersign/base/crypto.hpp"
+#include "countersign/wire/slack_card.hpp"
+
+namespace countersign::slack {
+namespace {
+
+// A request's id, exactly as our buttons carry it.
+std::optional<core::RequestId> request_of(std::string_view text) {
+    auto id = core::RequestId::parse(text);
+    if (id && id->text() != text) return std::nullopt;
+    return id;
+}
+
+std::optional<app::CardButton> button_of(std::string_view action) {
+    if (action == wire::slack_approve) return app::CardButton::approve;
+    if (action == wire::slack_deny) return app::CardButton::deny;
+    if (action == wire::slack_hold) return app::CardButton::hold;
+    if (action == wire::slack_details) return app::CardButton::details;
+    return std::nullopt;
+}
+
+std::optional<AnswerClick> answer_of(const wire::SlackClick& click) {
+    using About = app::Question::About;
+    struct Choice {
+        std::string_view action;
+        About about;
+        bool agrees;
+    };
+    static constexpr std::array choices{Choice{wire::slack_link_agree, About::link, true},
+                                        Choice{wire::slack_link_decline, About::link, false},
+                                        Choice{wire::slack_token_agree, About::voting_token, true},
+                                        Choice{wire::slack_token_decline, About::voting_token, false}};
+    for (const Choice& choice : choices)
+        if (click.action == choice.action) return AnswerClick{{choice.about, click.value}, choice.agrees};
+    return std::nullopt;
+}
+
+std::optional<core::Verdict> verdict_of(std::string_view callback) {
+    if (callback == wire::slack_approve) return core::Verdict::approve;
+    if (callback == wire::slack_deny) return core::Verdict::deny;
+    if (callback == wire::slack_hold) return core::Verdict::hold;
+    return std::nullopt;
+}
+
+// Long ids of a payload are folded, so that an origin never outgrows its column.
+app::Origin folded(std::string key) {
+    if (key.size() > app::origin_bytes_max) key = "slack:folded:" + sha256_hex(key);
+    return {std::move(key)};
+}
+
+}  // namespace
+
+Clicked read_click(const wire::SlackClick& click) {
+    if (auto answer = answer_of(click)) return std::move(*answer);
+    auto request = request_of(click.value);
+    auto button = button_of(click.action);
+    if (!request || !button) return std::monostate{};
+    CardClick card{.request = *request, .button = *button, .shown = app::CardExtent::whole, .card = {}};
+    if (wire::slack_opens_full_view(click.block)) card.shown = app::CardExtent::part;
+    if (click.block.empty()) card.shown = app::CardExtent::unknown;
+    const bool for_all = !click.ephemeral && !click.message.empty() && !click.actor.channel.empty();
+    if (for_all) card.card = app::MessageRef{click.actor.channel, click.message};
+    return card;
+}
+
+std::optional<Submitted> read_submission(const wire::SlackSubmission& submission) {
+    auto verdict = verdict_of(submission.callback);
+    auto note = wire::read_slack_view_note(submission.metadata);
+    auto request = note ? request_of(note->request) : std::nullopt;
+    if (!verdict || !request) return std::nullopt;
+    return Submitted{*request, *verdict, std::move(note->channel)};
+}
+
+app::Origin origin_of(const wire::SlackClick& click) {
+    return folded(fmt::format("slack:{}:{}/{}:{}:{}", click.actor.user, click.actor.channel,
+                              click.message.empty() ? click.view : click.message, click.action,
+                              click.action_ts));
+}
+
+app::Origin origin_of(const wire::SlackSubmission& submission) {
+    if (submission.view.empty()) return folded("slack:trigger:" + submission.actor.trigger_id);
+    // The text is part of the key: a second try from the same view with other words is another act.
+    constexpr std::size_t digest_digits = 16;
+    return folded(fmt::format("slack:view:{}:{}:{}:{}", submission.view, submission.hash,
+                              submission.actor.user, sha256_hex(submission.reason).substr(0, digest_digits)));
+}
+
+app::Origin origin_of(const wire::SlackCommand& command) {
+    return folded(fmt::format("slack:command:{}:{}", command.actor.user, command.actor.trigger_id));
+}
+
+std::string_view mentioned_user(std::string_view word) {
+    if (!word.starts_with("<@") || !word.ends_with(">")) return {};
+    auto id = word.substr(2, word.size() - 3);
+    return id.substr(0, id.find('|'));
+}
+
+}  // namespace countersign::slack

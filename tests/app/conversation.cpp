@@ -1,0 +1,379 @@
+#include "countersign/app/conversation.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/office.hpp"
+
+// What people say and click, and what they are answered, without any chat.
+namespace countersign::test {
+namespace {
+
+using app::CardButton;
+using app::CardExtent;
+using app::Lines;
+using app::Question;
+using app::Reply;
+using core::State;
+using core::Verdict;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+// Remembers what it was told in confidence.
+struct Ears final : app::Confidant {
+    std::vector<std::pair<core::AccountId, app::Confidence>> heard;
+    Later<Done> confide(core::AccountId to, app::Confidence what, Deadline) override {
+        heard.emplace_back(std::move(to), std::move(what));
+        co_return Done{};
+    }
+};
+
+struct Conversations : testing::Test {
+    Office office;
+    Process process{office};
+    Ears ears;
+    app::Chats chats;
+    app::Linking linking{process.runtime,
+                         {office.people, office.people, process.people, process.roster, chats}};
+    bool fits = true;
+    app::Conversation slack{process.runtime, parts(), manner(core::Surface::slack)};
+    int acts = 0;
+
+    Conversations() { chats.add({core::Surface::slack, office.chat, ears, "#approvals"}); }
+
+    app::Conversation::Parts parts() {
+        return {process.requests, linking, process.voting_tokens, process.roster, office.store};
+    }
+    app::Conversation::Manner manner(core::Surface chat) {
+        return {.chat = chat,
+                .shows_everything = [this](const core::CardView&) { return fits; },
+                .mentioned = [](std::string_view word) -> std::optional<core::AccountId> {
+                    if (!word.starts_with('!')) return std::nullopt;
+                    return core::AccountId{"slack:T0/" + std::string(word.substr(1))};
+                }};
+    }
+    app::Act act(const std::string& user) {
+        return {.account = core::AccountId{"slack:T0/" + user},
+                .origin = {"act:" + std::to_string(++acts)},
+                .answer_by = office.now() + 2s};
+    }
+    static Later<Reply> kept(rt::asio::awaitable<Reply> reply) { co_return co_await std::move(reply); }
+    Reply get(rt::asio::awaitable<Reply> reply) { return office.get(kept(std::move(reply))).value(); }
+
+    Reply say(const std::string& user, std::string_view words) {
+        return get(slack.command(act(user), app::read_command(words)));
+    }
+    Reply press(const std::string& user, core::RequestId request, CardButton button = CardButton::approve,
+                CardExtent shown = CardExtent::whole) {
+        return get(slack.press(act(user), request, button, shown));
+    }
+    Reply submit(const std::string& user, core::RequestId request, Verdict verdict, std::string reason) {
+        return get(slack.submit(act(user), request, verdict, std::move(reason)));
+    }
+    app::CasePtr now(core::RequestId request) {
+        return office.get(process.requests.read(request, office.soon())).value();
+    }
+    State state(core::RequestId request) { return now(request)->ruling.state; }
+    core::RequestId open(const std::string& action = "deploy") { return process.open(action)->c.request->id; }
+    std::string number(core::RequestId request) { return std::to_string(now(request)->c.request->number); }
+};
+
+bool silent(const Reply& reply) {
+    return std::holds_alternative<app::Silence>(reply.what);
+}
+std::string said(const Reply& reply) {
+    const auto* lines = std::get_if<Lines>(&reply.what);
+    if (lines == nullptr) return "(no words)";
+    std::string all;
+    for (const auto& line : lines->text) all += (all.empty() ? "" : "\n") + line;
+    return all;
+}
+
+// ---- buttons
+
+TEST_F(Conversations, AClickIsAVoteAndTheCardTellsTheRest) {
+    auto request = open();
+    EXPECT_TRUE(silent(press("U0AMY", request)));
+    EXPECT_EQ(state(request), State::approved);
+    EXPECT_EQ(now(request)->ruling.votes.at(0).via, core::Surface::slack);
+}
+
+TEST_F(Conversations, ARefusalIsToldAndChangesNothing) {
+    auto request = open();
+    EXPECT_THAT(said(press("U0REQ", request)), HasSubstr("You are behind this request"));
+    EXPECT_EQ(now(request)->c.version(), 1);
+}
+
+TEST_F(Conversations, TheSameActTwiceIsOneVote) {
+    auto request = open("db.export");
+    auto once = act("U0AMY");
+    EXPECT_TRUE(silent(get(slack.press(once, request, CardButton::approve, CardExtent::whole))));
+    EXPECT_TRUE(silent(get(slack.press(once, request, CardButton::approve, CardExtent::whole))));
+    EXPECT_EQ(now(request)->c.version(), 2);
+}
+
+TEST_F(Conversations, DenyAndHoldAskForAReasonFirst) {
+    auto request = open();
+    for (auto [button, verdict] :
+         {std::pair{CardButton::deny, Verdict::deny}, {CardButton::hold, Verdict::hold}}) {
+        auto reply = press("U0AMY", request, button);
+        const auto* dialog = std::get_if<app::ReasonDialog>(&reply.what);
+        ASSERT_NE(dialog, nullptr);
+        EXPECT_EQ(dialog->verdict, verdict);
+    }
+    EXPECT_EQ(now(request)->c.version(), 1);
+    EXPECT_TRUE(silent(submit("U0AMY", request, Verdict::deny, " not now ")));
+    EXPECT_EQ(state(request), State::denied);
+    EXPECT_EQ(now(request)->ruling.reason, "not now");
+}
+
+TEST_F(Conversations, AReasonOfBlanksIsAskedForAgain) {
+    auto request = open();
+    auto reply = submit("U0AMY", request, Verdict::deny, "  ");
+    ASSERT_TRUE(std::holds_alternative<Lines>(reply.what));
+    EXPECT_TRUE(std::get<Lines>(reply.what).ask_again);
+    EXPECT_EQ(state(request), State::pending);
+}
+
+TEST_F(Conversations, ALostRaceIsToldWithoutAskingAgain) {
+    auto request = open();
+    press("U0AMY", request);
+    auto reply = submit("U0BEN", request, Verdict::deny, "too late");
+    EXPECT_THAT(said(reply), HasSubstr("already approved"));
+    EXPECT_FALSE(std::get<Lines>(reply.what).ask_again);
+}
+
+TEST_F(Conversations, WhatDidNotStandOnTheCardIsApprovedFromTheFullView) {
+    auto request = open();
+    auto reply = press("U0AMY", request, CardButton::approve, CardExtent::part);
+    ASSERT_TRUE(std::holds_alternative<app::FullView>(reply.what));
+    EXPECT_TRUE(std::get<app::FullView>(reply.what).can_approve);
+    EXPECT_EQ(state(request), State::pending);
+    EXPECT_TRUE(silent(submit("U0AMY", request, Verdict::approve, "")));
+    EXPECT_EQ(state(request), State::approved);
+}
+
+TEST_F(Conversations, WhetherAnOldCardShowedEverythingIsForTheChatToSay) {
+    auto request = open();
+    fits = false;
+    auto reply = press("U0AMY", request, CardButton::approve, CardExtent::unknown);
+    EXPECT_TRUE(std::holds_alternative<app::FullView>(reply.what));
+    EXPECT_EQ(state(request), State::pending);
+    fits = true;
+    EXPECT_TRUE(silent(press("U0AMY", request, CardButton::approve, CardExtent::unknown)));
+    EXPECT_EQ(state(request), State::approved);
+}
+
+TEST_F(Conversations, DetailsOfADecidedRequestCannotBeApproved) {
+    auto request = open();
+    press("U0AMY", request);
+    auto reply = press("U0BEN", request, CardButton::details);
+    ASSERT_TRUE(std::holds_alternative<app::FullView>(reply.what));
+    EXPECT_FALSE(std::get<app::FullView>(reply.what).can_approve);
+    EXPECT_THAT(said(press("U0BEN", core::RequestId{core::RequestId::Bytes{}}, CardButton::details)),
+                HasSubstr("not known here"));
+}
+
+// ---- trouble
+
+TEST_F(Conversations, AnUnknownOutcomeIsReadBackAndCountsOnce) {
+    auto request = open("db.export");
+    int asked = 0;
+    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        if (call != "append" || asked++ > 0) return std::nullopt;
+        return Failure{Trouble::timed_out, "unknown", {}, {}};
+    };
+    EXPECT_TRUE(silent(press("U0AMY", request)));
+    EXPECT_EQ(asked, 2);
+    EXPECT_EQ(now(request)->ruling.votes.size(), 1U);
+}
+
+TEST_F(Conversations, ALateVoteIsCountedAndSaidToBeLate) {
+    auto request = open("db.export");
+    auto late = act("U0AMY");
+    late.answer_by = office.now() - 1ms;
+    auto reply = get(slack.press(std::move(late), request, CardButton::approve, CardExtent::whole));
+    EXPECT_TRUE(reply.late);
+    EXPECT_THAT(said(reply), testing::StartsWith("It took long, but: Your approval of #"));
+    EXPECT_EQ(now(request)->ruling.votes.size(), 1U);
+}
+
+TEST_F(Conversations, AVoteThatWasNotRecordedIsNeverSaidToBe) {
+    auto request = open();
+    office.store.fault = [](std::string_view call) -> std::optional<Failure> {
+        if (call != "append") return std::nullopt;
+        return Failure{Trouble::unavailable, "down", {}, {}};
+    };
+    EXPECT_THAT(said(press("U0AMY", request)), HasSubstr("NOT recorded"));
+    EXPECT_THAT(said(say("U0AMY", "approve " + number(request))), HasSubstr("NOT recorded"));
+    auto reply = submit("U0AMY", request, Verdict::hold, "wait");
+    EXPECT_TRUE(std::get<Lines>(reply.what).ask_again);
+    office.store.fault = {};
+    EXPECT_EQ(now(request)->c.version(), 1);
+}
+
+// ---- commands
+
+TEST_F(Conversations, ListsSayWhatWaitsForWhom) {
+    auto request = open();
+    auto listed = [&](const char* user, const char* words) {
+        auto reply = say(user, words);
+        const auto* list = std::get_if<app::RequestList>(&reply.what);
+        return list == nullptr ? std::vector<core::RequestId>{}
+                               : std::vector<core::RequestId>{list->items.at(0).id};
+    };
+    EXPECT_THAT(listed("U0AMY", ""), ElementsAre(request));
+    EXPECT_EQ(said(say("U0REQ", "list")), "Nothing waits for you.");
+    EXPECT_THAT(listed("U0REQ", "mine"), ElementsAre(request));
+    EXPECT_EQ(said(say("U0AMY", "mine")), "You are behind none of the latest requests.");
+    EXPECT_THAT(listed("U0DAN", "all"), ElementsAre(request));
+}
+
+TEST_F(Conversations, ARequestIsShownByItsNumberOrItsId) {
+    auto request = open();
+    for (const auto& words :
+         {"show " + number(request), "show #" + number(request), "SHOW " + request.text()}) {
+        auto reply = say("U0AMY", words);
+        ASSERT_TRUE(std::holds_alternative<app::PrivateCard>(reply.what)) << words;
+        EXPECT_EQ(std::get<app::PrivateCard>(reply.what).card.id, request);
+    }
+    EXPECT_EQ(said(say("U0AMY", "show 999999")), "There is no request #999999.");
+    EXPECT_EQ(said(say("U0AMY", "show me")), "\"me\" is no request's number.");
+    EXPECT_EQ(said(say("U0AMY", "show")), "Say which request: /approvals show 1042");
+}
+
+TEST_F(Conversations, VotesByCommandAreAnsweredWithWhatIsStillNeeded) {
+    auto request = open("db.export");
+    EXPECT_EQ(
+        said(say("U0AMY", "approve " + number(request) + " looks right")),
+        "Your approval of #" + number(request) + " is recorded. Still needed: 1 of security, 1 of dba.");
+    EXPECT_EQ(now(request)->ruling.votes.at(0).reason, "looks right");
+    EXPECT_THAT(said(say("U0CAT", "deny " + number(request))), HasSubstr("Say why"));
+    EXPECT_THAT(said(say("U0CAT", "hold " + number(request) + " let me look")), HasSubstr("on hold"));
+    EXPECT_THAT(said(say("U0CAT", "release " + number(request))), HasSubstr("recorded"));
+    EXPECT_THAT(said(say("U0AMY", "withdraw " + number(request))), HasSubstr("withdrawal"));
+}
+
+TEST_F(Conversations, WhatDoesNotFitAMessageIsNotApprovedByCommand) {
+    auto request = open();
+    fits = false;
+    auto reply = say("U0AMY", "approve " + number(request));
+    ASSERT_TRUE(std::holds_alternative<app::FullViewOffer>(reply.what));
+    EXPECT_EQ(std::get<app::FullViewOffer>(reply.what).request, request);
+    EXPECT_EQ(state(request), State::pending);
+}
+
+TEST_F(Conversations, OnlyPeopleBehindARequestCancelIt) {
+    auto request = open();
+    say("U0AMY", "cancel " + number(request));
+    EXPECT_EQ(state(request), State::pending);
+    EXPECT_EQ(said(say("U0REQ", "cancel " + number(request) + " mistake")),
+              "Request #" + number(request) + " is cancelled.");
+    EXPECT_EQ(now(request)->ruling.reason, "mistake");
+}
+
+TEST_F(Conversations, HelpNamesTheCommandOfEachChat) {
+    EXPECT_THAT(said(say("U0AMY", "help")), HasSubstr("/approvals approve N [reason]"));
+    EXPECT_EQ(said(say("U0AMY", "frobnicate")), said(say("U0AMY", "help")));
+    EXPECT_THAT(app::command_help(core::Surface::teams), Contains("@Countersign approve N [reason]"));
+    app::Conversation teams{process.runtime, parts(), manner(core::Surface::teams)};
+    EXPECT_EQ(said(get(teams.command(act("U0AMY"), app::read_command("approve")))),
+              "Say which request: @Countersign approve 1042");
+}
+
+TEST(CommandWords, AreAVerbANumberAndTheRest) {
+    auto words = app::read_command("  Approve  #1042   looks \n right ");
+    EXPECT_EQ(words.verb, "approve");
+    EXPECT_EQ(words.number, "1042");
+    EXPECT_EQ(words.rest, "looks \n right");
+    EXPECT_EQ(app::read_command("").verb, "list");
+    EXPECT_TRUE(app::takes_long(app::read_command("link 7K2M-ABCDE-FGHJK")));
+    EXPECT_FALSE(app::takes_long(app::read_command("link")));
+}
+
+// ---- links, absences, tokens
+
+TEST_F(Conversations, TwoAccountsAreLinkedOnceBothSidesAgreed) {
+    auto code = said(say("U0REQ", "link"));
+    auto at = code.find("/approvals link ");
+    ASSERT_NE(at, code.npos) << code;
+    auto typed = code.substr(at + 16, 16);
+    auto asked = say("U0DAN", "link " + typed);
+    const auto* question = std::get_if<app::YesNoQuestion>(&asked.what);
+    ASSERT_NE(question, nullptr) << said(asked);
+    EXPECT_EQ(question->question.about, Question::About::link);
+    ASSERT_THAT(ears.heard, SizeIs(1));
+    EXPECT_EQ(ears.heard[0].first, core::AccountId{"slack:T0/U0REQ"});
+    EXPECT_EQ(ears.heard[0].second.lines, question->lines);
+    auto answer = [&](const char* user, bool agrees) {
+        return said(get(slack.answer(act(user), question->question, agrees)));
+    };
+    EXPECT_THAT(answer("U0DAN", true), HasSubstr("once the other side agrees"));
+    EXPECT_THAT(answer("U0AMY", true), HasSubstr("Not linked"));
+    EXPECT_THAT(answer("U0REQ", true), HasSubstr("count as one person"));
+    EXPECT_EQ(process.roster.snapshot()->person_of(core::AccountId{"slack:T0/U0DAN"}),
+              core::PersonId{"riley"});
+}
+
+TEST_F(Conversations, ACodeThatIsNoneLinksNobody) {
+    EXPECT_THAT(said(say("U0DAN", "link what")), HasSubstr("Not linked: this is no code"));
+    EXPECT_TRUE(ears.heard.empty());
+}
+
+TEST_F(Conversations, WhoIsAwayNamesWhoIsAskedInstead) {
+    auto day = core::rfc3339(office.now() + std::chrono::days{7}).substr(0, 10);
+    EXPECT_THAT(said(say("U0AMY", "away until " + day + " @ben")), HasSubstr("Cards ask others, ben first"));
+    EXPECT_THAT(said(say("U0AMY", "away")), HasSubstr("You are away until " + day));
+    EXPECT_THAT(said(say("U0AMY", "away until " + day + " !U0AMY")), HasSubstr("or is you"));
+    EXPECT_THAT(said(say("U0AMY", "away until " + day + " @nobody")), HasSubstr("Nothing was changed"));
+    EXPECT_EQ(said(say("U0AMY", "away off")), "Welcome back.");
+    EXPECT_THAT(said(say("U0AMY", "away")), HasSubstr("You are here"));
+    EXPECT_THAT(said(say("U0AMY", "away until monday")), HasSubstr("Say until which day"));
+}
+
+TEST(AwayWords, AreADayAheadOrNothing) {
+    using app::AwayWords;
+    auto now = *core::parse_rfc3339("2026-11-20T10:00:00Z");
+    EXPECT_EQ(app::read_away("until 2026-12-03", now).until, *core::parse_rfc3339("2026-12-03T00:00:00Z"));
+    EXPECT_EQ(app::read_away("2026-12-03 @ben", now).instead, "@ben");
+    EXPECT_EQ(app::read_away(" ", now).kind, AwayWords::Kind::status);
+    EXPECT_EQ(app::read_away("off", now).kind, AwayWords::Kind::back);
+    for (const char* wrong : {"until 2026-11-20", "until 2028-01-01", "until monday", "until 2026-13-01",
+                              "until 2026-12-03 a b", "until", "whenever"})
+        EXPECT_EQ(app::read_away(wrong, now).kind, AwayWords::Kind::unclear) << wrong;
+}
+
+TEST_F(Conversations, OnlyTheOwnersTokenIsConfirmed) {
+    EXPECT_THAT(said(say("U0AMY", "confirm")), HasSubstr("Say which token: /approvals confirm tok_"));
+    auto none = core::TokenId{core::TokenId::Bytes{}}.text();
+    EXPECT_THAT(said(say("U0AMY", "confirm " + none)), HasSubstr("Nothing was changed: no token of yours"));
+    EXPECT_THAT(said(get(slack.answer(act("U0AMY"), {Question::About::voting_token, "x"}, true))),
+                HasSubstr("not known here"));
+}
+
+// ---- copies of cards
+
+TEST_F(Conversations, AnUnknownCopyOfACardJoinsTheOthersOnce) {
+    auto request = open();
+    auto cards = [&] { return office.get(office.store.cards_of(request, office.soon())).value().size(); };
+    auto saw = [&](app::MessageRef message) {
+        auto seen = [](app::Conversation& talk, core::RequestId of, app::MessageRef what) -> Later<Done> {
+            co_await talk.saw_card(of, std::move(what));
+            co_return Done{};
+        };
+        EXPECT_TRUE(office.get(seen(slack, request, std::move(message))));
+    };
+    const auto before = cards();
+    saw({"C-elsewhere", "7.7"});
+    EXPECT_EQ(cards(), before + 1);
+    saw({"C-elsewhere", "7.7"});
+    EXPECT_EQ(cards(), before + 1);
+    slack.knows_card({"C-elsewhere", "8.8"});
+    saw({"C-elsewhere", "8.8"});
+    EXPECT_EQ(cards(), before + 1);
+}
+
+}  // namespace
+}  // namespace countersign::test
