@@ -11,7 +11,8 @@ namespace asio = rt::asio;
 
 namespace {
 constexpr std::size_t loops_max = 3;
-constexpr core::Duration stop_patience{std::chrono::seconds{5}};
+// Shorter than whoever runs the loop waits for it: what is under way must have ended before the loop does.
+constexpr core::Duration stop_patience{std::chrono::seconds{1}};
 // A task that has ended frees its place a turn later.
 std::size_t places(const LeasedWorkLimits& limits) {
     return 2 * limits.under_way_max + 64;

@@ -19,7 +19,7 @@ namespace asio = rt::asio;
 
 namespace {
 
-constexpr core::Duration stop_patience{std::chrono::seconds{5}};
+constexpr core::Duration group_stop_patience{std::chrono::seconds{5}};
 constexpr core::Duration store_patience{std::chrono::seconds{5}};
 constexpr core::Duration settle_delay{std::chrono::milliseconds{20}};
 constexpr core::Duration settle_pause{std::chrono::seconds{1}};
@@ -571,7 +571,7 @@ rt::asio::awaitable<void> Outbox::run() {
     impl.start_ready();
     co_await rt::until_asked();
     impl.stopping = true;
-    co_await impl.running->tasks.end(impl.runtime.timers, impl.runtime.clock.now() + stop_patience);
+    co_await impl.running->tasks.end(impl.runtime.timers, impl.runtime.clock.now() + group_stop_patience);
     impl.running.reset();
 }
 
