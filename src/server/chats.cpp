@@ -21,7 +21,8 @@ slack::SlackSettings slack_settings(const config::Settings& settings) {
 }  // namespace
 
 std::vector<std::unique_ptr<app::ConnectedChat>> make_chats(const config::Settings& settings,
-                                                            const app::Runtime& runtime, slack::Parts parts,
+                                                            const app::Runtime& runtime,
+                                                            app::Conversation::Parts parts,
                                                             net::Dialer& dialer,
                                                             rt::asio::any_io_executor executor) {
     std::vector<std::unique_ptr<app::ConnectedChat>> chats;

@@ -10,7 +10,8 @@ namespace countersign::server {
 
 // The chats that the settings name, each with its own adapter. None is fine.
 std::vector<std::unique_ptr<app::ConnectedChat>> make_chats(const config::Settings& settings,
-                                                            const app::Runtime& runtime, slack::Parts parts,
+                                                            const app::Runtime& runtime,
+                                                            app::Conversation::Parts parts,
                                                             net::Dialer& dialer,
                                                             rt::asio::any_io_executor executor);
 

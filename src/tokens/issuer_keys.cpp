@@ -6,6 +6,7 @@
 
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/url.hpp"
 #include "countersign/wire/json.hpp"
 
 namespace countersign::tokens {

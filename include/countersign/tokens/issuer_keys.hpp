@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "countersign/net/http.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/rt/clock.hpp"
 #include "countersign/rt/later.hpp"
 #include "countersign/rt/signal.hpp"
