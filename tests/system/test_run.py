@@ -163,7 +163,7 @@ class Surroundings(RunTest):
         run = self.free("--", "sh", "-c", "env; tr '\\0' '\\n' </proc/$PPID/environ; ls -l /proc/$$/fd")
         self.assertEqual(run.code, 0, run.text())
         self.assertNotIn(self.api.token, run.text())
-        self.assertNotIn("COUNTERSIGN_TOKEN", run.text())
+        self.assertNotIn("COUNTERSIGN_TOKEN=", run.text())
         self.assertNotIn("socket:", run.text())
         self.assertEqual([line.split()[-3] for line in run.out if " -> " in line], ["0", "1", "2"])
 
