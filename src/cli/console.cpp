@@ -97,9 +97,13 @@ int complained(const Failure& failure) {
 
 int failed(const Failure& failure) {
     complain(failure.detail);
-    const bool usage = failure.trouble == Trouble::invalid_input || failure.trouble == Trouble::not_found ||
-                       failure.trouble == Trouble::conflict;
-    return usage ? exit_usage : exit_failed;
+    return failure.trouble == Trouble::invalid_input ? exit_usage : exit_failed;
+}
+
+int failed_on_names(const Failure& failure) {
+    const bool name = failure.trouble == Trouble::not_found || failure.trouble == Trouble::conflict;
+    const int code = failed(failure);
+    return name ? exit_usage : code;
 }
 
 void print(std::string_view line) {

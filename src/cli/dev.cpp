@@ -203,33 +203,33 @@ log::Level dev_log_level() {
 int dev_verb(const DevOptions& options) {
     std::string home = home_folder();
     auto folder = server::make_private_folder(home);
-    if (!folder) return failed(folder.error());
+    if (!folder) return failed_on_names(folder.error());
     // First of all, while there is one thread: the server is our child and dies with us.
     auto postgres = pg::EmbeddedServer::start(home);
-    if (!postgres) return failed(postgres.error());
+    if (!postgres) return failed_on_names(postgres.error());
     log::start(dev_log_level(), log::Format::text);
     auto migrated = pg::migrate((*postgres)->uri());
-    if (!migrated) return failed(migrated.error());
+    if (!migrated) return failed_on_names(migrated.error());
     auto noted =
         server::write_private_file(home + "/database", fmt::format("{}\n", (*postgres)->uri().reveal()));
-    if (!noted) return failed(noted.error());
+    if (!noted) return failed_on_names(noted.error());
 
     raise_descriptor_limit();
     Process process;
     server::Ground ground = process.ground();
     auto workspace = Workspace::make(process, options.workspace);
-    if (!workspace) return failed(workspace.error());
+    if (!workspace) return failed_on_names(workspace.error());
     auto settings = dev_settings(options, home, **workspace, (*postgres)->uri());
-    if (!settings) return failed(settings.error());
+    if (!settings) return failed_on_names(settings.error());
     auto policy = load_policy_aloud(settings->policy, !options.policy.empty());
-    if (!policy) return failed(policy.error());
+    if (!policy) return failed_on_names(policy.error());
     auto made = server::create_keys(*settings, home, ground.entropy);
-    if (!made) return failed(made.error());
+    if (!made) return failed_on_names(made.error());
     auto keys = server::load_keys(*settings, home);
-    if (!keys) return failed(keys.error());
+    if (!keys) return failed_on_names(keys.error());
     auto server = server::Server::make(ground, *settings, std::move(*keys), *policy,
                                        [path = settings->policy] { return load_policy_aloud(path); });
-    if (!server) return failed(server.error());
+    if (!server) return failed_on_names(server.error());
 
     auto reload = [&] {
         (*server)->reload([](const auto& fresh) {
@@ -262,7 +262,7 @@ int sandbox_verb(const std::string& listen) {
     log::start(dev_log_level(), log::Format::text);
     Process process;
     auto workspace = Workspace::make(process, listen);
-    if (!workspace) return failed(workspace.error());
+    if (!workspace) return failed_on_names(workspace.error());
     (*workspace)->start(process);
     print(fmt::format("workspace  {}/", (*workspace)->url()));
     process.run({}, [&] { return (*workspace)->end(); });
@@ -272,9 +272,9 @@ int sandbox_verb(const std::string& listen) {
 
 int postgres_verb(const std::string& home) {
     auto folder = server::make_private_folder(home);
-    if (!folder) return failed(folder.error());
+    if (!folder) return failed_on_names(folder.error());
     auto postgres = pg::EmbeddedServer::start(home);
-    if (!postgres) return failed(postgres.error());
+    if (!postgres) return failed_on_names(postgres.error());
     const WaitForEnd end;  // before anybody who reads the line can answer it with a signal
     print((*postgres)->uri().reveal());
     end.wait();

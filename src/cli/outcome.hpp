@@ -28,7 +28,9 @@ int exit_of(const Failure& failure);
 // Says on stderr what failed, and returns its exit code.
 int complained(const Failure& failure);
 // As `complained`, for a verb that works on this machine and its database, where nothing is to be tried
-// again: exit_usage where the caller can put it right, else exit_failed.
+// again: exit_usage for what is wrong with the words of the call, else exit_failed.
 int failed(const Failure& failure);
+// As `failed`, where a name that is not there, or is somebody else's, is a wrong word too.
+int failed_on_names(const Failure& failure);
 
 }  // namespace countersign::cli

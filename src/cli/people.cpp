@@ -127,12 +127,13 @@ void print_persons(const Persons& persons) {
 
 int link(const PeopleOptions& options, bool merge) {
     auto office = enter(options);
-    if (!office) return failed(office.error());
+    if (!office) return failed_on_names(office.error());
     auto one = account_of(*office, options.one);
-    if (!one) return failed(one.error());
+    if (!one) return failed_on_names(one.error());
     auto other = account_of(*office, options.other);
-    if (!other) return failed(other.error());
-    if (*one == *other) return failed(Failure{Trouble::invalid_input, "these are the same account", {}, {}});
+    if (!other) return failed_on_names(other.error());
+    if (*one == *other)
+        return failed_on_names(Failure{Trouble::invalid_input, "these are the same account", {}, {}});
     Loop& loop = *office->open.loop;
     auto event = app::admin_event(
         app::AdminAct::person_linked, {},
@@ -148,7 +149,7 @@ int link(const PeopleOptions& options, bool merge) {
          .event = std::move(event)},
         office->soon()));
     if (!linked && linked.error().code == "two_persons")
-        return failed(
+        return failed_on_names(
             Failure{Trouble::conflict,
                     fmt::format("{} and {} are two persons with accounts of their own; if they are one: "
                                 "countersign people merge {} {}",
@@ -156,7 +157,7 @@ int link(const PeopleOptions& options, bool merge) {
                                 visible(other->text())),
                     {},
                     {}});
-    if (!linked) return failed(linked.error());
+    if (!linked) return failed_on_names(linked.error());
     if (options.json) {
         print_json(core::Value::object({{"id", linked->person.text()}, {"changed", linked->changed}}));
     } else {
@@ -171,7 +172,7 @@ int link(const PeopleOptions& options, bool merge) {
 
 int people_list_verb(const PeopleOptions& options) {
     auto office = enter(options);
-    if (!office) return failed(office.error());
+    if (!office) return failed_on_names(office.error());
     auto persons = persons_of(*office);
     if (!options.json) {
         print_persons(persons);
@@ -185,9 +186,9 @@ int people_list_verb(const PeopleOptions& options) {
 
 int people_show_verb(const PeopleOptions& options) {
     auto office = enter(options);
-    if (!office) return failed(office.error());
+    if (!office) return failed_on_names(office.error());
     auto account = account_of(*office, options.one);
-    if (!account) return failed(account.error());
+    if (!account) return failed_on_names(account.error());
     auto persons = persons_of(*office);
     auto found = std::ranges::find_if(persons, [&](const auto& person) {
         return person.first.text() == account->text() ||
@@ -196,7 +197,7 @@ int people_show_verb(const PeopleOptions& options) {
                });
     });
     if (found == persons.end()) {
-        return failed(Failure{
+        return failed_on_names(Failure{
             Trouble::not_found,
             fmt::format("{} is linked to nobody; it is a person of its own", visible(account->text())),
             {},
@@ -219,9 +220,9 @@ int people_merge_verb(const PeopleOptions& options) {
 
 int people_unlink_verb(const PeopleOptions& options) {
     auto office = enter(options);
-    if (!office) return failed(office.error());
+    if (!office) return failed_on_names(office.error());
     auto account = account_of(*office, options.one);
-    if (!account) return failed(account.error());
+    if (!account) return failed_on_names(account.error());
     Loop& loop = *office->open.loop;
     auto event = app::admin_event(app::AdminAct::person_unlinked, {},
                                   core::Value::object({{"by", "administrator"}}), loop.now(), loop.entropy());
@@ -231,7 +232,7 @@ int people_unlink_verb(const PeopleOptions& options) {
         unlinked.error().detail = fmt::format(
             "{} is linked to nobody in the database; what the policy says is changed in the policy",
             visible(account->text()));
-    if (!unlinked) return failed(unlinked.error());
+    if (!unlinked) return failed_on_names(unlinked.error());
     if (options.json)
         print_json(core::Value::object({{"id", unlinked->text()}, {"changed", true}}));
     else

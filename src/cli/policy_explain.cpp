@@ -297,16 +297,16 @@ void print_told(const Value& told) {
 
 int policy_explain_verb(const PolicyExplainOptions& options) {
     auto path = policy_path(options);
-    if (!path) return failed(path.error());
+    if (!path) return failed_on_names(path.error());
     auto policy = load_policy_aloud(*path, false);
     if (!policy) {
         complain(policy.error().detail);
         return exit_failed;
     }
     auto worded = read_request(options.request);
-    if (!worded) return failed(worded.error());
+    if (!worded) return failed_on_names(worded.error());
     auto assumed = assumed_groups(**policy, options.groups);
-    if (!assumed) return failed(assumed.error());
+    if (!assumed) return failed_on_names(assumed.error());
     auto directory = core::assumed_directory(**policy, *assumed, core::Instant::max());
     auto explanation =
         core::explain(directory, worded->request, worded->expires_in, worded->request.created_at);
