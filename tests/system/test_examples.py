@@ -278,7 +278,7 @@ class GitHub(ExamplesTest):
             kind, _, name = match.group(1).partition(".")
             known = {"inputs": inputs, "github": {"repository": "octo-org/shop"}}
             return known[kind][name]
-        return re.sub(r"\$\{\{\s*([\w.]+)\s*\}\}", one, text)
+        return re.sub(r"\$\{\{\s*([\w.-]+)\s*\}\}", one, text)
 
     def test_TheActionIsWellFormed(self):
         action = self.action
