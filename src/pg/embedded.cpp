@@ -36,6 +36,10 @@ using std::chrono::seconds;
 constexpr auto start_max = seconds{60};  // crash recovery included
 constexpr auto stop_max = seconds{20};   // a fast shutdown writes a checkpoint
 constexpr auto poll_every = milliseconds{20};
+// Processes of a server that was killed live on for a moment and hold its memory. A new server then ends at
+// once and says so: it is started again.
+constexpr std::string_view old_processes_hint = "Terminate any old server processes";
+constexpr auto old_processes_max = seconds{10};
 constexpr std::size_t socket_path_bytes_max = 107;
 constexpr std::string_view socket_name = "/.s.PGSQL.5432";
 constexpr const char* database_name = "countersign";
@@ -215,9 +219,12 @@ class FolderLock {
         return lock;
     }
     FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    FolderLock& operator=(FolderLock&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
     FolderLock(const FolderLock&) = delete;
     FolderLock& operator=(const FolderLock&) = delete;
-    FolderLock& operator=(FolderLock&&) = delete;
     ~FolderLock() {
         if (fd_ >= 0) ::close(fd_);
     }
@@ -338,6 +345,23 @@ Result<Done> wait_ready(const Server& server, const fs::path& log) {
     return fail(Trouble::timed_out, "PostgreSQL is not ready after 60 s: " + last_line(log));
 }
 
+std::vector<std::string> server_command(const std::string& programs, const fs::path& home,
+                                        const fs::path& sockets) {
+    return {programs + "/postgres",
+            "-D",
+            (home / "data").string(),
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "unix_socket_directories=" + sockets.string(),
+            "-c",
+            "unix_socket_permissions=0700",
+            "-c",
+            "jit=off",
+            "-c",
+            "log_line_prefix=%m [%p] "};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<EmbeddedServer>> EmbeddedServer::start(const std::string& folder) {
@@ -358,29 +382,22 @@ Result<std::unique_ptr<EmbeddedServer>> EmbeddedServer::start(const std::string&
     if (!stopped) return pass(stopped);
     auto cluster = make_cluster(*programs, home, *account);
     if (!cluster) return pass(cluster);
-    auto sockets = make_socket_folder(home, *account);
-    if (!sockets) return pass(sockets);
-
-    std::vector<std::string> command{*programs + "/postgres",
-                                     "-D",
-                                     (home / "data").string(),
-                                     "-c",
-                                     "listen_addresses=",
-                                     "-c",
-                                     "unix_socket_directories=" + sockets->first.string(),
-                                     "-c",
-                                     "unix_socket_permissions=0700",
-                                     "-c",
-                                     "jit=off",
-                                     "-c",
-                                     "log_line_prefix=%m [%p] "};
     fs::path log = home / "postgres.log";
-    auto child = spawn(*account, command, log, home, SIGINT);
-    if (!child) return pass(child);
-    auto server = std::make_unique<Server>(std::move(*lock), *child, sockets->first, sockets->second);
-    auto ready = wait_ready(*server, log);
-    if (!ready) return pass(ready);
-    return server;
+    for (auto waited = milliseconds{0};; waited += poll_every) {
+        auto sockets = make_socket_folder(home, *account);
+        if (!sockets) return pass(sockets);
+        auto child = spawn(*account, server_command(*programs, home, sockets->first), log, home, SIGINT);
+        if (!child) return pass(child);
+        auto server = std::make_unique<Server>(std::move(*lock), *child, sockets->first, sockets->second);
+        auto ready = wait_ready(*server, log);
+        if (ready) return server;
+        const bool again = ready.error().detail.contains(old_processes_hint) && waited < old_processes_max;
+        if (!again) return pass(ready);
+        server.reset();
+        lock = FolderLock::take(home / "lock");
+        if (!lock) return pass(lock);
+        pause_once();
+    }
 }
 
 }  // namespace countersign::pg
