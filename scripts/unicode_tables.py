@@ -89,7 +89,7 @@ def main():
               if c != 0x20 and (categories.get(c, "Cn")[0] == "C" or categories[c][0] == "Z" or c in ignorable
                                 or c in BLANK_SYMBOLS)}
     marks = {c: True for c, category in categories.items() if category[0] == "M" and c not in unseen}
-    # What normalization (NFC) always writes in another way.
+    # Normalization (NFC) always writes these in another way.
     renamed = {c: True for c in excluded if c not in unseen}
     pairs = sorted(tuple(parts) for c, parts in decompositions.items() if len(parts) == 2 and c not in excluded)
     scripts = {c: fields[0] for first, last, fields in ranges_of_file(folder / "Scripts.txt")

@@ -145,7 +145,7 @@ Later<Done> Requests::not_used_before(const Workload& workload, core::RequestId 
     co_return Done{};
 }
 
-// What a commit sets off in this process.
+// A commit sets these things off in this process.
 Answer Requests::committed(Appended appended) {
     CasePtr now = std::move(appended.now);
     auto first = appended.first_new;

@@ -6,7 +6,7 @@
 
 namespace countersign::cli {
 
-// What the kernel starts for the name of a command.
+// The kernel starts these files for the name of a command.
 struct Executable {
     std::string name;      // the path that is given to the kernel, as a shell would give it
     std::string path;      // the same, absolute; ".." and symbolic links are left to the kernel

@@ -25,7 +25,7 @@ struct HttpSettings {
     std::size_t tail_bytes_max = 8 * 1'048'576;
 };
 
-// What /readyz asks of one dependency.
+// `/readyz` asks this of one dependency.
 struct Readiness {
     std::function<std::string()> problem;  // empty: fine
     std::string name;                      // "database", "slack", "schema"

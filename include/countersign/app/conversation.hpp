@@ -47,7 +47,7 @@ AwayWords read_away(std::string_view text, core::Instant now);
 inline constexpr core::Duration away_max = std::chrono::days{366};
 
 enum class CardButton : std::uint8_t { approve, deny, hold, details };
-// What of a request stood on the card that somebody clicked.
+// This says how much of a request stood on the card that somebody clicked.
 enum class CardExtent : std::uint8_t {
     whole,
     part,    // approving it takes the full view

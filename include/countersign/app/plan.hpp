@@ -20,7 +20,7 @@ namespace countersign::app {
 // Static text.
 std::vector<std::string_view> events_of(const core::Entry& entry, core::State before, core::State after);
 
-// What a request's entries come to, in the few facts that lists, the clock and the constraints of a store
+// This sums up a request's entries in the few facts that lists, the clock and the constraints of a store
 // need. It follows from the case alone, so a store can tell a row that was tampered with.
 struct Summary {
     std::int32_t version = 1;

@@ -16,7 +16,7 @@ struct Limits {
     std::size_t pending_per_requester = 0;  // 0: off
 };
 
-// What all parts of one server process share: its time, its chance, its id and its limits.
+// All parts of one server process share this: its time, its chance, its id and its limits.
 struct Runtime {
     const rt::Clock& clock;
     rt::Timers& timers;

@@ -7,7 +7,7 @@
 
 #include "countersign/core/card.hpp"
 
-// What a card says, in words, once for every chat: a chat draws these sections in its own way, and adds
+// These sections put a card into words, once for every chat: a chat draws them in its own way, and adds
 // nothing of its own but what it had to cut.
 namespace countersign::core {
 

@@ -7,7 +7,7 @@
 
 namespace countersign::net {
 
-// What "{…}" in a route's path stood for, in their order, each decoded.
+// The segments that "{…}" in a route's path stand for are kept in their order, each decoded.
 using PathArguments = std::vector<std::string>;
 
 // A path that an adapter answers by itself, its callers' credentials included.

@@ -4,7 +4,7 @@
 
 namespace countersign::server {
 
-// What every part of the program stands on: one I/O thread with its clock, timers, chance and network.
+// Every part of the program stands on this: one I/O thread with its clock, timers, chance and network.
 struct Ground {
     rt::asio::any_io_executor executor;
     const rt::Clock& clock;
