@@ -146,7 +146,10 @@ int bench(const std::string& folder, std::size_t cases, std::size_t in_flight, s
     rt::asio::io_context io{1};
     auto clock = rt::system_clock();
     auto entropy = rt::system_entropy();
-    auto database = pg::open_database({.uri = (*server)->uri(), .pool = threads, .append_batches = batches},
+    auto database = pg::open_database({.uri = (*server)->uri(),
+                                       .server_keys = {Secret{std::string(32, 'k')}},
+                                       .pool = threads,
+                                       .append_batches = batches},
                                       io.get_executor(), *clock, *entropy);
     core::testing::World world;
     world = core::testing::World{};

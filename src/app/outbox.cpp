@@ -1,17 +1,14 @@
 #include "countersign/app/outbox.hpp"
 
 #include <algorithm>
-#include <boost/asio/this_coro.hpp>
 #include <deque>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
-#include "app/backoff.hpp"
-#include "app/threads.hpp"
+#include "app/card_machine.hpp"
 #include "countersign/base/log.hpp"
-#include "countersign/rt/signal.hpp"
-#include "countersign/rt/tasks.hpp"
 
 namespace countersign::app {
 
@@ -19,571 +16,347 @@ namespace asio = rt::asio;
 
 namespace {
 
-constexpr core::Duration group_stop_patience{std::chrono::seconds{5}};
+using Act = CardStep::Act;
+
 constexpr core::Duration store_patience{std::chrono::seconds{5}};
-constexpr core::Duration settle_delay{std::chrono::milliseconds{20}};
-constexpr core::Duration settle_pause{std::chrono::seconds{1}};
-constexpr core::Duration refused_pause{std::chrono::seconds{60}};  // until somebody mends something
-constexpr core::Duration idle_pause{std::chrono::hours{1}};
-constexpr std::size_t settle_rows = 64;            // written at once when so many are done
-constexpr std::size_t unsettled_rows_max = 4'096;  // more than that while the store is down is forgotten
+constexpr core::Duration other_chats_pause{std::chrono::seconds{60}};
+constexpr std::size_t settle_rows = 64;
+constexpr std::size_t rows_max = 16'384;  // held here; more wait in the store until their lease has run out
+constexpr std::size_t certain_max = 20'000;  // requests whose cards are remembered between their changes
 
-// What became of one attempt to show a card.
-struct Shown {
-    std::optional<MessageRef> posted = {};         // where it is now; nullopt: nowhere
-    std::optional<OutboxStore::Retry> again = {};  // not shown
-    bool give_up = false;                          // nothing more can be done for it
-};
+LeasedWorkLimits limits_of(const Limits& limits) {
+    return {.name = "outbox",
+            .under_way_max = limits.cards_in_flight_max,
+            .settle_rows = settle_rows,
+            .settle_delay = std::chrono::milliseconds{20},
+            .settle_pause = std::chrono::seconds{1},
+            .poll = limits.poll,
+            .finish_within = limits.lease};
+}
 
-std::size_t rows(const OutboxStore::Batch& batch) {
-    return batch.cards.size() + batch.cards_again.size() + batch.errands.size() + batch.errands_again.size();
+// The lines of these entries as one; no text: there is nothing to say any more.
+core::ThreadLine lines_of(const CardStep& step, const core::Case& c, const core::Directory& directory,
+                          core::Instant now) {
+    core::ThreadLine joined;
+    std::size_t lines = 0;
+    for (auto index = static_cast<std::size_t>(step.from); index < static_cast<std::size_t>(step.to);
+         ++index) {
+        if (!core::has_thread_line(c.entries[index])) continue;
+        auto line = core::thread_line(c, index, directory, step.target.surface, now);
+        if (line.text.empty()) continue;
+        if (++lines == 1) {
+            joined = std::move(line);
+            continue;
+        }
+        auto words = [](core::ThreadLine& one) {
+            return one.who.name.empty() ? std::move(one.text) : one.who.name + " " + one.text;
+        };
+        joined.text = words(joined) + " · " + words(line);
+        joined.who = {};
+        for (auto& who : line.asks)
+            if (std::ranges::find(joined.asks, who) == joined.asks.end() &&
+                joined.asks.size() < core::asked_max)
+                joined.asks.push_back(std::move(who));
+    }
+    return joined;
 }
 
 }  // namespace
 
-// The cards this process holds leases of, and what is under way for them. The rows in the store are the
-// truth: whatever is forgotten here comes back when its lease has run out.
-struct Outbox::Impl {
-    struct Card {
-        CardJob job;
-        core::Instant leased_until;
-        CasePtr newest;             // null: to be read
-        std::int32_t rendered = 0;  // what the message shows, as far as is known
-        bool running = false;
-        bool queued = false;
-        std::size_t unsettled = 0;
-        bool busy() const { return running || queued; }
-    };
-    // What exists while `run` runs.
-    struct Running {
-        explicit Running(const asio::any_io_executor& executor, std::size_t at_most)
-            : tasks(executor, at_most, rt::report_bug),
-              poll_now(executor),
-              settle_now(executor),
-              idle(executor) {}
-        rt::TaskGroup tasks;
-        rt::Signal poll_now;
-        rt::Signal settle_now;
-        rt::Signal idle;
+struct Outbox::Impl final : LeasedWork {
+    struct Certain {
+        std::int32_t version;
+        std::vector<CardState> cards;
     };
 
-    Impl(const Runtime& with, Parts lent) : runtime(with), parts(lent) {}
+    Impl(const Runtime& with, asio::any_io_executor executor, Parts lent)
+        : runtime(with),
+          parts(lent),
+          loop(*this, limits_of(with.limits), std::move(executor), with.clock, with.timers) {}
 
-    void absorb(CardJob job, const CasePtr& now, bool handed_over);
-    void absorb(Errand errand, const CasePtr& now);
-    void start_ready();
-    void queue_thread(core::RequestId request);
-    asio::awaitable<void> carry(core::CardId id);
-    asio::awaitable<bool> carry_once(Card& card);
-    asio::awaitable<Shown> show(CardJob job, CasePtr now);
-    Later<MessageRef> post(Chat& chat, CardJob job, core::CardView view);
-    Shown after_trouble(const CardJob& job, const CasePtr& now, const Failure& failure);
-    asio::awaitable<void> tell(core::RequestId request);
-    asio::awaitable<void> poll();
-    asio::awaitable<std::size_t> claim();
-    asio::awaitable<void> settle();
-    asio::awaitable<void> settle_once();
-    OutboxStore::Batch next_batch();
-    void done(Card& card, std::int32_t version, bool closed);
-    void again(Card& card, OutboxStore::Retry retry);
-    void settled(const OutboxStore::Batch& batch, std::vector<CardJob> behind);
-    void keep(OutboxStore::Batch batch);
-    void card_ended(core::CardId id);
-    void thread_ended(core::RequestId request);
-    void row_added();
-    bool card_busy(core::RequestId request) const { return busy_of.contains(request); }
-    void busy(core::RequestId request) { ++busy_of[request]; }
-    void not_busy(core::RequestId request);
-    bool under_way() const { return cards_running + threads_running > 0 || settling; }
+    asio::awaitable<bool> claim() override;
+    std::optional<asio::awaitable<void>> next() override;
+    std::size_t unsettled() const override { return to_settle.size() + writing; }
+    Later<Done> settle() override;
+    void abandon() override;
+    Later<Done> hand_back(Deadline deadline) override { return parts.outbox.hand_back(lease(), deadline); }
+
+    void commit(CasePtr now, std::optional<std::vector<CardState>> cards);
+    CardMachine* row(core::RequestId request);
+    void look_after(core::RequestId request);
+    CardAnswer after(const Failure& failure, const CardStep& step, core::RequestId request) const;
+    asio::awaitable<void> carry(core::RequestId request, CardStep step);
+    asio::awaitable<void> read(core::RequestId request);
+    Later<CardAnswer> carry_out(CardStep step, core::RequestId request, CasePtr now);
+    Later<CardAnswer> show(Chat& chat, CardStep step, CasePtr now);
+    Later<CardAnswer> search(Chat& chat, CardStep step, core::RequestId request);
+    void settled(const SettledRow& row, const SettleAnswer& answer, core::Instant until);
+    void remember(core::RequestId request, Certain known);
     Deadline chat_deadline() const { return runtime.within(runtime.limits.chat_deadline); }
     Deadline store_deadline() const { return runtime.within(store_patience); }
     Lease lease() const { return runtime.lease(); }
 
     const Runtime& runtime;
     Parts parts;
-    std::optional<Running> running;
-    Threads threads;
-    OutboxStore::Batch batch;
-    std::unordered_map<core::CardId, Card> cards;
-    std::unordered_map<core::RequestId, std::size_t> busy_of;  // cards queued or under way, per request
-    std::deque<core::CardId> cards_ready;
-    std::deque<core::RequestId> threads_ready;
-    std::size_t cards_running = 0;
-    std::size_t threads_running = 0;
-    bool starting = false;
-    bool settler_rests = false;
-    bool settling = false;
-    bool more_in_store = false;
-    bool stopping = false;
+    std::unordered_map<core::RequestId, CardMachine> rows;
+    std::deque<core::RequestId> ready;              // may have a step to begin
+    std::unordered_set<core::RequestId> to_settle;  // have something to be written
+    std::size_t writing = 0;
+    std::unordered_map<core::RequestId, Certain> certain;
+    std::deque<core::RequestId> certain_order;
+    LeasedWorkLoop loop;
 };
 
-// ---- taking work in
+// ---- taking rows in
 
-void Outbox::Impl::absorb(CardJob job, const CasePtr& now, bool handed_over) {
-    threads.saw(job);
-    auto id = job.id;
-    auto [it, fresh] = cards.try_emplace(id, Card{.job = job, .leased_until = {}, .newest = now});
-    Card& card = it->second;
-    card.leased_until = runtime.clock.now() + runtime.limits.lease;
-    if (fresh) {
-        card.rendered = job.rendered_version;
-        // Whoever held it before us may have died while posting.
-        bool brand_new = handed_over && now && now->c.version() == 1;
-        bool unknown = !job.posted && !brand_new;
-        card.job.post_may_have_happened = job.post_may_have_happened || unknown;
-    } else if (handed_over) {
-        bool newer = card.newest && now && card.newest->c.version() < now->c.version();
-        if (!now || newer) card.newest = now;
-    } else if (!card.busy() && card.rendered <= job.rendered_version) {
-        card.newest = now;  // somebody else's change: to be read
-    } else {
-        if (!card.job.posted && job.posted && !card.running) card.job.posted = job.posted;
-        return;  // what we are doing, or have done and not yet settled, is newer
-    }
-    if (card.busy()) return;
-    card.queued = true;
-    busy(card.job.request);
-    cards_ready.push_back(id);
+CardMachine* Outbox::Impl::row(core::RequestId request) {
+    auto found = rows.find(request);
+    if (found != rows.end()) return &found->second;
+    if (rows.size() >= rows_max) return nullptr;
+    CardRules rules{.call_max = runtime.limits.chat_deadline};
+    return &rows.emplace(request, CardMachine{request, rules}).first->second;
 }
 
-void Outbox::Impl::absorb(Errand errand, const CasePtr& now) {
-    auto request = errand.request;
-    threads.add(std::move(errand), now, runtime.clock.now() + runtime.limits.lease);
-    if (!card_busy(request)) queue_thread(request);
+void Outbox::Impl::commit(CasePtr now, std::optional<std::vector<CardState>> cards) {
+    if (loop.stopping()) return;  // handed back at the end of the drain
+    auto request = now->c.request->id;
+    CardMachine* machine = row(request);
+    if (machine == nullptr) return;
+    certain.erase(request);
+    machine->committed(std::move(now), std::move(cards), lease().until);
+    look_after(request);
 }
 
-void Outbox::Impl::queue_thread(core::RequestId request) {
-    if (threads.queue(request)) threads_ready.push_back(request);
-}
-
-void Outbox::Impl::start_ready() {
-    if (starting || stopping || !running) return;
-    starting = true;
-    auto most = runtime.limits.cards_in_flight_max;
-    while (!cards_ready.empty() && cards_running < most) {
-        auto id = cards_ready.front();
-        cards_ready.pop_front();
-        Card& card = cards.at(id);
-        card.queued = false;
-        card.running = true;
-        ++cards_running;
-        if (running->tasks.start("card", carry(id))) continue;
-        card.running = false;
-        card.queued = true;
-        --cards_running;
-        cards_ready.push_front(id);
-        break;
-    }
-    while (!threads_ready.empty() && threads_running < most) {
-        auto request = threads_ready.front();
-        threads_ready.pop_front();
-        ++threads_running;
-        if (running->tasks.start("thread", tell(request))) continue;
-        --threads_running;
-        threads_ready.push_front(request);
-        break;
-    }
-    starting = false;
-}
-
-void Outbox::Impl::not_busy(core::RequestId request) {
-    auto it = busy_of.find(request);
-    if (it != busy_of.end() && --it->second == 0) busy_of.erase(it);
-}
-
-void Outbox::Impl::card_ended(core::CardId id) {
-    --cards_running;
-    auto it = cards.find(id);
-    auto request = it->second.job.request;
-    it->second.running = false;
-    if (it->second.unsettled == 0) cards.erase(it);
-    not_busy(request);
-    queue_thread(request);
-    bool hungry = more_in_store && cards.size() < runtime.limits.cards_in_flight_max;
-    if (running && hungry) running->poll_now.notify_all();
-    if (running && !under_way()) running->idle.notify_all();
-    start_ready();
-}
-
-void Outbox::Impl::thread_ended(core::RequestId request) {
-    --threads_running;
-    if (threads.told(request) && !card_busy(request)) queue_thread(request);
-    if (running && !under_way()) running->idle.notify_all();
-    start_ready();
-}
-
-// ---- cards
-
-asio::awaitable<void> Outbox::Impl::carry(core::CardId id) {
-    struct Guard {
-        Impl& impl;
-        core::CardId id;
-        ~Guard() { impl.card_ended(id); }
-    } guard{*this, id};
-    Card& card = cards.at(id);
-    for (bool more = true; more && !stopping;) {
-        // With less time left another process may take it over while we are editing.
-        if (card.leased_until < chat_deadline().at) co_return;
-        more = co_await carry_once(card);
-        if (card.job.posted) queue_thread(card.job.request);
-        start_ready();
-    }
-}
-
-// True: there is more to do for this card at once.
-asio::awaitable<bool> Outbox::Impl::carry_once(Card& card) {
-    if (!card.newest) {
-        auto read = co_await read_case(parts.cases, card.job.request, store_deadline());
-        if (!read) {
-            log::warn("outbox", "cannot read {}: {}", card.job.request.text(), read.error().detail);
-            again(card, {.card = card.job.id,
-                         .not_before = backoff(runtime, card.job.attempts),
-                         .post_may_have_happened = card.job.post_may_have_happened});
-            co_return false;
-        }
-        if (!card.newest) card.newest = std::move(*read);
-    }
-    CasePtr now = card.newest;
-    auto version = now->c.version();
-    bool closed = core::final(now->ruling.state);
-    if (card.job.posted && version <= card.rendered) {
-        done(card, card.rendered, closed);
-        co_return false;
-    }
-    bool first_time = !card.job.posted;
-    auto shown = co_await show(card.job, now);
-    if (shown.again) {
-        bool gone = shown.again->forget_message;
-        if (gone) {  // post it again, right now; the store hears of it if that fails
-            card.job.posted.reset();
-            card.job.post_may_have_happened = false;
-            threads.lost(card.job.request, card.job.id);
-            co_return true;
-        }
-        again(card, std::move(*shown.again));
-        co_return false;
-    }
-    card.job.posted = shown.posted ? shown.posted : MessageRef{};
-    card.job.post_may_have_happened = false;
-    card.rendered = version;
-    threads.saw(card.job);
-    bool newer = card.newest->c.version() > version;
-    if (!newer || first_time) done(card, version, closed || shown.give_up);
-    co_return newer && !shown.give_up;
-}
-
-asio::awaitable<Shown> Outbox::Impl::show(CardJob job, CasePtr now) {
-    const auto* surface = parts.chats.find(job.target.surface);
-    if (surface == nullptr) {
-        // Another process may serve that chat.
-        co_return Shown{.posted = job.posted,
-                        .again = OutboxStore::Retry{.card = job.id,
-                                                    .not_before = runtime.clock.now() + refused_pause,
-                                                    .post_may_have_happened = job.post_may_have_happened}};
-    }
-    Chat& chat = surface->chat;
-    auto directory = parts.roster.snapshot();
-    auto view = core::card(now->c, now->ruling, *directory, job.target.surface);
-    if (!job.posted) {
-        auto posted = co_await post(chat, job, std::move(view));
-        if (!posted) co_return after_trouble(job, now, posted.error());
-        co_return Shown{.posted = std::move(*posted)};
-    }
-    auto refreshed = co_await chat.refresh(*job.posted, view, chat_deadline());
-    if (!refreshed) co_return after_trouble(job, now, refreshed.error());
-    co_return Shown{.posted = job.posted};
-}
-
-Later<MessageRef> Outbox::Impl::post(Chat& chat, CardJob job, core::CardView view) {
-    if (job.post_may_have_happened) {
-        auto found =
-            co_await chat.find_posted(job.request, job.target.channel, job.created_at, chat_deadline());
-        if (!found) {
-            // Looking changed nothing, but what came before it is still unknown.
-            auto failure = std::move(found).error();
-            if (failure.trouble == Trouble::not_found) failure.trouble = Trouble::unavailable;
-            co_return std::unexpected(std::move(failure));
-        }
-        if (*found) {
-            auto refreshed = co_await chat.refresh(**found, view, chat_deadline());
-            if (!refreshed) co_return pass(refreshed);
-            co_return std::move(**found);
-        }
-    }
-    co_return co_await chat.post(view, job.target.channel, chat_deadline());
-}
-
-Shown Outbox::Impl::after_trouble(const CardJob& job, const CasePtr& now, const Failure& failure) {
-    bool over = core::final(now->ruling.state);
-    OutboxStore::Retry retry{.card = job.id,
-                             .not_before = backoff(runtime, job.attempts),
-                             .post_may_have_happened = job.post_may_have_happened};
-    Shown shown{.posted = job.posted};
-    parts.counters.count("card_failed", name_of(failure.trouble));
-    switch (failure.trouble) {
-        case Trouble::not_found:
-            if (job.posted && over) {
-                shown.give_up = true;
-                return shown;
-            }
-            retry.forget_message = job.posted.has_value();
-            if (!job.posted) retry.not_before = runtime.clock.now() + refused_pause;
-            break;
-        case Trouble::timed_out:
-            if (!job.posted) retry.post_may_have_happened = true;
-            break;
-        case Trouble::overloaded:
-            retry.not_before = failure.not_before.value_or(retry.not_before);
-            break;
-        case Trouble::unavailable:
-        case Trouble::cancelled:
-            break;
-        default:  // refused until somebody mends something
-            log::warn("outbox", "the card of {} cannot be shown in {}: {}", job.request.text(),
-                      job.target.channel, failure.detail);
-            shown.give_up = over;
-            if (over) return shown;
-            retry.not_before = runtime.clock.now() + refused_pause;
-    }
-    shown.again = std::move(retry);
-    return shown;
-}
-
-void Outbox::Impl::done(Card& card, std::int32_t version, bool closed) {
-    auto posted = card.job.posted.value_or(MessageRef{});
-    auto& rows = batch.cards;
-    auto same = std::ranges::find(rows, card.job.id, &CardDone::id);
-    if (same != rows.end()) {
-        *same = {card.job.id, std::move(posted), version, closed};
-        return;
-    }
-    rows.push_back({card.job.id, std::move(posted), version, closed});
-    ++card.unsettled;
-    row_added();
-}
-
-void Outbox::Impl::again(Card& card, OutboxStore::Retry retry) {
-    if (!card.job.posted) threads.lost(card.job.request, card.job.id);
-    card.job.post_may_have_happened = retry.post_may_have_happened;
-    ++card.job.attempts;
-    // A message that was found gone and could not be posted again must not be edited next time.
-    retry.forget_message = !card.job.posted && card.rendered > 0;
-    batch.cards_again.push_back(std::move(retry));
-    ++card.unsettled;
-    row_added();
-}
-
-// ---- thread lines
-
-asio::awaitable<void> Outbox::Impl::tell(core::RequestId request) {
-    struct Guard {
-        Impl& impl;
-        core::RequestId request;
-        ~Guard() { impl.thread_ended(request); }
-    } guard{*this, request};
-    auto work = threads.take(request);
-    if (work.errands.empty()) co_return;
-    auto give_back = [&](core::Instant not_before) {
-        for (const auto& errand : work.errands) batch.errands_again.push_back({errand.id, not_before});
-        row_added();
-    };
-    if (work.leased_until < chat_deadline().at) co_return;
-    if (!work.now) {
-        auto read = co_await read_case(parts.cases, request, store_deadline());
-        if (!read) {
-            give_back(backoff(runtime, work.attempts()));
-            co_return;
-        }
-        work.now = std::move(*read);
-    }
-    if (!threads.knows_places(request) || work.reaches_further()) {
-        auto places = co_await parts.outbox.cards_of(request, store_deadline());
-        if (!places) {
-            give_back(backoff(runtime, work.attempts()));
-            co_return;
-        }
-        threads.set_places(request, *places);
-        for (const auto& job : *places)  // what is posted and not yet settled is known here only
-            if (auto it = cards.find(job.id); it != cards.end()) threads.saw(it->second.job);
-    }
-    std::optional<core::Instant> later;
-    for (const auto& place : threads.places(request)) {
-        const auto* chat = parts.chats.find(place.surface);
-        if (chat == nullptr || threads.hopeless(place)) continue;
-        if (!place.message) {
-            later = std::max(later.value_or(core::Instant{}), backoff(runtime, work.attempts()));
-            continue;
-        }
-        auto line = threads.line_for(work, place, *parts.roster.snapshot(), runtime.clock.now());
-        if (!line) continue;
-        auto said = co_await chat->chat.say(*place.message, *line, chat_deadline());
-        if (said || said.error().trouble == Trouble::not_found ||
-            said.error().trouble == Trouble::invalid_input) {
-            threads.said(work, place.card);
-            continue;
-        }
-        parts.counters.count("line_failed", name_of(said.error().trouble));
-        auto when = said.error().not_before.value_or(backoff(runtime, work.attempts()));
-        later = std::max(later.value_or(core::Instant{}), when);
-    }
-    if (later && !threads.tired(work)) {
-        give_back(*later);
-        co_return;
-    }
-    for (const auto& errand : work.errands) batch.errands.push_back(errand.id);
-    threads.forget(work);
-    row_added();
-}
-
-// ---- settling and claiming
-
-void Outbox::Impl::row_added() {
-    if (!running) return;
-    if (settler_rests || rows(batch) >= settle_rows) running->settle_now.notify_all();
-}
-
-asio::awaitable<void> Outbox::Impl::settle() {
-    for (;;) {
-        settler_rests = true;
-        while (batch.empty())
-            co_await running->settle_now.wait_until(runtime.timers, runtime.clock.now() + idle_pause);
-        settler_rests = false;
-        auto at = runtime.clock.now() + settle_delay;
-        if (rows(batch) < settle_rows) co_await running->settle_now.wait_until(runtime.timers, at);
-        co_await settle_once();
-    }
-}
-
-// One batch says one thing about a card: a result and a later failure go one after the other.
-OutboxStore::Batch Outbox::Impl::next_batch() {
-    auto next = std::exchange(batch, {});
-    std::erase_if(next.cards_again, [&](const OutboxStore::Retry& retry) {
-        bool also_done = std::ranges::find(next.cards, retry.card, &CardDone::id) != next.cards.end();
-        if (also_done) batch.cards_again.push_back(retry);
-        return also_done;
-    });
-    return next;
-}
-
-asio::awaitable<void> Outbox::Impl::settle_once() {
-    if (batch.empty() || settling) co_return;
-    settling = true;
-    auto now = next_batch();
-    auto behind = co_await parts.outbox.settle(now, lease(), store_deadline());
-    settling = false;
-    if (behind) {
-        settled(now, std::move(*behind));
-    } else {
-        log::warn("outbox", "cannot record what was shown: {}", behind.error().detail);
-        keep(std::move(now));
-        co_await runtime.timers.sleep_until(runtime.clock.now() + settle_pause);
-    }
-    if (running && !under_way()) running->idle.notify_all();
-    start_ready();
-}
-
-void Outbox::Impl::settled(const OutboxStore::Batch& settled_rows, std::vector<CardJob> behind) {
-    auto settle_card = [this](core::CardId id) {
-        auto it = cards.find(id);
-        if (it == cards.end()) return;
-        if (it->second.unsettled > 0) --it->second.unsettled;
-        if (it->second.unsettled == 0 && !it->second.busy()) cards.erase(it);
-    };
-    for (auto& job : behind) {
-        // What has failed meanwhile rests first.
-        bool resting = std::ranges::find(batch.cards_again, job.id, &OutboxStore::Retry::card) !=
-                       batch.cards_again.end();
-        if (!resting) absorb(std::move(job), nullptr, false);
-    }
-    for (const auto& row : settled_rows.cards) settle_card(row.id);
-    for (const auto& row : settled_rows.cards_again) settle_card(row.card);
-}
-
-// Results that could not be written wait for the next try; the newest word on a card wins.
-void Outbox::Impl::keep(OutboxStore::Batch older) {
-    if (rows(older) + rows(batch) > unsettled_rows_max) {
-        settled(older, {});
-        return;
-    }
-    auto append = [](auto& to, auto&& from) { to.insert(to.end(), from.begin(), from.end()); };
-    for (auto& row : older.cards)
-        if (std::ranges::find(batch.cards, row.id, &CardDone::id) == batch.cards.end())
-            batch.cards.push_back(std::move(row));
-        else if (auto it = cards.find(row.id); it != cards.end() && it->second.unsettled > 0)
-            --it->second.unsettled;
-    append(batch.cards_again, older.cards_again);
-    append(batch.errands, older.errands);
-    append(batch.errands_again, older.errands_again);
-}
-
-asio::awaitable<std::size_t> Outbox::Impl::claim() {
+asio::awaitable<bool> Outbox::Impl::claim() {
     auto room = 2 * runtime.limits.cards_in_flight_max;
-    std::size_t claimed = 0;
-    if (cards.size() < room) {
-        auto asked = room - cards.size();
-        auto jobs = co_await parts.outbox.claim_cards(lease(), runtime.clock.now(), asked, store_deadline());
-        if (jobs) {
-            more_in_store = jobs->size() >= asked;
-            claimed += jobs->size();
-            for (auto& job : *jobs) absorb(std::move(job), nullptr, false);
-        }
+    if (rows.size() >= room) co_return false;
+    auto asked = room - rows.size();
+    auto until = lease();
+    auto claimed = co_await parts.outbox.claim(until, runtime.now(), asked, store_deadline());
+    if (!claimed) co_return false;
+    for (auto& one : *claimed) {
+        auto request = one.request;
+        certain.erase(request);
+        if (CardMachine* machine = row(request)) machine->claimed(std::move(one), until.until);
+        look_after(request);
     }
-    if (threads.size() < room) {
-        auto errands = co_await parts.outbox.claim_errands(lease(), runtime.clock.now(),
-                                                           room - threads.size(), store_deadline());
-        if (errands) {
-            claimed += errands->size();
-            for (auto& errand : *errands) absorb(std::move(errand), nullptr);
-        }
-    }
-    co_return claimed;
+    co_return claimed->size() >= asked&& rows.size() < room;
 }
 
-asio::awaitable<void> Outbox::Impl::poll() {
-    for (;;) {
-        if (!stopping) co_await claim();
-        start_ready();
-        co_await running->poll_now.wait_until(runtime.timers, runtime.clock.now() + runtime.limits.poll);
+// ---- working them off
+
+void Outbox::Impl::look_after(core::RequestId request) {
+    auto found = rows.find(request);
+    if (found == rows.end()) return;
+    if (found->second.over()) {
+        if (auto cards = found->second.certain())
+            remember(request, {found->second.now()->c.version(), std::move(*cards)});
+        rows.erase(found);
+        to_settle.erase(request);
+        loop.claim_more();
+        return;
     }
+    if (found->second.to_settle(runtime.now()) && to_settle.insert(request).second) loop.settle_more();
+    ready.push_back(request);
+    loop.begin_more();
+}
+
+std::optional<asio::awaitable<void>> Outbox::Impl::next() {
+    while (!ready.empty()) {
+        auto request = ready.front();
+        auto found = rows.find(request);
+        if (found == rows.end()) {
+            ready.pop_front();
+            continue;
+        }
+        auto step = found->second.next(runtime.now());
+        if (found->second.to_settle(runtime.now()) && to_settle.insert(request).second) loop.settle_more();
+        if (step) return carry(request, std::move(*step));
+        ready.pop_front();
+    }
+    return std::nullopt;
+}
+
+CardAnswer Outbox::Impl::after(const Failure& failure, const CardStep& step, core::RequestId request) const {
+    auto answer = answer_of(failure);
+    parts.counters.count(step.act == Act::say ? "line_failed" : "card_failed", name_of(failure.trouble));
+    if (answer.how == CardAnswer::How::refused)
+        log::warn("outbox", "the card of {} cannot be shown in {}: {}", request.text(), step.target.channel,
+                  failure.detail);
+    return answer;
+}
+
+asio::awaitable<void> Outbox::Impl::carry(core::RequestId request, CardStep step) {
+    if (step.act == Act::read) {
+        co_await read(request);
+    } else {
+        auto answer = co_await carry_out(step, request, rows.at(request).now());
+        if (!answer) answer = after(answer.error(), step, request);
+        // Abandoned rows may be gone.
+        if (auto found = rows.find(request); found != rows.end())
+            found->second.answered(step, *answer, runtime.now(), rt::fraction(runtime.entropy));
+    }
+    look_after(request);
+}
+
+asio::awaitable<void> Outbox::Impl::read(core::RequestId request) {
+    bool known = rows.at(request).knows_cards();
+    CasePtr now = rows.at(request).now();
+    std::optional<Failure> failed;
+    std::optional<std::vector<CardState>> cards;
+    if (!known) {
+        auto read = co_await parts.outbox.cards_of(request, store_deadline());
+        if (read)
+            cards = std::move(*read);
+        else
+            failed = read.error();
+    }
+    // Where a commit leased the row, it has brought the newest case along.
+    if (!failed && (known || !now)) {
+        auto read = co_await read_case(parts.cases, request, store_deadline());
+        if (read)
+            now = std::move(*read);
+        else
+            failed = read.error();
+    }
+    auto found = rows.find(request);
+    if (found == rows.end()) co_return;
+    if (!failed) co_return found->second.read(std::move(now), std::move(cards));
+    log::warn("outbox", "cannot read {}: {}", request.text(), failed->detail);
+    found->second.cannot_read(runtime.now(), rt::fraction(runtime.entropy));
+}
+
+Later<CardAnswer> Outbox::Impl::carry_out(CardStep step, core::RequestId request, CasePtr now) {
+    if (step.act == Act::adopt) {
+        auto adopted = co_await parts.outbox.adopt(request, step.target, step.message, store_deadline());
+        if (!adopted) co_return pass(adopted);
+        co_return CardAnswer{};
+    }
+    const auto* entry = parts.chats.find(step.target.surface);
+    if (entry == nullptr)  // another process may serve that chat
+        co_return CardAnswer{.how = CardAnswer::How::overloaded,
+                             .not_before = runtime.now() + other_chats_pause};
+    if (step.act == Act::look || step.act == Act::read_thread)
+        co_return co_await search(entry->chat, std::move(step), request);
+    if (step.act != Act::say) co_return co_await show(entry->chat, std::move(step), std::move(now));
+    auto line = lines_of(step, now->c, *parts.roster.snapshot(), runtime.now());
+    if (line.text.empty()) co_return CardAnswer{};
+    LineMark mark{request, step.to - 1};
+    auto said = co_await entry->chat.say(step.message, line, mark, chat_deadline());
+    if (!said) co_return pass(said);
+    co_return CardAnswer{};
+}
+
+Later<CardAnswer> Outbox::Impl::show(Chat& chat, CardStep step, CasePtr now) {
+    auto directory = parts.roster.snapshot();
+    auto view = core::card(now->c, now->ruling, *directory, step.target.surface);
+    if (step.act == Act::post) {
+        auto posted = co_await chat.post(view, step.target.channel, chat_deadline());
+        if (!posted) co_return pass(posted);
+        co_return CardAnswer{.messages = {std::move(*posted)}};
+    }
+    auto call = step.act == Act::retire ? chat.retire(step.message, view, chat_deadline())
+                                        : chat.refresh(step.message, view, chat_deadline());
+    auto shown = co_await std::move(call);
+    if (!shown) co_return pass(shown);
+    co_return CardAnswer{};
+}
+
+Later<CardAnswer> Outbox::Impl::search(Chat& chat, CardStep step, core::RequestId request) {
+    if (step.act == Act::look) {
+        auto found = co_await chat.find_posted(request, step.target.channel, step.since, chat_deadline());
+        if (!found) co_return pass(found);
+        co_return CardAnswer{.messages = std::move(*found)};
+    }
+    auto told = co_await chat.told_in_thread(step.message, request, chat_deadline());
+    if (!told) co_return pass(told);
+    co_return CardAnswer{.told = *told};
+}
+
+// ---- writing down what became of them
+
+Later<Done> Outbox::Impl::settle() {
+    std::vector<SettledRow> batch;
+    for (auto it = to_settle.begin(); it != to_settle.end() && batch.size() < settle_rows;) {
+        auto found = rows.find(*it);
+        if (found != rows.end() && found->second.to_settle(runtime.now()))
+            batch.push_back(found->second.settling(runtime.now()));
+        it = to_settle.erase(it);
+    }
+    if (batch.empty()) co_return Done{};
+    writing = batch.size();
+    auto until = lease();
+    auto answer = co_await parts.outbox.settle(batch, until, store_deadline());
+    writing = 0;
+    for (const auto& one : batch) {
+        if (answer) {
+            settled(one, *answer, until.until);
+        } else if (auto found = rows.find(one.request); found != rows.end()) {
+            found->second.not_settled();
+            to_settle.insert(one.request);
+        }
+    }
+    if (!answer) co_return pass(answer);
+    co_return Done{};
+}
+
+void Outbox::Impl::settled(const SettledRow& row, const SettleAnswer& answer, core::Instant until) {
+    auto found = rows.find(row.request);
+    if (found == rows.end()) return;
+    for (const auto& card : row.cards) {
+        const auto* entry = parts.chats.find(card.state.target.surface);
+        if (card.state.message && entry != nullptr) entry->chat.remember(*card.state.message);
+    }
+    auto behind = std::ranges::find(answer.behind, row.request, &OutboxRow::request);
+    if (std::ranges::find(answer.lost, row.request) != answer.lost.end())
+        found->second.lost();
+    else
+        found->second.settled(until, behind == answer.behind.end() ? std::nullopt : std::optional{*behind});
+    look_after(row.request);
+}
+
+void Outbox::Impl::abandon() {
+    for (auto& [request, machine] : rows) {
+        machine.abandon();
+        if (machine.to_settle(runtime.now())) to_settle.insert(request);
+    }
+}
+
+void Outbox::Impl::remember(core::RequestId request, Certain known) {
+    if (!certain.insert_or_assign(request, std::move(known)).second) return;
+    certain_order.push_back(request);
+    if (certain_order.size() <= certain_max) return;
+    certain.erase(certain_order.front());
+    certain_order.pop_front();
 }
 
 // ---- the outside
 
-Outbox::Outbox(const Runtime& runtime, Parts parts) : impl_(std::make_unique<Impl>(runtime, parts)) {}
+Outbox::Outbox(const Runtime& runtime, rt::asio::any_io_executor executor, Parts parts)
+    : impl_(std::make_unique<Impl>(runtime, std::move(executor), parts)) {}
 
 Outbox::~Outbox() = default;
 
-void Outbox::take(std::vector<CardJob> cards, std::vector<Errand> errands, CasePtr now) {
-    if (impl_->stopping) return;  // handed back at the end of the drain
-    if (now && now->c.version() == 1) impl_->threads.opened(now->c.request->id, cards);
-    for (auto& job : cards) impl_->absorb(std::move(job), now, true);
-    for (auto& errand : errands) impl_->absorb(std::move(errand), now);
-    impl_->start_ready();
+void Outbox::opened(CasePtr now, std::vector<CardState> cards) {
+    auto known = cards.empty() ? std::nullopt : std::optional{std::move(cards)};
+    impl_->commit(std::move(now), std::move(known));
+}
+
+void Outbox::changed(CasePtr now, std::int32_t before) {
+    // Whoever else had changed the cards since would have seen an entry that is not known here.
+    auto known = impl_->certain.find(now->c.request->id);
+    std::optional<std::vector<CardState>> cards;
+    if (known != impl_->certain.end() && known->second.version == before)
+        cards = std::move(known->second.cards);
+    impl_->commit(std::move(now), std::move(cards));
 }
 
 rt::asio::awaitable<void> Outbox::run() {
-    auto& impl = *impl_;
-    auto executor = co_await asio::this_coro::executor;
-    // More places than run at once: a task that has ended frees its own a turn later.
-    impl.running.emplace(executor, 8 * impl.runtime.limits.cards_in_flight_max + 64);
-    impl.running->tasks.start_loop("outbox settling", impl.settle());
-    impl.running->tasks.start_loop("outbox polling", impl.poll());
-    impl.start_ready();
-    co_await rt::until_asked();
-    impl.stopping = true;
-    co_await impl.running->tasks.end(impl.runtime.timers, impl.runtime.clock.now() + group_stop_patience);
-    impl.running.reset();
+    return impl_->loop.run();
 }
 
 Later<Done> Outbox::drain(Deadline deadline) {
-    auto& impl = *impl_;
-    impl.stopping = true;
-    while (impl.running && impl.under_way() && impl.runtime.clock.now() < deadline.at)
-        co_await impl.running->idle.wait_until(impl.runtime.timers, deadline.at);
-    while (!impl.batch.empty() && !impl.settling && impl.runtime.clock.now() < deadline.at)
-        co_await impl.settle_once();
-    auto lease = impl.lease();
-    co_return co_await impl.parts.outbox.hand_back(lease, deadline);
+    return impl_->loop.drain(deadline);
 }
 
 }  // namespace countersign::app

@@ -87,9 +87,7 @@ class Planning {
         made_.answers.emplace_back(Appended{.now = with_ruling(record_.c, std::move(step.ruling)),
                                             .refusal = std::move(step.refusal),
                                             .first_new = first_new,
-                                            .repeat = false,
-                                            .cards = {},
-                                            .errands = {}});
+                                            .repeat = false});
     }
     Plan finished() { return std::move(made_); }
 
@@ -105,8 +103,6 @@ class Planning {
                      .refusal = {},
                      .first_new = command.maybe_ours ? index : record_.c.entries.size(),
                      .repeat = !command.maybe_ours,
-                     .cards = {},
-                     .errands = {},
                      .repeated = index});
         return true;
     }
@@ -115,7 +111,6 @@ class Planning {
     void add(const PlanCommand& command, core::Entry entry, const core::Step* last) {
         core::State before = record_.state;
         bool escalates = std::holds_alternative<core::Escalated>(entry);
-        if (std::holds_alternative<core::Rejudged>(entry)) made_.behind_changed = true;
         record_.c.entries.push_back(std::move(entry));
         record_.state = last ? last->ruling.state : core::decide(record_.c).state;
         // A command that was refused leaves no trace of itself: come again, it is judged again.

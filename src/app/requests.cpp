@@ -18,6 +18,7 @@ namespace {
 constexpr core::Duration directory_patience{std::chrono::seconds{2}};
 constexpr std::size_t scan_pages_max = 10;
 constexpr std::size_t page_max = 200;
+constexpr int judged_again_max = 3;  // while links between accounts change
 
 core::Requester requester_of(const Caller& caller) {
     core::Requester requester;
@@ -152,8 +153,7 @@ Answer Requests::committed(Appended appended) {
     bool grew = first < now->c.entries.size();
     auto entry = appended.repeat ? appended.repeated : first;
     parts_.roster.remember(now->c.request->id, now->c.applied);
-    if (!appended.cards.empty() || !appended.errands.empty())
-        parts_.cards.take(std::move(appended.cards), std::move(appended.errands), now);
+    if (appended.leased) parts_.cards.changed(now, static_cast<std::int32_t>(first));
     parts_.waiters.changed(now);
     bool event = grew || appended.refusal;
     if (event && !appended.repeat) parts_.log.committed();
@@ -169,16 +169,23 @@ Later<Answer> Requests::append(core::RequestId request, core::Command command, s
                                Deadline deadline) {
     std::vector<core::Surface> served;
     if (std::holds_alternative<core::Tick>(command)) served = parts_.chats.surfaces();
-    auto appended = co_await parts_.cases.append(Append{.request = request,
-                                                        .command = std::move(command),
-                                                        .directory = parts_.roster.snapshot(),
-                                                        .age_max = parts_.roster.age_max(),
-                                                        .origin = std::move(origin),
-                                                        .lease = runtime_.lease(),
-                                                        .served = std::move(served)},
-                                                 deadline);
-    if (!appended) co_return pass(appended);
-    co_return committed(std::move(*appended));
+    for (int attempt = 1;; ++attempt) {
+        Append what{.request = request,
+                    .command = command,
+                    .directory = parts_.roster.snapshot(),
+                    .age_max = parts_.roster.age_max(),
+                    .origin = origin,
+                    .lease = runtime_.lease(),
+                    .served = served,
+                    .people = parts_.roster.people_version()};
+        auto appended = co_await parts_.cases.append(std::move(what), deadline);
+        if (appended) co_return committed(std::move(*appended));
+        bool links = appended.error().code == links_moved && attempt < judged_again_max;
+        if (!links) co_return pass(appended);
+        // Somebody was linked a moment ago: the directory learns of it, and the command is judged anew.
+        auto known = co_await parts_.people.refresh(deadline);
+        if (!known) co_return pass(known);
+    }
 }
 
 // Makes the facts behind this vote, and behind the votes that would count beside it, young enough.
@@ -249,7 +256,7 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     auto filed = with_ruling(std::move(stored->opened), std::move(stored->ruling));
     parts_.roster.remember(filed->c.request->id, filed->c.applied);
     if (!stored->repeat) parts_.counters.count("request_opened", core::name_of(filed->ruling.state));
-    if (!stored->cards.empty()) parts_.cards.take(std::move(stored->cards), {}, filed);
+    if (stored->leased) parts_.cards.opened(filed, std::move(stored->cards));
     co_return Filed{std::move(filed), stored->repeat};
 }
 

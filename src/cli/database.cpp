@@ -5,6 +5,7 @@
 #include "cli/home.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/server/keys.hpp"
 
 namespace countersign::cli {
 namespace {
@@ -26,10 +27,16 @@ Result<Secret> database_uri(const std::string& config_file, bool as_owner) {
 Result<OpenDatabase> open_database(const std::string& config_file) {
     auto uri = database_uri(config_file, false);
     if (!uri) return pass(uri);
+    auto configured = config::load(config_file, config::process_environment());
+    if (!configured) return pass(configured);
     OpenDatabase opened;
     opened.loop = std::make_unique<Loop>();
+    // What is written here is sealed with the key of the server that reads it.
+    auto keys = server::load_keys(*configured, home_folder());
+    if (!keys) return pass(keys);
     pg::PgSettings settings;
     settings.uri = std::move(*uri);
+    settings.server_keys = {keys->server};
     settings.pool = 2;
     settings.background = 1;
     opened.database = pg::open_database(std::move(settings), opened.loop->executor(), opened.loop->clock(),

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <optional>
 #include <pqxx/binarystring>
 #include <span>
 #include <string>
@@ -24,7 +25,15 @@ namespace countersign::pg {
 using Parameters = std::vector<pqxx::binarystring>;
 
 // Of the element type, as in PostgreSQL's pg_type.dat.
-enum class Oid : std::uint32_t { bytea = 17, int4 = 23, text = 25, timestamptz = 1184, uuid = 2950 };
+enum class Oid : std::uint32_t {
+    boolean = 16,
+    bytea = 17,
+    int8 = 20,
+    int4 = 23,
+    text = 25,
+    timestamptz = 1184,
+    uuid = 2950
+};
 
 // One array parameter, element by element, in the form array_recv() reads (PostgreSQL's arrayfuncs.c).
 class Column {
@@ -40,6 +49,19 @@ class Column {
         add(std::span<const std::byte>(id.bytes()));
     }
     void add(std::int32_t number) { fixed(number); }
+    void add(std::int64_t number) { fixed(number); }
+    void add(bool truth) { fixed(static_cast<std::uint8_t>(truth ? 1 : 0)); }
+    template <class Value>
+    void add(const std::optional<Value>& value) {
+        if (value)
+            add(*value);
+        else
+            null();
+    }
+    template <std::size_t size>
+    void add(const std::array<std::byte, size>& bytes) {
+        add(std::span<const std::byte>(bytes));
+    }
     // Microseconds since 2000-01-01T00:00:00Z.
     void add(core::Instant at) {
         constexpr core::Instant epoch = std::chrono::sys_days{std::chrono::year{2000} / 1 / 1};
@@ -71,7 +93,7 @@ class Column {
         return {form_.data(), size_ == 0 ? size_at : form_.size()};
     }
 
-    // The one element by itself.
+    // The one element, as a parameter that is no array.
     pqxx::binarystring only() const {
         COUNTERSIGN_CHECK(size_ == 1 && form_.size() >= first_at);
         return {form_.data() + first_at, form_.size() - first_at};

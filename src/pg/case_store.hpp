@@ -1,11 +1,13 @@
 #pragma once
-#include "pg/append.hpp"
+#include "pg/case_writer.hpp"
+#include "pg/job.hpp"
 
 namespace countersign::pg {
 
 class PgCaseStore final : public app::CaseStore {
   public:
-    PgCaseStore(Pool& pool, const rt::Clock& clock, rt::Entropy& entropy, std::size_t append_batches);
+    PgCaseStore(Pool& pool, Sealing& sealing, const rt::Clock& clock, rt::Entropy& entropy,
+                std::size_t append_batches);
     Later<app::OpenedCase> open(app::NewCase fresh, Deadline deadline) override;
     Later<app::Appended> append(app::Append append, Deadline deadline) override;
     Later<core::Case> read(core::RequestId request, Deadline deadline) override;
@@ -15,21 +17,21 @@ class PgCaseStore final : public app::CaseStore {
                                             Deadline deadline) override;
     Later<std::vector<std::pair<core::RequestId, std::int32_t>>> versions(
         std::vector<core::RequestId> requests, Deadline deadline) override;
-    std::size_t waiting() const { return appender_.waiting(); }
+    std::size_t waiting() const { return gatherer_.waiting(); }
+    CaseWriter& reader() { return writer_; }
 
   private:
     static constexpr std::size_t memory_bytes_max = 64 * 1024 * 1024;
-    struct Opening;
 
-    Result<app::OpenedCase> open_now(Session& session, Opening& opening, Deadline deadline);
-    Result<app::OpenedCase> repeat_of(Session& session, const Opening& opening);
-    Result<core::Case> read_now(Session& session, const std::string& execute);
+    Result<app::ListPage> list_now(Session& session, const app::ListFilter& filter);
 
     Pool& pool_;
+    Sealing& sealing_;
     const rt::Clock& clock_;
     rt::Entropy& entropy_;
     Memory memory_{memory_bytes_max};
-    Appender appender_;
+    CaseWriter writer_;
+    Gatherer<Session> gatherer_;
 };
 
 }  // namespace countersign::pg

@@ -27,12 +27,14 @@ class PgDatabase final : public Database {
         : health_(std::move(settings)),
           pool_(std::move(executor), limits_of(health_.settings()),
                 [this] { return std::make_unique<Session>(health_); }),
-          cases_(pool_, clock, entropy, std::max<std::size_t>(health_.settings().append_batches, 1)),
+          sealing_(health_.settings().server_keys),
+          cases_(pool_, sealing_, clock, entropy,
+                 std::max<std::size_t>(health_.settings().append_batches, 1)),
           outbox_(pool_, clock, entropy),
-          tokens_(pool_, clock),
-          events_(pool_, clock),
-          webhooks_(pool_, clock),
-          people_(pool_, clock),
+          tokens_(pool_, sealing_, clock),
+          events_(pool_, sealing_, cases_.reader(), clock),
+          webhooks_(pool_, sealing_, clock),
+          people_(pool_, sealing_, clock),
           clock_(clock) {}
     ~PgDatabase() override { stop(); }
 
@@ -69,6 +71,7 @@ class PgDatabase final : public Database {
   private:
     Health health_;
     Pool pool_;
+    Sealing sealing_;
     PgCaseStore cases_;
     PgOutboxStore outbox_;
     PgTokenStore tokens_;

@@ -1,5 +1,4 @@
 #pragma once
-#include <initializer_list>
 #include <utility>
 
 #include "countersign/rt/blocking_pool.hpp"
@@ -13,20 +12,21 @@ using Pool = rt::BlockingPool<Session>;
 // Runs statements that may be sent again whatever became of them the first time: reads, and writes that come
 // to the same when done twice. A connection that turns out to be broken is replaced once.
 template <class T, class Body>
-Result<T> in_session(Session& session, std::initializer_list<Statement> statements, Body body) {
+Result<T> in_session(Body body) {
     constexpr int attempts_max = 2;
     for (int attempt = 1;; ++attempt) {
-        Sql<T> done = std::unexpected(SqlTrouble{});
-        auto prepared = session.prepare(statements);
-        if (prepared)
-            done = body();
-        else
-            done = std::unexpected(prepared.error());
+        Sql<T> done = body();
         if (done) return std::move(*done);
         using enum SqlTrouble::Kind;
         bool worth_trying = done.error().kind == lost || done.error().kind == again;
         if (!worth_trying || attempt == attempts_max) return std::unexpected(as_failure(done.error()));
     }
+}
+
+// One query of that kind.
+inline Result<pqxx::result> again_if_lost(Session& session, const Query& query,
+                                          const Arguments& arguments = {}) {
+    return in_session<pqxx::result>([&] { return session.run(query, arguments); });
 }
 
 // What a transaction comes to: an answer of the domain, or trouble with the database.
@@ -37,15 +37,15 @@ using Outcome = Sql<Result<T>>;
 // wrong code counts), what the database refuses is not. All of it may be sent again.
 template <class T, class Body>
 Result<T> in_transaction(Session& session, Body body) {
-    auto done = in_session<Result<T>>(session, {}, [&]() -> Outcome<T> {
-        auto begun = session.run("BEGIN");
+    auto done = in_session<Result<T>>([&]() -> Outcome<T> {
+        auto begun = session.begin();
         if (!begun) return std::unexpected(begun.error());
         Outcome<T> outcome = body();
         if (!outcome) {
             session.roll_back();
             return outcome;
         }
-        auto kept = session.run("COMMIT");
+        auto kept = session.commit();
         if (!kept) return std::unexpected(kept.error());
         return outcome;
     });

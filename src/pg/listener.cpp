@@ -16,7 +16,6 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "pg/event_log.hpp"
-#include "pg/sql.hpp"
 #include "pg/uri.hpp"
 
 namespace countersign::pg {
@@ -51,7 +50,7 @@ class Listener final : public LogListener {
     Listener(const Secret& uri, core::ProcessId process, rt::asio::any_io_executor executor,
              const rt::Clock& clock, Hear hear)
         : uri_{complete_uri(uri, side_connect_timeout, "countersign listener")},
-          self_(hex_of(process)),
+          self_(hex(process.bytes())),
           executor_(std::move(executor)),
           clock_(clock),
           hear_(std::make_shared<Hear>(std::move(hear))),

@@ -61,6 +61,9 @@ std::vector<Recorded> recorded(pqxx::transaction_base& work) {
     return all;
 }
 
+// The first migration of the tables that there were before any release.
+constexpr std::string_view before_any_release = "0001_requests";
+
 struct Plan {
     std::vector<MigrationStatus> status;
     SchemaReport report;
@@ -70,6 +73,15 @@ Plan compare(const std::vector<Migration>& wanted, const std::vector<Recorded>& 
     Plan plan{.status = {}, .report = {SchemaState::current, ""}};
     std::map<std::string, const Recorded*> by_name;
     for (const Recorded& one : done) by_name[one.name] = &one;
+    bool known_here =
+        std::ranges::any_of(wanted, [](const auto& one) { return one.name == before_any_release; });
+    if (!known_here && by_name.contains(std::string(before_any_release))) {
+        plan.report = {
+            SchemaState::edited,
+            "this database was made before the first release, with tables that are no more: drop it, create "
+            "it anew and run `countersign migrate` (for `countersign dev`, delete its data folder)"};
+        return plan;
+    }
     std::string last_wanted = wanted.empty() ? "" : wanted.back().name;
     for (const Migration& one : wanted) {
         auto found = by_name.find(one.name);

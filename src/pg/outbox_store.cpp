@@ -1,239 +1,356 @@
 #include "pg/outbox_store.hpp"
 
-#include "countersign/base/log.hpp"
-#include "pg/facts.hpp"
+#include <algorithm>
+
 #include "pg/rows.hpp"
-#include "pg/sql.hpp"
 
 namespace countersign::pg {
 namespace {
 
-using Cards = std::vector<app::CardJob>;
-using Errands = std::vector<app::Errand>;
+using Rows = std::vector<app::OutboxRow>;
+using How = app::SettledRow::How;
 
-Result<Cards> cards_from(const pqxx::result& rows) {
-    Cards cards;
+const std::string card_columns =
+    "c.id, c.surface, c.channel, c.message_channel, c.message, c.unsure, c.shown_version, c.told_version, "
+    "c.closed, (extract(epoch FROM c.created_at) * 1000000)::bigint";
+
+const Query claim_rows = composed(R"(
+WITH due AS MATERIALIZED (
+    SELECT request_id, holder IS NOT NULL AS taken_over FROM outbox WHERE due_at <= $3
+     ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED),
+o AS (
+    UPDATE outbox o SET holder = $1, due_at = $2 FROM due WHERE o.request_id = due.request_id
+    RETURNING o.request_id, o.version, o.attempts, due.taken_over)
+SELECT o.request_id, o.version, o.attempts, o.taken_over, )" +
+                                  card_columns +
+                                  " FROM o LEFT JOIN card c ON c.request_id = o.request_id "
+                                  "ORDER BY o.request_id, c.id");
+
+const Query held_rows = composed("SELECT o.request_id, o.version, o.attempts, false, " + card_columns +
+                                 " FROM outbox o LEFT JOIN card c ON c.request_id = o.request_id "
+                                 "WHERE o.request_id = ANY ($1::uuid[]) AND o.holder = $2 "
+                                 "ORDER BY o.request_id, c.id");
+
+const Query cards_of_request = composed("SELECT NULL, NULL, NULL, NULL, " + card_columns +
+                                        " FROM card c WHERE c.request_id = $1 ORDER BY c.id");
+
+// Whoever settles a row looks at its cards only once nobody else changes them.
+constexpr Query lock_rows{
+    "SELECT FROM outbox WHERE request_id = ANY ($1::uuid[]) ORDER BY request_id FOR UPDATE"};
+
+// What became of rows ($1 to $5) held by $6, and of their cards ($7 to $16). Answers with each row, whether
+// it is still ours, and whether it is behind.
+constexpr Query settle_rows{R"(
+WITH held AS MATERIALIZED (
+    SELECT w.*, o.version AS wanted, coalesce(o.holder = $6, false) AS ours
+      FROM unnest($1::uuid[], $2::text[], $3::int4[], $4::timestamptz[], $5::boolean[])
+           AS w(request_id, how, version, again_at, failed)
+      LEFT JOIN outbox o ON o.request_id = w.request_id),
+said AS MATERIALIZED (
+    SELECT x.*, h.ours, c.channel, c.surface, c.created_at,
+           (c.message_channel, c.message) <> (x.message_channel, x.message) AS elsewhere,
+           c.unsure AND NOT x.doubted AS disturbed,
+           EXISTS (SELECT FROM card other
+                    WHERE other.surface = c.surface AND other.message_channel = x.message_channel
+                      AND other.message = x.message AND other.id <> x.id) AS anothers
+      FROM unnest($7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::boolean[], $12::boolean[],
+                  $13::int4[], $14::int4[], $15::boolean[], $16::uuid[])
+           AS x(id, request_id, message_channel, message, unsure, doubted, shown_version, told_version,
+                closed, copy_id)
+      JOIN held h ON h.request_id = x.request_id
+      JOIN card c ON c.id = x.id),
+kept AS (
+    UPDATE card c
+       SET message_channel = CASE WHEN s.anothers OR s.elsewhere THEN c.message_channel
+                                  WHEN s.ours THEN s.message_channel
+                                  ELSE coalesce(s.message_channel, c.message_channel) END,
+           message = CASE WHEN s.anothers OR s.elsewhere THEN c.message
+                          WHEN s.ours THEN s.message
+                          ELSE coalesce(s.message, c.message) END,
+           unsure = CASE WHEN s.anothers OR s.elsewhere THEN c.unsure
+                         WHEN s.ours THEN s.unsure OR s.disturbed
+                         ELSE true END,
+           shown_version = CASE WHEN s.ours AND NOT s.anothers AND s.elsewhere IS NOT TRUE
+                                THEN s.shown_version ELSE c.shown_version END,
+           told_version = CASE WHEN s.anothers THEN c.told_version
+                               ELSE greatest(c.told_version, s.told_version) END,
+           closed = CASE WHEN s.anothers THEN true
+                         WHEN s.elsewhere THEN c.closed
+                         ELSE s.ours AND s.closed AND NOT s.disturbed END
+      FROM said s WHERE c.id = s.id
+    RETURNING c.request_id, c.closed, c.unsure, c.shown_version, c.told_version),
+copied AS (
+    INSERT INTO card (id, request_id, surface, channel, message_channel, message, unsure, told_version,
+                      created_at)
+    SELECT copy_id, request_id, surface, channel, message_channel, message, true, told_version, created_at
+      FROM said WHERE elsewhere AND NOT anothers
+    RETURNING request_id),
+open AS MATERIALIZED (
+    SELECT request_id, unsure, shown_version, told_version FROM kept WHERE NOT closed
+     UNION ALL SELECT request_id, true, 0, 0 FROM copied
+     UNION ALL SELECT c.request_id, c.unsure, c.shown_version, c.told_version
+                 FROM held h JOIN card c ON c.request_id = h.request_id
+                WHERE NOT c.closed AND c.id <> ALL ($7::uuid[])),
+behind AS MATERIALIZED (
+    SELECT request_id FROM held h
+     WHERE ours AND how <> 'goes_on'
+       AND (wanted > version
+            OR (how = 'done' AND EXISTS (
+                SELECT FROM open o WHERE o.request_id = h.request_id
+                   AND (o.unsure OR o.shown_version < h.wanted OR o.told_version < h.wanted))))),
+done AS (
+    DELETE FROM outbox o USING held h
+     WHERE o.request_id = h.request_id AND h.ours AND h.how = 'done'
+       AND NOT EXISTS (SELECT FROM behind b WHERE b.request_id = h.request_id)),
+put_off AS (
+    UPDATE outbox o SET holder = NULL, due_at = h.again_at,
+                        attempts = CASE WHEN h.failed THEN o.attempts + 1 ELSE 0 END
+      FROM held h
+     WHERE o.request_id = h.request_id AND h.ours AND h.how = 'put_off'
+       AND NOT EXISTS (SELECT FROM behind b WHERE b.request_id = h.request_id)),
+prolonged AS (
+    UPDATE outbox o SET due_at = $17 FROM held h
+     WHERE o.request_id = h.request_id AND h.ours
+       AND (h.how = 'goes_on' OR EXISTS (SELECT FROM behind b WHERE b.request_id = h.request_id))),
+made_due AS (
+    INSERT INTO outbox AS had (request_id, version, due_at)
+    SELECT s.request_id, s.version, $18 FROM held h JOIN request_state s ON s.request_id = h.request_id
+     WHERE NOT h.ours AND EXISTS (SELECT FROM said WHERE said.request_id = h.request_id)
+        ON CONFLICT (request_id) DO UPDATE SET due_at = excluded.due_at WHERE had.holder IS NULL)
+SELECT request_id, ours, EXISTS (SELECT FROM behind b WHERE b.request_id = h.request_id) FROM held h)"};
+
+// A card of the request that is to be posted there takes the message over; else it is a card of its own.
+// Whoever holds the row loses it: they do not know of the message.
+constexpr Query adopt_message{R"(
+WITH had AS (
+    SELECT FROM card WHERE surface = $3 AND message_channel = $5 AND message = $6),
+taken AS (
+    UPDATE card SET message_channel = $5, message = $6, unsure = true
+     WHERE NOT EXISTS (SELECT FROM had)
+       AND id = (SELECT id FROM card WHERE request_id = $2 AND surface = $3 AND message IS NULL AND NOT closed
+                    AND channel IN ($4, $5) ORDER BY id LIMIT 1)
+    RETURNING request_id),
+made AS (
+    INSERT INTO card (id, request_id, surface, channel, message_channel, message, told_version, created_at)
+    SELECT $1, s.request_id, $3, $4, $5, $6, s.version, $7 FROM request_state s
+     WHERE s.request_id = $2 AND NOT EXISTS (SELECT FROM had) AND NOT EXISTS (SELECT FROM taken)
+        ON CONFLICT DO NOTHING
+    RETURNING request_id),
+fresh AS (
+    SELECT request_id FROM taken UNION ALL SELECT request_id FROM made),
+behind AS (
+    INSERT INTO outbox (request_id, version, due_at)
+    SELECT s.request_id, s.version, $7 FROM fresh JOIN request_state s ON s.request_id = fresh.request_id
+        ON CONFLICT (request_id) DO UPDATE SET due_at = excluded.due_at, holder = NULL)
+SELECT FROM fresh)"};
+
+constexpr Query hand_rows_back{"UPDATE outbox SET holder = NULL, due_at = $2 WHERE holder = $1"};
+
+std::string_view name_of(How how) {
+    switch (how) {
+        case How::done:
+            return "done";
+        case How::put_off:
+            return "put_off";
+        case How::goes_on:
+            break;
+    }
+    return "goes_on";
+}
+
+Result<app::CardState> card_from(const pqxx::row& row) {
+    auto id = id_from<core::CardId>(view(row[4]));
+    auto surface = core::parse_surface(view(row[5]));
+    auto created = whole_from(row[13]);
+    if (!id || !surface || !created) return fail(Trouble::corrupt, "a card's row is not readable");
+    app::CardState card{.id = *id,
+                        .target = {*surface, std::string(view(row[6]))},
+                        .message = {},
+                        .unsure = view(row[9]) == "t",
+                        .shown_version = row[10].as<std::int32_t>(),
+                        .told_version = row[11].as<std::int32_t>(),
+                        .closed = view(row[12]) == "t",
+                        .created_at = core::Instant{core::Duration{*created}}};
+    if (!row[8].is_null()) card.message = {std::string(view(row[7])), std::string(view(row[8]))};
+    return card;
+}
+
+// Each request's cards follow one another.
+Result<Rows> rows_from(const pqxx::result& rows) {
+    Rows all;
     for (const auto& row : rows) {
+        auto request = id_from<core::RequestId>(view(row[0]));
+        if (!request) return fail(Trouble::corrupt, "a row of the outbox is not readable");
+        if (all.empty() || all.back().request != *request)
+            all.push_back({.request = *request,
+                           .version = row[1].as<std::int32_t>(),
+                           .attempts = row[2].as<std::int32_t>(),
+                           .taken_over = view(row[3]) == "t",
+                           .cards = {}});
+        if (row[4].is_null()) continue;
         auto card = card_from(row);
         if (!card) return pass(card);
-        cards.push_back(std::move(card->job));
+        all.back().cards.push_back(std::move(*card));
     }
-    return cards;
+    return all;
 }
 
-std::string claim_sql(const char* statement, const app::Lease& lease, core::Instant now,
-                      std::size_t at_most) {
-    return std::string("EXECUTE ") + statement + "(" + literal(lease.holder) + "," + literal(lease.until) +
-           "," + literal(now) + "," + std::to_string(at_most) + ")";
+struct Settling {
+    std::vector<app::SettledRow> rows;
+    app::Lease lease;
+    core::Instant now;
+    std::array<std::byte, 10> chance;  // for the ids of messages that become cards of their own
+};
+
+std::vector<core::RequestId> requests_of(const Settling& what) {
+    std::vector<core::RequestId> requests;
+    for (const auto& row : what.rows) requests.push_back(row.request);
+    return requests;
 }
 
-std::string settle_sql(const app::OutboxStore::Batch& batch, const app::Lease& lease) {
-    Array done, channels, messages, versions, closed, gone;
-    for (const auto& card : batch.cards) {
-        done.plain(card.id);
-        channels.text(card.posted.channel);
-        messages.text(card.posted.message);
-        versions.plain(card.version);
-        closed.plain(card.closed ? "t" : "f");
-    }
-    for (const auto& errand : batch.errands) gone.plain(errand);
-    std::string sql = "EXECUTE settle(";
-    append_arrays(sql, done, channels, messages, versions, closed, gone);
-    return sql + "," + literal(lease.holder) + ")";
-}
-
-// Empty: nothing is to be tried again.
-std::string put_off_sql(const app::OutboxStore::Batch& batch, const app::Lease& lease) {
-    if (batch.cards_again.empty() && batch.errands_again.empty()) return {};
-    Array again, not_before, unsure, forget, later, later_at;
-    for (const auto& card : batch.cards_again) {
-        again.plain(card.card);
-        not_before.plain(card.not_before);
-        unsure.plain(card.post_may_have_happened ? "t" : "f");
-        forget.plain(card.forget_message ? "t" : "f");
-    }
-    for (const auto& errand : batch.errands_again) {
-        later.plain(errand.errand);
-        later_at.plain(errand.not_before);
-    }
-    std::string sql = "EXECUTE put_off(";
-    append_arrays(sql, again, not_before, unsure, forget, later, later_at);
-    return sql + "," + literal(lease.holder) + "); ";
-}
-
-// One round trip and one transaction; the ids of the cards that are still behind.
-Sql<pqxx::result> settle_together(Session& session, const app::OutboxStore::Batch& batch,
-                                  const app::Lease& lease) {
-    std::string again = put_off_sql(batch, lease);
-    if (!again.empty()) {
-        auto prepared = session.prepare({Statement::put_off});
-        if (!prepared) return std::unexpected(prepared.error());
-    }
-    return session.run(again + settle_sql(batch, lease));
-}
-
-// The message of a card turned out to be another card's: that one goes on, this one is closed. Its lock is
-// had before the look at what is due: a vote that makes it due holds it until the commit.
-std::string close_sql(core::CardId card) {
-    std::string id = literal(card);
-    return "SELECT FROM card WHERE id = " + id +
-           " FOR NO KEY UPDATE; WITH done AS (UPDATE card SET closed = true WHERE id = " + id +
-           ") DELETE FROM card_due WHERE card_id = " + id;
-}
-
-Sql<pqxx::result> settle_apart(Session& session, const app::OutboxStore::Batch& batch,
-                               const app::Lease& lease, std::vector<pqxx::result>& parts) {
-    app::OutboxStore::Batch rest = batch;
-    rest.cards.clear();
-    auto last = settle_together(session, rest, lease);
-    for (const auto& card : batch.cards) {
-        if (!last) return last;
-        app::OutboxStore::Batch one;
-        one.cards.push_back(card);
-        last = settle_together(session, one, lease);
-        if (last) {
-            parts.push_back(*last);
-        } else if (last.error().kind == SqlTrouble::Kind::broken) {
-            log::info("pg", "card {} shows a message that is another card's; closed", card.id.text());
-            last = session.run(close_sql(card.id));
+Parameters parameters_of(const Settling& what) {
+    Column request{Oid::uuid}, how{Oid::text}, version{Oid::int4}, again{Oid::timestamptz},
+        failed{Oid::boolean};
+    Column id{Oid::uuid}, card_request{Oid::uuid}, message_channel{Oid::text}, message{Oid::text},
+        unsure{Oid::boolean}, doubted{Oid::boolean}, shown{Oid::int4}, told{Oid::int4}, closed{Oid::boolean},
+        copy{Oid::uuid};
+    auto chance = what.chance;
+    for (const auto& row : what.rows) {
+        request.add(row.request);
+        how.add(name_of(row.how));
+        version.add(row.version);
+        again.add(row.how == How::put_off ? std::optional(row.again_at) : std::nullopt);
+        failed.add(row.failed);
+        for (const auto& [card, was_doubted] : row.cards) {
+            id.add(card.id);
+            card_request.add(row.request);
+            message_channel.add(card.message ? std::optional(card.message->channel) : std::nullopt);
+            message.add(card.message ? std::optional(card.message->message) : std::nullopt);
+            unsure.add(card.unsure);
+            doubted.add(was_doubted);
+            shown.add(card.shown_version);
+            told.add(card.told_version);
+            closed.add(card.closed);
+            copy.add(core::CardId::mint(what.now, chance));
+            for (auto byte = chance.rbegin(); byte != chance.rend(); ++byte) {
+                *byte = static_cast<std::byte>(std::to_integer<unsigned>(*byte) + 1);
+                if (*byte != std::byte{0}) break;
+            }
         }
     }
-    return last;
+    Column holder{Oid::uuid}, until{Oid::timestamptz}, now{Oid::timestamptz};
+    holder.add(what.lease.holder);
+    until.add(what.lease.until);
+    now.add(what.now);
+    Parameters all = parameters(request, how, version, again, failed);
+    all.push_back(holder.only());
+    for (const Column* column :
+         {&id, &card_request, &message_channel, &message, &unsure, &doubted, &shown, &told, &closed, &copy})
+        all.push_back(column->finished());
+    all.push_back(until.only());
+    all.push_back(now.only());
+    return all;
 }
 
-// Rows with the ids of cards, of which those that are still ours go on under a new lease.
-Sql<pqxx::result> renewed(Session& session, const std::vector<pqxx::result>& behind,
-                          const app::Lease& lease) {
-    Array ids;
-    for (const auto& rows : behind) {
-        for (const auto& row : rows) ids.plain(view(row[0]));
+Result<app::SettleAnswer> settle_in(Session& session, const Settling& what) {
+    auto requests = requests_of(what);
+    auto all = parameters_of(what);
+    auto settle = [&] {
+        return in_transaction<pqxx::result>(session, [&]() -> Outcome<pqxx::result> {
+            auto locked = session.run(lock_rows, Arguments::of(requests));
+            if (!locked) return std::unexpected(locked.error());
+            auto rows = session.run(settle_rows, all);
+            // Another card got this message a moment ago: the next attempt sees it.
+            if (!rows && rows.error().constraint == "card_message")
+                rows = std::unexpected(SqlTrouble{SqlTrouble::Kind::again, rows.error().detail, {}});
+            if (!rows) return std::unexpected(rows.error());
+            return Result<pqxx::result>{std::move(*rows)};
+        });
+    };
+    auto rows = settle();
+    if (!rows) return pass(rows);
+    app::SettleAnswer answer;
+    std::vector<core::RequestId> behind;
+    for (const auto& row : *rows) {
+        auto request = id_from<core::RequestId>(view(row[0]));
+        if (!request) return fail(Trouble::corrupt, "a row of the outbox is not readable");
+        if (view(row[1]) != "t") answer.lost.push_back(*request);
+        if (view(row[2]) == "t") behind.push_back(*request);
     }
-    if (ids.empty()) return pqxx::result{};
-    auto prepared = session.prepare({Statement::renew_cards});
-    if (!prepared) return std::unexpected(prepared.error());
-    std::string sql = "EXECUTE renew_cards(";
-    append_arrays(sql, ids);
-    return session.run(sql + "," + literal(lease.holder) + "," + literal(lease.until) + ")");
+    if (behind.empty()) return answer;
+    auto held = again_if_lost(session, held_rows, Arguments::of(behind, what.lease.holder));
+    if (!held) return pass(held);
+    auto again = rows_from(*held);
+    if (!again) return pass(again);
+    answer.behind = std::move(*again);
+    // Taken away between the two: somebody else sees to it.
+    for (const auto& request : behind)
+        if (std::ranges::find(answer.behind, request, &app::OutboxRow::request) == answer.behind.end())
+            answer.lost.push_back(request);
+    return answer;
 }
 
 }  // namespace
 
-Later<Cards> PgOutboxStore::claim_cards(app::Lease lease, core::Instant now, std::size_t at_most,
-                                        Deadline deadline) {
-    return run_job<Cards>(pool_, rt::Lane::background, clock_, deadline,
-                          [=](Session& session) -> Result<Cards> {
-                              auto rows = in_session<pqxx::result>(session, {Statement::claim_cards}, [&] {
-                                  return session.run(claim_sql("claim_cards", lease, now, at_most));
-                              });
-                              if (!rows) return pass(rows);
-                              return cards_from(*rows);
-                          });
-}
-
-Later<Errands> PgOutboxStore::claim_errands(app::Lease lease, core::Instant now, std::size_t at_most,
-                                            Deadline deadline) {
-    return run_job<Errands>(
-        pool_, rt::Lane::background, clock_, deadline, [=](Session& session) -> Result<Errands> {
-            auto rows = in_session<pqxx::result>(session, {Statement::claim_errands}, [&] {
-                return session.run(claim_sql("claim_errands", lease, now, at_most));
-            });
+Later<Rows> PgOutboxStore::claim(app::Lease lease, core::Instant now, std::size_t at_most,
+                                 Deadline deadline) {
+    return run_job<Rows>(
+        pool_, rt::Lane::background, clock_, deadline, [=](Session& session) -> Result<Rows> {
+            auto rows =
+                again_if_lost(session, claim_rows, Arguments::of(lease.holder, lease.until, now, at_most));
             if (!rows) return pass(rows);
-            Errands errands;
-            for (const auto& row : *rows) {
-                auto id = id_from<core::ErrandId>(view(row[0]));
-                auto request = id_from<core::RequestId>(view(row[1]));
-                if (!id || !request) return fail(Trouble::corrupt, "an errand's row is not readable");
-                errands.push_back({.kind = app::Errand::Kind::thread_line,
-                                   .id = *id,
-                                   .request = *request,
-                                   .entry = row[2].as<std::int32_t>(),
-                                   .attempts = row[3].as<std::int32_t>()});
-            }
-            return errands;
+            return rows_from(*rows);
         });
 }
 
-Later<Cards> PgOutboxStore::settle(Batch batch, app::Lease lease, Deadline deadline) {
+Later<app::SettleAnswer> PgOutboxStore::settle(std::vector<app::SettledRow> rows, app::Lease lease,
+                                               Deadline deadline) {
+    Settling what{std::move(rows), lease, clock_.now(), rt::chance(entropy_)};
+    return run_job<app::SettleAnswer>(
+        pool_, rt::Lane::background, clock_, deadline,
+        [what = std::move(what)](Session& session) { return settle_in(session, what); });
+}
+
+Later<std::vector<app::CardState>> PgOutboxStore::cards_of(core::RequestId request, Deadline deadline) {
+    using Cards = std::vector<app::CardState>;
     return run_job<Cards>(pool_, rt::Lane::background, clock_, deadline,
-                          [batch = std::move(batch), lease](Session& session) -> Result<Cards> {
-                              std::vector<pqxx::result> behind;
-                              auto settled =
-                                  in_session<Done>(session, {Statement::settle}, [&]() -> Sql<Done> {
-                                      behind.clear();
-                                      auto rows = settle_together(session, batch, lease);
-                                      if (rows)
-                                          behind.push_back(*rows);
-                                      else if (rows.error().constraint == "card_message")
-                                          rows = settle_apart(session, batch, lease, behind);
-                                      if (!rows) return std::unexpected(rows.error());
-                                      return Done{};
-                                  });
-                              if (!settled) return pass(settled);
-                              auto cards = in_session<pqxx::result>(
-                                  session, {}, [&] { return renewed(session, behind, lease); });
-                              if (!cards) return pass(cards);
-                              return cards_from(*cards);
+                          [request](Session& session) -> Result<Cards> {
+                              auto rows = again_if_lost(session, cards_of_request, Arguments::of(request));
+                              if (!rows) return pass(rows);
+                              Cards cards;
+                              for (const auto& row : *rows) {
+                                  auto card = card_from(row);
+                                  if (!card) return pass(card);
+                                  cards.push_back(std::move(*card));
+                              }
+                              return cards;
                           });
 }
 
-// A card of the request that is being posted there takes the message over; else it is a card of its own.
 Later<bool> PgOutboxStore::adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                                  Deadline deadline) {
     core::Instant now = clock_.now();
-    Minter minter(now, rt::chance(entropy_));
-    auto id = minter.next<core::CardId>();
-    return run_job<bool>(
-        pool_, rt::Lane::interactive, clock_, deadline,
-        [request, target = std::move(target), message = std::move(message), id,
-         now](Session& session) -> Result<bool> {
-            std::string surface = literal(name_of(target.surface));
-            std::string channel = literal(message.channel);
-            std::string ts = literal(message.message);
-            std::string sql =
-                "WITH had AS (SELECT FROM card WHERE surface = " + surface +
-                " AND message_channel = " + channel + " AND message = " + ts +
-                "), taken AS (UPDATE card SET message_channel = " + channel + ", message = " + ts +
-                " WHERE NOT EXISTS (SELECT FROM had) AND id = (SELECT id FROM card WHERE request_id = " +
-                literal(request) + " AND surface = " + surface + " AND message IS NULL AND channel IN (" +
-                literal(target.channel) + "," + channel +
-                ") ORDER BY id LIMIT 1) RETURNING id), made AS (INSERT INTO card (id, request_id, surface, "
-                "channel, message_channel, message, created_at) SELECT " +
-                literal(id) + ", r.id, " + surface + ", " + literal(target.channel) + ", " + channel + ", " +
-                ts + ", " + literal(now) + " FROM request r WHERE r.id = " + literal(request) +
-                " AND NOT EXISTS (SELECT FROM had) AND NOT EXISTS (SELECT FROM taken) "
-                "ON CONFLICT DO NOTHING RETURNING id) INSERT INTO card_due (card_id, wanted_version, due_at) "
-                "SELECT made.id, r.version, " +
-                literal(now) + " FROM made, request r WHERE r.id = " + literal(request) +
-                " RETURNING card_id";
-            auto rows = in_session<pqxx::result>(session, {}, [&] { return session.run(sql); });
-            if (!rows) return pass(rows);
-            return !rows->empty();
-        });
+    auto id = core::CardId::mint(now, rt::chance(entropy_));
+    return run_job<bool>(pool_, rt::Lane::interactive, clock_, deadline,
+                         [request, target = std::move(target), message = std::move(message), id,
+                          now](Session& session) -> Result<bool> {
+                             auto rows = again_if_lost(
+                                 session, adopt_message,
+                                 Arguments::of(id, request, core::name_of(target.surface), target.channel,
+                                               message.channel, message.message, now));
+                             if (!rows) return pass(rows);
+                             return !rows->empty();
+                         });
 }
 
 Later<Done> PgOutboxStore::hand_back(app::Lease lease, Deadline deadline) {
     core::Instant now = clock_.now();
     return run_job<Done>(
         pool_, rt::Lane::interactive, clock_, deadline, [lease, now](Session& session) -> Result<Done> {
-            std::string free =
-                " SET holder = NULL, due_at = " + literal(now) + " WHERE holder = " + literal(lease.holder);
-            auto done = in_session<pqxx::result>(session, {}, [&] {
-                return session.run("UPDATE card_due" + free + "; UPDATE errand" + free);
-            });
+            auto done = again_if_lost(session, hand_rows_back, Arguments::of(lease.holder, now));
             if (!done) return pass(done);
             return Done{};
         });
-}
-
-Later<Cards> PgOutboxStore::cards_of(core::RequestId request, Deadline deadline) {
-    return run_job<Cards>(pool_, rt::Lane::background, clock_, deadline,
-                          [request](Session& session) -> Result<Cards> {
-                              auto rows = in_session<pqxx::result>(session, {Statement::cards_of}, [&] {
-                                  return session.run("EXECUTE cards_of('{" + hex_of(request) + "}')");
-                              });
-                              if (!rows) return pass(rows);
-                              return cards_from(*rows);
-                          });
 }
 
 }  // namespace countersign::pg

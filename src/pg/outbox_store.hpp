@@ -8,15 +8,14 @@ class PgOutboxStore final : public app::OutboxStore {
   public:
     PgOutboxStore(Pool& pool, const rt::Clock& clock, rt::Entropy& entropy)
         : pool_(pool), clock_(clock), entropy_(entropy) {}
-    Later<std::vector<app::CardJob>> claim_cards(app::Lease lease, core::Instant now, std::size_t at_most,
-                                                 Deadline deadline) override;
-    Later<std::vector<app::Errand>> claim_errands(app::Lease lease, core::Instant now, std::size_t at_most,
-                                                  Deadline deadline) override;
-    Later<std::vector<app::CardJob>> settle(Batch batch, app::Lease lease, Deadline deadline) override;
+    Later<std::vector<app::OutboxRow>> claim(app::Lease lease, core::Instant now, std::size_t at_most,
+                                             Deadline deadline) override;
+    Later<app::SettleAnswer> settle(std::vector<app::SettledRow> rows, app::Lease lease,
+                                    Deadline deadline) override;
+    Later<std::vector<app::CardState>> cards_of(core::RequestId request, Deadline deadline) override;
     Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                       Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;
-    Later<std::vector<app::CardJob>> cards_of(core::RequestId request, Deadline deadline) override;
 
   private:
     Pool& pool_;

@@ -1,12 +1,14 @@
 #pragma once
 #include "countersign/app/people.hpp"
 #include "pg/job.hpp"
+#include "pg/sealing.hpp"
 
 namespace countersign::pg {
 
 class PgPeopleStore final : public app::PeopleStore, public app::LinkCodeStore {
   public:
-    PgPeopleStore(Pool& pool, const rt::Clock& clock) : pool_(pool), clock_(clock) {}
+    PgPeopleStore(Pool& pool, Sealing& sealing, const rt::Clock& clock)
+        : pool_(pool), sealing_(sealing), clock_(clock) {}
 
     Later<std::optional<app::PeopleNews>> read(std::optional<std::int64_t> known, Deadline deadline) override;
     Later<app::Linked> link(app::LinkAct act, Deadline deadline) override;
@@ -18,7 +20,11 @@ class PgPeopleStore final : public app::PeopleStore, public app::LinkCodeStore {
     Later<app::LinkOffer> answer(Answer answer, Deadline deadline) override;
 
   private:
+    template <class T, class Body>
+    Later<T> transaction(rt::Lane lane, Deadline deadline, Body body);
+
     Pool& pool_;
+    Sealing& sealing_;
     const rt::Clock& clock_;
 };
 

@@ -1,6 +1,3 @@
-#include <fmt/format.h>
-
-#include <array>
 #include <condition_variable>
 #include <mutex>
 #include <pqxx/pqxx>
@@ -14,7 +11,6 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "pg/presence.hpp"
-#include "pg/sql.hpp"
 #include "pg/uri.hpp"
 
 namespace countersign::pg {
@@ -23,39 +19,23 @@ namespace {
 constexpr std::chrono::seconds presence_look_every{1};
 
 // The lock that a holder of leases holds while it lives, from the text of its id.
-constexpr const char* lock_key = "hashtextextended({}::text, 0)";
-
-std::string keep_lock(const core::ProcessId& process) {
-    return fmt::format("SELECT pg_try_advisory_lock({})",
-                       fmt::format(fmt::runtime(lock_key), literal(process) + "::uuid"));
-}
-
-constexpr std::array<const char*, 3> leased_tables{"card_due", "errand", "delivery"};
+constexpr const char* keep_lock{"SELECT pg_try_advisory_lock(hashtextextended($1::uuid::text, 0))"};
 
 // Holders of leases that have not run out, whose session is gone.
-std::string holders_without_lock(core::Instant now) {
-    std::string holders;
-    for (const char* table : leased_tables)
-        holders += fmt::format("{}SELECT holder FROM {} WHERE holder IS NOT NULL AND due_at > {}",
-                               holders.empty() ? "" : " UNION ", table, literal(now));
-    return fmt::format(
-        "SELECT h.holder::text FROM ({}) h "
-        "WHERE NOT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
-        "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 1 "
-        "AND ((l.classid::bigint << 32) | l.objid::bigint) = {})",
-        holders, fmt::format(fmt::runtime(lock_key), "h.holder"));
-}
+constexpr const char* holders_without_lock{R"(
+SELECT h.holder::text
+  FROM (SELECT holder FROM outbox WHERE holder IS NOT NULL AND due_at > $1
+        UNION SELECT holder FROM delivery WHERE holder IS NOT NULL AND due_at > $1) h
+ WHERE NOT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                    WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 1
+                      AND ((l.classid::bigint << 32) | l.objid::bigint)
+                          = hashtextextended(h.holder::text, 0)))"};
 
-// What they hold is anybody's at once.
-std::string end_leases(core::Instant now, const std::vector<std::string>& holders) {
-    std::string list, sql;
-    for (const auto& holder : holders) list += (list.empty() ? "" : ",") + literal(holder) + "::uuid";
-    for (const char* table : leased_tables)
-        sql +=
-            fmt::format("UPDATE {0} SET holder = NULL, due_at = {1} WHERE due_at > {1} AND holder IN ({2}); ",
-                        table, literal(now), list);
-    return sql;
-}
+// Their leases run out now. Who held a request's row stays written there: what became of their work is
+// unknown.
+constexpr const char* end_leases{R"(
+WITH requests AS (UPDATE outbox SET due_at = $1 WHERE due_at > $1 AND holder = ANY ($2::uuid[]))
+UPDATE delivery SET due_at = $1, holder = NULL WHERE due_at > $1 AND holder = ANY ($2::uuid[]))"};
 
 class PresenceSession final : public Presence {
   public:
@@ -72,7 +52,7 @@ class PresenceSession final : public Presence {
             try {
                 pqxx::connection link{std::string(uri_.reveal())};
                 pqxx::nontransaction work{link};
-                work.exec(keep_lock(process_));
+                work.exec_params(keep_lock, hex(process_.bytes()));
                 told.clear();
                 absent_.forget();
                 do {
@@ -87,14 +67,16 @@ class PresenceSession final : public Presence {
         }
     }
     void look(pqxx::nontransaction& work) {
-        auto now = clock_.now();
+        auto now = core::rfc3339(clock_.now());
         std::vector<std::string> without;
-        for (const auto& row : work.exec(holders_without_lock(now)))
+        for (const auto& row : work.exec_params(holders_without_lock, now))
             without.push_back(row[0].as<std::string>());
         auto gone = absent_.look(without);
         if (gone.empty()) return;
-        log::info("database", "{} replica(s) went away: their work is anybody's now", gone.size());
-        work.exec(end_leases(now, gone));
+        log::info("database", "{} replica(s) went away; their work is anybody's now", gone.size());
+        std::string list = "{";
+        for (const auto& holder : gone) list += (list.size() > 1 ? "," : "") + holder;
+        work.exec_params(end_leases, now, list + "}");
     }
     bool rest(const std::stop_token& stop) {
         std::unique_lock lock{mutex_};

@@ -146,19 +146,15 @@ Sql<Done> Session::connect() {
         auto connection = std::make_unique<pqxx::connection>(health_.uri());
         auto quiet = std::make_unique<pqxx::quiet_errorhandler>(*connection);
         auto work = std::make_unique<pqxx::nontransaction>(*connection);
-        // Every statement used here is served by an index, whatever a young table's statistics say; plans are
-        // made once per connection, so they must not be made for tables that were empty at the time.
-        work->exec(fmt::format(
-            "SET client_min_messages = error; SET TimeZone = 'UTC'; SET statement_timeout = {}; "
-            "SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET jit = off; "
-            "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; "
-            "SET enable_mergejoin = off; SET enable_bitmapscan = off",
-            settings.statement_timeout.count(), settings.lock_timeout.count(),
-            std::chrono::milliseconds(idle_in_transaction_max).count()));
+        work->exec(
+            fmt::format("SET client_min_messages = error; SET TimeZone = 'UTC'; SET statement_timeout = {}; "
+                        "SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET jit = off",
+                        settings.statement_timeout.count(), settings.lock_timeout.count(),
+                        std::chrono::milliseconds(idle_in_transaction_max).count()));
         connection_ = std::move(connection);
         quiet_ = std::move(quiet);
         work_ = std::move(work);
-        prepared_.reset();
+        names_.clear();
         health_.came_up();
         return Done{};
     } catch (const std::exception& e) {
@@ -182,37 +178,44 @@ Sql<pqxx::result> Session::run_with(auto&& body) {
     }
 }
 
-Sql<pqxx::result> Session::run(const std::string& sql) {
-    return run_with([&] { return work_->exec(sql); });
+// The name under which this connection knows the query. pqxx prepares it when it is first executed.
+std::string Session::prepared(const Query& query) {
+    auto [place, fresh] = names_.try_emplace(query.text);
+    if (fresh) {
+        place->second = "q" + std::to_string(names_.size());
+        connection_->prepare(place->second, query.text);
+    }
+    return place->second;
 }
 
-Sql<pqxx::result> Session::execute(Statement statement, const Parameters& parameters) {
-    auto index = static_cast<std::size_t>(statement);
-    const std::string name = "s" + std::to_string(index);
+Sql<pqxx::result> Session::run(const Query& query, const Arguments& arguments) {
     return run_with([&] {
-        // pqxx prepares it when it is first executed on a connection.
-        if (!prepared_.test(index)) connection_->prepare(name, definition_of(statement));
-        prepared_.set(index);
+        const std::string name = prepared(query);
+        return work_->exec_prepared(name, pqxx::prepare::make_dynamic_params(arguments.pointers()));
+    });
+}
+
+Sql<pqxx::result> Session::run(const Query& query, const Parameters& parameters) {
+    return run_with([&] {
+        const std::string name = prepared(query);
         return work_->exec_prepared(name, pqxx::prepare::make_dynamic_params(parameters));
     });
 }
 
-Sql<Done> Session::prepare(std::initializer_list<Statement> statements) {
-    auto connected = connect();  // a new connection has nothing prepared
-    if (!connected) return connected;
-    std::string sql;
-    for (Statement one : statements) {
-        if (!prepared_.test(static_cast<std::size_t>(one))) sql += definition_of(one);
-    }
-    if (sql.empty()) return Done{};
-    auto done = run(sql);
+Sql<Done> Session::begin() {
+    auto begun = run_with([&] { return work_->exec("BEGIN"); });
+    if (!begun) return std::unexpected(begun.error());
+    return Done{};
+}
+
+Sql<Done> Session::commit() {
+    auto done = run_with([&] { return work_->exec("COMMIT"); });
     if (!done) return std::unexpected(done.error());
-    for (Statement one : statements) prepared_.set(static_cast<std::size_t>(one));
     return Done{};
 }
 
 void Session::roll_back() {
-    if (work_) static_cast<void>(run("ROLLBACK"));
+    if (work_) static_cast<void>(run_with([&] { return work_->exec("ROLLBACK"); }));
 }
 
 void Session::forget() {

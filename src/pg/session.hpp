@@ -1,6 +1,5 @@
 #pragma once
 #include <atomic>
-#include <bitset>
 #include <condition_variable>
 #include <expected>
 #include <memory>
@@ -9,10 +8,11 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 
 #include "countersign/adapters/pg.hpp"
 #include "pg/binary.hpp"
-#include "pg/statements.hpp"
+#include "pg/query.hpp"
 
 namespace countersign::pg {
 
@@ -65,12 +65,12 @@ class Session {
   public:
     explicit Session(Health& health) : health_(health) {}
 
-    // Sends one string, which may hold several statements; answers with the last one's rows.
-    Sql<pqxx::result> run(const std::string& sql);
-    // Runs a prepared statement: a transaction of its own, unless one is open.
-    Sql<pqxx::result> execute(Statement statement, const Parameters& parameters);
-    // Makes sure that EXECUTE of these will work on this connection.
-    Sql<Done> prepare(std::initializer_list<Statement> statements);
+    // A transaction of its own, unless one is open. Arguments are sent as text; Parameters, which are whole
+    // columns of a batch, in binary form.
+    Sql<pqxx::result> run(const Query& query, const Arguments& arguments = {});
+    Sql<pqxx::result> run(const Query& query, const Parameters& parameters);
+    Sql<Done> begin();
+    Sql<Done> commit();
     // After an error inside a transaction.
     void roll_back();
     // For statements pqxx should run by itself (schema reports). Connects if need be; null: cannot.
@@ -80,12 +80,13 @@ class Session {
   private:
     Sql<Done> connect();
     Sql<pqxx::result> run_with(auto&& body);
+    std::string prepared(const Query& query);
 
     Health& health_;
     std::unique_ptr<pqxx::connection> connection_;
     std::unique_ptr<pqxx::quiet_errorhandler> quiet_;  // the server's messages are not for our stderr
     std::unique_ptr<pqxx::nontransaction> work_;
-    std::bitset<static_cast<std::size_t>(Statement::count)> prepared_;
+    std::unordered_map<const char*, std::string> names_;  // of the queries that this connection has prepared
 };
 
 }  // namespace countersign::pg

@@ -1,13 +1,17 @@
 #pragma once
+#include <functional>
+
 #include "countersign/app/identity.hpp"
 #include "countersign/app/ports.hpp"
 #include "pg/job.hpp"
+#include "pg/sealing.hpp"
 
 namespace countersign::pg {
 
 class PgTokenStore final : public app::TokenStore, public app::SeenTokens {
   public:
-    PgTokenStore(Pool& pool, const rt::Clock& clock) : pool_(pool), clock_(clock) {}
+    PgTokenStore(Pool& pool, Sealing& sealing, const rt::Clock& clock)
+        : pool_(pool), sealing_(sealing), clock_(clock) {}
     Later<app::Token> by_hash(Sha256 hash, Deadline deadline) override;
     Later<app::Token> by_id(core::TokenId id, Deadline deadline) override;
     Later<std::vector<app::Token>> list(Deadline deadline) override;
@@ -21,9 +25,12 @@ class PgTokenStore final : public app::TokenStore, public app::SeenTokens {
                           Deadline deadline) override;
 
   private:
-    Later<app::Token> one_where(std::string condition, Deadline deadline);
+    Later<app::Token> one(const Query& query, Arguments arguments, Deadline deadline);
+    Outcome<Done> change(Session& session, const core::TokenId& id, const app::AdminEvent& event,
+                         const std::function<Result<bool>(app::Token&)>& change);
 
     Pool& pool_;
+    Sealing& sealing_;
     const rt::Clock& clock_;
 };
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
 #include "pg/rows.hpp"
-#include "pg/sql.hpp"
 
 namespace countersign::pg {
 namespace {
@@ -18,21 +18,182 @@ constexpr std::size_t events_at_once_max = 256;
 constexpr std::size_t swept_at_once_max = 1'000;
 constexpr std::int64_t passed_over_max = 1'000;  // events with nobody to tell, until the head is moved
 
-constexpr const char* subscription_columns =
+const std::string subscription_columns =
     "s.id, s.token, s.owner, s.callback_of, s.url, array_to_string(s.events, E'\\x1f'), "
     "array_to_string(s.actions, E'\\x1f'), array_to_string(s.environments, E'\\x1f'), "
     "array_to_string(s.requesters, E'\\x1f'), s.secret_number, s.old_secret_until, s.key_id, s.created_at, "
-    "s.ended_at, s.ended_why, s.lane, s.from_index";
-constexpr const char* delivery_columns =
+    "s.ended_at, s.ended_why, s.lane, s.from_index, encode(s.seal, 'hex')";
+const std::string delivery_columns =
     "d.event_id, d.type, d.at, d.request_id, d.version, d.index, d.attempts, d.begun_at, d.state, d.due_at, "
     "d.last_at, d.last_status, d.last_problem, d.last_answer, d.last_us";
+
+// ---- subscriptions
+
+const Query subscription_by_id =
+    composed("SELECT " + subscription_columns + " FROM subscription s WHERE s.id = $1");
+const Query subscription_locked =
+    composed("SELECT " + subscription_columns +
+             " FROM subscription s WHERE s.id = $1 AND ended_at IS NULL FOR UPDATE");
+const Query lasting_subscriptions =
+    composed("SELECT " + subscription_columns +
+             " FROM subscription s WHERE callback_of IS NULL AND ended_at IS NULL ORDER BY id");
+constexpr Query lock_webhooks{"UPDATE webhook_head SET revision = revision"};
+// Begins with the events that the log does not have yet.
+constexpr Query insert_subscription{
+    "INSERT INTO subscription (id, token, owner, callback_of, url, events, actions, environments, "
+    "requesters, lane, "
+    "from_index, key_id, created_at, seal) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, size, $11, $12, "
+    "$13 FROM "
+    "log_head WHERE $14::bigint > (SELECT count(*) FROM subscription WHERE callback_of IS NULL AND ended_at "
+    "IS NULL) "
+    "ON CONFLICT (id) DO NOTHING"};
+constexpr Query rotate_secret{
+    "UPDATE subscription SET secret_number = $2, old_secret_until = $3, seal = $4 WHERE id = $1"};
+constexpr Query end_subscription{
+    "UPDATE subscription SET ended_at = coalesce(ended_at, $2), ended_why = coalesce(ended_why, $3) WHERE id "
+    "= $1 "
+    "RETURNING id"};
+
+// ---- making deliveries
+
+// A row: nobody has subscribed since the list of subscriptions had that revision, no request has a callback,
+// and not so many events are to be passed over yet.
+constexpr Query nobody_to_tell_query{
+    "SELECT FROM webhook_head h, log_head l WHERE h.revision = $1 AND l.size - h.next < $2 AND NOT EXISTS "
+    "(SELECT FROM "
+    "subscription WHERE callback_of IS NOT NULL AND ended_at IS NULL)"};
+constexpr Query webhook_head_locked{
+    "SELECT next, revision, (SELECT size FROM log_head), EXISTS (SELECT FROM subscription WHERE callback_of "
+    "IS NOT NULL "
+    "AND ended_at IS NULL) FROM webhook_head FOR UPDATE SKIP LOCKED"};
+// Events from $1 on with the words that filters look at, where $3 says so, the request's callback, and what
+// is said of an event that is about no request.
+const Query events_from = composed(
+    "SELECT e.id, e.type, e.at, e.request_id, e.version, e.index, a.words, r.action, r.words, " +
+    subscription_columns +
+    " FROM event e LEFT JOIN act a ON a.id = e.act_id AND e.state IS NULL LEFT JOIN subscription s ON s.id = "
+    "e.request_id AND s.ended_at IS NULL LEFT JOIN request r ON r.id = e.request_id AND $3 WHERE e.index >= "
+    "$1 ORDER BY "
+    "e.index LIMIT $2");
+constexpr Query insert_deliveries{
+    "INSERT INTO delivery (subscription_id, lane, event_id, index, type, at, request_id, version, begun_at, "
+    "due_at, "
+    "holder) SELECT x.*, $9::timestamptz, $10::timestamptz, $11::uuid FROM unnest($1::uuid[], $2::uuid[], "
+    "$3::uuid[], "
+    "$4::bigint[], $5::text[], $6::timestamptz[], $7::uuid[], $8::integer[]) x"};
+constexpr Query move_webhook_head{"UPDATE webhook_head SET next = $1"};
+
+// ---- carrying them out
+
+// Lanes that have something to do are found by skipping from one to the next along the index, so that one
+// with a hundred thousand rows costs no more than one with a single row.
+const Query claim_query = composed(
+    "WITH RECURSIVE l AS ((SELECT lane FROM delivery WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1) UNION "
+    "ALL SELECT "
+    "(SELECT d.lane FROM delivery d WHERE d.due_at IS NOT NULL AND d.lane > l.lane ORDER BY d.lane LIMIT 1) "
+    "FROM l "
+    "WHERE l.lane IS NOT NULL), w AS MATERIALIZED (SELECT d.* FROM l LEFT JOIN unnest($1::uuid[], "
+    "$2::integer[]) "
+    "room(lane, jobs) ON room.lane = l.lane, LATERAL (SELECT subscription_id, event_id FROM delivery WHERE "
+    "lane = "
+    "l.lane AND due_at <= $3 ORDER BY due_at LIMIT coalesce(room.jobs, $4) FOR UPDATE SKIP LOCKED) d WHERE "
+    "l.lane IS "
+    "NOT NULL), c AS (UPDATE delivery d SET holder = $5, due_at = $6 FROM w WHERE d.subscription_id = "
+    "w.subscription_id AND d.event_id = w.event_id RETURNING d.*) SELECT " +
+    delivery_columns + ", d.lane, a.words, " + subscription_columns +
+    " FROM c d JOIN subscription s ON s.id = d.subscription_id LEFT JOIN act a ON a.id = d.event_id AND "
+    "d.request_id IS "
+    "NULL ORDER BY d.event_id");
+constexpr Query settle_query{
+    "UPDATE delivery d SET state = w.state, due_at = w.due_at, holder = NULL, attempts = d.attempts + "
+    "w.tried::integer, last_at = CASE WHEN w.tried THEN w.at ELSE d.last_at END, last_status = CASE WHEN "
+    "w.tried THEN "
+    "w.status ELSE d.last_status END, last_problem = CASE WHEN w.tried THEN w.problem ELSE d.last_problem "
+    "END, "
+    "last_answer = CASE WHEN w.tried THEN w.answer ELSE d.last_answer END, last_us = CASE WHEN w.tried THEN "
+    "w.us ELSE "
+    "d.last_us END FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[], "
+    "$6::timestamptz[], $7::integer[], $8::text[], $9::text[], $10::bigint[]) w(subscription_id, event_id, "
+    "state, "
+    "due_at, tried, at, status, problem, answer, us) WHERE d.subscription_id = w.subscription_id AND "
+    "d.event_id = "
+    "w.event_id AND d.holder = $11::uuid"};
+constexpr Query end_gone{
+    "UPDATE subscription SET ended_at = $2, ended_why = 'gone' WHERE ended_at IS NULL AND id = "
+    "ANY($1::uuid[])"};
+constexpr Query hand_back_query{
+    "UPDATE delivery SET holder = NULL, due_at = $2 WHERE due_at IS NOT NULL AND holder = $1"};
+
+// ---- looking at them, and sending again
+
+const Query deliveries_of =
+    composed("SELECT " + delivery_columns +
+             " FROM delivery d WHERE subscription_id = $1 AND ($2::text IS NULL OR state = $2) "
+             "AND ($3::uuid IS NULL OR event_id < $3) ORDER BY event_id DESC LIMIT $4");
+const Query delivery_by_id =
+    composed("SELECT " + delivery_columns + " FROM delivery d WHERE subscription_id = $1 AND event_id = $2");
+constexpr Query insert_test{
+    "INSERT INTO delivery (subscription_id, event_id, lane, type, at, version, begun_at, due_at) SELECT "
+    "s.id, $2, "
+    "s.lane, $3, $4, 0, $4, $4 FROM subscription s WHERE s.id = $1 ON CONFLICT DO NOTHING"};
+constexpr Query send_again_query{
+    "UPDATE delivery SET state = 'pending', attempts = 0, begun_at = $3, due_at = $3 WHERE holder IS NULL "
+    "AND "
+    "subscription_id = $1 AND event_id = $2"};
+
+// ---- sweeping; each at most $1 rows, and each answers with how many
+
+constexpr Query park_old{
+    "WITH w AS MATERIALIZED (SELECT subscription_id, event_id FROM delivery WHERE due_at IS NOT NULL AND "
+    "holder IS NULL "
+    "AND begun_at < $2 LIMIT $1 FOR UPDATE SKIP LOCKED), p AS (UPDATE delivery d SET state = 'parked', "
+    "due_at = NULL "
+    "FROM w WHERE d.subscription_id = w.subscription_id AND d.event_id = w.event_id RETURNING 1) SELECT "
+    "count(*) FROM "
+    "p"};
+constexpr Query forget_old{
+    "WITH w AS MATERIALIZED (SELECT d.subscription_id, d.event_id FROM subscription s, LATERAL (SELECT "
+    "subscription_id, event_id FROM delivery WHERE subscription_id = s.id AND due_at IS NULL AND (event_id < "
+    "$2 OR "
+    "s.ended_at < $3) LIMIT $1) d WHERE s.callback_of IS NULL LIMIT $1), g AS (DELETE FROM delivery d USING "
+    "w WHERE "
+    "d.subscription_id = w.subscription_id AND d.event_id = w.event_id RETURNING 1) SELECT count(*) FROM g"};
+// A callback's id is its request's, and as old.
+constexpr Query forget_callbacks{
+    "WITH w AS MATERIALIZED (SELECT s.id FROM subscription s JOIN request_state r ON r.request_id = "
+    "s.callback_of WHERE "
+    "s.id < $2 AND r.state NOT IN ('pending', 'approved') AND NOT EXISTS (SELECT FROM delivery d WHERE "
+    "d.subscription_id = s.id AND d.due_at IS NOT NULL) ORDER BY s.id LIMIT $1), d AS (DELETE FROM delivery "
+    "d USING w "
+    "WHERE d.subscription_id = w.id), g AS (DELETE FROM subscription s USING w WHERE s.id = w.id RETURNING "
+    "1) SELECT "
+    "count(*) FROM g"};
+constexpr Query forget_ended{
+    "WITH w AS MATERIALIZED (SELECT id FROM subscription s WHERE callback_of IS NULL AND ended_at < $2 AND "
+    "NOT EXISTS "
+    "(SELECT FROM delivery d WHERE d.subscription_id = s.id) LIMIT $1), g AS (DELETE FROM subscription s "
+    "USING w WHERE "
+    "s.id = w.id RETURNING 1) SELECT count(*) FROM g"};
 
 std::unexpected<Failure> unreadable(std::string_view what) {
     return fail(Trouble::corrupt, "the row of a " + std::string(what) + " is not readable");
 }
 
+// Where it goes, what it hears, and with which secret it is signed.
+app::SealInput seal_input(const app::Subscription& one) {
+    app::SealInput input("subscription");
+    input.add(as_text(one.id.bytes())).add(as_text(one.token.bytes()));
+    input.add(one.owner ? std::optional(one.owner->text()) : std::nullopt);
+    input.add(one.callback_of ? std::optional(one.callback_of->text()) : std::nullopt);
+    input.add(one.url).add(one.events).add(one.filter.actions).add(one.filter.environments);
+    input.add(one.filter.requesters).add(std::int64_t{one.secret_number});
+    input.add(one.old_secret_until ? std::optional(core::rfc3339(*one.old_secret_until)) : std::nullopt);
+    input.add(one.key_id).add(core::rfc3339(one.created_at));
+    return input;
+}
+
 // `at`: where the columns of the subscription begin.
-Result<app::Subscription> subscription_from(const pqxx::row& row, int at = 0) {
+Result<app::Subscription> subscription_from(const pqxx::row& row, const app::Seals& seals, int at = 0) {
     auto id = id_from<core::SubscriptionId>(view(row[at]));
     auto token = id_from<core::TokenId>(view(row[at + 1]));
     auto created = instant_from(row[at + 12]);
@@ -52,7 +213,12 @@ Result<app::Subscription> subscription_from(const pqxx::row& row, int at = 0) {
     if (!row[at + 2].is_null()) one.owner = core::AccountId{std::string(view(row[at + 2]))};
     if (!row[at + 3].is_null()) one.callback_of = id_from<core::RequestId>(view(row[at + 3]));
     if (auto ended = instant_from(row[at + 13])) one.ended = {*ended, std::string(view(row[at + 14]))};
-    return one;
+    auto seal = seal_from(view(row[at + 17]));
+    auto check = seal ? seals.check(seal_input(one), *seal) : app::SealCheck::broken;
+    if (check == app::SealCheck::holds) return one;
+    Failure failure = unsealed(check, "the subscription " + one.id.text());
+    log::error("pg", "{}; it is told nothing", failure.detail);
+    return std::unexpected(std::move(failure));
 }
 
 // The first eight of delivery_columns from `at` on.
@@ -92,118 +258,120 @@ Result<app::Delivery> delivery_from(const pqxx::row& row) {
     return delivery;
 }
 
-std::string where_is(const app::DeliveryId& id) {
-    return " subscription_id = " + literal(id.subscription) + " AND event_id = " + literal(id.event);
-}
-
 std::unexpected<Failure> no_such(std::string_view what) {
     return fail(Trouble::not_found, "there is no such " + std::string(what));
 }
 
 }  // namespace
 
-std::string subscription_sql(const app::Subscription& fresh) {
-    auto nullable = [](const auto& id) { return id ? literal(*id) : std::string("NULL"); };
-    return "INSERT INTO subscription (id, token, owner, callback_of, url, events, actions, environments, "
-           "requesters, lane, from_index, key_id, created_at) SELECT " +
-           literal(fresh.id) + "::uuid, " + literal(fresh.token) + "::uuid, " +
-           (fresh.owner ? literal(fresh.owner->text()) : "NULL") + ", " + nullable(fresh.callback_of) +
-           "::uuid, " + literal(fresh.url) + ", " + array_of(fresh.events) + "::text[], " +
-           array_of(fresh.filter.actions) + "::text[], " + array_of(fresh.filter.environments) +
-           "::text[], " + array_of(fresh.filter.requesters) + "::text[], " + literal(app::lane_of(fresh)) +
-           "::uuid, size, " + literal(fresh.key_id) + ", " + literal(fresh.created_at) +
-           "::timestamptz FROM log_head";
+Sql<Done> add_subscription(Session& session, const app::Subscription& fresh, const app::Seals& seals,
+                           std::size_t at_most) {
+    auto done = session.run(insert_subscription,
+                            Arguments::of(fresh.id, fresh.token, fresh.owner, fresh.callback_of, fresh.url,
+                                          fresh.events, fresh.filter.actions, fresh.filter.environments,
+                                          fresh.filter.requesters, app::lane_of(fresh), fresh.key_id,
+                                          fresh.created_at, seals.seal(seal_input(fresh)), at_most));
+    if (!done) return std::unexpected(done.error());
+    return Done{};
 }
 
 // ---- subscriptions
 
 Later<Done> PgWebhookStore::subscribe(app::Subscription fresh, Deadline deadline) {
-    return run_job<Done>(
-        pool_, rt::Lane::interactive, clock_, deadline,
-        [fresh = std::move(fresh)](Session& session) -> Result<Done> {
-            // The head's lock makes whoever else subscribes wait, so that the count holds, and makes sure
-            // that nobody makes deliveries from the list as it was before.
-            std::string sql = "BEGIN; UPDATE webhook_head SET revision = revision; " +
-                              subscription_sql(fresh) +
-                              " WHERE (SELECT count(*) FROM subscription WHERE callback_of IS NULL AND "
-                              "ended_at IS NULL) < " +
-                              std::to_string(app::subscriptions_max) +
-                              " ON CONFLICT (id) DO NOTHING; COMMIT; SELECT FROM subscription WHERE id = " +
-                              literal(fresh.id);
-            auto rows = in_session<pqxx::result>(session, {}, [&] {
-                auto done = session.run(sql);
-                if (!done) session.roll_back();
-                return done;
-            });
-            if (!rows) return pass(rows);
-            if (rows->empty())
-                return fail(Trouble::overloaded,
-                            "there are " + std::to_string(app::subscriptions_max) +
-                                " subscriptions already: delete one that is of no use any more",
-                            "too_many_subscriptions");
-            return Done{};
-        });
+    auto subscribed = [this, fresh = std::move(fresh)](Session& session) -> Outcome<Done> {
+        auto seals = sealing_.of(session);
+        if (!seals) return std::unexpected(seals.error());
+        // The head's lock makes whoever else subscribes wait, so that the count holds, and makes sure that
+        // nobody makes deliveries from the list as it was before.
+        auto locked = session.run(lock_webhooks);
+        if (!locked) return std::unexpected(locked.error());
+        auto added = add_subscription(session, fresh, **seals, app::subscriptions_max);
+        if (!added) return std::unexpected(added.error());
+        auto rows = session.run(subscription_by_id, Arguments::of(fresh.id));
+        if (!rows) return std::unexpected(rows.error());
+        if (rows->empty())
+            return Result<Done>{fail(Trouble::overloaded,
+                                     "there are " + std::to_string(app::subscriptions_max) +
+                                         " subscriptions already: delete one that is of no use any more",
+                                     "too_many_subscriptions")};
+        return Result<Done>{Done{}};
+    };
+    return run_job<Done>(pool_, rt::Lane::interactive, clock_, deadline,
+                         [subscribed = std::move(subscribed)](Session& session) {
+                             return in_transaction<Done>(session, [&] { return subscribed(session); });
+                         });
 }
 
 Later<app::Subscription> PgWebhookStore::subscription(core::SubscriptionId id, Deadline deadline) {
-    return run_job<app::Subscription>(
-        pool_, rt::Lane::interactive, clock_, deadline, [id](Session& session) -> Result<app::Subscription> {
-            auto rows = in_session<pqxx::result>(session, {}, [&] {
-                return session.run(std::string("SELECT ") + subscription_columns +
-                                   " FROM subscription s WHERE s.id = " + literal(id));
-            });
-            if (!rows) return pass(rows);
-            if (rows->empty()) return no_such("subscription");
-            return subscription_from((*rows)[0]);
-        });
+    return run_job<app::Subscription>(pool_, rt::Lane::interactive, clock_, deadline,
+                                      [this, id](Session& session) -> Result<app::Subscription> {
+                                          auto rows =
+                                              again_if_lost(session, subscription_by_id, Arguments::of(id));
+                                          if (!rows) return pass(rows);
+                                          if (rows->empty()) return no_such("subscription");
+                                          auto seals = sealing_.of(session);
+                                          if (!seals) return std::unexpected(as_failure(seals.error()));
+                                          return subscription_from((*rows)[0], **seals);
+                                      });
 }
 
 Later<std::vector<app::Subscription>> PgWebhookStore::subscriptions(Deadline deadline) {
     using All = std::vector<app::Subscription>;
-    return run_job<All>(pool_, rt::Lane::interactive, clock_, deadline, [](Session& session) -> Result<All> {
-        auto rows = in_session<pqxx::result>(session, {}, [&] {
-            return session.run(
-                std::string("SELECT ") + subscription_columns +
-                " FROM subscription s WHERE callback_of IS NULL AND ended_at IS NULL ORDER BY id");
-        });
-        if (!rows) return pass(rows);
-        All all;
-        for (const auto& row : *rows) {
-            auto one = subscription_from(row);
-            if (!one) return pass(one);
-            all.push_back(std::move(*one));
-        }
-        return all;
-    });
+    return run_job<All>(pool_, rt::Lane::interactive, clock_, deadline,
+                        [this](Session& session) -> Result<All> {
+                            auto rows = again_if_lost(session, lasting_subscriptions);
+                            if (!rows) return pass(rows);
+                            auto seals = sealing_.of(session);
+                            if (!seals) return std::unexpected(as_failure(seals.error()));
+                            All all;
+                            for (const auto& row : *rows) {
+                                auto one = subscription_from(row, **seals);
+                                if (one)
+                                    all.push_back(std::move(*one));
+                                else if (one.error().trouble != Trouble::corrupt)
+                                    return pass(one);
+                            }
+                            return all;
+                        });
 }
 
 Later<app::Subscription> PgWebhookStore::rotate(core::SubscriptionId id, core::Instant old_until,
                                                 Deadline deadline) {
+    auto rotated = [this, id, old_until](Session& session) -> Outcome<app::Subscription> {
+        auto seals = sealing_.of(session);
+        if (!seals) return std::unexpected(seals.error());
+        auto rows = session.run(subscription_locked, Arguments::of(id));
+        if (!rows) return std::unexpected(rows.error());
+        if (rows->empty()) return Result<app::Subscription>{no_such("subscription")};
+        auto one = subscription_from((*rows)[0], **seals);
+        if (!one) return one;
+        ++one->secret_number;
+        one->old_secret_until = old_until;
+        auto done = session.run(rotate_secret, Arguments::of(id, one->secret_number, old_until,
+                                                             (*seals)->seal(seal_input(*one))));
+        if (!done) return std::unexpected(done.error());
+        return one;
+    };
     return run_job<app::Subscription>(
         pool_, rt::Lane::interactive, clock_, deadline,
-        [id, old_until](Session& session) -> Result<app::Subscription> {
+        [rotated = std::move(rotated)](Session& session) -> Result<app::Subscription> {
             // Not sent again when the answer was lost: that would put the secret just given out aside.
-            auto rows = session.run(
-                "UPDATE subscription s SET secret_number = secret_number + 1, "
-                "old_secret_until = " +
-                literal(old_until) + " WHERE ended_at IS NULL AND id = " + literal(id) + " RETURNING " +
-                subscription_columns);
-            if (!rows && rows.error().kind == SqlTrouble::Kind::lost)
+            auto begun = session.begin();
+            auto done = begun ? rotated(session) : Outcome<app::Subscription>{std::unexpected(begun.error())};
+            auto kept = done ? session.commit() : Sql<Done>{std::unexpected(done.error())};
+            if (kept) return std::move(*done);
+            session.roll_back();
+            if (kept.error().kind == SqlTrouble::Kind::lost)
                 return fail(Trouble::timed_out, "it is unknown whether the secret was rotated");
-            if (!rows) return std::unexpected(as_failure(rows.error()));
-            if (rows->empty()) return no_such("subscription");
-            return subscription_from((*rows)[0]);
+            return std::unexpected(as_failure(kept.error()));
         });
 }
 
 Later<Done> PgWebhookStore::end(core::SubscriptionId id, app::Subscription::End how, Deadline deadline) {
     return run_job<Done>(pool_, rt::Lane::interactive, clock_, deadline,
                          [id, how = std::move(how)](Session& session) -> Result<Done> {
-                             auto rows = in_session<pqxx::result>(session, {}, [&] {
-                                 return session.run("UPDATE subscription SET ended_at = coalesce(ended_at, " +
-                                                    literal(how.at) + "), ended_why = " + literal(how.why) +
-                                                    " WHERE id = " + literal(id) + " RETURNING id");
-                             });
+                             auto rows =
+                                 again_if_lost(session, end_subscription, Arguments::of(id, how.at, how.why));
                              if (!rows) return pass(rows);
                              if (rows->empty()) return no_such("subscription");
                              return Done{};
@@ -215,21 +383,19 @@ Later<Done> PgWebhookStore::end(core::SubscriptionId id, app::Subscription::End 
 // The rows of one transaction.
 struct PgWebhookStore::Round {
     std::vector<app::DeliveryJob> jobs;
-    Array subscriptions, lanes, events, indexes, types, times, requests, versions;
+    Column subscriptions{Oid::uuid}, lanes{Oid::uuid}, events{Oid::uuid}, indexes{Oid::int8},
+        types{Oid::text}, times{Oid::timestamptz}, requests{Oid::uuid}, versions{Oid::int4};
 
     void add(const app::SubscriptionPtr& to, const core::LaneId& lane, const app::EventRef& event,
              std::string_view facts, const app::Lease& lease, core::Instant now) {
-        subscriptions.plain(to->id);
-        lanes.plain(lane);
-        events.plain(event.id);
-        indexes.plain(*event.index);
-        types.plain(event.type);
-        times.plain(event.at);
-        if (event.request)
-            requests.plain(*event.request);
-        else
-            requests.null();
-        versions.plain(event.version);
+        subscriptions.add(to->id);
+        lanes.add(lane);
+        events.add(event.id);
+        indexes.add(*event.index);
+        types.add(event.type);
+        times.add(event.at);
+        requests.add(event.request);
+        versions.add(event.version);
         jobs.push_back({.to = to,
                         .lane = lane,
                         .event = event,
@@ -238,37 +404,27 @@ struct PgWebhookStore::Round {
                         .begun_at = now,
                         .leased_until = lease.until});
     }
-    std::string sql(const app::Lease& lease, core::Instant now) {
-        if (jobs.empty()) return {};
-        std::string text =
-            "INSERT INTO delivery (subscription_id, lane, event_id, index, type, at, request_id, version, "
-            "begun_at, due_at, holder) SELECT x.*, " +
-            literal(now) + "::timestamptz, " + literal(lease.until) + "::timestamptz, " +
-            literal(lease.holder) + "::uuid FROM unnest(";
-        auto as = [&](Array& array, std::string_view type) {
-            text += array.finished();
-            text += type;
-        };
-        as(subscriptions, "::uuid[],");
-        as(lanes, "::uuid[],");
-        as(events, "::uuid[],");
-        as(indexes, "::bigint[],");
-        as(types, "::text[],");
-        as(times, "::timestamptz[],");
-        as(requests, "::uuid[],");
-        as(versions, "::integer[]");
-        return text + ") x; ";
+    Sql<Done> write(Session& session, const app::Lease& lease, core::Instant now) const {
+        if (jobs.empty()) return Done{};
+        Column begun{Oid::timestamptz}, until{Oid::timestamptz}, holder{Oid::uuid};
+        begun.add(now);
+        until.add(lease.until);
+        holder.add(lease.holder);
+        Parameters all = parameters(subscriptions, lanes, events, indexes, types, times, requests, versions);
+        for (const Column* column : {&begun, &until, &holder}) all.push_back(column->only());
+        auto done = session.run(insert_deliveries, all);
+        if (!done) return std::unexpected(done.error());
+        return Done{};
     }
 };
 
-Sql<Done> PgWebhookStore::relist(Session& session, std::int64_t revision) {
+Sql<Done> PgWebhookStore::relist(Session& session, std::int64_t revision, const app::Seals& seals) {
     if (listed_.revision == revision) return Done{};
-    auto rows = session.run(std::string("SELECT ") + subscription_columns +
-                            " FROM subscription s WHERE callback_of IS NULL AND ended_at IS NULL");
+    auto rows = session.run(lasting_subscriptions);
     if (!rows) return std::unexpected(rows.error());
     Listed fresh{.revision = revision, .all = {}};
     for (const auto& row : *rows) {
-        auto one = subscription_from(row);
+        auto one = subscription_from(row, seals);
         auto lane = id_from<core::LaneId>(view(row[15]));
         if (!one || !lane) {
             log::error("pg", "a subscription's row is not readable; it is told nothing");
@@ -283,42 +439,29 @@ Sql<Done> PgWebhookStore::relist(Session& session, std::int64_t revision) {
 
 namespace {
 
-// Events from `next` on with the facts that filters look at, the request's callback, and what is said of an
-// event that is about no request.
-std::string events_sql(std::int64_t next, std::size_t at_most, bool filters) {
-    std::string sql =
-        "SELECT e.id, e.type, e.at, e.request_id, coalesce((convert_from(e.body, "
-        "'UTF8')::json ->> 'version')::integer, 0), l.index, x.doc, ";
-    sql += filters ? "r.action, t.doc, t.requester, " : "NULL, NULL, NULL, ";
-    sql += subscription_columns;
-    sql +=
-        " FROM leaf l JOIN event e ON e.id = l.event_id LEFT JOIN event_text x ON x.event_id = e.id "
-        "LEFT JOIN subscription s ON s.id = e.request_id AND s.ended_at IS NULL ";
-    if (filters)
-        sql += "LEFT JOIN request r ON r.id = e.request_id LEFT JOIN request_text t ON t.request_id = r.id ";
-    return sql + "WHERE l.index >= " + std::to_string(next) + " ORDER BY l.index LIMIT " +
-           std::to_string(at_most);
-}
-// Not left to PostgreSQL, whose JSON knows no NUL in a text.
-std::string environment_of(const pqxx::field& document) {
+// What filters look at, from the words of a request. Not left to PostgreSQL, whose JSON knows no NUL in a
+// text.
+struct FilteredWords {
+    std::string environment;
+    std::string requester;
+};
+FilteredWords words_of(const pqxx::field& document) {
     if (document.is_null()) return {};
     auto request = wire::read_stored_request(view(document), core::RequestId{core::RequestId::Bytes{}}, 0);
-    return request && request->environment ? *request->environment : std::string{};
+    if (!request) return {};
+    return {request->environment.value_or(std::string{}), std::move(request->requester.name)};
 }
 
 constexpr int facts_column = 6;
 constexpr int action_column = 7;
-constexpr int callback_column = 10;
+constexpr int callback_column = 9;
 
 }  // namespace
 
 // While nobody listens, what the log gains is passed over now and then; a look is no transaction to commit.
 Sql<bool> PgWebhookStore::nobody_to_tell(Session& session) const {
     if (listed_.revision < 0 || !listed_.all.empty()) return false;
-    auto prepared = session.prepare({Statement::nobody_to_tell});
-    if (!prepared) return std::unexpected(prepared.error());
-    auto row = session.run("EXECUTE nobody_to_tell(" + std::to_string(listed_.revision) + "," +
-                           std::to_string(passed_over_max) + ")");
+    auto row = session.run(nobody_to_tell_query, Arguments::of(listed_.revision, passed_over_max));
     if (!row) return std::unexpected(row.error());
     return !row->empty();
 }
@@ -327,9 +470,11 @@ Sql<app::DeliveryStore::FannedOut> PgWebhookStore::fan_out_now(Session& session,
     auto nobody_at_all = nobody_to_tell(session);
     if (!nobody_at_all) return std::unexpected(nobody_at_all.error());
     if (*nobody_at_all) return FannedOut{};
-    auto head = session.run(
-        "BEGIN; SELECT next, revision, (SELECT size FROM log_head), EXISTS (SELECT FROM subscription WHERE "
-        "callback_of IS NOT NULL AND ended_at IS NULL) FROM webhook_head FOR UPDATE SKIP LOCKED");
+    auto seals = sealing_.of(session);
+    if (!seals) return std::unexpected(seals.error());
+    auto begun = session.begin();
+    if (!begun) return std::unexpected(begun.error());
+    auto head = session.run(webhook_head_locked);
     if (!head) return std::unexpected(head.error());
     if (head->empty()) {  // another replica is at it
         session.roll_back();
@@ -337,7 +482,7 @@ Sql<app::DeliveryStore::FannedOut> PgWebhookStore::fan_out_now(Session& session,
     }
     auto next = (*head)[0][0].as<std::int64_t>();
     auto size = (*head)[0][2].as<std::int64_t>();
-    auto listed = relist(session, (*head)[0][1].as<std::int64_t>());
+    auto listed = relist(session, (*head)[0][1].as<std::int64_t>(), **seals);
     if (!listed) return std::unexpected(listed.error());
     if (next >= size) {
         session.roll_back();
@@ -352,7 +497,7 @@ Sql<app::DeliveryStore::FannedOut> PgWebhookStore::fan_out_now(Session& session,
             std::clamp<std::size_t>(made_at_once_max / (listed_.all.size() + 1), 1, events_at_once_max);
         bool filters = std::ranges::any_of(listed_.all,
                                            [](const Listed::One& one) { return !one.what->filter.empty(); });
-        auto rows = session.run(events_sql(next, at_most, filters));
+        auto rows = session.run(events_from, Arguments::of(next, at_most, filters));
         if (!rows) return std::unexpected(rows.error());
         last = next - 1;
         for (const auto& row : *rows) {
@@ -362,26 +507,29 @@ Sql<app::DeliveryStore::FannedOut> PgWebhookStore::fan_out_now(Session& session,
                 log::error("pg", "the event at {} is not readable; nobody is told of it", last);
                 continue;
             }
-            const std::string environment = environment_of(row[action_column + 1]);
+            const FilteredWords words = words_of(row[action_column + 1]);
             app::EventFacts facts{.type = event->type,
                                   .about_a_request = event->request.has_value(),
                                   .action = view(row[action_column]),
-                                  .environment = environment,
-                                  .requester = view(row[action_column + 2])};
+                                  .environment = words.environment,
+                                  .requester = words.requester};
             for (const auto& one : listed_.all) {
                 if (last >= one.from_index && app::wants(*one.what, facts))
                     round.add(one.what, one.lane, *event, view(row[facts_column]), lease, now);
             }
             if (row[callback_column].is_null() || !app::changes_state(event->type)) continue;
-            auto callback = subscription_from(row, callback_column);
+            auto callback = subscription_from(row, **seals, callback_column);
             auto lane = id_from<core::LaneId>(view(row[callback_column + 15]));
             if (callback && callback->callback_of && lane)
                 round.add(std::make_shared<const app::Subscription>(std::move(*callback)), *lane, *event, {},
                           lease, now);
         }
     }
-    auto done = session.run(round.sql(lease, now) +
-                            "UPDATE webhook_head SET next = " + std::to_string(last + 1) + "; COMMIT");
+    auto made = round.write(session, lease, now);
+    if (!made) return std::unexpected(made.error());
+    auto moved = session.run(move_webhook_head, Arguments::of(last + 1));
+    if (!moved) return std::unexpected(moved.error());
+    auto done = session.commit();
     if (!done) return std::unexpected(done.error());
     return FannedOut{.jobs = std::move(round.jobs), .more = last + 1 < size};
 }
@@ -390,7 +538,7 @@ Later<app::DeliveryStore::FannedOut> PgWebhookStore::fan_out(app::Lease lease, D
     return run_job<FannedOut>(pool_, rt::Lane::background, clock_, deadline,
                               [this, lease](Session& session) -> Result<FannedOut> {
                                   std::lock_guard fanning(fanning_);
-                                  return in_session<FannedOut>(session, {}, [&] {
+                                  return in_session<FannedOut>([&] {
                                       auto done = fan_out_now(session, lease);
                                       if (!done) {
                                           session.roll_back();
@@ -405,36 +553,6 @@ Later<app::DeliveryStore::FannedOut> PgWebhookStore::fan_out(app::Lease lease, D
 
 namespace {
 
-// Lanes that have something to do are found by skipping from one to the next along the index, so that one
-// with a hundred thousand rows costs no more than one with a single row.
-std::string claim_sql(const app::Lease& lease, core::Instant now,
-                      const std::vector<app::DeliveryStore::Room>& rooms, std::size_t otherwise) {
-    Array lanes, jobs;
-    for (const auto& room : rooms) {
-        lanes.plain(room.lane);
-        jobs.plain(room.jobs);
-    }
-    std::string sql =
-        "WITH RECURSIVE l AS ((SELECT lane FROM delivery WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1) "
-        "UNION ALL SELECT (SELECT d.lane FROM delivery d WHERE d.due_at IS NOT NULL AND d.lane > l.lane "
-        "ORDER BY d.lane LIMIT 1) FROM l WHERE l.lane IS NOT NULL), "
-        "w AS MATERIALIZED (SELECT d.* FROM l LEFT JOIN unnest(";
-    sql += lanes.finished();
-    sql += "::uuid[],";
-    sql += jobs.finished();
-    sql +=
-        "::integer[]) room(lane, jobs) ON room.lane = l.lane, LATERAL (SELECT subscription_id, event_id "
-        "FROM delivery WHERE lane = l.lane AND due_at <= " +
-        literal(now) + " ORDER BY due_at LIMIT coalesce(room.jobs, " + std::to_string(otherwise) +
-        ") FOR UPDATE SKIP LOCKED) d WHERE l.lane IS NOT NULL), "
-        "c AS (UPDATE delivery d SET holder = " +
-        literal(lease.holder) + ", due_at = " + literal(lease.until) +
-        " FROM w WHERE d.subscription_id = w.subscription_id AND d.event_id = w.event_id "
-        "RETURNING d.*) SELECT ";
-    return sql + delivery_columns + ", d.lane, x.doc, " + subscription_columns +
-           " FROM c d JOIN subscription s ON s.id = d.subscription_id LEFT JOIN event_text x ON x.event_id = "
-           "d.event_id ORDER BY d.event_id";
-}
 constexpr int lane_column = 15;
 constexpr int destination_column = 17;
 
@@ -445,90 +563,77 @@ Later<std::vector<app::DeliveryJob>> PgWebhookStore::claim_deliveries(app::Lease
                                                                       std::size_t otherwise,
                                                                       Deadline deadline) {
     using Jobs = std::vector<app::DeliveryJob>;
-    return run_job<Jobs>(pool_, rt::Lane::background, clock_, deadline,
-                         [lease, now, rooms = std::move(rooms), otherwise](Session& session) -> Result<Jobs> {
-                             auto rows = in_session<pqxx::result>(session, {}, [&] {
-                                 return session.run(claim_sql(lease, now, rooms, otherwise));
-                             });
-                             if (!rows) return pass(rows);
-                             Jobs jobs;
-                             std::map<std::string, app::SubscriptionPtr, std::less<>> destinations;
-                             for (const auto& row : *rows) {
-                                 auto event = event_from(row);
-                                 auto begun = instant_from(row[7]);
-                                 auto lane = id_from<core::LaneId>(view(row[lane_column]));
-                                 if (!event || !begun || !lane) return unreadable("delivery");
-                                 auto& to = destinations[std::string(view(row[destination_column]))];
-                                 if (!to) {
-                                     auto read = subscription_from(row, destination_column);
-                                     if (!read) return pass(read);
-                                     to = std::make_shared<const app::Subscription>(std::move(*read));
-                                 }
-                                 jobs.push_back({.to = to,
-                                                 .lane = *lane,
-                                                 .event = std::move(*event),
-                                                 .facts = std::string(view(row[lane_column + 1])),
-                                                 .attempts = row[6].as<std::int32_t>(),
-                                                 .begun_at = *begun,
-                                                 .leased_until = lease.until});
-                             }
-                             return jobs;
-                         });
+    return run_job<Jobs>(
+        pool_, rt::Lane::background, clock_, deadline,
+        [this, lease, now, rooms = std::move(rooms), otherwise](Session& session) -> Result<Jobs> {
+            std::vector<std::string> lanes, numbers;
+            for (const auto& room : rooms) {
+                lanes.push_back(hex(room.lane.bytes()));
+                numbers.push_back(std::to_string(room.jobs));
+            }
+            auto rows =
+                again_if_lost(session, claim_query,
+                              Arguments::of(lanes, numbers, now, otherwise, lease.holder, lease.until));
+            if (!rows) return pass(rows);
+            auto seals = sealing_.of(session);
+            if (!seals) return std::unexpected(as_failure(seals.error()));
+            Jobs jobs;
+            std::map<std::string, app::SubscriptionPtr, std::less<>> destinations;
+            for (const auto& row : *rows) {
+                auto event = event_from(row);
+                auto begun = instant_from(row[7]);
+                auto lane = id_from<core::LaneId>(view(row[lane_column]));
+                if (!event || !begun || !lane) return unreadable("delivery");
+                auto& to = destinations[std::string(view(row[destination_column]))];
+                if (!to) {
+                    auto read = subscription_from(row, **seals, destination_column);
+                    // It stays leased to us, and nobody is told.
+                    if (!read && read.error().trouble == Trouble::corrupt) continue;
+                    if (!read) return pass(read);
+                    to = std::make_shared<const app::Subscription>(std::move(*read));
+                }
+                jobs.push_back({.to = to,
+                                .lane = *lane,
+                                .event = std::move(*event),
+                                .facts = std::string(view(row[lane_column + 1])),
+                                .attempts = row[6].as<std::int32_t>(),
+                                .begun_at = *begun,
+                                .leased_until = lease.until});
+            }
+            return jobs;
+        });
 }
 
 namespace {
 
-std::string settle_sql(const std::vector<app::DeliveryStore::Settled>& settled, const app::Lease& lease,
-                       core::Instant now) {
-    Array subscriptions, events, states, due, tried, at, statuses, problems, answers, took, gone;
+Sql<Done> settle_now(Session& session, const std::vector<app::DeliveryStore::Settled>& settled,
+                     const app::Lease& lease, core::Instant now) {
+    Column subscriptions{Oid::uuid}, events{Oid::uuid}, states{Oid::text}, due{Oid::timestamptz},
+        tried{Oid::boolean}, at{Oid::timestamptz}, statuses{Oid::int4}, problems{Oid::text},
+        answers{Oid::text}, took{Oid::int8}, holder{Oid::uuid};
+    std::vector<core::SubscriptionId> gone;
     for (const auto& one : settled) {
-        subscriptions.plain(one.id.subscription);
-        events.plain(one.id.event);
-        states.plain(name_of(one.state));
-        if (one.due_at)
-            due.plain(*one.due_at);
-        else
-            due.null();
-        tried.plain(one.attempt ? "t" : "f");
+        subscriptions.add(one.id.subscription);
+        events.add(one.id.event);
+        states.add(name_of(one.state));
+        due.add(one.due_at);
+        tried.add(one.attempt.has_value());
         const app::Attempt attempt = one.attempt.value_or(app::Attempt{});
-        at.plain(attempt.at);
-        statuses.plain(attempt.status);
-        problems.text(attempt.problem);
-        answers.text(clip_utf8(attempt.answer, app::answer_bytes_max));
-        took.plain(attempt.took.count());
-        if (one.gone) gone.plain(one.id.subscription);
+        at.add(attempt.at);
+        statuses.add(static_cast<std::int32_t>(attempt.status));
+        problems.add(attempt.problem);
+        answers.add(clip_utf8(attempt.answer, app::answer_bytes_max));
+        took.add(std::int64_t{attempt.took.count()});
+        if (one.gone) gone.push_back(one.id.subscription);
     }
-    std::string sql =
-        "UPDATE delivery d SET state = w.state, due_at = w.due_at, holder = NULL, "
-        "attempts = d.attempts + w.tried::integer, "
-        "last_at = CASE WHEN w.tried THEN w.at ELSE d.last_at END, "
-        "last_status = CASE WHEN w.tried THEN w.status ELSE d.last_status END, "
-        "last_problem = CASE WHEN w.tried THEN w.problem ELSE d.last_problem END, "
-        "last_answer = CASE WHEN w.tried THEN w.answer ELSE d.last_answer END, "
-        "last_us = CASE WHEN w.tried THEN w.us ELSE d.last_us END FROM unnest(";
-    auto as = [&](Array& array, std::string_view type) {
-        sql += array.finished();
-        sql += type;
-    };
-    as(subscriptions, "::uuid[],");
-    as(events, "::uuid[],");
-    as(states, "::text[],");
-    as(due, "::timestamptz[],");
-    as(tried, "::boolean[],");
-    as(at, "::timestamptz[],");
-    as(statuses, "::integer[],");
-    as(problems, "::text[],");
-    as(answers, "::text[],");
-    as(took, "::bigint[]");
-    sql +=
-        ") w(subscription_id, event_id, state, due_at, tried, at, status, problem, answer, us) WHERE "
-        "d.subscription_id = w.subscription_id AND d.event_id = w.event_id AND d.holder = " +
-        literal(lease.holder);
-    if (gone.empty()) return sql;
-    std::string text = "BEGIN; " + sql + "; UPDATE subscription SET ended_at = " + literal(now) +
-                       ", ended_why = 'gone' WHERE ended_at IS NULL AND id = ANY(";
-    text += gone.finished();
-    return text + "::uuid[]); COMMIT";
+    holder.add(lease.holder);
+    Parameters all =
+        parameters(subscriptions, events, states, due, tried, at, statuses, problems, answers, took);
+    all.push_back(holder.only());
+    auto done = session.run(settle_query, all);
+    if (done && !gone.empty()) done = session.run(end_gone, Arguments::of(gone, now));
+    if (!done) return std::unexpected(done.error());
+    return Done{};
 }
 
 }  // namespace
@@ -538,13 +643,11 @@ Later<Done> PgWebhookStore::settle_deliveries(std::vector<Settled> settled, app:
     core::Instant now = clock_.now();
     return run_job<Done>(pool_, rt::Lane::background, clock_, deadline,
                          [settled = std::move(settled), lease, now](Session& session) -> Result<Done> {
-                             auto done = in_session<pqxx::result>(session, {}, [&] {
-                                 auto rows = session.run(settle_sql(settled, lease, now));
-                                 if (!rows) session.roll_back();
-                                 return rows;
+                             return in_transaction<Done>(session, [&]() -> Outcome<Done> {
+                                 auto done = settle_now(session, settled, lease, now);
+                                 if (!done) return std::unexpected(done.error());
+                                 return Result<Done>{Done{}};
                              });
-                             if (!done) return pass(done);
-                             return Done{};
                          });
 }
 
@@ -552,10 +655,7 @@ Later<Done> PgWebhookStore::hand_back_deliveries(app::Lease lease, Deadline dead
     core::Instant now = clock_.now();
     return run_job<Done>(
         pool_, rt::Lane::interactive, clock_, deadline, [lease, now](Session& session) -> Result<Done> {
-            auto done = in_session<pqxx::result>(session, {}, [&] {
-                return session.run("UPDATE delivery SET holder = NULL, due_at = " + literal(now) +
-                                   " WHERE due_at IS NOT NULL AND holder = " + literal(lease.holder));
-            });
+            auto done = again_if_lost(session, hand_back_query, Arguments::of(lease.holder, now));
             if (!done) return pass(done);
             return Done{};
         });
@@ -568,12 +668,10 @@ Later<app::DeliveryPage> PgWebhookStore::deliveries(app::DeliveryFilter filter, 
         pool_, rt::Lane::interactive, clock_, deadline,
         [filter = std::move(filter)](Session& session) -> Result<app::DeliveryPage> {
             std::size_t limit = std::clamp<std::size_t>(filter.limit, 1, 200);
-            std::string sql = std::string("SELECT ") + delivery_columns +
-                              " FROM delivery d WHERE subscription_id = " + literal(filter.subscription);
-            if (filter.state) sql += " AND state = " + literal(name_of(*filter.state));
-            if (filter.before) sql += " AND event_id < " + literal(*filter.before);
-            sql += " ORDER BY event_id DESC LIMIT " + std::to_string(limit + 1);
-            auto rows = in_session<pqxx::result>(session, {}, [&] { return session.run(sql); });
+            std::optional<std::string> state;
+            if (filter.state) state = name_of(*filter.state);
+            auto rows = again_if_lost(session, deliveries_of,
+                                      Arguments::of(filter.subscription, state, filter.before, limit + 1));
             if (!rows) return pass(rows);
             app::DeliveryPage page;
             for (const auto& row : *rows) {
@@ -591,107 +689,59 @@ Later<app::DeliveryPage> PgWebhookStore::deliveries(app::DeliveryFilter filter, 
 
 namespace {
 
-// What `sql` answers, which is one row of delivery_columns or none.
-Result<app::Delivery> one_delivery(Session& session, const std::string& sql) {
-    auto rows = in_session<pqxx::result>(session, {}, [&] { return session.run(sql); });
+Result<app::Delivery> one_delivery(Session& session, const app::DeliveryId& id) {
+    auto rows = again_if_lost(session, delivery_by_id, Arguments::of(id.subscription, id.event));
     if (!rows) return pass(rows);
     if (rows->empty()) return no_such("delivery");
     return delivery_from((*rows)[0]);
 }
 
-std::string select_one(const app::DeliveryId& id) {
-    return std::string("SELECT ") + delivery_columns + " FROM delivery d WHERE" + where_is(id);
+// The delivery, once the statement is done.
+Result<app::Delivery> after(Session& session, const Query& query, const Arguments& arguments,
+                            const app::DeliveryId& id) {
+    auto done = again_if_lost(session, query, arguments);
+    if (!done) return pass(done);
+    return one_delivery(session, id);
 }
 
 }  // namespace
 
 Later<app::Delivery> PgWebhookStore::delivery(app::DeliveryId id, Deadline deadline) {
     return run_job<app::Delivery>(pool_, rt::Lane::interactive, clock_, deadline,
-                                  [id](Session& session) { return one_delivery(session, select_one(id)); });
+                                  [id](Session& session) { return one_delivery(session, id); });
 }
 
 Later<app::Delivery> PgWebhookStore::send_test(core::SubscriptionId id, core::EventId event,
                                                core::Instant now, Deadline deadline) {
     return run_job<app::Delivery>(
         pool_, rt::Lane::interactive, clock_, deadline, [id, event, now](Session& session) {
-            std::string at = literal(now) + "::timestamptz";
-            return one_delivery(
-                session,
-                "INSERT INTO delivery (subscription_id, event_id, lane, type, at, version, begun_at, due_at) "
-                "SELECT s.id, " +
-                    literal(event) + "::uuid, s.lane, " + literal(app::test_event) + ", " + at + ", 0, " +
-                    at + ", " + at + " FROM subscription s WHERE s.id = " + literal(id) +
-                    " ON CONFLICT DO NOTHING; " + select_one({id, event}));
+            return after(session, insert_test, Arguments::of(id, event, app::test_event, now), {id, event});
         });
 }
 
 Later<app::Delivery> PgWebhookStore::send_again(app::DeliveryId id, core::Instant now, Deadline deadline) {
     return run_job<app::Delivery>(
         pool_, rt::Lane::interactive, clock_, deadline, [id, now](Session& session) {
-            std::string at = literal(now);
-            return one_delivery(session, "UPDATE delivery SET state = 'pending', attempts = 0, begun_at = " +
-                                             at + ", due_at = " + at + " WHERE holder IS NULL AND" +
-                                             where_is(id) + "; " + select_one(id));
+            return after(session, send_again_query, Arguments::of(id.subscription, id.event, now), id);
         });
 }
 
-namespace {
-
-// As a UUID, the lowest id minted at that time.
-std::string first_id_of(core::Instant at) {
-    return literal(core::EventId::mint(at, {}));
-}
-
-}  // namespace
-
 Later<bool> PgWebhookStore::sweep_deliveries(core::Instant park_before, core::Instant forget_before,
                                              Deadline deadline) {
-    std::string most = std::to_string(swept_at_once_max);
-    std::string old = first_id_of(forget_before);
-    std::string before = literal(forget_before);
-    std::string park =
-        "WITH w AS MATERIALIZED (SELECT subscription_id, event_id FROM delivery WHERE due_at IS NOT NULL AND "
-        "holder IS NULL AND begun_at < " +
-        literal(park_before) + " LIMIT " + most +
-        " FOR UPDATE SKIP LOCKED), p AS (UPDATE delivery d SET state = 'parked', due_at = NULL FROM w WHERE "
-        "d.subscription_id = w.subscription_id AND d.event_id = w.event_id RETURNING 1) SELECT count(*) FROM "
-        "p";
-    std::string forget =
-        "WITH w AS MATERIALIZED (SELECT d.subscription_id, d.event_id FROM subscription s, LATERAL (SELECT "
-        "subscription_id, event_id FROM delivery WHERE subscription_id = s.id AND due_at IS NULL AND "
-        "(event_id < " +
-        old + " OR s.ended_at < " + before + ") LIMIT " + most + ") d WHERE s.callback_of IS NULL LIMIT " +
-        most +
-        "), g AS (DELETE FROM delivery d USING w WHERE d.subscription_id = w.subscription_id AND d.event_id "
-        "= "
-        "w.event_id RETURNING 1) SELECT count(*) FROM g";
-    // A callback's id is its request's, and as old.
-    std::string forget_callbacks =
-        "WITH w AS MATERIALIZED (SELECT s.id FROM subscription s JOIN request r ON r.id = s.callback_of "
-        "WHERE "
-        "s.id < " +
-        old +
-        " AND r.state NOT IN ('pending', 'approved') AND NOT EXISTS (SELECT FROM delivery d WHERE "
-        "d.subscription_id = s.id AND d.due_at IS NOT NULL) ORDER BY s.id LIMIT " +
-        most +
-        "), d AS (DELETE FROM delivery d USING w WHERE d.subscription_id = w.id), g AS (DELETE FROM "
-        "subscription s USING w WHERE s.id = w.id RETURNING 1) SELECT count(*) FROM g";
-    std::string forget_ended =
-        "WITH g AS (DELETE FROM subscription s WHERE callback_of IS NULL AND ended_at < " + before +
-        " AND NOT EXISTS (SELECT FROM delivery d WHERE d.subscription_id = s.id) RETURNING 1) SELECT "
-        "count(*) "
-        "FROM g";
-    std::vector<std::string> steps{std::move(park), std::move(forget), std::move(forget_callbacks),
-                                   std::move(forget_ended)};
     return run_job<bool>(pool_, rt::Lane::background, clock_, deadline,
-                         [steps = std::move(steps)](Session& session) -> Result<bool> {
+                         [park_before, forget_before](Session& session) -> Result<bool> {
+                             // The lowest id minted at that time.
+                             auto old = core::EventId::mint(forget_before, {});
+                             const std::pair<Query, Arguments> steps[] = {
+                                 {park_old, Arguments::of(swept_at_once_max, park_before)},
+                                 {forget_old, Arguments::of(swept_at_once_max, old, forget_before)},
+                                 {forget_callbacks, Arguments::of(swept_at_once_max, old)},
+                                 {forget_ended, Arguments::of(swept_at_once_max, forget_before)}};
                              bool more = false;
-                             for (const auto& step : steps) {
-                                 auto rows =
-                                     in_session<pqxx::result>(session, {}, [&] { return session.run(step); });
+                             for (const auto& [query, arguments] : steps) {
+                                 auto rows = again_if_lost(session, query, arguments);
                                  if (!rows) return pass(rows);
-                                 auto count = (*rows)[0][0].as<std::size_t>();
-                                 more = more || count >= swept_at_once_max;
+                                 more = more || (*rows)[0][0].as<std::size_t>() >= swept_at_once_max;
                              }
                              return more;
                          });

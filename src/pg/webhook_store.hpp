@@ -5,15 +5,19 @@
 
 #include "countersign/app/webhooks.hpp"
 #include "pg/job.hpp"
+#include "pg/sealing.hpp"
 
 namespace countersign::pg {
 
-// INSERT of a subscription, from the log's end on.
-std::string subscription_sql(const app::Subscription& fresh);
+// Adds a subscription, from the log's end on, as part of whatever transaction is open; does nothing where
+// there are `at_most` that last already.
+Sql<Done> add_subscription(Session& session, const app::Subscription& fresh, const app::Seals& seals,
+                           std::size_t at_most = INT32_MAX);
 
 class PgWebhookStore final : public app::SubscriptionStore, public app::DeliveryStore {
   public:
-    PgWebhookStore(Pool& pool, const rt::Clock& clock) : pool_(pool), clock_(clock) {}
+    PgWebhookStore(Pool& pool, Sealing& sealing, const rt::Clock& clock)
+        : pool_(pool), sealing_(sealing), clock_(clock) {}
 
     Later<Done> subscribe(app::Subscription fresh, Deadline deadline) override;
     Later<app::Subscription> subscription(core::SubscriptionId id, Deadline deadline) override;
@@ -51,9 +55,10 @@ class PgWebhookStore final : public app::SubscriptionStore, public app::Delivery
 
     Sql<FannedOut> fan_out_now(Session& session, const app::Lease& lease);
     Sql<bool> nobody_to_tell(Session& session) const;
-    Sql<Done> relist(Session& session, std::int64_t revision);
+    Sql<Done> relist(Session& session, std::int64_t revision, const app::Seals& seals);
 
     Pool& pool_;
+    Sealing& sealing_;
     const rt::Clock& clock_;
     std::mutex fanning_;  // held while this process makes deliveries: one thread at a time
     Listed listed_;

@@ -29,9 +29,10 @@ constexpr core::Duration sessions_end_max = std::chrono::milliseconds{1'500};
 constexpr core::Duration intake_end_max = std::chrono::milliseconds{7'500};
 constexpr core::Duration outbox_end_max = std::chrono::milliseconds{8'500};
 
-pg::PgSettings pg_settings(const config::Settings& settings) {
+pg::PgSettings pg_settings(const config::Settings& settings, const Secret& server_key) {
     pg::PgSettings made;
     made.uri = settings.database;
+    made.server_keys = {server_key};
     made.pool = settings.database_pool;
     return made;
 }
@@ -59,13 +60,6 @@ std::string local_url(const std::string& listen, std::uint16_t port, bool tls) {
     return fmt::format("{}://{}:{}", tls ? "https" : "http", host, port);
 }
 
-void NextTurn::take(std::vector<app::CardJob> cards, std::vector<app::Errand> errands, app::CasePtr now) {
-    rt::asio::post(executor_, [this, cards = std::move(cards), errands = std::move(errands),
-                               now = std::move(now)]() mutable {
-        worker_.take(std::move(cards), std::move(errands), std::move(now));
-    });
-}
-
 Server::Server(const Ground& ground, const config::Settings& settings, Keys keys,
                std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers,
                PolicyReader reader)
@@ -76,7 +70,8 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       listener_(std::move(listener)),
       runtime_(runtime_of(ground, settings)),
       // Connects by itself and again; nothing here waits for it.
-      database_(pg::open_database(pg_settings(settings), ground.executor, ground.clock, ground.entropy)),
+      database_(pg::open_database(pg_settings(settings, keys_.server), ground.executor, ground.clock,
+                                  ground.entropy)),
       // Counted by all that follow, shown by the API.
       metrics_(http::make_metrics()),
       // Whom chats know, joined with the policy: what votes are judged by.
@@ -87,12 +82,12 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       // Gives committed events their place, for streams, webhooks and other replicas.
       log_(database_->events(), runtime_.process, ground.clock, ground.timers, ground.executor),
       // Posts cards to the chats, which join further down.
-      outbox_(runtime_, {.outbox = database_->outbox(),
-                         .cases = database_->cases(),
-                         .roster = roster_,
-                         .chats = chats_,
-                         .counters = *metrics_}),
-      outbox_next_turn_(ground.executor, outbox_),
+      outbox_(runtime_, ground.executor,
+              {.outbox = database_->outbox(),
+               .cases = database_->cases(),
+               .roster = roster_,
+               .chats = chats_,
+               .counters = *metrics_}),
       // Carries webhooks out; what people order of them goes through `webhooks_`.
       sender_(make_sender()),
       webhooks_({.subscriptions = database_->subscriptions(),
@@ -151,7 +146,7 @@ app::Requests::Parts Server::request_parts() {
             .people = people_,
             .waiters = waiters_,
             .chats = chats_,
-            .cards = outbox_next_turn_,
+            .cards = outbox_,
             .log = log_,
             .webhooks = webhooks_,
             .hiding = hiding_,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -34,12 +35,20 @@ constexpr core::Duration edit_patience = std::chrono::seconds{2};
 constexpr core::Duration finish_within = std::chrono::milliseconds{2'500};
 constexpr core::Duration close_within = std::chrono::milliseconds{1'500};
 constexpr std::size_t found_pages_max = 5;
+// What the metadata of our messages says they are.
+constexpr std::string_view card_event = "countersign_request";
+constexpr std::string_view line_event = "countersign_line";
 constexpr core::Duration clocks_differ_max = std::chrono::minutes{1};
 
 bool channel_id(std::string_view text) {
     auto idlike = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
     return text.size() > 2 && std::string_view{"CGD"}.find(text.front()) != text.npos &&
            std::ranges::all_of(text, idlike);
+}
+
+bool cannot_know(const Failure& failure) {
+    return failure.trouble == Trouble::unauthenticated || failure.trouble == Trouble::invalid_input ||
+           failure.trouble == Trouble::not_found;
 }
 
 std::string slack_ts(core::Instant at) {
@@ -99,9 +108,15 @@ class Adapter final : public Slack {
                                 Deadline deadline) override;
     Later<Done> refresh(const app::MessageRef& message, const core::CardView& card,
                         Deadline deadline) override;
-    Later<Done> say(const app::MessageRef& card, const core::ThreadLine& line, Deadline deadline) override;
-    Later<std::optional<app::MessageRef>> find_posted(core::RequestId request, const std::string& channel,
-                                                      core::Instant since, Deadline deadline) override;
+    Later<Done> retire(const app::MessageRef& message, const core::CardView& card,
+                       Deadline deadline) override;
+    Later<Done> say(const app::MessageRef& card, const core::ThreadLine& line, app::LineMark mark,
+                    Deadline deadline) override;
+    Later<std::vector<app::MessageRef>> find_posted(core::RequestId request, const std::string& channel,
+                                                    core::Instant since, Deadline deadline) override;
+    Later<std::int32_t> told_in_thread(const app::MessageRef& card, core::RequestId request,
+                                       Deadline deadline) override;
+    void remember(const app::MessageRef& message) override { interactions_.knows_card(message); }
 
     Later<Done> confide(core::AccountId to, app::Confidence what, Deadline deadline) override;
 
@@ -119,8 +134,9 @@ class Adapter final : public Slack {
     std::string lane_of(std::string channel) const;
     void learn_channel(std::string name, std::string id);
     Later<std::string> channel_of(std::string name, Deadline deadline);
-    std::optional<app::MessageRef> ours_among(const Value& history, const std::string& channel,
-                                              const std::string& request) const;
+    std::vector<Value> ours_among(const Value& page, std::string_view event, core::RequestId request) const;
+    Later<std::vector<Value>> search(Method method, Value arguments, std::string_view event,
+                                     core::RequestId request, Deadline deadline);
 
     SlackSettings settings_;
     const app::Runtime& runtime_;
@@ -252,7 +268,6 @@ Later<app::MessageRef> Adapter::post(const core::CardView& card, const std::stri
         co_return fail(Trouble::timed_out, "Slack did not say where it put a message");
     if (name.starts_with('#')) name.erase(0, 1);
     learn_channel(std::move(name), posted.channel);
-    interactions_.knows_card(posted);
     co_return posted;
 }
 
@@ -261,19 +276,32 @@ Later<Done> Adapter::refresh(const app::MessageRef& posted, const core::CardView
     auto arguments =
         wire::json_object("blocks", shown.blocks, "channel", posted.channel, "link_names", false, "metadata",
                           shown.metadata, "parse", "none", "text", shown.text, "ts", posted.message);
-    interactions_.knows_card(posted);
     auto answer = co_await api_.call(Method::update_message, std::move(arguments), lane_of(posted.channel),
                                      deadline, edit_patience);
     if (!answer) co_return pass(answer);
     co_return Done{};
 }
 
-Later<Done> Adapter::say(const app::MessageRef& card, const core::ThreadLine& line, Deadline deadline) {
+Later<Done> Adapter::retire(const app::MessageRef& posted, const core::CardView& card, Deadline deadline) {
+    auto shown = wire::slack_retired_card(card);
+    auto arguments = wire::json_object("blocks", shown.blocks, "channel", posted.channel, "link_names", false,
+                                       "parse", "none", "text", shown.text, "ts", posted.message);
+    auto answer = co_await api_.call(Method::update_message, std::move(arguments), lane_of(posted.channel),
+                                     deadline, edit_patience);
+    if (!answer) co_return pass(answer);
+    co_return Done{};
+}
+
+Later<Done> Adapter::say(const app::MessageRef& card, const core::ThreadLine& line, app::LineMark mark,
+                         Deadline deadline) {
     auto shown = wire::slack_thread_line(line, style());
     auto lane = lane_of(card.channel);
+    auto metadata = wire::json_object(
+        "event_payload", wire::json_object("entry", mark.entry, "request_id", mark.request.text()),
+        "event_type", line_event);
     auto arguments = wire::json_object("blocks", shown.blocks, "channel", card.channel, "link_names", false,
-                                       "parse", "none", "text", shown.text, "thread_ts", card.message,
-                                       "unfurl_links", false, "unfurl_media", false);
+                                       "metadata", metadata, "parse", "none", "text", shown.text, "thread_ts",
+                                       card.message, "unfurl_links", false, "unfurl_media", false);
     auto answer = co_await api_.call(Method::post_message, std::move(arguments), std::move(lane), deadline);
     if (!answer) co_return pass(answer);
     co_return Done{};
@@ -318,11 +346,13 @@ Later<std::string> Adapter::channel_of(std::string name, Deadline deadline) {
     co_return fail(Trouble::not_found, "the bot is in no channel of that name", "channel_not_found");
 }
 
-std::optional<app::MessageRef> Adapter::ours_among(const Value& history, const std::string& channel,
-                                                   const std::string& request) const {
-    const auto* messages = history["messages"].items();
+// Our own messages of this kind about this request.
+std::vector<Value> Adapter::ours_among(const Value& page, std::string_view event,
+                                       core::RequestId request) const {
+    std::vector<Value> found;
+    const auto* messages = page["messages"].items();
     const auto& home = directory_.home();
-    if (!messages || !home) return std::nullopt;
+    if (!messages || !home) return found;
     auto same = [](const Value& said, const std::string& known) {
         return !known.empty() && said.text() == known;
     };
@@ -330,43 +360,56 @@ std::optional<app::MessageRef> Adapter::ours_among(const Value& history, const s
         const Value& metadata = message["metadata"];
         bool ours = same(message["app_id"], home->app) || same(message["bot_id"], home->bot) ||
                     same(message["user"], home->bot_user);
-        if (!ours || metadata["event_type"].text() != "countersign_request") continue;
-        if (metadata["event_payload"]["request_id"].text() != request) continue;
-        return app::MessageRef{channel, std::string(message["ts"].text())};
+        if (!ours || metadata["event_type"].text() != event) continue;
+        if (metadata["event_payload"]["request_id"].text() == request.text()) found.push_back(message);
     }
-    return std::nullopt;
+    return found;
 }
 
-Later<std::optional<app::MessageRef>> Adapter::find_posted(core::RequestId request,
-                                                           const std::string& channel, core::Instant since,
-                                                           Deadline deadline) {
-    using Found = std::optional<app::MessageRef>;
-    // A scope that is missing, a channel that is not ours: asking again would not help.
-    auto cannot_know = [](const Failure& failure) {
-        return failure.trouble == Trouble::unauthenticated || failure.trouble == Trouble::invalid_input ||
-               failure.trouble == Trouble::not_found;
-    };
-    auto id = co_await channel_of(channel, deadline);
-    if (!id && cannot_know(id.error())) co_return Found{};
-    if (!id) co_return pass(id);
-    std::string cursor;
+// Pages through a channel or a thread. What cannot be known (a scope that is missing, a channel that is not
+// ours) counts as not there: asking again would not help.
+Later<std::vector<Value>> Adapter::search(Method method, Value arguments, std::string_view event,
+                                          core::RequestId request, Deadline deadline) {
+    std::vector<Value> found;
+    std::string channel{arguments["channel"].text()};
+    arguments.set("include_all_metadata", true).set("limit", 200);
     for (std::size_t page = 0; page < found_pages_max; ++page) {
-        auto arguments = Value::object({{"channel", *id},
-                                        {"oldest", slack_ts(since - clocks_differ_max)},
-                                        {"include_all_metadata", true},
-                                        {"limit", 200}});
-        if (!cursor.empty()) arguments.set("cursor", cursor);
-        auto history = co_await api_.call(Method::history, std::move(arguments), *id, deadline);
-        if (!history && cannot_know(history.error())) co_return Found{};
-        if (!history) co_return pass(history);
-        if (auto found = ours_among(*history, *id, request.text())) {
-            interactions_.knows_card(*found);
-            co_return Found{std::move(*found)};
-        }
-        cursor = (*history)["response_metadata"]["next_cursor"].text();
+        auto answer = co_await api_.call(method, arguments, channel, deadline);
+        if (!answer && cannot_know(answer.error())) break;
+        if (!answer) co_return pass(answer);
+        auto ours = ours_among(*answer, event, request);
+        found.insert(found.end(), std::make_move_iterator(ours.begin()), std::make_move_iterator(ours.end()));
+        std::string cursor{(*answer)["response_metadata"]["next_cursor"].text()};
         if (cursor.empty()) break;
+        arguments.set("cursor", cursor);
     }
-    co_return Found{};
+    co_return found;
+}
+
+Later<std::vector<app::MessageRef>> Adapter::find_posted(core::RequestId request, const std::string& channel,
+                                                         core::Instant since, Deadline deadline) {
+    std::vector<app::MessageRef> refs;
+    auto id = co_await channel_of(channel, deadline);
+    if (!id && cannot_know(id.error())) co_return refs;
+    if (!id) co_return pass(id);
+    auto arguments = Value::object({{"channel", *id}, {"oldest", slack_ts(since - clocks_differ_max)}});
+    auto found = co_await search(Method::history, std::move(arguments), card_event, request, deadline);
+    if (!found) co_return pass(found);
+    for (const Value& message : *found) refs.push_back({*id, std::string(message["ts"].text())});
+    std::ranges::sort(refs, {}, &app::MessageRef::message);
+    co_return refs;
+}
+
+Later<std::int32_t> Adapter::told_in_thread(const app::MessageRef& card, core::RequestId request,
+                                            Deadline deadline) {
+    auto arguments = Value::object({{"channel", card.channel}, {"ts", card.message}});
+    auto found = co_await search(Method::replies, std::move(arguments), line_event, request, deadline);
+    if (!found) co_return pass(found);
+    constexpr auto most = static_cast<std::int64_t>(core::case_entries_max);
+    std::int64_t told = 0;
+    for (const Value& message : *found)
+        told = std::max(told, message["metadata"]["event_payload"]["entry"].whole(-1) + 1);
+    co_return static_cast<std::int32_t>(std::min(told, most));
 }
 
 }  // namespace

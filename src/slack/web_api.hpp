@@ -24,6 +24,7 @@ enum class Method : std::uint8_t {
     post_ephemeral,
     views_open,
     history,
+    replies,
     conversations,
     users_info,
     usergroup_users,

@@ -325,4 +325,14 @@ SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& s
     return message;
 }
 
+SlackMessage slack_retired_card(const core::CardView& card) {
+    auto words = fmt::format(
+        "This was a second message about request #{}. The other one in this channel counts.", card.number);
+    SlackMessage message;
+    message.text = words;
+    message.blocks =
+        b::Items(b::rich_text("retired", b::Items(b::rich_section(b::Items(b::text(words)))))).take();
+    return message;
+}
+
 }  // namespace countersign::wire

@@ -121,13 +121,19 @@ void write(Writer& w, std::string_view name, const std::vector<core::Standing>& 
     w.end_list();
 }
 
-void write_members(Writer& w, const core::Opened& e) {
+void write_members(Writer& w, const core::Opened& e, const OpeningFacts* facts = nullptr) {
     w.key("at").at(e.at).key("behind").begin_list();
     for (const auto& person : e.behind) w.own(person.text());
     w.end_list().key("behind_accounts");
     write_owns(w, e.behind_accounts);
     if (e.dead_end) w.key("dead_end").own(*e.dead_end);
-    w.key("kind").text("opened").key("unlinked");
+    w.key("kind").text("opened");
+    if (facts) {
+        w.key("request").begin().key("number").whole(facts->number);
+        w.key("record_sha256").text(sha256_hex(facts->request));
+        w.key("rules_sha256").text(sha256_hex(facts->rules)).end();
+    }
+    w.key("unlinked");
     write_owns(w, e.unlinked);
 }
 void write_members(Writer& w, const core::Voted& e) {
@@ -446,6 +452,23 @@ std::string stored_entry(const core::Entry& entry, const Salt* seal) {
     std::visit([&](const auto& e) { write_members(w, e); }, entry);
     w.end();
     return w.take();
+}
+
+std::string stored_opening(const core::Opened& opened, const OpeningFacts& facts, const Salt& seal) {
+    Writer w(&seal);
+    w.begin();
+    write_members(w, opened, &facts);
+    w.end();
+    return w.take();
+}
+
+bool opens(std::string_view stored_opening, const OpeningFacts& facts) {
+    auto value = parse_stored(stored_opening);
+    if (!value) return false;
+    const Value& said = (*value)["request"];
+    return said["number"].integer() == facts.number &&
+           said["record_sha256"].text() == sha256_hex(facts.request) &&
+           said["rules_sha256"].text() == sha256_hex(facts.rules);
 }
 
 std::string stored_request(const core::Request& request, const Salt* seal) {

@@ -143,7 +143,7 @@ struct Process {
           roster(o.age_max),
           waiters(o.world.io.get_executor()),
           log(o.store, runtime.process, o.world.time, o.world.time, o.world.io.get_executor()),
-          outbox(runtime, {o.store, o.store, roster, chats, counters}),
+          outbox(runtime, o.world.io.get_executor(), {o.store, o.store, roster, chats, counters}),
           webhooks({o.hooks, o.hooks, o.sender, o.world.time, o.dice}, Secret{std::string(32, 'k')}),
           people(runtime, o.people, roster),
           requests(runtime, {.cases = o.store,

@@ -8,203 +8,302 @@ namespace {
 
 using core::testing::asks;
 using core::testing::requires_of;
+using How = app::SettledRow::How;
 
 template <class Backend>
 class Outbox : public testing::Test {
   protected:
     Backend on;
     core::RequestId id{core::RequestId::Bytes{}};
-    app::CardJob card{
-        core::CardId{core::CardId::Bytes{}}, id, {core::Surface::slack, ""}, {}, false, 0, 0, {}};
+    app::CardState card{.id = core::CardId{core::CardId::Bytes{}}, .target = {}, .created_at = {}};
 
     void SetUp() override {
         auto opened = on.get(on.cases().open(on.fresh(), on.soon())).value();
         id = opened.opened.request->id;
+        ASSERT_TRUE(opened.leased);
         ASSERT_EQ(opened.cards.size(), 1U);
         card = opened.cards[0];
+        EXPECT_EQ(card, stored());
     }
-    app::Appended vote(const std::string& user, std::optional<app::Lease> lease = {}) {
-        auto what = on.vote(id, user);
+    app::Appended append(app::Append what, std::optional<app::Lease> lease = {}) {
         if (lease) what.lease = *lease;
         auto answer = on.get(on.cases().append(std::move(what), on.soon()));
         EXPECT_TRUE(answer) << answer.error().detail;
         return std::move(answer).value();
     }
-    std::vector<app::CardJob> claimed(app::Lease lease) {
-        return on.get(on.outbox().claim_cards(lease, on.clock.now(), 10, on.soon())).value();
+    app::Appended vote(const std::string& user, std::optional<app::Lease> lease = {}) {
+        return append(on.vote(id, user), lease);
     }
-    std::vector<app::CardJob> settled(app::OutboxStore::Batch batch, app::Lease lease) {
-        auto answer = on.get(on.outbox().settle(std::move(batch), lease, on.soon()));
+    std::vector<app::OutboxRow> claimed(app::Lease lease) {
+        return on.get(on.outbox().claim(lease, on.clock.now(), 10, on.soon())).value();
+    }
+    app::SettleAnswer settled(std::vector<app::SettledRow> rows, app::Lease lease) {
+        auto answer = on.get(on.outbox().settle(std::move(rows), lease, on.soon()));
         EXPECT_TRUE(answer) << answer.error().detail;
-        return answer ? *answer : std::vector<app::CardJob>{};
+        return answer ? *answer : app::SettleAnswer{};
     }
-    std::vector<app::CardJob> shown(std::int32_t version, bool closed = false,
-                                    const std::string& message = "1.1") {
-        app::OutboxStore::Batch batch;
-        batch.cards.push_back({card.id, {"C1", message}, version, closed});
-        return settled(std::move(batch), on.lease());
+    // The card as it would be if everything up to `version` were shown and told.
+    app::CardState shown(std::int32_t version, const std::string& message = "1.1", bool closed = false) {
+        auto state = card;
+        state.message = app::MessageRef{"C1", message};
+        state.shown_version = state.told_version = version;
+        state.closed = closed;
+        return state;
     }
-    app::CardJob stored() { return on.get(on.outbox().cards_of(id, on.soon())).value().at(0); }
+    app::SettledRow row(How how, std::int32_t version, app::CardState state, bool doubted = false) {
+        return {.request = id, .how = how, .version = version, .cards = {{std::move(state), doubted}}};
+    }
+    app::SettleAnswer done(std::int32_t version, std::optional<app::Lease> lease = {}) {
+        return settled({row(How::done, version, shown(version))}, lease.value_or(on.lease()));
+    }
+    app::SettleAnswer put_off(core::Duration pause, bool failed, app::CardState state) {
+        auto what = row(How::put_off, 1, std::move(state));
+        what.again_at = on.clock.now() + pause;
+        what.failed = failed;
+        return settled({what}, on.lease());
+    }
+    std::vector<app::CardState> cards() { return on.get(on.outbox().cards_of(id, on.soon())).value(); }
+    app::CardState stored() { return cards().at(0); }
+    void pass(core::Duration time) { on.clock.set(on.clock.now() + time); }
+    // Somebody else takes the row over.
+    app::OutboxRow taken() {
+        pass(31s);
+        auto rows = claimed(on.lease_of_another());
+        EXPECT_EQ(rows.size(), 1U);
+        return rows.at(0);
+    }
 };
 
 using Backends = testing::Types<InMemory, OnPostgres>;
 TYPED_TEST_SUITE(Outbox, Backends);
 
-TYPED_TEST(Outbox, AFreshCardIsLeasedToWhoeverOpenedTheRequest) {
+TYPED_TEST(Outbox, ANewRequestsRowIsLeasedToWhoeverOpenedIt) {
     EXPECT_EQ(this->card.target, (app::CardTarget{core::Surface::slack, "#approvals"}));
-    EXPECT_EQ(this->card.rendered_version, 0);
-    EXPECT_FALSE(this->card.posted);
+    EXPECT_EQ(this->card.shown_version, 0);
+    EXPECT_FALSE(this->card.message);
     EXPECT_EQ(this->card.created_at, this->on.clock.now());
     EXPECT_TRUE(this->claimed(this->on.lease_of_another()).empty());
 }
 
-TYPED_TEST(Outbox, ALeaseThatRanOutIsAnybodys) {
-    this->on.clock.set(this->on.clock.now() + 31s);
-    auto taken = this->claimed(this->on.lease_of_another());
-    ASSERT_EQ(taken.size(), 1U);
-    EXPECT_EQ(taken[0].id, this->card.id);
+TYPED_TEST(Outbox, ALeaseThatRanOutIsAnybodysAndSaysSo) {
+    auto row = this->taken();
+    EXPECT_TRUE(row.taken_over);
+    EXPECT_EQ(row.request, this->id);
+    EXPECT_EQ(row.version, 1);
+    EXPECT_EQ(row.cards, std::vector{this->card});
     EXPECT_TRUE(this->claimed(this->on.lease()).empty());
 }
 
-TYPED_TEST(Outbox, ACardThatIsShownIsLeftAloneUntilSomethingChanges) {
-    EXPECT_TRUE(this->shown(1).empty());
-    this->on.clock.set(this->on.clock.now() + 1h - 1s);
-    EXPECT_TRUE(this->claimed(this->on.lease()).empty());
-    auto voted = this->vote("U0AMY");
-    ASSERT_EQ(voted.cards.size(), 1U);
-    EXPECT_EQ(voted.cards[0].posted, (app::MessageRef{"C1", "1.1"}));
-    EXPECT_EQ(voted.cards[0].rendered_version, 1);
+TYPED_TEST(Outbox, AVoteLeasesNoRowOfSomebodyElseEvenIfTheirLeaseRanOut) {
+    this->pass(31s);
+    EXPECT_FALSE(this->vote("U0AMY", this->on.lease_of_another()).leased);
+    auto rows = this->claimed(this->on.lease_of_another());
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_TRUE(rows[0].taken_over);
+    EXPECT_EQ(rows[0].version, 2);
 }
 
-TYPED_TEST(Outbox, ACardThatFellBehindMeanwhileComesBackLeased) {
-    this->vote("U0AMY");
-    auto behind = this->shown(1);
-    ASSERT_EQ(behind.size(), 1U);
-    EXPECT_EQ(behind[0].rendered_version, 1);
+TYPED_TEST(Outbox, WhatIsShownAndToldIsLeftAloneUntilSomethingChanges) {
+    auto answer = this->done(1);
+    EXPECT_TRUE(answer.behind.empty());
+    EXPECT_TRUE(answer.lost.empty());
+    EXPECT_EQ(this->stored(), this->shown(1));
+    this->pass(1h - 1s);
+    EXPECT_TRUE(this->claimed(this->on.lease()).empty());
+    EXPECT_TRUE(this->vote("U0AMY").leased);
+}
+
+TYPED_TEST(Outbox, ARowThatFellBehindMeanwhileComesBackLeased) {
+    EXPECT_TRUE(this->vote("U0AMY").leased);
+    auto answer = this->done(1);
+    ASSERT_EQ(answer.behind.size(), 1U);
+    EXPECT_EQ(answer.behind[0].version, 2);
+    EXPECT_EQ(answer.behind[0].cards, std::vector{this->shown(1)});
     EXPECT_TRUE(this->claimed(this->on.lease_of_another()).empty());
-    EXPECT_TRUE(this->shown(2).empty());
+    EXPECT_TRUE(this->done(2).behind.empty());
 }
 
-TYPED_TEST(Outbox, ACardSomebodyElseIsAtIsNotHandedOutTwice) {
-    this->on.clock.set(this->on.clock.now() + 31s);
-    app::Lease theirs = this->on.lease_of_another();
-    ASSERT_EQ(this->claimed(theirs).size(), 1U);
-    EXPECT_TRUE(this->vote("U0AMY").cards.empty());
-    app::OutboxStore::Batch batch;
-    batch.cards.push_back({this->card.id, {"C1", "1.1"}, 1, false});
-    auto behind = this->settled(std::move(batch), theirs);
-    ASSERT_EQ(behind.size(), 1U) << "they see that it fell behind";
+TYPED_TEST(Outbox, ARowIsNotDoneWhileACardIsBehind) {
+    auto answer = this->settled({this->row(How::done, 1, this->card)}, this->on.lease());
+    EXPECT_EQ(answer.behind.size(), 1U);
 }
 
-TYPED_TEST(Outbox, WhoLostTheLeaseSettlesNothing) {
-    this->on.clock.set(this->on.clock.now() + 31s);
-    app::Lease theirs = this->on.lease_of_another();
-    this->claimed(theirs);
-    this->shown(1);
-    EXPECT_FALSE(this->stored().posted);
+TYPED_TEST(Outbox, ARowThatGoesOnKeepsItsLeaseAndItsMessage) {
+    this->pass(20s);
+    auto answer = this->settled({this->row(How::goes_on, 1, this->shown(1))}, this->on.lease());
+    EXPECT_TRUE(answer.behind.empty() && answer.lost.empty());
+    EXPECT_EQ(this->stored().message, (app::MessageRef{"C1", "1.1"}));
+    this->pass(20s);
+    EXPECT_TRUE(this->claimed(this->on.lease_of_another()).empty());
+    this->pass(11s);
+    EXPECT_EQ(this->claimed(this->on.lease_of_another()).size(), 1U);
 }
 
-TYPED_TEST(Outbox, AClosedCardIsNeverTouchedAgain) {
-    this->vote("U0AMY");
-    EXPECT_TRUE(this->shown(2, true).empty());
-    this->on.clock.set(this->on.clock.now() + 2h);
+TYPED_TEST(Outbox, ARowPutOffIsDueAtItsTimeAndCountsItsFailures) {
+    auto unsure = this->card;
+    unsure.unsure = true;
+    this->put_off(5s, true, unsure);
     EXPECT_TRUE(this->claimed(this->on.lease()).empty());
-    auto tick =
-        this->on.get(this->on.cases().append(this->on.command(this->id, core::Tick{}), this->on.soon()));
-    ASSERT_TRUE(tick);
-    EXPECT_TRUE(tick->cards.empty());
+    this->pass(5s);
+    auto rows = this->claimed(this->on.lease());
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].attempts, 1);
+    EXPECT_FALSE(rows[0].taken_over);
+    EXPECT_TRUE(rows[0].cards.at(0).unsure);
+    auto again = this->row(How::put_off, 1, this->shown(1), true);
+    again.again_at = this->on.clock.now() + 1s;
+    this->settled({again}, this->on.lease());
+    this->pass(1s);
+    rows = this->claimed(this->on.lease());
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].attempts, 0);
+    EXPECT_FALSE(rows[0].cards.at(0).unsure);
+}
+
+TYPED_TEST(Outbox, AVoteLeasesARowThatWasPutOff) {
+    this->put_off(1h, true, this->card);
+    EXPECT_TRUE(this->vote("U0AMY", this->on.lease_of_another()).leased);
+}
+
+TYPED_TEST(Outbox, AMessageThatIsGoneIsForgotten) {
+    this->done(1);
+    this->vote("U0AMY");
+    auto forgotten = this->shown(2);
+    forgotten.message.reset();
+    forgotten.shown_version = 0;
+    this->settled({this->row(How::goes_on, 2, forgotten)}, this->on.lease());
+    EXPECT_FALSE(this->stored().message);
+    EXPECT_EQ(this->stored().shown_version, 0);
+    EXPECT_EQ(this->stored().told_version, 2);
+}
+
+// ---- whoever settles without the lease
+
+TYPED_TEST(Outbox, WhatWasPostedIsRememberedWhoeverHoldsTheRow) {
+    this->taken();
+    auto answer = this->done(1);
+    EXPECT_THAT(answer.lost, testing::ElementsAre(this->id));
+    EXPECT_EQ(this->stored().message, (app::MessageRef{"C1", "1.1"}));
+    EXPECT_TRUE(this->stored().unsure);
+}
+
+TYPED_TEST(Outbox, AnotherMessageOfACardBecomesACardOfItsOwn) {
+    this->taken();
+    EXPECT_TRUE(this->done(1, this->on.lease_of_another()).lost.empty());
+    auto answer = this->settled({this->row(How::done, 1, this->shown(1, "2.2"))}, this->on.lease());
+    EXPECT_THAT(answer.lost, testing::ElementsAre(this->id));
+    auto all = this->cards();
+    ASSERT_EQ(all.size(), 2U);
+    auto copy = all[0].message->message == "2.2" ? all[0] : all[1];
+    EXPECT_EQ(copy.message, (app::MessageRef{"C1", "2.2"}));
+    EXPECT_EQ(copy.target, this->card.target);
+    EXPECT_EQ(copy.shown_version, 0);
+    EXPECT_EQ(copy.told_version, 1);
+    EXPECT_TRUE(copy.unsure);
+    auto rows = this->claimed(this->on.lease());
+    ASSERT_EQ(rows.size(), 1U) << "somebody must see to it";
+    EXPECT_EQ(rows[0].cards.size(), 2U);
+}
+
+TYPED_TEST(Outbox, WhatSomebodyEditedWithoutTheLeaseIsDueAtOnce) {
+    this->taken();
+    this->vote("U0AMY", this->on.lease_of_another());
+    this->done(2, this->on.lease_of_another());
+    EXPECT_TRUE(this->claimed(this->on.lease()).empty());
+    this->done(1);
+    EXPECT_EQ(this->stored().shown_version, 2);
+    EXPECT_TRUE(this->stored().unsure);
+    auto rows = this->claimed(this->on.lease());
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].version, 2);
+}
+
+TYPED_TEST(Outbox, ACardThatWasClosedIsOpenAgainWhenSomebodyEditedItWithoutTheLease) {
+    this->taken();
+    auto closing = this->row(How::done, 1, this->shown(1, "1.1", true));
+    this->settled({closing}, this->on.lease_of_another());
+    ASSERT_TRUE(this->stored().closed);
+    this->done(1);
+    EXPECT_FALSE(this->stored().closed);
+    EXPECT_EQ(this->claimed(this->on.lease()).size(), 1U);
+}
+
+TYPED_TEST(Outbox, WhoeverHoldsTheRowHearsThatSomebodyElseTouchedACard) {
+    this->taken();
+    this->done(1);  // by whoever lost it
+    EXPECT_TRUE(this->claimed(this->on.lease()).empty()) << "the holder keeps it";
+    auto answer = this->done(1, this->on.lease_of_another());
+    ASSERT_EQ(answer.behind.size(), 1U);
+    EXPECT_TRUE(answer.behind[0].cards.at(0).unsure);
+    auto sure = this->row(How::done, 1, this->shown(1), true);
+    EXPECT_TRUE(this->settled({sure}, this->on.lease_of_another()).behind.empty());
+    EXPECT_FALSE(this->stored().unsure);
+}
+
+TYPED_TEST(Outbox, LinesThatWereSaidStaySaid) {
+    this->vote("U0AMY");
+    this->taken();
+    this->done(2);
+    auto untold = this->shown(2);
+    untold.told_version = 1;
+    this->settled({this->row(How::goes_on, 2, untold)}, this->on.lease_of_another());
+    EXPECT_EQ(this->stored().told_version, 2);
 }
 
 TYPED_TEST(Outbox, ACardWhoseMessageIsAnotherCardsIsClosed) {
     auto other = this->on.get(this->on.cases().open(this->on.fresh(), this->on.soon())).value();
-    app::OutboxStore::Batch batch;
-    batch.cards.push_back({this->card.id, {"C1", "1.1"}, 1, false});
-    batch.cards.push_back({other.cards.at(0).id, {"C1", "1.1"}, 1, false});
-    EXPECT_TRUE(this->settled(std::move(batch), this->on.lease()).empty());
-    EXPECT_EQ(this->vote("U0AMY").cards.size(), 1U) << "the first one goes on";
-    auto voted = this->on.get(
-        this->on.cases().append(this->on.vote(other.opened.request->id, "U0AMY"), this->on.soon()));
-    ASSERT_TRUE(voted) << voted.error().detail;
-    EXPECT_TRUE(voted->cards.empty());
-    this->on.clock.set(this->on.clock.now() + 2h);
-    EXPECT_EQ(this->claimed(this->on.lease_of_another()).size(), 1U) << "the first one's alone";
+    this->done(1);
+    auto theirs = other.cards.at(0);
+    theirs.message = app::MessageRef{"C1", "1.1"};
+    theirs.shown_version = theirs.told_version = 1;
+    app::SettledRow row{
+        .request = other.opened.request->id, .how = How::done, .version = 1, .cards = {{theirs, false}}};
+    EXPECT_TRUE(this->settled({row}, this->on.lease()).behind.empty());
+    auto closed =
+        this->on.get(this->on.outbox().cards_of(other.opened.request->id, this->on.soon())).value().at(0);
+    EXPECT_TRUE(closed.closed);
+    EXPECT_FALSE(closed.message);
 }
 
-TYPED_TEST(Outbox, ACardPutOffIsDueAtItsTimeAndCountsItsAttempts) {
-    app::OutboxStore::Batch batch;
-    batch.cards_again.push_back({this->card.id, this->on.clock.now() + 5s, true, false});
-    this->settled(std::move(batch), this->on.lease());
-    EXPECT_TRUE(this->claimed(this->on.lease()).empty());
-    this->on.clock.set(this->on.clock.now() + 5s);
-    auto again = this->claimed(this->on.lease());
-    ASSERT_EQ(again.size(), 1U);
-    EXPECT_EQ(again[0].attempts, 1);
-    EXPECT_TRUE(again[0].post_may_have_happened);
-    EXPECT_TRUE(this->shown(1).empty());
-    EXPECT_EQ(this->stored().attempts, 0);
-    EXPECT_FALSE(this->stored().post_may_have_happened);
-}
-
-TYPED_TEST(Outbox, AMessageThatIsGoneIsPostedAgain) {
-    this->shown(1);
+TYPED_TEST(Outbox, AClosedCardIsNeverTouchedAgain) {
     this->vote("U0AMY");
-    app::OutboxStore::Batch batch;
-    batch.cards_again.push_back({this->card.id, this->on.clock.now(), false, true});
-    this->settled(std::move(batch), this->on.lease());
-    auto again = this->claimed(this->on.lease());
-    ASSERT_EQ(again.size(), 1U);
-    EXPECT_FALSE(again[0].posted);
-    EXPECT_EQ(again[0].rendered_version, 0);
+    this->settled({this->row(How::done, 2, this->shown(2, "1.1", true))}, this->on.lease());
+    EXPECT_TRUE(this->stored().closed);
+    this->pass(2h);
+    EXPECT_TRUE(this->claimed(this->on.lease()).empty());
 }
 
-TYPED_TEST(Outbox, AVoteLeavesOneThreadLineAndItGoesWhenDone) {
-    auto voted = this->vote("U0AMY");
-    ASSERT_EQ(voted.errands.size(), 1U);
-    EXPECT_EQ(voted.errands[0].entry, 1);
-    EXPECT_TRUE(
-        this->on
-            .get(this->on.outbox().claim_errands(this->on.lease(), this->on.clock.now(), 10, this->on.soon()))
-            ->empty());
-    app::OutboxStore::Batch batch;
-    batch.errands.push_back(voted.errands[0].id);
-    this->settled(std::move(batch), this->on.lease());
-    EXPECT_EQ(this->on.errands_left(), 0U);
+TYPED_TEST(Outbox, SeveralRowsAreSettledTogether) {
+    auto other = this->on.get(this->on.cases().open(this->on.fresh(), this->on.soon())).value();
+    auto theirs = other.cards.at(0);
+    theirs.message = app::MessageRef{"C1", "9.9"};
+    theirs.shown_version = theirs.told_version = 1;
+    app::SettledRow row{
+        .request = other.opened.request->id, .how = How::done, .version = 1, .cards = {{theirs, false}}};
+    auto answer = this->settled({row, this->row(How::goes_on, 1, this->shown(1))}, this->on.lease());
+    EXPECT_TRUE(answer.behind.empty() && answer.lost.empty());
+    this->pass(31s);
+    auto rows = this->claimed(this->on.lease_of_another());
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].request, this->id);
 }
 
-TYPED_TEST(Outbox, AnErrandPutOffIsClaimedAtItsTime) {
-    auto voted = this->vote("U0AMY");
-    app::OutboxStore::Batch batch;
-    batch.errands_again.push_back({voted.errands[0].id, this->on.clock.now() + 5s});
-    this->settled(std::move(batch), this->on.lease());
-    auto claim = [&] {
-        return this->on
-            .get(this->on.outbox().claim_errands(this->on.lease_of_another(), this->on.clock.now(), 10,
-                                                 this->on.soon()))
-            .value();
-    };
-    EXPECT_TRUE(claim().empty());
-    this->on.clock.set(this->on.clock.now() + 5s);
-    auto again = claim();
-    ASSERT_EQ(again.size(), 1U);
-    EXPECT_EQ(again[0].id, voted.errands[0].id);
-    EXPECT_EQ(again[0].attempts, 1);
-    EXPECT_TRUE(claim().empty());
-}
+// ---- what comes a second time, copies, the end
 
-TYPED_TEST(Outbox, ARequestWithoutCardsHasNoThreadLines) {
-    auto opened = this->on
-                      .get(this->on.cases().open(this->on.fresh(requires_of({asks({{2, "security"}})}), {}),
-                                                 this->on.soon()))
-                      .value();
-    this->id = opened.opened.request->id;
-    auto voted = this->vote("U0AMY");
-    EXPECT_TRUE(voted.errands.empty());
-    EXPECT_TRUE(voted.cards.empty());
-    EXPECT_EQ(this->on.errands_left(), 0U);
+TYPED_TEST(Outbox, AVoteThatComesASecondTimeHandsOutWhatIsStillToDo) {
+    this->done(1);
+    auto what = this->on.vote(this->id, "U0AMY");
+    EXPECT_TRUE(this->append(what).leased);
+    auto again = this->append(what);
+    EXPECT_TRUE(again.repeat);
+    EXPECT_TRUE(again.leased) << "its answer may have been lost";
+    EXPECT_FALSE(this->append(what, this->on.lease_of_another()).leased) << "but only to whoever holds it";
+    this->done(2);
+    EXPECT_FALSE(this->append(what).leased) << "nothing is left";
 }
 
 TYPED_TEST(Outbox, AnUnknownCopyBecomesACardThatIsBehind) {
-    this->shown(1);
+    this->done(1);
     auto adopt = [&] {
         return this->on
             .get(this->on.outbox().adopt(this->id, {core::Surface::slack, "C9"}, {"C9", "7.7"},
@@ -213,29 +312,52 @@ TYPED_TEST(Outbox, AnUnknownCopyBecomesACardThatIsBehind) {
     };
     EXPECT_TRUE(adopt());
     EXPECT_FALSE(adopt()) << "the second time it is known";
-    auto behind = this->claimed(this->on.lease());
-    ASSERT_EQ(behind.size(), 1U);
-    EXPECT_EQ(behind[0].posted, (app::MessageRef{"C9", "7.7"}));
-    EXPECT_EQ(this->on.get(this->on.outbox().cards_of(this->id, this->on.soon()))->size(), 2U);
+    auto rows = this->claimed(this->on.lease());
+    ASSERT_EQ(rows.size(), 1U);
+    ASSERT_EQ(rows[0].cards.size(), 2U);
+    const auto& copy = rows[0].cards[0].id == this->card.id ? rows[0].cards[1] : rows[0].cards[0];
+    EXPECT_EQ(copy.message, (app::MessageRef{"C9", "7.7"}));
+    EXPECT_EQ(copy.shown_version, 0);
+    EXPECT_EQ(copy.told_version, 1) << "nobody is told all of it again";
 }
 
 TYPED_TEST(Outbox, ACopyClickedWhileItsPostIsUnderWayIsThatCard) {
     auto adopted = this->on.get(this->on.outbox().adopt(this->id, {core::Surface::slack, "#approvals"},
                                                         {"C1", "1.1"}, this->on.soon()));
-    EXPECT_FALSE(adopted.value());
-    EXPECT_TRUE(this->shown(1).empty());
-    EXPECT_EQ(this->on.get(this->on.outbox().cards_of(this->id, this->on.soon()))->size(), 1U);
+    EXPECT_TRUE(adopted.value());
+    EXPECT_EQ(this->cards().size(), 1U);
+    EXPECT_THAT(this->done(1).lost, testing::ElementsAre(this->id)) << "its worker looks at it anew";
+    EXPECT_EQ(this->cards().size(), 1U);
+    EXPECT_EQ(this->claimed(this->on.lease()).size(), 1U);
 }
 
-TYPED_TEST(Outbox, WhatIsHandedBackIsAnybodysAtOnce) {
-    this->vote("U0AMY");
+TYPED_TEST(Outbox, ACopyOfARequestThatIsNotThereIsNothing) {
+    auto adopted =
+        this->on.get(this->on.outbox().adopt(core::RequestId{core::RequestId::Bytes{}},
+                                             {core::Surface::slack, "C9"}, {"C9", "7.7"}, this->on.soon()));
+    EXPECT_FALSE(adopted.value());
+}
+
+TYPED_TEST(Outbox, WhatIsHandedBackIsAnybodysAtOnceAndWasNotTakenOver) {
     ASSERT_TRUE(this->on.get(this->on.outbox().hand_back(this->on.lease(), this->on.soon())));
-    app::Lease theirs = this->on.lease_of_another();
-    EXPECT_EQ(this->claimed(theirs).size(), 1U);
-    EXPECT_EQ(
-        this->on.get(this->on.outbox().claim_errands(theirs, this->on.clock.now(), 10, this->on.soon()))
-            ->size(),
-        1U);
+    auto rows = this->claimed(this->on.lease_of_another());
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_FALSE(rows[0].taken_over);
+}
+
+TYPED_TEST(Outbox, TheLongestDueComeFirstAndNoMoreThanAskedFor) {
+    for (int i = 0; i < 3; ++i) {
+        this->pass(1s);
+        this->on.get(this->on.cases().open(this->on.fresh(), this->on.soon())).value();
+    }
+    this->pass(1min);
+    auto rows =
+        this->on.get(this->on.outbox().claim(this->on.lease(), this->on.clock.now(), 2, this->on.soon()))
+            .value();
+    ASSERT_EQ(rows.size(), 2U);
+    bool oldest = std::ranges::find(rows, this->id, &app::OutboxRow::request) != rows.end();
+    EXPECT_TRUE(oldest);
+    EXPECT_EQ(this->claimed(this->on.lease()).size(), 2U);
 }
 
 }  // namespace

@@ -80,13 +80,7 @@ struct HooksOnPostgres : OnPostgres {
     core::TokenId token = core::TokenId::mint(clock.now(), rt::chance(*entropy));
 
     void sequence() {
-        sql("WITH n AS (DELETE FROM unsequenced RETURNING event_id), o AS (SELECT event_id, row_number() "
-            "OVER "
-            "(ORDER BY event_id) - 1 + (SELECT size FROM log_head) AS i FROM n), l AS (INSERT INTO leaf "
-            "(index, "
-            "event_id, hash) SELECT i, event_id, sha256('\\x00'::bytea || e.body) FROM o JOIN event e ON "
-            "e.id = "
-            "event_id) UPDATE log_head SET size = size + (SELECT count(*) FROM o)");
+        while (get(log().sequence(std::nullopt, soon())).value().more) continue;
     }
     core::RequestId open(const std::string& action = "db.export",
                          const std::string& environment = "production",

@@ -22,6 +22,9 @@ namespace countersign::contract {
 
 using namespace std::chrono_literals;
 
+// What the stores of tests seal with.
+inline const Secret server_key{std::string(32, 'k')};
+
 // Time that stands until it is moved; read by database threads too.
 class HandClock final : public rt::Clock {
   public:
@@ -138,7 +141,6 @@ struct InMemory : Base {
     std::vector<std::string> people_events() { return persons.events; }
     app::EventLog& log() { return store; }
     std::vector<std::string> events_of(core::RequestId request) { return store.events_of(request); }
-    std::size_t errands_left() { return store.errands_left(); }
     std::vector<std::string> acts() {
         std::vector<std::string> types;
         for (const auto& act : store.acts()) types.emplace_back(name_of(act.act));
@@ -147,9 +149,10 @@ struct InMemory : Base {
 };
 
 struct OnPostgres : Base {
-    Secret uri = support::postgres().fresh_database();
-    std::unique_ptr<pg::Database> database =
-        pg::open_database({.uri = uri, .pool = 6}, io.get_executor(), clock, *entropy);
+    explicit OnPostgres(Secret migrated = support::postgres().fresh_database()) : uri(std::move(migrated)) {}
+    Secret uri;
+    std::unique_ptr<pg::Database> database = pg::open_database(
+        {.uri = uri, .server_keys = {server_key}, .pool = 6}, io.get_executor(), clock, *entropy);
     app::CaseStore& cases() { return database->cases(); }
     app::OutboxStore& outbox() { return database->outbox(); }
     app::TokenStore& tokens() { return database->tokens(); }
@@ -162,12 +165,12 @@ struct OnPostgres : Base {
         return types("request_id = '" + hex(request.bytes()) + "'");
     }
     std::vector<std::string> acts() { return types("request_id IS NULL"); }
-    std::size_t errands_left() { return std::stoul(support::sql(uri, "SELECT count(*) FROM errand")); }
     std::string sql(const std::string& text) { return support::sql(uri, text); }
 
   private:
     std::vector<std::string> types(const std::string& where) {
-        std::string joined = sql("SELECT string_agg(type, ',' ORDER BY id) FROM event WHERE " + where);
+        while (get(log().sequence(std::nullopt, soon())).value().more) continue;
+        std::string joined = sql("SELECT string_agg(type, ',' ORDER BY index) FROM event WHERE " + where);
         return joined.empty() ? std::vector<std::string>{} : split(joined, ',');
     }
 };

@@ -6,6 +6,19 @@
 namespace countersign::fakes {
 namespace {
 
+bool voted(const core::Case& c, const core::PersonId& person) {
+    return std::ranges::any_of(c.entries, [&](const core::Entry& entry) {
+        return std::visit(
+            [&](const auto& e) {
+                if constexpr (requires { e.voter; })
+                    return e.voter.person == person;
+                else
+                    return false;
+            },
+            entry);
+    });
+}
+
 std::unexpected<Failure> missing() {
     return fail(Trouble::not_found, "there is no such request");
 }
@@ -22,7 +35,9 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
                                "idempotency_mismatch");
             }
             const core::Case& c = cases_.at(found->second.request).on.c;
-            app::OpenedCase had{c, core::decide(c), {}, true};
+            app::OpenedCase had{.opened = c, .ruling = core::decide(c), .repeat = true};
+            had.leased = lease_again(c.request->id, fresh.lease);
+            if (had.leased) had.cards = states_of(c.request->id);
             co_return had;
         }
         keys_.insert_or_assign({fresh.idempotency->token, fresh.idempotency->key},
@@ -32,23 +47,9 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
     core::RequestId id = fresh.request.id;
     numbers_.emplace(fresh.request.number, id);
     core::Case c{std::move(fresh.request), std::move(fresh.applied), {core::Entry{fresh.opened}}};
-    app::OpenedCase opened{c, std::move(fresh.ruling), {}, false};
-    for (const auto& target : fresh.cards) {
-        Card card{.job = {.id = mint<core::CardId>(),
-                          .request = id,
-                          .target = target,
-                          .posted = {},
-                          .post_may_have_happened = false,
-                          .rendered_version = 0,
-                          .attempts = 0,
-                          .created_at = fresh.opened.at},
-                  .wanted = 1,
-                  .closed = false,
-                  .due = fresh.lease.until,
-                  .holder = fresh.lease.holder};
-        opened.cards.push_back(card.job);
-        cards_.emplace(card.job.id, std::move(card));
-    }
+    app::OpenedCase opened{.opened = c, .ruling = std::move(fresh.ruling)};
+    opened.cards = Outbox::opened(id, fresh.cards, fresh.lease);
+    opened.leased = !opened.cards.empty();
     core::State state = opened.ruling.state;
     remember_all(c,
                  {.version = 1, .before = core::State::pending, .after = state, .origin = {}, .command = 0});
@@ -56,42 +57,9 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
     co_return opened;
 }
 
-void Store::lease_cards(const core::RequestId& request, std::int32_t version, const app::Lease& lease,
-                        std::vector<app::CardJob>& leased) {
-    for (auto& [id, card] : cards_) {
-        if (card.job.request != request || card.closed) continue;
-        card.wanted = version;
-        bool theirs = card.due && *card.due > clock_.now() && card.holder && *card.holder != lease.holder;
-        if (theirs) continue;
-        card.due = lease.until;
-        card.holder = lease.holder;
-        leased.push_back(card.job);
-    }
-}
-
-void Store::escalate(const app::Plan& plan, const app::Append& append, std::int32_t version) {
-    for (const auto& [id, target] : plan.cards) {
-        bool there = std::ranges::any_of(cards_, [&](const auto& one) {
-            const app::CardJob& job = one.second.job;
-            return job.request == append.request && job.target.surface == target.surface &&
-                   (job.target.channel == target.channel ||
-                    (job.posted && job.posted->channel == target.channel));
-        });
-        if (there) continue;
-        Card card{.job = {.id = id,
-                          .request = append.request,
-                          .target = target,
-                          .posted = {},
-                          .post_may_have_happened = false,
-                          .rendered_version = 0,
-                          .attempts = 0,
-                          .created_at = clock_.now()},
-                  .wanted = version,
-                  .closed = false,
-                  .due = append.lease.until,
-                  .holder = append.lease.holder};
-        cards_.emplace(id, std::move(card));
-    }
+std::optional<std::int32_t> Store::version_of(core::RequestId request) const {
+    auto found = cases_.find(request);
+    return found == cases_.end() ? std::nullopt : std::optional{found->second.on.c.version()};
 }
 
 Later<app::Appended> Store::append(app::Append append, Deadline) {
@@ -103,23 +71,15 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
                              rt::chance(entropy_)};
     app::Plan plan = app::plan(kept.on, std::span(&command, 1), clock_.now(), {});
     const core::Case& c = kept.on.c;
-    escalate(plan, append, c.version());
-    bool shown =
-        std::ranges::any_of(cards_, [&](auto& card) { return card.second.job.request == append.request; });
+    for (const auto& [id, target] : plan.cards) add_card(append.request, id, target, c.version() - 1);
     auto& answer = plan.answers.front();
-    for (const auto& entry : plan.entries) {
-        remember_all(c, entry);
-        auto index = entry.version - 1;
-        if (!answer || !shown || !core::has_thread_line(c.entries[static_cast<std::size_t>(index)])) continue;
-        app::Errand errand{app::Errand::Kind::thread_line, mint<core::ErrandId>(), append.request, index, 0};
-        errands_.emplace(errand.id, Errand{errand, append.lease.until, append.lease.holder});
-        answer->errands.push_back(errand);
-    }
+    for (const auto& entry : plan.entries) remember_all(c, entry);
     for (const auto& vote : plan.refused)
         if (kept.refused.insert(vote.person.text() + " " + std::string(core::code_of(vote.why))).second)
             remember({vote.at, "request.vote_refused", append.request, vote.version, vote.state},
                      app::refusal_place);
-    if (answer && plan.wrote()) lease_cards(append.request, c.version(), append.lease, answer->cards);
+    if (answer && plan.wrote()) answer->leased = changed(append.request, c.version(), append.lease);
+    if (answer && answer->repeat) answer->leased = lease_again(append.request, append.lease);
     co_return std::move(answer);
 }
 
@@ -149,7 +109,11 @@ Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
             (!filter.action || c.request->action == *filter.action) &&
             (!filter.requester || c.request->requester.name == *filter.requester) &&
             (!filter.asked_by || core::caller_key(c.request->requester) == *filter.asked_by) &&
+            (!filter.environment || c.request->environment == filter.environment) &&
+            (!filter.resource || c.request->resource == filter.resource) &&
+            (!filter.voter || voted(c, *filter.voter)) &&
             (!filter.since || c.request->created_at >= *filter.since) &&
+            (!filter.until || c.request->created_at < *filter.until) &&
             (!filter.before_number || c.request->number < *filter.before_number);
         if (!wanted) continue;
         if (page.cases.size() == limit) {
@@ -183,145 +147,6 @@ Later<std::vector<std::pair<core::RequestId, std::int32_t>>> Store::versions(
     for (const auto& request : requests) {
         auto found = cases_.find(request);
         if (found != cases_.end()) all.emplace_back(request, found->second.on.c.version());
-    }
-    co_return all;
-}
-
-Later<std::vector<app::CardJob>> Store::claim_cards(app::Lease lease, core::Instant now, std::size_t at_most,
-                                                    Deadline) {
-    if (auto failed = trouble("claim_cards")) co_return std::unexpected(*failed);
-    std::vector<app::CardJob> claimed;
-    for (auto& [id, card] : cards_) {
-        if (!card.due || *card.due > now || claimed.size() >= at_most) continue;
-        card.due = lease.until;
-        card.holder = lease.holder;
-        claimed.push_back(card.job);
-    }
-    co_return claimed;
-}
-
-Later<std::vector<app::Errand>> Store::claim_errands(app::Lease lease, core::Instant now, std::size_t at_most,
-                                                     Deadline) {
-    if (auto failed = trouble("claim_errands")) co_return std::unexpected(*failed);
-    std::vector<app::Errand> claimed;
-    for (auto& [id, row] : errands_) {
-        if (row.due > now || claimed.size() >= at_most) continue;
-        row.due = lease.until;
-        row.holder = lease.holder;
-        claimed.push_back(row.errand);
-    }
-    co_return claimed;
-}
-
-void Store::settle_card(const app::CardDone& done, const app::Lease& lease,
-                        std::vector<app::CardJob>& behind) {
-    auto found = cards_.find(done.id);
-    if (found == cards_.end() || found->second.holder != lease.holder) return;
-    Card& card = found->second;
-    bool is_anothers = std::ranges::any_of(cards_, [&](const auto& other) {
-        return other.first != done.id && other.second.job.target.surface == card.job.target.surface &&
-               other.second.job.posted == done.posted;
-    });
-    if (is_anothers) {
-        card.closed = true;
-        card.due.reset();
-        card.holder.reset();
-        return;
-    }
-    card.job.posted = done.posted;
-    card.job.post_may_have_happened = false;
-    card.job.attempts = 0;
-    card.job.rendered_version = std::min(std::max(card.job.rendered_version, done.version), card.wanted);
-    card.closed = done.closed;
-    if (card.behind()) {
-        card.due = lease.until;
-        behind.push_back(card.job);
-    } else {
-        card.due.reset();
-        card.holder.reset();
-    }
-}
-
-void Store::put_off(const Retry& retry, const app::Lease& lease) {
-    auto found = cards_.find(retry.card);
-    if (found == cards_.end() || found->second.holder != lease.holder) return;
-    Card& card = found->second;
-    ++card.job.attempts;
-    card.due = retry.not_before;
-    card.holder.reset();
-    card.job.post_may_have_happened =
-        (card.job.post_may_have_happened || retry.post_may_have_happened) && !retry.forget_message;
-    if (!retry.forget_message) return;
-    card.job.posted.reset();
-    card.job.rendered_version = 0;
-}
-
-Later<std::vector<app::CardJob>> Store::settle(Batch batch, app::Lease lease, Deadline) {
-    if (auto failed = trouble("settle")) co_return std::unexpected(*failed);
-    std::vector<app::CardJob> behind;
-    for (const auto& done : batch.cards) settle_card(done, lease, behind);
-    for (const auto& retry : batch.cards_again) put_off(retry, lease);
-    for (const auto& id : batch.errands) errands_.erase(id);
-    for (const auto& again : batch.errands_again) {
-        auto found = errands_.find(again.errand);
-        if (found == errands_.end() || found->second.holder != lease.holder) continue;
-        ++found->second.errand.attempts;
-        found->second.due = again.not_before;
-        found->second.holder.reset();
-    }
-    co_return behind;
-}
-
-Later<bool> Store::adopt(core::RequestId request, app::CardTarget target, app::MessageRef message, Deadline) {
-    if (auto failed = trouble("adopt")) co_return std::unexpected(*failed);
-    auto kept = cases_.find(request);
-    if (kept == cases_.end()) co_return false;
-    for (auto& [id, card] : cards_) {
-        if (card.job.target.surface == target.surface && card.job.posted == message) co_return false;
-    }
-    for (auto& [id, card] : cards_) {
-        bool here = card.job.target.channel == target.channel || card.job.target.channel == message.channel;
-        if (card.job.request != request || card.job.posted || !here) continue;
-        card.job.posted = message;
-        co_return false;
-    }
-    Card card{.job = {.id = mint<core::CardId>(),
-                      .request = request,
-                      .target = target,
-                      .posted = message,
-                      .post_may_have_happened = false,
-                      .rendered_version = 0,
-                      .attempts = 0,
-                      .created_at = clock_.now()},
-              .wanted = kept->second.on.c.version(),
-              .closed = false,
-              .due = clock_.now(),
-              .holder = {}};
-    core::CardId id = card.job.id;
-    cards_.emplace(id, std::move(card));
-    co_return true;
-}
-
-Later<Done> Store::hand_back(app::Lease lease, Deadline) {
-    if (auto failed = trouble("hand_back")) co_return std::unexpected(*failed);
-    for (auto& [id, card] : cards_) {
-        if (!card.due || card.holder != lease.holder) continue;
-        card.due = clock_.now();
-        card.holder.reset();
-    }
-    for (auto& [id, row] : errands_) {
-        if (row.holder != lease.holder) continue;
-        row.due = clock_.now();
-        row.holder.reset();
-    }
-    co_return Done{};
-}
-
-Later<std::vector<app::CardJob>> Store::cards_of(core::RequestId request, Deadline) {
-    if (auto failed = trouble("cards_of")) co_return std::unexpected(*failed);
-    std::vector<app::CardJob> all;
-    for (const auto& [id, card] : cards_) {
-        if (card.job.request == request) all.push_back(card.job);
     }
     co_return all;
 }
@@ -490,11 +315,6 @@ std::vector<app::AdminEvent> Store::acts() const {
     std::vector<app::AdminEvent> all;
     for (const auto& [id, act] : acts_) all.push_back(act);
     return all;
-}
-
-std::size_t Store::cards_behind() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(cards_, [](auto& card) { return card.second.behind(); }));
 }
 
 }  // namespace countersign::fakes

@@ -1,5 +1,4 @@
 #pragma once
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,17 +9,19 @@
 #include "countersign/app/identity.hpp"
 #include "countersign/app/plan.hpp"
 #include "countersign/rt/clock.hpp"
+#include "fakes/outbox.hpp"
 
 namespace countersign::fakes {
 
 // The stores of app, in memory, held to the same contract suite as PostgreSQL. For one thread.
 class Store final : public app::CaseStore,
-                    public app::OutboxStore,
+                    public Outbox,
                     public app::TokenStore,
                     public app::EventLog,
                     public app::SeenTokens {
   public:
-    Store(const rt::Clock& clock, rt::Entropy& entropy) : clock_(clock), entropy_(entropy) {}
+    Store(const rt::Clock& clock, rt::Entropy& entropy)
+        : Outbox(clock, entropy), clock_(clock), entropy_(entropy) {}
 
     Later<app::OpenedCase> open(app::NewCase fresh, Deadline deadline) override;
     Later<app::Appended> append(app::Append append, Deadline deadline) override;
@@ -31,16 +32,6 @@ class Store final : public app::CaseStore,
                                             Deadline deadline) override;
     Later<std::vector<std::pair<core::RequestId, std::int32_t>>> versions(
         std::vector<core::RequestId> requests, Deadline deadline) override;
-
-    Later<std::vector<app::CardJob>> claim_cards(app::Lease lease, core::Instant now, std::size_t at_most,
-                                                 Deadline deadline) override;
-    Later<std::vector<app::Errand>> claim_errands(app::Lease lease, core::Instant now, std::size_t at_most,
-                                                  Deadline deadline) override;
-    Later<std::vector<app::CardJob>> settle(Batch batch, app::Lease lease, Deadline deadline) override;
-    Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
-                      Deadline deadline) override;
-    Later<Done> hand_back(app::Lease lease, Deadline deadline) override;
-    Later<std::vector<app::CardJob>> cards_of(core::RequestId request, Deadline deadline) override;
 
     Later<app::Token> by_hash(Sha256 hash, Deadline deadline) override;
     Later<app::Token> by_id(core::TokenId id, Deadline deadline) override;
@@ -60,33 +51,16 @@ class Store final : public app::CaseStore,
                              Deadline deadline) override;
     Later<std::vector<Touched>> touched(std::int64_t from, std::int64_t to, Deadline deadline) override;
 
-    // Asked before every call ("open", "append", "settle", …): a failure is answered and nothing happens.
-    std::function<std::optional<Failure>(std::string_view call)> fault;
     bool logs_acts = true;  // else administrative acts leave no event, for tests that count their own
     // Types of the events recorded for a request, in order.
     std::vector<std::string> events_of(core::RequestId request) const;
     // Administrative acts, in the order of their ids.
     std::vector<app::AdminEvent> acts() const;
-    std::size_t cards_behind() const;
-    std::size_t errands_left() const { return errands_.size(); }
 
   private:
     struct Kept {
         app::OnRecord on;               // origins in the clear
         std::set<std::string> refused;  // "person why"
-    };
-    struct Card {
-        app::CardJob job;
-        std::int32_t wanted = 1;
-        bool closed = false;
-        std::optional<core::Instant> due;
-        std::optional<core::ProcessId> holder;
-        bool behind() const { return !closed && job.rendered_version < wanted; }
-    };
-    struct Errand {
-        app::Errand errand;
-        core::Instant due;
-        std::optional<core::ProcessId> holder;
     };
     struct Key {
         Sha256 fingerprint;
@@ -107,14 +81,7 @@ class Store final : public app::CaseStore,
     Id mint() {
         return Id::mint(clock_.now(), rt::chance(entropy_));
     }
-    std::optional<Failure> trouble(std::string_view call) const {
-        return fault ? fault(call) : std::optional<Failure>{};
-    }
-    void lease_cards(const core::RequestId& request, std::int32_t version, const app::Lease& lease,
-                     std::vector<app::CardJob>& leased);
-    void escalate(const app::Plan& plan, const app::Append& append, std::int32_t version);
-    void settle_card(const app::CardDone& done, const app::Lease& lease, std::vector<app::CardJob>& behind);
-    void put_off(const Retry& retry, const app::Lease& lease);
+    std::optional<std::int32_t> version_of(core::RequestId request) const override;
 
     const rt::Clock& clock_;
     rt::Entropy& entropy_;
@@ -124,8 +91,6 @@ class Store final : public app::CaseStore,
     app::Token* token(core::TokenId id);  // nullptr: no such token
     void keep(app::AdminEvent event);
 
-    std::map<core::CardId, Card> cards_;
-    std::map<core::ErrandId, Errand> errands_;
     std::map<Sha256, app::Token> tokens_;
     std::map<core::EventId, app::AdminEvent> acts_;
     std::map<core::EventId, Event> events_;

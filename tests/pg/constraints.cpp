@@ -8,7 +8,15 @@ namespace {
 
 using support::sqlstate_of;
 constexpr const char* check_violation = "23514";
+constexpr const char* unique_violation = "23505";
 constexpr const char* insufficient_privilege = "42501";
+const std::string seal = "decode(repeat('00', 40), 'hex')";
+const std::string state_columns =
+    "INSERT INTO request_state (request_id, number, version, state, due_at, counted, quorum, behind, seal) "
+    "SELECT "
+    "gen_random_uuid(), 99, ";
+const std::string entry_columns =
+    "INSERT INTO entry (request_id, version, kind, state, record, seal) SELECT ";
 
 class Constraints : public testing::Test {
   protected:
@@ -16,219 +24,132 @@ class Constraints : public testing::Test {
     core::RequestId id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
     std::string this_id = "'" + hex(id.bytes()) + "'";
     std::string state(const std::string& text) { return sqlstate_of(on.uri, text); }
-    // The name of the rule that a statement breaks; empty: none.
+    // The name of the rule that a statement breaks; empty: none. Nothing it did stays.
     std::string rule(const std::string& text) {
         return on.sql(
             "CREATE FUNCTION pg_temp.rule_of(statement text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE "
-            "name "
-            "text; BEGIN EXECUTE statement; RETURN ''; EXCEPTION WHEN check_violation THEN GET STACKED "
-            "DIAGNOSTICS name = CONSTRAINT_NAME; RETURN name; END $$; SELECT pg_temp.rule_of($s$" +
+            "name text; "
+            "BEGIN EXECUTE statement; RAISE EXCEPTION 'kept nothing'; EXCEPTION WHEN check_violation THEN "
+            "GET STACKED "
+            "DIAGNOSTICS name = CONSTRAINT_NAME; RETURN name; WHEN raise_exception THEN RETURN ''; END $$; "
+            "SELECT "
+            "pg_temp.rule_of($s$" +
             text + "$s$)");
     }
-    // The same of a new request with its first entry.
-    std::string inserted(const std::string& columns, const std::string& values) {
-        return rule(
-            "WITH r AS (INSERT INTO request (id, version, action, created_at, expires_at, quorum_min, "
-            "behind, " +
-            columns + ") SELECT gen_random_uuid(), 1, 'a', now(), now(), 1, ARRAY['" + somebody +
-            "'::uuid], " + values +
-            " RETURNING id) INSERT INTO entry SELECT id, 1, now(), 'opened', NULL, '{}' FROM r");
-    }
-    std::string somebody = "00112233-4455-6677-8899-aabbccddeeff";
 };
 
 TEST_F(Constraints, TheRecordIsNeverChangedOrRemoved) {
-    for (const char* table : {"entry", "event", "request_body"}) {
+    while (on.get(on.log().sequence(std::nullopt, on.soon()))->more) continue;
+    const app::Token token{.id = core::TokenId{core::TokenId::Bytes{}},
+                           .name = "ci",
+                           .scopes = {app::Scope::read},
+                           .owner = {},
+                           .allow_actions = {},
+                           .allow_environments = {},
+                           .created_at = on.clock.now(),
+                           .expires_at = {},
+                           .revoked_at = {},
+                           .hint = "abcd"};
+    on.get(on.log().record(on.told(app::AdminAct::token_created, token), on.soon())).value();
+    for (const char* table :
+         {"entry", "event", "request", "request_number", "act", "instance", "request_state"}) {
         EXPECT_EQ(state(std::string("DELETE FROM ") + table), insufficient_privilege) << table;
         EXPECT_EQ(state(std::string("TRUNCATE ") + table + " CASCADE"), insufficient_privilege) << table;
     }
-    EXPECT_EQ(state("UPDATE entry SET body = ''"), insufficient_privilege);
-    EXPECT_EQ(state("UPDATE event SET type = ''"), insufficient_privilege);
-    EXPECT_EQ(state("UPDATE request_body SET body = ''"), insufficient_privilege);
-    EXPECT_EQ(state("DELETE FROM request"), insufficient_privilege);
+    for (const char* change :
+         {"UPDATE entry SET record = ''", "UPDATE entry SET words = 'other'",
+          "UPDATE entry SET words = NULL, seal = seal || '\\x00'", "UPDATE event SET type = ''",
+          "UPDATE request SET record = ''", "UPDATE request SET action = 'other'",
+          "UPDATE request SET salt = decode(repeat('00', 16), 'hex')", "UPDATE act SET record = ''",
+          "UPDATE request_number SET number = 7", "UPDATE instance SET id = gen_random_uuid()"})
+        EXPECT_EQ(state(change), insufficient_privilege) << change;
 }
 
-TEST_F(Constraints, NobodyBehindARequestIsEverCounted) {
-    std::string behind = on.sql("SELECT behind[1] FROM request WHERE id = " + this_id);
-    ASSERT_FALSE(behind.empty());
-    EXPECT_EQ(state("UPDATE request SET counted = ARRAY['" + behind + "'::uuid] WHERE id = " + this_id),
-              check_violation);
+TEST_F(Constraints, WordsMayOnlyBeErased) {
+    EXPECT_EQ(state("UPDATE entry SET words = NULL"), "");
+    EXPECT_EQ(state("UPDATE request SET words = NULL, salt = NULL"), "");
+    EXPECT_EQ(state("UPDATE entry SET words = '{}'"), insufficient_privilege);
 }
 
-TEST_F(Constraints, NothingIsApprovedWithoutItsQuorum) {
-    EXPECT_EQ(state("UPDATE request SET state = 'approved' WHERE id = " + this_id), check_violation);
-    EXPECT_EQ(state("UPDATE request SET state = 'approved', counted = ARRAY[gen_random_uuid()] WHERE id = " +
-                    this_id),
-              check_violation);
-    EXPECT_EQ(state("UPDATE request SET state = 'nonsense' WHERE id = " + this_id), check_violation);
-}
-
-TEST_F(Constraints, EveryRuleOfARequestHoldsWhenItIsChangedAndHasItsName) {
+TEST_F(Constraints, EveryRuleOfAStateHasItsName) {
     auto changed = [&](const std::string& what) {
-        return rule("UPDATE request SET " + what + " WHERE id = " + this_id);
+        return rule("UPDATE request_state SET " + what + " WHERE request_id = " + this_id);
     };
     EXPECT_EQ(changed("version = 0"), "version_in_range");
     EXPECT_EQ(changed("version = 1025"), "version_in_range");
     EXPECT_EQ(changed("state = 'nonsense', due_at = NULL"), "state_known");
-    EXPECT_EQ(changed("expires_at = created_at - interval '1 s'"), "expires_after_creation");
     EXPECT_EQ(changed("state = 'denied', due_at = now()"), "due_only_while_open");
     EXPECT_EQ(changed("counted = behind"), "nobody_behind_counts");
-    EXPECT_EQ(
-        changed("behind = behind || '" + somebody + "'::uuid, counted = ARRAY['" + somebody + "'::uuid]"),
-        "nobody_behind_counts");
+    EXPECT_EQ(changed("seal = 'short'"), "seal_length");
     for (const char* state : {"approved", "claimed", "succeeded", "failed", "lapsed"}) {
-        EXPECT_EQ(changed("due_at = NULL, state = '" + std::string(state) + "'"), "approved_by_a_quorum")
-            << state;
-        EXPECT_EQ(changed("due_at = NULL, counted = ARRAY[gen_random_uuid()], state = '" +
-                          std::string(state) + "'"),
-                  "approved_by_a_quorum")
-            << state;
+        std::string decided = "due_at = NULL, state = '" + std::string(state) + "'";
+        EXPECT_EQ(changed(decided), "approved_by_a_quorum") << state;
+        EXPECT_EQ(changed(decided + ", counted = ARRAY[gen_random_uuid()]"), "approved_by_a_quorum") << state;
     }
-    EXPECT_EQ(changed("version = 2"), "version_counts_entries");
     EXPECT_EQ(changed("state = 'approved', counted = ARRAY[gen_random_uuid(), gen_random_uuid()]"), "");
-}
-
-TEST_F(Constraints, EveryRuleOfARequestHoldsWhenItIsNewAndHasItsName) {
-    EXPECT_EQ(inserted("state", "'pending'"), "");
-    EXPECT_EQ(inserted("state", "'nonsense'"), "state_known");
-    EXPECT_EQ(inserted("state, due_at", "'denied', now()"), "due_only_while_open");
-    EXPECT_EQ(inserted("state, counted", "'pending', ARRAY['" + somebody + "'::uuid]"),
-              "nobody_behind_counts");
-    EXPECT_EQ(inserted("state", "'approved'"), "approved_by_a_quorum");
-    EXPECT_EQ(inserted("state, counted", "'approved', ARRAY[gen_random_uuid()]"), "");
-    EXPECT_EQ(
-        rule("INSERT INTO request (id, version, state, action, created_at, expires_at, quorum_min, behind) "
-             "VALUES (gen_random_uuid(), 1, 'pending', 'a', now(), now(), 1, '{}')"),
-        "version_counts_entries");
-}
-
-TEST_F(Constraints, OneBrokenRowOfManyIsEnough) {
-    core::RequestId second = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
-    EXPECT_EQ(rule("UPDATE request SET counted = CASE WHEN id = '" + hex(second.bytes()) +
-                   "' THEN behind ELSE counted END"),
-              "nobody_behind_counts");
-    EXPECT_EQ(rule("WITH r AS (UPDATE request SET version = 2) INSERT INTO entry SELECT id, 2, now(), CASE "
-                   "WHEN id = "
-                   "'" +
-                   hex(second.bytes()) + "' THEN 'nonsense' ELSE 'lapsed' END, NULL, '{}' FROM request"),
-              "entry_kind_check");
-    EXPECT_EQ(rule("WITH r AS (UPDATE request SET version = 2) INSERT INTO entry SELECT id, 2, now(), "
-                   "'lapsed', NULL, "
-                   "'{}' FROM request WHERE id = " +
-                   this_id),
-              "version_counts_entries");
+    EXPECT_EQ(rule(state_columns + "1, 'approved', NULL, '{}', 1, '{}', " + seal), "approved_by_a_quorum");
+    EXPECT_EQ(rule(state_columns + "1, 'approved', NULL, '{}', 0, '{}', " + seal), "");
 }
 
 TEST_F(Constraints, EveryRuleOfAnEntryHasItsName) {
-    auto entry = [&](const std::string& version, const std::string& kind) {
-        return rule("WITH r AS (UPDATE request SET version = " + version + " WHERE id = " + this_id +
-                    ") INSERT INTO entry VALUES (" + this_id + ", " + version + ", now(), '" + kind +
-                    "', NULL, '{}')");
+    auto entry = [&](const std::string& version, const std::string& kind,
+                     const std::string& state = "pending") {
+        return rule(entry_columns + this_id + ", " + version + ", '" + kind + "', '" + state + "', '{}', " +
+                    seal);
     };
-    EXPECT_EQ(entry("0", "voted"), "entry_version_check");
-    EXPECT_EQ(entry("2", "nonsense"), "entry_kind_check");
+    EXPECT_EQ(entry("0", "voted"), "version_in_range");
+    EXPECT_EQ(entry("1025", "voted"), "version_in_range");
+    EXPECT_EQ(entry("2", "nonsense"), "kind_known");
     EXPECT_EQ(entry("2", "opened"), "opened_is_first");
-    EXPECT_EQ(entry("3", "voted"), "entries_in_order");
+    EXPECT_EQ(entry("2", "voted", "nonsense"), "state_known");
     EXPECT_EQ(entry("2", "voted"), "");
-    EXPECT_EQ(rule("INSERT INTO entry VALUES (" + this_id + ", 3, now(), 'voted', NULL, '{}')"),
-              "entries_in_order")
-        << "beyond the request's version";
+    EXPECT_EQ(rule(entry_columns + this_id + ", 2, 'voted', 'pending', '{}', 'short'"), "seal_length");
+}
+
+TEST_F(Constraints, OneVersionAndOneOriginAreOneEntry) {
+    on.get(on.cases().append(on.vote(id, "U0AMY"), on.soon())).value();
+    EXPECT_EQ(state(entry_columns + this_id + ", 2, 'voted', 'pending', '{}', " + seal), unique_violation);
+    EXPECT_EQ(state("INSERT INTO entry (request_id, version, kind, state, record, seal, origin) SELECT "
+                    "request_id, 3, "
+                    "kind, state, record, seal, origin FROM entry WHERE version = 2"),
+              unique_violation);
 }
 
 TEST_F(Constraints, RulesOfSmallTablesHaveTheirNames) {
-    std::string errand =
-        "INSERT INTO errand (id, request_id, due_at, kind, entry, attempts) SELECT gen_random_uuid(), " +
-        this_id + "::uuid, now(), ";
-    EXPECT_EQ(rule(errand + "'thread_line', 1, 0"), "");
-    EXPECT_EQ(rule(errand + "'nonsense', 1, 0"), "errand_kind_check");
-    EXPECT_EQ(rule(errand + "'thread_line', -1, 0"), "errand_entry_check");
-    EXPECT_EQ(rule(errand + "'thread_line', 1, -1"), "errand_attempts_check");
-    EXPECT_EQ(rule("UPDATE log_head SET size = -1"), "log_head_size_check");
-    EXPECT_EQ(rule("UPDATE log_head SET one = false"), "log_head_one_check");
-    EXPECT_EQ(rule("UPDATE webhook_head SET next = -1"), "webhook_head_next_check");
-    EXPECT_EQ(rule("INSERT INTO leaf VALUES (-1, gen_random_uuid(), sha256(''))"), "leaf_index_check");
-    EXPECT_EQ(rule("INSERT INTO leaf VALUES (0, gen_random_uuid(), 'short')"), "leaf_hash_check");
-}
-
-TEST_F(Constraints, AVersionIsTheNumberOfEntries) {
-    EXPECT_EQ(state("UPDATE request SET version = 2 WHERE id = " + this_id), check_violation);
-    EXPECT_EQ(state("INSERT INTO entry VALUES (" + this_id + ", 2, now(), 'voted', NULL, '{}')"),
-              check_violation);
-    EXPECT_EQ(state("INSERT INTO entry VALUES (gen_random_uuid(), 1, now(), 'opened', NULL, '{}')"),
-              check_violation);
-}
-
-TEST_F(Constraints, EntriesHaveNoGapsAndNeverGoBackInTime) {
-    auto both = [&](const std::string& version, const std::string& at) {
-        return state("WITH e AS (INSERT INTO entry VALUES (" + this_id + ", " + version + ", " + at +
-                     ", 'lapsed', NULL, '{}')) UPDATE request SET version = " + version +
-                     " WHERE id = " + this_id);
-    };
-    EXPECT_EQ(both("3", "now()"), check_violation);
-    EXPECT_EQ(both("2", "'2001-01-01'"), check_violation);
-    EXPECT_EQ(both("2", "now()"), "");
-}
-
-TEST_F(Constraints, OneOriginIsOneEntry) {
-    on.get(on.cases().append(on.vote(id, "U0AMY"), on.soon())).value();
-    std::string origin = on.sql("SELECT origin FROM entry WHERE version = 2");
-    EXPECT_EQ(state("WITH e AS (INSERT INTO entry VALUES (" + this_id + ", 3, now(), 'voted', '" + origin +
-                    "', '{}')) UPDATE request SET version = 3 WHERE id = " + this_id),
-              "23505");
-}
-
-TEST_F(Constraints, ACardWantsNothingThatDoesNotExist) {
-    constexpr const char* foreign_key_violation = "23503";
-    EXPECT_EQ(state("UPDATE card_due SET wanted_version = 2"), foreign_key_violation);
-    EXPECT_EQ(state("UPDATE card_due SET wanted_version = 0"), foreign_key_violation);
-    EXPECT_EQ(state("INSERT INTO card_due VALUES (gen_random_uuid(), 1, now())"), foreign_key_violation);
-    EXPECT_EQ(state("INSERT INTO card (id, request_id, surface, channel, closed, created_at) VALUES "
-                    "(gen_random_uuid(), gen_random_uuid(), 'slack', 'C1', true, now())"),
-              foreign_key_violation);
-}
-
-TEST_F(Constraints, ACardIsDueAsLongAsItIsBehind) {
-    EXPECT_EQ(rule("DELETE FROM card_due"), "due_while_behind");
-    EXPECT_EQ(rule("UPDATE card SET closed = true"), "due_while_behind");
-    EXPECT_EQ(rule("UPDATE card SET rendered_version = 1, message = '1.1', message_channel = 'C1'"),
-              "due_while_behind");
-    EXPECT_EQ(
-        rule("INSERT INTO card (id, request_id, surface, channel, created_at) SELECT gen_random_uuid(), "
-             "request_id, 'slack', 'C1', now() FROM card"),
-        "due_while_behind")
-        << "a card that was never posted";
-    EXPECT_EQ(state("TRUNCATE card_due"), insufficient_privilege);
-    on.get(on.cases().append(on.vote(id, "U0AMY"), on.soon())).value();
-    std::string shown = "UPDATE card SET rendered_version = 1, message = '1.1', message_channel = 'C1'";
-    EXPECT_EQ(rule("WITH c AS (" + shown + ") DELETE FROM card_due"), "due_while_behind");
-    EXPECT_EQ(rule(shown), "");
-    EXPECT_EQ(rule("UPDATE card_due SET wanted_version = 1"), "due_while_behind");
-    EXPECT_EQ(rule("WITH c AS (UPDATE card SET rendered_version = 2) DELETE FROM card_due"), "");
-    EXPECT_EQ(rule("INSERT INTO card_due SELECT id, 2, now() FROM card"), "due_while_behind");
-    EXPECT_EQ(rule("UPDATE card SET rendered_version = 0"), "due_while_behind");
-    EXPECT_EQ(rule("UPDATE card SET closed = true"), "");
-    EXPECT_EQ(rule("INSERT INTO card_due SELECT id, 2, now() FROM card"), "due_while_behind");
-}
-
-TEST_F(Constraints, EveryRuleOfACardHasItsName) {
-    EXPECT_EQ(rule("UPDATE card SET surface = 'fax'"), "card_surface_check");
-    EXPECT_EQ(rule("UPDATE card SET attempts = -1"), "card_attempts_check");
+    EXPECT_EQ(rule("UPDATE log_head SET size = -1"), "size_from_zero");
+    EXPECT_EQ(rule("UPDATE webhook_head SET next = -1"), "next_from_zero");
+    EXPECT_EQ(rule("UPDATE outbox SET version = 0"), "version_in_range");
+    EXPECT_EQ(rule("UPDATE outbox SET attempts = -1"), "attempts_from_zero");
+    EXPECT_EQ(rule("UPDATE card SET surface = 'Fax machine'"), "surface_is_a_word");
     EXPECT_EQ(rule("UPDATE card SET message = '1.1'"), "message_whole");
     EXPECT_EQ(rule("UPDATE card SET message_channel = 'C1'"), "message_whole");
-    EXPECT_EQ(rule("UPDATE card SET rendered_version = 1"), "rendered_means_posted");
-    EXPECT_EQ(rule("UPDATE card SET rendered_version = 2, message = '1.1', message_channel = 'C1'"),
-              "rendered_not_ahead");
-    EXPECT_EQ(rule("UPDATE card SET rendered_version = -1, message = '1.1', message_channel = 'C1'"),
-              "rendered_not_ahead");
+    EXPECT_EQ(rule("UPDATE card SET shown_version = 1"), "shown_means_posted");
+    EXPECT_EQ(rule("UPDATE card SET told_version = -1"), "versions_in_range");
+    auto at = [](const std::string& index, const std::string& hash) {
+        return "INSERT INTO event (index, id, at, type, version, body, hash) SELECT " + index +
+               ", gen_random_uuid(), now(), 'x', 0, '', " + hash;
+    };
+    EXPECT_EQ(rule(at("-1", "sha256('')")), "index_from_zero");
+    EXPECT_EQ(rule(at("0", "'short'")), "hash_length");
+}
+
+TEST_F(Constraints, AnEventHasOnePlace) {
+    on.get(on.log().sequence(std::nullopt, on.soon())).value();
+    EXPECT_EQ(state("INSERT INTO event SELECT * FROM event"), unique_violation);
+    EXPECT_EQ(state("DELETE FROM log_head"), insufficient_privilege);
+    EXPECT_EQ(state("INSERT INTO log_head (size) VALUES (0)"), unique_violation);
 }
 
 TEST_F(Constraints, TheRecordHoldsNoWordOfAPerson) {
     on.get(on.cases().append(on.vote(id, "U0AMY", core::Verdict::approve, "Zebra"), on.soon())).value();
     on.get(on.cases().append(on.vote(id, "U0RILEY"), on.soon())).value();
+    on.get(on.log().sequence(std::nullopt, on.soon())).value();
     std::string record = on.sql(
-        "SELECT string_agg(x, ' ') FROM (SELECT body FROM entry UNION ALL SELECT body FROM "
-        "request_body UNION ALL SELECT convert_from(body, 'UTF8') FROM event UNION ALL SELECT "
-        "applied FROM request_body) AS t(x)");
+        "SELECT string_agg(x, ' ') FROM (SELECT record FROM entry UNION ALL SELECT record FROM request UNION "
+        "ALL SELECT "
+        "rules FROM request UNION ALL SELECT record FROM act UNION ALL SELECT convert_from(body, 'UTF8') "
+        "FROM event) AS "
+        "t(x)");
     ASSERT_GT(record.size(), 500U);
     for (const char* word :
          {"Zebra", "Monthly", "riley", "RILEY", "AMY", "\"ci\"", "s3://", "nightly", "tok_ci"}) {
@@ -236,31 +157,11 @@ TEST_F(Constraints, TheRecordHoldsNoWordOfAPerson) {
     }
 }
 
-TEST_F(Constraints, LeavesFollowOneAnotherAndAreCountedByTheHead) {
-    on.get(on.log().sequence(std::nullopt, on.soon())).value();
-    std::string leaf = "INSERT INTO leaf SELECT ";
-    std::string rest = ", gen_random_uuid(), sha256('')";
-    auto with_head = [&](const std::string& insert, const std::string& size) {
-        return state("WITH l AS (" + insert + ") UPDATE log_head SET size = " + size);
-    };
-    EXPECT_EQ(with_head(leaf + "2" + rest, "3"), check_violation) << "a gap";
-    EXPECT_EQ(with_head(leaf + "1" + rest, "3"), check_violation) << "counted wrongly";
-    EXPECT_EQ(state(leaf + "1" + rest), check_violation) << "not counted";
-    EXPECT_EQ(with_head(leaf + "x" + rest + " FROM (VALUES (1), (3)) AS t(x)", "4"), check_violation);
-    EXPECT_EQ(state("INSERT INTO leaf SELECT 1, event_id, hash FROM leaf"), "23505")
-        << "an event has one place";
-    EXPECT_EQ(with_head(leaf + "x" + rest + " FROM (VALUES (1), (2)) AS t(x)", "3"), "");
-    EXPECT_EQ(state("UPDATE leaf SET index = 7"), insufficient_privilege);
-    EXPECT_EQ(state("DELETE FROM leaf"), insufficient_privilege);
-    EXPECT_EQ(state("DELETE FROM log_head"), insufficient_privilege);
-    EXPECT_EQ(state("INSERT INTO log_head (size) VALUES (0)"), "23505");
-}
-
-TEST_F(Constraints, ErasedTextsLeaveTheDecisionAsItWas) {
+TEST_F(Constraints, ErasedWordsLeaveTheDecisionAsItWas) {
     on.get(on.cases().append(on.vote(id, "U0AMY", core::Verdict::approve, "Zebra"), on.soon())).value();
     on.get(on.cases().append(on.vote(id, "U0BEN"), on.soon())).value();
     core::Ruling before = core::decide(on.get(on.cases().read(id, on.soon())).value());
-    on.sql("DELETE FROM request_text; DELETE FROM entry_text");
+    on.sql("UPDATE request SET words = NULL, salt = NULL; UPDATE entry SET words = NULL");
     auto erased = on.get(on.cases().read(id, on.soon()));
     ASSERT_TRUE(erased) << erased.error().detail;
     core::Ruling after = core::decide(*erased);
@@ -269,6 +170,25 @@ TEST_F(Constraints, ErasedTextsLeaveTheDecisionAsItWas) {
     EXPECT_EQ(after.votes.size(), before.votes.size());
     EXPECT_EQ(erased->request->intent.size(), 64U);
     EXPECT_EQ(erased->request->action, "db.export");
+}
+
+TEST_F(Constraints, APendingRequestWhoseWordsAreGoneIsSetAside) {
+    on.sql("UPDATE request SET words = NULL, salt = NULL; UPDATE entry SET words = NULL");
+    auto erased = on.get(on.cases().read(id, on.soon()));
+    ASSERT_FALSE(erased);
+    EXPECT_EQ(erased.error().trouble, Trouble::corrupt);
+}
+
+TEST_F(Constraints, PartsOfTheBigTablesTakeTheIdsOfTheirTime) {
+    EXPECT_EQ(state("SELECT add_partitions('later', '2031-01-01', '2031-02-01')"), "");
+    on.clock.set(*core::parse_rfc3339("2031-01-15T00:00:00Z"));
+    auto later = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
+    EXPECT_EQ(on.sql("SELECT count(*) FROM request_later"), "1");
+    EXPECT_EQ(on.sql("SELECT count(*) FROM entry_later"), "1");
+    EXPECT_TRUE(on.get(on.cases().append(on.vote(later, "U0AMY"), on.soon())));
+    EXPECT_EQ(on.get(on.cases().read(later, on.soon()))->version(), 2);
+    EXPECT_EQ(state("DROP TABLE entry_later, request_later"), "")
+        << "dropped whole by the owner of the tables";
 }
 
 }  // namespace

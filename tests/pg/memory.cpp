@@ -21,6 +21,7 @@ KnownPtr known_case(int n, core::State state = core::State::pending, std::size_t
                  .state = state,
                  .words_erased = true},
                 {},
+                {},
                 10};
     return std::make_unique<Known>(std::move(known));
 }

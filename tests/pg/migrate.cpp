@@ -109,7 +109,7 @@ TEST_F(Migrate, TheBuiltInOnesApplyAndGrantToRolesThatExist) {
             uri_, std::string("SELECT has_table_privilege('") + role + "', '" + table + "', '" + what + "')");
     };
     EXPECT_EQ(may("countersign_app", "entry", "INSERT"), "t");
-    for (const char* table : {"entry", "event", "request_body"}) {
+    for (const char* table : {"entry", "event", "request", "act"}) {
         for (const char* what : {"UPDATE", "DELETE", "TRUNCATE"}) {
             EXPECT_EQ(may("countersign_app", table, what), "f") << table << what;
             EXPECT_EQ(may("countersign_auditor", table, what), "f") << table << what;
@@ -122,64 +122,17 @@ TEST_F(Migrate, TheBuiltInOnesApplyAndGrantToRolesThatExist) {
                  "countersign_auditor");
 }
 
-// As a database looks that stopped in the middle of its work: a card that was shown, one leased, one that was
-// put off after its message had gone, one whose lease ran out, one closed.
-TEST_F(Migrate, CardsThatWereUnderWayGoOnWhereTheyWere) {
-    for (const auto& one : built_in_migrations()) {
-        if (one.name < "0007") put(one.name, one.sql);
-    }
-    ASSERT_TRUE(run());
-    contract::Base on;
-    auto us = on.lease();
-    auto at = [&](core::Duration after) { return "'" + core::rfc3339(on.clock.now() + after) + "'"; };
-    std::string id = "('00000000-0000-0000-0000-0000000000' || lpad(i::text, 2, '0'))::uuid";
-    support::sql(
-        uri_,
-        "WITH r AS (INSERT INTO request (id, version, state, action, created_at, expires_at, quorum_min, "
-        "behind) SELECT " +
-            id + ", 2, 'pending', 'a', " + at(0s) + ", " + at(1h) +
-            ", 1, '{}' FROM generate_series(1, 5) i) INSERT INTO entry SELECT " + id + ", v, " + at(0s) +
-            ", CASE v WHEN 1 THEN 'opened' ELSE 'voted' END, NULL, '{}' FROM generate_series(1, 5) i, "
-            "generate_series(1, 2) v");
-    auto card = [&](int i, int rendered, bool posted, const std::string& due, const std::string& holder,
-                    bool closed) {
-        std::string n = std::to_string(i);
-        support::sql(
-            uri_,
-            "INSERT INTO card (id, request_id, surface, channel, message_channel, message, wanted_version, "
-            "rendered_version, closed, attempts, due_at, holder, created_at) SELECT " +
-                id + ", " + id + ", 'slack', '#a', " + (posted ? "'C1', '1." + n + "'" : "NULL, NULL") +
-                ", 2, " + std::to_string(rendered) + ", " + (closed ? "true" : "false") + ", 3, " + due +
-                ", " + holder + ", " + at(0s) + " FROM (VALUES (" + n + ")) AS t(i)");
-    };
-    std::string ours = "'" + hex(us.holder.bytes()) + "'";
-    card(1, 2, true, "NULL", "NULL", false);
-    card(2, 1, true, at(30s), ours, false);
-    card(3, 0, false, at(60s), "NULL", false);
-    card(4, 1, true, at(-1s), "gen_random_uuid()", false);
-    card(5, 1, true, "NULL", "NULL", true);
-    auto done = migrate(uri_);
-    ASSERT_TRUE(done) << done.error().detail;
-
-    auto database = pg::open_database({.uri = uri_, .pool = 2}, on.io.get_executor(), on.clock, *on.entropy);
-    auto claimed = [&](app::Lease lease) {
-        std::string names;
-        for (const auto& job :
-             on.get(database->outbox().claim_cards(lease, on.clock.now(), 10, on.soon())).value())
-            names += hex(job.id.bytes()).substr(31) + (job.posted ? "" : "new");
-        return names;
-    };
-    EXPECT_EQ(claimed(on.lease_of_another()), "4") << "the lease ran out";
-    app::OutboxStore::Batch batch;
-    core::CardId::Bytes second{};
-    second[15] = std::byte{2};
-    batch.cards.push_back({core::CardId{second}, {"C1", "1.2"}, 2, false});
-    EXPECT_TRUE(on.get(database->outbox().settle(std::move(batch), us, on.soon()))->empty())
-        << "the lease is ours still";
-    on.clock.set(on.clock.now() + 31s);
-    EXPECT_EQ(claimed(on.lease(1h)), "4");
-    on.clock.set(on.clock.now() + 30s);
-    EXPECT_EQ(claimed(on.lease()), "3new");
+TEST_F(Migrate, ADatabaseOfBeforeTheFirstReleaseIsToldInOneSentence) {
+    support::sql(uri_,
+                 "CREATE TABLE schema_migration (name text PRIMARY KEY, checksum text NOT NULL, applied_at "
+                 "timestamptz NOT NULL DEFAULT now()); INSERT INTO schema_migration (name, checksum) VALUES "
+                 "('0001_requests', 'x'), ('0003_event_log', 'x'), ('0009_cards_due_found', 'x')");
+    auto answer = migrate(uri_);
+    ASSERT_FALSE(answer);
+    EXPECT_NE(answer.error().detail.find("before the first release"), std::string::npos)
+        << answer.error().detail;
+    EXPECT_NE(answer.error().detail.find("create it anew"), std::string::npos);
+    EXPECT_EQ(answer.error().detail.find("0003"), std::string::npos);
 }
 
 TEST_F(Migrate, AnUnreachableDatabaseIsUnavailable) {

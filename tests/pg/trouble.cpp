@@ -126,7 +126,7 @@ TEST_F(TroubleWithTheDatabase, ALockHeldTooLongIsBusyAndNothingElseSuffers) {
     core::RequestId free = pending();
     pqxx::connection link{std::string(on.uri.reveal())};
     pqxx::work other{link};
-    other.exec("SELECT FROM request WHERE id = '" + hex(locked.bytes()) + "' FOR UPDATE");
+    other.exec("SELECT FROM request_state WHERE request_id = '" + hex(locked.bytes()) + "' FOR UPDATE");
     std::vector<Later<app::Appended>> votes;
     votes.push_back(on.cases().append(on.vote(locked, "U0AMY"), on.soon()));
     votes.push_back(on.cases().append(on.vote(free, "U0AMY"), on.soon()));
@@ -154,7 +154,7 @@ TEST_F(TroubleWithTheDatabase, LockedRequestsDoNotDelayTheOthers) {
     for (int i = 0; i < 5; ++i) ids.push_back(pending());
     for (std::size_t i = 0; i < 4; ++i) {
         core::RequestId locked = ids[i];
-        other.exec("SELECT FROM request WHERE id = '" + hex(locked.bytes()) + "' FOR UPDATE");
+        other.exec("SELECT FROM request_state WHERE request_id = '" + hex(locked.bytes()) + "' FOR UPDATE");
         auto vote = on.cases().append(on.vote(locked, "U0AMY"), on.soon());
         rt::asio::co_spawn(on.io, note_end(std::move(vote), ok[i], order, "locked"), rt::asio::detached);
     }
@@ -168,7 +168,8 @@ TEST_F(TroubleWithTheDatabase, LockedRequestsDoNotDelayTheOthers) {
 }
 
 TEST_F(TroubleWithTheDatabase, WhatAnotherReplicaRecordedIsSeen) {
-    auto replica = pg::open_database({.uri = on.uri, .pool = 2}, on.io.get_executor(), on.clock, *on.entropy);
+    auto replica = pg::open_database({.uri = on.uri, .server_keys = {server_key}, .pool = 2},
+                                     on.io.get_executor(), on.clock, *on.entropy);
     core::RequestId id = pending();
     ASSERT_TRUE(on.get(replica->cases().append(on.vote(id, "U0AMY"), on.soon())));
     auto second = vote(id, "U0BEN");
@@ -189,7 +190,8 @@ TEST_F(TroubleWithTheDatabase, ReplicasThatVoteOnOneRequestAtOnceWaitForEachOthe
     on.directory = std::make_shared<const core::Directory>(on.company.directory());
     auto fresh = on.fresh(core::testing::requires_of({core::testing::asks({{40, "security"}})}));
     core::RequestId id = on.get(on.cases().open(std::move(fresh), on.soon())).value().opened.request->id;
-    auto replica = pg::open_database({.uri = on.uri, .pool = 4}, on.io.get_executor(), on.clock, *on.entropy);
+    auto replica = pg::open_database({.uri = on.uri, .server_keys = {server_key}, .pool = 4},
+                                     on.io.get_executor(), on.clock, *on.entropy);
     std::vector<Later<app::Appended>> votes;
     for (std::size_t i = 0; i < users.size(); ++i) {
         auto& store = i % 2 == 0 ? on.cases() : replica->cases();
@@ -202,8 +204,9 @@ TEST_F(TroubleWithTheDatabase, ReplicasThatVoteOnOneRequestAtOnceWaitForEachOthe
 TEST_F(TroubleWithTheDatabase, ACaseThatDoesNotHoldTogetherIsSetAsideAndTheOthersGoOn) {
     core::RequestId broken = pending();
     core::RequestId sound = pending();
-    on.database = pg::open_database({.uri = on.uri, .pool = 2}, on.io.get_executor(), on.clock, *on.entropy);
-    on.sql("UPDATE entry_text SET doc = 'nonsense' WHERE request_id = '" + hex(broken.bytes()) + "'");
+    on.database = pg::open_database({.uri = on.uri, .server_keys = {server_key}, .pool = 2},
+                                    on.io.get_executor(), on.clock, *on.entropy);
+    on.sql("UPDATE request_state SET quorum = 1 WHERE request_id = '" + hex(broken.bytes()) + "'");
     std::vector<Later<app::Appended>> votes;
     votes.push_back(on.cases().append(on.vote(sound, "U0AMY"), on.soon()));
     votes.push_back(on.cases().append(on.vote(broken, "U0AMY"), on.soon()));
@@ -211,7 +214,7 @@ TEST_F(TroubleWithTheDatabase, ACaseThatDoesNotHoldTogetherIsSetAsideAndTheOther
     EXPECT_TRUE(answers[0]);
     ASSERT_FALSE(answers[1]);
     EXPECT_EQ(answers[1].error().trouble, Trouble::corrupt);
-    EXPECT_EQ(on.sql("SELECT count(*) FROM request WHERE quarantined"), "1");
+    EXPECT_EQ(on.sql("SELECT count(*) FROM request_state WHERE quarantined"), "1");
     auto again = vote(broken, "U0BEN");
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().code, "quarantined");
@@ -219,7 +222,8 @@ TEST_F(TroubleWithTheDatabase, ACaseThatDoesNotHoldTogetherIsSetAsideAndTheOther
 
 TEST_F(TroubleWithTheDatabase, AStateThatItsEntriesDoNotBearOutIsCorrupt) {
     core::RequestId id = pending();
-    on.sql("UPDATE request SET state = 'denied', due_at = NULL WHERE id = '" + hex(id.bytes()) + "'");
+    on.sql("UPDATE request_state SET state = 'denied', due_at = NULL WHERE request_id = '" + hex(id.bytes()) +
+           "'");
     auto answer = vote(id, "U0AMY");
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().trouble, Trouble::corrupt);
@@ -227,7 +231,8 @@ TEST_F(TroubleWithTheDatabase, AStateThatItsEntriesDoNotBearOutIsCorrupt) {
 
 TEST_F(TroubleWithTheDatabase, AnEmptyDatabaseSaysWhatToRun) {
     Secret empty = support::postgres().empty_database();
-    auto database = pg::open_database({.uri = empty, .pool = 1}, on.io.get_executor(), on.clock, *on.entropy);
+    auto database = pg::open_database({.uri = empty, .server_keys = {server_key}, .pool = 1},
+                                      on.io.get_executor(), on.clock, *on.entropy);
     auto report = on.get(database->schema(on.soon()));
     ASSERT_TRUE(report);
     EXPECT_EQ(report->state, pg::SchemaState::behind);
@@ -269,7 +274,9 @@ TEST_F(TroubleWithTheDatabase, TextsThatLookLikeSqlAreOnlyTexts) {
     auto voted = on.get(on.cases().append(
         on.vote(asked.id, "U0AMY", core::Verdict::approve, "\\\"', NULL} \\\\"), on.soon()));
     ASSERT_TRUE(voted) << voted.error().detail;
-    EXPECT_EQ(voted->cards.at(0).target.channel, "#a\"b'c\\d,{e}");
+    auto cards = on.get(on.outbox().cards_of(asked.id, on.soon()));
+    ASSERT_TRUE(cards);
+    EXPECT_EQ(cards->at(0).target.channel, "#a\"b'c\\d,{e}");
     auto back = on.get(on.cases().read(asked.id, on.soon()));
     ASSERT_TRUE(back);
     EXPECT_TRUE(*back == voted->now->c);

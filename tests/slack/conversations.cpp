@@ -332,7 +332,7 @@ TEST(SlackTrouble, StrictPaceKeepsOneMessageASecondPerChannel) {
     SlackOffice office{true, settings};
     auto began = office.time.now();
     for (int i = 0; i < 5; ++i) office.ask("deploy", Value::object({{"n", i}}));
-    EXPECT_TRUE(office.until([&] { return office.store.cards_behind() == 0; }));
+    EXPECT_TRUE(office.until([&] { return office.store.rows_behind() == 0; }));
     EXPECT_GE(office.time.now() - began, 4s);
 }
 
@@ -357,7 +357,7 @@ TEST(SlackTrouble, APostWhoseAnswerWasLostIsFoundAgainNotDoubled) {
     office.fault(Value::object({{"method", "chat.postMessage"}, {"work", true}, {"drop", true}}));
     auto request = office.ask("deploy");
     office.pass(20s);
-    EXPECT_EQ(office.store.cards_behind(), 0U);
+    EXPECT_EQ(office.store.rows_behind(), 0U);
     EXPECT_EQ(office.cards(request).size(), 1U);
 }
 
@@ -370,7 +370,7 @@ TEST(SlackTrouble, WithoutHistoryScopesALostPostIsPostedAgain) {
     office.fault(Value::object({{"method", "chat.postMessage"}, {"work", true}, {"drop", true}}));
     auto request = office.ask("deploy");
     office.pass(20s);
-    EXPECT_EQ(office.store.cards_behind(), 0U);
+    EXPECT_EQ(office.store.rows_behind(), 0U);
     EXPECT_EQ(office.cards(request).size(), 2U);
 }
 

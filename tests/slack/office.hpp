@@ -101,7 +101,7 @@ struct SlackOffice : SandboxWorld {
     app::Log log{store, runtime.process, time, time, io.get_executor()};
     app::Chats chats;
     FakeCounters counters;
-    app::Outbox outbox{runtime, {store, slow, roster, chats, counters}};
+    app::Outbox outbox{runtime, io.get_executor(), {store, slow, roster, chats, counters}};
     fakes::WebhookStore hooks{time};
     FakeSender sender;
     app::Webhooks webhooks{{hooks, hooks, sender, time, entropy}, Secret{std::string(32, 'k')}};
@@ -209,7 +209,7 @@ struct SlackOffice : SandboxWorld {
     }
     Value posted(core::RequestId request) {
         std::vector<Value> found;
-        EXPECT_TRUE(until([&] { return store.cards_behind() == 0; }));
+        EXPECT_TRUE(until([&] { return store.rows_behind() == 0; }));
         found = cards(request);
         EXPECT_EQ(found.size(), 1U);
         return found.empty() ? Value{} : found.front();

@@ -251,5 +251,20 @@ TEST(Stored, ALeafIsCanonicalAndHoldsTheHashOfItsEntry) {
     EXPECT_TRUE(value["why"].is_null());
 }
 
+TEST(Stored, AnOpeningTellsOfItsRequestAndRulesAndNoOther) {
+    core::Opened opened{
+        .at = core::testing::start, .behind = {core::PersonId{"riley"}}, .unlinked = {}, .dead_end = {}};
+    const Salt own_salt{};
+    std::string text = stored_opening(opened, {7, "request", "rules"}, own_salt);
+    EXPECT_TRUE(opens(text, {7, "request", "rules"}));
+    EXPECT_FALSE(opens(text, {8, "request", "rules"}));
+    EXPECT_FALSE(opens(text, {7, "other", "rules"}));
+    EXPECT_FALSE(opens(text, {7, "request", "other"}));
+    EXPECT_FALSE(opens(stored_entry(core::Entry{opened}, &own_salt), {7, "request", "rules"}));
+    auto back = read_stored_entry(text);
+    ASSERT_TRUE(back) << "it reads as an entry like the others";
+    EXPECT_EQ(at_of(*back), opened.at);
+}
+
 }  // namespace
 }  // namespace countersign::wire

@@ -16,7 +16,10 @@
 namespace countersign::pg {
 
 struct PgSettings {
-    Secret uri;                      // libpq URI or keywords; several hosts allowed
+    Secret uri;  // libpq URI or keywords; several hosts allowed
+    // What rows are sealed with: the first one seals, the others, of before, are good for reading. At least
+    // one.
+    std::vector<Secret> server_keys;
     std::size_t pool = 16;           // connections, each on a thread of its own
     std::size_t background = 2;      // of these, how many serve only errands and lists
     std::size_t append_batches = 2;  // transactions that append at a time; what waits shares the next

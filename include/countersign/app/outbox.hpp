@@ -2,13 +2,14 @@
 #include <memory>
 #include <vector>
 
+#include "countersign/app/leased_work.hpp"
 #include "countersign/app/requests.hpp"
 
 namespace countersign::app {
 
-// Carries out cards and errands: the reconciler. Work arrives directly from this process' own commits and,
-// every `poll`, from rows nobody holds. Changes of one card collapse into one edit; results are settled in
-// batches. One task of the I/O thread's group.
+// Brings cards in line with their requests and says in their threads what happened. Work comes directly from
+// this process' own commits and, every `poll`, from rows that nobody holds; many changes of a request
+// collapse into one edit of each of its cards.
 class Outbox final : public CardWorker {
   public:
     struct Parts {
@@ -18,10 +19,11 @@ class Outbox final : public CardWorker {
         const Chats& chats;
         Counters& counters;
     };
-    Outbox(const Runtime& runtime, Parts parts);
+    Outbox(const Runtime& runtime, rt::asio::any_io_executor executor, Parts parts);
     ~Outbox() override;
-    void take(std::vector<CardJob> cards, std::vector<Errand> errands, CasePtr now) override;
-    rt::asio::awaitable<void> run();       // until cancelled
+    void opened(CasePtr now, std::vector<CardState> cards) override;
+    void changed(CasePtr now, std::int32_t before) override;
+    rt::asio::awaitable<void> run();       // a loop of a task group
     Later<Done> drain(Deadline deadline);  // finishes what is under way, hands the rest back
 
   private:

@@ -91,7 +91,6 @@ struct Plan {
     std::vector<RefusedVote> refused;
     std::vector<PlannedCard> cards;
     core::Ruling ruling;                    // after all of it, where there are entries
-    bool behind_changed = false;            // other people than before turned out to be behind the request
     std::vector<Result<Appended>> answers;  // one per command, in order
     bool wrote() const { return !entries.empty(); }
 };

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "countersign/app/cards.hpp"
 #include "countersign/app/events.hpp"
 #include "countersign/app/subscription.hpp"
 #include "countersign/base/crypto.hpp"
@@ -22,50 +23,6 @@ struct Origin {
     std::string key;
 };
 inline constexpr std::size_t origin_bytes_max = 255;
-
-// Who holds the rows this process has just created or changed, so that it can carry them out itself at
-// once; past `until` any replica may.
-struct Lease {
-    core::ProcessId holder;
-    core::Instant until;
-};
-
-struct CardTarget {
-    core::Surface surface;
-    std::string channel;  // name or id, as the policy or the settings say it
-    friend bool operator==(const CardTarget&, const CardTarget&) = default;
-};
-struct MessageRef {
-    std::string channel;  // id, as the chat reported it
-    std::string message;  // Slack: ts
-    friend bool operator==(const MessageRef&, const MessageRef&) = default;
-};
-// A card that is behind its request (or not posted yet), leased to whoever holds this.
-struct CardJob {
-    core::CardId id;
-    core::RequestId request;
-    CardTarget target;
-    std::optional<MessageRef> posted;
-    bool post_may_have_happened = false;  // an earlier attempt ended with an unknown outcome
-    std::int32_t rendered_version = 0;    // 0: never
-    std::int32_t attempts = 0;
-    core::Instant created_at;
-};
-struct CardDone {
-    core::CardId id;
-    MessageRef posted;
-    std::int32_t version = 0;  // what was rendered
-    bool closed = false;       // final and shown: never again
-};
-
-// Something to do once per row that is not a card.
-struct Errand {
-    enum class Kind : std::uint8_t { thread_line } kind = Kind::thread_line;
-    core::ErrandId id;
-    core::RequestId request;
-    std::int32_t entry = 0;  // thread_line: index of the entry it tells of
-    std::int32_t attempts = 0;
-};
 
 struct Idempotency {
     core::TokenId token;
@@ -86,8 +43,9 @@ struct NewCase {
 struct OpenedCase {
     core::Case opened;
     core::Ruling ruling;
-    std::vector<CardJob> cards;  // leased to us
-    bool repeat = false;         // the idempotency key was used for this same request before
+    bool repeat = false;                // the idempotency key was used for this same request before
+    bool leased = false;                // its cards are to be posted, by us under the lease
+    std::vector<CardState> cards = {};  // with `leased`, where they are known
 };
 
 struct Append {
@@ -99,7 +57,11 @@ struct Append {
     std::optional<Origin> origin;  // none: time's own acts
     Lease lease;
     std::vector<core::Surface> served = {};  // chats in which an escalation may post cards
+    // The version of people's links that the directory was built from; none: it knows of no links. Where the
+    // database has another one by now, nothing is judged: the answer is unavailable, with code `links_moved`.
+    std::optional<std::int64_t> people = {};
 };
+inline constexpr std::string_view links_moved = "links_moved";
 // Where these rules' escalation posts cards, in these chats.
 std::vector<CardTarget> escalation_targets(const core::Applied& applied,
                                            const std::vector<core::Surface>& served);
@@ -114,25 +76,43 @@ CasePtr with_ruling(core::Case c);  // worked out from its entries
 struct Appended {
     CasePtr now;  // never null
     std::optional<core::Refusal> refusal;
-    std::size_t first_new = 0;    // index of the first appended entry; now->c.entries.size(): none
-    bool repeat = false;          // this origin was stored before; nothing changed now
-    std::vector<CardJob> cards;   // behind now or new, leased to us
-    std::vector<Errand> errands;  // created now, leased to us
-    std::size_t repeated = 0;     // with `repeat`: index of the entry it was stored with
+    std::size_t first_new = 0;  // index of the first appended entry; now->c.entries.size(): none
+    bool repeat = false;        // this origin was stored before; nothing changed now
+    std::size_t repeated = 0;   // with `repeat`: index of the entry it was stored with
+    // Cards are behind, or may be after an act that came a second time: they are ours under the lease.
+    bool leased = false;
 };
 
+// Whoever brings in line the cards of requests whose rows this process' own commits have leased to it.
+class CardWorker {
+  public:
+    virtual ~CardWorker() = default;
+    // A commit opened the case, with these cards; none: they are to be read.
+    virtual void opened(CasePtr now, std::vector<CardState> cards) = 0;
+    // A commit made the case `now`. `before`: the version it had until then.
+    virtual void changed(CasePtr now, std::int32_t before) = 0;
+};
+
+// What of the requests is asked for; everything set must hold.
 struct ListFilter {
     std::vector<core::State> states;  // empty: any
     std::optional<std::string> action;
+    std::optional<std::string> environment;
+    std::optional<std::string> resource;
     std::optional<std::string> requester;       // the requester's name
     std::optional<std::string> asked_by;        // caller_key of the requester ("own")
+    std::optional<core::PersonId> voter;        // who approved, denied, held or released
     std::optional<core::Instant> since;         // created at or after
+    std::optional<core::Instant> until;         // created before
     std::size_t limit = 50;                     // 1..200
     std::optional<std::int64_t> before_number;  // the cursor: newest first, numbers below this one
 };
+// A page looks at no more than list_scan_max requests: it may hold fewer than asked for, or none, and yet say
+// where to go on.
+inline constexpr std::size_t list_scan_max = 5'000;
 struct ListPage {
     std::vector<core::Case> cases;
-    std::optional<std::int64_t> next_before;
+    std::optional<std::int64_t> next_before;  // none: there is nothing more
 };
 
 // Cases. Every call is one job on one database thread; appends hold the row's lock throughout.
@@ -152,44 +132,6 @@ class CaseStore {
     // Versions of these requests, for noticing what other replicas did.
     virtual Later<std::vector<std::pair<core::RequestId, std::int32_t>>> versions(
         std::vector<core::RequestId> requests, Deadline deadline) = 0;
-};
-
-// Cards and errands: rows written in the transaction that caused them.
-class OutboxStore {
-  public:
-    virtual ~OutboxStore() = default;
-    // Rows that are due and held by nobody (or by a lease that ran out), now leased to us.
-    virtual Later<std::vector<CardJob>> claim_cards(Lease lease, core::Instant now, std::size_t at_most,
-                                                    Deadline deadline) = 0;
-    virtual Later<std::vector<Errand>> claim_errands(Lease lease, core::Instant now, std::size_t at_most,
-                                                     Deadline deadline) = 0;
-    struct Retry {
-        core::CardId card;
-        core::Instant not_before;
-        bool post_may_have_happened = false;
-        bool forget_message = false;  // the message is gone: post again
-    };
-    struct RetryErrand {
-        core::ErrandId errand;
-        core::Instant not_before;
-    };
-    struct Batch {  // what became of leased rows, written together
-        std::vector<CardDone> cards;
-        std::vector<Retry> cards_again;
-        std::vector<core::ErrandId> errands;
-        std::vector<RetryErrand> errands_again;
-        bool empty() const {
-            return cards.empty() && cards_again.empty() && errands.empty() && errands_again.empty();
-        }
-    };
-    // Cards that fell behind again meanwhile come back, leased to us under `lease`.
-    virtual Later<std::vector<CardJob>> settle(Batch batch, Lease lease, Deadline deadline) = 0;
-    // A copy of a request's card that we did not know of; becomes a card like the others, behind. True: new.
-    virtual Later<bool> adopt(core::RequestId request, CardTarget target, MessageRef message,
-                              Deadline deadline) = 0;
-    virtual Later<Done> hand_back(Lease lease, Deadline deadline) = 0;  // all of ours, at shutdown
-    // Where the request's cards are, for thread lines.
-    virtual Later<std::vector<CardJob>> cards_of(core::RequestId request, Deadline deadline) = 0;
 };
 
 // ---- tokens
@@ -242,22 +184,6 @@ class TokenStore {
 };
 
 // ---- chats
-
-// One chat system. Failures: not_found (the message is gone), overloaded (until its `not_before`,
-// where that is known), unavailable, timed_out (may have happened), invalid_input (refused for good: wrong
-// channel, not a member).
-class Chat {
-  public:
-    virtual ~Chat() = default;
-    virtual Later<MessageRef> post(const core::CardView& card, const std::string& channel,
-                                   Deadline deadline) = 0;
-    virtual Later<Done> refresh(const MessageRef& message, const core::CardView& card, Deadline deadline) = 0;
-    // A line in the card's thread.
-    virtual Later<Done> say(const MessageRef& card, const core::ThreadLine& line, Deadline deadline) = 0;
-    // A message that a post with unknown outcome may have left behind; nullopt: none, or cannot know.
-    virtual Later<std::optional<MessageRef>> find_posted(core::RequestId request, const std::string& channel,
-                                                         core::Instant since, Deadline deadline) = 0;
-};
 
 // What one chat knows about people.
 class AccountSource {

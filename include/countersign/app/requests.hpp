@@ -60,13 +60,6 @@ struct Page {
 // Reads one case and works out its ruling.
 Later<CasePtr> read_case(CaseStore& cases, core::RequestId request, Deadline deadline);
 
-// Carries out the cards and errands that a commit of this process has leased to it.
-class CardWorker {
-  public:
-    virtual ~CardWorker() = default;
-    virtual void take(std::vector<CardJob> cards, std::vector<Errand> errands, CasePtr now) = 0;
-};
-
 class Requests {
   public:
     struct Parts {

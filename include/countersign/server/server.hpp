@@ -28,19 +28,6 @@ using PolicyTold = std::function<void(const Result<PolicyPtr>&)>;
 
 class PolicyKeeper;
 
-// Hands cards on a turn of the loop later: whoever waits for a commit is answered before its cards are
-// rendered.
-class NextTurn final : public app::CardWorker {
-  public:
-    NextTurn(rt::asio::any_io_executor executor, app::CardWorker& worker)
-        : executor_(std::move(executor)), worker_(worker) {}
-    void take(std::vector<app::CardJob> cards, std::vector<app::Errand> errands, app::CasePtr now) override;
-
-  private:
-    rt::asio::any_io_executor executor_;
-    app::CardWorker& worker_;
-};
-
 // The bot and the API, built in order and lent to one another by reference.
 class Server {
   public:
@@ -93,7 +80,6 @@ class Server {
     app::Log log_;
     app::Chats chats_;
     app::Outbox outbox_;
-    NextTurn outbox_next_turn_;
     std::unique_ptr<webhooks::Webhooks> sender_;
     app::Webhooks webhooks_;
     app::PeopleSync people_;

@@ -44,6 +44,8 @@ SlackMessage slack_card(const core::CardView& card, const SlackStyle& style);
 // Whether a card shows all of what its approvers approve; if not, Approve opens the full view first.
 bool slack_card_is_whole(const core::CardView& card, const SlackStyle& style);
 SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& style);
+// A second message of the same request in the same channel, which must not be used any more.
+SlackMessage slack_retired_card(const core::CardView& card);
 
 // What a view carries back to us.
 struct SlackViewNote {

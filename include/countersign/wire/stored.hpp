@@ -28,6 +28,16 @@ std::string sealed_uuid(const Salt& salt, std::string_view text);
 std::string stored_request(const core::Request& request, const Salt* seal);
 std::string stored_applied(const core::Applied& applied);  // a policy's words, nobody's: has no sealed form
 std::string stored_entry(const core::Entry& entry, const Salt* seal);
+// The first entry in its sealed form also says which request it opens: its number, and hashes of the sealed
+// request and of the rules. So whatever vouches for the entry vouches for all of it.
+struct OpeningFacts {
+    std::int64_t number = 0;
+    std::string_view request;  // stored_request, sealed
+    std::string_view rules;    // stored_applied
+};
+std::string stored_opening(const core::Opened& opened, const OpeningFacts& facts, const Salt& seal);
+// Whether that is what a stored opening says of its request.
+bool opens(std::string_view stored_opening, const OpeningFacts& facts);
 
 // corrupt: not what the functions above wrote.
 Result<core::Request> read_stored_request(std::string_view text, core::RequestId id, std::int64_t number);

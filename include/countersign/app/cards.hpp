@@ -1,0 +1,136 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "countersign/core/advance.hpp"
+#include "countersign/core/card.hpp"
+#include "countersign/rt/later.hpp"
+
+// Cards: where a request is shown, who brings them in line, and the chats they stand in.
+namespace countersign::app {
+
+// Who holds the rows this process has just created or changed, so that it can work them off itself at once;
+// past `until` any replica may.
+struct Lease {
+    core::ProcessId holder;
+    core::Instant until;
+};
+
+struct CardTarget {
+    core::Surface surface;
+    std::string channel;  // name or id, as the policy or the settings say it
+    friend bool operator==(const CardTarget&, const CardTarget&) = default;
+};
+struct MessageRef {
+    std::string channel;  // id, as the chat reported it
+    std::string message;  // Slack: ts
+    friend bool operator==(const MessageRef&, const MessageRef&) = default;
+};
+
+// A card as the store knows it. Versions count entries: what is shown or told up to 3 knows the entries 0, 1
+// and 2.
+struct CardState {
+    core::CardId id;
+    CardTarget target;
+    std::optional<MessageRef> message = {};  // where it was posted
+    // What was last tried in the chat has an outcome that nobody knows: there may be a message although none
+    // is known, an edit may come late, a line may have been said.
+    bool unsure = false;
+    std::int32_t shown_version = 0;
+    std::int32_t told_version = 0;  // its thread has the lines of the entries before this one
+    bool closed = false;            // final and shown, or given up: never touched again
+    core::Instant created_at{};
+    friend bool operator==(const CardState&, const CardState&) = default;
+};
+
+// A request of which a card is behind, leased to whoever holds this.
+struct OutboxRow {
+    core::RequestId request;
+    std::int32_t version = 0;   // of the request when the row was read
+    std::int32_t attempts = 0;  // that failed since a card was last brought in line
+    // Another holder's lease ran out before it said what became of its work.
+    bool taken_over = false;
+    std::vector<CardState> cards = {};
+};
+
+// What became of a leased row.
+struct SettledRow {
+    enum class How : std::uint8_t {
+        done,     // every card shows and tells `version`
+        put_off,  // nobody holds it until `again_at`
+        goes_on,  // the lease is prolonged
+    };
+    struct Card {
+        CardState state;
+        bool doubted = false;  // the store said `unsure` of it when the row was last read
+    };
+    core::RequestId request;
+    How how = How::goes_on;
+    std::int32_t version = 0;      // of the request as its worker knows it
+    core::Instant again_at{};      // with `put_off`
+    bool failed = false;           // with `put_off`: it counts as an attempt
+    std::vector<Card> cards = {};  // those that changed
+};
+struct SettleAnswer {
+    std::vector<OutboxRow> behind;      // not as done as was thought: leased to us again
+    std::vector<core::RequestId> lost;  // no longer ours; what was said of their cards is kept
+};
+
+// Requests with cards that are behind: one row a request, written in the transaction that caused it.
+class OutboxStore {
+  public:
+    virtual ~OutboxStore() = default;
+    // Rows that are due, the longest due first, now leased to us: put off until now, or of a lease that ran
+    // out. A vote leases the row of its request by itself, but never one that somebody else holds, even if
+    // that lease ran out: only here is it known that there may be work of unknown outcome.
+    virtual Later<std::vector<OutboxRow>> claim(Lease lease, core::Instant now, std::size_t at_most,
+                                                Deadline deadline) = 0;
+    // Writes down what was done, whoever holds the row. Whoever holds it no longer is told so; their cards
+    // become unsure and the row due at once, so that somebody brings them in line again. A message where the
+    // card has another one by now becomes a card of its own; a card whose message is another card's is
+    // closed. What is unsure in the store and was not `doubted` stays so, and the row is behind.
+    virtual Later<SettleAnswer> settle(std::vector<SettledRow> rows, Lease lease, Deadline deadline) = 0;
+    // Cards of a request, in the order of their ids.
+    virtual Later<std::vector<CardState>> cards_of(core::RequestId request, Deadline deadline) = 0;
+    // A copy of a request's card that we did not know of: it becomes the message of a card that is to be
+    // posted in that channel, else a card like the others. The request is due then, and whoever held its row
+    // lost it: they do not know of the message. False: it was known.
+    virtual Later<bool> adopt(core::RequestId request, CardTarget target, MessageRef message,
+                              Deadline deadline) = 0;
+    virtual Later<Done> hand_back(Lease lease, Deadline deadline) = 0;  // all of ours, at shutdown
+};
+
+// Which entries of which request a line in a thread tells of; stands in the message's metadata.
+struct LineMark {
+    core::RequestId request;
+    std::int32_t entry = 0;  // the last one: lines are said in order
+};
+
+// Stands for one chat system. Its calls fail with not_found (the message is gone), overloaded (until its
+// `not_before`, where that is known), unavailable (nothing happened), timed_out (may have happened),
+// invalid_input (refused for good: wrong channel, not a member).
+class Chat {
+  public:
+    virtual ~Chat() = default;
+    virtual Later<MessageRef> post(const core::CardView& card, const std::string& channel,
+                                   Deadline deadline) = 0;
+    virtual Later<Done> refresh(const MessageRef& message, const core::CardView& card, Deadline deadline) = 0;
+    // Turns a second message of the same card in the same channel into a note that says so, without buttons.
+    virtual Later<Done> retire(const MessageRef& message, const core::CardView& card, Deadline deadline) = 0;
+    // Says a line in the card's thread.
+    virtual Later<Done> say(const MessageRef& card, const core::ThreadLine& line, LineMark mark,
+                            Deadline deadline) = 0;
+    // Messages of our own that show this request in that channel, oldest first; empty: none, or cannot know.
+    virtual Later<std::vector<MessageRef>> find_posted(core::RequestId request, const std::string& channel,
+                                                       core::Instant since, Deadline deadline) = 0;
+    // How many entries the lines in the card's thread tell of; 0: none, or cannot know.
+    virtual Later<std::int32_t> told_in_thread(const MessageRef& card, core::RequestId request,
+                                               Deadline deadline) = 0;
+    // The store knows that message as a card from now on.
+    virtual void remember(const MessageRef& message) = 0;
+};
+
+}  // namespace countersign::app

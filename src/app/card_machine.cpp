@@ -1,0 +1,449 @@
+#include "app/card_machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "app/backoff.hpp"
+#include "countersign/base/check.hpp"
+
+namespace countersign::app {
+
+using How = CardAnswer::How;
+
+CardAnswer answer_of(const Failure& failure) {
+    switch (failure.trouble) {
+        case Trouble::not_found:
+            return {.how = How::gone};
+        case Trouble::timed_out:
+            return {.how = How::unknown};
+        case Trouble::overloaded:
+            return {.how = How::overloaded, .not_before = failure.not_before};
+        case Trouble::unavailable:
+        case Trouble::cancelled:
+            return {.how = How::unavailable};
+        default:
+            return {.how = How::refused};
+    }
+}
+
+// ---- what the store said
+
+CardMachine::Card* CardMachine::find(core::CardId id) {
+    auto found = std::ranges::find(cards_, id, [](const Card& card) { return card.state.id; });
+    return found == cards_.end() ? nullptr : &*found;
+}
+
+void CardMachine::merge(std::vector<CardState> cards, bool taken_over) {
+    for (auto& fresh : cards) {
+        Card* card = find(fresh.id);
+        if (card == nullptr) {
+            cards_.push_back({.state = fresh, .stored = fresh});
+            card = &cards_.back();
+        } else if (!card->doing && card->stored == card->state) {
+            card->stored = fresh;
+            card->state = std::move(fresh);
+        } else {
+            CardState& state = card->state;
+            if (!state.message && !card->doing) state.message = fresh.message;
+            state.unsure = state.unsure || fresh.unsure;
+            state.told_version = std::max(state.told_version, fresh.told_version);
+            card->stored = std::move(fresh);
+        }
+        CardState& state = card->state;
+        if (card->doing || state.closed) continue;
+        state.unsure = state.unsure || taken_over;
+        card->looked = card->thread_read = card->edited = card->shut = false;
+        card->rests_until.reset();
+        card->doubt_can_end = taken_over || (state.message && state.shown_version >= row_version_);
+    }
+    std::ranges::sort(cards_, {}, [](const Card& card) { return card.state.id; });
+    cards_known_ = true;
+}
+
+void CardMachine::claimed(OutboxRow row, core::Instant until) {
+    leased_until_ = until;
+    attempts_ = row.attempts;
+    row_version_ = row.version;
+    unreadable_until_.reset();
+    failed_ = lost_ = over_ = false;
+    merge(std::move(row.cards), row.taken_over);
+}
+
+void CardMachine::committed(CasePtr now, std::optional<std::vector<CardState>> cards, core::Instant until) {
+    leased_until_ = until;
+    unreadable_until_.reset();
+    if (lost_) cards_known_ = false;
+    lost_ = over_ = false;
+    if (version() < now->c.version()) case_ = std::move(now);
+    row_version_ = std::max(row_version_, version());
+    if (cards && !cards_known_) merge(std::move(*cards), false);
+}
+
+void CardMachine::read(CasePtr now, std::optional<std::vector<CardState>> cards) {
+    if (abandoned_) return;
+    --steps_;
+    reading_ = false;
+    if (version() < now->c.version()) case_ = std::move(now);
+    row_version_ = std::min(row_version_, version());
+    if (cards) merge(std::move(*cards), false);
+}
+
+void CardMachine::cannot_read(core::Instant now, double chance) {
+    if (abandoned_) return;
+    --steps_;
+    reading_ = false;
+    failed_ = true;
+    unreadable_until_ = backoff(now, chance);
+}
+
+// ---- what comes next
+
+bool CardMachine::has_line(std::int32_t from, std::int32_t to) const {
+    for (auto index = from; index < to; ++index)
+        if (core::has_thread_line(case_->c.entries[static_cast<std::size_t>(index)])) return true;
+    return false;
+}
+
+// Several messages of a request in one channel are one too many: the card that was made first goes on.
+bool CardMachine::is_second(const Card& card) const {
+    return std::ranges::any_of(cards_, [&](const Card& other) {
+        const CardState& its = other.state;
+        return its.id < card.state.id && its.message && !its.closed &&
+               its.target.surface == card.state.target.surface &&
+               its.message->channel == card.state.message->channel;
+    });
+}
+
+bool CardMachine::has_message(const MessageRef& message) const {
+    return std::ranges::any_of(cards_, [&](const Card& card) { return card.state.message == message; });
+}
+
+bool CardMachine::to_be_searched(const Card& card, core::Instant now) const {
+    if (!card.state.unsure || card.looked) return false;
+    return !card.state.message || now < card.state.created_at + rules_.look_max;
+}
+
+std::optional<CardStep::Act> CardMachine::wanted(const Card& card, core::Instant now) const {
+    const CardState& state = card.state;
+    if (state.closed || card.doing) return std::nullopt;
+    bool untold = state.told_version < version();
+    bool resting = card.rests_until && now < *card.rests_until;
+    // A message that takes no edits may take lines.
+    if (resting && !(card.shut && untold)) return std::nullopt;
+    if (to_be_searched(card, now)) return Act::look;
+    if (!state.message) return Act::post;
+    if (is_second(card)) return Act::retire;
+    bool to_be_edited = state.shown_version < version() || (state.unsure && !card.edited);
+    if (to_be_edited && !card.shut) return Act::edit;
+    if (!untold) return std::nullopt;
+    if (!state.unsure) return Act::say;
+    // A line that may still come is waited for.
+    if (!card.doubt_can_end) return std::nullopt;
+    return card.thread_read ? Act::say : Act::read_thread;
+}
+
+CardStep CardMachine::begin(Card& card, Act act) {
+    card.doing = act;
+    card.showing = version();
+    ++steps_;
+    return {.act = act,
+            .card = card.state.id,
+            .target = card.state.target,
+            .message = card.state.message.value_or(MessageRef{}),
+            .since = card.state.created_at,
+            .from = card.state.told_version,
+            .to = version()};
+}
+
+std::optional<CardStep> CardMachine::next(core::Instant now) {
+    if (lost_ || over_ || abandoned_ || unreadable_until_ || short_lease(now)) return std::nullopt;
+    if (!known()) {
+        if (reading_) return std::nullopt;
+        reading_ = true;
+        ++steps_;
+        return CardStep{};
+    }
+    conclude(now);
+    for (auto stranger = strangers_.begin(); stranger != strangers_.end(); ++stranger) {
+        Card& card = *find(stranger->found_for);
+        bool resting = card.rests_until && now < *card.rests_until;
+        if (card.doing || resting) continue;
+        auto step = begin(card, Act::adopt);
+        step.message = std::move(stranger->message);
+        strangers_.erase(stranger);
+        return step;
+    }
+    for (Card& card : cards_)
+        if (auto act = wanted(card, now)) return begin(card, *act);
+    return std::nullopt;
+}
+
+core::Instant CardMachine::backoff(core::Instant now, double chance) const {
+    return app::backoff(now, attempts_, chance);
+}
+
+void CardMachine::rest(Card& card, core::Instant until) {
+    card.rests_until = until;
+    failed_ = true;
+}
+
+void CardMachine::answered(const CardStep& step, const CardAnswer& answer, core::Instant now, double chance) {
+    if (abandoned_) return;
+    Card& card = *find(step.card);
+    COUNTERSIGN_CHECK(card.doing == step.act && steps_ > 0);
+    --steps_;
+    card.doing.reset();
+    bool asks = step.act == Act::look || step.act == Act::read_thread;
+    if (step.act == Act::adopt && answer.how != How::done) {
+        // The search is made again.
+        card.state.unsure = true;
+        card.looked = card.doubt_can_end = false;
+        return rest(card, backoff(now, chance));
+    }
+    switch (answer.how) {
+        case How::done:
+            done(card, step, answer);
+            break;
+        case How::gone:
+            if (step.act == Act::look)
+                rest(card, backoff(now, chance));
+            else if (step.act == Act::post)
+                refused(card, step.act, now);
+            else
+                gone(card);
+            break;
+        case How::unknown:
+            if (asks)
+                rest(card, backoff(now, chance));
+            else
+                unknown(card, step.act, now, chance);
+            break;
+        case How::unavailable:
+            rest(card, backoff(now, chance));
+            break;
+        case How::overloaded:
+            rest(card, answer.not_before.value_or(backoff(now, chance)));
+            break;
+        case How::refused:
+            refused(card, step.act, now);
+            break;
+    }
+    conclude(now);
+}
+
+void CardMachine::done(Card& card, const CardStep& step, const CardAnswer& answer) {
+    CardState& state = card.state;
+    card.rests_until.reset();
+    switch (step.act) {
+        case Act::look:
+            card.looked = true;
+            found(card, answer.messages);
+            break;
+        case Act::post:
+            state.message = answer.messages.front();
+            card.thread_read = true;
+            [[fallthrough]];
+        case Act::edit:
+            state.shown_version = card.showing;
+            card.edited = true;
+            break;
+        case Act::retire:
+            state.closed = true;
+            break;
+        case Act::read_thread:
+            card.thread_read = true;
+            state.told_version = std::max(state.told_version, std::min(answer.told, version()));
+            break;
+        case Act::say:
+            state.told_version = std::max(state.told_version, step.to);
+            break;
+        case Act::adopt:
+        case Act::read:
+            break;
+    }
+}
+
+void CardMachine::found(Card& card, const std::vector<MessageRef>& messages) {
+    for (const auto& message : messages) {
+        if (has_message(message)) continue;
+        if (!card.state.message)
+            card.state.message = message;
+        else
+            strangers_.push_back({card.state.id, message});
+    }
+}
+
+// Whoever removed the message of an open case did not decide it: there is a new one.
+void CardMachine::gone(Card& card) {
+    CardState& state = card.state;
+    if (final_case() || is_second(card)) {
+        state.closed = true;
+        return;
+    }
+    state.message.reset();
+    state.shown_version = 0;
+    state.unsure = false;
+}
+
+void CardMachine::unknown(Card& card, Act act, core::Instant now, double chance) {
+    card.state.unsure = true;
+    card.doubt_can_end = false;
+    if (act == Act::post) card.looked = false;
+    if (act == Act::edit) card.edited = false;
+    if (act == Act::say) card.thread_read = false;
+    // A line that comes late must be seen in the thread before it is said again; it may be late, but not
+    // twice.
+    auto until = backoff(now, chance);
+    rest(card, act == Act::say ? std::max(until, now + rules_.effect_max) : until);
+}
+
+void CardMachine::refused(Card& card, Act act, core::Instant now) {
+    CardState& state = card.state;
+    bool gives_up = final_case();
+    switch (act) {
+        case Act::look:
+            card.looked = true;  // one cannot know
+            return;
+        case Act::read_thread:
+            card.thread_read = true;
+            return;
+        case Act::retire:
+            state.closed = true;
+            return;
+        case Act::post:
+            if (gives_up) state.closed = true;
+            break;
+        case Act::edit:
+            card.shut = true;
+            break;
+        case Act::say:
+            if (gives_up) state.told_version = version();
+            card.shut = card.shut && gives_up;
+            break;
+        case Act::adopt:
+        case Act::read:
+            break;
+    }
+    if (!state.closed) rest(card, now + rules_.refused_pause);
+}
+
+// What follows from what is known, without anything being done.
+void CardMachine::conclude(core::Instant now) {
+    if (!case_) return;
+    for (Card& card : cards_) {
+        CardState& state = card.state;
+        if (card.doing || state.closed) continue;
+        if (!has_line(state.told_version, version()))
+            state.told_version = std::max(state.told_version, version());
+        if (!state.message || state.told_version < version()) continue;
+        bool shown = state.shown_version >= version();
+        bool sure = !state.unsure || (card.doubt_can_end && card.edited && !to_be_searched(card, now));
+        if (shown && sure) state.unsure = false;
+        if (final_case() && (card.shut || (shown && sure))) state.closed = true;
+    }
+}
+
+// ---- writing it down
+
+bool CardMachine::idle(core::Instant now) const {
+    if (unreadable_until_) return steps_ == 0;
+    if (steps_ > 0 || !known()) return false;
+    bool adopts = std::ranges::any_of(strangers_, [&](const Stranger& one) {
+        return std::ranges::any_of(cards_, [&](const Card& card) {
+            return card.state.id == one.found_for && !(card.rests_until && now < *card.rests_until);
+        });
+    });
+    return !adopts &&
+           std::ranges::none_of(cards_, [&](const Card& card) { return wanted(card, now).has_value(); });
+}
+
+bool CardMachine::to_settle(core::Instant now) const {
+    if (settling_ || (over_ && !lost_)) return false;
+    auto changed = [](const Card& card) { return card.stored != card.state; };
+    if (lost_) return steps_ == 0 && std::ranges::any_of(cards_, changed);
+    if (abandoned_ || idle(now) || short_lease(now)) return true;
+    return std::ranges::any_of(cards_, [](const Card& card) {
+        return card.state.message && (!card.stored || card.stored->message != card.state.message);
+    });
+}
+
+// When to go on with what is not done; nullopt: all is.
+std::optional<core::Instant> CardMachine::again_at(core::Instant now) const {
+    if (abandoned_) return now;
+    if (unreadable_until_) return unreadable_until_;
+    std::optional<core::Instant> first;
+    for (const Card& card : cards_) {
+        const CardState& state = card.state;
+        bool shown = state.message && state.shown_version >= version() && state.told_version >= version();
+        if (state.closed || (shown && !state.unsure)) continue;
+        auto when = shown || !card.rests_until ? now + rules_.effect_max : *card.rests_until;
+        first = std::min(first.value_or(when), when);
+    }
+    return first;
+}
+
+SettledRow CardMachine::settling(core::Instant now) {
+    SettledRow row{.request = request_, .version = std::max(version(), row_version_)};
+    if (abandoned_ || (!lost_ && idle(now))) {
+        auto again = again_at(now);
+        row.how = again ? SettledRow::How::put_off : SettledRow::How::done;
+        row.again_at = again.value_or(core::Instant{});
+        row.failed = failed_ && !abandoned_;
+    }
+    for (const Card& card : cards_)
+        if (card.stored != card.state) row.cards.push_back({card.state, card.stored && card.stored->unsure});
+    settling_ = row;
+    return row;
+}
+
+void CardMachine::settled(core::Instant until, std::optional<OutboxRow> behind) {
+    auto sent = *std::exchange(settling_, std::nullopt);
+    for (auto& one : sent.cards)
+        if (Card* card = find(one.state.id)) card->stored = std::move(one.state);
+    if (lost_ || abandoned_) {
+        over_ = true;
+        return;
+    }
+    if (behind) {
+        leased_until_ = until;
+        row_version_ = behind->version;
+        merge(std::move(behind->cards), behind->taken_over);
+        return;
+    }
+    if (sent.how == SettledRow::How::goes_on) {
+        leased_until_ = until;
+        return;
+    }
+    over_ = version() <= sent.version;  // else a commit has leased the row anew
+    failed_ = failed_ && over_;
+}
+
+void CardMachine::lost() {
+    auto sent = *std::exchange(settling_, std::nullopt);
+    for (auto& one : sent.cards)
+        if (Card* card = find(one.state.id)) card->stored = std::move(one.state);
+    lost_ = over_ = true;
+}
+
+void CardMachine::abandon() {
+    if (steps_ == 0) return;
+    for (Card& card : cards_)
+        if (card.doing) card.state.unsure = true;
+    steps_ = 0;
+    abandoned_ = true;
+}
+
+std::optional<std::vector<CardState>> CardMachine::certain() const {
+    if (lost_ || abandoned_ || !known()) return std::nullopt;
+    std::vector<CardState> all;
+    for (const Card& card : cards_) {
+        const CardState& state = card.state;
+        bool fine = state.closed ||
+                    (!state.unsure && state.shown_version >= version() && state.told_version >= version());
+        if (!fine || card.stored != state) return std::nullopt;
+        all.push_back(state);
+    }
+    return all;
+}
+
+}  // namespace countersign::app

@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "pg/case_statements.hpp"
+#include "pg/case_writer.hpp"
+#include "pg/rows.hpp"
+#include "pg/webhook_store.hpp"
+
+// How new requests are written.
+namespace countersign::pg {
+namespace {
+
+constexpr auto idempotency_kept = std::chrono::hours{24};
+
+// The cards of a new request, in the order of their ids.
+std::vector<app::CardState> cards_of(const WaitingOpening& one) {
+    std::vector<app::CardState> cards;
+    auto chance = one.chance;
+    chance.back() = std::byte{0};
+    for (const auto& target : one.fresh.cards) {
+        cards.push_back({.id = core::CardId::mint(one.fresh.opened.at, chance),
+                         .target = target,
+                         .message = {},
+                         .told_version = 1,
+                         .created_at = one.fresh.request.created_at});
+        chance.back() = static_cast<std::byte>(std::to_integer<unsigned>(chance.back()) + 1);
+    }
+    return cards;
+}
+
+// New cases as rows, and as they are remembered.
+struct OpeningRows {
+    Column id{Oid::uuid}, number{Oid::int8}, created{Oid::timestamptz}, expires{Oid::timestamptz},
+        digest{Oid::text}, policy{Oid::text}, record{Oid::text}, rules{Oid::text}, words{Oid::text},
+        salt{Oid::bytea}, action{Oid::text}, environment{Oid::text}, resource{Oid::uuid},
+        requester{Oid::uuid}, asked_by{Oid::uuid}, state{Oid::text}, due{Oid::timestamptz}, quorum{Oid::int4},
+        behind{Oid::text}, seal{Oid::bytea}, entry_record{Oid::text}, entry_words{Oid::text},
+        token{Oid::uuid}, key{Oid::text}, fingerprint{Oid::bytea}, holder{Oid::uuid}, until{Oid::timestamptz};
+    Column card{Oid::uuid}, card_request{Oid::uuid}, surface{Oid::text}, channel{Oid::text};
+    std::vector<KnownPtr> cases;
+    core::Instant forget_keys_before;
+
+    void add(const WaitingOpening& one, std::int64_t its_number, const app::Seals& seals) {
+        const app::NewCase& fresh = one.fresh;
+        core::Request request = fresh.request;
+        request.number = its_number;
+        Known known{{.c = {std::move(request), fresh.applied, {core::Entry{fresh.opened}}},
+                     .origins = {std::string{}},
+                     .state = fresh.ruling.state,
+                     .words_erased = false},
+                    one.salt,
+                    {},
+                    0};
+        std::string request_record = wire::stored_request(known.c.request, &one.salt);
+        std::string request_words = wire::stored_request(known.c.request, nullptr);
+        std::string the_rules = wire::stored_applied(known.c.applied);
+        EntryRow row = first_row(known.c, known.state, one.salt, request_record, the_rules, seals);
+        known.seal = row.seal;
+        known.weight_bytes =
+            case_weight(request_words.size() + the_rules.size()) + entry_weight(row.words.size());
+        add_request(known, request_record, request_words, the_rules, seals);
+        app::Summary summary = app::summary_of(known.c, fresh.ruling);
+        salt.add(one.salt);
+        state.add(name_of(summary.state));
+        due.add(summary.due_at);
+        quorum.add(static_cast<std::int32_t>(summary.quorum));
+        behind.add(persons(summary.behind, one.salt));
+        seal.add(row.seal);
+        entry_record.add(row.record);
+        entry_words.add(row.words);
+        add_key(fresh);
+        holder.add(fresh.lease.holder);
+        until.add(fresh.lease.until);
+        for (const auto& state_of_card : cards_of(one)) {
+            card.add(state_of_card.id);
+            card_request.add(fresh.request.id);
+            surface.add(name_of(state_of_card.target.surface));
+            channel.add(state_of_card.target.channel);
+        }
+        cases.push_back(std::make_unique<Known>(std::move(known)));
+    }
+    void add_request(const Known& known, std::string_view its_record, std::string_view its_words,
+                     std::string_view its_rules, const app::Seals& seals) {
+        const core::Request& request = known.c.request;
+        id.add(request.id);
+        number.add(request.number);
+        created.add(request.created_at);
+        expires.add(request.expires_at);
+        digest.add(request.digest);
+        policy.add(known.c.applied->policy_digest);
+        record.add(its_record);
+        words.add(its_words);
+        rules.add(its_rules);
+        action.add(request.action);
+        environment.add(request.environment);
+        resource.add(request.resource ? std::optional(resource_name(seals, *request.resource))
+                                      : std::nullopt);
+        requester.add(requester_name(seals, request.requester.name));
+        asked_by.add(caller_name(seals, core::caller_key(request.requester)));
+    }
+    void add_key(const app::NewCase& fresh) {
+        const auto& one = fresh.idempotency;
+        token.add(one ? std::optional(one->token) : std::nullopt);
+        key.add(one ? std::optional(one->key) : std::nullopt);
+        fingerprint.add(one ? std::optional(one->fingerprint) : std::nullopt);
+        forget_keys_before = fresh.opened.at - idempotency_kept;
+    }
+    Parameters finished() const {
+        Parameters all =
+            parameters(id, number, created, expires, digest, policy, record, rules, words, salt, action,
+                       environment, resource, requester, asked_by, state, due, quorum, behind, seal,
+                       entry_record, entry_words, token, key, fingerprint, holder, until);
+        Column before{Oid::timestamptz}, limit{Oid::int4};
+        before.add(forget_keys_before);
+        limit.add(static_cast<std::int32_t>(cases.size()));
+        all.push_back(before.only());
+        for (const Column* column : {&card, &card_request, &surface, &channel})
+            all.push_back(column->finished());
+        all.push_back(limit.only());
+        return all;
+    }
+};
+
+}  // namespace
+
+// Answers those that were written; the others have a key that is taken.
+Sql<Done> CaseWriter::write_openings(Session& session, std::vector<WaitingOpening*>& openings,
+                                     const app::Seals& seals) {
+    auto numbers = session.run(next_numbers, Arguments::of(openings.size()));
+    if (!numbers) return std::unexpected(numbers.error());
+    OpeningRows rows;
+    for (std::size_t i = 0; i < openings.size(); ++i)
+        rows.add(*openings[i], whole_from((*numbers)[i][0]).value_or(0), seals);
+    auto written = session.run(write_new_cases, rows.finished());
+    if (!written) return std::unexpected(written.error());
+    for (const auto& row : *written) {
+        auto id = id_from<core::RequestId>(view(row[0]));
+        auto one = std::ranges::find_if(
+            openings, [&](auto* opening) { return id && opening->fresh.request.id == *id; });
+        if (one == openings.end()) continue;
+        KnownPtr& known = rows.cases[static_cast<std::size_t>(one - openings.begin())];
+        (*one)->answer.emplace(app::OpenedCase{.opened = known->c,
+                                               .ruling = (*one)->fresh.ruling,
+                                               .repeat = false,
+                                               .leased = !(*one)->fresh.cards.empty(),
+                                               .cards = cards_of(**one)});
+        memory_.put(std::move(known));
+    }
+    return Done{};
+}
+
+void CaseWriter::open_alone(Session& session, WaitingOpening& one) {
+    for (int attempt = 1; !one.answered(); ++attempt) {
+        auto done = open_once(session, one);
+        if (done && one.answered()) return;
+        if (done) {
+            auto had = repeat_of(session, one);
+            if (had || had.error().trouble != Trouble::not_found) {
+                one.answer.emplace(std::move(had));
+                return;
+            }
+            // The key was forgotten meanwhile.
+            if (attempt < case_attempts_max) continue;
+            return one.refuse({Trouble::overloaded, "busy, try again", {}, {}});
+        }
+        session.roll_back();
+        using enum SqlTrouble::Kind;
+        const SqlTrouble& trouble = done.error();
+        // It was there already: our own, committed before the connection broke.
+        if (one.maybe_ours && trouble.kind == broken) {
+            auto c = read(session, one.fresh.request.id);
+            if (!c) return one.refuse(c.error());
+            one.answer.emplace(app::OpenedCase{std::move(*c), one.fresh.ruling, false,
+                                               !one.fresh.cards.empty(), cards_of(one)});
+            return;
+        }
+        if (trouble.kind == lost) one.maybe_ours = true;
+        bool worth_trying = trouble.kind == lost || trouble.kind == again;
+        if (worth_trying && attempt < case_attempts_max && clock_.now() < one.deadline().at) continue;
+        if (one.maybe_ours)
+            return one.refuse({Trouble::timed_out,
+                               "the database went away before it said whether this was recorded",
+                               {},
+                               {}});
+        return one.refuse(as_failure(trouble));
+    }
+}
+
+// Without an answer afterwards: its key is taken.
+Sql<Done> CaseWriter::open_once(Session& session, WaitingOpening& one) {
+    auto seals = sealing_.of(session);
+    if (!seals) return std::unexpected(seals.error());
+    auto begun = session.begin();
+    if (!begun) return begun;
+    std::vector<WaitingOpening*> only{&one};
+    auto written = write_openings(session, only, **seals);
+    if (written && one.answered() && one.fresh.callback)
+        written = add_subscription(session, *one.fresh.callback, **seals);
+    if (written) written = session.commit();
+    if (!written) one.answer.reset();
+    return written;
+}
+
+// The key was used before: for the same thing (then that is the answer) or for another. not_found: it is free
+// again.
+Result<app::OpenedCase> CaseWriter::repeat_of(Session& session, const WaitingOpening& one) {
+    const auto& key = one.fresh.idempotency;
+    if (!key) return fail(Trouble::corrupt, "a new request was not stored");
+    auto rows = session.run(key_used, Arguments::of(key->token, key->key));
+    if (!rows) return std::unexpected(as_failure(rows.error()));
+    if (rows->empty()) return fail(Trouble::not_found, "this Idempotency-Key is free");
+    auto id = id_from<core::RequestId>(view((*rows)[0][0]));
+    if (!id) return fail(Trouble::corrupt, "an idempotency row is not readable");
+    if (view((*rows)[0][1]) != hex(key->fingerprint))
+        return fail(Trouble::conflict, "this Idempotency-Key was used for another request",
+                    "idempotency_mismatch");
+    auto c = read(session, *id);
+    if (!c && c.error().trouble == Trouble::not_found)
+        return fail(Trouble::corrupt, "an Idempotency-Key names a request that is not there");
+    if (!c) return pass(c);
+    bool ours = *id == one.fresh.request.id;  // our own first attempt, whose answer was lost
+    auto ruling = core::decide(*c);
+    app::OpenedCase had{std::move(*c), std::move(ruling), !ours};
+    auto leased = session.run(take_over, Arguments::of(*id, one.fresh.lease.holder, one.fresh.lease.until));
+    if (!leased) return std::unexpected(as_failure(leased.error()));
+    had.leased = !leased->empty();
+    return had;
+}
+
+}  // namespace countersign::pg

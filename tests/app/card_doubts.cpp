@@ -1,0 +1,234 @@
+#include "app/card_play.hpp"
+
+namespace countersign::test {
+namespace {
+
+// ---- a second card that nobody knows
+
+TEST_F(CardsOf, APostOfUnknownOutcomeIsLookedForBeforeItIsMadeAgain) {
+    opened();
+    fails(Act::post, How::unknown);
+    auto row = settles();
+    EXPECT_EQ(row.how, Row::put_off);
+    EXPECT_TRUE(settled_card(row).unsure);
+    EXPECT_TRUE(row.failed);
+    machine.settled(lease(), std::nullopt);
+    ASSERT_TRUE(machine.over());
+
+    keep(row);
+    now = row.again_at;
+    claim();
+    succeeds(Act::look, {.messages = {message("7")}});
+    succeeds(Act::edit);
+    EXPECT_EQ(settled_card(settles()).message, message("7"));
+}
+
+TEST_F(CardsOf, APostThatComesLateIsFoundAndBecomesACard) {
+    opened();
+    fails(Act::post, How::unknown);
+    auto row = settles();
+    machine.settled(lease(), std::nullopt);
+    keep(row);
+    now = row.again_at;
+    claim();
+    succeeds(Act::look);  // nothing there yet
+    posts("2");
+    row = settles();
+    EXPECT_EQ(row.how, Row::put_off) << "it may still come";
+    EXPECT_TRUE(settled_card(row).unsure);
+    machine.settled(lease(), std::nullopt);
+
+    keep(row);
+    now = row.again_at;
+    claim();
+    succeeds(Act::look, {.messages = {message("1"), message("2")}});
+    auto adopt = step(Act::adopt);
+    EXPECT_EQ(adopt.message, message("1"));
+    answer(adopt);
+    succeeds(Act::edit);
+    row = settles();
+    EXPECT_EQ(row.how, Row::done);
+    EXPECT_FALSE(settled_card(row).unsure);
+}
+
+TEST_F(CardsOf, WhatADeadHolderMayHavePostedIsLookedFor) {
+    claim(true);
+    succeeds(Act::look, {.messages = {message("1")}});
+    succeeds(Act::edit);
+    auto row = settles();
+    EXPECT_EQ(row.how, Row::done);
+    EXPECT_FALSE(settled_card(row).unsure);
+}
+
+TEST_F(CardsOf, ASecondMessageInTheChannelIsRetired) {
+    posted();
+    auto copy = card;
+    copy.id = card_id(2);
+    copy.message = message("2");
+    copy.shown_version = 0;
+    claim(false, {card, copy});
+    auto retire = step(Act::retire);
+    EXPECT_EQ(retire.message, message("2"));
+    answer(retire);
+    auto row = settles();
+    EXPECT_EQ(row.how, Row::done);
+    EXPECT_TRUE(settled_card(row).closed);
+}
+
+TEST_F(CardsOf, ACopyInAnotherChannelIsACardLikeTheOthers) {
+    posted();
+    auto copy = card;
+    copy.id = card_id(2);
+    copy.message = app::MessageRef{"C2", "2"};
+    copy.shown_version = 0;
+    claim(false, {card, copy});
+    auto edit = step(Act::edit);
+    EXPECT_EQ(edit.message, (app::MessageRef{"C2", "2"}));
+    answer(edit);
+    EXPECT_EQ(settles().how, Row::done);
+}
+
+TEST_F(CardsOf, NothingIsBegunWithALeaseThatMayRunOutMeanwhile) {
+    opened();
+    now += 21s;
+    EXPECT_FALSE(machine.next(now));
+    ASSERT_TRUE(machine.to_settle(now)) << "it is prolonged first";
+    EXPECT_EQ(machine.settling(now).how, Row::goes_on);
+    machine.settled(lease(), std::nullopt);
+    posts();
+}
+
+TEST_F(CardsOf, WhoLostTheLeaseWritesDownWhatItPostedAndLetsGo) {
+    opened();
+    auto post = step(Act::post);
+    now += 40s;  // stopped, say
+    answer(post, {.messages = {message("1")}});
+    EXPECT_FALSE(machine.next(now));
+    ASSERT_TRUE(machine.to_settle(now));
+    EXPECT_EQ(settled_card(machine.settling(now)).message, message("1"));
+    machine.lost();
+    EXPECT_TRUE(machine.over());
+    EXPECT_FALSE(machine.certain());
+}
+
+TEST_F(CardsOf, WhatEndsAfterTheLeaseWasLostIsWrittenDownToo) {
+    posted();
+    auto other = card;
+    other.id = card_id(2);
+    other.message = app::MessageRef{"C2", "2"};
+    vote("U0AMY");
+    machine.committed(known(), std::vector{card, other}, lease());
+    auto first = step(Act::edit);
+    auto second = step(Act::edit);
+    now += 40s;
+    answer(first);
+    ASSERT_TRUE(machine.to_settle(now));
+    (void)machine.settling(now);
+    machine.lost();
+    EXPECT_FALSE(machine.over());
+    answer(second);
+    EXPECT_FALSE(machine.next(now));
+    ASSERT_TRUE(machine.to_settle(now));
+    auto row = machine.settling(now);
+    EXPECT_EQ(settled_card(row).id, card_id(2));
+    machine.lost();
+    EXPECT_TRUE(machine.over());
+}
+
+TEST_F(CardsOf, WhatIsUnderWayWhenTheProcessEndsIsUnsure) {
+    opened();
+    auto post = step(Act::post);
+    machine.abandon();
+    ASSERT_TRUE(machine.to_settle(now));
+    auto row = machine.settling(now);
+    EXPECT_EQ(row.how, Row::put_off);
+    EXPECT_EQ(row.again_at, now);
+    EXPECT_TRUE(settled_card(row).unsure);
+    machine.settled(lease(), std::nullopt);
+    EXPECT_TRUE(machine.over());
+    answer(post, {.messages = {message("1")}});  // it ended after all
+}
+
+// ---- a card that shows something old
+
+TEST_F(CardsOf, ACardThatIsUnsureIsEditedAgainThoughItShouldShowAll) {
+    posted();
+    card.unsure = true;
+    now += 10min;
+    claim();
+    succeeds(Act::edit);
+    auto row = settles();
+    EXPECT_EQ(row.how, Row::done);
+    EXPECT_FALSE(settled_card(row).unsure);
+}
+
+TEST_F(CardsOf, AnEditOfUnknownOutcomeIsMadeSureOfOnceItCannotComeAnyMore) {
+    posted();
+    vote("U0AMY");
+    machine.committed(known(), std::vector{card}, lease());
+    fails(Act::edit, How::unknown);
+    auto row = settles();
+    EXPECT_LE(row.again_at, now + 2s);
+    machine.settled(lease(), std::nullopt);
+    keep(row);
+    now = row.again_at + 10min;  // nobody looks for messages of so old a card
+    claim();
+    succeeds(Act::edit);
+    row = settles();
+    EXPECT_EQ(row.how, Row::put_off);
+    EXPECT_FALSE(row.failed);
+    machine.settled(lease(), std::nullopt);
+    keep(row);
+    now = row.again_at;
+    claim();
+    succeeds(Act::edit);
+    succeeds(Act::read_thread);
+    succeeds(Act::say);
+    row = settles();
+    EXPECT_EQ(row.how, Row::done);
+    EXPECT_FALSE(settled_card(row).unsure);
+}
+
+TEST_F(CardsOf, WhatTheStoreFoundBehindGoesOn) {
+    posted();
+    vote("U0AMY");
+    machine.committed(known(), std::vector{card}, lease());
+    succeeds(Act::edit);
+    succeeds(Act::say);
+    auto row = settles();
+    keep(row);
+    auto disturbed = card;
+    disturbed.unsure = true;  // by somebody who had lost the lease
+    now += 10min;
+    machine.settled(lease(), app::OutboxRow{.request = id, .version = 2, .cards = {disturbed}});
+    EXPECT_FALSE(machine.over());
+    succeeds(Act::edit);
+    row = settles();
+    ASSERT_EQ(row.cards.size(), 1U);
+    EXPECT_TRUE(row.cards[0].doubted);
+    EXPECT_FALSE(row.cards[0].state.unsure);
+}
+
+TEST_F(CardsOf, AFinalCardIsClosedOnceItIsShownAndTold) {
+    posted();
+    vote("U0AMY", core::Verdict::deny);
+    machine.committed(known(), std::vector{card}, lease());
+    succeeds(Act::edit);
+    succeeds(Act::say);
+    EXPECT_TRUE(settled_card(settles()).closed);
+}
+
+TEST_F(CardsOf, AFinalCardOfUnknownOutcomeIsNotClosedYet) {
+    posted();
+    card.unsure = true;
+    vote("U0AMY", core::Verdict::deny);
+    now += 10min;
+    claim();
+    succeeds(Act::edit);
+    auto row = settles();
+    EXPECT_EQ(row.how, Row::put_off);
+    EXPECT_FALSE(settled_card(row).closed);
+}
+
+}  // namespace
+}  // namespace countersign::test

@@ -1,0 +1,75 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "countersign/app/cards.hpp"
+#include "countersign/rt/clock.hpp"
+
+namespace countersign::fakes {
+
+// Cards and the rows of requests that are behind, in memory.
+class Outbox : public app::OutboxStore {
+  public:
+    Outbox(const rt::Clock& clock, rt::Entropy& entropy) : clock_(clock), entropy_(entropy) {}
+
+    Later<std::vector<app::OutboxRow>> claim(app::Lease lease, core::Instant now, std::size_t at_most,
+                                             Deadline deadline) override;
+    Later<app::SettleAnswer> settle(std::vector<app::SettledRow> rows, app::Lease lease,
+                                    Deadline deadline) override;
+    Later<std::vector<app::CardState>> cards_of(core::RequestId request, Deadline deadline) override;
+    Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
+                      Deadline deadline) override;
+    Later<Done> hand_back(app::Lease lease, Deadline deadline) override;
+
+    // Asked before every call ("claim", "settle", "adopt", …): a failure is answered and nothing happens.
+    std::function<std::optional<Failure>(std::string_view call)> fault;
+    // Requests with a card that is behind.
+    std::size_t rows_behind() const { return rows_.size(); }
+
+  protected:
+    // ---- what commits do; each leased to its committer, unless it is somebody else's
+    std::vector<app::CardState> opened(core::RequestId request, const std::vector<app::CardTarget>& targets,
+                                       const app::Lease& lease);
+    bool changed(core::RequestId request, std::int32_t version, const app::Lease& lease);
+    bool lease_again(core::RequestId request, const app::Lease& lease);  // an act that came a second time
+    // A card that an escalation wants, unless the request has one there.
+    void add_card(core::RequestId request, core::CardId id, const app::CardTarget& target,
+                  std::int32_t told_version);
+    virtual std::optional<std::int32_t> version_of(core::RequestId request) const = 0;
+    std::optional<Failure> trouble(std::string_view call) const {
+        return fault ? fault(call) : std::optional<Failure>{};
+    }
+
+    std::vector<app::CardState> states_of(core::RequestId request) const;
+
+  private:
+    struct Row {
+        std::int32_t version = 0;
+        core::Instant due;
+        std::optional<core::ProcessId> holder;
+        std::int32_t attempts = 0;
+    };
+    struct Card {
+        core::RequestId request;
+        app::CardState state;
+    };
+    std::map<core::RequestId, Row> rows_;
+    std::map<core::CardId, Card> cards_;
+    static bool may_lease(const Row& row, const app::Lease& lease) {
+        return !row.holder || *row.holder == lease.holder;
+    }
+    app::OutboxRow leased(core::RequestId request, Row& row, const app::Lease& lease);
+    void make_due(core::RequestId request);
+    bool is_anothers(const Card& card, const app::MessageRef& message) const;
+    void keep(const app::SettledRow::Card& said, bool ours);
+    bool behind(core::RequestId request, const Row& row) const;
+    core::CardId mint_card() { return core::CardId::mint(clock_.now(), rt::chance(entropy_)); }
+
+    const rt::Clock& clock_;
+    rt::Entropy& entropy_;
+};
+
+}  // namespace countersign::fakes

@@ -1,0 +1,306 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <pqxx/pqxx>
+
+#include "contract/world.hpp"
+
+// Whoever has the application's database password, and nothing else, gains nothing by writing rows.
+namespace countersign::contract {
+namespace {
+
+using testing::HasSubstr;
+
+class Forgery : public testing::Test {
+  protected:
+    Secret uri_ = support::postgres().empty_database();
+    OnPostgres on{prepared()};
+    core::RequestId id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
+    std::string this_id = "'" + hex(id.bytes()) + "'";
+
+    ~Forgery() override { support::sql(uri_, "DROP OWNED BY countersign_app; DROP ROLE countersign_app"); }
+    Secret prepared() {
+        support::sql(uri_, "CREATE ROLE countersign_app");
+        auto migrated = pg::migrate(uri_);
+        EXPECT_TRUE(migrated) << migrated.error().detail;
+        return uri_;
+    }
+    // As the application's role.
+    void forge(const std::string& text) {
+        try {
+            pqxx::connection link{std::string(uri_.reveal())};
+            pqxx::nontransaction work{link};
+            work.exec("SET ROLE countersign_app");
+            work.exec(text);
+        } catch (const std::exception& e) {
+            ADD_FAILURE() << text << ": " << e.what();
+        }
+    }
+    // A server that remembers nothing.
+    void restart() {
+        on.database = pg::open_database({.uri = uri_, .server_keys = {server_key}, .pool = 2},
+                                        on.io.get_executor(), on.clock, *on.entropy);
+    }
+    void vote(const std::string& user) { on.get(on.cases().append(on.vote(id, user), on.soon())).value(); }
+    Result<app::Appended> claimed() {
+        auto digest = on.fresh().request.digest;
+        return on.get(on.cases().append(
+            on.command(id, core::Claim{core::AccountId{"token:tok_ci"}, digest, {}}), on.soon()));
+    }
+    void expect_set_aside() {
+        auto grant = claimed();
+        ASSERT_FALSE(grant) << "a forged approval was handed out";
+        EXPECT_EQ(grant.error().trouble, Trouble::corrupt) << grant.error().detail;
+        EXPECT_EQ(on.sql("SELECT count(*) FROM request_state WHERE quarantined"), "1");
+        EXPECT_EQ(claimed().error().code, "quarantined");
+    }
+    std::string seal_of(const std::string& version) {
+        return "(SELECT seal FROM entry WHERE request_id = " + this_id + " AND version = " + version + ")";
+    }
+    std::string state_approved =
+        "UPDATE request_state SET state = 'approved', counted = ARRAY[gen_random_uuid(), gen_random_uuid()]";
+};
+
+TEST_F(Forgery, AStateThatNoVoteBroughtAboutIsSetAside) {
+    forge(state_approved);
+    restart();
+    expect_set_aside();
+}
+
+TEST_F(Forgery, AStateForgedUnderARunningServerIsSetAside) {
+    vote("U0AMY");
+    forge(state_approved);
+    expect_set_aside();
+}
+
+TEST_F(Forgery, AnEntryThatWasInsertedIsSetAside) {
+    vote("U0AMY");
+    forge(
+        "INSERT INTO entry (request_id, version, kind, state, record, words, seal) SELECT request_id, 3, "
+        "kind, "
+        "'approved', replace(record, 'U0AMY', 'U0BEN'), replace(words, 'U0AMY', 'U0BEN'), seal FROM entry "
+        "WHERE "
+        "version = 2");
+    forge(state_approved + ", version = 3, seal = " + seal_of("2"));
+    restart();
+    expect_set_aside();
+}
+
+TEST_F(Forgery, AnEntryBeyondTheStateIsSetAside) {
+    vote("U0AMY");
+    forge(
+        "INSERT INTO entry (request_id, version, kind, state, record, words, seal) SELECT request_id, 3, "
+        "kind, state, "
+        "record, words, seal FROM entry WHERE version = 2");
+    restart();
+    expect_set_aside();
+}
+
+TEST_F(Forgery, AVoteOfAnotherRequestIsNoVoteHere) {
+    core::RequestId other = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
+    on.get(on.cases().append(on.vote(other, "U0AMY"), on.soon())).value();
+    forge("INSERT INTO entry (request_id, version, kind, state, actor, origin, record, words, seal) SELECT " +
+          this_id +
+          "::uuid, version, kind, state, actor, origin, record, words, seal FROM entry WHERE request_id = '" +
+          hex(other.bytes()) + "' AND version = 2");
+    forge("UPDATE request_state SET version = 2, seal = " + seal_of("2") + " WHERE request_id = " + this_id);
+    restart();
+    expect_set_aside();
+}
+
+TEST_F(Forgery, ARequestTakenBackToAnEarlierVersionIsSetAside) {
+    vote("U0AMY");
+    on.get(on.cases().append(on.vote(id, "U0BEN", core::Verdict::deny, "no"), on.soon())).value();
+    forge("UPDATE request_state SET version = 2, state = 'pending', seal = " + seal_of("2"));
+    restart();
+    expect_set_aside();
+}
+
+TEST_F(Forgery, AForgedEntryBecomesNoEvent) {
+    on.get(on.log().sequence(std::nullopt, on.soon())).value();
+    forge(
+        "INSERT INTO entry (request_id, version, kind, state, record, words, seal) SELECT request_id, 2, "
+        "'voted', "
+        "'approved', record, words, seal FROM entry");
+    forge("INSERT INTO unsequenced VALUES (" + this_id + ", 2)");
+    auto size = on.get(on.log().sequence(std::nullopt, on.soon()));
+    ASSERT_TRUE(size) << size.error().detail;
+    EXPECT_EQ(size->size, 1);
+    EXPECT_EQ(on.sql("SELECT count(*) FROM unsequenced"), "0");
+    EXPECT_EQ(on.sql("SELECT count(*) FROM request_state WHERE quarantined"), "1");
+}
+
+TEST_F(Forgery, AForgedActBecomesNoEvent) {
+    forge(
+        "INSERT INTO act (id, at, kind, record, seal) VALUES (gen_random_uuid(), now(), 'token.created', "
+        "'{\"type\":\"token.created\"}', decode(repeat('00', 40), 'hex'))");
+    forge("INSERT INTO unsequenced SELECT id, 0 FROM act");
+    on.get(on.log().sequence(std::nullopt, on.soon())).value();
+    EXPECT_EQ(on.sql("SELECT count(*) FROM event WHERE type = 'token.created'"), "0");
+}
+
+TEST_F(Forgery, RowsOfAnotherInstallationWithTheSameKeyAreNotTaken) {
+    Secret other = support::postgres().fresh_database();
+    auto elsewhere = pg::open_database({.uri = other, .server_keys = {server_key}, .pool = 1},
+                                       on.io.get_executor(), on.clock, *on.entropy);
+    auto fresh = on.fresh();
+    auto moved = fresh.request.id;
+    ASSERT_TRUE(on.get(elsewhere->cases().open(fresh, on.soon())));
+    support::sql(other, "ALTER TABLE instance DISABLE TRIGGER ALL; UPDATE instance SET id = '" +
+                            on.sql("SELECT gen_random_uuid()") + "'");
+    elsewhere = pg::open_database({.uri = other, .server_keys = {server_key}, .pool = 1},
+                                  on.io.get_executor(), on.clock, *on.entropy);
+    auto read = on.get(elsewhere->cases().read(moved, on.soon()));
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().trouble, Trouble::corrupt);
+}
+
+TEST_F(Forgery, AnotherServerKeyReadsNothingAndSetsNothingAside) {
+    on.database = pg::open_database({.uri = uri_, .server_keys = {Secret{std::string(32, 'x')}}, .pool = 1},
+                                    on.io.get_executor(), on.clock, *on.entropy);
+    auto read = on.get(on.cases().read(id, on.soon()));
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().trouble, Trouble::unavailable);
+    EXPECT_THAT(read.error().detail, HasSubstr("server_key"));
+    EXPECT_EQ(on.sql("SELECT count(*) FROM request_state WHERE quarantined"), "0");
+}
+
+TEST_F(Forgery, AKeyOfBeforeIsStillGoodForReading) {
+    on.database =
+        pg::open_database({.uri = uri_, .server_keys = {Secret{std::string(32, 'x')}, server_key}, .pool = 1},
+                          on.io.get_executor(), on.clock, *on.entropy);
+    ASSERT_TRUE(on.get(on.cases().read(id, on.soon())));
+    vote("U0AMY");
+    EXPECT_EQ(on.get(on.cases().read(id, on.soon()))->version(), 2);
+}
+
+// ---- tokens
+
+class ForgedTokens : public Forgery {
+  protected:
+    Sha256 hash = sha256("the token");
+    app::Token token{.id = core::TokenId::mint(on.clock.now(), rt::chance(*on.entropy)),
+                     .name = "ci",
+                     .scopes = {app::Scope::read},
+                     .owner = {},
+                     .allow_actions = {"deploy.*"},
+                     .allow_environments = {},
+                     .created_at = on.clock.now(),
+                     .expires_at = {},
+                     .revoked_at = {},
+                     .hint = "abcd"};
+    void SetUp() override {
+        ASSERT_TRUE(
+            on.get(on.tokens().create(token, hash, on.told(app::AdminAct::token_created, token), on.soon())));
+        ASSERT_TRUE(on.get(on.tokens().by_hash(hash, on.soon())));
+    }
+    void expect_good_for_nothing(const std::string& change) {
+        forge(change);
+        auto read = on.get(on.tokens().by_hash(hash, on.soon()));
+        ASSERT_FALSE(read) << change;
+        EXPECT_EQ(read.error().trouble, Trouble::corrupt) << change;
+    }
+};
+
+TEST_F(ForgedTokens, MoreScopesAreGoodForNothing) {
+    expect_good_for_nothing("UPDATE token SET scopes = ARRAY['admin']");
+}
+TEST_F(ForgedTokens, AnotherOwnerIsGoodForNothing) {
+    expect_good_for_nothing("UPDATE token SET owner = 'slack:T0SIM/U0AMY'");
+}
+TEST_F(ForgedTokens, WiderBoundsAreGoodForNothing) {
+    expect_good_for_nothing("UPDATE token SET allow_actions = '{}'");
+}
+TEST_F(ForgedTokens, AConfirmationThatNobodyGaveIsGoodForNothing) {
+    expect_good_for_nothing(
+        "UPDATE token SET scopes = ARRAY['vote'], owner = 'slack:T0SIM/U0AMY', confirmed_by = "
+        "'slack:T0SIM/U0AMY', confirmed_at = now()");
+}
+TEST_F(ForgedTokens, AHashOfOnesOwnIsGoodForNothing) {
+    Sha256 mine = sha256("mine");
+    forge("UPDATE token SET hash = '\\x" + hex(mine) + "'");
+    auto read = on.get(on.tokens().by_hash(mine, on.soon()));
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().trouble, Trouble::corrupt);
+}
+TEST_F(ForgedTokens, ATokenThatWasInsertedIsGoodForNothing) {
+    Sha256 mine = sha256("mine");
+    forge(
+        "INSERT INTO token (id, hash, name, scopes, allow_actions, allow_environments, hint, created_at, "
+        "seal) SELECT "
+        "gen_random_uuid(), '\\x" +
+        hex(mine) +
+        "', name, ARRAY['admin'], allow_actions, allow_environments, hint, created_at, seal FROM token");
+    EXPECT_EQ(on.get(on.tokens().by_hash(mine, on.soon())).error().trouble, Trouble::corrupt);
+}
+TEST_F(ForgedTokens, ARevokedTokenStaysRevoked) {
+    ASSERT_TRUE(on.get(on.tokens().revoke(token.id, on.clock.now(),
+                                          on.told(app::AdminAct::token_revoked, token), on.soon())));
+    EXPECT_EQ(support::sqlstate_of(uri_, "SET ROLE countersign_app; UPDATE token SET revoked_at = NULL"),
+              "42501");
+    EXPECT_TRUE(on.get(on.tokens().by_hash(hash, on.soon()))->revoked_at);
+}
+
+// ---- people
+
+TEST_F(Forgery, ALinkThatWasInsertedMakesNobodysLinksBelieved) {
+    forge(
+        "WITH p AS (INSERT INTO person (id, created_at) VALUES (gen_random_uuid(), now()) RETURNING id) "
+        "INSERT INTO "
+        "account (reference, person_id, way, linked_at, seal) SELECT 'slack:T0SIM/U0AMY', id, 'code', now(), "
+        "decode(repeat('00', 40), 'hex') FROM p");
+    auto read = on.get(on.people().read({}, on.soon()));
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().trouble, Trouble::corrupt);
+}
+
+TEST_F(Forgery, AStandInThatNobodyNamedIsNotBelieved) {
+    forge(
+        "INSERT INTO absence (account, until, instead, seal) VALUES ('slack:T0SIM/U0AMY', now() + interval "
+        "'1 day', "
+        "'slack:T0SIM/U0DAN', decode(repeat('00', 40), 'hex'))");
+    EXPECT_EQ(on.get(on.people().read({}, on.soon())).error().trouble, Trouble::corrupt);
+}
+
+// ---- subscriptions
+
+TEST_F(Forgery, ASubscriptionSentElsewhereIsToldNothing) {
+    app::Subscription fresh{.id = core::SubscriptionId::mint(on.clock.now(), rt::chance(*on.entropy)),
+                            .token = core::TokenId::mint(on.clock.now(), rt::chance(*on.entropy)),
+                            .owner = {},
+                            .url = "https://hooks.example.com/a",
+                            .events = {},
+                            .filter = {},
+                            .callback_of = {},
+                            .old_secret_until = {},
+                            .key_id = std::string(16, 'k'),
+                            .created_at = on.clock.now(),
+                            .ended = {}};
+    ASSERT_TRUE(on.get(on.database->subscriptions().subscribe(fresh, on.soon())));
+    ASSERT_TRUE(on.get(on.database->subscriptions().subscription(fresh.id, on.soon())));
+    forge("UPDATE subscription SET url = 'https://attacker.example.com/'");
+    EXPECT_EQ(on.get(on.database->subscriptions().subscription(fresh.id, on.soon())).error().trouble,
+              Trouble::corrupt);
+    EXPECT_TRUE(on.get(on.database->subscriptions().subscriptions(on.soon()))->empty());
+    while (on.get(on.log().sequence(std::nullopt, on.soon()))->more) continue;
+    auto told = on.get(on.database->deliveries().fan_out(on.lease(), on.soon()));
+    ASSERT_TRUE(told) << told.error().detail;
+    EXPECT_TRUE(told->jobs.empty());
+}
+
+// ---- what the directory of the moment does not know
+
+TEST_F(Forgery, AVoteJudgedByOlderLinksIsNotRecorded) {
+    auto vote = on.vote(id, "U0AMY");
+    vote.people = 0;
+    on.sql("UPDATE people_head SET version = version + 1");
+    auto answer = on.get(on.cases().append(vote, on.soon()));
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, app::links_moved);
+    EXPECT_EQ(on.get(on.cases().read(id, on.soon()))->version(), 1);
+    vote.people = 1;
+    EXPECT_TRUE(on.get(on.cases().append(vote, on.soon())));
+}
+
+}  // namespace
+}  // namespace countersign::contract
