@@ -18,14 +18,13 @@ class Forgery : public testing::Test {
     core::RequestId id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
     std::string this_id = "'" + hex(id.bytes()) + "'";
 
-    ~Forgery() override { support::sql(uri_, "DROP OWNED BY countersign_app; DROP ROLE countersign_app"); }
     Secret prepared() {
-        support::sql(uri_, "CREATE ROLE countersign_app");
+        support::postgres().have_role("countersign_app");
         auto migrated = pg::migrate(uri_);
         EXPECT_TRUE(migrated) << migrated.error().detail;
         return uri_;
     }
-    // As the application's role.
+    // Runs a statement with the rights of the application's role, which a password of its gives.
     void forge(const std::string& text) {
         try {
             pqxx::connection link{std::string(uri_.reveal())};
@@ -57,6 +56,9 @@ class Forgery : public testing::Test {
     std::string seal_of(const std::string& version) {
         return "(SELECT seal FROM entry WHERE request_id = " + this_id + " AND version = " + version + ")";
     }
+    // The newest one of this server's key, over something else.
+    const std::string some_seal = "(SELECT seal FROM entry ORDER BY request_id DESC LIMIT 1)";
+    const std::string unknown_seal = "decode(repeat('00', 40), 'hex')";
     std::string state_approved =
         "UPDATE request_state SET state = 'approved', counted = ARRAY[gen_random_uuid(), gen_random_uuid()]";
 };
@@ -133,7 +135,8 @@ TEST_F(Forgery, AForgedEntryBecomesNoEvent) {
 TEST_F(Forgery, AForgedActBecomesNoEvent) {
     forge(
         "INSERT INTO act (id, at, kind, record, seal) VALUES (gen_random_uuid(), now(), 'token.created', "
-        "'{\"type\":\"token.created\"}', decode(repeat('00', 40), 'hex'))");
+        "'{\"type\":\"token.created\"}', " +
+        some_seal + ")");
     forge("INSERT INTO unsequenced SELECT id, 0 FROM act");
     on.get(on.log().sequence(std::nullopt, on.soon())).value();
     EXPECT_EQ(on.sql("SELECT count(*) FROM event WHERE type = 'token.created'"), "0");
@@ -247,8 +250,9 @@ TEST_F(Forgery, ALinkThatWasInsertedMakesNobodysLinksBelieved) {
     forge(
         "WITH p AS (INSERT INTO person (id, created_at) VALUES (gen_random_uuid(), now()) RETURNING id) "
         "INSERT INTO "
-        "account (reference, person_id, way, linked_at, seal) SELECT 'slack:T0SIM/U0AMY', id, 'code', now(), "
-        "decode(repeat('00', 40), 'hex') FROM p");
+        "account (reference, person_id, way, linked_at, seal) SELECT 'slack:T0SIM/U0AMY', id, 'code', "
+        "now(), " +
+        some_seal + " FROM p");
     auto read = on.get(on.people().read({}, on.soon()));
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error().trouble, Trouble::corrupt);
@@ -258,8 +262,20 @@ TEST_F(Forgery, AStandInThatNobodyNamedIsNotBelieved) {
     forge(
         "INSERT INTO absence (account, until, instead, seal) VALUES ('slack:T0SIM/U0AMY', now() + interval "
         "'1 day', "
-        "'slack:T0SIM/U0DAN', decode(repeat('00', 40), 'hex'))");
+        "'slack:T0SIM/U0DAN', " +
+        some_seal + ")");
     EXPECT_EQ(on.get(on.people().read({}, on.soon())).error().trouble, Trouble::corrupt);
+}
+
+TEST_F(Forgery, WhatAnUnknownKeySealedIsNotBelieved) {
+    forge(
+        "INSERT INTO absence (account, until, instead, seal) VALUES ('slack:T0SIM/U0AMY', now() + interval "
+        "'1 day', 'slack:T0SIM/U0DAN', " +
+        unknown_seal + ")");
+    auto read = on.get(on.people().read({}, on.soon()));
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().trouble, Trouble::unavailable);
+    EXPECT_THAT(read.error().detail, HasSubstr("server_key"));
 }
 
 // ---- subscriptions

@@ -69,6 +69,14 @@ Secret Postgres::empty_database() {
     return Secret{with_database(server_->uri(), name)};
 }
 
+void Postgres::have_role(const std::string& name) {
+    pqxx::connection link{std::string(server_->uri().reveal())};
+    pqxx::nontransaction work{link};
+    // Another program may make it at the same moment.
+    work.exec("DO $$ BEGIN CREATE ROLE " + work.quote_name(name) +
+              "; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$");
+}
+
 Secret Postgres::fresh_database() {
     Secret uri = empty_database();
     auto migrated = pg::migrate(uri);

@@ -14,6 +14,9 @@ class Postgres {
     Secret fresh_database();
     // The same without any table.
     Secret empty_database();
+    // Makes sure that the server has this role, for databases that are migrated from now on: roles belong to
+    // all of its databases, so whoever needs one may find it there, and nobody removes it.
+    void have_role(const std::string& name);
     pg::EmbeddedServer& server() { return *server_; }
     const std::string& folder() const { return folder_; }
     // Dies the hard way and comes back on the same socket.
