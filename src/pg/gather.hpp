@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -140,7 +141,7 @@ class Gatherer {
             for (auto& one : batch)
                 if (!one->answered()) left.push_back(std::move(one));
             std::erase(batch, nullptr);
-            finish(batch);
+            finish(batch, left);
             while (!left.empty()) hand_over(*worker, left);
             // Others wait for a thread: they get a turn.
             if (worker && pool_.queued() > 0) return start_batch();
@@ -151,10 +152,14 @@ class Gatherer {
         for (auto& one : all) one->refuse({Trouble::unavailable, "the server is stopping", {}, {}});
     }
 
-    void finish(WaitingList& all) {
+    // `left`: of the same batch, still to be worked on; their keys stay under way.
+    void finish(WaitingList& all, const WaitingList& left = {}) {
+        std::unordered_set<std::string_view> kept;
+        for (const auto& one : left) kept.insert(one->key());
         {
             std::lock_guard lock(mutex_);
-            for (auto& one : all) under_way_.erase(one->key());
+            for (auto& one : all)
+                if (!kept.contains(one->key())) under_way_.erase(one->key());
         }
         std::vector<rt::CompletionQueue::Resume> finished;
         for (auto& one : all) finished.push_back(one->finish());
