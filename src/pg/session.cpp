@@ -59,6 +59,7 @@ SqlTrouble translate(const std::exception& e) {
 Failure as_failure(const SqlTrouble& trouble) {
     using enum SqlTrouble::Kind;
     switch (trouble.kind) {
+        case unreachable:
         case lost:
             return {Trouble::unavailable, "the database cannot be reached; try again", {}, {}};
         case busy:
@@ -139,7 +140,8 @@ void Health::watch() {
 Sql<Done> Session::connect() {
     if (work_) return Done{};
     if (!health_.up()) {
-        return std::unexpected(SqlTrouble{SqlTrouble::Kind::lost, "the database cannot be reached", {}});
+        return std::unexpected(
+            SqlTrouble{SqlTrouble::Kind::unreachable, "the database cannot be reached", {}});
     }
     const PgSettings& settings = health_.settings();
     try {
@@ -160,7 +162,7 @@ Sql<Done> Session::connect() {
     } catch (const std::exception& e) {
         SqlTrouble trouble = translate(e);
         log::debug("pg", "cannot connect: {}", trouble.detail);
-        trouble.kind = SqlTrouble::Kind::lost;
+        trouble.kind = SqlTrouble::Kind::unreachable;
         health_.went_down();
         return std::unexpected(std::move(trouble));
     }

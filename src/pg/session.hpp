@@ -19,11 +19,12 @@ namespace countersign::pg {
 // Why a statement did not run, sorted by what can be done about it.
 struct SqlTrouble {
     enum class Kind : std::uint8_t {
-        lost,        // no connection, or it broke: what was under way may have happened
-        busy,        // a timeout of ours (lock, statement): nothing happened
-        again,       // deadlock or serialization: nothing happened, worth another try
-        unmigrated,  // tables or columns are missing
-        broken,      // a constraint refused: the data, or this program, is wrong
+        unreachable,  // no connection could be had: nothing was sent
+        lost,         // the connection broke: what was under way may have happened
+        busy,         // a timeout of ours (lock, statement): nothing happened
+        again,        // deadlock or serialization: nothing happened, worth another try
+        unmigrated,   // tables or columns are missing
+        broken,       // a constraint refused: the data, or this program, is wrong
         other,
     } kind = Kind::other;
     std::string detail;
