@@ -26,7 +26,8 @@ constexpr Query page_of_log{R"(
 SELECT h.size, p.* FROM log_head h LEFT JOIN LATERAL (
     SELECT e.index, e.id, e.at, e.type, e.request_id, e.version, e.state, a.words,
            CASE WHEN e.act_id IS NOT NULL THEN convert_from(e.body, 'UTF8') END, encode(a.salt, 'hex'),
-           (SELECT octet_length(r.record) FROM request r WHERE r.id = e.request_id)
+           (SELECT octet_length(coalesce(r.words, r.record)) + octet_length(r.rules) FROM request r
+             WHERE r.id = e.request_id)
       FROM event e LEFT JOIN act a ON a.id = e.act_id
      WHERE e.index >= $1 AND e.index < $2 AND ($3::text[] IS NULL OR e.type = ANY($3))
        AND ($4::uuid IS NULL OR e.request_id = $4) AND ($5::timestamptz IS NULL OR e.at >= $5)

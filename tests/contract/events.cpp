@@ -234,8 +234,10 @@ TEST_F(EventRows, WhatIsMoreThanABatchIsLeftForTheNext) {
     EXPECT_TRUE(first.more);
     auto second = on.get(on.log().sequence(std::nullopt, on.soon())).value();
     EXPECT_EQ(second.size, 2'000);
-    EXPECT_FALSE(second.more) << "what is left is not a whole batch";
-    EXPECT_EQ(sequenced(), 2'500);
+    EXPECT_TRUE(second.more) << "what is left is no whole batch, and must not wait for the next act";
+    auto third = on.get(on.log().sequence(std::nullopt, on.soon())).value();
+    EXPECT_EQ(third.size, 2'500);
+    EXPECT_FALSE(third.more);
     EXPECT_EQ(page(-1, {.types = {"person.linked"}}).through, 2'499);
 }
 
@@ -249,7 +251,9 @@ TEST_F(EventRows, BigRequestsMakeShortPages) {
     auto first = page(-1);
     EXPECT_EQ(first.events.size(), 1U);
     EXPECT_EQ(first.through, 0);
-    EXPECT_EQ(page(first.through).events.front().index, 1);
+    auto second = page(first.through);
+    ASSERT_EQ(second.events.size(), 1U);
+    EXPECT_EQ(second.events[0].index, 1);
 }
 
 }  // namespace

@@ -261,9 +261,10 @@ void Store::remember(Event event, std::uint8_t place) {
 
 Later<app::EventLog::Sequenced> Store::sequence(std::optional<core::ProcessId>, Deadline) {
     if (auto failed = trouble("sequence")) co_return std::unexpected(*failed);
-    for (std::size_t i = 0; i < batch_max && !unsequenced_.empty(); ++i)
+    std::size_t placed = 0;
+    for (; placed < batch_max && !unsequenced_.empty(); ++placed)
         log_.push_back(unsequenced_.extract(unsequenced_.begin()).value());
-    Sequenced done{static_cast<std::int64_t>(log_.size()), unsequenced_.size() >= batch_max};
+    Sequenced done{static_cast<std::int64_t>(log_.size()), placed == batch_max};
     co_return done;
 }
 

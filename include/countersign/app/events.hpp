@@ -110,7 +110,7 @@ class EventLog {
 
     struct Sequenced {
         std::int64_t size = 0;  // events that have a place now
-        bool more = false;      // another whole batch waits
+        bool more = false;      // a whole batch got its places: others may wait
     };
     // Gives events without a place the next ones, in the order of their ids; safe on any replica at any time.
     // `tell`: other replicas hear of it, and from whom.
