@@ -104,14 +104,15 @@ CREATE INDEX request_state_listed ON request_state (state, number);
 CREATE TRIGGER request_state_stays BEFORE DELETE OR TRUNCATE ON request_state
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- The log of a request. `state`: after this entry. `actor`: who voted, a keyed hash of the person, for lists.
--- `origin`: what makes an act recognisable when it comes twice.
+-- The log of a request. `state`: after this entry. `actor`: who voted, a keyed hash of the person, and `number`, the
+-- request's, are for lists, which are in the order of numbers; one without the other is none. `origin`: what makes an act recognisable when it comes twice.
 CREATE TABLE entry (
     request_id  uuid NOT NULL,
     version     integer NOT NULL,
     kind        text NOT NULL,
     state       text NOT NULL,
     actor       uuid,
+    number      bigint,
     origin      uuid,
     record      text NOT NULL,
     words       text,
@@ -123,11 +124,12 @@ CREATE TABLE entry (
     CONSTRAINT opened_is_first CHECK ((kind = 'opened') = (version = 1)),
     CONSTRAINT state_known CHECK (state IN ('pending', 'approved', 'denied', 'refused', 'expired', 'cancelled',
                                             'claimed', 'succeeded', 'failed', 'lapsed')),
+    CONSTRAINT actor_with_number CHECK ((actor IS NULL) = (number IS NULL)),
     CONSTRAINT seal_length CHECK (length(seal) = 40)
 ) PARTITION BY RANGE (request_id);
 CREATE TABLE entry_default PARTITION OF entry DEFAULT;
 CREATE UNIQUE INDEX entry_origin ON entry (request_id, origin) WHERE origin IS NOT NULL;
-CREATE INDEX entry_actor ON entry (actor, request_id) WHERE actor IS NOT NULL;
+CREATE INDEX entry_actor ON entry (actor, number, request_id) WHERE actor IS NOT NULL;
 CREATE TRIGGER entry_stays BEFORE DELETE ON entry FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER entry_stays_whole BEFORE TRUNCATE ON entry FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER entry_words BEFORE UPDATE ON entry FOR EACH ROW EXECUTE FUNCTION refuse_all_but_erasing();
@@ -142,12 +144,14 @@ CREATE TABLE refused_vote (
     PRIMARY KEY (request_id, person, why)
 );
 
+-- Which request an Idempotency-Key of a caller stands for. The seal covers the whole row.
 CREATE TABLE idempotency (
     token       uuid NOT NULL,
     key         text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
     fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
     request_id  uuid NOT NULL,
     created_at  timestamptz NOT NULL,
+    seal        bytea NOT NULL CHECK (length(seal) = 40),
     PRIMARY KEY (token, key)
 );
 
@@ -195,6 +199,8 @@ CREATE TABLE event (
     CONSTRAINT state_of_a_request CHECK (state IS NULL OR request_id IS NOT NULL)
 ) PARTITION BY RANGE (index);
 CREATE TABLE event_default PARTITION OF event DEFAULT;
+-- Whoever claims an approval asks what else the log knows of the request.
+CREATE INDEX event_request ON event (request_id) WHERE request_id IS NOT NULL;
 CREATE TRIGGER event_stays BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER event_stays_whole BEFORE TRUNCATE ON event FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
@@ -301,12 +307,19 @@ CREATE TABLE account (
     linked_at   timestamptz NOT NULL,
     unlinked_at timestamptz,
     seal        bytea NOT NULL CHECK (length(seal) = 40),
-    CONSTRAINT unlinked_after_linked CHECK (unlinked_at >= linked_at)
+    CONSTRAINT unlinked_after_linked CHECK (unlinked_at >= linked_at),
+    CONSTRAINT linked_once_at_a_time UNIQUE (reference, linked_at)
 );
 CREATE UNIQUE INDEX account_of_one_person ON account (reference) WHERE unlinked_at IS NULL;
 CREATE INDEX account_person ON account (person_id);
 CREATE TRIGGER account_stays BEFORE DELETE OR TRUNCATE ON account
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- No row becomes again what it was, with the seal it had then, nor comes a second time: of two persons who are one the
+-- older one stays, and what was unlinked is linked by another row.
+CREATE TRIGGER account_goes_forward BEFORE UPDATE ON account
+    FOR EACH ROW WHEN (NEW.person_id > OLD.person_id
+                       OR (OLD.unlinked_at IS NOT NULL AND NEW.unlinked_at IS DISTINCT FROM OLD.unlinked_at))
+    EXECUTE FUNCTION refuse_change();
 
 -- Whoever changes people holds the lock of this row; servers see by its version that something changed.
 CREATE TABLE people_head (
@@ -317,7 +330,8 @@ INSERT INTO people_head (version) VALUES (0);
 CREATE TRIGGER people_head_stays BEFORE DELETE OR TRUNCATE ON people_head
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- One-time codes, and what both sides said of the offer that giving one makes.
+-- One-time codes, and what both sides said of the offer that giving one makes. The seal covers who they are, what they
+-- said and until when that is good.
 CREATE TABLE link_code (
     id           uuid PRIMARY KEY,
     selector     text NOT NULL CHECK (length(selector) = 4),
@@ -329,6 +343,7 @@ CREATE TABLE link_code (
     asker_agreed boolean NOT NULL DEFAULT false,
     giver_agreed boolean NOT NULL DEFAULT false,
     outcome      text CHECK (outcome IN ('linked', 'declined', 'replaced', 'expired', 'worn_out')),
+    seal         bytea NOT NULL CHECK (length(seal) = 40),
     CONSTRAINT given_by_another CHECK (giver <> asker),
     CONSTRAINT agreed_once_given CHECK (giver IS NOT NULL OR NOT (asker_agreed OR giver_agreed)),
     CONSTRAINT linked_by_both CHECK (outcome IS DISTINCT FROM 'linked' OR (asker_agreed AND giver_agreed))

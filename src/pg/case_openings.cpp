@@ -29,6 +29,34 @@ std::vector<app::CardState> cards_of(const WaitingOpening& one) {
     return cards;
 }
 
+// What the seal of a row of `idempotency` covers: all of it.
+app::SealInput key_seal_input(const app::Idempotency& key, const core::RequestId& request, core::Instant at) {
+    app::SealInput input("idempotency");
+    input.add(as_text(key.token.bytes())).add(key.key).add(as_text(key.fingerprint));
+    input.add(as_text(request.bytes())).add(core::rfc3339(at));
+    return input;
+}
+
+struct UsedKey {
+    core::RequestId request;
+    Sha256 fingerprint;
+};
+
+// The request that a key stands for. corrupt: the row is not one that this server wrote.
+Result<UsedKey> key_from(const pqxx::row& row, const app::Idempotency& asked, const app::Seals& seals) {
+    auto request = id_from<core::RequestId>(view(row[0]));
+    auto fingerprint = unhex(view(row[1]));
+    auto created_at = instant_from(row[2]);
+    auto seal = seal_from(view(row[3]));
+    app::Idempotency key{asked.token, asked.key, {}};
+    if (!request || !fingerprint || fingerprint->size() != key.fingerprint.size() || !created_at || !seal)
+        return fail(Trouble::corrupt, "a row of an Idempotency-Key is not readable");
+    std::ranges::copy(std::as_bytes(std::span(*fingerprint)), key.fingerprint.begin());
+    auto check = seals.check(key_seal_input(key, *request, *created_at), *seal);
+    if (check != app::SealCheck::holds) return std::unexpected(unsealed(check, "an Idempotency-Key"));
+    return UsedKey{*request, key.fingerprint};
+}
+
 // New cases as rows, and as they are remembered.
 struct OpeningRows {
     Column id{Oid::uuid}, number{Oid::int8}, created{Oid::timestamptz}, expires{Oid::timestamptz},
@@ -36,7 +64,8 @@ struct OpeningRows {
         salt{Oid::bytea}, action{Oid::text}, environment{Oid::text}, resource{Oid::uuid},
         requester{Oid::uuid}, asked_by{Oid::uuid}, state{Oid::text}, due{Oid::timestamptz}, quorum{Oid::int4},
         behind{Oid::text}, seal{Oid::bytea}, entry_record{Oid::text}, entry_words{Oid::text},
-        token{Oid::uuid}, key{Oid::text}, fingerprint{Oid::bytea}, holder{Oid::uuid}, until{Oid::timestamptz};
+        token{Oid::uuid}, key{Oid::text}, fingerprint{Oid::bytea}, holder{Oid::uuid}, until{Oid::timestamptz},
+        key_seal{Oid::bytea};
     Column card{Oid::uuid}, card_request{Oid::uuid}, surface{Oid::text}, channel{Oid::text};
     std::vector<KnownPtr> cases;
     core::Instant forget_keys_before;
@@ -69,7 +98,7 @@ struct OpeningRows {
         seal.add(row.seal);
         entry_record.add(row.record);
         entry_words.add(row.words);
-        add_key(fresh);
+        add_key(fresh, seals);
         holder.add(fresh.lease.holder);
         until.add(fresh.lease.until);
         for (const auto& state_of_card : cards_of(one)) {
@@ -99,11 +128,14 @@ struct OpeningRows {
         requester.add(requester_name(seals, request.requester.name));
         asked_by.add(caller_name(seals, core::caller_key(request.requester)));
     }
-    void add_key(const app::NewCase& fresh) {
+    void add_key(const app::NewCase& fresh, const app::Seals& seals) {
         const auto& one = fresh.idempotency;
         token.add(one ? std::optional(one->token) : std::nullopt);
         key.add(one ? std::optional(one->key) : std::nullopt);
         fingerprint.add(one ? std::optional(one->fingerprint) : std::nullopt);
+        key_seal.add(
+            one ? std::optional(seals.seal(key_seal_input(*one, fresh.request.id, fresh.request.created_at)))
+                : std::nullopt);
         forget_keys_before = fresh.opened.at - idempotency_kept;
     }
     Parameters finished() const {
@@ -118,6 +150,7 @@ struct OpeningRows {
         for (const Column* column : {&card, &card_request, &surface, &channel})
             all.push_back(column->finished());
         all.push_back(limit.only());
+        all.push_back(key_seal.finished());
         return all;
     }
 };
@@ -155,7 +188,9 @@ void CaseWriter::open_alone(Session& session, WaitingOpening& one) {
         auto done = open_once(session, one);
         if (done && one.answered()) return;
         if (done) {
-            auto had = repeat_of(session, one);
+            auto seals = sealing_.of(session);
+            if (!seals) return one.refuse(as_failure(seals.error()));
+            auto had = repeat_of(session, one, **seals);
             if (had || had.error().trouble != Trouble::not_found) {
                 one.answer.emplace(std::move(had));
                 return;
@@ -176,8 +211,8 @@ void CaseWriter::open_alone(Session& session, WaitingOpening& one) {
             return;
         }
         if (trouble.kind == lost) one.maybe_ours = true;
-        bool worth_trying = trouble.kind == lost || trouble.kind == again;
-        if (worth_trying && attempt < case_attempts_max && clock_.now() < one.deadline().at) continue;
+        if (worth_another_try(trouble) && attempt < case_attempts_max && clock_.now() < one.deadline().at)
+            continue;
         if (one.maybe_ours)
             return one.refuse({Trouble::timed_out,
                                "the database went away before it said whether this was recorded",
@@ -204,25 +239,27 @@ Sql<Done> CaseWriter::open_once(Session& session, WaitingOpening& one) {
 
 // The key was used before: for the same thing (then that is the answer) or for another. not_found: it is free
 // again.
-Result<app::OpenedCase> CaseWriter::repeat_of(Session& session, const WaitingOpening& one) {
+Result<app::OpenedCase> CaseWriter::repeat_of(Session& session, const WaitingOpening& one,
+                                              const app::Seals& seals) {
     const auto& key = one.fresh.idempotency;
     if (!key) return fail(Trouble::corrupt, "a new request was not stored");
     auto rows = session.run(key_used, Arguments::of(key->token, key->key));
     if (!rows) return std::unexpected(as_failure(rows.error()));
     if (rows->empty()) return fail(Trouble::not_found, "this Idempotency-Key is free");
-    auto id = id_from<core::RequestId>(view((*rows)[0][0]));
-    if (!id) return fail(Trouble::corrupt, "an idempotency row is not readable");
-    if (view((*rows)[0][1]) != hex(key->fingerprint))
+    auto had_key = key_from((*rows)[0], *key, seals);
+    if (!had_key) return pass(had_key);
+    const auto& [id, fingerprint] = *had_key;
+    if (fingerprint != key->fingerprint)
         return fail(Trouble::conflict, "this Idempotency-Key was used for another request",
                     "idempotency_mismatch");
-    auto c = read(session, *id);
+    auto c = read(session, id);
     if (!c && c.error().trouble == Trouble::not_found)
         return fail(Trouble::corrupt, "an Idempotency-Key names a request that is not there");
     if (!c) return pass(c);
-    bool ours = *id == one.fresh.request.id;  // our own first attempt, whose answer was lost
+    bool ours = id == one.fresh.request.id;  // our own first attempt, whose answer was lost
     auto ruling = core::decide(*c);
     app::OpenedCase had{std::move(*c), std::move(ruling), !ours};
-    auto leased = session.run(take_over, Arguments::of(*id, one.fresh.lease.holder, one.fresh.lease.until));
+    auto leased = session.run(take_over, Arguments::of(id, one.fresh.lease.holder, one.fresh.lease.until));
     if (!leased) return std::unexpected(as_failure(leased.error()));
     had.leased = !leased->empty();
     return had;

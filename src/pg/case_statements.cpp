@@ -15,22 +15,26 @@ const Query read_cases = composed(read_cases_text);
 const Query lock_case = composed(read_cases_text + " FOR NO KEY UPDATE OF s");
 
 // Everything that steps of cases change, four rows each. A step whose case is not as it was known, or whom
-// somebody else is at, is left out; so is one that was judged by other links than there are. Answers with the
-// steps that were written, and who has their cards to bring in line: a row that somebody else holds stays
-// theirs, even if their lease ran out, because the outcome of their work is unknown.
+// somebody else is at, is left out; so is one that was judged by other links than there are, and one that
+// hands out a grant where the log of all events knows other events of the request than its entries'
+// (`expected`): somebody has taken it back to what it was. Answers with the steps that were written, and who
+// has their cards to bring in line: a row that somebody else holds stays theirs, even if their lease ran out,
+// because the outcome of their work is unknown.
 const Query write_cases{R"(
 WITH w AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::bytea[], $5::bigint[], $6::int4[],
-        $7::text[],
-                         $8::timestamptz[], $9::text[], $10::text[], $11::bytea[], $12::uuid[],
-                             $13::timestamptz[])
-        AS w(request_id, known, known_state, known_seal, people, version, state, due_at, counted, behind,
-            seal, holder,
-             until) LIMIT $23::int4),
+                         $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::bytea[], $12::uuid[],
+                         $13::timestamptz[], $24::text[])
+        AS w(request_id, known, known_state, known_seal, people, version,
+             state, due_at, counted, behind, seal, holder,
+             until, expected) LIMIT $23::int4),
 mine AS MATERIALIZED (
-    SELECT s.request_id FROM w JOIN request_state s ON s.request_id = w.request_id
+    SELECT s.request_id, s.number FROM w JOIN request_state s ON s.request_id = w.request_id
      WHERE s.version = w.known AND s.state = w.known_state AND s.seal = w.known_seal AND NOT s.quarantined
        AND (w.people IS NULL OR w.people = (SELECT version FROM people_head))
+       AND (w.expected IS NULL
+            OR NOT EXISTS (SELECT FROM event l WHERE l.request_id = w.request_id AND l.act_id IS NULL
+                              AND l.id <> ALL (w.expected::uuid[])))
        FOR NO KEY UPDATE OF s SKIP LOCKED),
 updated AS (
     UPDATE request_state s
@@ -38,14 +42,15 @@ updated AS (
            behind = w.behind::uuid[], seal = w.seal
       FROM mine JOIN w ON w.request_id = mine.request_id WHERE s.request_id = mine.request_id),
 e AS MATERIALIZED (
-    SELECT e.* FROM unnest($14::uuid[], $15::int4[], $16::text[], $17::text[], $18::uuid[], $19::uuid[],
-        $20::text[],
-                           $21::text[], $22::bytea[])
-        AS e(request_id, version, kind, state, actor, origin, record, words, seal)
-     WHERE request_id IN (SELECT request_id FROM mine)),
+    SELECT e.*, CASE WHEN e.actor IS NOT NULL THEN mine.number END AS number
+      FROM unnest($14::uuid[], $15::int4[], $16::text[], $17::text[], $18::uuid[], $19::uuid[],
+                  $20::text[], $21::text[], $22::bytea[])
+               AS e(request_id, version, kind, state, actor, origin,
+                    record, words, seal)
+      JOIN mine ON mine.request_id = e.request_id),
 added AS (
-    INSERT INTO entry (request_id, version, kind, state, actor, origin, record, words, seal) SELECT *
-        FROM e),
+    INSERT INTO entry (request_id, version, kind, state, actor, number, origin, record, words, seal)
+    SELECT request_id, version, kind, state, actor, number, origin, record, words, seal FROM e),
 to_sequence AS (
     INSERT INTO unsequenced (source, version) SELECT request_id, version FROM e),
 to_show AS (
@@ -57,46 +62,45 @@ to_show AS (
     RETURNING request_id, holder)
 SELECT request_id, holder FROM to_show)"};
 
+const Query others_in_log{
+    "SELECT index FROM event WHERE request_id = $1 AND act_id IS NULL AND id <> ALL ($2::uuid[]) LIMIT 1"};
+
 // Everything that new requests are. One whose Idempotency-Key is taken, and not a day old yet, is left out.
 const Query write_new_cases{R"(
 WITH n AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[],
-        $6::text[],
-                         $7::text[], $8::text[], $9::text[], $10::bytea[], $11::text[], $12::text[],
-                             $13::uuid[],
-                         $14::uuid[], $15::uuid[], $16::text[], $17::timestamptz[], $18::int4[],
-                             $19::text[],
-                         $20::bytea[], $21::text[], $22::text[], $23::uuid[], $24::text[], $25::bytea[],
-                             $26::uuid[],
-                         $27::timestamptz[])
-        AS n(id, number, created_at, expires_at, digest, policy, record, rules, words, salt, action,
-            environment,
-             resource, requester, asked_by, state, due_at, quorum, behind, seal, entry_record,
-                 entry_words, token, key,
-             fingerprint, holder, until) LIMIT $33::int4),
+                         $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[], $11::text[],
+                         $12::text[], $13::uuid[], $14::uuid[], $15::uuid[], $16::text[],
+                         $17::timestamptz[], $18::int4[], $19::text[], $20::bytea[], $21::text[],
+                         $22::text[], $23::uuid[], $24::text[], $25::bytea[], $26::uuid[],
+                         $27::timestamptz[], $34::bytea[])
+        AS n(id, number, created_at, expires_at, digest,
+             policy, record, rules, words, salt, action,
+             environment, resource, requester, asked_by, state,
+             due_at, quorum, behind, seal, entry_record,
+             entry_words, token, key, fingerprint, holder,
+             until, key_seal) LIMIT $33::int4),
 keyed AS (
-    INSERT INTO idempotency AS had (token, key, fingerprint, request_id, created_at)
-    SELECT token, key, fingerprint, id, created_at FROM n WHERE token IS NOT NULL
-        ON CONFLICT (token, key) DO UPDATE SET fingerprint = excluded.fingerprint, request_id =
-            excluded.request_id,
-           created_at = excluded.created_at
+    INSERT INTO idempotency AS had (token, key, fingerprint, request_id, created_at, seal)
+    SELECT token, key, fingerprint, id, created_at, key_seal FROM n WHERE token IS NOT NULL
+        ON CONFLICT (token, key) DO UPDATE
+       SET fingerprint = excluded.fingerprint, request_id = excluded.request_id,
+           created_at = excluded.created_at, seal = excluded.seal
      WHERE had.created_at < $28
     RETURNING request_id),
 r AS (
     INSERT INTO request (id, number, created_at, expires_at, digest, policy, record, rules, words, salt,
-        action,
-                         environment, resource, requester, asked_by)
-    SELECT id, number, created_at, expires_at, digest, policy, record, rules, words, salt, action,
-        environment,
-           resource, requester, asked_by
+                         action, environment, resource, requester, asked_by)
+    SELECT id, number, created_at, expires_at, digest, policy, record, rules, words, salt,
+           action, environment, resource, requester, asked_by
       FROM n WHERE token IS NULL OR id IN (SELECT request_id FROM keyed)
     RETURNING id),
 numbered AS (
     INSERT INTO request_number (number, request_id) SELECT n.number, n.id FROM r JOIN n ON n.id = r.id),
 stated AS (
     INSERT INTO request_state (request_id, number, version, state, due_at, quorum, behind, seal)
-    SELECT n.id, n.number, 1, n.state, n.due_at, n.quorum, n.behind::uuid[], n.seal FROM r JOIN n ON n.id
-        = r.id),
+    SELECT n.id, n.number, 1, n.state, n.due_at, n.quorum, n.behind::uuid[], n.seal
+      FROM r JOIN n ON n.id = r.id),
 added AS (
     INSERT INTO entry (request_id, version, kind, state, record, words, seal)
     SELECT n.id, 1, 'opened', n.state, n.entry_record, n.entry_words, n.seal FROM r JOIN n ON n.id = r.id),
@@ -116,14 +120,15 @@ SELECT id FROM r)"};
 const Query next_numbers{"SELECT nextval('request_number_sequence') FROM generate_series(1, $1::int4)"};
 
 const Query key_used{
-    "SELECT request_id, encode(fingerprint, 'hex') FROM idempotency WHERE token = $1 AND key = $2"};
+    "SELECT request_id, encode(fingerprint, 'hex'), created_at, encode(seal, 'hex') FROM idempotency WHERE "
+    "token = $1 AND key = $2"};
 
 // The first refused vote of a person with that reason becomes an act; the others are counted.
 const Query write_refused{R"(
 WITH counted AS (
     INSERT INTO refused_vote AS had (request_id, person, why, last_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (request_id, person, why) DO UPDATE SET times = had.times + 1, last_at =
-            excluded.last_at
+        ON CONFLICT (request_id, person, why) DO UPDATE
+       SET times = had.times + 1, last_at = excluded.last_at
     RETURNING times),
 acted AS (
     INSERT INTO act (id, at, kind, request_id, record, seal)

@@ -8,12 +8,20 @@
 #include "pg/event_log.hpp"
 #include "pg/job.hpp"
 #include "pg/rows.hpp"
+#include "pg/sequencer.hpp"
 
 namespace countersign::pg {
 namespace {
 
 core::EventId refusal_id(const app::RefusedVote& vote, const std::array<std::byte, 10>& chance) {
     return app::event_id(vote.at, vote.version, app::refusal_place, chance);
+}
+
+// "{id,…}": what the log may know of these entries.
+std::string ids_of_events(const core::RequestId& request, std::span<const core::Entry> entries) {
+    TextArray ids;
+    for (const auto& id : event_ids_of(request, entries)) ids.add(hex(id.bytes()));
+    return ids.finished();
 }
 
 bool is_lost(const SqlTrouble& trouble) {
@@ -70,6 +78,9 @@ struct CaseWriter::Step {
         return same_links && plan.wrote() && plan.refused.empty() && plan.cards.empty() &&
                std::ranges::all_of(answers,
                                    [](const auto& one) { return one && !one->refusal && !one->repeat; });
+    }
+    bool hands_out_a_grant() const {
+        return std::ranges::find(rows, "claimed", &EntryRow::kind) != rows.end();
     }
     bool maybe_ours() const {
         return std::ranges::any_of(items, [](const auto* item) { return item->maybe_ours; });
@@ -223,7 +234,7 @@ Sql<Done> CaseWriter::write_all(Session& session, std::vector<Step*>& steps,
 Sql<Done> CaseWriter::write_steps(Session& session, std::vector<Step*>& steps) {
     Column id{Oid::uuid}, known{Oid::int4}, known_state{Oid::text}, known_seal{Oid::bytea}, people{Oid::int8},
         version{Oid::int4}, state{Oid::text}, due{Oid::timestamptz}, counted{Oid::text}, behind{Oid::text},
-        seal{Oid::bytea}, holder{Oid::uuid}, until{Oid::timestamptz};
+        seal{Oid::bytea}, holder{Oid::uuid}, until{Oid::timestamptz}, expected{Oid::text};
     Column e_request{Oid::uuid}, e_version{Oid::int4}, e_kind{Oid::text}, e_state{Oid::text},
         e_actor{Oid::uuid}, e_origin{Oid::uuid}, e_record{Oid::text}, e_words{Oid::text}, e_seal{Oid::bytea};
     Column limit{Oid::int4};
@@ -242,6 +253,9 @@ Sql<Done> CaseWriter::write_steps(Session& session, std::vector<Step*>& steps) {
         seal.add(step->known->seal);
         holder.add(step->lease().holder);
         until.add(step->lease().until);
+        std::span recorded = std::span{step->known->c.entries}.first(step->recorded_entries);
+        expected.add(step->hands_out_a_grant() ? std::optional(ids_of_events(step->request, recorded))
+                                               : std::nullopt);
         for (const EntryRow& row : step->rows) {
             e_request.add(step->request);
             e_version.add(row.version);
@@ -259,6 +273,7 @@ Sql<Done> CaseWriter::write_steps(Session& session, std::vector<Step*>& steps) {
                                 behind, seal, holder, until, e_request, e_version, e_kind, e_state, e_actor,
                                 e_origin, e_record, e_words, e_seal);
     all.push_back(limit.only());
+    all.push_back(expected.finished());
     auto rows = session.run(write_cases, all);
     if (!rows) return std::unexpected(rows.error());
     for (const auto& row : *rows) {
@@ -291,8 +306,8 @@ void CaseWriter::append_alone(Session& session, Step& step) {
         using enum SqlTrouble::Kind;
         if (trouble.kind == lost)
             for (auto* item : step.items) item->maybe_ours = true;
-        bool worth_trying = trouble.kind == lost || trouble.kind == again;
-        if (worth_trying && attempt < case_attempts_max && clock_.now() < step.items.back()->deadline().at)
+        if (worth_another_try(trouble) && attempt < case_attempts_max &&
+            clock_.now() < step.items.back()->deadline().at)
             continue;
         Failure failure = as_failure(trouble);
         if (step.maybe_ours())
@@ -314,7 +329,9 @@ Sql<Done> CaseWriter::append_once(Session& session, Step& step) {
     if (!begun) return begun;
     auto locked = lock(session, step, **seals);
     if (!locked) return std::unexpected(locked.error());
-    if (!*locked) {
+    auto refused = *locked ? taken_back(session, step) : Sql<bool>{true};
+    if (!refused) return std::unexpected(refused.error());
+    if (*refused) {
         session.roll_back();
         return Done{};
     }
@@ -378,6 +395,26 @@ Sql<bool> CaseWriter::lock(Session& session, Step& step, const app::Seals& seals
     return !step.items.empty();
 }
 
+// Whoever claims is handed a grant, also where the claim came before: not so where the log of all events
+// knows events that no entry stands for, because somebody has taken the request back to what it was. True:
+// everybody was told, and the case is set aside.
+Sql<bool> CaseWriter::taken_back(Session& session, Step& step) {
+    bool claims = std::ranges::any_of(
+        step.items, [](const auto* item) { return std::holds_alternative<core::Claim>(item->what.command); });
+    if (!claims) return false;
+    auto others = session.run(others_in_log,
+                              Arguments::of(step.request, event_ids_of(step.request, step.known->c.entries)));
+    if (!others) return std::unexpected(others.error());
+    if (others->empty()) return false;
+    session.roll_back();
+    step.known.reset();
+    Failure failure{
+        Trouble::corrupt, "the log of all events knows more of this request than its entries", {}, {}};
+    step.refuse_all(failure);
+    quarantine(session, step.request, failure);
+    return true;
+}
+
 // Refused votes, the cards of an escalation, and what an act that came again finds still to do.
 Sql<Done> CaseWriter::write_extras(Session& session, Step& step, const app::Seals& seals) {
     for (const auto& vote : step.plan.refused) {
@@ -395,9 +432,10 @@ Sql<Done> CaseWriter::write_extras(Session& session, Step& step, const app::Seal
                         .person = person,
                         .why = core::code_of(vote.why)};
         std::string record = wire::leaf_body(leaf);
-        auto done = session.run(write_refused,
-                                Arguments::of(step.request, person.substr(0, 32), leaf.why, vote.at, leaf.id,
-                                              record, seals.seal(act_seal_input(leaf.id, record))));
+        auto done = session.run(
+            write_refused,
+            Arguments::of(step.request, person.substr(0, 32), leaf.why, vote.at, leaf.id, record,
+                          seals.seal(act_seal_input({leaf.id, leaf.at, leaf.type, leaf.request, record}))));
         if (!done) return std::unexpected(done.error());
     }
     if (!step.plan.cards.empty()) {

@@ -102,12 +102,13 @@ class CaseWriter {
     void append_alone(Session& session, Step& step);
     Sql<Done> append_once(Session& session, Step& step);
     Sql<bool> lock(Session& session, Step& step, const app::Seals& seals);
+    Sql<bool> taken_back(Session& session, Step& step);
     Sql<Done> write_extras(Session& session, Step& step, const app::Seals& seals);
     void open_alone(Session& session, WaitingOpening& one);
     Sql<Done> open_once(Session& session, WaitingOpening& one);
     Result<std::vector<core::Case>> read_rows(Session& session, const std::vector<core::RequestId>& requests,
                                               const std::function<void(const Failure&)>& unreadable);
-    Result<app::OpenedCase> repeat_of(Session& session, const WaitingOpening& one);
+    Result<app::OpenedCase> repeat_of(Session& session, const WaitingOpening& one, const app::Seals& seals);
 
     Memory& memory_;
     Sealing& sealing_;

@@ -43,17 +43,20 @@ constexpr Query touched_requests{
 
 }  // namespace
 
-app::SealInput act_seal_input(const core::EventId& id, std::string_view record) {
+app::SealInput act_seal_input(const ActRow& act) {
     app::SealInput input("act");
-    input.add(as_text(id.bytes())).add(record);
+    input.add(as_text(act.id.bytes())).add(core::rfc3339(act.at)).add(act.kind);
+    input.add(act.request ? std::optional(act.request->text()) : std::nullopt).add(act.record);
     return input;
 }
 
 Sql<Done> record_act(Session& session, const app::AdminEvent& act, const app::Seals& seals) {
     std::string record = wire::leaf_body(act);
-    auto done = session.run(insert_act, Arguments::of(act.id, act.at, name_of(act.act), act.request, record,
-                                                      core::canonical(act.facts), "\\x" + hex(act.salt),
-                                                      seals.seal(act_seal_input(act.id, record))));
+    auto done = session.run(
+        insert_act,
+        Arguments::of(act.id, act.at, name_of(act.act), act.request, record, core::canonical(act.facts),
+                      "\\x" + hex(act.salt),
+                      seals.seal(act_seal_input({act.id, act.at, name_of(act.act), act.request, record}))));
     if (!done) return std::unexpected(done.error());
     return Done{};
 }

@@ -11,7 +11,14 @@ class CaseWriter;
 // Records the act, as part of whatever transaction is open. One that is recorded already is left as it is.
 Sql<Done> record_act(Session& session, const app::AdminEvent& act, const app::Seals& seals);
 // What the seal of an act covers.
-app::SealInput act_seal_input(const core::EventId& id, std::string_view record);
+struct ActRow {
+    core::EventId id;
+    core::Instant at;
+    std::string_view kind;
+    std::optional<core::RequestId> request;
+    std::string_view record;
+};
+app::SealInput act_seal_input(const ActRow& act);
 
 // What batches are told on; the payload is the teller's process id and the log's size then.
 inline constexpr const char* log_channel = "countersign_log";

@@ -17,9 +17,8 @@ Result<T> in_session(Body body) {
     for (int attempt = 1;; ++attempt) {
         Sql<T> done = body();
         if (done) return std::move(*done);
-        using enum SqlTrouble::Kind;
-        bool worth_trying = done.error().kind == lost || done.error().kind == again;
-        if (!worth_trying || attempt == attempts_max) return std::unexpected(as_failure(done.error()));
+        if (!worth_another_try(done.error()) || attempt == attempts_max)
+            return std::unexpected(as_failure(done.error()));
     }
 }
 

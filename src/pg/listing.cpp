@@ -26,37 +26,36 @@ class Listing {
     const Query looked_at;
 
   private:
-    static constexpr const char* bounds =
-        "WITH b AS MATERIALIZED (SELECT coalesce((SELECT number FROM request WHERE id < $12::uuid ORDER BY "
-        "id DESC "
-        "LIMIT 1), 0) AS low, least($1::bigint, coalesce((SELECT number FROM request WHERE id >= $13::uuid "
-        "ORDER BY id "
-        "LIMIT 1), $1::bigint)) AS high), p AS MATERIALIZED (SELECT $2::text[] AS states, $3::text AS "
-        "action, $4::text "
-        "AS environment, $5::uuid AS resource, $6::uuid AS requester, $7::uuid AS asked_by, $8::uuid AS "
-        "voter, "
-        "$9::timestamptz AS since, $10::timestamptz AS until, $14::bigint AS found_max) ";
-    static constexpr const char* matching =
-        " SELECT c.id, c.number FROM c CROSS JOIN LATERAL (SELECT FROM request r JOIN request_state s ON "
-        "s.request_id "
-        "= r.id WHERE r.id = c.id AND ($2::text[] IS NULL OR s.state = ANY($2)) AND ($3::text IS NULL OR "
-        "r.action = "
-        "$3) AND ($4::text IS NULL OR r.environment = $4) AND ($5::uuid IS NULL OR r.resource = $5) AND "
-        "($6::uuid IS "
-        "NULL OR r.requester = $6) AND ($7::uuid IS NULL OR r.asked_by = $7) AND ($8::uuid IS NULL OR EXISTS "
-        "(SELECT "
-        "FROM entry e WHERE e.request_id = r.id AND e.actor = $8)) AND ($9::timestamptz IS NULL OR "
-        "r.created_at >= $9) "
-        "AND ($10::timestamptz IS NULL OR r.created_at < $10) OFFSET 0) m ORDER BY c.number DESC LIMIT $14";
+    static constexpr const char* bounds = R"(
+WITH b AS MATERIALIZED (
+    SELECT coalesce((SELECT number FROM request WHERE id < $12::uuid ORDER BY id DESC LIMIT 1), 0) AS low,
+           least($1::bigint, coalesce((SELECT number FROM request WHERE id >= $13::uuid ORDER BY id LIMIT 1),
+                                      $1::bigint)) AS high),
+p AS MATERIALIZED (
+    SELECT $2::text[] AS states, $3::text AS action, $4::text AS environment, $5::uuid AS resource,
+           $6::uuid AS requester, $7::uuid AS asked_by, $8::uuid AS voter, $9::timestamptz AS since,
+           $10::timestamptz AS until, $14::bigint AS found_max),
+)";
+    static constexpr const char* matching = R"(
+SELECT c.id, c.number
+  FROM c CROSS JOIN LATERAL (
+    SELECT FROM request r JOIN request_state s ON s.request_id = r.id
+     WHERE r.id = c.id AND ($2::text[] IS NULL OR s.state = ANY($2)) AND ($3::text IS NULL OR r.action = $3)
+       AND ($4::text IS NULL OR r.environment = $4) AND ($5::uuid IS NULL OR r.resource = $5)
+       AND ($6::uuid IS NULL OR r.requester = $6) AND ($7::uuid IS NULL OR r.asked_by = $7)
+       AND ($8::uuid IS NULL OR EXISTS (SELECT FROM entry e WHERE e.request_id = r.id AND e.actor = $8))
+       AND ($9::timestamptz IS NULL OR r.created_at >= $9)
+       AND ($10::timestamptz IS NULL OR r.created_at < $10) OFFSET 0) m
+ ORDER BY c.number DESC LIMIT $14)";
     static constexpr const char* counted = " SELECT count(*), min(number) FROM c";
 };
 
 Listing along(const std::string& condition) {
-    return Listing{
-        ", c AS NOT MATERIALIZED (SELECT id, number FROM request WHERE number > (SELECT low FROM b) AND "
-        "number < "
-        "(SELECT high FROM b)" +
-        condition + " ORDER BY number DESC LIMIT $11)"};
+    return Listing{R"(
+c AS NOT MATERIALIZED (
+    SELECT id, number FROM request
+     WHERE number > (SELECT low FROM b) AND number < (SELECT high FROM b))" +
+                   condition + " ORDER BY number DESC LIMIT $11)"};
 }
 
 const Listing by_nothing = along("");
@@ -65,19 +64,19 @@ const Listing by_environment = along(" AND environment = $4");
 const Listing by_resource = along(" AND resource = $5");
 const Listing by_requester = along(" AND requester = $6");
 const Listing by_caller = along(" AND asked_by = $7");
-const Listing by_state{
-    ", c AS NOT MATERIALIZED (SELECT q.id, q.number FROM b, unnest($2::text[]) AS wanted(state), LATERAL "
-    "(SELECT "
-    "request_id AS id, number FROM request_state WHERE state = wanted.state AND number > b.low AND number < "
-    "b.high "
-    "ORDER BY number DESC LIMIT $11) q ORDER BY q.number DESC LIMIT $11)"};
-const Listing by_voter{
-    ", c AS NOT MATERIALIZED (SELECT s.request_id AS id, s.number FROM b, LATERAL (SELECT DISTINCT "
-    "request_id FROM "
-    "(SELECT request_id FROM entry WHERE actor = $8 ORDER BY request_id DESC LIMIT $11) AS newest) v JOIN "
-    "request_state s ON s.request_id = v.request_id WHERE s.number > b.low AND s.number < b.high ORDER BY "
-    "s.number "
-    "DESC)"};
+const Listing by_state{R"(
+c AS NOT MATERIALIZED (
+    SELECT q.id, q.number FROM b, unnest($2::text[]) AS wanted(state), LATERAL (
+        SELECT request_id AS id, number FROM request_state
+         WHERE state = wanted.state AND number > b.low AND number < b.high
+         ORDER BY number DESC LIMIT $11) q
+     ORDER BY q.number DESC LIMIT $11))"};
+// A person may have voted on a request more than once.
+const Listing by_voter{R"(
+c AS NOT MATERIALIZED (
+    SELECT DISTINCT number, request_id AS id FROM entry
+     WHERE actor = $8 AND number > (SELECT low FROM b) AND number < (SELECT high FROM b)
+     ORDER BY number DESC, request_id DESC LIMIT $11))"};
 
 const Listing& first_condition(const app::ListFilter& filter) {
     auto few = [](core::State state) { return core::open(state); };

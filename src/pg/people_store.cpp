@@ -58,13 +58,16 @@ app::SealInput seal_input(const core::Absence& absence) {
     return input;
 }
 
+constexpr std::string_view none_believed = "nobody's links are believed until it is put right";
+
+// Looks at the seal of a row, of which `what` says whose it is, and `so` what follows from a broken one.
 Result<Done> sealed(const app::Seals& seals, const app::SealInput& input, const pqxx::field& digits,
-                    const std::string& what) {
+                    const std::string& what, std::string_view so = none_believed) {
     auto seal = seal_from(view(digits));
     auto check = seal ? seals.check(input, *seal) : app::SealCheck::broken;
     if (check == app::SealCheck::holds) return Done{};
     Failure failure = unsealed(check, what);
-    log::error("pg", "{}; nobody's links are believed until it is put right", failure.detail);
+    log::error("pg", "{}; {}", failure.detail, so);
     return std::unexpected(std::move(failure));
 }
 
@@ -177,8 +180,8 @@ Outcome<app::Linked> link_now(Session& session, const app::LinkAct& act, const a
 }
 
 const std::string select_offer =
-    "SELECT id, asker, giver, asker_agreed, giver_agreed, outcome, encode(hash, 'hex'), tries FROM "
-    "link_code ";
+    "SELECT id, asker, giver, asker_agreed, giver_agreed, outcome, encode(hash, 'hex'), tries, expires_at, "
+    "encode(seal, 'hex') FROM link_code ";
 const Query offer_to_give =
     composed(select_offer + "WHERE outcome IS NULL AND selector = $1 AND expires_at > $2 FOR UPDATE");
 const Query offer_given =
@@ -189,45 +192,69 @@ constexpr Query tries_of{"SELECT wrong, since > $2 FROM link_try WHERE account =
 // One wrong code more of this account, within link_code_life of the first, which was after $3.
 constexpr Query count_wrong_code{
     "INSERT INTO link_try AS t (account, since, wrong) VALUES ($1, $2, 1) ON CONFLICT (account) DO UPDATE "
-    "SET wrong = "
-    "CASE WHEN t.since <= $3 THEN 1 ELSE t.wrong + 1 END, since = CASE WHEN t.since <= $3 THEN $2 ELSE "
-    "t.since END"};
+    "SET wrong = CASE WHEN t.since <= $3 THEN 1 ELSE t.wrong + 1 END, "
+    "since = CASE WHEN t.since <= $3 THEN $2 ELSE t.since END"};
 constexpr Query count_try{
     "UPDATE link_code SET tries = tries + 1, outcome = CASE WHEN $2 THEN 'worn_out' ELSE outcome END WHERE "
     "id = $1"};
-constexpr Query give_code{"UPDATE link_code SET giver = $2, expires_at = $3 WHERE giver IS NULL AND id = $1"};
+constexpr Query give_code{
+    "UPDATE link_code SET giver = $2, expires_at = $3, seal = $4 WHERE giver IS NULL AND id = $1"};
 constexpr Query answer_offer{
-    "UPDATE link_code SET asker_agreed = $2, giver_agreed = $3, outcome = $4 WHERE id = $1"};
+    "UPDATE link_code SET asker_agreed = $2, giver_agreed = $3, outcome = $4, seal = $5 WHERE id = $1"};
 constexpr Query expire_codes{
     "UPDATE link_code SET outcome = 'expired' WHERE outcome IS NULL AND expires_at <= $1"};
 constexpr Query replace_codes{
     "UPDATE link_code SET outcome = 'replaced' WHERE outcome IS NULL AND giver IS NULL AND asker = $1 AND id "
     "<> $2"};
 constexpr Query insert_code{
-    "INSERT INTO link_code (id, selector, hash, asker, expires_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT "
-    "DO "
-    "NOTHING"};
+    "INSERT INTO link_code (id, selector, hash, asker, expires_at, seal) VALUES ($1, $2, $3, $4, $5, $6) "
+    "ON CONFLICT DO NOTHING"};
 constexpr Query count_code{"SELECT count(*) FROM link_code WHERE id = $1"};
 
-Result<LinkOffer> offer_from(const pqxx::row& row) {
+// A row of `link_code`.
+struct StoredOffer {
+    LinkOffer offer;
+    std::string hash;  // hex
+    core::Instant expires_at;
+    bool given = false;
+
+    // How far it got may be told by anybody: only what both sides said is acted upon.
+    app::SealInput seal_input() const {
+        app::SealInput input("link_code");
+        input.add(as_text(offer.id.bytes())).add(hash).add(offer.asker.text());
+        input.add(given ? std::optional(offer.giver.text()) : std::nullopt).add(core::rfc3339(expires_at));
+        input.add(std::int64_t{offer.asker_agreed}).add(std::int64_t{offer.giver_agreed});
+        return input;
+    }
+};
+
+Result<StoredOffer> offer_from(const pqxx::row& row, const app::Seals& seals) {
     auto id = id_from<app::LinkOfferId>(view(row[0]));
-    if (!id) return fail(Trouble::corrupt, "a link code's row is not readable");
-    LinkOffer offer{.id = *id,
-                    .asker = core::AccountId{std::string(view(row[1]))},
-                    .giver = core::AccountId{std::string(view(row[2]))},
-                    .state = LinkOffer::State::waiting,
-                    .asker_agreed = truth(row[3]),
-                    .giver_agreed = truth(row[4])};
-    if (view(row[5]) == "linked") offer.state = LinkOffer::State::linked;
-    if (view(row[5]) == "declined") offer.state = LinkOffer::State::declined;
-    return offer;
+    auto expires_at = instant_from(row[8]);
+    if (!id || !expires_at) return fail(Trouble::corrupt, "a link code's row is not readable");
+    StoredOffer stored{.offer = {.id = *id,
+                                 .asker = core::AccountId{std::string(view(row[1]))},
+                                 .giver = core::AccountId{std::string(view(row[2]))},
+                                 .state = LinkOffer::State::waiting,
+                                 .asker_agreed = truth(row[3]),
+                                 .giver_agreed = truth(row[4])},
+                       .hash = std::string(view(row[6])),
+                       .expires_at = *expires_at,
+                       .given = !row[2].is_null()};
+    auto good = sealed(seals, stored.seal_input(), row[9], "a link code of " + stored.offer.asker.text(),
+                       "it links nobody");
+    if (!good) return pass(good);
+    if (view(row[5]) == "linked") stored.offer.state = LinkOffer::State::linked;
+    if (view(row[5]) == "declined") stored.offer.state = LinkOffer::State::declined;
+    return stored;
 }
 
 std::unexpected<Failure> wrong_code() {
     return fail(Trouble::not_found, "this code is wrong, used, or older than 10 minutes", "wrong_code");
 }
 
-Outcome<LinkOffer> give_now(Session& session, const app::LinkCodeStore::Given& given) {
+Outcome<LinkOffer> give_now(Session& session, const app::LinkCodeStore::Given& given,
+                            const app::Seals& seals) {
     const core::Instant counted_from = given.now - app::link_code_life;
     Writing writing(session);
     // The row of the giver's tries is locked first: wrong codes of one account are counted one after the
@@ -252,20 +279,24 @@ Outcome<LinkOffer> give_now(Session& session, const app::LinkCodeStore::Given& g
     };
     if (rows->empty()) return wrong();
     auto row = (*rows)[0];
-    auto offer = offer_from(row);
-    if (!offer) return Result<LinkOffer>{pass(offer)};
+    auto stored = offer_from(row, seals);
+    if (!stored) return Result<LinkOffer>{pass(stored)};
+    LinkOffer& offer = stored->offer;
     const bool right =
-        equal_in_constant_time(hex(app::link_code_hash(offer->id, given.code.secret)), view(row[6]));
-    const bool used = !row[2].is_null() && offer->giver != given.giver;
-    if (!right) writing.run(count_try, Arguments::of(offer->id, number(row[7]) + 1 >= app::link_tries_max));
+        equal_in_constant_time(hex(app::link_code_hash(offer.id, given.code.secret)), stored->hash);
+    const bool used = stored->given && offer.giver != given.giver;
+    if (!right) writing.run(count_try, Arguments::of(offer.id, number(row[7]) + 1 >= app::link_tries_max));
     if (!right || used) return wrong();
-    if (offer->asker == given.giver)
+    if (offer.asker == given.giver)
         return Result<LinkOffer>{fail(Trouble::invalid_input,
                                       "this account asked for the code: give it in your other account",
                                       "own_code")};
-    offer->giver = given.giver;
-    writing.run(give_code, Arguments::of(offer->id, given.giver, given.now + app::link_code_life));
-    return answered(std::move(*offer));
+    offer.giver = given.giver;
+    stored->given = true;
+    stored->expires_at = given.now + app::link_code_life;
+    writing.run(give_code,
+                Arguments::of(offer.id, given.giver, stored->expires_at, seals.seal(stored->seal_input())));
+    return answered(std::move(offer));
 }
 
 Outcome<LinkOffer> answer_now(Session& session, const app::LinkCodeStore::Answer& answer,
@@ -275,18 +306,19 @@ Outcome<LinkOffer> answer_now(Session& session, const app::LinkCodeStore::Answer
     if (rows->empty())
         return Result<LinkOffer>{
             fail(Trouble::not_found, "this offer has run out: ask for a new code with the command `link`")};
-    auto offer = offer_from((*rows)[0]);
-    if (!offer) return Result<LinkOffer>{pass(offer)};
-    const bool asks = answer.account == offer->asker;
-    if (!asks && answer.account != offer->giver)
+    auto stored = offer_from((*rows)[0], seals);
+    if (!stored) return Result<LinkOffer>{pass(stored)};
+    LinkOffer& offer = stored->offer;
+    const bool asks = answer.account == offer.asker;
+    if (!asks && answer.account != offer.giver)
         return Result<LinkOffer>{fail(Trouble::forbidden, "this account has no part in the offer")};
-    if (offer->state != LinkOffer::State::waiting) return offer;
-    (asks ? offer->asker_agreed : offer->giver_agreed) = answer.agrees;
-    if (!answer.agrees) offer->state = LinkOffer::State::declined;
-    if (offer->asker_agreed && offer->giver_agreed) {
+    if (offer.state != LinkOffer::State::waiting) return offer;
+    (asks ? offer.asker_agreed : offer.giver_agreed) = answer.agrees;
+    if (!answer.agrees) offer.state = LinkOffer::State::declined;
+    if (offer.asker_agreed && offer.giver_agreed) {
         auto linked = link_now(session,
-                               {.one = offer->asker,
-                                .other = offer->giver,
+                               {.one = offer.asker,
+                                .other = offer.giver,
                                 .way = app::LinkWay::code,
                                 .merge = true,
                                 .fresh = answer.fresh,
@@ -294,20 +326,17 @@ Outcome<LinkOffer> answer_now(Session& session, const app::LinkCodeStore::Answer
                                seals);
         if (!linked) return std::unexpected(linked.error());
         if (!*linked) return Result<LinkOffer>{pass(*linked)};
-        offer->state = LinkOffer::State::linked;
+        offer.state = LinkOffer::State::linked;
     }
     std::optional<std::string> outcome;
-    if (offer->state == LinkOffer::State::linked) outcome = "linked";
-    if (offer->state == LinkOffer::State::declined) outcome = "declined";
-    auto written = session.run(
-        answer_offer, Arguments::of(answer.offer, offer->asker_agreed, offer->giver_agreed, outcome));
+    if (offer.state == LinkOffer::State::linked) outcome = "linked";
+    if (offer.state == LinkOffer::State::declined) outcome = "declined";
+    auto written =
+        session.run(answer_offer, Arguments::of(answer.offer, offer.asker_agreed, offer.giver_agreed, outcome,
+                                                seals.seal(stored->seal_input())));
     if (!written) return std::unexpected(written.error());
     return offer;
 }
-
-}  // namespace
-
-namespace {
 
 Result<std::vector<core::Absence>> absences_from(const pqxx::result& rows, const app::Seals& seals) {
     std::vector<core::Absence> all;
@@ -422,12 +451,16 @@ Later<Done> PgPeopleStore::set_absence(core::Absence absence, core::Instant now,
 Later<Done> PgPeopleStore::ask(Asked asked, Deadline deadline) {
     return transaction<Done>(
         rt::Lane::interactive, deadline,
-        [asked = std::move(asked)](Session& session, const app::Seals&) -> Outcome<Done> {
+        [asked = std::move(asked)](Session& session, const app::Seals& seals) -> Outcome<Done> {
+            const StoredOffer fresh{
+                .offer = {.id = asked.id, .asker = asked.asker, .giver = core::AccountId{std::string{}}},
+                .hash = hex(asked.hash),
+                .expires_at = asked.now + app::link_code_life};
             Writing writing(session);
             writing.run(expire_codes, Arguments::of(asked.now));
             writing.run(replace_codes, Arguments::of(asked.asker, asked.id));
             writing.run(insert_code, Arguments::of(asked.id, asked.selector, asked.hash, asked.asker,
-                                                   asked.now + app::link_code_life));
+                                                   fresh.expires_at, seals.seal(fresh.seal_input())));
             if (!writing.done()) return std::unexpected(writing.done().error());
             auto there = session.run(count_code, Arguments::of(asked.id));
             if (!there) return std::unexpected(there.error());
@@ -438,9 +471,10 @@ Later<Done> PgPeopleStore::ask(Asked asked, Deadline deadline) {
 }
 
 Later<LinkOffer> PgPeopleStore::give(Given given, Deadline deadline) {
-    return transaction<LinkOffer>(
-        rt::Lane::interactive, deadline,
-        [given = std::move(given)](Session& session, const app::Seals&) { return give_now(session, given); });
+    return transaction<LinkOffer>(rt::Lane::interactive, deadline,
+                                  [given = std::move(given)](Session& session, const app::Seals& seals) {
+                                      return give_now(session, given, seals);
+                                  });
 }
 
 Later<LinkOffer> PgPeopleStore::answer(Answer answer, Deadline deadline) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "countersign/app/plan.hpp"
+#include "countersign/base/check.hpp"
 #include "countersign/base/log.hpp"
 #include "pg/case_statements.hpp"
 #include "pg/event_log.hpp"
@@ -66,6 +67,9 @@ core::EventId event_id_of(core::Instant at, const core::RequestId& request, std:
     return app::event_id(at, version, static_cast<std::uint8_t>(place), chance);
 }
 
+// How many events one entry may stand for, see app::events_of.
+constexpr std::size_t events_of_entry_max = 3;
+
 std::optional<app::Pseudonym> name_from(const pqxx::field& field) {
     auto id = id_from<core::RequestId>(view(field));
     return id ? std::optional(id->bytes()) : std::nullopt;
@@ -95,6 +99,7 @@ Result<std::vector<Made>> events_of_entry(const pqxx::row& row, const app::Seals
     if (!entry) return pass(entry);
     std::vector<Made> events;
     for (std::string_view type : app::events_of(*entry, *before_state, *state)) {
+        COUNTERSIGN_CHECK(events.size() < events_of_entry_max);
         Made made{.id = event_id_of(at_of(*entry), *source, version, events.size()),
                   .at = at_of(*entry),
                   .type = std::string(type),
@@ -125,15 +130,19 @@ Result<std::vector<Made>> event_of_act(const pqxx::row& row, const app::Seals& s
     if (!id || !micros) return fail(Trouble::corrupt, "an act to be sequenced is missing");
     std::string record(view(row[15]));
     auto bytes = unhex(view(row[16])).value_or(std::string{});
-    auto check = seals.check(act_seal_input(*id, record), std::as_bytes(std::span(bytes)));
+    const core::Instant at{core::Duration{*micros}};
+    std::optional<core::RequestId> request;
+    if (!row[14].is_null()) request = id_from<core::RequestId>(view(row[14]));
+    auto check = seals.check(act_seal_input({*id, at, view(row[13]), request, record}),
+                             std::as_bytes(std::span(bytes)));
     if (check != app::SealCheck::holds) return std::unexpected(unsealed(check, "an act to be sequenced"));
     auto facts = wire::read_leaf(record);
     if (!facts) return pass(facts);
     std::vector<Made> events;
     events.push_back({.id = *id,
-                      .at = core::Instant{core::Duration{*micros}},
+                      .at = at,
                       .type = std::string(view(row[13])),
-                      .request = row[14].is_null() ? std::nullopt : id_from<core::RequestId>(view(row[14])),
+                      .request = request,
                       .act = *id,
                       .version = facts->version,
                       .state = facts->act ? std::nullopt : std::optional(facts->state),
@@ -207,6 +216,18 @@ Sql<pqxx::result> write_batch(Session& session, const Batch& batch,
 }
 
 }  // namespace
+
+std::vector<core::EventId> event_ids_of(const core::RequestId& request,
+                                        std::span<const core::Entry> entries) {
+    std::vector<core::EventId> ids;
+    std::int32_t version = 0;
+    for (const auto& entry : entries) {
+        ++version;
+        for (std::size_t place = 0; place < events_of_entry_max; ++place)
+            ids.push_back(event_id_of(at_of(entry), request, version, place));
+    }
+    return ids;
+}
 
 Sql<app::EventLog::Sequenced> sequence_batch(Session& session, const app::Seals& seals, std::size_t at_most,
                                              const std::optional<core::ProcessId>& tell) {

@@ -1,5 +1,7 @@
 #pragma once
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "countersign/app/events.hpp"
 #include "pg/sealing.hpp"
@@ -12,5 +14,8 @@ namespace countersign::pg {
 // replica was faster, nothing is written and it is tried anew.
 Sql<app::EventLog::Sequenced> sequence_batch(Session& session, const app::Seals& seals, std::size_t at_most,
                                              const std::optional<core::ProcessId>& tell);
+
+// The ids that the log may know events of these entries by: all of a case, or its first ones.
+std::vector<core::EventId> event_ids_of(const core::RequestId& request, std::span<const core::Entry> entries);
 
 }  // namespace countersign::pg

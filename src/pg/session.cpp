@@ -175,7 +175,10 @@ Sql<pqxx::result> Session::run_with(auto&& body) {
         return body();
     } catch (const std::exception& e) {
         SqlTrouble trouble = translate(e);
-        if (trouble.kind == SqlTrouble::Kind::lost) forget();
+        if (trouble.kind == SqlTrouble::Kind::lost) {
+            if (in_transaction_) trouble.kind = SqlTrouble::Kind::unreachable;
+            forget();
+        }
         return std::unexpected(std::move(trouble));
     }
 }
@@ -205,22 +208,27 @@ Sql<pqxx::result> Session::run(const Query& query, const Parameters& parameters)
 }
 
 Sql<Done> Session::begin() {
+    in_transaction_ = true;
     auto begun = run_with([&] { return work_->exec("BEGIN"); });
+    if (!begun) in_transaction_ = false;
     if (!begun) return std::unexpected(begun.error());
     return Done{};
 }
 
 Sql<Done> Session::commit() {
+    in_transaction_ = false;
     auto done = run_with([&] { return work_->exec("COMMIT"); });
     if (!done) return std::unexpected(done.error());
     return Done{};
 }
 
 void Session::roll_back() {
+    in_transaction_ = false;
     if (work_) static_cast<void>(run_with([&] { return work_->exec("ROLLBACK"); }));
 }
 
 void Session::forget() {
+    in_transaction_ = false;
     work_.reset();
     quiet_.reset();
     connection_.reset();

@@ -19,7 +19,7 @@ namespace countersign::pg {
 // Why a statement did not run, sorted by what can be done about it.
 struct SqlTrouble {
     enum class Kind : std::uint8_t {
-        unreachable,  // no connection could be had: nothing was sent
+        unreachable,  // no connection, or it broke inside a transaction: nothing happened
         lost,         // the connection broke: what was under way may have happened
         busy,         // a timeout of ours (lock, statement): nothing happened
         again,        // deadlock or serialization: nothing happened, worth another try
@@ -30,6 +30,11 @@ struct SqlTrouble {
     std::string detail;
     std::string constraint;
 };
+// Whether the same may be tried at once again.
+inline bool worth_another_try(const SqlTrouble& trouble) {
+    using enum SqlTrouble::Kind;
+    return trouble.kind == unreachable || trouble.kind == lost || trouble.kind == again;
+}
 template <class T>
 using Sql = std::expected<T, SqlTrouble>;
 
@@ -84,6 +89,7 @@ class Session {
     std::string prepared(const Query& query);
 
     Health& health_;
+    bool in_transaction_ = false;  // until it is told to commit, nothing that was run is kept
     std::unique_ptr<pqxx::connection> connection_;
     std::unique_ptr<pqxx::quiet_errorhandler> quiet_;  // the server's messages are not for our stderr
     std::unique_ptr<pqxx::nontransaction> work_;

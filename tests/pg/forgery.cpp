@@ -101,10 +101,13 @@ TEST_F(Forgery, AnEntryBeyondTheStateIsSetAside) {
 TEST_F(Forgery, AVoteOfAnotherRequestIsNoVoteHere) {
     core::RequestId other = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
     on.get(on.cases().append(on.vote(other, "U0AMY"), on.soon())).value();
-    forge("INSERT INTO entry (request_id, version, kind, state, actor, origin, record, words, seal) SELECT " +
-          this_id +
-          "::uuid, version, kind, state, actor, origin, record, words, seal FROM entry WHERE request_id = '" +
-          hex(other.bytes()) + "' AND version = 2");
+    forge(
+        "INSERT INTO entry (request_id, version, kind, state, actor, number, origin, record, words, seal) "
+        "SELECT " +
+        this_id +
+        "::uuid, version, kind, state, actor, number, origin, record, words, seal FROM entry WHERE "
+        "request_id = '" +
+        hex(other.bytes()) + "' AND version = 2");
     forge("UPDATE request_state SET version = 2, seal = " + seal_of("2") + " WHERE request_id = " + this_id);
     restart();
     expect_set_aside();
@@ -117,6 +120,77 @@ TEST_F(Forgery, ARequestTakenBackToAnEarlierVersionIsSetAside) {
     restart();
     expect_set_aside();
 }
+
+TEST_F(Forgery, AKeyThatStandsForAnotherRequestIsGoodForNothing) {
+    auto fresh = [&](const std::string& key) {
+        auto opening = on.fresh();
+        opening.idempotency = app::Idempotency{core::TokenId{core::TokenId::Bytes{}}, key, sha256("body")};
+        return opening;
+    };
+    ASSERT_TRUE(on.get(on.cases().open(fresh("k1"), on.soon())));
+    forge(
+        "INSERT INTO idempotency SELECT token, 'k2', fingerprint, request_id, created_at, seal FROM "
+        "idempotency");
+    forge("UPDATE idempotency SET request_id = " + this_id + " WHERE key = 'k1'");
+    for (const char* key : {"k1", "k2"}) {
+        auto answer = on.get(on.cases().open(fresh(key), on.soon()));
+        ASSERT_FALSE(answer) << key;
+        EXPECT_EQ(answer.error().trouble, Trouble::corrupt) << answer.error().detail;
+    }
+}
+
+// ---- what the owner of the tables takes back
+
+class TakenBack : public Forgery {
+  protected:
+    // Makes the request what it was when `work` began, but for the log of all events.
+    void undo(const std::function<void()>& work) {
+        on.sql("CREATE TABLE before AS SELECT * FROM request_state");
+        work();
+        while (on.get(on.log().sequence(std::nullopt, on.soon()))->more) continue;
+        on.sql(
+            "SET session_replication_role = replica; DELETE FROM entry WHERE version > (SELECT version FROM "
+            "before); UPDATE request_state s SET version = b.version, state = b.state, due_at = b.due_at, "
+            "counted = b.counted, behind = b.behind, seal = b.seal FROM before b");
+        restart();
+    }
+    void claim() { ASSERT_TRUE(claimed()); }
+    void report() {
+        on.get(on.cases().append(on.command(id, core::Report{core::AccountId{"token:tok_ci"}, true, {}}),
+                                 on.soon()))
+            .value();
+    }
+};
+
+TEST_F(TakenBack, AGrantIsNotHandedOutTwice) {
+    vote("U0AMY");
+    vote("U0BEN");
+    undo([&] { claim(); });
+    expect_set_aside();
+}
+
+TEST_F(TakenBack, ADenialThatIsGoneMakesNoApproval) {
+    vote("U0AMY");
+    undo([&] {
+        on.get(on.cases().append(on.vote(id, "U0BEN", core::Verdict::deny, "no"), on.soon())).value();
+    });
+    on.clock.set(on.clock.now() + 1ms);
+    vote("U0BEN");
+    ASSERT_EQ(core::decide(on.get(on.cases().read(id, on.soon())).value()).state, core::State::approved)
+        << "of as many versions as the log knows";
+    expect_set_aside();
+}
+
+TEST_F(TakenBack, AClaimThatComesAgainIsRefusedWhereItWasReportedOn) {
+    vote("U0AMY");
+    vote("U0BEN");
+    claim();
+    ASSERT_TRUE(claimed()) << "whoever claimed may ask for the grant again";
+    undo([&] { report(); });
+    expect_set_aside();
+}
+
+// ---- the log
 
 TEST_F(Forgery, AForgedEntryBecomesNoEvent) {
     on.get(on.log().sequence(std::nullopt, on.soon())).value();
@@ -265,6 +339,51 @@ TEST_F(Forgery, AStandInThatNobodyNamedIsNotBelieved) {
         "'slack:T0SIM/U0DAN', " +
         some_seal + ")");
     EXPECT_EQ(on.get(on.people().read({}, on.soon())).error().trouble, Trouble::corrupt);
+}
+
+TEST_F(Forgery, AnOfferThatNobodyAgreedToLinksNobody) {
+    const core::AccountId asker{"slack:T0SIM/U0AMY"}, giver{"slack:T0SIM/U0BEN"};
+    auto offer = app::LinkOfferId::mint(on.clock.now(), rt::chance(*on.entropy));
+    auto code = app::mint_link_code(*on.entropy);
+    ASSERT_TRUE(on.get(on.link_codes().ask({.id = offer,
+                                            .selector = code.selector,
+                                            .hash = app::link_code_hash(offer, code.secret),
+                                            .asker = asker,
+                                            .now = on.clock.now()},
+                                           on.soon())));
+    forge("UPDATE link_code SET giver = 'slack:T0SIM/U0BEN', giver_agreed = true");
+    auto answer = on.get(on.link_codes().answer(
+        {.offer = offer,
+         .account = asker,
+         .agrees = true,
+         .fresh = app::StoredPersonId::mint(on.clock.now(), rt::chance(*on.entropy)),
+         .event = app::admin_event(app::AdminAct::person_linked, "", core::Value::object({}), on.clock.now(),
+                                   *on.entropy)},
+        on.soon()));
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().trouble, Trouble::corrupt);
+    auto given =
+        on.get(on.link_codes().give({.code = code, .giver = giver, .now = on.clock.now()}, on.soon()));
+    ASSERT_FALSE(given);
+    EXPECT_EQ(given.error().trouble, Trouble::corrupt);
+    EXPECT_EQ(on.sql("SELECT count(*) FROM account"), "0");
+}
+
+TEST_F(Forgery, ALinkDoesNotBecomeWhatItWas) {
+    const std::string person = "'00000000-0000-0000-0000-000000000007'";
+    forge("INSERT INTO person (id, created_at) VALUES (" + person + ", now())");
+    forge(
+        "INSERT INTO account (reference, person_id, way, linked_at, unlinked_at, seal) SELECT "
+        "'slack:T0SIM/U0AMY', " +
+        person + ", 'code', now(), now(), " + some_seal);
+    auto refused = [&](const std::string& what) {
+        return support::sqlstate_of(uri_, "SET ROLE countersign_app; " + what);
+    };
+    EXPECT_EQ(refused("UPDATE account SET unlinked_at = NULL"), "42501");
+    EXPECT_EQ(refused("UPDATE account SET person_id = '00000000-0000-0000-0000-000000000008'"), "42501");
+    EXPECT_EQ(refused("INSERT INTO account (reference, person_id, way, linked_at, seal) SELECT reference, "
+                      "person_id, way, linked_at, seal FROM account"),
+              "23505");
 }
 
 TEST_F(Forgery, WhatAnUnknownKeySealedIsNotBelieved) {

@@ -89,6 +89,29 @@ TEST_F(Lists, ConditionsThatNothingMeetsTogetherLookAtNoMoreThanAPageMay) {
     EXPECT_EQ(pages, many / app::list_scan_max + 1) << "the last page finds out that there is nothing more";
 }
 
+TEST_F(Lists, AVoterIsFollowedAsFarBackAsTheyVoted) {
+    auto id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
+    ASSERT_TRUE(on.get(on.cases().append(on.vote(id, "U0AMY"), on.soon())));
+    // They voted twice on each of many requests since, which are not shown.
+    const auto since = app::list_scan_max + 10;
+    on.sql(
+        "SET session_replication_role = replica; INSERT INTO entry (request_id, version, kind, state, actor, "
+        "number, record, seal) SELECT md5(n::text)::uuid, version, kind, state, actor, 100000 + n, record, "
+        "seal FROM (SELECT * FROM entry WHERE actor IS NOT NULL) v (request_id, had, kind, state, actor, "
+        "had_number, origin, record, words, seal), generate_series(2, 3) version, generate_series(1, " +
+        std::to_string(since) + ") n");
+    app::ListFilter filter;
+    filter.voter = core::PersonId{"amy"};
+    auto first = page(filter);
+    EXPECT_TRUE(first.cases.empty());
+    EXPECT_EQ(first.next_before, std::int64_t{100'011}) << "a request counts once, however often they voted";
+    filter.before_number = first.next_before;
+    auto second = page(filter);
+    ASSERT_EQ(second.cases.size(), 1U);
+    EXPECT_EQ(second.cases[0].request->id, id);
+    EXPECT_FALSE(second.next_before);
+}
+
 TEST_F(Lists, WhatIsFoundOutOfManyIsReadAndLittleElse) {
     auto id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
     app::ListFilter filter;

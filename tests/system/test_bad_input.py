@@ -109,7 +109,7 @@ class Everything:
     def __init__(self, database):
         self.sql = Sql(database)
         tables = self.sql.ask("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1")
-        assert {"request", "entry", "event", "leaf", "token", "subscription", "delivery"} <= set(tables), tables
+        assert {"request", "request_state", "entry", "act", "event", "token", "subscription", "delivery"} <= set(tables), tables
         self.query = " UNION ALL ".join(
             f"SELECT '{table}', count(*), coalesce(md5(string_agg(r, '' ORDER BY r)), '') FROM "
             f"(SELECT (to_jsonb(t) - 'last_used_at')::text AS r FROM {table} t) x" for table in tables)
