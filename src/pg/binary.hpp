@@ -24,7 +24,7 @@ namespace countersign::pg {
 
 using Parameters = std::vector<pqxx::binarystring>;
 
-// Of the element type, as in PostgreSQL's pg_type.dat.
+// The numbers by which PostgreSQL knows types of elements (pg_type.dat).
 enum class Oid : std::uint32_t {
     boolean = 16,
     bytea = 17,

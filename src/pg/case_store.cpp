@@ -13,9 +13,8 @@ constexpr Query id_of_number{"SELECT request_id FROM request_number WHERE number
 constexpr Query due_requests{
     "SELECT request_id FROM request_state WHERE due_at <= $1 AND NOT quarantined ORDER BY due_at LIMIT $2"};
 constexpr Query versions_of{
-    "SELECT s.request_id, s.version FROM (SELECT unnest($1::uuid[]) AS id LIMIT $2) w JOIN request_state s "
-    "ON "
-    "s.request_id = w.id"};
+    "SELECT s.request_id, s.version FROM (SELECT unnest($1::uuid[]) AS id LIMIT $2) w JOIN "
+    "request_state s ON s.request_id = w.id"};
 
 }  // namespace
 

@@ -376,7 +376,7 @@ Sql<bool> CaseWriter::lock(Session& session, Step& step, const app::Seals& seals
         }
         seen = *taken == Taken::whole;
         people = whole_from(row[row.size() - 1]);
-        // Else the lock was waited for, and what was read with it is older than what it was waited for.
+        // Otherwise the lock was waited for, and what was read with it is older than the row: read again.
         if (seen) break;
     }
     if (!seen) {
@@ -460,59 +460,6 @@ Sql<Done> CaseWriter::write_extras(Session& session, Step& step, const app::Seal
         step.leased = !done->empty();
     }
     return Done{};
-}
-
-// ---- reading
-
-Result<core::Case> CaseWriter::read(Session& session, const core::RequestId& request) {
-    std::optional<Failure> trouble;
-    auto read = read_rows(session, {request}, [&](const Failure& failure) { trouble = failure; });
-    if (!read) return pass(read);
-    if (trouble) return std::unexpected(std::move(*trouble));
-    if (read->empty()) return fail(Trouble::not_found, "there is no such request");
-    return std::move(read->front());
-}
-
-Result<std::vector<core::Case>> CaseWriter::read_all(Session& session,
-                                                     const std::vector<core::RequestId>& requests) {
-    return read_rows(session, requests, [](const Failure&) {});
-}
-
-Result<std::vector<core::Case>> CaseWriter::read_rows(Session& session,
-                                                      const std::vector<core::RequestId>& requests,
-                                                      const std::function<void(const Failure&)>& unreadable) {
-    std::vector<core::Case> cases;
-    if (requests.empty()) return cases;
-    std::vector<std::string> none_known(requests.size(), "0");
-    const app::Seals* seals = nullptr;
-    auto rows = in_session<pqxx::result>([&]() -> Sql<pqxx::result> {
-        auto known_seals = sealing_.of(session);
-        if (!known_seals) return std::unexpected(known_seals.error());
-        seals = *known_seals;
-        return session.run(read_cases, Arguments::of(requests, none_known, requests.size()));
-    });
-    if (!rows) return pass(rows);
-    for (const auto& row : *rows) {
-        KnownPtr known;
-        auto taken = take_in(known, row, *seals);
-        if (taken && *taken == Taken::whole) {
-            cases.push_back(std::move(known->c));
-            continue;
-        }
-        Failure failure =
-            taken ? Failure{Trouble::corrupt, "a request has fewer entries than its state says", {}, {}}
-                  : taken.error();
-        if (auto id = request_of(row)) quarantine(session, *id, failure);
-        unreadable(failure);
-    }
-    return cases;
-}
-
-void CaseWriter::quarantine(Session& session, const core::RequestId& request, const Failure& failure) {
-    if (failure.trouble != Trouble::corrupt || failure.code == "quarantined") return;
-    log::error("pg", "request {} does not hold together and is set aside: {}", request.text(),
-               failure.detail);
-    static_cast<void>(session.run(set_aside, Arguments::of(request)));
 }
 
 }  // namespace countersign::pg

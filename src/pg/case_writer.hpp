@@ -80,9 +80,9 @@ class CaseWriter {
     void together(Session& session, WaitingList& all);
     void alone(Session& session, WaitingList& all);
     Result<core::Case> read(Session& session, const core::RequestId& request);
-    // In no order. One that does not hold together is left out, with an alarm.
+    // The cases come in no order. One that does not hold together is left out, with an alarm.
     Result<std::vector<core::Case>> read_all(Session& session, const std::vector<core::RequestId>& requests);
-    // An alarm, and the case is set aside, where `failure` says that its record does not hold together.
+    // Sets the case aside, with an alarm, where `failure` says that its record does not hold together.
     void quarantine(Session& session, const core::RequestId& request, const Failure& failure);
 
   private:

@@ -75,7 +75,7 @@ void pause_once() {
     static_cast<void>(poll(nullptr, 0, static_cast<int>(poll_every.count())));
 }
 
-// Whether the condition holds before so much time has gone by.
+// Answers whether the condition holds before so much time has gone by.
 template <class Condition>
 bool holds_within(milliseconds at_most, Condition condition) {
     for (auto waited = milliseconds{0}; !condition(); waited += poll_every) {

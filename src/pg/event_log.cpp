@@ -37,9 +37,8 @@ SELECT h.size, p.* FROM log_head h LEFT JOIN LATERAL (
      ORDER BY e.index LIMIT $8) AS p ON true)"};
 
 constexpr Query touched_requests{
-    "SELECT s.request_id, s.version FROM (SELECT DISTINCT request_id FROM event WHERE index >= $1 AND index "
-    "< $2) AS t "
-    "JOIN request_state s ON s.request_id = t.request_id"};
+    "SELECT s.request_id, s.version FROM (SELECT DISTINCT request_id FROM event WHERE index >= $1 AND "
+    "index < $2) AS t JOIN request_state s ON s.request_id = t.request_id"};
 
 }  // namespace
 

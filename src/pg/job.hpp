@@ -22,7 +22,7 @@ Result<T> in_session(Body body) {
     }
 }
 
-// One query of that kind.
+// Runs one query of that kind.
 inline Result<pqxx::result> again_if_lost(Session& session, const Query& query,
                                           const Arguments& arguments = {}) {
     return in_session<pqxx::result>([&] { return session.run(query, arguments); });

@@ -104,8 +104,8 @@ Plan compare(const std::vector<Migration>& wanted, const std::vector<Recorded>& 
         bool first_edited = plan.report.state != SchemaState::edited;
         if (first_edited && found->second->checksum != sha256_hex(one.sql)) {
             plan.report = {SchemaState::edited, "migration " + one.name +
-                                                    " was edited after it was applied; "
-                                                    "restore the file it was applied from"};
+                                                    " was edited after it was applied; restore the file "
+                                                    "it was applied from"};
         }
         by_name.erase(found);
     }

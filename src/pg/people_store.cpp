@@ -211,7 +211,7 @@ constexpr Query insert_code{
     "ON CONFLICT DO NOTHING"};
 constexpr Query count_code{"SELECT count(*) FROM link_code WHERE id = $1"};
 
-// A row of `link_code`.
+// What a row of `link_code` says.
 struct StoredOffer {
     LinkOffer offer;
     std::string hash;  // hex

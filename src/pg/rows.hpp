@@ -54,7 +54,7 @@ constexpr std::size_t entry_weight(std::size_t text_bytes) {
     return text_bytes + sizeof(core::Entry) + 128;
 }
 
-// A row of `entry`.
+// What a row of `entry` says.
 struct EntryRow {
     std::int32_t version = 1;
     std::string_view kind;

@@ -30,7 +30,7 @@ struct SqlTrouble {
     std::string detail;
     std::string constraint;
 };
-// Whether the same may be tried at once again.
+// Answers whether the same may be tried again at once.
 inline bool worth_another_try(const SqlTrouble& trouble) {
     using enum SqlTrouble::Kind;
     return trouble.kind == unreachable || trouble.kind == lost || trouble.kind == again;
@@ -41,8 +41,8 @@ using Sql = std::expected<T, SqlTrouble>;
 // The failure a caller sees when nothing happened.
 Failure as_failure(const SqlTrouble& trouble);
 
-// Whether the database can be reached, as the last attempt found. While it cannot, one watcher thread tries
-// again and everybody else fails at once instead of waiting out a connect timeout each.
+// Knows whether the database can be reached, as the last attempt found. While it cannot, one watcher thread
+// tries again and everybody else fails at once instead of waiting out a connect timeout each.
 class Health {
   public:
     explicit Health(PgSettings settings);

@@ -18,23 +18,20 @@ const Query all_query = composed(select_token + "ORDER BY id");
 
 // Creating the same token again, after an answer that was lost, changes nothing.
 constexpr Query insert_token{
-    "INSERT INTO token (id, hash, name, scopes, owner, allow_actions, allow_environments, hint, created_at, "
-    "expires_at, revoked_at, seal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT "
-    "(id) DO "
-    "NOTHING"};
+    "INSERT INTO token (id, hash, name, scopes, owner, allow_actions, allow_environments, hint, "
+    "created_at, expires_at, revoked_at, seal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+    "$12) ON CONFLICT (id) DO NOTHING"};
 constexpr Query change_token{
     "UPDATE token SET revoked_at = $2, confirmed_by = $3, confirmed_at = $4, seal = $5 WHERE id = $1"};
 constexpr Query tokens_used{
-    "UPDATE token t SET last_used_at = u.at FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, at) WHERE "
-    "t.id = u.id "
-    "AND coalesce(t.last_used_at < u.at, true)"};
+    "UPDATE token t SET last_used_at = u.at FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, at) "
+    "WHERE t.id = u.id AND coalesce(t.last_used_at < u.at, true)"};
 // What ran out is swept along, a bounded piece at a time.
 constexpr Query use_first{
-    "WITH gone AS (DELETE FROM seen_token WHERE token IN (SELECT token FROM seen_token WHERE expires_at < $4 "
-    "LIMIT 100 "
-    "FOR UPDATE SKIP LOCKED)) INSERT INTO seen_token (token, purpose, expires_at) VALUES ($1, $2, $3) ON "
-    "CONFLICT "
-    "(token) DO UPDATE SET purpose = seen_token.purpose RETURNING encode(purpose, 'hex')"};
+    "WITH gone AS (DELETE FROM seen_token WHERE token IN (SELECT token FROM seen_token WHERE expires_at "
+    "< $4 LIMIT 100 FOR UPDATE SKIP LOCKED)) INSERT INTO seen_token (token, purpose, expires_at) VALUES "
+    "($1, $2, $3) ON CONFLICT (token) DO UPDATE SET purpose = seen_token.purpose RETURNING "
+    "encode(purpose, 'hex')"};
 
 std::vector<std::string> names_of(const std::vector<app::Scope>& scopes) {
     std::vector<std::string> names;
@@ -165,8 +162,8 @@ Later<std::vector<app::Token>> PgTokenStore::list(Deadline deadline) {
                            });
 }
 
-// With the token's lock held: reads it, lets `change` have its way, and writes it with its event. A `change`
-// that answers false leaves all as it is.
+// Locks and reads the token, lets `change` have its way, and writes it with its event. A `change` that
+// answers false leaves all as it is.
 Outcome<Done> PgTokenStore::change(Session& session, const core::TokenId& id, const app::AdminEvent& event,
                                    const std::function<Result<bool>(app::Token&)>& change) {
     auto seals = sealing_.of(session);

@@ -8,116 +8,60 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "pg/rows.hpp"
+#include "pg/webhook_rows.hpp"
 
 namespace countersign::pg {
 namespace {
 
-constexpr std::size_t made_at_once_max =
-    2'048;  // deliveries in one transaction, unless one event brings more
-constexpr std::size_t events_at_once_max = 256;
 constexpr std::size_t swept_at_once_max = 1'000;
-constexpr std::int64_t passed_over_max = 1'000;  // events with nobody to tell, until the head is moved
-
-const std::string subscription_columns =
-    "s.id, s.token, s.owner, s.callback_of, s.url, array_to_string(s.events, E'\\x1f'), "
-    "array_to_string(s.actions, E'\\x1f'), array_to_string(s.environments, E'\\x1f'), "
-    "array_to_string(s.requesters, E'\\x1f'), s.secret_number, s.old_secret_until, s.key_id, s.created_at, "
-    "s.ended_at, s.ended_why, s.lane, s.from_index, encode(s.seal, 'hex')";
-const std::string delivery_columns =
-    "d.event_id, d.type, d.at, d.request_id, d.version, d.index, d.attempts, d.begun_at, d.state, d.due_at, "
-    "d.last_at, d.last_status, d.last_problem, d.last_answer, d.last_us";
 
 // ---- subscriptions
 
 const Query subscription_by_id =
-    composed("SELECT " + subscription_columns + " FROM subscription s WHERE s.id = $1");
+    composed(std::string("SELECT ") + subscription_columns + " FROM subscription s WHERE s.id = $1");
 const Query subscription_locked =
-    composed("SELECT " + subscription_columns +
+    composed(std::string("SELECT ") + subscription_columns +
              " FROM subscription s WHERE s.id = $1 AND ended_at IS NULL FOR UPDATE");
-const Query lasting_subscriptions =
-    composed("SELECT " + subscription_columns +
-             " FROM subscription s WHERE callback_of IS NULL AND ended_at IS NULL ORDER BY id");
 constexpr Query lock_webhooks{"UPDATE webhook_head SET revision = revision"};
 // Begins with the events that the log does not have yet.
 constexpr Query insert_subscription{
     "INSERT INTO subscription (id, token, owner, callback_of, url, events, actions, environments, "
-    "requesters, lane, "
-    "from_index, key_id, created_at, seal) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, size, $11, $12, "
-    "$13 FROM "
-    "log_head WHERE $14::bigint > (SELECT count(*) FROM subscription WHERE callback_of IS NULL AND ended_at "
-    "IS NULL) "
-    "ON CONFLICT (id) DO NOTHING"};
+    "requesters, lane, from_index, key_id, created_at, seal) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, "
+    "$10, size, $11, $12, $13 FROM log_head WHERE $14::bigint > (SELECT count(*) FROM subscription "
+    "WHERE callback_of IS NULL AND ended_at IS NULL) ON CONFLICT (id) DO NOTHING"};
 constexpr Query rotate_secret{
     "UPDATE subscription SET secret_number = $2, old_secret_until = $3, seal = $4 WHERE id = $1"};
 constexpr Query end_subscription{
-    "UPDATE subscription SET ended_at = coalesce(ended_at, $2), ended_why = coalesce(ended_why, $3) WHERE id "
-    "= $1 "
-    "RETURNING id"};
-
-// ---- making deliveries
-
-// A row: nobody has subscribed since the list of subscriptions had that revision, no request has a callback,
-// and not so many events are to be passed over yet.
-constexpr Query nobody_to_tell_query{
-    "SELECT FROM webhook_head h, log_head l WHERE h.revision = $1 AND l.size - h.next < $2 AND NOT EXISTS "
-    "(SELECT FROM "
-    "subscription WHERE callback_of IS NOT NULL AND ended_at IS NULL)"};
-constexpr Query webhook_head_locked{
-    "SELECT next, revision, (SELECT size FROM log_head), EXISTS (SELECT FROM subscription WHERE callback_of "
-    "IS NOT NULL "
-    "AND ended_at IS NULL) FROM webhook_head FOR UPDATE SKIP LOCKED"};
-// Events from $1 on with the words that filters look at, where $3 says so, the request's callback, and what
-// is said of an event that is about no request.
-const Query events_from = composed(
-    "SELECT e.id, e.type, e.at, e.request_id, e.version, e.index, a.words, r.action, r.words, " +
-    subscription_columns +
-    " FROM event e LEFT JOIN act a ON a.id = e.act_id AND e.state IS NULL LEFT JOIN subscription s ON s.id = "
-    "e.request_id AND s.ended_at IS NULL LEFT JOIN request r ON r.id = e.request_id AND $3 WHERE e.index >= "
-    "$1 ORDER BY "
-    "e.index LIMIT $2");
-constexpr Query insert_deliveries{
-    "INSERT INTO delivery (subscription_id, lane, event_id, index, type, at, request_id, version, begun_at, "
-    "due_at, "
-    "holder) SELECT x.*, $9::timestamptz, $10::timestamptz, $11::uuid FROM unnest($1::uuid[], $2::uuid[], "
-    "$3::uuid[], "
-    "$4::bigint[], $5::text[], $6::timestamptz[], $7::uuid[], $8::integer[]) x"};
-constexpr Query move_webhook_head{"UPDATE webhook_head SET next = $1"};
+    "UPDATE subscription SET ended_at = coalesce(ended_at, $2), ended_why = coalesce(ended_why, $3) "
+    "WHERE id = $1 RETURNING id"};
 
 // ---- carrying them out
 
 // Lanes that have something to do are found by skipping from one to the next along the index, so that one
 // with a hundred thousand rows costs no more than one with a single row.
 const Query claim_query = composed(
-    "WITH RECURSIVE l AS ((SELECT lane FROM delivery WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1) UNION "
-    "ALL SELECT "
-    "(SELECT d.lane FROM delivery d WHERE d.due_at IS NOT NULL AND d.lane > l.lane ORDER BY d.lane LIMIT 1) "
-    "FROM l "
-    "WHERE l.lane IS NOT NULL), w AS MATERIALIZED (SELECT d.* FROM l LEFT JOIN unnest($1::uuid[], "
-    "$2::integer[]) "
-    "room(lane, jobs) ON room.lane = l.lane, LATERAL (SELECT subscription_id, event_id FROM delivery WHERE "
-    "lane = "
-    "l.lane AND due_at <= $3 ORDER BY due_at LIMIT coalesce(room.jobs, $4) FOR UPDATE SKIP LOCKED) d WHERE "
-    "l.lane IS "
-    "NOT NULL), c AS (UPDATE delivery d SET holder = $5, due_at = $6 FROM w WHERE d.subscription_id = "
-    "w.subscription_id AND d.event_id = w.event_id RETURNING d.*) SELECT " +
+    std::string(
+        "WITH RECURSIVE l AS ((SELECT lane FROM delivery WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1) "
+        "UNION ALL SELECT (SELECT d.lane FROM delivery d WHERE d.due_at IS NOT NULL AND d.lane > l.lane "
+        "ORDER BY d.lane LIMIT 1) FROM l WHERE l.lane IS NOT NULL), w AS MATERIALIZED (SELECT d.* FROM l "
+        "LEFT JOIN unnest($1::uuid[], $2::integer[]) room(lane, jobs) ON room.lane = l.lane, LATERAL "
+        "(SELECT subscription_id, event_id FROM delivery WHERE lane = l.lane AND due_at <= $3 ORDER BY "
+        "due_at LIMIT coalesce(room.jobs, $4) FOR UPDATE SKIP LOCKED) d WHERE l.lane IS NOT NULL), c AS "
+        "(UPDATE delivery d SET holder = $5, due_at = $6 FROM w WHERE d.subscription_id = w.subscription_id "
+        "AND d.event_id = w.event_id RETURNING d.*) SELECT ") +
     delivery_columns + ", d.lane, a.words, " + subscription_columns +
     " FROM c d JOIN subscription s ON s.id = d.subscription_id LEFT JOIN act a ON a.id = d.event_id AND "
-    "d.request_id IS "
-    "NULL ORDER BY d.event_id");
+    "d.request_id IS NULL ORDER BY d.event_id");
 constexpr Query settle_query{
     "UPDATE delivery d SET state = w.state, due_at = w.due_at, holder = NULL, attempts = d.attempts + "
-    "w.tried::integer, last_at = CASE WHEN w.tried THEN w.at ELSE d.last_at END, last_status = CASE WHEN "
-    "w.tried THEN "
-    "w.status ELSE d.last_status END, last_problem = CASE WHEN w.tried THEN w.problem ELSE d.last_problem "
-    "END, "
-    "last_answer = CASE WHEN w.tried THEN w.answer ELSE d.last_answer END, last_us = CASE WHEN w.tried THEN "
-    "w.us ELSE "
-    "d.last_us END FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[], "
-    "$6::timestamptz[], $7::integer[], $8::text[], $9::text[], $10::bigint[]) w(subscription_id, event_id, "
-    "state, "
-    "due_at, tried, at, status, problem, answer, us) WHERE d.subscription_id = w.subscription_id AND "
-    "d.event_id = "
-    "w.event_id AND d.holder = $11::uuid"};
+    "w.tried::integer, last_at = CASE WHEN w.tried THEN w.at ELSE d.last_at END, last_status = CASE "
+    "WHEN w.tried THEN w.status ELSE d.last_status END, last_problem = CASE WHEN w.tried THEN w.problem "
+    "ELSE d.last_problem END, last_answer = CASE WHEN w.tried THEN w.answer ELSE d.last_answer END, "
+    "last_us = CASE WHEN w.tried THEN w.us ELSE d.last_us END FROM unnest($1::uuid[], $2::uuid[], "
+    "$3::text[], $4::timestamptz[], $5::boolean[], $6::timestamptz[], $7::integer[], $8::text[], "
+    "$9::text[], $10::bigint[]) w(subscription_id, event_id, state, due_at, tried, at, status, problem, "
+    "answer, us) WHERE d.subscription_id = w.subscription_id AND d.event_id = w.event_id AND d.holder = "
+    "$11::uuid"};
 constexpr Query end_gone{
     "UPDATE subscription SET ended_at = $2, ended_why = 'gone' WHERE ended_at IS NULL AND id = "
     "ANY($1::uuid[])"};
@@ -127,136 +71,42 @@ constexpr Query hand_back_query{
 // ---- looking at them, and sending again
 
 const Query deliveries_of =
-    composed("SELECT " + delivery_columns +
+    composed(std::string("SELECT ") + delivery_columns +
              " FROM delivery d WHERE subscription_id = $1 AND ($2::text IS NULL OR state = $2) "
              "AND ($3::uuid IS NULL OR event_id < $3) ORDER BY event_id DESC LIMIT $4");
-const Query delivery_by_id =
-    composed("SELECT " + delivery_columns + " FROM delivery d WHERE subscription_id = $1 AND event_id = $2");
+const Query delivery_by_id = composed(std::string("SELECT ") + delivery_columns +
+                                      " FROM delivery d WHERE subscription_id = $1 AND event_id = $2");
 constexpr Query insert_test{
     "INSERT INTO delivery (subscription_id, event_id, lane, type, at, version, begun_at, due_at) SELECT "
-    "s.id, $2, "
-    "s.lane, $3, $4, 0, $4, $4 FROM subscription s WHERE s.id = $1 ON CONFLICT DO NOTHING"};
+    "s.id, $2, s.lane, $3, $4, 0, $4, $4 FROM subscription s WHERE s.id = $1 ON CONFLICT DO NOTHING"};
 constexpr Query send_again_query{
-    "UPDATE delivery SET state = 'pending', attempts = 0, begun_at = $3, due_at = $3 WHERE holder IS NULL "
-    "AND "
-    "subscription_id = $1 AND event_id = $2"};
+    "UPDATE delivery SET state = 'pending', attempts = 0, begun_at = $3, due_at = $3 WHERE holder IS "
+    "NULL AND subscription_id = $1 AND event_id = $2"};
 
 // ---- sweeping; each at most $1 rows, and each answers with how many
 
 constexpr Query park_old{
-    "WITH w AS MATERIALIZED (SELECT subscription_id, event_id FROM delivery WHERE due_at IS NOT NULL AND "
-    "holder IS NULL "
-    "AND begun_at < $2 LIMIT $1 FOR UPDATE SKIP LOCKED), p AS (UPDATE delivery d SET state = 'parked', "
-    "due_at = NULL "
-    "FROM w WHERE d.subscription_id = w.subscription_id AND d.event_id = w.event_id RETURNING 1) SELECT "
-    "count(*) FROM "
-    "p"};
+    "WITH w AS MATERIALIZED (SELECT subscription_id, event_id FROM delivery WHERE due_at IS NOT NULL "
+    "AND holder IS NULL AND begun_at < $2 LIMIT $1 FOR UPDATE SKIP LOCKED), p AS (UPDATE delivery d SET "
+    "state = 'parked', due_at = NULL FROM w WHERE d.subscription_id = w.subscription_id AND d.event_id "
+    "= w.event_id RETURNING 1) SELECT count(*) FROM p"};
 constexpr Query forget_old{
     "WITH w AS MATERIALIZED (SELECT d.subscription_id, d.event_id FROM subscription s, LATERAL (SELECT "
-    "subscription_id, event_id FROM delivery WHERE subscription_id = s.id AND due_at IS NULL AND (event_id < "
-    "$2 OR "
-    "s.ended_at < $3) LIMIT $1) d WHERE s.callback_of IS NULL LIMIT $1), g AS (DELETE FROM delivery d USING "
-    "w WHERE "
-    "d.subscription_id = w.subscription_id AND d.event_id = w.event_id RETURNING 1) SELECT count(*) FROM g"};
+    "subscription_id, event_id FROM delivery WHERE subscription_id = s.id AND due_at IS NULL AND "
+    "(event_id < $2 OR s.ended_at < $3) LIMIT $1) d WHERE s.callback_of IS NULL LIMIT $1), g AS (DELETE "
+    "FROM delivery d USING w WHERE d.subscription_id = w.subscription_id AND d.event_id = w.event_id "
+    "RETURNING 1) SELECT count(*) FROM g"};
 // A callback's id is its request's, and as old.
 constexpr Query forget_callbacks{
     "WITH w AS MATERIALIZED (SELECT s.id FROM subscription s JOIN request_state r ON r.request_id = "
-    "s.callback_of WHERE "
-    "s.id < $2 AND r.state NOT IN ('pending', 'approved') AND NOT EXISTS (SELECT FROM delivery d WHERE "
-    "d.subscription_id = s.id AND d.due_at IS NOT NULL) ORDER BY s.id LIMIT $1), d AS (DELETE FROM delivery "
-    "d USING w "
-    "WHERE d.subscription_id = w.id), g AS (DELETE FROM subscription s USING w WHERE s.id = w.id RETURNING "
-    "1) SELECT "
-    "count(*) FROM g"};
+    "s.callback_of WHERE s.id < $2 AND r.state NOT IN ('pending', 'approved') AND NOT EXISTS (SELECT "
+    "FROM delivery d WHERE d.subscription_id = s.id AND d.due_at IS NOT NULL) ORDER BY s.id LIMIT $1), "
+    "d AS (DELETE FROM delivery d USING w WHERE d.subscription_id = w.id), g AS (DELETE FROM "
+    "subscription s USING w WHERE s.id = w.id RETURNING 1) SELECT count(*) FROM g"};
 constexpr Query forget_ended{
-    "WITH w AS MATERIALIZED (SELECT id FROM subscription s WHERE callback_of IS NULL AND ended_at < $2 AND "
-    "NOT EXISTS "
-    "(SELECT FROM delivery d WHERE d.subscription_id = s.id) LIMIT $1), g AS (DELETE FROM subscription s "
-    "USING w WHERE "
-    "s.id = w.id RETURNING 1) SELECT count(*) FROM g"};
-
-std::unexpected<Failure> unreadable(std::string_view what) {
-    return fail(Trouble::corrupt, "the row of a " + std::string(what) + " is not readable");
-}
-
-// Where it goes, what it hears, and with which secret it is signed.
-app::SealInput seal_input(const app::Subscription& one) {
-    app::SealInput input("subscription");
-    input.add(as_text(one.id.bytes())).add(as_text(one.token.bytes()));
-    input.add(one.owner ? std::optional(one.owner->text()) : std::nullopt);
-    input.add(one.callback_of ? std::optional(one.callback_of->text()) : std::nullopt);
-    input.add(one.url).add(one.events).add(one.filter.actions).add(one.filter.environments);
-    input.add(one.filter.requesters).add(std::int64_t{one.secret_number});
-    input.add(one.old_secret_until ? std::optional(core::rfc3339(*one.old_secret_until)) : std::nullopt);
-    input.add(one.key_id).add(core::rfc3339(one.created_at));
-    return input;
-}
-
-// `at`: where the columns of the subscription begin.
-Result<app::Subscription> subscription_from(const pqxx::row& row, const app::Seals& seals, int at = 0) {
-    auto id = id_from<core::SubscriptionId>(view(row[at]));
-    auto token = id_from<core::TokenId>(view(row[at + 1]));
-    auto created = instant_from(row[at + 12]);
-    if (!id || !token || !created) return unreadable("subscription");
-    app::Subscription one{.id = *id,
-                          .token = *token,
-                          .owner = {},
-                          .url = std::string(view(row[at + 4])),
-                          .events = texts(row[at + 5]),
-                          .filter = {texts(row[at + 6]), texts(row[at + 7]), texts(row[at + 8])},
-                          .callback_of = {},
-                          .secret_number = row[at + 9].as<std::int32_t>(),
-                          .old_secret_until = instant_from(row[at + 10]),
-                          .key_id = std::string(view(row[at + 11])),
-                          .created_at = *created,
-                          .ended = {}};
-    if (!row[at + 2].is_null()) one.owner = core::AccountId{std::string(view(row[at + 2]))};
-    if (!row[at + 3].is_null()) one.callback_of = id_from<core::RequestId>(view(row[at + 3]));
-    if (auto ended = instant_from(row[at + 13])) one.ended = {*ended, std::string(view(row[at + 14]))};
-    auto seal = seal_from(view(row[at + 17]));
-    auto check = seal ? seals.check(seal_input(one), *seal) : app::SealCheck::broken;
-    if (check == app::SealCheck::holds) return one;
-    Failure failure = unsealed(check, "the subscription " + one.id.text());
-    log::error("pg", "{}; it is told nothing", failure.detail);
-    return std::unexpected(std::move(failure));
-}
-
-// The first eight of delivery_columns from `at` on.
-Result<app::EventRef> event_from(const pqxx::row& row, int at = 0) {
-    auto id = id_from<core::EventId>(view(row[at]));
-    auto when = instant_from(row[at + 2]);
-    if (!id || !when) return unreadable("delivery");
-    app::EventRef event{.id = *id,
-                        .type = std::string(view(row[at + 1])),
-                        .at = *when,
-                        .request = {},
-                        .version = row[at + 4].as<std::int32_t>(),
-                        .index = {}};
-    if (!row[at + 3].is_null()) event.request = id_from<core::RequestId>(view(row[at + 3]));
-    if (!row[at + 5].is_null()) event.index = row[at + 5].as<std::int64_t>();
-    return event;
-}
-
-Result<app::Delivery> delivery_from(const pqxx::row& row) {
-    auto event = event_from(row);
-    if (!event) return pass(event);
-    auto begun = instant_from(row[7]);
-    auto state = app::parse_delivery_state(view(row[8]));
-    if (!begun || !state) return unreadable("delivery");
-    app::Delivery delivery{.state = *state,
-                           .event = std::move(*event),
-                           .attempts = row[6].as<std::int32_t>(),
-                           .begun_at = *begun,
-                           .due_at = instant_from(row[9]),
-                           .last = {}};
-    if (auto last = instant_from(row[10]))
-        delivery.last = app::Attempt{.at = *last,
-                                     .status = row[11].as<unsigned>(),
-                                     .problem = std::string(view(row[12])),
-                                     .answer = std::string(view(row[13])),
-                                     .took = core::Duration{row[14].as<std::int64_t>()}};
-    return delivery;
-}
+    "WITH w AS MATERIALIZED (SELECT id FROM subscription s WHERE callback_of IS NULL AND ended_at < $2 "
+    "AND NOT EXISTS (SELECT FROM delivery d WHERE d.subscription_id = s.id) LIMIT $1), g AS (DELETE "
+    "FROM subscription s USING w WHERE s.id = w.id RETURNING 1) SELECT count(*) FROM g"};
 
 std::unexpected<Failure> no_such(std::string_view what) {
     return fail(Trouble::not_found, "there is no such " + std::string(what));
@@ -376,177 +226,6 @@ Later<Done> PgWebhookStore::end(core::SubscriptionId id, app::Subscription::End 
                              if (rows->empty()) return no_such("subscription");
                              return Done{};
                          });
-}
-
-// ---- making deliveries
-
-// The rows of one transaction.
-struct PgWebhookStore::Round {
-    std::vector<app::DeliveryJob> jobs;
-    Column subscriptions{Oid::uuid}, lanes{Oid::uuid}, events{Oid::uuid}, indexes{Oid::int8},
-        types{Oid::text}, times{Oid::timestamptz}, requests{Oid::uuid}, versions{Oid::int4};
-
-    void add(const app::SubscriptionPtr& to, const core::LaneId& lane, const app::EventRef& event,
-             std::string_view facts, const app::Lease& lease, core::Instant now) {
-        subscriptions.add(to->id);
-        lanes.add(lane);
-        events.add(event.id);
-        indexes.add(*event.index);
-        types.add(event.type);
-        times.add(event.at);
-        requests.add(event.request);
-        versions.add(event.version);
-        jobs.push_back({.to = to,
-                        .lane = lane,
-                        .event = event,
-                        .facts = std::string(facts),
-                        .attempts = 0,
-                        .begun_at = now,
-                        .leased_until = lease.until});
-    }
-    Sql<Done> write(Session& session, const app::Lease& lease, core::Instant now) const {
-        if (jobs.empty()) return Done{};
-        Column begun{Oid::timestamptz}, until{Oid::timestamptz}, holder{Oid::uuid};
-        begun.add(now);
-        until.add(lease.until);
-        holder.add(lease.holder);
-        Parameters all = parameters(subscriptions, lanes, events, indexes, types, times, requests, versions);
-        for (const Column* column : {&begun, &until, &holder}) all.push_back(column->only());
-        auto done = session.run(insert_deliveries, all);
-        if (!done) return std::unexpected(done.error());
-        return Done{};
-    }
-};
-
-Sql<Done> PgWebhookStore::relist(Session& session, std::int64_t revision, const app::Seals& seals) {
-    if (listed_.revision == revision) return Done{};
-    auto rows = session.run(lasting_subscriptions);
-    if (!rows) return std::unexpected(rows.error());
-    Listed fresh{.revision = revision, .all = {}};
-    for (const auto& row : *rows) {
-        auto one = subscription_from(row, seals);
-        auto lane = id_from<core::LaneId>(view(row[15]));
-        if (!one || !lane) {
-            log::error("pg", "a subscription's row is not readable; it is told nothing");
-            continue;
-        }
-        fresh.all.push_back(
-            {std::make_shared<const app::Subscription>(std::move(*one)), *lane, row[16].as<std::int64_t>()});
-    }
-    listed_ = std::move(fresh);
-    return Done{};
-}
-
-namespace {
-
-// What filters look at, from the words of a request. Not left to PostgreSQL, whose JSON knows no NUL in a
-// text.
-struct FilteredWords {
-    std::string environment;
-    std::string requester;
-};
-FilteredWords words_of(const pqxx::field& document) {
-    if (document.is_null()) return {};
-    auto request = wire::read_stored_request(view(document), core::RequestId{core::RequestId::Bytes{}}, 0);
-    if (!request) return {};
-    return {request->environment.value_or(std::string{}), std::move(request->requester.name)};
-}
-
-constexpr int facts_column = 6;
-constexpr int action_column = 7;
-constexpr int callback_column = 9;
-
-}  // namespace
-
-// While nobody listens, what the log gains is passed over now and then; a look is no transaction to commit.
-Sql<bool> PgWebhookStore::nobody_to_tell(Session& session) const {
-    if (listed_.revision < 0 || !listed_.all.empty()) return false;
-    auto row = session.run(nobody_to_tell_query, Arguments::of(listed_.revision, passed_over_max));
-    if (!row) return std::unexpected(row.error());
-    return !row->empty();
-}
-
-Sql<app::DeliveryStore::FannedOut> PgWebhookStore::fan_out_now(Session& session, const app::Lease& lease) {
-    auto nobody_at_all = nobody_to_tell(session);
-    if (!nobody_at_all) return std::unexpected(nobody_at_all.error());
-    if (*nobody_at_all) return FannedOut{};
-    auto seals = sealing_.of(session);
-    if (!seals) return std::unexpected(seals.error());
-    auto begun = session.begin();
-    if (!begun) return std::unexpected(begun.error());
-    auto head = session.run(webhook_head_locked);
-    if (!head) return std::unexpected(head.error());
-    if (head->empty()) {  // another replica is at it
-        session.roll_back();
-        return FannedOut{};
-    }
-    auto next = (*head)[0][0].as<std::int64_t>();
-    auto size = (*head)[0][2].as<std::int64_t>();
-    auto listed = relist(session, (*head)[0][1].as<std::int64_t>(), **seals);
-    if (!listed) return std::unexpected(listed.error());
-    if (next >= size) {
-        session.roll_back();
-        return FannedOut{};
-    }
-    bool nobody = listed_.all.empty() && !(*head)[0][3].as<bool>();
-    Round round;
-    auto now = clock_.now();
-    auto last = size - 1;
-    if (!nobody) {
-        auto at_most =
-            std::clamp<std::size_t>(made_at_once_max / (listed_.all.size() + 1), 1, events_at_once_max);
-        bool filters = std::ranges::any_of(listed_.all,
-                                           [](const Listed::One& one) { return !one.what->filter.empty(); });
-        auto rows = session.run(events_from, Arguments::of(next, at_most, filters));
-        if (!rows) return std::unexpected(rows.error());
-        last = next - 1;
-        for (const auto& row : *rows) {
-            auto event = event_from(row);
-            last = row[5].as<std::int64_t>();
-            if (!event) {
-                log::error("pg", "the event at {} is not readable; nobody is told of it", last);
-                continue;
-            }
-            const FilteredWords words = words_of(row[action_column + 1]);
-            app::EventFacts facts{.type = event->type,
-                                  .about_a_request = event->request.has_value(),
-                                  .action = view(row[action_column]),
-                                  .environment = words.environment,
-                                  .requester = words.requester};
-            for (const auto& one : listed_.all) {
-                if (last >= one.from_index && app::wants(*one.what, facts))
-                    round.add(one.what, one.lane, *event, view(row[facts_column]), lease, now);
-            }
-            if (row[callback_column].is_null() || !app::changes_state(event->type)) continue;
-            auto callback = subscription_from(row, **seals, callback_column);
-            auto lane = id_from<core::LaneId>(view(row[callback_column + 15]));
-            if (callback && callback->callback_of && lane)
-                round.add(std::make_shared<const app::Subscription>(std::move(*callback)), *lane, *event, {},
-                          lease, now);
-        }
-    }
-    auto made = round.write(session, lease, now);
-    if (!made) return std::unexpected(made.error());
-    auto moved = session.run(move_webhook_head, Arguments::of(last + 1));
-    if (!moved) return std::unexpected(moved.error());
-    auto done = session.commit();
-    if (!done) return std::unexpected(done.error());
-    return FannedOut{.jobs = std::move(round.jobs), .more = last + 1 < size};
-}
-
-Later<app::DeliveryStore::FannedOut> PgWebhookStore::fan_out(app::Lease lease, Deadline deadline) {
-    return run_job<FannedOut>(pool_, rt::Lane::background, clock_, deadline,
-                              [this, lease](Session& session) -> Result<FannedOut> {
-                                  std::lock_guard fanning(fanning_);
-                                  return in_session<FannedOut>([&] {
-                                      auto done = fan_out_now(session, lease);
-                                      if (!done) {
-                                          session.roll_back();
-                                          listed_.revision = -1;
-                                      }
-                                      return done;
-                                  });
-                              });
 }
 
 // ---- carrying them out
@@ -730,7 +409,7 @@ Later<bool> PgWebhookStore::sweep_deliveries(core::Instant park_before, core::In
                                              Deadline deadline) {
     return run_job<bool>(pool_, rt::Lane::background, clock_, deadline,
                          [park_before, forget_before](Session& session) -> Result<bool> {
-                             // The lowest id minted at that time.
+                             // This is the lowest id that can have been minted then.
                              auto old = core::EventId::mint(forget_before, {});
                              const std::pair<Query, Arguments> steps[] = {
                                  {park_old, Arguments::of(swept_at_once_max, park_before)},

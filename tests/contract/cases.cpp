@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "contract/world.hpp"
+#include "contract/cases.hpp"
 #include "countersign/wire/stored.hpp"
 
 namespace countersign::contract {
@@ -12,40 +12,8 @@ using core::testing::requires_of;
 using testing::ElementsAre;
 
 template <class Backend>
-class Cases : public testing::Test {
-  protected:
-    Backend on;
-
-    app::OpenedCase opened(app::NewCase fresh) {
-        auto answer = on.get(on.cases().open(std::move(fresh), on.soon()));
-        EXPECT_TRUE(answer) << answer.error().detail;
-        return std::move(answer).value();
-    }
-    core::RequestId pending() { return opened(on.fresh()).opened.request->id; }
-    app::Appended appended(app::Append what) {
-        auto answer = on.get(on.cases().append(std::move(what), on.soon()));
-        EXPECT_TRUE(answer) << answer.error().detail;
-        return std::move(answer).value();
-    }
-    core::Case stored(core::RequestId request) {
-        auto answer = on.get(on.cases().read(request, on.soon()));
-        EXPECT_TRUE(answer) << answer.error().detail;
-        return std::move(answer).value();
-    }
-    std::vector<std::string> channels(core::RequestId request) {
-        std::vector<std::string> all;
-        auto cards = on.get(on.outbox().cards_of(request, on.soon()));
-        EXPECT_TRUE(cards) << cards.error().detail;
-        for (const auto& card : *cards) all.push_back(card.target.channel);
-        return all;
-    }
-    app::Idempotency key(const std::string& text, const std::string& body = "body") {
-        return {core::TokenId{core::TokenId::Bytes{}}, text, sha256(body)};
-    }
-};
-
-using Backends = testing::Types<InMemory, OnPostgres>;
-TYPED_TEST_SUITE(Cases, Backends);
+class Cases : public CaseTest<Backend> {};
+TYPED_TEST_SUITE(Cases, CaseBackends);
 
 TYPED_TEST(Cases, AnOpenedCaseReadsBackAsItWas) {
     auto fresh = this->on.fresh();
@@ -332,6 +300,20 @@ TYPED_TEST(Cases, ManyRequestsAtOnceEachGetTheirOwnVotes) {
     for (const auto& id : ids) EXPECT_EQ(core::decide(this->stored(id)).state, core::State::approved);
 }
 
+TYPED_TEST(Cases, WhatPolicyAllowsOrRefusesIsDecidedWhenOpened) {
+    core::Applied allow;
+    allow.kind = core::Applied::Kind::allow;
+    auto free = this->opened(this->on.fresh(allow, {}));
+    EXPECT_EQ(core::decide(free.opened).state, core::State::approved);
+    EXPECT_THAT(this->on.events_of(free.opened.request->id),
+                ElementsAre("request.created", "request.approved"));
+    core::Applied refuse;
+    refuse.refusal = "never";
+    auto refused = this->opened(this->on.fresh(refuse, {}));
+    EXPECT_THAT(this->on.events_of(refused.opened.request->id),
+                ElementsAre("request.created", "request.refused"));
+}
+
 // ---- idempotency
 
 TYPED_TEST(Cases, TheSameKeyAndBodyIsTheSameRequest) {
@@ -388,158 +370,6 @@ TYPED_TEST(Cases, TheSameKeyManyTimesAtOnceIsOneRequest) {
     }
     EXPECT_EQ(ids.size(), 1U);
     EXPECT_EQ(first, 1U);
-}
-
-// ---- looking
-
-TYPED_TEST(Cases, AListIsPagedNewestFirstWithoutGapOrRepeat) {
-    std::vector<std::int64_t> numbers;
-    for (int i = 0; i < 7; ++i) numbers.push_back(this->opened(this->on.fresh()).opened.request->number);
-    std::ranges::reverse(numbers);
-    app::ListFilter filter;
-    filter.limit = 3;
-    std::vector<std::int64_t> seen;
-    for (int page = 0; page < 3; ++page) {
-        auto answer = this->on.get(this->on.cases().list(filter, this->on.soon()));
-        ASSERT_TRUE(answer) << answer.error().detail;
-        for (const auto& c : answer->cases) seen.push_back(c.request->number);
-        EXPECT_EQ(answer->next_before.has_value(), page < 2);
-        filter.before_number = answer->next_before;
-    }
-    EXPECT_EQ(seen, numbers);
-}
-
-TYPED_TEST(Cases, AListShowsWhatWasAskedFor) {
-    core::RequestId approved =
-        this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request->id;
-    this->appended(this->on.vote(approved, "U0AMY"));
-    this->on.clock.set(this->on.clock.now() + 1min);
-    auto deploy = this->on.fresh();
-    deploy.request.action = "deploy.web";
-    deploy.request.requester.name = "o'brien";
-    deploy.request.requester.account = core::AccountId{"token:tok_other"};
-    core::RequestId other = this->opened(deploy).opened.request->id;
-    auto ids = [&](app::ListFilter filter) {
-        std::vector<core::RequestId> found;
-        auto answer = this->on.get(this->on.cases().list(std::move(filter), this->on.soon()));
-        EXPECT_TRUE(answer) << answer.error().detail;
-        for (const auto& c : answer->cases) found.push_back(c.request->id);
-        return found;
-    };
-    app::ListFilter filter;
-    EXPECT_THAT(ids(filter), ElementsAre(other, approved));
-    filter.states = {core::State::approved, core::State::denied};
-    EXPECT_THAT(ids(filter), ElementsAre(approved));
-    filter = {};
-    filter.action = "deploy.web";
-    EXPECT_THAT(ids(filter), ElementsAre(other));
-    filter = {};
-    filter.requester = "o'brien";
-    EXPECT_THAT(ids(filter), ElementsAre(other));
-    filter = {};
-    filter.asked_by = "token:tok_ci";
-    EXPECT_THAT(ids(filter), ElementsAre(approved));
-    filter = {};
-    filter.since = this->on.clock.now();
-    EXPECT_THAT(ids(filter), ElementsAre(other));
-    filter = {};
-    filter.until = this->on.clock.now();
-    EXPECT_THAT(ids(filter), ElementsAre(approved));
-}
-
-TYPED_TEST(Cases, ConditionsOfAListHoldTogether) {
-    auto staging = this->on.fresh();
-    staging.request.environment = "staging";
-    staging.request.resource = "o'rders";
-    core::RequestId in_staging = this->opened(staging).opened.request->id;
-    core::RequestId in_production = this->pending();
-    this->appended(this->on.vote(in_staging, "U0AMY"));
-    this->appended(this->on.vote(in_production, "U0AMY"));
-    this->appended(this->on.vote(in_production, "U0BEN", core::Verdict::hold, "wait"));
-    auto ids = [&](app::ListFilter filter) {
-        std::vector<core::RequestId> found;
-        auto answer = this->on.get(this->on.cases().list(std::move(filter), this->on.soon()));
-        EXPECT_TRUE(answer) << answer.error().detail;
-        for (const auto& c : answer->cases) found.push_back(c.request->id);
-        EXPECT_FALSE(answer->next_before);
-        return found;
-    };
-    app::ListFilter filter;
-    filter.voter = core::PersonId{"amy"};
-    EXPECT_THAT(ids(filter), ElementsAre(in_production, in_staging));
-    filter.environment = "staging";
-    EXPECT_THAT(ids(filter), ElementsAre(in_staging));
-    filter.voter = core::PersonId{"ben"};
-    EXPECT_THAT(ids(filter), testing::IsEmpty());
-    filter = {};
-    filter.voter = core::PersonId{"ben"};
-    EXPECT_THAT(ids(filter), ElementsAre(in_production)) << "a hold is a vote";
-    filter = {};
-    filter.resource = "o'rders";
-    filter.states = {core::State::pending};
-    EXPECT_THAT(ids(filter), ElementsAre(in_staging));
-    filter.states = {core::State::denied};
-    EXPECT_THAT(ids(filter), testing::IsEmpty());
-    filter = {};
-    filter.environment = "production";
-    filter.action = "db.export";
-    filter.requester = "ci";
-    filter.asked_by = "token:tok_ci";
-    EXPECT_THAT(ids(filter), ElementsAre(in_production));
-}
-
-TYPED_TEST(Cases, WhatIsDueComesOldestFirstAndOnlyWhileOpen) {
-    core::RequestId first = this->pending();
-    this->on.clock.set(this->on.clock.now() + 1min);
-    core::RequestId second = this->pending();
-    core::RequestId done = this->pending();
-    this->appended(this->on.vote(done, "U0AMY", core::Verdict::deny, "no"));
-    auto due = [&](core::Instant now, std::size_t at_most) {
-        return this->on.get(this->on.cases().due(now, at_most, this->on.soon())).value();
-    };
-    core::Instant now = this->on.clock.now();
-    EXPECT_TRUE(due(now, 10).empty());
-    EXPECT_THAT(due(now + 1h, 10), ElementsAre(first, second));
-    EXPECT_THAT(due(now + 1h, 1), ElementsAre(first));
-    EXPECT_THAT(due(now + 59min, 10), ElementsAre(first));
-}
-
-TYPED_TEST(Cases, AnApprovedGrantIsDueWhenItEnds) {
-    core::RequestId id =
-        this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request->id;
-    auto approved = this->appended(this->on.vote(id, "U0AMY"));
-    ASSERT_TRUE(approved.now->ruling.grant_ends);
-    auto due = this->on.get(this->on.cases().due(*approved.now->ruling.grant_ends, 10, this->on.soon()));
-    EXPECT_THAT(*due, ElementsAre(id));
-    this->on.clock.set(*approved.now->ruling.grant_ends);
-    auto lapsed = this->appended(this->on.command(id, core::Tick{}));
-    EXPECT_EQ(lapsed.now->ruling.state, core::State::lapsed);
-}
-
-TYPED_TEST(Cases, VersionsAreThoseOfTheRequestsAskedFor) {
-    core::RequestId voted = this->pending();
-    core::RequestId fresh = this->pending();
-    this->pending();
-    this->appended(this->on.vote(voted, "U0AMY"));
-    auto versions = this->on.get(this->on.cases().versions(
-        {voted, fresh, core::RequestId{core::RequestId::Bytes{}}}, this->on.soon()));
-    ASSERT_TRUE(versions);
-    std::map<core::RequestId, std::int32_t> by_id(versions->begin(), versions->end());
-    EXPECT_EQ(by_id, (std::map<core::RequestId, std::int32_t>{{voted, 2}, {fresh, 1}}));
-}
-
-TYPED_TEST(Cases, WhatPolicyAllowsOrRefusesIsDecidedWhenOpened) {
-    core::Applied allow;
-    allow.kind = core::Applied::Kind::allow;
-    auto free = this->opened(this->on.fresh(allow, {}));
-    EXPECT_EQ(core::decide(free.opened).state, core::State::approved);
-    EXPECT_THAT(this->on.events_of(free.opened.request->id),
-                ElementsAre("request.created", "request.approved"));
-    core::Applied refuse;
-    refuse.refusal = "never";
-    auto refused = this->opened(this->on.fresh(refuse, {}));
-    EXPECT_THAT(this->on.events_of(refused.opened.request->id),
-                ElementsAre("request.created", "request.refused"));
 }
 
 }  // namespace

@@ -12,9 +12,8 @@ constexpr const char* unique_violation = "23505";
 constexpr const char* insufficient_privilege = "42501";
 const std::string seal = "decode(repeat('00', 40), 'hex')";
 const std::string state_columns =
-    "INSERT INTO request_state (request_id, number, version, state, due_at, counted, quorum, behind, seal) "
-    "SELECT "
-    "gen_random_uuid(), 99, ";
+    "INSERT INTO request_state (request_id, number, version, state, due_at, counted, quorum, behind, "
+    "seal) SELECT gen_random_uuid(), 99, ";
 const std::string entry_columns =
     "INSERT INTO entry (request_id, version, kind, state, record, seal) SELECT ";
 
@@ -27,13 +26,10 @@ class Constraints : public testing::Test {
     // The name of the rule that a statement breaks; empty: none. Nothing it did stays.
     std::string rule(const std::string& text) {
         return on.sql(
-            "CREATE FUNCTION pg_temp.rule_of(statement text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE "
-            "name text; "
-            "BEGIN EXECUTE statement; RAISE EXCEPTION 'kept nothing'; EXCEPTION WHEN check_violation THEN "
-            "GET STACKED "
-            "DIAGNOSTICS name = CONSTRAINT_NAME; RETURN name; WHEN raise_exception THEN RETURN ''; END $$; "
-            "SELECT "
-            "pg_temp.rule_of($s$" +
+            "CREATE FUNCTION pg_temp.rule_of(statement text) RETURNS text LANGUAGE plpgsql AS $$ "
+            "DECLARE name text; BEGIN EXECUTE statement; RAISE EXCEPTION 'kept nothing'; EXCEPTION WHEN "
+            "check_violation THEN GET STACKED DIAGNOSTICS name = CONSTRAINT_NAME; RETURN name; WHEN "
+            "raise_exception THEN RETURN ''; END $$; SELECT pg_temp.rule_of($s$" +
             text + "$s$)");
     }
 };
@@ -110,8 +106,7 @@ TEST_F(Constraints, OneVersionAndOneOriginAreOneEntry) {
     on.get(on.cases().append(on.vote(id, "U0AMY"), on.soon())).value();
     EXPECT_EQ(state(entry_columns + this_id + ", 2, 'voted', 'pending', '{}', " + seal), unique_violation);
     EXPECT_EQ(state("INSERT INTO entry (request_id, version, kind, state, record, seal, origin) SELECT "
-                    "request_id, 3, "
-                    "kind, state, record, seal, origin FROM entry WHERE version = 2"),
+                    "request_id, 3, kind, state, record, seal, origin FROM entry WHERE version = 2"),
               unique_violation);
 }
 
@@ -145,11 +140,9 @@ TEST_F(Constraints, TheRecordHoldsNoWordOfAPerson) {
     on.get(on.cases().append(on.vote(id, "U0RILEY"), on.soon())).value();
     on.get(on.log().sequence(std::nullopt, on.soon())).value();
     std::string record = on.sql(
-        "SELECT string_agg(x, ' ') FROM (SELECT record FROM entry UNION ALL SELECT record FROM request UNION "
-        "ALL SELECT "
-        "rules FROM request UNION ALL SELECT record FROM act UNION ALL SELECT convert_from(body, 'UTF8') "
-        "FROM event) AS "
-        "t(x)");
+        "SELECT string_agg(x, ' ') FROM (SELECT record FROM entry UNION ALL SELECT record FROM request "
+        "UNION ALL SELECT rules FROM request UNION ALL SELECT record FROM act UNION ALL SELECT "
+        "convert_from(body, 'UTF8') FROM event) AS t(x)");
     ASSERT_GT(record.size(), 500U);
     for (const char* word :
          {"Zebra", "Monthly", "riley", "RILEY", "AMY", "\"ci\"", "s3://", "nightly", "tok_ci"}) {

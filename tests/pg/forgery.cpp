@@ -78,11 +78,9 @@ TEST_F(Forgery, AStateForgedUnderARunningServerIsSetAside) {
 TEST_F(Forgery, AnEntryThatWasInsertedIsSetAside) {
     vote("U0AMY");
     forge(
-        "INSERT INTO entry (request_id, version, kind, state, record, words, seal) SELECT request_id, 3, "
-        "kind, "
-        "'approved', replace(record, 'U0AMY', 'U0BEN'), replace(words, 'U0AMY', 'U0BEN'), seal FROM entry "
-        "WHERE "
-        "version = 2");
+        "INSERT INTO entry (request_id, version, kind, state, record, words, seal) SELECT request_id, "
+        "3, kind, 'approved', replace(record, 'U0AMY', 'U0BEN'), replace(words, 'U0AMY', 'U0BEN'), seal "
+        "FROM entry WHERE version = 2");
     forge(state_approved + ", version = 3, seal = " + seal_of("2"));
     restart();
     expect_set_aside();
@@ -91,9 +89,8 @@ TEST_F(Forgery, AnEntryThatWasInsertedIsSetAside) {
 TEST_F(Forgery, AnEntryBeyondTheStateIsSetAside) {
     vote("U0AMY");
     forge(
-        "INSERT INTO entry (request_id, version, kind, state, record, words, seal) SELECT request_id, 3, "
-        "kind, state, "
-        "record, words, seal FROM entry WHERE version = 2");
+        "INSERT INTO entry (request_id, version, kind, state, record, words, seal) SELECT request_id, "
+        "3, kind, state, record, words, seal FROM entry WHERE version = 2");
     restart();
     expect_set_aside();
 }
@@ -195,9 +192,8 @@ TEST_F(TakenBack, AClaimThatComesAgainIsRefusedWhereItWasReportedOn) {
 TEST_F(Forgery, AForgedEntryBecomesNoEvent) {
     on.get(on.log().sequence(std::nullopt, on.soon())).value();
     forge(
-        "INSERT INTO entry (request_id, version, kind, state, record, words, seal) SELECT request_id, 2, "
-        "'voted', "
-        "'approved', record, words, seal FROM entry");
+        "INSERT INTO entry (request_id, version, kind, state, record, words, seal) SELECT request_id, "
+        "2, 'voted', 'approved', record, words, seal FROM entry");
     forge("INSERT INTO unsequenced VALUES (" + this_id + ", 2)");
     auto size = on.get(on.log().sequence(std::nullopt, on.soon()));
     ASSERT_TRUE(size) << size.error().detail;
@@ -303,9 +299,8 @@ TEST_F(ForgedTokens, AHashOfOnesOwnIsGoodForNothing) {
 TEST_F(ForgedTokens, ATokenThatWasInsertedIsGoodForNothing) {
     Sha256 mine = sha256("mine");
     forge(
-        "INSERT INTO token (id, hash, name, scopes, allow_actions, allow_environments, hint, created_at, "
-        "seal) SELECT "
-        "gen_random_uuid(), '\\x" +
+        "INSERT INTO token (id, hash, name, scopes, allow_actions, allow_environments, hint, "
+        "created_at, seal) SELECT gen_random_uuid(), '\\x" +
         hex(mine) +
         "', name, ARRAY['admin'], allow_actions, allow_environments, hint, created_at, seal FROM token");
     EXPECT_EQ(on.get(on.tokens().by_hash(mine, on.soon())).error().trouble, Trouble::corrupt);
@@ -323,9 +318,8 @@ TEST_F(ForgedTokens, ARevokedTokenStaysRevoked) {
 TEST_F(Forgery, ALinkThatWasInsertedMakesNobodysLinksBelieved) {
     forge(
         "WITH p AS (INSERT INTO person (id, created_at) VALUES (gen_random_uuid(), now()) RETURNING id) "
-        "INSERT INTO "
-        "account (reference, person_id, way, linked_at, seal) SELECT 'slack:T0SIM/U0AMY', id, 'code', "
-        "now(), " +
+        "INSERT INTO account (reference, person_id, way, linked_at, seal) SELECT 'slack:T0SIM/U0AMY', "
+        "id, 'code', now(), " +
         some_seal + " FROM p");
     auto read = on.get(on.people().read({}, on.soon()));
     ASSERT_FALSE(read);
@@ -334,9 +328,8 @@ TEST_F(Forgery, ALinkThatWasInsertedMakesNobodysLinksBelieved) {
 
 TEST_F(Forgery, AStandInThatNobodyNamedIsNotBelieved) {
     forge(
-        "INSERT INTO absence (account, until, instead, seal) VALUES ('slack:T0SIM/U0AMY', now() + interval "
-        "'1 day', "
-        "'slack:T0SIM/U0DAN', " +
+        "INSERT INTO absence (account, until, instead, seal) VALUES ('slack:T0SIM/U0AMY', now() + "
+        "interval '1 day', 'slack:T0SIM/U0DAN', " +
         some_seal + ")");
     EXPECT_EQ(on.get(on.people().read({}, on.soon())).error().trouble, Trouble::corrupt);
 }

@@ -18,19 +18,18 @@ class Lists : public testing::Test {
     // Requests of a year ago, two a second apart, all alike; nobody reads them, so they need no seals.
     void SetUp() override {
         on.sql(
-            "SET session_replication_role = replica; "
-            "CREATE FUNCTION pg_temp.id_of(n integer) RETURNS uuid LANGUAGE sql AS $$ SELECT (lpad(to_hex("
-            "1700000000000 + n * 2000::bigint), 12, '0') || lpad(to_hex(n), 20, '0'))::uuid $$; "
-            "INSERT INTO request (id, number, created_at, expires_at, digest, policy, record, rules, action, "
-            "environment, resource, requester, asked_by) SELECT pg_temp.id_of(n), n, to_timestamp(1700000000 "
-            "+ n * 2), "
-            "to_timestamp(1700003600 + n * 2), repeat('x', 71), '', '{}', '{}', 'db.export', 'production', "
-            "'00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002', "
-            "'00000000-0000-0000-0000-000000000003' FROM generate_series(1, " +
+            "SET session_replication_role = replica; CREATE FUNCTION pg_temp.id_of(n integer) RETURNS "
+            "uuid LANGUAGE sql AS $$ SELECT (lpad(to_hex(1700000000000 + n * 2000::bigint), 12, '0') || "
+            "lpad(to_hex(n), 20, '0'))::uuid $$; INSERT INTO request (id, number, created_at, "
+            "expires_at, digest, policy, record, rules, action, environment, resource, requester, "
+            "asked_by) SELECT pg_temp.id_of(n), n, to_timestamp(1700000000 + n * 2), "
+            "to_timestamp(1700003600 + n * 2), repeat('x', 71), '', '{}', '{}', 'db.export', "
+            "'production', '00000000-0000-0000-0000-000000000001', "
+            "'00000000-0000-0000-0000-000000000002', '00000000-0000-0000-0000-000000000003' FROM "
+            "generate_series(1, " +
             std::to_string(many) +
             ") n; INSERT INTO request_state (request_id, number, version, state, quorum, behind, seal) "
-            "SELECT "
-            "pg_temp.id_of(n), n, 1, 'denied', 1, '{}', decode(repeat('00', 40), 'hex') FROM "
+            "SELECT pg_temp.id_of(n), n, 1, 'denied', 1, '{}', decode(repeat('00', 40), 'hex') FROM "
             "generate_series(1, " +
             std::to_string(many) + ") n; SELECT setval('request_number_sequence', " + std::to_string(many) +
             ")");

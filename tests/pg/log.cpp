@@ -7,13 +7,13 @@
 #include "contract/world.hpp"
 #include "countersign/base/crypto.hpp"
 
-// The log under several replicas at once.
+// These tests write the log from several replicas at once.
 namespace countersign::contract {
 namespace {
 
 using namespace std::chrono_literals;
 
-// One more replica on the same database.
+// This is one more replica on the same database.
 struct Replica : Base {
     explicit Replica(const Secret& uri)
         : database(pg::open_database({.uri = uri, .server_keys = {server_key}, .pool = 4}, io.get_executor(),

@@ -77,13 +77,12 @@ TEST_F(TroubleWithTheDatabase, ConnectionsCutAtAnyMomentNeverLoseOrDoubleAVote) 
     std::thread cutter([&] {
         pqxx::connection link{std::string(on.uri.reveal())};
         pqxx::nontransaction work{link};
-        // Of several lengths, so that a busy machine gets something done in the longer ones.
+        // The pauses differ, so that a busy machine gets something done in the longer ones.
         const std::chrono::milliseconds pauses[] = {15ms, 5ms, 40ms, 120ms};
         for (std::size_t cut = 0; !stop; ++cut) {
             work.exec(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
-                "AND "
-                "pid <> pg_backend_pid()");
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+                "current_database() AND pid <> pg_backend_pid()");
             std::this_thread::sleep_for(pauses[cut % std::size(pauses)]);
         }
     });

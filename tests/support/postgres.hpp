@@ -10,9 +10,9 @@ namespace countersign::support {
 // EmbeddedServer in a temporary folder. Call `postgres()` from the main thread first.
 class Postgres {
   public:
-    // A fresh, migrated database on it.
+    // Makes a migrated database on it.
     Secret fresh_database();
-    // The same without any table.
+    // Makes a database without any table.
     Secret empty_database();
     // Makes sure that the server has this role, for databases that are migrated from now on: roles belong to
     // all of its databases, so whoever needs one may find it there, and nobody removes it.

@@ -36,7 +36,7 @@ struct OpeningFacts {
     std::string_view rules;    // stored_applied
 };
 std::string stored_opening(const core::Opened& opened, const OpeningFacts& facts, const Salt& seal);
-// Whether that is what a stored opening says of its request.
+// Answers whether a stored opening says exactly this of its request.
 bool opens(std::string_view stored_opening, const OpeningFacts& facts);
 
 // corrupt: not what the functions above wrote.
