@@ -150,9 +150,11 @@ struct InMemory : Base {
 
 struct OnPostgres : Base {
     explicit OnPostgres(Secret migrated = support::postgres().fresh_database()) : uri(std::move(migrated)) {}
-    Secret uri;
-    std::unique_ptr<pg::Database> database = pg::open_database(
-        {.uri = uri, .server_keys = {server_key}, .pool = 6}, io.get_executor(), clock, *entropy);
+    Secret uri;  // as the owner of the tables
+    // The store has the rights of the application alone.
+    std::unique_ptr<pg::Database> database =
+        pg::open_database({.uri = support::as_app(uri), .server_keys = {server_key}, .pool = 6},
+                          io.get_executor(), clock, *entropy);
     app::CaseStore& cases() { return database->cases(); }
     app::OutboxStore& outbox() { return database->outbox(); }
     app::TokenStore& tokens() { return database->tokens(); }

@@ -19,7 +19,6 @@ class Forgery : public testing::Test {
     std::string this_id = "'" + hex(id.bytes()) + "'";
 
     Secret prepared() {
-        support::postgres().have_role("countersign_app");
         auto migrated = pg::migrate(uri_);
         EXPECT_TRUE(migrated) << migrated.error().detail;
         return uri_;
@@ -27,9 +26,8 @@ class Forgery : public testing::Test {
     // Runs a statement with the rights of the application's role, which a password of its gives.
     void forge(const std::string& text) {
         try {
-            pqxx::connection link{std::string(uri_.reveal())};
+            pqxx::connection link{std::string(support::as_app(uri_).reveal())};
             pqxx::nontransaction work{link};
-            work.exec("SET ROLE countersign_app");
             work.exec(text);
         } catch (const std::exception& e) {
             ADD_FAILURE() << text << ": " << e.what();

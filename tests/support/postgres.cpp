@@ -26,6 +26,10 @@ std::string with_database(const Secret& uri, const std::string& name) {
 
 }  // namespace
 
+Secret as_app(const Secret& uri) {
+    return Secret{std::string(uri.reveal()) + " options='-c role=" + app_role + "'"};
+}
+
 std::string temporary_folder() {
     // In memory where that can be had: many databases are made and thrown away.
     std::string base =
@@ -37,6 +41,7 @@ std::string temporary_folder() {
 
 Postgres::Postgres() : folder_(temporary_folder()) {
     restart();
+    have_role(app_role);
 }
 
 Postgres::~Postgres() {

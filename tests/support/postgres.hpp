@@ -6,6 +6,11 @@
 
 namespace countersign::support {
 
+// The role that migrations grant to what a server needs, and no more.
+inline constexpr const char* app_role = "countersign_app";
+// The same database, with the rights of that role alone.
+Secret as_app(const Secret& uri);
+
 // A PostgreSQL of this test program's own, started on first use and gone with the program: an
 // EmbeddedServer in a temporary folder. Call `postgres()` from the main thread first.
 class Postgres {
@@ -15,7 +20,8 @@ class Postgres {
     // Makes a database without any table.
     Secret empty_database();
     // Makes sure that the server has this role, for databases that are migrated from now on: roles belong to
-    // all of its databases, so whoever needs one may find it there, and nobody removes it.
+    // all of its databases, so whoever needs one may find it there, and nobody removes it. `app_role` is there
+    // from the beginning.
     void have_role(const std::string& name);
     pg::EmbeddedServer& server() { return *server_; }
     const std::string& folder() const { return folder_; }
