@@ -104,8 +104,9 @@ CREATE INDEX request_state_listed ON request_state (state, number);
 CREATE TRIGGER request_state_stays BEFORE DELETE OR TRUNCATE ON request_state
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- The log of a request. `state`: after this entry. `actor`: who voted, a keyed hash of the person, and `number`, the
--- request's, are for lists, which are in the order of numbers; one without the other is none. `origin`: what makes an act recognisable when it comes twice.
+-- The log of a request. `state`: after this entry. `actor`: who voted, a keyed hash of the person; with it, `number` is
+-- the request's, because lists are in the order of numbers. `origin`: what makes an act recognisable when it comes
+-- twice.
 CREATE TABLE entry (
     request_id  uuid NOT NULL,
     version     integer NOT NULL,

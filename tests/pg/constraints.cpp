@@ -100,6 +100,10 @@ TEST_F(Constraints, EveryRuleOfAnEntryHasItsName) {
     EXPECT_EQ(entry("2", "voted", "nonsense"), "state_known");
     EXPECT_EQ(entry("2", "voted"), "");
     EXPECT_EQ(rule(entry_columns + this_id + ", 2, 'voted', 'pending', '{}', 'short'"), "seal_length");
+    const std::string voted = this_id + ", 2, 'voted', 'pending', '{}', " + seal;
+    EXPECT_EQ(rule("INSERT INTO entry (request_id, version, kind, state, record, seal, actor) SELECT " +
+                   voted + ", gen_random_uuid()"),
+              "actor_with_number");
 }
 
 TEST_F(Constraints, OneVersionAndOneOriginAreOneEntry) {
