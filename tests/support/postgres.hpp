@@ -20,8 +20,8 @@ class Postgres {
     // Makes a database without any table.
     Secret empty_database();
     // Makes sure that the server has this role, for databases that are migrated from now on: roles belong to
-    // all of its databases, so whoever needs one may find it there, and nobody removes it. `app_role` is there
-    // from the beginning.
+    // all of its databases, so whoever needs one may find it there, and nobody removes it. `app_role` is
+    // there from the beginning.
     void have_role(const std::string& name);
     pg::EmbeddedServer& server() { return *server_; }
     const std::string& folder() const { return folder_; }
