@@ -12,6 +12,7 @@ using app::Scope;
 using core::Value;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr std::string_view audience = "https://approvals.example.com";
@@ -291,6 +292,97 @@ TEST_F(Callers, WhenATokenWasLastUsedIsWrittenDownNowAndThen) {
     auto listed = desk.office.get(desk.office.store.list(desk.office.soon()));
     ASSERT_TRUE(listed);
     EXPECT_EQ(listed->front().last_used_at, last);
+}
+
+// ---- bounds
+
+// A token made for deployments in staging, beside one of the same owner that may do anything.
+struct Bounded : Callers {
+    std::string wide = desk.issue({Scope::request, Scope::read, Scope::subscribe}, "riley");
+    std::string narrow = desk.issue({Scope::request, Scope::read, Scope::subscribe}, "riley", {},
+                                    {{"deploy*"}, {"staging"}});
+    Filed open(const std::string& action, const std::string& environment) {
+        auto reply = post("/v1/requests",
+                          R"({"action":")" + action + R"(","environment":")" + environment + "\"}", wide);
+        EXPECT_EQ(reply.status, 201U) << reply.text;
+        auto id = std::string(reply.body["id"].text());
+        return {id, "/v1/requests/" + id, std::string(reply.body["digest"].text()), {}};
+    }
+    Filed outside = open("db.export", "staging");
+    Filed elsewhere = open("deploy", "production");
+    Filed inside = open("deploy", "staging");
+    Reply subscribe(const std::string& filter, const std::string& as) {
+        return post("/v1/subscriptions", R"({"url":"https://hooks.example.com/x","filter":)" + filter + "}", as);
+    }
+};
+
+TEST_F(Bounded, ATokensBoundsHoldForEveryActOnARequest) {
+    desk.approve(inside.id);
+    desk.approve(elsewhere.id);
+    for (const auto* request : {&outside, &elsewhere}) {
+        auto digest = R"({"digest":")" + request->digest + "\"}";
+        EXPECT_EQ(get(request->path, narrow).code(), "outside_bounds");
+        EXPECT_EQ(get(request->path + "?wait=60", narrow).code(), "outside_bounds");
+        EXPECT_EQ(post(request->path + "/claim", digest, narrow).code(), "outside_bounds");
+        EXPECT_EQ(post(request->path + "/outcome", R"({"status":"failed"})", narrow).code(), "outside_bounds");
+        EXPECT_EQ(post(request->path + "/cancel", "", narrow).code(), "outside_bounds");
+        EXPECT_EQ(post(request->path + "/cancel", "", narrow).status, 403U);
+    }
+    EXPECT_EQ(get("/v1/requests/1", narrow).code(), "outside_bounds");
+    EXPECT_EQ(get(inside.path, narrow).status, 200U);
+    EXPECT_EQ(post(inside.path + "/claim", R"({"digest":")" + inside.digest + "\"}", narrow).status, 200U);
+    EXPECT_EQ(post(inside.path + "/outcome", R"({"status":"failed"})", narrow).status, 200U);
+    EXPECT_EQ(get(elsewhere.path, wide).body["state"].text(), "approved");
+}
+
+TEST_F(Bounded, AListHoldsWhatIsWithinTheBoundsAndGoesOnBehindIt) {
+    for (int i = 0; i < 3; ++i) open("db.export", "staging");
+    auto all = get("/v1/requests", narrow);
+    ASSERT_EQ(all.body["requests"].items()->size(), 1U) << all.text;
+    EXPECT_EQ(all.body["requests"][0]["id"].text(), inside.id);
+    EXPECT_TRUE(all.body["next_cursor"].is_null());
+    EXPECT_EQ(get("/v1/requests?limit=1", narrow).body["requests"][0]["id"].text(), inside.id);
+    EXPECT_EQ(get("/v1/requests", wide).body["requests"].items()->size(), 6U);
+}
+
+TEST_F(Bounded, EventsAreThoseOfRequestsWithinTheBounds) {
+    desk.keep_log();
+    desk.approve(inside.id);
+    desk.approve(elsewhere.id);
+    desk.office.pass(1s);
+    Headers json{{"Accept", "application/json"}};
+    auto page = desk.call("GET", "/v1/events?after=-1", {}, json, narrow);
+    ASSERT_TRUE(page.body["events"].items()) << page.text;
+    EXPECT_GT(page.body["events"].items()->size(), 1U);
+    for (const auto& event : *page.body["events"].items()) EXPECT_EQ(event["subject"].text(), inside.id);
+    auto stream = desk.begin("GET", "/v1/events?after=-1", {}, {}, narrow);
+    desk.office.pass(1s);
+    EXPECT_THAT(stream->answers.at(0).body, HasSubstr(inside.id));
+    EXPECT_THAT(stream->answers.at(0).body, Not(HasSubstr(outside.id)));
+    EXPECT_THAT(stream->answers.at(0).body, Not(HasSubstr(elsewhere.id)));
+    stream->hang_up();
+    desk.office.pass(1s);
+}
+
+TEST_F(Bounded, WebhooksAreNoWayAroundThem) {
+    auto filtered = subscribe("{}", narrow);
+    ASSERT_EQ(filtered.status, 201U) << filtered.text;
+    EXPECT_EQ(filtered.body["filter"]["action"][0].text(), "deploy*");
+    EXPECT_EQ(filtered.body["filter"]["environment"][0].text(), "staging");
+    EXPECT_EQ(subscribe(R"({"action":"deploy.*"})", narrow).status, 201U);
+    for (const char* filter : {R"({"action":"*"})", R"({"action":["deploy","db.*"]})", R"({"action":"dep*"})",
+                               R"({"environment":"stag*"})"}) {
+        EXPECT_EQ(subscribe(filter, narrow).code(), "outside_bounds") << filter;
+        EXPECT_EQ(subscribe(filter, narrow).pointer(), "/filter") << filter;
+    }
+    auto everything = subscribe("{}", wide);
+    ASSERT_EQ(everything.status, 201U);
+    auto path = "/v1/subscriptions/" + std::string(everything.body["id"].text());
+    EXPECT_EQ(get(path, narrow).status, 404U);
+    EXPECT_EQ(post(path + "/rotate", "", narrow).status, 404U);
+    EXPECT_EQ(get(path + "/deliveries", narrow).status, 404U);
+    EXPECT_EQ(get("/v1/subscriptions", narrow).body["subscriptions"].items()->size(), 2U);
+    EXPECT_EQ(get("/v1/subscriptions", wide).body["subscriptions"].items()->size(), 3U);
 }
 
 // ---- how often
