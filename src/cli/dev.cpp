@@ -223,6 +223,10 @@ int dev_verb(const DevOptions& options) {
     if (!settings) return failed_on_names(settings.error());
     auto policy = load_policy_aloud(settings->policy, !options.policy.empty());
     if (!policy) return failed_on_names(policy.error());
+    std::error_code nowhere;
+    auto policy_path = std::filesystem::absolute(settings->policy, nowhere).string();
+    auto told = server::write_private_file(fmt::format("{}/{}", home, dev_policy_note), policy_path + "\n");
+    if (!told) return failed_on_names(told.error());
     auto made = server::create_keys(*settings, home, ground.entropy);
     if (!made) return failed_on_names(made.error());
     auto keys = server::load_keys(*settings, home);

@@ -205,6 +205,9 @@ void CommandLine::add_token_verbs() {
     create->get_option("--scope")->required();
     create->add_option("--owner", token.owner, "whose it is: a person of the policy, or an account")
         ->type_name("P");
+    create
+        ->add_option("--policy", token.policy, "where the owner is looked up, instead of the configured one")
+        ->type_name("FILE");
     many("--allow-action", token.allow_actions, "actions it may ask for", "GLOB");
     many("--allow-environment", token.allow_environments, "environments it may ask for", "GLOB");
     create->add_option("--expires-in", token.expires_in, "how long it is good, e.g. 90d")->type_name("D");

@@ -72,6 +72,7 @@ struct TokenOptions {
     std::string name;
     std::vector<std::string> scopes;
     std::string owner;
+    std::string policy;  // empty: the configured one; where the owner is looked up
     std::vector<std::string> allow_actions;
     std::vector<std::string> allow_environments;
     std::string expires_in;

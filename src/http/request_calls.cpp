@@ -7,6 +7,7 @@
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/request.hpp"
 #include "countersign/wire/request_document.hpp"
@@ -93,9 +94,10 @@ Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::strin
                         "no_owner");
         name = caller.token.owner->text();
     }
-    bool account = name.find(':') != std::string::npos;
-    if (account) return std::vector{core::AccountId{std::move(name)}};
-    return directory.accounts_of(core::PersonId{std::move(name)});
+    auto person = core::read_person(name, directory.policy());
+    if (!person) return bad_query("approver", person.error().detail);
+    if (person->text().find(':') != std::string::npos) return std::vector{std::move(*person)};
+    return directory.accounts_of(core::PersonId{person->text()});
 }
 
 RequestCalls::RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
@@ -298,7 +300,8 @@ Later<net::HttpResponse> RequestCalls::list(Call& call) {
     auto wanted = filter.limit;
     std::vector<app::CasePtr> found;
     std::optional<std::int64_t> next;
-    // Who could approve, and what a token is bound to, is no column: pages are read until enough of them match.
+    // Who could approve, and what a token is bound to, is no column: pages are read until enough of them
+    // match.
     const bool picks = query->approver || app::bounded(call.caller.token);
     for (std::size_t pages = 0; pages < (picks ? picking_pages_max : 1); ++pages) {
         auto page = co_await parts_.requests.list(filter, call.deadline);

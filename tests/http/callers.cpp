@@ -294,13 +294,74 @@ TEST_F(Callers, WhenATokenWasLastUsedIsWrittenDownNowAndThen) {
     EXPECT_EQ(listed->front().last_used_at, last);
 }
 
+// ---- whom a caller names
+
+struct Named : Callers {
+    Reply on_behalf_of(const std::string& who, std::optional<std::string> as = std::nullopt) {
+        return desk.call("POST", "/v1/requests", R"({"action":"deploy","on_behalf_of":[")" + who + "\"]}", {},
+                         std::move(as));
+    }
+};
+
+TEST_F(Named, WhoIsNobodyIsRefusedAtOnceWithWhoWasMeant) {
+    auto reply = on_behalf_of("riley@example.com");
+    EXPECT_EQ(reply.status, 422U);
+    EXPECT_EQ(reply.code(), "unknown_person");
+    EXPECT_EQ(reply.pointer(), "/on_behalf_of/0");
+    EXPECT_THAT(std::string(reply.body["detail"].text()),
+                HasSubstr("did you mean \"email:riley@example.com\"?"));
+    EXPECT_EQ(on_behalf_of("rilye").status, 422U);
+    EXPECT_EQ(on_behalf_of("slack:T0/U0REQ ").status, 422U);
+    EXPECT_EQ(on_behalf_of("slack:T0/u0req").status, 422U);
+    EXPECT_EQ(desk.get("/v1/requests?approver=rilye").code(), "bad_query");
+    EXPECT_TRUE(desk.get("/v1/requests").body["requests"].items()->empty());
+}
+
+TEST_F(Named, AnAccountIsStoredAsItIsCompared) {
+    auto reply = on_behalf_of("email:Riley@Example.com");
+    ASSERT_EQ(reply.status, 201U);
+    EXPECT_EQ(reply.body["on_behalf_of"][0].text(), "email:riley@example.com");
+}
+
+TEST_F(Named, AnAccountThatTheChatDoesNotKnowAsAMemberIsUnlinked) {
+    desk.office.accounts.user("U0GONE", core::AccountClass::deleted);
+    desk.office.accounts.user("U0BOT", core::AccountClass::bot);
+    for (const char* who : {"slack:T0/U0GONE", "slack:T0/U0BOT", "slack:T0/U0GST", "slack:T0/U0NOBODY"}) {
+        auto reply = on_behalf_of(who);
+        ASSERT_EQ(reply.status, 201U) << reply.text;
+        EXPECT_EQ(reply.body["unlinked"][0].text(), who);
+        auto vote = desk.process.vote(*core::RequestId::parse(reply.body["id"].text()), "U0AMY");
+        ASSERT_TRUE(vote && vote->refusal) << who;
+        EXPECT_EQ(vote->refusal->why, core::Why::unlinked) << who;
+    }
+    auto owned = desk.call("POST", "/v1/requests", R"({"action":"deploy"})", {},
+                           desk.issue({Scope::request}, "slack:T0/U0GONE"));
+    EXPECT_EQ(owned.body["unlinked"][0].text(), "slack:T0/U0GONE");
+    EXPECT_TRUE(on_behalf_of("slack:T0/U0DAN").body["unlinked"].items()->empty());
+}
+
+TEST_F(Named, AVoteAsksTheChatAboutThemFirst) {
+    desk.office.accounts.reachable = false;
+    auto reply = on_behalf_of("slack:T0/U0NEW");
+    ASSERT_EQ(reply.status, 201U) << reply.text;
+    auto id = *core::RequestId::parse(reply.body["id"].text());
+    auto unknown = desk.process.vote(id, "U0AMY");
+    ASSERT_TRUE(unknown && unknown->refusal);
+    desk.office.accounts.reachable = true;
+    desk.office.accounts.user("U0NEW");
+    auto vote = desk.process.vote(id, "U0AMY");
+    ASSERT_TRUE(vote);
+    EXPECT_FALSE(vote->refusal) << vote->refusal->sentence;
+    EXPECT_EQ(vote->now->ruling.state, core::State::approved);
+}
+
 // ---- bounds
 
 // A token made for deployments in staging, beside one of the same owner that may do anything.
 struct Bounded : Callers {
     std::string wide = desk.issue({Scope::request, Scope::read, Scope::subscribe}, "riley");
-    std::string narrow = desk.issue({Scope::request, Scope::read, Scope::subscribe}, "riley", {},
-                                    {{"deploy*"}, {"staging"}});
+    std::string narrow =
+        desk.issue({Scope::request, Scope::read, Scope::subscribe}, "riley", {}, {{"deploy*"}, {"staging"}});
     Filed open(const std::string& action, const std::string& environment) {
         auto reply = post("/v1/requests",
                           R"({"action":")" + action + R"(","environment":")" + environment + "\"}", wide);
@@ -312,7 +373,8 @@ struct Bounded : Callers {
     Filed elsewhere = open("deploy", "production");
     Filed inside = open("deploy", "staging");
     Reply subscribe(const std::string& filter, const std::string& as) {
-        return post("/v1/subscriptions", R"({"url":"https://hooks.example.com/x","filter":)" + filter + "}", as);
+        return post("/v1/subscriptions", R"({"url":"https://hooks.example.com/x","filter":)" + filter + "}",
+                    as);
     }
 };
 
@@ -324,7 +386,8 @@ TEST_F(Bounded, ATokensBoundsHoldForEveryActOnARequest) {
         EXPECT_EQ(get(request->path, narrow).code(), "outside_bounds");
         EXPECT_EQ(get(request->path + "?wait=60", narrow).code(), "outside_bounds");
         EXPECT_EQ(post(request->path + "/claim", digest, narrow).code(), "outside_bounds");
-        EXPECT_EQ(post(request->path + "/outcome", R"({"status":"failed"})", narrow).code(), "outside_bounds");
+        EXPECT_EQ(post(request->path + "/outcome", R"({"status":"failed"})", narrow).code(),
+                  "outside_bounds");
         EXPECT_EQ(post(request->path + "/cancel", "", narrow).code(), "outside_bounds");
         EXPECT_EQ(post(request->path + "/cancel", "", narrow).status, 403U);
     }

@@ -27,7 +27,7 @@ void adopt(Caller& caller, const core::Request& request);
 
 // Says whether the caller may see and steer this request: it asked for it, or shares its owner.
 bool own(const Caller& caller, const core::Request& request);
-// Whether the token is made for such requests: its bounds hold for whatever is done with it, not only for
+// Says whether the token is made for such requests: its bounds hold for whatever is done with it, not only for
 // opening.
 bool covers(const Token& token, std::string_view action, const std::optional<std::string>& environment);
 bool bounded(const Token& token);
@@ -38,7 +38,7 @@ inline bool covers(const Token& token, const core::Request& request) {
 // into the request that is to be opened.
 Result<Done> within_bounds(const Token& token, std::string_view action,
                            const std::optional<std::string>& environment);
-// The same for a request that is there.
+// Does the same for a request that is there.
 Result<Done> within_bounds(const Token& token, const core::Request& request);
 
 }  // namespace countersign::app
