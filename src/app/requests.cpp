@@ -36,6 +36,32 @@ core::Requester requester_of(const Caller& caller) {
     return requester;
 }
 
+// Settles by which accounts the people whom a workload's token names are behind the request. A number that
+// the policy or a link knows says who it is, and stands for the name where that is known to nobody; one that
+// nobody knows yet excludes whoever turns out to have it.
+std::vector<core::AccountId> settle_numbers(const Caller& caller, const core::Directory& directory,
+                                            std::vector<core::AccountId>& humans) {
+    std::vector<core::AccountId> silent;
+    if (!caller.workload) return silent;
+    auto known = [&](const core::AccountId& account) {
+        return directory.listed_in_policy(account) ||
+               directory.person_of(account).text() != directory.full(account).text();
+    };
+    for (const auto& [number, name] : caller.workload->numbered) {
+        if (!known(number)) {
+            silent.push_back(number);
+            continue;
+        }
+        bool same = name && (!known(*name) || directory.person_of(*name) == directory.person_of(number));
+        if (same) {
+            std::erase(humans, *name);
+            silent.push_back(*name);
+        }
+        humans.push_back(number);
+    }
+    return silent;
+}
+
 const std::vector<std::string>& named_channels(const core::ChannelsByChat& targets, core::Surface chat) {
     static const std::vector<std::string> none;
     auto named = targets.find(chat);
@@ -262,6 +288,7 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     auto request = request_of(std::move(ask), requester_of(caller), id, now);
     // A chat that cannot be reached makes nobody wait long.
     Deadline patience{std::min(deadline.at, now + directory_patience)};
+    auto silent = settle_numbers(caller, *parts_.roster.snapshot(), request.requester.humans);
     co_await ask_about_humans(request, patience);
     auto directory = parts_.roster.snapshot();
     auto applied = core::match(*directory, request, expires_in, now);
@@ -277,6 +304,9 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     if (!groups.empty()) co_await parts_.roster.ensure_groups(std::move(groups), patience);
     directory = parts_.roster.snapshot();
     auto opening = plan_opening(request, *applied, *directory, now);
+    auto& excluded = opening.opened.behind_accounts;
+    excluded.insert(excluded.end(), std::make_move_iterator(silent.begin()),
+                    std::make_move_iterator(silent.end()));
     bool pending = core::open(opening.ruling.state);
     auto cards = pending ? card_targets(*applied) : std::vector<CardTarget>{};
     if (caller.workload && caller.workload->single_use) {

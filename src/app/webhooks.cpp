@@ -21,8 +21,8 @@ std::string_view origin_of(std::string_view url) {
     return url.substr(0, url.find_first_of("/?", host + 3));
 }
 
-// Says whether every text that the globs let through is one that the bounds let through. A `*` stands for any text
-// in both, so a glob is as wide as itself, read as a text, is for the bound.
+// Says whether every text that the globs let through is one that the bounds let through. A `*` stands for any
+// text in both, so a glob is as wide as itself, read as a text, is for the bound.
 bool narrower(const std::vector<std::string>& globs, const std::vector<std::string>& bounds) {
     if (bounds.empty()) return true;
     return !globs.empty() &&

@@ -168,6 +168,58 @@ TEST_F(Callers, TheHumanWhoStartedARunCannotApproveIt) {
     EXPECT_FALSE(ben->refusal);
 }
 
+// riley's login and number are listed; amy has only her number listed.
+struct Numbers : Callers {
+    Numbers() {
+        std::vector<PolicyFinding> findings;
+        auto policy = read_policy(R"(
+version: 1
+people:
+  riley: { slack: U0REQ, github: riley-dev, oidc: "https://github.acme.example/_services/token|actor:1" }
+  amy: { slack: U0AMY, oidc: "https://github.acme.example/_services/token|actor:2" }
+  ben: { slack: U0BEN, github: ben-dev }
+groups:
+  security: { people: [riley, amy, ben] }
+rules:
+  - name: deploys
+    when: { action: deploy }
+    require: { count: 1, of: security }
+)",
+                                  "numbers.yaml", findings);
+        COUNTERSIGN_CHECK(policy.has_value());
+        desk.process.roster.set_policy(*policy);
+    }
+    core::RequestId started_by(const std::string& login, const std::string& number) {
+        auto reply = file(workload({{"actor", login}, {"actor_id", number}}));
+        EXPECT_EQ(reply.status, 201U) << reply.text;
+        return *core::RequestId::parse(reply.body["id"].text());
+    }
+    std::optional<core::Why> refusal(core::RequestId id, const std::string& user) {
+        auto vote = desk.process.vote(id, user);
+        return vote && vote->refusal ? std::optional{vote->refusal->why} : std::nullopt;
+    }
+};
+
+TEST_F(Numbers, AHumanIsExcludedByNumberAndByLogin) {
+    auto both = started_by("riley-dev", "1");
+    EXPECT_EQ(refusal(both, "U0REQ"), core::Why::self_approval);
+    EXPECT_EQ(refusal(both, "U0BEN"), std::nullopt);
+    // A number says who it is, whatever the login has become.
+    auto renamed = started_by("amy-new", "2");
+    EXPECT_EQ(refusal(renamed, "U0AMY"), core::Why::self_approval);
+    EXPECT_EQ(refusal(renamed, "U0BEN"), std::nullopt);
+    // A login that somebody else has registered since: both are kept out.
+    auto taken = started_by("riley-dev", "2");
+    EXPECT_EQ(refusal(taken, "U0REQ"), core::Why::self_approval);
+    EXPECT_EQ(refusal(taken, "U0AMY"), core::Why::self_approval);
+    EXPECT_EQ(refusal(taken, "U0BEN"), std::nullopt);
+    // Only the login is known.
+    auto login = started_by("ben-dev", "3");
+    EXPECT_EQ(refusal(login, "U0BEN"), core::Why::self_approval);
+    EXPECT_EQ(refusal(login, "U0AMY"), std::nullopt);
+    EXPECT_EQ(refusal(started_by("nobody", "9"), "U0AMY"), core::Why::unlinked);
+}
+
 TEST_F(Callers, AReRunCannotBeApprovedByWhoeverMayHaveStartedIt) {
     auto reply = file(workload({{"run_attempt", "2"}}));
     ASSERT_EQ(reply.status, 201U) << reply.text;

@@ -27,8 +27,8 @@ void adopt(Caller& caller, const core::Request& request);
 
 // Says whether the caller may see and steer this request: it asked for it, or shares its owner.
 bool own(const Caller& caller, const core::Request& request);
-// Says whether the token is made for such requests: its bounds hold for whatever is done with it, not only for
-// opening.
+// Says whether the token is made for such requests: its bounds hold for whatever is done with it, not for
+// opening alone.
 bool covers(const Token& token, std::string_view action, const std::optional<std::string>& environment);
 bool bounded(const Token& token);
 inline bool covers(const Token& token, const core::Request& request) {
