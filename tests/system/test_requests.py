@@ -334,6 +334,17 @@ class CommandLine(DevTest):
                     self.assertEqual(told.code, 2, told.text())
                     self.assertIn(f'did you mean "{meant}"?', told.text())
 
+    def test_DevListensOnThisMachineAlone(self):
+        for arguments in (["dev", "--listen", "0.0.0.0:0"], ["dev", "--listen", ":0"], ["dev", "--workspace", "[::]:0"],
+                          ["dev", "--workspace", "example.com:0"], ["sandbox", "--listen", "192.0.2.1:0"]):
+            with self.subTest(arguments):
+                told = self.client.run(*arguments)
+                self.assertEqual(told.code, 2, told.text())
+                self.assertIn("--unsafe-listen", told.text())
+        open_to_all = Program(["sandbox", "--listen", "0.0.0.0:0", "--unsafe-listen"])
+        self.assertTrue(open_to_all.line(r"^workspace\s+(\S+)"))
+        open_to_all.stop()
+
     def test_UsageErrorsAre2(self):
         for arguments in (["run", "--", "true"], ["wait"], ["wait", "nonsense"], ["nonsense"], ["run", "--action", "x"],
                           ["request", "--action", "NOT VALID"], ["show", "req_01JD0000000000000000000000"]):
