@@ -70,6 +70,27 @@ bool own(const Caller& caller, const core::Request& request) {
     return same_token || caller.key() == core::caller_key(request.requester);
 }
 
+bool covers(const Token& token, std::string_view action, const std::optional<std::string>& environment) {
+    if (!within_globs(token.allow_actions, action)) return false;
+    if (token.allow_environments.empty()) return true;
+    return environment && within_globs(token.allow_environments, *environment);
+}
+
+bool bounded(const Token& token) {
+    return !token.allow_actions.empty() || !token.allow_environments.empty();
+}
+
+Result<Done> within_bounds(const Token& token, const core::Request& request) {
+    if (covers(token, request)) return Done{};
+    bool action = within_globs(token.allow_actions, request.action);
+    return fail(Trouble::forbidden,
+                action ? "this token is bound to other environments than this request's: use one whose "
+                         "--allow-environment covers it"
+                       : "this token is bound to other actions than \"" + request.action +
+                             "\": use one whose --allow-action covers it",
+                "outside_bounds");
+}
+
 Result<Done> within_bounds(const Token& token, std::string_view action,
                            const std::optional<std::string>& environment) {
     if (!within_globs(token.allow_actions, action))

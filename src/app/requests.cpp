@@ -9,6 +9,7 @@
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/core/hidden.hpp"
 #include "countersign/core/match.hpp"
 
@@ -35,10 +36,56 @@ core::Requester requester_of(const Caller& caller) {
     return requester;
 }
 
+// Settles by which accounts the people whom a workload's token names are behind the request. A number that
+// the policy or a link knows says who it is, and stands for the name where that is known to nobody; one that
+// nobody knows yet excludes whoever turns out to have it.
+std::vector<core::AccountId> settle_numbers(const Caller& caller, const core::Directory& directory,
+                                            std::vector<core::AccountId>& humans) {
+    std::vector<core::AccountId> silent;
+    if (!caller.workload) return silent;
+    auto known = [&](const core::AccountId& account) {
+        return directory.listed_in_policy(account) ||
+               directory.person_of(account).text() != directory.full(account).text();
+    };
+    for (const auto& [number, name] : caller.workload->numbered) {
+        if (!known(number)) {
+            silent.push_back(number);
+            continue;
+        }
+        bool same = name && (!known(*name) || directory.person_of(*name) == directory.person_of(number));
+        if (same) {
+            std::erase(humans, *name);
+            silent.push_back(*name);
+        }
+        humans.push_back(number);
+    }
+    return silent;
+}
+
 const std::vector<std::string>& named_channels(const core::ChannelsByChat& targets, core::Surface chat) {
     static const std::vector<std::string> none;
     auto named = targets.find(chat);
     return named == targets.end() ? none : named->second;
+}
+
+// Says whether there is somebody behind the request whom their chat was not asked about.
+bool unasked(const CaseNow& now, const core::Directory& directory) {
+    return std::ranges::any_of(core::humans_behind(now.c.request), [&](const auto& human) {
+        return directory.presence(human) == core::Directory::Presence::unasked;
+    });
+}
+
+// Whom the caller names, as the policy would read them.
+Result<Done> read_people(std::vector<core::AccountId>& people, const core::Policy& policy) {
+    for (std::size_t i = 0; i < people.size(); ++i) {
+        auto person = core::read_person(people[i].text(), policy);
+        if (!person) {
+            person.error().pointer = "/on_behalf_of/" + std::to_string(i);
+            return pass(person);
+        }
+        people[i] = std::move(*person);
+    }
+    return Done{};
 }
 
 Result<Done> hide(const Hiding& hiding, core::Request& request, const core::Applied& applied,
@@ -199,11 +246,29 @@ Later<Done> Requests::refresh_voters(core::AccountId voter, CasePtr now, Deadlin
     co_return refreshed;
 }
 
+// Only its chat can say whether somebody is behind an account. Where that cannot be asked, whoever votes
+// before it was is told that nothing is known.
+Later<Done> Requests::ask_about_humans(core::Request request, Deadline deadline) {
+    for (const auto& human : core::humans_behind(request)) {
+        auto directory = parts_.roster.snapshot();
+        std::vector<core::AccountId> accounts = directory->accounts_of(directory->person_of(human));
+        accounts.push_back(directory->full(human));
+        for (auto& account : accounts) {
+            if (!directory->connected(account)) continue;
+            auto asked = co_await parts_.roster.ensure(std::move(account), {}, deadline);
+            if (!asked) co_return pass(asked);
+        }
+    }
+    co_return Done{};
+}
+
 Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     auto people = co_await parts_.people.ensure(deadline);
     if (!people) co_return pass(people);
     auto bounds = within_bounds(caller.token, ask.action, ask.environment);
     if (!bounds) co_return pass(bounds);
+    auto known = read_people(ask.on_behalf_of, parts_.roster.snapshot()->policy());
+    if (!known) co_return pass(known);
     auto sensitive = std::move(ask.sensitive);
     auto room = co_await room_for_more(caller.key(), deadline);
     if (!room) co_return pass(room);
@@ -221,6 +286,10 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
         callback = std::move(*made);
     }
     auto request = request_of(std::move(ask), requester_of(caller), id, now);
+    // A chat that cannot be reached makes nobody wait long.
+    Deadline patience{std::min(deadline.at, now + directory_patience)};
+    auto silent = settle_numbers(caller, *parts_.roster.snapshot(), request.requester.humans);
+    co_await ask_about_humans(request, patience);
     auto directory = parts_.roster.snapshot();
     auto applied = core::match(*directory, request, expires_in, now);
     if (!applied) co_return pass(applied);
@@ -230,12 +299,14 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     }
     request.expires_at = now + applied->expires;
 
-    // A chat that cannot be reached makes nobody wait long: an unread group counts as able to meet anything.
-    Deadline patience{std::min(deadline.at, now + directory_patience)};
+    // An unread group counts as able to meet anything.
     auto groups = core::all_groups_of(*applied);
     if (!groups.empty()) co_await parts_.roster.ensure_groups(std::move(groups), patience);
     directory = parts_.roster.snapshot();
     auto opening = plan_opening(request, *applied, *directory, now);
+    auto& excluded = opening.opened.behind_accounts;
+    excluded.insert(excluded.end(), std::make_move_iterator(silent.begin()),
+                    std::make_move_iterator(silent.end()));
     bool pending = core::open(opening.ruling.state);
     auto cards = pending ? card_targets(*applied) : std::vector<CardTarget>{};
     if (caller.workload && caller.workload->single_use) {
@@ -265,6 +336,8 @@ Later<Answer> Requests::vote(core::RequestId request, core::Cast cast, Origin or
         auto read = co_await parts_.cases.read(request, deadline);
         if (!read) co_return pass(read);
         parts_.roster.remember(request, read->applied);
+        Deadline soon{std::min(deadline.at, runtime_.now() + directory_patience)};
+        co_await ask_about_humans(read->request, soon);
     }
     std::vector<core::GroupId> groups;
     if (const auto* known = parts_.roster.remembered(request)) groups = *known;
@@ -279,7 +352,12 @@ Later<Answer> Requests::vote(core::RequestId request, core::Cast cast, Origin or
     if (answer && answer->refusal && answer->refusal->why == core::Why::directory_stale) {
         // Somebody else's facts may be the old ones: those of the votes that would count beside this one.
         auto fresh = co_await refresh_voters(cast.account, answer->now, patience);
-        if (fresh) answer = co_await append(request, std::move(cast), std::move(origin), deadline);
+        if (fresh) answer = co_await append(request, cast, origin, deadline);
+    }
+    if (answer && answer->refusal && answer->refusal->why == core::Why::unlinked &&
+        unasked(*answer->now, *parts_.roster.snapshot())) {
+        auto asked = co_await ask_about_humans(answer->now->c.request, patience);
+        if (asked) answer = co_await append(request, cast, origin, deadline);
     }
     if (!answer) {
         parts_.counters.count("vote_failed", name_of(answer.error().trouble));

@@ -21,7 +21,21 @@ std::string_view origin_of(std::string_view url) {
     return url.substr(0, url.find_first_of("/?", host + 3));
 }
 
+// Says whether every text that the globs let through is one that the bounds let through. A `*` stands for any
+// text in both, so a glob is as wide as itself, read as a text, is for the bound.
+bool narrower(const std::vector<std::string>& globs, const std::vector<std::string>& bounds) {
+    if (bounds.empty()) return true;
+    return !globs.empty() &&
+           std::ranges::all_of(globs, [&](const auto& glob) { return within_globs(bounds, glob); });
+}
+
+bool within_bounds(const Token& token, const SubscriptionFilter& filter) {
+    return narrower(filter.actions, token.allow_actions) &&
+           narrower(filter.environments, token.allow_environments);
+}
+
 bool own(const Caller& caller, const Subscription& subscription) {
+    if (!within_bounds(caller.token, subscription.filter)) return false;
     if (caller.token.has(Scope::admin) || subscription.token == caller.token.id) return true;
     return caller.token.owner && subscription.owner == caller.token.owner;
 }
@@ -102,6 +116,14 @@ std::optional<Delivery::State> parse_delivery_state(std::string_view text) {
 Later<Webhooks::Shown> Webhooks::subscribe(const Caller& caller, Order order, Deadline deadline) {
     auto fine = acceptable(order.url);
     if (!fine) co_return pass(fine);
+    // A token hears of no more than it may read: without a filter of its own, its bounds are the filter.
+    if (order.filter.actions.empty()) order.filter.actions = caller.token.allow_actions;
+    if (order.filter.environments.empty()) order.filter.environments = caller.token.allow_environments;
+    if (!within_bounds(caller.token, order.filter))
+        co_return fail(Trouble::forbidden,
+                       "this token is bound to fewer actions or environments: let the filter ask for no more "
+                       "than --allow-action and --allow-environment say",
+                       "outside_bounds", "/filter");
     auto now = parts_.clock.now();
     Subscription fresh{.id = core::SubscriptionId::mint(now, rt::chance(parts_.entropy)),
                        .token = caller.token.id,

@@ -41,7 +41,17 @@ Result<app::Token> token_of(const TokenOptions& options, Loop& loop) {
             token.scopes.push_back(*scope);
         }
     }
-    if (!options.owner.empty()) token.owner = core::AccountId{options.owner};
+    if (!options.owner.empty()) {
+        // Read as a request's `on_behalf_of` is: whoever is meant can then approve nothing it asks for.
+        auto policy = policy_of_server(options.config_file, options.policy);
+        if (!policy) return pass(policy);
+        auto owner = person_named(options.owner, **policy);
+        if (!owner) {
+            owner.error().detail = "--owner: " + owner.error().detail;
+            return pass(owner);
+        }
+        token.owner = std::move(*owner);
+    }
     bool votes = token.has(app::Scope::vote);
     if (votes && token.scopes.size() > 1) {
         return fail(Trouble::invalid_input, "a token with the scope vote has no other scope");

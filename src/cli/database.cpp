@@ -4,13 +4,16 @@
 
 #include "cli/home.hpp"
 #include "countersign/adapters/config.hpp"
+#include "countersign/adapters/policy.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/server/keys.hpp"
 
 namespace countersign::cli {
 namespace {
 
 constexpr std::size_t uri_bytes_max = 4096;
+constexpr std::size_t path_bytes_max = 4096;
 
 }  // namespace
 
@@ -45,6 +48,27 @@ Result<OpenDatabase> open_database(const std::string& config_file) {
     if (!schema) return pass(schema);
     if (schema->state != pg::SchemaState::current) return fail(Trouble::unavailable, schema->detail);
     return opened;
+}
+
+Result<std::shared_ptr<const core::Policy>> policy_of_server(const std::string& config_file,
+                                                             std::string path) {
+    if (path.empty()) {
+        auto settings = config::load(config_file, config::process_environment());
+        if (!settings) return pass(settings);
+        path = settings->policy;
+        auto left = config::read_file(home_folder() + "/" + std::string{dev_policy_note}, path_bytes_max);
+        if (path.empty() && settings->database.empty() && left) path = std::string{trim(*left)};
+    }
+    if (path.empty()) return std::make_shared<const core::Policy>();
+    std::vector<PolicyFinding> findings;
+    return load_policy(path, findings, system_zones(), PolicyLint::skip);
+}
+
+Result<core::AccountId> person_named(const std::string& text, const core::Policy& policy) {
+    auto person = core::read_person(text, policy);
+    if (!person && policy.people.empty())
+        person.error().detail += "; no policy with people is known here: give it with --policy";
+    return person;
 }
 
 }  // namespace countersign::cli

@@ -4,6 +4,7 @@
 
 #include "cli/loop.hpp"
 #include "countersign/adapters/pg.hpp"
+#include "countersign/core/policy.hpp"
 
 // What the verbs that administer work on: the database itself, without a server in between.
 namespace countersign::cli {
@@ -25,5 +26,12 @@ struct OpenDatabase {
 };
 // unavailable: it cannot be reached, or its schema is not this version's.
 Result<OpenDatabase> open_database(const std::string& config_file);
+
+// The policy in `path`, else the configured one, else that of the `dev` whose database this is; an empty one
+// where there is none. policy_invalid: it has errors.
+Result<std::shared_ptr<const core::Policy>> policy_of_server(const std::string& config_file,
+                                                             std::string path);
+// The person or the account that an administrator names, as the policy would read it.
+Result<core::AccountId> person_named(const std::string& text, const core::Policy& policy);
 
 }  // namespace countersign::cli

@@ -1,9 +1,11 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <boost/asio/ip/address.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <utility>
 
 #include "cli/console.hpp"
@@ -32,16 +34,46 @@ constexpr core::Duration token_patience = std::chrono::seconds{5};
 constexpr const char* token_owner = "slack:T0SIM/U0RILEY";
 constexpr const char* default_listen = "127.0.0.1:8480";
 
+bool is_loopback(std::string_view listen) {
+    auto host = listen.substr(0, listen.rfind(':'));
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    if (host == "localhost") return true;
+    boost::system::error_code not_one;
+    auto address = boost::asio::ip::make_address(host, not_one);
+    return !not_one && address.is_loopback();
+}
+
+// Nobody signs in to the workspace: whoever reaches it chooses who they are.
+Result<Done> only_here(std::initializer_list<std::pair<std::string_view, const std::string*>> addresses,
+                       bool unsafe) {
+    for (const auto& [option, address] : addresses)
+        if (!unsafe && !is_loopback(*address))
+            return fail(
+                Trouble::invalid_input,
+                fmt::format("{} {}: anybody who reaches this address can act as anybody, so only "
+                            "127.0.0.1, [::1] and localhost are taken; --unsafe-listen takes it all the "
+                            "same",
+                            option, visible(*address)));
+    return Done{};
+}
+
 // The workspace with its listener; its tasks belong to the process.
 class Workspace {
   public:
-    static Result<std::unique_ptr<Workspace>> make(Process& process, const std::string& listen) {
+    // What the app shows the workspace; made where they are empty.
+    struct Tokens {
+        Secret app;
+        Secret bot;
+    };
+    static Result<std::unique_ptr<Workspace>> make(Process& process, const std::string& listen,
+                                                   Tokens tokens) {
         server::Ground ground = process.ground();
         auto listener = ground.network.listen(listen);
         if (!listener) {
             return fail(listener.error().trouble, fmt::format("workspace: {}", listener.error().detail));
         }
-        return std::unique_ptr<Workspace>{new Workspace{ground, listen, std::move(*listener)}};
+        return std::unique_ptr<Workspace>{
+            new Workspace{ground, listen, std::move(*listener), std::move(tokens)}};
     }
     void start(Process& process) {
         process.start_loop("workspace", sandbox_->run());
@@ -59,11 +91,14 @@ class Workspace {
     static constexpr std::size_t sessions_max = 1'024;
 
     Workspace(const server::Ground& ground, const std::string& listen,
-              std::unique_ptr<net::Listener> listener)
+              std::unique_ptr<net::Listener> listener, Tokens tokens)
         : ground_(ground),
           listener_(std::move(listener)),
           sessions_(ground.executor, sessions_max, rt::report_bug) {
         settings_.base_url = server::local_url(listen, listener_->port(), false);
+        settings_.app_token = std::move(tokens.app);
+        settings_.bot_token = std::move(tokens.bot);
+        sandbox::make_tokens(settings_, ground.entropy);
         sandbox_ =
             sandbox::make_sandbox(settings_, ground.executor, ground.clock, ground.timers, ground.entropy);
     }
@@ -201,6 +236,9 @@ log::Level dev_log_level() {
 }  // namespace
 
 int dev_verb(const DevOptions& options) {
+    auto here = only_here({{"--listen", &options.listen}, {"--workspace", &options.workspace}},
+                          options.unsafe_listen);
+    if (!here) return failed(here.error());
     std::string home = home_folder();
     auto folder = server::make_private_folder(home);
     if (!folder) return failed_on_names(folder.error());
@@ -217,12 +255,16 @@ int dev_verb(const DevOptions& options) {
     raise_descriptor_limit();
     Process process;
     server::Ground ground = process.ground();
-    auto workspace = Workspace::make(process, options.workspace);
+    auto workspace = Workspace::make(process, options.workspace, {});
     if (!workspace) return failed_on_names(workspace.error());
     auto settings = dev_settings(options, home, **workspace, (*postgres)->uri());
     if (!settings) return failed_on_names(settings.error());
     auto policy = load_policy_aloud(settings->policy, !options.policy.empty());
     if (!policy) return failed_on_names(policy.error());
+    std::error_code nowhere;
+    auto policy_path = std::filesystem::absolute(settings->policy, nowhere).string();
+    auto told = server::write_private_file(fmt::format("{}/{}", home, dev_policy_note), policy_path + "\n");
+    if (!told) return failed_on_names(told.error());
     auto made = server::create_keys(*settings, home, ground.entropy);
     if (!made) return failed_on_names(made.error());
     auto keys = server::load_keys(*settings, home);
@@ -257,14 +299,26 @@ int dev_verb(const DevOptions& options) {
     return code;
 }
 
-int sandbox_verb(const std::string& listen) {
+int sandbox_verb(const std::string& listen, bool unsafe_listen) {
+    auto here = only_here({{"--listen", &listen}}, unsafe_listen);
+    if (!here) return failed(here.error());
     raise_descriptor_limit();
     log::start(dev_log_level(), log::Format::text);
     Process process;
-    auto workspace = Workspace::make(process, listen);
+    auto given = [](const char* variable) {
+        const char* text = std::getenv(variable);
+        return Secret{text != nullptr ? text : ""};
+    };
+    Workspace::Tokens tokens{given("COUNTERSIGN_SLACK_APP_TOKEN"), given("COUNTERSIGN_SLACK_BOT_TOKEN")};
+    const bool made_app = tokens.app.empty();
+    const bool made_bot = tokens.bot.empty();
+    auto workspace = Workspace::make(process, listen, std::move(tokens));
     if (!workspace) return failed_on_names(workspace.error());
     (*workspace)->start(process);
     print(fmt::format("workspace  {}/", (*workspace)->url()));
+    // Those of the environment may be of a real workspace.
+    if (made_app) print(fmt::format("app token  {}", (*workspace)->settings().app_token.reveal()));
+    if (made_bot) print(fmt::format("bot token  {}", (*workspace)->settings().bot_token.reveal()));
     process.run({}, [&] { return (*workspace)->end(); });
     log::stop();
     return exit_ok;

@@ -35,6 +35,7 @@ struct CommandLine {
     PolicyReplayOptions policy_replay;
     PeopleOptions people;
     std::string sandbox_listen = "127.0.0.1:8490";
+    bool sandbox_unsafe_listen = false;
     std::string postgres_home;
     std::function<int()> chosen;
 
@@ -113,6 +114,8 @@ void CommandLine::add_server_verbs() {
         ->capture_default_str()
         ->type_name("ADDR");
     dev_app->add_option("--policy", dev.policy, "a policy instead of the sample")->type_name("FILE");
+    constexpr const char* unsafe = "also on addresses of the network, where anybody can then act as anybody";
+    dev_app->add_flag("--unsafe-listen", dev.unsafe_listen, unsafe);
 
     auto* migrate_app = verb(app, "migrate", "brings the database's schema up to date",
                              "countersign migrate --status", [this] { return migrate_verb(migrate); });
@@ -131,8 +134,9 @@ void CommandLine::add_server_verbs() {
 
     auto* sandbox =
         verb(app, "sandbox", "the local workspace alone", "countersign sandbox --listen 127.0.0.1:0",
-             [this] { return sandbox_verb(sandbox_listen); });
+             [this] { return sandbox_verb(sandbox_listen, sandbox_unsafe_listen); });
     sandbox->add_option("--listen", sandbox_listen, "its address")->capture_default_str();
+    sandbox->add_flag("--unsafe-listen", sandbox_unsafe_listen, unsafe);
     sandbox->group("");
     auto* postgres =
         verb(app, "postgres", "the private PostgreSQL alone", "countersign postgres --home /tmp/cs",
@@ -205,6 +209,9 @@ void CommandLine::add_token_verbs() {
     create->get_option("--scope")->required();
     create->add_option("--owner", token.owner, "whose it is: a person of the policy, or an account")
         ->type_name("P");
+    create
+        ->add_option("--policy", token.policy, "where the owner is looked up, instead of the configured one")
+        ->type_name("FILE");
     many("--allow-action", token.allow_actions, "actions it may ask for", "GLOB");
     many("--allow-environment", token.allow_environments, "environments it may ask for", "GLOB");
     create->add_option("--expires-in", token.expires_in, "how long it is good, e.g. 90d")->type_name("D");

@@ -23,20 +23,8 @@ struct Office {
     Deadline soon() const { return open.loop->within(database_patience); }
 };
 
-Result<std::shared_ptr<const core::Policy>> policy_of(const PeopleOptions& options) {
-    std::string path = options.policy;
-    if (path.empty()) {
-        auto settings = config::load(options.config_file, config::process_environment());
-        if (!settings) return pass(settings);
-        path = settings->policy;
-    }
-    if (path.empty()) return std::make_shared<const core::Policy>();
-    std::vector<PolicyFinding> findings;
-    return load_policy(path, findings);
-}
-
 Result<Office> enter(const PeopleOptions& options) {
-    auto policy = policy_of(options);
+    auto policy = policy_of_server(options.config_file, options.policy);
     if (!policy) return pass(policy);
     auto open = open_database(options.config_file);
     if (!open) return pass(open);
@@ -50,20 +38,14 @@ Result<Office> enter(const PeopleOptions& options) {
 // A person of the policy or a whole account. A bare chat id could be anybody's of that id: there is no chat
 // here to say which workspace is meant.
 Result<core::AccountId> account_of(const Office& office, const std::string& text) {
-    const bool person =
-        std::ranges::any_of(office.policy->people, [&](const auto& one) { return one.name.text() == text; });
-    if (person) return core::AccountId{text};
-    core::AccountId account = core::normal(core::AccountId{text});
+    auto read = person_named(text, *office.policy);
+    if (!read) return read;
+    core::AccountId account = std::move(*read);
     auto of = core::parts(account);
-    constexpr std::array<std::string_view, 6> kinds{"slack", "teams", "github", "oidc", "email", "token"};
-    if (std::ranges::find(kinds, of.kind) == kinds.end() || of.id.empty() ||
-        text.size() > app::account_bytes_max)
+    if (text.size() > app::account_bytes_max)
         return fail(Trouble::invalid_input,
-                    fmt::format("{}: neither a person of the policy nor an account; write slack:T0SIM/U0REQ, "
-                                "github:riley-dev, email:riley@example.com, or give the policy with --policy",
-                                visible(text)));
-    const bool chat = of.kind == "slack" || of.kind == "teams";
-    if (chat && of.workspace.empty())
+                    fmt::format("an account takes {} bytes at most", app::account_bytes_max));
+    if (core::in_chat(account) && of.workspace.empty())
         return fail(Trouble::invalid_input,
                     fmt::format("{}: say of which workspace, e.g. {}:{}/{}", visible(text), of.kind,
                                 of.kind == "slack" ? "T0SIM" : "<tenant>", visible(of.id)));

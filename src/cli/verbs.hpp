@@ -51,6 +51,7 @@ struct DevOptions {
     std::string listen = "127.0.0.1:8480";
     std::string workspace = "127.0.0.1:8490";
     std::string policy;  // empty: the sample
+    bool unsafe_listen = false;
 };
 int dev_verb(const DevOptions& options);
 
@@ -72,6 +73,7 @@ struct TokenOptions {
     std::string name;
     std::vector<std::string> scopes;
     std::string owner;
+    std::string policy;  // empty: the configured one; where the owner is looked up
     std::vector<std::string> allow_actions;
     std::vector<std::string> allow_environments;
     std::string expires_in;
@@ -129,7 +131,7 @@ struct PolicyReplayOptions {
 int policy_replay_verb(const PolicyReplayOptions& options);
 
 // Parts of `dev` on their own, for tests that kill one of them: hidden verbs.
-int sandbox_verb(const std::string& listen);
+int sandbox_verb(const std::string& listen, bool unsafe_listen);
 int postgres_verb(const std::string& home);
 
 }  // namespace countersign::cli

@@ -80,10 +80,12 @@ void look_up_requester(const Standpoint& from, std::string_view field, const See
     if (field == "account") return text(requester.account.text());
     if (field == "kind") return text(requester.kind == Requester::Kind::person ? "person" : "workload");
     if (field == "humans") {
-        auto humans = from.proven_count() ? proven_humans(facts.request()) : humans_behind(facts.request());
-        return see(FieldValue{static_cast<double>(humans.size())});
+        return see(FieldValue{static_cast<double>(facts.humans(from.proven_count()))});
     }
     if (field == "people" || field == "people[*]") {
+        // A right that rests on a person ends with their account: who is nobody fits no allow.
+        const bool all_there = facts.humans(true) == proven_humans(facts.request()).size();
+        if (from.proven_people() && !all_there) return see(FieldValue{Mismatch{}});
         for (const std::string& person : facts.people(from.proven_people())) text(person);
         return;
     }
@@ -335,6 +337,14 @@ Truth evaluate(const Condition& condition, const Standpoint& from) {
 LocalTime Facts::local(const Zone* zone) const {
     if (!local_ || local_->first != zone) local_ = {zone, zone ? zone->local(now_) : utc_time(now_)};
     return local_->second;
+}
+
+// An account that nobody has is no human, however many of them a caller names.
+std::size_t Facts::humans(bool proven) const {
+    auto humans = proven ? proven_humans(request_) : humans_behind(request_);
+    return static_cast<std::size_t>(std::ranges::count_if(humans, [&](const AccountId& human) {
+        return directory_.presence(human) != Directory::Presence::nobody;
+    }));
 }
 
 const std::vector<std::string>& Facts::people(bool proven) const {

@@ -22,6 +22,8 @@ class Facts {
     // Holds the risk's points, and nothing while they are still being added up.
     std::optional<std::uint32_t> risk;
     LocalTime local(const Zone* zone) const;
+    // How many humans are behind the request: of all who are named, or of those who are proven.
+    std::size_t humans(bool proven) const;
     // Names of the persons behind the request: of all who are named, or of those who are proven.
     const std::vector<std::string>& people(bool proven) const;
 

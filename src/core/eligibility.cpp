@@ -142,7 +142,16 @@ std::vector<AccountId> Behind::unlinked_from(const AccountId& voter) const {
     const auto home = parts(voter);
     const bool voter_listed = directory_.listed_in_policy(voter);
     for (const AccountId& human : humans_) {
+        auto presence = directory_.presence(human);
+        if (presence == Directory::Presence::nobody) {
+            unlinked.push_back(human);
+            continue;
+        }
         if (voter_listed && directory_.listed_in_policy(human)) continue;
+        if (presence == Directory::Presence::unasked) {
+            unlinked.push_back(human);
+            continue;
+        }
         auto accounts = directory_.accounts_of(directory_.person_of(human));
         bool beside = std::ranges::any_of(
             accounts, [&](const AccountId& account) { return same_home(parts(account), home); });
@@ -216,7 +225,9 @@ Opened opening(const Request& request, const Applied& applied, const Directory& 
     for (const AccountId& human : humans_behind(request)) {
         auto accounts = directory.accounts_of(directory.person_of(human));
         bool chats = std::ranges::any_of(accounts, in_chat);
-        if (!chats && !directory.listed_in_policy(human)) opened.unlinked.push_back(human);
+        bool linked = chats || directory.listed_in_policy(human);
+        if (!linked || directory.presence(human) == Directory::Presence::nobody)
+            opened.unlinked.push_back(human);
     }
     opened.dead_end = dead_end(applied, behind, directory);
     return opened;

@@ -7,6 +7,7 @@
 
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/core/policy.hpp"
 
 namespace countersign::core {
@@ -333,6 +334,29 @@ const ChatUser* Directory::user(const AccountId& account) const {
     const Workspace* home = workspace(of.kind, of.workspace);
     if (!home) return nullptr;
     return home->users.find(of.id);
+}
+
+Directory::Presence Directory::presence(const AccountId& account) const {
+    bool named = index_->named(account.text());
+    if (!named && !read_account(account.text())) return Presence::nobody;
+    auto accounts = named ? std::vector<AccountId>{} : std::vector{full(account)};
+    for (AccountId& one : accounts_of(person_of(account))) accounts.push_back(std::move(one));
+    // Who holds a token is not told by it.
+    bool strange =
+        std::ranges::all_of(accounts, [](const auto& one) { return parts(one).kind == "token"; }) &&
+        !accounts.empty();
+    bool unasked = false;
+    bool untold = false;
+    for (const AccountId& one : accounts) {
+        if (!in_chat(one)) continue;
+        const ChatUser* seen = user(one);
+        if (seen && seen->klass == AccountClass::member) return Presence::somebody;
+        strange = strange || seen || elsewhere(one);
+        unasked = unasked || (!seen && connected(one));
+        untold = untold || (!connected(one) && !elsewhere(one));
+    }
+    if (unasked) return Presence::unasked;
+    return strange && !untold ? Presence::nobody : Presence::somebody;
 }
 
 bool Directory::eligible(const AccountId& account, const GroupId& group) const {

@@ -59,6 +59,8 @@ std::vector<Route> EventCalls::routes() {
 bool EventCalls::wanted(const Asked& asked, const app::Caller& caller, const app::LoggedEvent& event) const {
     const core::Case* c = event.request.get();
     if (!caller.token.has(app::Scope::read) && !(c && app::own(caller, c->request))) return false;
+    // What is done to the house itself lies within no bounds.
+    if (c ? !app::covers(caller.token, c->request) : app::bounded(caller.token)) return false;
     if (!matches(asked.query.filter, event)) return false;
     if (!asked.query.approver) return true;
     if (!c || event.state != core::State::pending) return false;

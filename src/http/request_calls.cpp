@@ -7,6 +7,7 @@
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/request.hpp"
 #include "countersign/wire/request_document.hpp"
@@ -16,7 +17,7 @@
 namespace countersign::http {
 namespace {
 
-constexpr std::size_t approver_pages_max = 10;
+constexpr std::size_t picking_pages_max = 10;
 // How long an access token still shows what became of its request.
 constexpr core::Duration access_after_end{std::chrono::hours{24}};
 
@@ -93,9 +94,10 @@ Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::strin
                         "no_owner");
         name = caller.token.owner->text();
     }
-    bool account = name.find(':') != std::string::npos;
-    if (account) return std::vector{core::AccountId{std::move(name)}};
-    return directory.accounts_of(core::PersonId{std::move(name)});
+    auto person = core::read_person(name, directory.policy());
+    if (!person) return bad_query("approver", person.error().detail);
+    if (person->text().find(':') != std::string::npos) return std::vector{std::move(*person)};
+    return directory.accounts_of(core::PersonId{person->text()});
 }
 
 RequestCalls::RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
@@ -298,8 +300,10 @@ Later<net::HttpResponse> RequestCalls::list(Call& call) {
     auto wanted = filter.limit;
     std::vector<app::CasePtr> found;
     std::optional<std::int64_t> next;
-    // Who could approve is no column: pages are read until enough of them match.
-    for (std::size_t pages = 0; pages < (query->approver ? approver_pages_max : 1); ++pages) {
+    // Who could approve, and what a token is bound to, is no column: pages are read until enough of them
+    // match.
+    const bool picks = query->approver || app::bounded(call.caller.token);
+    for (std::size_t pages = 0; pages < (picks ? picking_pages_max : 1); ++pages) {
         auto page = co_await parts_.requests.list(filter, call.deadline);
         if (!page) co_return pass(page);
         next = page->next_before;
@@ -307,6 +311,7 @@ Later<net::HttpResponse> RequestCalls::list(Call& call) {
             auto could = [&](const auto& account) {
                 return core::could_approve(now->c, now->ruling, *directory, account);
             };
+            if (!app::covers(call.caller.token, now->c.request)) continue;
             if (query->approver && std::ranges::none_of(*approvers, could)) continue;
             if (found.size() == wanted) {
                 next = found.back()->c.request->number;
@@ -328,6 +333,8 @@ Later<net::HttpResponse> RequestCalls::list(Call& call) {
 Result<Done> RequestCalls::may_see(const Call& call, const app::CaseNow& now) const {
     const auto& caller = call.caller;
     if (!caller.token.has(app::Scope::read) && !app::own(caller, now.c.request)) return not_yours();
+    auto bounds = app::within_bounds(caller.token, now.c.request);
+    if (!bounds) return bounds;
     bool over = caller.only && core::final(now.ruling.state) &&
                 runtime_.now() > core::at_of(now.c.entries.back()) + access_after_end;
     if (over)
@@ -343,7 +350,7 @@ Later<Done> RequestCalls::must_be_own(Call& call, core::RequestId request) {
     const auto& asked = (*read)->c.request;
     if (!app::own(call.caller, asked)) co_return not_yours();
     app::adopt(call.caller, asked);
-    co_return Done{};
+    co_return app::within_bounds(call.caller.token, asked);
 }
 
 app::Origin RequestCalls::origin(const Call& call, std::string_view act,
@@ -377,15 +384,12 @@ Later<RequestCalls::OwnAct> RequestCalls::act_on_own(Call& call, Body body) {
     co_return OwnAct{*id, std::move(*key), std::move(*json)};
 }
 
-// A token with bounds votes on what is within them.
+// What was asked never changes, so any version of the case will do.
 Later<Done> RequestCalls::must_be_within_bounds(const Call& call, core::RequestId id) {
-    const auto& token = call.caller.token;
-    if (token.allow_actions.empty() && token.allow_environments.empty()) co_return Done{};
-    auto read = co_await parts_.requests.read(id, call.deadline);
+    auto read = co_await parts_.requests.read_any_version(id, call.deadline);
     if (!read && read.error().trouble == Trouble::not_found) co_return no_such_request();
     if (!read) co_return pass(read);
-    const auto& request = (*read)->c.request;
-    co_return app::within_bounds(token, request->action, request->environment);
+    co_return app::within_bounds(call.caller.token, (*read)->c.request);
 }
 
 Later<net::HttpResponse> RequestCalls::vote(Call& call) {

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/tokens/issuer_keys.hpp"
 #include "countersign/wire/jose.hpp"
 
@@ -74,8 +75,22 @@ Result<Done> describe_github(const Issuer& issuer, Workload& workload) {
                           "oidc_claims");
     workload.run = run + "/" + attempt;
     auto actor = claim_text(claims, "actor");
-    bool person = !actor.empty() && !actor.ends_with("[bot]");
-    if (person && issuer.humans.empty()) workload.humans.push_back(AccountId{"github:" + actor});
+    // Without them nothing would be refused that a stranger started, and nobody kept from approving their
+    // own.
+    if (event.empty() || actor.empty())
+        return distrusted("the token lacks event_name or actor, which GitHub's have", "oidc_claims");
+    if (!actor.ends_with("[bot]")) {
+        std::optional<AccountId> login;
+        if (issuer.humans.empty()) {
+            auto account = core::read_account("github:" + actor);
+            if (!account)
+                return distrusted("the token's actor is no login: " + account.error().detail, "oidc_claims");
+            login = workload.humans.emplace_back(std::move(*account));
+        }
+        auto number = claim_text(claims, "actor_id");
+        if (!number.empty())
+            workload.numbered.push_back({account_at(issuer, "actor:" + number), std::move(login)});
+    }
     // The token does not say who pressed "re-run": `actor` stays who started the first attempt.
     if (attempt != "1")
         workload.humans.push_back(
@@ -100,13 +115,14 @@ Result<Done> describe_gitlab(const Issuer& issuer, Workload& workload) {
     workload.name = claim_text(claims, "project_path");
     auto pipeline = claim_text(claims, "pipeline_id");
     auto user = claim_text(claims, "user_id");
-    if (project.empty() || pipeline.empty() || workload.name.empty())
-        return distrusted("the token lacks project_id, project_path or pipeline_id, which GitLab's have",
-                          "oidc_claims");
+    if (project.empty() || pipeline.empty() || workload.name.empty() || user.empty())
+        return distrusted(
+            "the token lacks project_id, project_path, pipeline_id or user_id, which GitLab's have",
+            "oidc_claims");
     // Different people may start jobs of one pipeline, and what one of them may claim another may not.
     workload.run = pipeline + "/" + user;
     // Users can change their names and addresses, but not their id.
-    if (!user.empty() && issuer.humans.empty()) workload.humans.push_back(account_at(issuer, "user:" + user));
+    if (issuer.humans.empty()) workload.humans.push_back(account_at(issuer, "user:" + user));
     return Done{};
 }
 
@@ -124,10 +140,11 @@ Result<Done> describe_circleci(const Issuer& issuer, Workload& workload, const s
         return distrusted("the token's sub names no user, which CircleCI's do", "oidc_claims");
     auto user = subject.substr(at + before_user.size());
     user = user.substr(0, user.find('/'));
+    if (user.empty()) return distrusted("the token's sub names no user, which CircleCI's do", "oidc_claims");
     workload.name = claim_text(claims, "oidc_circleci_com/vcs-origin");
     if (workload.name.empty()) workload.name = claim_text(claims, "oidc_circleci_com/project-id");
     workload.run = claim_text(claims, "oidc_circleci_com/workflow-id");
-    if (!user.empty() && issuer.humans.empty()) workload.humans.push_back(account_at(issuer, "user:" + user));
+    if (issuer.humans.empty()) workload.humans.push_back(account_at(issuer, "user:" + user));
     return Done{};
 }
 
@@ -224,6 +241,12 @@ std::optional<std::string> problem_of(const Issuer& issuer) {
         return "needs an https URL to fetch keys from: as `issuer`, or beside it as `jwks_uri`; keys that "
                "cannot be fetched are given as `jwks_file`";
     }
+    for (const auto& pattern : issuer.humans) {
+        auto kind = pattern.substr(0, std::min(pattern.find(':'), pattern.size()));
+        if (std::ranges::find(core::account_kinds(), kind) == core::account_kinds().end())
+            return fmt::format("names its humans by `{}`, which begins with none of {} and a colon", pattern,
+                               join(core::account_kinds(), ", "));
+    }
     for (const auto& known : kinds) {
         bool shared =
             !known.issuer.empty() && (issuer.issuer == known.issuer || known.kind == IssuerKind::buildkite);
@@ -309,7 +332,12 @@ Result<Done> describe(const Issuer& issuer, const std::string& token_id, Workloa
         auto account = filled(pattern, workload.claims);
         if (account.empty())
             return distrusted("the token lacks a claim that names its human, " + pattern, "oidc_claims");
-        workload.humans.push_back(AccountId{std::move(account)});
+        auto human = core::read_account(account);
+        if (!human)
+            return distrusted(
+                "the token's claims make no account of " + pattern + ": " + human.error().detail,
+                "oidc_claims");
+        workload.humans.push_back(std::move(*human));
     }
     return Done{};
 }

@@ -4,6 +4,7 @@
 #include "countersign/adapters/identity.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/glob.hpp"
+#include "countersign/net/url.hpp"
 #include "countersign/tokens/signed_tokens.hpp"
 #include "identity/kinds.hpp"
 
@@ -104,6 +105,14 @@ Result<app::Workload> Verifier::believed(const Issuer& issuer, const wire::Jws& 
 }
 
 }  // namespace
+
+std::vector<std::string> named_hosts(const std::vector<Issuer>& issuers) {
+    std::vector<std::string> hosts;
+    for (const Issuer& issuer : issuers)
+        for (const auto& address : {issuer.issuer, issuer.jwks_uri})
+            if (auto url = net::parse_url(address)) hosts.push_back(url->host);
+    return hosts;
+}
 
 std::unique_ptr<app::WorkloadIdentity> make_workload_identity(std::vector<Issuer> issuers,
                                                               net::HttpClient& client, const rt::Clock& clock,

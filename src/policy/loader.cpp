@@ -8,6 +8,7 @@
 #include "countersign/adapters/policy.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/core/match.hpp"
 #include "countersign/core/people.hpp"
 #include "policy/files.hpp"
@@ -18,54 +19,22 @@ namespace countersign {
 namespace policy {
 namespace {
 
-constexpr std::string_view alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-constexpr std::size_t name_chars_max = 64;
-
-bool made_of(std::string_view text, std::string_view characters) {
-    return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
-}
-
-// People's and groups' names: nothing that could be taken for an account or a path.
-bool valid_name(std::string_view text) {
-    return text.size() <= name_chars_max && made_of(text, std::string{alphanumeric} + "._-") &&
-           alphanumeric.find(text.front()) != std::string_view::npos;
-}
-
 // Whether a key may name a person or a group; says why not.
 bool is_name(Reader& reader, const Node& key) {
-    if (valid_name(key.text)) return true;
+    if (core::valid_policy_name(key.text)) return true;
     reader.error(key,
                  fmt::format("`{}` is not a name: use letters, digits, `.`, `_` and `-`", visible(key.text)));
     return false;
 }
 
-// "U0REQ" or "T0SIM/U0REQ", of these characters.
-bool valid_chat_id(std::string_view text, std::string_view characters) {
+// "S0SEC" or "T0SIM/S0SEC", of these characters.
+bool valid_group_id(std::string_view text, std::string_view characters) {
+    auto fits = [&](std::string_view part) {
+        return !part.empty() && part.find_first_not_of(characters) == std::string_view::npos;
+    };
     auto slash = text.find('/');
-    if (slash == std::string_view::npos) return made_of(text, characters);
-    return made_of(text.substr(0, slash), characters) && made_of(text.substr(slash + 1), characters);
-}
-
-// Kinds of accounts that are no chat's.
-struct AccountKind {
-    std::string_view name;
-    std::string_view example;
-    bool (*valid)(std::string_view);
-};
-constexpr AccountKind other_kinds[] = {
-    {"email", "riley@example.com",
-     [](std::string_view t) { return t.find('@') != t.npos && t.find_first_of(" \t\n") == t.npos; }},
-    {"github", "riley-dev", [](std::string_view t) { return made_of(t, std::string{alphanumeric} + "-_"); }},
-    {"oidc", "https://issuer|subject", [](std::string_view t) { return t.find('|') != t.npos; }},
-    {"token", "tok_01JD…", [](std::string_view t) { return t.starts_with("tok_"); }},
-};
-
-// What an account of this kind looks like, where `id` is none; empty: it is one.
-std::string_view wanted_instead(std::string_view kind, std::string_view id) {
-    if (const core::ChatKind* chat = core::chat_kind(kind))
-        return valid_chat_id(id, chat->account_characters) ? std::string_view{} : chat->account_example;
-    const auto* other = std::ranges::find(other_kinds, kind, &AccountKind::name);
-    return other->valid(id) ? std::string_view{} : other->example;
+    if (slash == std::string_view::npos) return fits(text);
+    return fits(text.substr(0, slash)) && fits(text.substr(slash + 1));
 }
 
 struct Source {
@@ -164,7 +133,7 @@ void Loader::read_accounts(Reader& reader, const Node& map, core::PersonRecord& 
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& kind = map.keys[i].text;
         for (const std::string& id : reader.texts(map.items[i], fmt::format("`{}`", kind))) {
-            if (auto wanted = wanted_instead(kind, id); !wanted.empty()) {
+            if (auto wanted = core::account_example_instead(kind, id); !wanted.empty()) {
                 reader.error(map.items[i],
                              fmt::format("`{}` is not a {} account; write {}", visible(id), kind, wanted));
                 continue;
@@ -225,7 +194,7 @@ std::optional<core::GroupRecord> Loader::read_group(Reader& reader, const Node& 
     if (!id) return std::nullopt;
     const auto chats = core::chat_kinds();
     const auto chat = std::ranges::find(chats, kind, &core::ChatKind::group_key);
-    if (!valid_chat_id(*id, chat->group_characters)) {
+    if (!valid_group_id(*id, chat->group_characters)) {
         reader.error(members, fmt::format("`{}` is not an id like {}", visible(*id), chat->group_example));
         return std::nullopt;
     }

@@ -1,5 +1,6 @@
 #include "countersign/adapters/sandbox.hpp"
 
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -28,6 +29,25 @@ constexpr std::string_view page_policy =
 std::string_view without_port(std::string_view authority) {
     if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
     return authority.substr(0, authority.find(':'));
+}
+
+bool is_address(std::string_view host) {
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    boost::system::error_code not_one;
+    boost::asio::ip::make_address(host, not_one);
+    return !not_one;
+}
+
+constexpr std::string_view token_letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::size_t token_chars = 32;
+
+Secret made_token(std::string_view prefix, rt::Entropy& entropy) {
+    std::array<std::byte, token_chars> random{};
+    entropy.fill(random);
+    std::string text{prefix};
+    for (std::byte one : random)
+        text += token_letters[std::to_integer<std::size_t>(one) % token_letters.size()];
+    return Secret{std::move(text)};
 }
 
 net::HttpResponse plain(unsigned status, std::string body) {
@@ -66,6 +86,10 @@ class SandboxImpl final : public Sandbox {
         const auto mark = whole.find('?');
         const std::string_view path = whole.substr(0, mark);
         const std::string_view query = mark == whole.npos ? std::string_view{} : whole.substr(mark + 1);
+        if (!from_here(exchange.request(), path)) {
+            co_await exchange.respond(plain(403, "only for pages and scripts of this address\n"));
+            co_return;
+        }
         if (path.starts_with("/api/")) {
             co_await api_.serve(exchange, path.substr(5), query);
             co_return;
@@ -77,10 +101,7 @@ class SandboxImpl final : public Sandbox {
         }
         bool answered = co_await api_.serve_response_url(exchange, path);
         if (answered) co_return;
-        // Everything below is for people and scripts of this machine.
-        if (!from_here(exchange.request())) {
-            co_await exchange.respond(plain(403, "only for pages and scripts of this address\n"));
-        } else if (path.starts_with("/control/")) {
+        if (path.starts_with("/control/")) {
             co_await control_.serve(exchange, path.substr(9), query);
         } else if (path == "/events") {
             co_await stream_events(exchange, query);
@@ -97,13 +118,18 @@ class SandboxImpl final : public Sandbox {
         return {};
     }
 
-    // Keeps out pages of other sites, also those whose name was made to resolve to this address.
-    bool from_here(const net::HttpRequest& request) const {
-        static constexpr std::array<std::string_view, 4> own{"localhost", "127.0.0.1", "[::1]", "memory"};
+    // Keeps out pages of other sites, also those whose name was made to resolve to this address. No name can
+    // be made to resolve to a page that was asked for by its address.
+    bool from_here(const net::HttpRequest& request, std::string_view path) const {
+        static constexpr std::array<std::string_view, 2> own{"localhost", "memory"};
         std::string host = lower_ascii(request.fields.find("host").value_or(""));
-        const bool named = host == authority_ || std::ranges::find(own, without_port(host)) != own.end();
+        auto name = without_port(host);
+        const bool named =
+            host == authority_ || std::ranges::find(own, name) != own.end() || is_address(name);
         auto origin = request.fields.find("origin");
-        return named && (!origin || *origin == "http://" + host || *origin == "https://" + host);
+        // Clients of Slack's that are no browsers say this when they dial.
+        const bool client = path.starts_with("/link") && origin == "https://api.slack.com";
+        return named && (!origin || client || *origin == "http://" + host || *origin == "https://" + host);
     }
 
     rt::asio::awaitable<void> serve_page(net::HttpExchange& exchange, std::string_view path) {
@@ -172,6 +198,11 @@ class SandboxImpl final : public Sandbox {
 };
 
 }  // namespace
+
+void make_tokens(SandboxSettings& settings, rt::Entropy& entropy) {
+    if (settings.app_token.empty()) settings.app_token = made_token("xapp-1-A0SIM-", entropy);
+    if (settings.bot_token.empty()) settings.bot_token = made_token("xoxb-sim-", entropy);
+}
 
 std::unique_ptr<Sandbox> make_sandbox(SandboxSettings settings, rt::asio::any_io_executor executor,
                                       const rt::Clock& clock, rt::Timers& timers, rt::Entropy& entropy) {

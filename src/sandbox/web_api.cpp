@@ -147,7 +147,7 @@ std::optional<Answer> WebApi::refuse_token(const Method& method, const net::Http
     const Secret& wanted = opens ? app_token_ : bot_token_;
     const Secret& other = opens ? bot_token_ : app_token_;
     if (given == other && !(given == wanted)) return no("not_allowed_token_type");
-    if (!(given == wanted)) return no("invalid_auth");
+    if (wanted.empty() || !(given == wanted)) return no("invalid_auth");
     if (method.scope.empty() || scopes.contains(std::string(method.scope))) return std::nullopt;
     Answer answer = no("missing_scope");
     answer.body.set("needed", method.scope).set("provided", fmt::format("{}", fmt::join(scopes, ",")));

@@ -51,6 +51,15 @@ constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
                                               .connections_max = 4,
                                               .idle_max = std::chrono::seconds{5}};
 
+// An issuer's own document says where its keys are: this may lead no further into the house than the
+// settings.
+net::GuardedDialer::Guard guard_of(const std::vector<identity::Issuer>& issuers) {
+    return {
+        .in_house = [named = identity::named_hosts(issuers)](
+                        const std::string& host) { return std::ranges::find(named, host) != named.end(); },
+        .how_to_allow = "name it under identity.issuers as `jwks_uri`"};
+}
+
 }  // namespace
 
 std::string local_url(const std::string& listen, std::uint16_t port, bool tls) {
@@ -107,7 +116,8 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       voting_tokens_(runtime_,
                      {.tokens = database_->tokens(), .people = people_, .roster = roster_, .log = log_}),
       // Workloads bring tokens of issuers, whose keys are fetched when they are first needed.
-      issuer_client_(net::make_http_client(ground_.network, ground_.clock, ground_.timers, ground_.executor,
+      issuer_dialer_(ground_.network, ground_.clock, guard_of(issuers)),
+      issuer_client_(net::make_http_client(issuer_dialer_, ground_.clock, ground_.timers, ground_.executor,
                                            issuer_limits)),
       workloads_(identity::make_workload_identity(std::move(issuers), *issuer_client_, ground_.clock,
                                                   ground_.timers, ground_.executor)),

@@ -7,12 +7,12 @@
 #include "countersign/app/leased_work.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/guarded_dialer.hpp"
 #include "countersign/net/http_client.hpp"
 #include "countersign/rt/signal.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "webhooks/addresses.hpp"
 #include "webhooks/bodies.hpp"
-#include "webhooks/guarded_dialer.hpp"
 #include "webhooks/lanes.hpp"
 #include "webhooks/schedule.hpp"
 #include "webhooks/signature.hpp"
@@ -81,7 +81,10 @@ class Sender final : public Webhooks, private app::LeasedWork {
           counters_(parts.counters),
           key_(std::move(server_key)),
           key_id_(key_.id()),
-          dialer_(network, runtime.clock, settings_.allow_private_networks),
+          dialer_(network, runtime.clock,
+                  {.in_house = [allowed =
+                                    settings_.allow_private_networks](const std::string&) { return allowed; },
+                   .how_to_allow = std::string{how_to_allow_in_house}}),
           client_(net::make_http_client(dialer_, runtime.clock, runtime.timers, executor, client_limits())),
           bodies_(runtime, parts, executor, settings_.source),
           agent_("Countersign/" + settings_.version),
@@ -133,7 +136,7 @@ class Sender final : public Webhooks, private app::LeasedWork {
     app::Counters& counters_;
     app::WebhookKey key_;
     std::string key_id_;
-    GuardedDialer dialer_;
+    net::GuardedDialer dialer_;
     std::unique_ptr<net::HttpClient> client_;
     Bodies bodies_;
     std::string agent_;

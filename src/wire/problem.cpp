@@ -12,11 +12,12 @@ struct CodeStatus {
     unsigned status;
 };
 // These codes have a status of their own, which tells more than that of their trouble.
-constexpr std::array<CodeStatus, 18> by_code{{{"idempotency_mismatch", 422},
+constexpr std::array<CodeStatus, 19> by_code{{{"idempotency_mismatch", 422},
                                               {"sensitive_not_allowed", 422},
                                               {"sensitive_not_found", 422},
                                               {"sensitive_overlap", 422},
                                               {"invisible_character", 422},
+                                              {"unknown_person", 422},
                                               {"lapsed", 410},
                                               {"too_many_pending", 429},
                                               {"too_many_waiters", 429},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/core/hidden.hpp"
 #include "wire/reader.hpp"
 
@@ -16,7 +17,6 @@ namespace {
 
 using core::Value;
 
-constexpr std::size_t account_chars_max = 320;
 constexpr std::size_t link_title_chars_max = 200;
 constexpr std::size_t url_chars_max = 2'000;
 constexpr std::size_t label_name_chars_max = 100;
@@ -116,17 +116,12 @@ Result<std::vector<core::Link>> links_of(const ObjectReader& reader) {
     return links;
 }
 
+// As they were written: who is meant is looked up where the policy is known.
 Result<std::vector<core::AccountId>> people_of(const ObjectReader& reader) {
-    auto names = texts(reader, "on_behalf_of", core::on_behalf_of_max, account_chars_max);
+    auto names = texts(reader, "on_behalf_of", core::on_behalf_of_max, core::account_chars_max);
     if (!names) return pass(names);
     std::vector<core::AccountId> people;
-    for (auto& name : *names) {
-        auto colon = name.find(':');
-        if (colon == 0 || colon == name.size() - 1)
-            return invalid("/on_behalf_of/" + std::to_string(people.size()),
-                           "must be a person of the policy (riley) or an account (email:riley@example.com)");
-        people.emplace_back(std::move(name));
-    }
+    for (auto& name : *names) people.emplace_back(std::move(name));
     return people;
 }
 

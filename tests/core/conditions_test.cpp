@@ -223,6 +223,7 @@ TEST(Property, ConditionsAgreeWithTheNaiveWay) {
         const Request request = some_request(dice);
         Policy policy;
         policy.rules = {rule};
+        for (const std::string& word : words) policy.people.push_back({PersonId{word}, {}});
         auto applied = match(policy, request, std::nullopt, start);
         ASSERT_TRUE(applied);
         const bool expected = Naive{request, rule.allow}.applies(rule.when);

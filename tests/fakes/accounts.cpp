@@ -44,11 +44,15 @@ Later<Done> FakeAccounts::refresh(std::optional<core::AccountId> account, std::v
         const auto* known = next.users.find(id);
         if (!known || !young(known->as_of, age_max)) {
             asked = true;
-            if (auto it = users_.find(id); it != users_.end()) {
-                auto user = it->second;
-                user.as_of = clock_.now();
-                next.users.put(std::move(user));
-            }
+            auto it = users_.find(id);
+            auto user = it != users_.end() ? it->second
+                                           : core::ChatUser{.id = id,
+                                                            .klass = core::AccountClass::unknown,
+                                                            .name = "",
+                                                            .email = "",
+                                                            .as_of = {}};
+            user.as_of = clock_.now();
+            next.users.put(std::move(user));
         }
     }
     for (const auto& id : groups) {

@@ -132,15 +132,18 @@ struct Desk {
         office.world.settle();
     }
 
+    struct Bounds {
+        std::vector<std::string> actions, environments;
+    };
     std::string issue(std::vector<app::Scope> scopes, std::optional<std::string> owner = std::nullopt,
-                      std::optional<core::Instant> expires = std::nullopt) {
+                      std::optional<core::Instant> expires = std::nullopt, Bounds bounds = {}) {
         auto secret = wire::mint_token(office.dice);
         app::Token fresh{.id = core::TokenId::mint(office.now(), rt::chance(office.dice)),
                          .name = "ci",
                          .scopes = std::move(scopes),
                          .owner = std::nullopt,
-                         .allow_actions = {},
-                         .allow_environments = {},
+                         .allow_actions = std::move(bounds.actions),
+                         .allow_environments = std::move(bounds.environments),
                          .created_at = office.now(),
                          .expires_at = expires,
                          .revoked_at = std::nullopt,

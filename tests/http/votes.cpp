@@ -208,23 +208,8 @@ TEST_F(ApiVotes, AVotingTokenDoesNothingElseAndNoOtherTokenVotes) {
 }
 
 TEST_F(ApiVotes, ATokensBoundsHoldForItsVotes) {
-    auto secret = wire::mint_token(desk.office.dice);
-    app::Token bound{.id = core::TokenId::mint(desk.office.now(), rt::chance(desk.office.dice)),
-                     .name = "staging only",
-                     .scopes = {Scope::vote},
-                     .owner = core::AccountId{"amy"},
-                     .allow_actions = {"deploy"},
-                     .allow_environments = {"staging"},
-                     .created_at = desk.office.now(),
-                     .expires_at = {},
-                     .revoked_at = {},
-                     .hint = {}};
-    ASSERT_TRUE(desk.office.get(desk.office.store.create(bound, wire::token_hash(secret.reveal()),
-                                                         desk.event_of(app::AdminAct::token_created, bound),
-                                                         desk.office.soon())));
-    desk.issued.push_back(bound.id);
+    auto token = desk.issue({Scope::vote}, "amy", {}, {{"deploy"}, {"staging"}});
     confirm("slack:T0/U0AMY");
-    std::string token(secret.reveal());
     auto production = vote(file("deploy", R"(,"environment":"production","on_behalf_of":["riley"])"), token);
     EXPECT_EQ(production.status, 403U);
     EXPECT_EQ(production.code(), "outside_bounds");

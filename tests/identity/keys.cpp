@@ -17,6 +17,16 @@ TEST_F(Keys, AreFoundByDiscoveryAndFetchedOnce) {
     EXPECT_EQ(fetched["/keys"], 1);
 }
 
+TEST_F(Keys, AreNotFetchedFromWhereADocumentLeadsWithoutTls) {
+    for (const char* address : {"http://localhost/keys", "http://127.0.0.1:8080/keys", "http://[::1]/keys",
+                                "http://issuer.example.com/keys", "/keys", ""}) {
+        page(discovery, Value::object({{"issuer", issuer_url}, {"jwks_uri", address}}));
+        trust(settings());
+        EXPECT_EQ(refusal(claims()), "issuer_unreachable") << address;
+    }
+    EXPECT_EQ(fetched["/keys"], 0);
+}
+
 TEST_F(Keys, AreFetchedFromJwksUriWhereItIsGiven) {
     auto issuer = settings();
     issuer.jwks_uri = std::string(issuer_url) + "/keys";

@@ -59,7 +59,7 @@ TEST_F(Kinds, AGitHubRunIsItsAttemptAndItsActorIsBehindIt) {
     auto run = told(github());
     EXPECT_EQ(run.name, "octo-org/octo-repo");
     EXPECT_EQ(run.run, "16203440012/1");
-    EXPECT_THAT(run.humans, ElementsAre(AccountId{"github:Octocat"}));
+    EXPECT_THAT(run.humans, ElementsAre(AccountId{"github:octocat"}));
     EXPECT_EQ(run.claims["repository_id"].text(), "456789");
 }
 
@@ -80,7 +80,7 @@ TEST_F(Kinds, AGitHubReRunHasAHumanBehindItWhomTheTokenDoesNotName) {
     auto again = told(github({{"run_attempt", "2"}}));
     EXPECT_EQ(again.run, "16203440012/2");
     ASSERT_EQ(again.humans.size(), 2U);
-    EXPECT_EQ(again.humans[0], AccountId{"github:Octocat"});
+    EXPECT_EQ(again.humans[0], AccountId{"github:octocat"});
     EXPECT_THAT(again.humans[1].text(), HasSubstr("whoever started attempt 2 of run 16203440012"));
     EXPECT_EQ(told(github({{"run_attempt", 2}})).humans.size(), 2U);  // as a number
 }
@@ -90,7 +90,7 @@ TEST_F(Kinds, AReRunKeepsItsUnknownHumanWhereSettingsNameTheOther) {
     auto again = told(github({{"run_attempt", "3"}}));
     ASSERT_EQ(again.humans.size(), 2U);
     EXPECT_THAT(again.humans[0].text(), HasSubstr("attempt 3"));
-    EXPECT_EQ(again.humans[1], AccountId{"email:Octocat@example.com"});
+    EXPECT_EQ(again.humans[1], AccountId{"email:octocat@example.com"});
 }
 
 TEST_F(Kinds, AGitHubTokenWithoutItsAttemptIsRefused) {
@@ -98,6 +98,45 @@ TEST_F(Kinds, AGitHubTokenWithoutItsAttemptIsRefused) {
     EXPECT_EQ(refusal(without(github(), "run_attempt")), "oidc_claims");
     EXPECT_EQ(refusal(without(github(), "run_id")), "oidc_claims");
     EXPECT_EQ(refusal(without(github(), "repository")), "oidc_claims");
+}
+
+TEST_F(Kinds, ATokenThatDoesNotSayWhoAndWhyIsRefused) {
+    trust_as(IssuerKind::github);
+    EXPECT_EQ(refusal(without(github(), "actor")), "oidc_claims");
+    EXPECT_EQ(refusal(without(github(), "event_name")), "oidc_claims");
+    for (const char* claim : {"actor", "event_name"}) {
+        EXPECT_EQ(refusal(github({{claim, ""}})), "oidc_claims");
+        EXPECT_EQ(refusal(github({{claim, Value{}}})), "oidc_claims");
+        EXPECT_EQ(refusal(github({{claim, Value::object()}})), "oidc_claims");
+    }
+    EXPECT_EQ(refusal(github({{"actor", "octo cat"}})), "oidc_claims");
+    trust_as(IssuerKind::github, {"email:{actor}@example.com"});
+    EXPECT_EQ(refusal(without(github(), "actor")), "oidc_claims");
+    trust_as(IssuerKind::gitlab);
+    EXPECT_EQ(refusal(without(gitlab(), "user_id")), "oidc_claims");
+    EXPECT_EQ(refusal(gitlab({{"user_id", ""}})), "oidc_claims");
+    trust_as(IssuerKind::circleci);
+    for (const char* sub : {"org/O/project/P/user/", "org/O/project/P/user//vcs-origin/x", "org/O/project/P"})
+        EXPECT_EQ(refusal(claims({{"sub", sub}, {"oidc.circleci.com/project-id", "p1"}})), "oidc_claims")
+            << sub;
+}
+
+TEST_F(Kinds, AGitHubActorIsKnownByTheirNumberToo) {
+    trust_as(IssuerKind::github);
+    auto run = told(github());
+    ASSERT_EQ(run.numbered.size(), 1U);
+    EXPECT_EQ(run.numbered[0].number, AccountId{"oidc:https://issuer.example.com|actor:583231"});
+    EXPECT_EQ(run.numbered[0].name, AccountId{"github:octocat"});
+    EXPECT_TRUE(told(github({{"actor", "dependabot[bot]"}})).numbered.empty());
+    trust_as(IssuerKind::github, {"email:{actor}@example.com"});
+    EXPECT_EQ(told(github()).numbered.at(0).name, std::nullopt);
+}
+
+TEST_F(Kinds, ClaimsThatMakeNoAccountAreRefused) {
+    trust_as(IssuerKind::generic, {"slack:{slack}"});
+    EXPECT_EQ(refusal(claims({{"slack", "T0SIM/U0RILEY"}})), "believed");
+    for (const char* slack : {"T0SIM/u0riley", "U0 RILEY", "T0SIM/U0RILEY/x", "U0RILEY "})
+        EXPECT_EQ(refusal(claims({{"slack", slack}})), "oidc_claims") << slack;
 }
 
 TEST_F(Kinds, GitHubEventsThatRunAForksCodeWithOurRightsAreRefused) {
@@ -122,7 +161,7 @@ TEST_F(Kinds, AGitLabJobIsItsPipelineAndItsUserIsBehindIt) {
 
 TEST_F(Kinds, AGitLabAddressNamesSomebodyOnlyWhereSettingsSaySo) {
     trust_as(IssuerKind::gitlab, {"email:{user_email}"});
-    EXPECT_THAT(told(gitlab()).humans, ElementsAre(AccountId{"email:Riley@Example.com"}));
+    EXPECT_THAT(told(gitlab()).humans, ElementsAre(AccountId{"email:riley@example.com"}));
 }
 
 TEST_F(Kinds, AGitLabJobForAForksMergeRequestIsRefused) {
@@ -230,6 +269,32 @@ TEST(IssuerSettings, OfASharedIssuerSayWhoseTokensAreMeant) {
     shared.issuer = "https://token.actions.githubusercontent.com/octo-ent";
     shared.claims = {};
     EXPECT_EQ(problem(shared), "");
+}
+
+TEST(IssuerSettings, NameHumansByAKindOfAccount) {
+    identity::Issuer issuer{.issuer = "https://issuer.example.com",
+                            .audience = "us",
+                            .jwks_uri = {},
+                            .jwks = {},
+                            .claims = {},
+                            .humans = {"email:{email}", "slack:T0SIM/{slack}"},
+                            .run = {}};
+    EXPECT_EQ(problem_of(issuer), std::nullopt);
+    for (const char* pattern : {"{email}", "mail:{email}", ":{email}", ""}) {
+        issuer.humans = {pattern};
+        EXPECT_THAT(problem_of(issuer).value_or(""), HasSubstr("humans")) << pattern;
+    }
+}
+
+TEST(IssuerSettings, OfWhichHostsKeysMayBeInTheHouse) {
+    identity::Issuer issuer{.issuer = "https://gitlab.internal",
+                            .audience = "us",
+                            .jwks_uri = "http://127.0.0.1:8080/keys",
+                            .jwks = {},
+                            .claims = {},
+                            .humans = {},
+                            .run = {}};
+    EXPECT_THAT(identity::named_hosts({issuer}), ElementsAre("gitlab.internal", "127.0.0.1"));
 }
 
 TEST(IssuerSettings, NeedAnAudienceAndKeysOverTls) {

@@ -37,7 +37,7 @@ Applied outcome(const std::string& yaml, const core::Request& r,
                 std::optional<core::Duration> expires_in = std::nullopt) {
     std::vector<PolicyFinding> findings;
     const std::string head =
-        "version: 1\npeople: {amy: {slack: U1}, ben: {slack: U2}}\n"
+        "version: 1\npeople: {amy: {slack: U1}, ben: {slack: U2}, cat: {slack: U3}}\n"
         "groups: {a: {people: [amy, ben]}, b: {people: [amy]}, c: {people: [ben]}}\n";
     auto policy = read_policy(head + yaml, "p.yaml", findings);
     EXPECT_TRUE(policy) << (policy ? "" : policy.error().detail);

@@ -62,6 +62,8 @@ struct SandboxWorld : NetWorld {
     SandboxWorld() {
         sandbox::SandboxSettings settings;
         settings.base_url = "http://server";
+        settings.app_token = Secret{std::string{app_token}};
+        settings.bot_token = Secret{std::string{bot_token}};
         workspace = sandbox::make_sandbox(settings, io.get_executor(), time, time, entropy);
         serve(workspace->handler());
         tasks.start_loop("workspace", workspace->run());

@@ -39,6 +39,8 @@ int main(int argc, char** argv) {
         return 1;
     }
     sandbox::SandboxSettings settings;
+    settings.app_token = Secret{"xapp-1-A0SIM-dev"};
+    settings.bot_token = Secret{"xoxb-sim-dev"};
     settings.base_url = fmt::format("http://127.0.0.1:{}", (*listener)->port());
     auto workspace = sandbox::make_sandbox(settings, io.get_executor(), *clock, *timers, *entropy);
 

@@ -350,6 +350,45 @@ TEST(Control, PagesOfOtherSitesCannotClick) {
     EXPECT_TRUE(rebound.starts_with("HTTP/1.1 403")) << rebound;
 }
 
+TEST(Control, PagesOfOtherSitesReachNothingElseEither) {
+    SandboxWorld world;
+    auto status_of = [&](const std::string& target, const std::string& header) {
+        std::string answer;
+        world.spawn(world.talk_to_server("POST " + target + " HTTP/1.1\r\n" + header +
+                                             "\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"
+                                             "Connection: close\r\n\r\n",
+                                         answer));
+        EXPECT_TRUE(world.until([&] { return !answer.empty(); }));
+        return answer.substr(9, 3);
+    };
+    const std::string forged = "token=" + std::string{SandboxWorld::bot_token};
+    for (const auto& target : {"/api/chat.postMessage?" + forged, "/api/apps.connections.open?" + forged,
+                               std::string{"/link/?ticket=x"}, std::string{"/actions/x"}, std::string{"/"}}) {
+        EXPECT_EQ(status_of(target, "Host: server\r\nOrigin: http://evil.example"), "403") << target;
+        EXPECT_EQ(status_of(target, "Host: server\r\nOrigin: null"), "403") << target;
+        EXPECT_EQ(status_of(target, "Host: evil.example"), "403") << target;
+        EXPECT_EQ(status_of(target, "Host: 127.0.0.1.evil.example"), "403") << target;
+    }
+    EXPECT_EQ(status_of("/api/api.test", "Host: server"), "200");
+    EXPECT_EQ(status_of("/api/api.test", "Host: 192.0.2.7:8490"), "200");
+    EXPECT_NE(status_of("/link/?ticket=x", "Host: server\r\nOrigin: https://api.slack.com"), "403");
+}
+
+TEST(Control, TokensAreMadeAtTheStartAndWithoutThemNothingIsLetIn) {
+    test::SeededEntropy entropy;
+    sandbox::SandboxSettings first;
+    sandbox::SandboxSettings second;
+    sandbox::make_tokens(first, entropy);
+    sandbox::make_tokens(second, entropy);
+    EXPECT_TRUE(first.app_token.reveal().starts_with("xapp-1-A0SIM-"));
+    EXPECT_GE(first.bot_token.reveal().size(), std::string_view{"xoxb-sim-"}.size() + 32);
+    EXPECT_FALSE(first.app_token == second.app_token);
+    EXPECT_FALSE(first.bot_token == second.bot_token);
+    sandbox::SandboxSettings given{.base_url = {}, .app_token = Secret{"xapp-mine"}, .bot_token = {}};
+    sandbox::make_tokens(given, entropy);
+    EXPECT_EQ(given.app_token.reveal(), "xapp-mine");
+}
+
 TEST(Control, ThePageAllowsNothingFromElsewhere) {
     SandboxWorld world;
     net::HttpRequest request;

@@ -335,6 +335,9 @@ class Parts:
     def start_sandbox(self):
         self.sandbox = Program(["sandbox", "--listen", "127.0.0.1:0"])
         self.workspace = Workspace(self.sandbox.line(r"^workspace\s+(\S+)").group(1))
+        for kind in ("app", "bot"):
+            token = self.sandbox.line(rf"^{kind} token\s+(\S+)").group(1)
+            self.environment[f"COUNTERSIGN_SLACK_{kind.upper()}_TOKEN"] = token
         self.environment["COUNTERSIGN_SLACK_API_URL"] = self.workspace.url + "/api/"
 
     def migrate(self):

@@ -322,6 +322,29 @@ class CommandLine(DevTest):
         again = self.client.run("list", "--for", "me", "--action", "deploy.forme", environment=cat)
         self.assertNotIn(mine["id"], again.text())
 
+    def test_WhoIsNobodyIsAUsageErrorThatSaysWhoWasMeant(self):
+        home = {"COUNTERSIGN_HOME": self.dev.home}
+        for who, meant in (("riley@sim.example", "email:riley@sim.example"), ("rilye", "riley"),
+                           ("slack:T0SIM/u0riley", "slack:T0SIM/U0RILEY"), ("slack:T0SIM/U0RILEY ", "slack:T0SIM/U0RILEY")):
+            for arguments in (["request", "--action", "deploy.x", "--on-behalf-of", who],
+                              ["run", "--action", "deploy.x", "--on-behalf-of", who, "--", "true"],
+                              ["token", "create", "--name", "x", "--scope", "request", "--owner", who]):
+                with self.subTest(arguments):
+                    told = self.client.run(*arguments, environment=home)
+                    self.assertEqual(told.code, 2, told.text())
+                    self.assertIn(f'did you mean "{meant}"?', told.text())
+
+    def test_DevListensOnThisMachineAlone(self):
+        for arguments in (["dev", "--listen", "0.0.0.0:0"], ["dev", "--listen", ":0"], ["dev", "--workspace", "[::]:0"],
+                          ["dev", "--workspace", "example.com:0"], ["sandbox", "--listen", "192.0.2.1:0"]):
+            with self.subTest(arguments):
+                told = self.client.run(*arguments)
+                self.assertEqual(told.code, 2, told.text())
+                self.assertIn("--unsafe-listen", told.text())
+        open_to_all = Program(["sandbox", "--listen", "0.0.0.0:0", "--unsafe-listen"])
+        self.assertTrue(open_to_all.line(r"^workspace\s+(\S+)"))
+        open_to_all.stop()
+
     def test_UsageErrorsAre2(self):
         for arguments in (["run", "--", "true"], ["wait"], ["wait", "nonsense"], ["nonsense"], ["run", "--action", "x"],
                           ["request", "--action", "NOT VALID"], ["show", "req_01JD0000000000000000000000"]):

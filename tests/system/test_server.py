@@ -128,9 +128,9 @@ class Dependencies(PartsTest):
                               capture_output=True, text=True)
 
     def test_AWrongSlackTokenIsNamedInReadyz(self):
-        self.parts.environment["COUNTERSIGN_SLACK_BOT_TOKEN"] = "xoxb-wrong"
         self.parts.start_postgres()
         self.parts.start_sandbox()
+        self.parts.environment["COUNTERSIGN_SLACK_BOT_TOKEN"] = "xoxb-wrong"
         self.parts.migrate()
         self.parts.start_server(wait_ready=False)
         api = Api(self.parts.url, "")

@@ -379,7 +379,7 @@ TEST_F(SenderTest, ANameThatStandsForAMetadataAddressIsNeverSentTo) {
     auto event = happen();
     office.pass(10s);
     EXPECT_EQ(connector.connections, 0);
-    EXPECT_THAT(delivery(id, event).last->problem, HasSubstr("never go to"));
+    EXPECT_THAT(delivery(id, event).last->problem, HasSubstr("never called"));
     EXPECT_EQ(delivery(id, event).state, State::pending) << "names change";
 }
 

@@ -42,6 +42,9 @@ struct Issuer {
 // tokens to everybody needs a claim that says whose are meant.
 std::optional<std::string> problem_of(const Issuer& issuer);
 
+// Hosts that these settings name. Any other one that keys are fetched from is an issuer's own word.
+std::vector<std::string> named_hosts(const std::vector<Issuer>& issuers);
+
 // Verifies tokens of these issuers, whose keys it fetches when first needed. For the I/O thread.
 std::unique_ptr<app::WorkloadIdentity> make_workload_identity(std::vector<Issuer> issuers,
                                                               net::HttpClient& client, const rt::Clock& clock,

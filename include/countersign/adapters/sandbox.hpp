@@ -14,10 +14,15 @@ inline constexpr std::size_t request_bytes_max = 4 * 1024 * 1024;
 
 struct SandboxSettings {
     std::string base_url;  // "http://127.0.0.1:8490", what the links it hands out start with
-    Secret app_token{"xapp-1-A0SIM-dev"};
-    Secret bot_token{"xoxb-sim-dev"};
+    // What the app has to show. Empty: nothing it shows is right.
+    Secret app_token;  // "xapp-…"
+    Secret bot_token;  // "xoxb-…"
     core::Duration ack_within{std::chrono::seconds{3}};
 };
+
+// Makes tokens that nobody can guess, where the settings have none: any page in a browser of this machine can
+// reach the workspace.
+void make_tokens(SandboxSettings& settings, rt::Entropy& entropy);
 
 // The local workspace: Slack's Web API and Socket Mode with their real limits and refusals, a control API
 // for scripts and faults under /control/, and a web page. Users and groups of the sample team are in it.

@@ -27,8 +27,18 @@ void adopt(Caller& caller, const core::Request& request);
 
 // Says whether the caller may see and steer this request: it asked for it, or shares its owner.
 bool own(const Caller& caller, const core::Request& request);
-// Fails with forbidden (outside_bounds) where the token is made for other actions or environments.
+// Says whether the token is made for such requests: its bounds hold for whatever is done with it, not for
+// opening alone.
+bool covers(const Token& token, std::string_view action, const std::optional<std::string>& environment);
+bool bounded(const Token& token);
+inline bool covers(const Token& token, const core::Request& request) {
+    return covers(token, request.action, request.environment);
+}
+// Fails with forbidden (outside_bounds) where the token is made for other actions or environments, pointing
+// into the request that is to be opened.
 Result<Done> within_bounds(const Token& token, std::string_view action,
                            const std::optional<std::string>& environment);
+// Does the same for a request that is there.
+Result<Done> within_bounds(const Token& token, const core::Request& request);
 
 }  // namespace countersign::app

@@ -22,9 +22,15 @@ struct Workload {
     std::string run;
     core::Value claims;  // an object; a `.` in a member's name has become `_`, for paths are parted by `.`
     std::vector<core::AccountId> humans;  // the people behind the run
-    Sha256 token{};                       // of issuer and jti, or of what was signed where there is no jti
-    core::Instant expires_at{};           // past it this token is refused anyway
-    bool single_use = true;               // opens one request; else as many as it likes in its time
+    // Another account of one of them, by a number that is given to nobody again, while `name` may be.
+    struct Numbered {
+        core::AccountId number;
+        std::optional<core::AccountId> name;  // among `humans`
+    };
+    std::vector<Numbered> numbered = {};
+    Sha256 token{};              // of issuer and jti, or of what was signed where there is no jti
+    core::Instant expires_at{};  // past it this token is refused anyway
+    bool single_use = true;      // opens one request; else as many as it likes in its time
 };
 
 class WorkloadIdentity {

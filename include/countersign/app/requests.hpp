@@ -78,8 +78,8 @@ class Requests {
     Requests(const Runtime& runtime, Parts parts) : runtime_(runtime), parts_(parts) {}
 
     // Rules are matched on what was asked; what is `sensitive` then goes, and a commitment to it takes its
-    // place. invalid_input (too many alternatives, sensitive where no rule hides), forbidden (the token's
-    // bounds), conflict (idempotency), overloaded (pending_per_requester), unavailable.
+    // place. invalid_input (too many alternatives, sensitive where no rule hides, unknown_person), forbidden
+    // (the token's bounds), conflict (idempotency), overloaded (pending_per_requester), unavailable.
     Later<Filed> open(const Caller& caller, Ask ask, Deadline deadline);
 
     // A refusal is a value here. Failures: not_found, unavailable or overloaded (not recorded: try again),
@@ -112,6 +112,7 @@ class Requests {
     Later<Done> room_for_more(std::string caller_key, Deadline deadline);
     Later<Done> not_used_before(const Workload& workload, core::RequestId request,
                                 std::optional<Idempotency> key, Deadline deadline);
+    Later<Done> ask_about_humans(core::Request request, Deadline deadline);
     Later<Done> refresh_voters(core::AccountId voter, CasePtr now, Deadline deadline);
     Later<Answer> append(core::RequestId request, core::Command command, std::optional<Origin> origin,
                          Deadline deadline);

@@ -198,11 +198,12 @@ class Webhooks {
         Subscription subscription;
         std::optional<Secret> secret;  // only when it is new
     };
-    // invalid_input: the URL; overloaded: too many.
+    // invalid_input: the URL; forbidden (outside_bounds): the filter lets through more than the token may
+    // reach; overloaded: too many.
     Later<Shown> subscribe(const Caller& caller, Order order, Deadline deadline);
     Later<std::vector<Subscription>> list(const Caller& caller, Deadline deadline);
-    // not_found also where it is another's: own ones are those of this token, or of its owner; `admin` sees
-    // all.
+    // not_found also where it is another's: own ones are those of this token, or of its owner, whose
+    // filter is within the token's bounds; `admin` sees all that is.
     Later<Subscription> find(const Caller& caller, core::SubscriptionId id, Deadline deadline);
     Later<Done> unsubscribe(const Caller& caller, core::SubscriptionId id, Deadline deadline);
     Later<Shown> rotate(const Caller& caller, core::SubscriptionId id, core::Duration old_for,

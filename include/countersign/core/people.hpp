@@ -156,6 +156,12 @@ class Directory {
     // An account of a chat that is connected, but of another workspace of it.
     bool elsewhere(const AccountId& account) const;
     const ChatUser* user(const AccountId& account) const;  // nullptr: no chat knows it
+    // Whether a chat that was reached knows somebody behind this account: a full member, by any account of
+    // its person. `nobody`: none of them is one, or the text names nobody at all. `unasked`: its chat was
+    // reached, but not asked about it yet. What no chat here can tell (an address, a login) counts as
+    // somebody.
+    enum class Presence : std::uint8_t { somebody, nobody, unasked };
+    Presence presence(const AccountId& account) const;
     // Whether this very account may fill slots of the group: it is in the chat's group, or listed in the
     // policy under a person of the group. Links never count here.
     bool eligible(const AccountId& account, const GroupId& group) const;

@@ -14,6 +14,7 @@
 #include "countersign/app/linking.hpp"
 #include "countersign/app/outbox.hpp"
 #include "countersign/app/voting_tokens.hpp"
+#include "countersign/net/guarded_dialer.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "countersign/server/ground.hpp"
 #include "countersign/server/keys.hpp"
@@ -87,6 +88,7 @@ class Server {
     app::Linking linking_;
     app::VotingTokens voting_tokens_;
     std::vector<std::unique_ptr<app::ConnectedChat>> connected_;
+    net::GuardedDialer issuer_dialer_;
     std::unique_ptr<net::HttpClient> issuer_client_;
     std::unique_ptr<app::WorkloadIdentity> workloads_;
     std::unique_ptr<http::Api> api_;

@@ -1,24 +1,33 @@
-#include "webhooks/guarded_dialer.hpp"
+#include "countersign/net/guarded_dialer.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "countersign/base/text.hpp"
 #include "countersign/net/byte_stream.hpp"
-#include "webhooks/addresses.hpp"
+#include "countersign/net/reach.hpp"
 
-namespace countersign::webhooks {
+namespace countersign::net {
 namespace {
 
 constexpr std::size_t addresses_tried_max = 3;
 
 }  // namespace
 
-Later<net::StreamPtr> GuardedDialer::dial(const net::Url& url, Deadline deadline) {
+Result<Done> GuardedDialer::check(const std::string& host, const Address& address) const {
+    auto reach = reach_of(address);
+    if (reach == Reach::open || (reach == Reach::in_house && guard_.in_house(host))) return Done{};
+    auto why = visible(host) + " stands for " + std::string{name_of(reach)};
+    if (reach == Reach::in_house && !guard_.how_to_allow.empty()) why += "; " + guard_.how_to_allow;
+    return fail(Trouble::forbidden, std::move(why), "address_refused");
+}
+
+Later<StreamPtr> GuardedDialer::dial(const Url& url, Deadline deadline) {
     auto addresses = co_await network_.resolve(url.host, deadline);
     if (!addresses) co_return pass(addresses);
     for (const auto& address : *addresses) {
-        auto allowed = check_reach(url.host, address, in_house_);
+        auto allowed = check(url.host, address);
         if (!allowed) co_return pass(allowed);
     }
     addresses->resize(std::min(addresses->size(), addresses_tried_max));
@@ -34,4 +43,4 @@ Later<net::StreamPtr> GuardedDialer::dial(const net::Url& url, Deadline deadline
     co_return std::unexpected(std::move(*last));
 }
 
-}  // namespace countersign::webhooks
+}  // namespace countersign::net
