@@ -202,9 +202,12 @@ struct SlackOffice : SandboxWorld {
     // Cards of this request in the channel, oldest first.
     std::vector<Value> cards(core::RequestId request, std::string_view channel = "C0APPROVALS") {
         std::vector<Value> found;
-        for (const auto& message : *messages(channel).items())
-            if (message["metadata"]["event_payload"]["request_id"].text() == request.text())
+        for (const auto& message : *messages(channel).items()) {
+            const auto& metadata = message["metadata"];
+            bool card = metadata["event_type"].text() == "countersign_request";  // lines have metadata too
+            if (card && metadata["event_payload"]["request_id"].text() == request.text())
                 found.push_back(message);
+        }
         return found;
     }
     Value posted(core::RequestId request) {
