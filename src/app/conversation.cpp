@@ -120,36 +120,61 @@ awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::Reques
     co_return Outcome{std::move(answer), runtime_.now() > act.answer_by};
 }
 
-awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButton button, CardExtent shown) {
-    if (button == CardButton::deny) co_return Reply{ReasonDialog{request, Verdict::deny}};
-    if (button == CardButton::hold) co_return Reply{ReasonDialog{request, Verdict::hold}};
-    bool look = button == CardButton::details || shown != CardExtent::whole;
-    if (look) {
-        auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
-        bool none = !now && now.error().trouble == Trouble::not_found;
-        if (none) co_return told("This request is not known here.");
-        if (!now) co_return told("This cannot be shown right now. Try again.");
-        auto card = card_of(**now);
-        bool approves = button == CardButton::approve;
-        if (!approves || shown == CardExtent::part || !manner_.shows_everything(card)) {
-            bool pending = core::open((*now)->ruling.state);
-            co_return Reply{FullView{std::move(card), approves && pending}};
-        }
-    }
-    auto outcome = co_await vote(act, request, Verdict::approve, {});
-    const auto& answer = outcome.answer;
-    if (lacks_reason(answer) && !outcome.late) co_return Reply{ReasonDialog{request, Verdict::approve}};
-    bool recorded = answer && !answer->refusal;
-    if (recorded && !outcome.late) co_return Reply{Silence{}};
-    co_return told(vote_sentence(Verdict::approve, answer, outcome.late), outcome.late);
+namespace {
+
+std::string unread_sentence(const Failure& failure) {
+    return failure.trouble == Trouble::not_found ? "This request is not known here."
+                                                 : "This cannot be shown right now. Try again.";
 }
 
-awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict verdict, std::string reason) {
+}  // namespace
+
+// Asks why somebody denies or holds, or approves what they are behind.
+awaitable<Reply> Conversation::ask_reason(Act act, core::RequestId request, Verdict verdict) {
+    auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
+    if (!now) co_return told(unread_sentence(now.error()));
+    auto card = card_of(**now);
+    if (!core::open(card.state)) co_return told(core::notification_text(card));
+    co_return Reply{ReasonDialog{request, verdict, card.number, core::headline_text(card)}};
+}
+
+awaitable<Reply> Conversation::full_view(Act act, core::RequestId request) {
+    auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
+    if (!now) co_return told(unread_sentence(now.error()));
+    const bool pending = core::open((*now)->ruling.state);
+    co_return Reply{FullView{card_of(**now), pending}};
+}
+
+awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButton button, CardExtent shown) {
+    if (button == CardButton::deny) co_return co_await ask_reason(std::move(act), request, Verdict::deny);
+    if (button == CardButton::hold) co_return co_await ask_reason(std::move(act), request, Verdict::hold);
+    if (button == CardButton::details) co_return co_await full_view(std::move(act), request);
+    if (button == CardButton::approve && shown == CardExtent::part)
+        co_return co_await full_view(std::move(act), request);
+    if (button == CardButton::approve && shown == CardExtent::unknown) {
+        auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
+        if (!now) co_return told(unread_sentence(now.error()));
+        if (!manner_.shows_everything(card_of(**now))) co_return co_await full_view(std::move(act), request);
+    }
+    const auto verdict = button == CardButton::release ? Verdict::release : Verdict::approve;
+    auto outcome = co_await vote(act, request, verdict, {});
+    const auto& answer = outcome.answer;
+    if (lacks_reason(answer) && !outcome.late)
+        co_return co_await ask_reason(std::move(act), request, verdict);
+    bool recorded = answer && !answer->refusal;
+    if (recorded && !outcome.late) co_return Reply{Silence{}};
+    co_return told(vote_sentence(verdict, answer, outcome.late), outcome.late);
+}
+
+awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict verdict, std::string reason,
+                                      CardExtent shown) {
+    if (verdict == Verdict::approve && shown != CardExtent::whole)
+        co_return co_await full_view(std::move(act), request);
     auto outcome = co_await vote(act, request, verdict, std::string(trim(reason)));
     const auto& answer = outcome.answer;
     if (answer && !answer->refusal && !outcome.late) co_return Reply{Silence{}};
-    Lines lines{.text = {vote_sentence(verdict, answer, outcome.late)},
-                .ask_again = verdict != Verdict::approve && (!answer || lacks_reason(answer))};
+    const bool again = verdict != Verdict::approve ? !answer || lacks_reason(answer) : lacks_reason(answer);
+    Lines lines{.text = {vote_sentence(verdict, answer, outcome.late)}, .ask_again = again};
     co_return Reply{.what = std::move(lines), .late = outcome.late};
 }
 

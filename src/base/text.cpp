@@ -84,6 +84,17 @@ void append_byte_escape(std::string& out, char byte) {
     out.push_back('}');
 }
 
+// Writes the character at the beginning of a text as an escape, with all of the same that follow at once, and
+// returns how many there are: a long row of what nobody sees must not push away what stands behind it.
+std::size_t append_row_escape(std::string& out, std::string_view text, unicode::CodePoint c) {
+    constexpr std::size_t written_out_max = 8;
+    std::size_t times = 1;
+    while (text.substr(times * c.length, c.length) == text.substr(0, c.length)) ++times;
+    for (std::size_t i = 0; i < (times > written_out_max ? 1 : times); ++i) append_escape(out, c.value);
+    if (times > written_out_max) out.replace(out.size() - 1, 1, "*" + std::to_string(times) + "}");
+    return times;
+}
+
 // Decides which characters are shown as they are: those that are seen, and that no other spelling of the same
 // text (Unicode's canonical equivalence) would be drawn like.
 class Eye {
@@ -148,6 +159,8 @@ std::string shown(std::string_view hostile, char doubled) {
             eye.sees_nothing();
         } else if (eye.sees(c.value)) {
             out.append(hostile.substr(i, c.length));
+        } else if (unicode::unseen(c.value)) {
+            i += (append_row_escape(out, hostile.substr(i), c) - 1) * c.length;
         } else {
             append_escape(out, c.value);
         }

@@ -45,33 +45,6 @@ class Naming {
     std::string_view surface_;
 };
 
-bool plain_name(std::string_view name) {
-    return !name.empty() && std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-               c == '-';
-    });
-}
-
-// Depth is bounded by nesting_max. A name that could be taken for a path is written in JSON form.
-void flatten(std::vector<CardParameter>& out, const std::string& path, const Value& value) {
-    if (is_commitment(value)) {
-        out.push_back({path, std::string{hidden_text}});
-        return;
-    }
-    if (const Value::Object* object = value.members(); object && !object->empty()) {
-        for (const auto& [name, member] : *object) {
-            std::string step = plain_name(name) ? name : "[" + canonical(Value{name}) + "]";
-            const bool dot = !path.empty() && step.front() != '[';
-            flatten(out, path + (dot ? "." : "") + step, member);
-        }
-    } else if (const Value::Array* array = value.items(); array && !array->empty()) {
-        for (std::size_t i = 0; i < array->size(); ++i)
-            flatten(out, fmt::format("{}[{}]", path, i), (*array)[i]);
-    } else {
-        out.push_back({path, canonical(value)});
-    }
-}
-
 CardVote card_vote(const Naming& naming, const VoteMark& vote) {
     return {naming.account(vote.account),
             vote.verdict,
@@ -116,7 +89,7 @@ void add_lacks(CardView& view, const Case& c, const Ruling& ruling, const Direct
     for (const auto& lacks : lacking(c, ruling, directory)) {
         std::vector<CardLack> alternative;
         for (const Lack& lack : lacks) {
-            CardLack shown{lack.group.text(), lack.count, {}};
+            CardLack shown{lack.group.text(), lack.count, {}, lack.more};
             for (const PersonId& person : lack.could_approve)
                 shown.could_approve.push_back(naming.person(person));
             alternative.push_back(std::move(shown));
@@ -270,6 +243,57 @@ ThreadLine escalation_line(const Case& c, const Directory& directory, Instant no
 
 }  // namespace
 
+namespace {
+
+void add_requester(CardView& view, const Request& request, const Naming& naming) {
+    const Requester& requester = request.requester;
+    // A token is a program's, whosever it is.
+    view.requester_is_program =
+        requester.kind == Requester::Kind::workload || parts(requester.account).kind == "token";
+    view.requester = {requester.name, std::nullopt};
+    view.run = requester.run;
+    const auto proven = proven_humans(request);
+    if (view.requester_is_program)
+        for (const AccountId& human : proven) view.acts_for.push_back(naming.account(human));
+    else
+        view.requester = naming.account(proven.empty() ? requester.account : proven.front());
+    for (const AccountId& human : request.on_behalf_of)
+        view.on_behalf_of.push_back({naming.account(human).name, std::nullopt});
+    view.no_human_named = humans_behind(request).empty();
+}
+
+void add_hold(CardView& view, const Case& c, const Ruling& ruling, const Naming& naming) {
+    if (!ruling.held) return;
+    view.held = CardVote{naming.account(ruling.held->account),
+                         Verdict::hold,
+                         Surface::api,
+                         ruling.held->at,
+                         ruling.held->reason,
+                         std::nullopt,
+                         false};
+    for (const GroupId& group : c.applied->release) view.releasers.push_back(group.text());
+    for (const Entry& entry : c.entries)
+        if (const auto* held = std::get_if<Held>(&entry); held && held->at == ruling.held->at)
+            view.held->via = held->via;
+}
+
+void add_end(CardView& view, const Case& c, const Ruling& ruling, const Naming& naming) {
+    view.grant_ends = ruling.grant_ends;
+    view.decided_at = ruling.decided_at;
+    view.decided_by = decider(c, ruling, naming);
+    view.reason = ruling.reason;
+    for (const Entry& entry : c.entries) {
+        if (const auto* claimed = std::get_if<Claimed>(&entry)) view.claimed_at = claimed->at;
+        if (const auto* lapsed = std::get_if<Lapsed>(&entry)) view.ended_at = lapsed->at;
+        if (const auto* reported = std::get_if<Reported>(&entry)) {
+            view.ended_at = reported->at;
+            view.outcome_detail = reported->detail;
+        }
+    }
+}
+
+}  // namespace
+
 CardView card(const Case& c, const Ruling& ruling, const Directory& directory, Surface surface) {
     const Naming naming{directory, surface};
     const Request& request = c.request;
@@ -282,47 +306,25 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     view.resource = request.resource;
     view.environment = request.environment;
     view.intent = request.intent;
-    view.requester_is_workload = request.requester.kind == Requester::Kind::workload;
-    view.requester = {request.requester.name, std::nullopt};
-    if (!view.requester_is_workload) {
-        auto humans = humans_behind(request);
-        if (!humans.empty()) view.requester = naming.account(humans.front());
-    }
-    for (const AccountId& human : request.on_behalf_of) view.on_behalf_of.push_back(naming.account(human));
-    view.no_human_named = humans_behind(request).empty();
-    if (request.parameters) {
-        flatten(view.parameters, "", *request.parameters);
-    }
-    view.hidden = hidden_in(request).size();
+    add_requester(view, request, naming);
+    if (request.parameters) view.parameters = c.request.share(*request.parameters);
+    if (!c.applied->hide.empty()) view.hidden = hidden_in(request).size();
     view.labels = request.labels;
     view.links = request.links;
     view.digest = request.digest;
     view.rules = c.applied->rules;
+    view.risk = c.applied->risk;
+    view.risk_parts = c.applied->risk_parts;
     add_lacks(view, c, ruling, directory, naming);
     view.one_denial_ends = c.applied->deny.any;
     if (ruling.state == State::pending)
         for (const Objection& one : objections(c))
             view.objections.push_back({one.group.text(), one.count, one.given});
     for (const VoteMark& vote : ruling.votes) view.votes.push_back(card_vote(naming, vote));
-    if (ruling.held) {
-        view.held = CardVote{naming.account(ruling.held->account),
-                             Verdict::hold,
-                             Surface::api,
-                             ruling.held->at,
-                             ruling.held->reason,
-                             std::nullopt,
-                             false};
-        for (const GroupId& group : c.applied->release) view.releasers.push_back(group.text());
-        for (const Entry& entry : c.entries)
-            if (const auto* held = std::get_if<Held>(&entry); held && held->at == ruling.held->at)
-                view.held->via = held->via;
-    }
+    add_hold(view, c, ruling, naming);
+    view.created_at = request.created_at;
     view.expires_at = request.expires_at;
-    view.decided_at = ruling.decided_at;
-    view.decided_by = decider(c, ruling, naming);
-    view.reason = ruling.reason;
-    for (const Entry& entry : c.entries)
-        if (const auto* reported = std::get_if<Reported>(&entry)) view.outcome_detail = reported->detail;
+    add_end(view, c, ruling, naming);
     return view;
 }
 

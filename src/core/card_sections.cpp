@@ -6,64 +6,115 @@
 #include <optional>
 #include <utility>
 
+#include "core/card_runs.hpp"
+#include "core/card_takes.hpp"
+#include "core/card_what.hpp"
+#include "core/shown.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/core/hidden.hpp"
 
 namespace countersign::core {
 namespace {
 
-using Kind = CardRun::Kind;
 using Part = CardSection::Part;
 
-// How much of each text a card shows.
-constexpr std::size_t resource_shown_max = 600;
-constexpr std::size_t environment_shown_max = 220;
-constexpr std::size_t name_chars_max = 60;
-constexpr std::size_t reason_chars_shown_max = 400;
-constexpr std::size_t detail_chars_max = 300;
-constexpr std::size_t vote_reason_chars_max = 120;
-constexpr std::size_t full_reason_chars_max = 2'000;
-constexpr std::size_t label_shown_max = 110;
-constexpr std::size_t link_title_chars_max = 80;
-constexpr std::size_t full_link_title_chars_max = 200;
-constexpr std::size_t address_chars_max = 220;
-constexpr std::size_t people_named_max = 8;
-constexpr std::size_t votes_shown_max = 10;
+// How a card's rows are shared out: of a phone's screen and a half, what is asked for gets the most.
+constexpr std::size_t intent_columns_max = 160;
+constexpr std::size_t what_rows_max = 18;
+constexpr std::size_t headline_columns_max = 70;  // two lines
+constexpr std::size_t said_intent_columns_max = 150;
+constexpr std::size_t reason_columns_max = 80;
+constexpr std::size_t full_reason_columns_max = 2'000;
+constexpr std::size_t link_title_columns_max = 60;
+constexpr std::size_t full_link_title_columns_max = 200;
+constexpr std::size_t address_bytes_max = 120;
+constexpr std::size_t votes_shown_max = 3;
 constexpr std::size_t full_votes_shown_max = 20;
-constexpr std::size_t labels_shown_max = 6;
-constexpr std::size_t links_shown_max = 3;
-constexpr std::size_t rules_chars_max = 240;  // of all their names together
-
-CardRun words(std::string text) {
-    return {.kind = Kind::words, .text = std::move(text)};
-}
-CardRun strong(std::string text) {
-    return {.kind = Kind::strong, .text = std::move(text)};
-}
-// `safe` was made visible, and quoted where it could pass for something else.
-CardRun literal(std::string safe, std::size_t chars_max = 0) {
-    return {.kind = Kind::literal, .text = std::move(safe), .chars_max = chars_max};
-}
-CardRun prose(std::string_view hostile, std::size_t chars_max = 0) {
-    return {.kind = Kind::prose, .text = visible(hostile), .chars_max = chars_max};
-}
-CardRun person(Who who) {
-    return {.kind = Kind::people, .people = {std::move(who)}};
-}
-CardRun moment(Instant at) {
-    return {.kind = Kind::moment, .at = at};
-}
+constexpr std::size_t links_shown_max = 2;
 
 // A label as "name=value", in which no name can pass for a part of a value.
 std::string label_text(std::string_view name, std::string_view value) {
     return quoted_text(name, "=") + "=" + quoted_text(value);
 }
-CardRun title_of(const Link& link, std::size_t chars_max) {
-    return {.kind = Kind::prose, .text = quoted_text(link.title), .chars_max = chars_max};
+CardRun title_of(const Link& link, std::size_t columns_max) {
+    auto shown = prose_excerpt(link.title, columns_max);
+    return {.kind = CardRun::Kind::prose, .text = shown.whole ? quoted_text(link.title) : shown.text};
 }
 
-bool blank(std::string_view text) {
-    return trim(text).empty();
+std::string short_digest(std::string_view digest) {
+    constexpr std::string_view algorithm = "sha256:";
+    constexpr std::size_t digits_shown = 12;
+    if (digest.starts_with(algorithm)) digest.remove_prefix(algorithm.size());
+    return std::string(digest.substr(0, digits_shown));
+}
+
+void add_reason(CardLine& line, const std::string& reason, std::size_t columns_max) {
+    if (blank(reason)) return;
+    line.push_back(words(": "));
+    line.push_back(prose(prose_excerpt(reason, columns_max).text));
+}
+
+// ---- the sections of a card
+
+CardSection headline(const CardView& card) {
+    std::string_view before = "";
+    switch (card.state) {
+        case State::pending:
+            before = card.held ? "On hold: " : "";
+            break;
+        case State::approved:
+        case State::claimed:
+        case State::succeeded:
+            before = "✓ ";
+            break;
+        case State::denied:
+        case State::refused:
+            before = "✗ ";
+            break;
+        default:
+            break;
+    }
+    std::string state = card.state == State::pending ? std::string{} : fmt::format("{}: ", state_text(card));
+    return {Part::headline, {}, {{words(std::string{before} + state), literal(headline_text(card))}}};
+}
+
+CardSection who_asks(const CardView& card) {
+    CardSection section{Part::who};
+    CardLine asker;
+    if (card.requester_is_program) {
+        asker = {named(card.requester.name), words(" (a program)")};
+        if (!card.acts_for.empty()) {
+            asker.push_back(words(" for "));
+            push_people(asker, card.acts_for);
+        }
+    } else {
+        asker.push_back(person(card.requester));
+    }
+    if (!card.run.empty()) {
+        asker.push_back(words(" · run "));
+        asker.push_back(named(card.run));
+    }
+    section.lines.push_back(std::move(asker));
+    if (const auto& people = card.on_behalf_of; !people.empty()) {
+        CardLine line{words("says it acts for ")};
+        push_people(line, people);
+        section.lines.push_back(std::move(line));
+    }
+    if (card.no_human_named) section.lines.push_back({quiet("This request names no human.")});
+    for (std::size_t i = 0; i < card.links.size(); ++i) {
+        if (i == links_shown_max) {
+            section.lines.push_back(
+                {words(fmt::format("and {} in Details", count_of(card.links.size() - i, "more link")))});
+            break;
+        }
+        const Link& link = card.links[i];
+        CardLine line{title_of(link, link_title_columns_max), words(" ")};
+        if (link.url.size() <= address_bytes_max)
+            line.push_back({.kind = CardRun::Kind::address, .text = link.url});
+        else
+            line.push_back(literal(prose_excerpt(link.url, address_bytes_max).text));
+        section.lines.push_back(std::move(line));
+    }
+    return section;
 }
 
 std::string past(const CardVote& vote) {
@@ -83,206 +134,33 @@ std::string past(const CardVote& vote) {
     return "acted";
 }
 
-// A group's name amid words of ours.
-std::string short_name(std::string_view hostile) {
-    std::string name = visible(hostile);
-    if (code_points(name) <= name_chars_max) return name;
-    return std::string(clip_utf8(name, name_chars_max)) + "…";
-}
-
-std::string short_digest(std::string_view digest) {
-    constexpr std::string_view algorithm = "sha256:";
-    constexpr std::size_t digits_shown = 12;
-    if (digest.starts_with(algorithm)) digest.remove_prefix(algorithm.size());
-    return std::string(digest.substr(0, digits_shown));
-}
-
-void add_reason(CardLine& line, const std::string& reason, std::size_t chars_max) {
-    if (blank(reason)) return;
-    line.push_back(words(": "));
-    line.push_back(prose(reason, chars_max));
-}
-
-// ---- the sections of a card
-
-CardSection what_is_asked(const CardView& card) {
-    CardSection section{Part::what};
-    auto fact = [&](std::string name, std::string safe, std::size_t chars_max) {
-        section.lines.push_back({strong(std::move(name)), literal(std::move(safe), chars_max)});
-    };
-    fact("Action ", visible(card.action), 0);
-    if (card.resource) fact("Resource ", quoted_text(*card.resource), resource_shown_max);
-    if (card.environment) fact("Environment ", quoted_text(*card.environment), environment_shown_max);
-    return section;
-}
-
-CardSection who_asks(const CardView& card) {
-    CardSection section{Part::who};
-    CardLine asker{strong("Asked by"), words(" "), person(card.requester)};
-    if (card.requester_is_workload) asker.push_back(words(" (a program)"));
-    section.lines.push_back(std::move(asker));
-    if (const auto& people = card.on_behalf_of; !people.empty()) {
-        const std::size_t named = std::min(people.size(), people_named_max);
-        CardRun shown{.kind = Kind::people};
-        shown.people.assign(people.begin(), people.begin() + static_cast<std::ptrdiff_t>(named));
-        CardLine line{strong("On behalf of"), words(" "), std::move(shown)};
-        if (people.size() > named) line.push_back(words(fmt::format(" and {} more", people.size() - named)));
-        section.lines.push_back(std::move(line));
-    }
-    if (card.no_human_named)
-        section.lines.push_back({{.kind = Kind::quiet, .text = "This request names no human."}});
-    if (card.state == State::pending)
-        section.lines.push_back({strong("Expires"), words(" "), moment(card.expires_at)});
-    return section;
-}
-
-void push_lack(CardLine& line, const CardLack& lack) {
-    line.push_back(words(fmt::format("{} of ", lack.count)));
-    line.push_back(literal(visible(lack.group), name_chars_max));
-    if (lack.could_approve.empty()) {
-        line.push_back(words(": nobody known can give it"));
-    } else {
-        line.push_back(words(": "));
-        line.push_back({.kind = Kind::people, .people = lack.could_approve});
-    }
-}
-
-void add_missing(std::vector<CardLine>& lines, const CardView& card) {
-    if (card.missing.empty()) return;
-    const bool several = card.missing.size() > 1;
-    CardLine heading{strong("Still needed")};
-    if (several) heading.push_back(words(", one of these:"));
-    lines.push_back(std::move(heading));
-    for (const auto& alternative : card.missing) {
-        CardLine line{words("• ")};
-        for (std::size_t i = 0; i < alternative.size(); ++i) {
-            if (i > 0 && several) line.push_back(words(", and "));
-            if (i > 0 && !several) lines.push_back(std::exchange(line, {words("• ")}));
-            push_lack(line, alternative[i]);
-        }
-        lines.push_back(std::move(line));
-    }
-}
-
-CardLine on_hold(const CardView& card) {
-    CardLine line{strong("On hold"),      words(" by "),
-                  person(card.held->who), words(" since "),
-                  moment(card.held->at),  words(": approvals are recorded but decide nothing")};
-    for (std::size_t i = 0; i < card.releasers.size(); ++i) {
-        line.push_back(words(i == 0 ? "; they release it, or whoever is in " : " and "));
-        line.push_back(literal(visible(card.releasers[i]), name_chars_max));
-    }
-    return line;
-}
-
-// They are said only where one denial is not enough.
-void add_objections(std::vector<CardLine>& lines, const CardView& card) {
-    if (card.objections.empty()) return;
-    CardLine line{strong("Denied"), words(" once")};
-    for (std::size_t i = 0; i < card.objections.size(); ++i) {
-        const auto& one = card.objections[i];
-        line.push_back(words(fmt::format("{} {} of ", i == 0 ? "" : ", or", one.count)));
-        line.push_back(literal(visible(one.group), name_chars_max));
-        line.push_back(words(fmt::format(" deny it ({} so far)", one.given)));
-    }
-    if (card.one_denial_ends) line.push_back(words(", or anybody who could approve it"));
-    lines.push_back(std::move(line));
-}
-
-CardSection how_it_stands(const CardView& card) {
-    CardSection section{Part::state};
-    if (card.state == State::pending) {
-        if (card.held) section.lines.push_back(on_hold(card));
-        add_missing(section.lines, card);
-        add_objections(section.lines, card);
-        return section;
-    }
-    CardLine line{strong(std::string(state_text(card)))};
-    if (card.decided_by) {
-        line.push_back(words(" by "));
-        line.push_back(person(*card.decided_by));
-    }
-    if (card.decided_at) {
-        line.push_back(words(" "));
-        line.push_back(moment(*card.decided_at));
-    }
-    section.lines.push_back(std::move(line));
-    return section;
-}
-
+// While pending, of those votes that the names of the filled places do not tell all of.
 CardSection who_voted(const CardView& card) {
     CardSection section{Part::votes};
-    auto note = [&](std::string name, const std::string& reason, std::size_t chars_max) {
-        CardLine line{strong(std::move(name))};
-        add_reason(line, reason, chars_max);
-        section.lines.push_back(std::move(line));
-    };
-    if (card.state != State::pending && !blank(card.reason))
-        note("Reason", card.reason, reason_chars_shown_max);
-    if (card.outcome_detail && !blank(*card.outcome_detail))
-        note("Outcome", *card.outcome_detail, detail_chars_max);
-    if (card.held && card.state == State::pending) note("Hold", card.held->reason, detail_chars_max);
-    const std::size_t from = card.votes.size() > votes_shown_max ? card.votes.size() - votes_shown_max : 0;
-    if (from > 0) section.lines.push_back({words(fmt::format("{} earlier votes: see Details", from))});
-    for (std::size_t i = from; i < card.votes.size(); ++i) {
-        const CardVote& vote = card.votes[i];
+    if (card.held) {
+        CardLine line{strong("Hold")};
+        add_reason(line, card.held->reason, reason_columns_max);
+        if (line.size() > 1) section.lines.push_back(std::move(line));
+    }
+    std::vector<const CardVote*> telling;
+    for (const CardVote& vote : card.votes)
+        if (!blank(vote.reason) || !vote.counted_for || vote.self_approval) telling.push_back(&vote);
+    const std::size_t from = telling.size() > votes_shown_max ? telling.size() - votes_shown_max : 0;
+    if (from > 0)
+        section.lines.push_back({words(fmt::format("{} in Details", count_of(from, "earlier vote")))});
+    for (std::size_t i = from; i < telling.size(); ++i) {
+        const CardVote& vote = *telling[i];
         std::string said = " " + past(vote);
         if (vote.counted_for) said += " for " + short_name(*vote.counted_for);
         CardLine line{person(vote.who), words(std::move(said))};
-        add_reason(line, vote.reason, vote_reason_chars_max);
+        add_reason(line, vote.reason, reason_columns_max);
         section.lines.push_back(std::move(line));
     }
-    return section;
-}
-
-CardSection their_words(const CardView& card) {
-    CardSection section{Part::intent, "Intent, in the requester's words"};
-    if (!blank(card.intent)) section.lines.push_back({prose(card.intent)});
-    return section;
-}
-
-CardSection its_labels(const CardView& card) {
-    CardSection section{Part::labels, "Labels"};
-    section.lines_max = labels_shown_max;
-    for (const auto& [name, value] : card.labels)
-        section.lines.push_back({literal(label_text(name, value), label_shown_max)});
-    return section;
-}
-
-CardSection its_links(const CardView& card) {
-    CardSection section{Part::links, "Links"};
-    section.lines_max = links_shown_max;
-    for (const Link& link : card.links)
-        section.lines.push_back({title_of(link, link_title_chars_max),
-                                 {.kind = Kind::address, .text = link.url, .chars_max = address_chars_max}});
-    return section;
-}
-
-CardSection its_parameters(const CardView& card) {
-    CardSection section{Part::parameters, "Parameters"};
-    for (const CardParameter& parameter : card.parameters)
-        section.lines.push_back({literal(parameter_text(parameter))});
-    if (card.hidden > 0)
-        section.note = fmt::format(
-            "{} ({}). The rules were applied to what is really there.",
-            card.hidden == 1 ? "1 value is hidden" : fmt::format("{} values are hidden", card.hidden),
-            hidden_text);
     return section;
 }
 
 CardSection small_print(const CardView& card) {
-    CardLine line{words(fmt::format("#{} · ", card.number)), literal(card.id.text()), words(" · digest "),
-                  literal(visible(short_digest(card.digest)))};
-    std::size_t chars = 0;
-    for (const std::string& rule : card.rules) {
-        if (chars > rules_chars_max) {
-            line.push_back(words(" …"));
-            break;
-        }
-        line.push_back(words(chars == 0 ? " · rule " : ", "));
-        line.push_back(literal(visible(rule), name_chars_max));
-        chars += std::min(rule.size(), name_chars_max) + 2;
-    }
+    CardLine line{words(fmt::format("#{} · ", card.number)), literal(visible(short_digest(card.digest)))};
     return {Part::footer, {}, {std::move(line)}};
 }
 
@@ -294,26 +172,42 @@ CardSection all_facts(const CardView& card) {
         section.lines.push_back({strong(std::move(name)), literal(quoted_text(hostile))});
     };
     fact("Request ", fmt::format("#{} {}", card.number, card.id.text()));
-    fact("State ", name_of(card.state));
     fact("Action ", card.action);
     if (card.resource) fact("Resource ", *card.resource);
     if (card.environment) fact("Environment ", *card.environment);
-    section.lines.push_back({strong("Asked by "), person(card.requester)});
-    for (const Who& who : card.on_behalf_of) section.lines.push_back({strong("On behalf of "), person(who)});
+    if (card.requester_is_program) {
+        section.lines.push_back({strong("Asked by "), named(card.requester.name), words(" (a program)")});
+        for (const Who& who : card.acts_for) section.lines.push_back({strong("For "), person(who)});
+    } else {
+        section.lines.push_back({strong("Asked by "), person(card.requester)});
+    }
+    if (!card.run.empty()) fact("Run ", card.run);
+    for (const Who& who : card.on_behalf_of)
+        section.lines.push_back({strong("Says it acts for "), person(who)});
     if (card.no_human_named) section.lines.push_back({strong("This request names no human.")});
     fact("Digest ", card.digest);
     fact("Rules ", join(card.rules, ", "));
     return section;
 }
 
+CardSection their_words(const CardView& card, std::string shown) {
+    CardSection section{Part::intent, "In the requester's words"};
+    if (!blank(card.intent)) section.lines.push_back({prose(std::move(shown))});
+    return section;
+}
+
 CardSection all_votes(const CardView& card) {
     CardSection section{Part::votes};
-    section.lines_max = full_votes_shown_max;
-    for (const CardVote& vote : card.votes) {
+    section.lines.push_back({strong("State "), literal(std::string{name_of(card.state)})});
+    const std::size_t from =
+        card.votes.size() > full_votes_shown_max ? card.votes.size() - full_votes_shown_max : 0;
+    if (from > 0) section.lines.push_back({words(count_of(from, "earlier vote"))});
+    for (std::size_t i = from; i < card.votes.size(); ++i) {
+        const CardVote& vote = card.votes[i];
         std::string said = fmt::format(" {}{}", name_of(vote.verdict),
                                        vote.self_approval ? " (own request, allowed by policy)" : "");
         CardLine line{person(vote.who), words(std::move(said))};
-        add_reason(line, vote.reason, full_reason_chars_max);
+        add_reason(line, vote.reason, full_reason_columns_max);
         section.lines.push_back(std::move(line));
     }
     return section;
@@ -323,8 +217,9 @@ CardSection all_links(const CardView& card) {
     CardSection section{Part::links};
     for (const Link& link : card.links)
         section.lines.push_back({strong("Link "),
-                                 title_of(link, full_link_title_chars_max),
-                                 {.kind = Kind::address, .text = link.url}});
+                                 title_of(link, full_link_title_columns_max),
+                                 words(" "),
+                                 {.kind = CardRun::Kind::address, .text = link.url}});
     return section;
 }
 
@@ -335,9 +230,8 @@ CardSection all_labels(const CardView& card) {
     return section;
 }
 
-std::vector<CardSection> with_something_to_say(std::vector<CardSection> sections) {
-    std::erase_if(sections, [](const CardSection& one) { return one.lines.empty(); });
-    return sections;
+bool says_nothing(const CardSection& section) {
+    return section.lines.empty() && section.raw.empty() && section.note.empty();
 }
 
 // "2 of security, 1 of dba"; alternatives joined by "or".
@@ -368,6 +262,34 @@ std::string_view done_word(Verdict verdict) {
     return "vote on";
 }
 
+// ---- sentences
+
+std::string names_of(const std::vector<Who>& people) {
+    std::vector<std::string> names;
+    constexpr std::size_t named_max = 3;
+    for (std::size_t i = 0; i < people.size() && i < named_max; ++i)
+        names.push_back(short_name(people[i].name));
+    return join(names, " and ") + (people.size() > named_max ? " and others" : "");
+}
+
+std::string names_of(const CardView& card, Verdict verdict) {
+    std::vector<Who> people;
+    for (const CardVote& vote : card.votes)
+        if (vote.verdict == verdict && (verdict != Verdict::approve || vote.counted_for))
+            people.push_back(vote.who);
+    return names_of(people);
+}
+
+std::string action_in_environment(const CardView& card) {
+    std::string text = visible(card.action);
+    if (card.environment) text += " in " + visible(*card.environment);
+    return text;
+}
+
+std::string reason_after(std::string_view reason) {
+    return blank(reason) ? std::string{} : ": " + prose_excerpt(reason, said_intent_columns_max).text;
+}
+
 }  // namespace
 
 std::string_view state_text(const CardView& card) {
@@ -396,37 +318,107 @@ std::string_view state_text(const CardView& card) {
     return "Request";
 }
 
-std::string notification_text(const CardView& card) {
-    return fmt::format("{}: request #{} ({})", state_text(card), card.number, card.id.text());
+std::string headline_text(const CardView& card) {
+    const std::string environment = card.environment ? visible(*card.environment) : "(no environment)";
+    std::string text = fmt::format("{} → {}", visible(card.action), environment);
+    if (columns_of(text) <= headline_columns_max) return text;
+    return std::string{clip_utf8(text, headline_columns_max)} + "…";
 }
 
-std::string parameter_text(const CardParameter& parameter) {
-    if (parameter.path.empty()) return printable(parameter.json);
+std::string notification_text(const CardView& card) {
+    if (card.state == State::pending && !card.held) {
+        std::string asker = short_name(card.requester.name);
+        if (card.requester_is_program && !card.acts_for.empty()) asker += " for " + names_of(card.acts_for);
+        return fmt::format("Approve? {}, asked by {}{} (#{})", action_in_environment(card), asker,
+                           reason_after(card.intent), card.number);
+    }
+    std::string who;
+    std::string_view why = card.reason;
+    if (card.held && card.state == State::pending) {
+        who = short_name(card.held->who.name);
+        why = card.held->reason;
+    } else if (card.state == State::denied) {
+        who = names_of(card, Verdict::deny);
+    } else if (card.state == State::cancelled) {
+        who = card.decided_by ? short_name(card.decided_by->name) : std::string{};
+    } else if (card.state != State::refused && card.state != State::expired) {
+        who = names_of(card, Verdict::approve);
+    }
+    if (card.outcome_detail) why = *card.outcome_detail;
+    return fmt::format("{}{}{}: {}{} (#{})", state_text(card), who.empty() ? "" : " by ", who,
+                       action_in_environment(card), reason_after(why), card.number);
+}
+
+std::string thread_line_text(const ThreadLine& line) {
+    constexpr std::size_t columns_max = 300;
+    std::string text;
+    if (!line.who.name.empty()) text = short_name(line.who.name) + " ";
+    return text + prose_excerpt(line.text, columns_max).text;
+}
+
+std::string parameter_name(const std::string& path) {
     auto plain = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
                c == '-' || c == '.' || c == '[' || c == ']';
     };
-    const bool as_it_is = std::ranges::all_of(parameter.path, plain);
-    std::string name = as_it_is ? parameter.path : canonical(Value{parameter.path});
-    return printable(name) + " = " + printable(parameter.json);
+    const bool as_it_is = std::ranges::all_of(path, plain);
+    return printable(as_it_is ? path : canonical(Value{path}));
 }
 
-std::vector<CardSection> card_sections(const CardView& card) {
-    CardSection headline{Part::headline};
-    headline.lines.push_back({words(fmt::format("{}: ", state_text(card))), literal(visible(card.action))});
-    std::vector<CardSection> sections;
-    sections.push_back(std::move(headline));
-    for (auto section : {what_is_asked, who_asks, how_it_stands, who_voted, their_words, its_labels,
-                         its_links, its_parameters, small_print})
-        sections.push_back(section(card));
-    return with_something_to_say(std::move(sections));
+std::string_view name_of(CardButton button) {
+    switch (button) {
+        case CardButton::approve:
+            return "Approve";
+        case CardButton::deny:
+            return "Deny";
+        case CardButton::hold:
+            return "Hold";
+        case CardButton::release:
+            return "Release";
+        case CardButton::details:
+            return "Details";
+    }
+    return "Details";
+}
+
+std::vector<CardButton> card_buttons(const CardView& card) {
+    if (card.state != State::pending) return {};
+    return {CardButton::approve, CardButton::deny, card.held ? CardButton::release : CardButton::hold,
+            CardButton::details};
+}
+
+CardText card_text(const CardView& card) {
+    CardText text;
+    auto add = [&](CardSection section) {
+        if (!says_nothing(section)) text.sections.push_back(std::move(section));
+    };
+    auto intent = prose_excerpt(card.intent, intent_columns_max);
+    add(headline(card));
+    add(their_words(card, std::move(intent.text)));
+    add(who_asks(card));
+    if (card.state == State::pending) {
+        auto what = what_is_asked(card, what_rows_max);
+        text.whole = intent.whole && what.whole;
+        for (CardSection& section : what.sections) add(std::move(section));
+        add(who_voted(card));
+        add(what_it_takes(card));
+    } else {
+        add(how_it_ended(card));
+    }
+    add(small_print(card));
+    return text;
 }
 
 std::vector<CardSection> full_view_sections(const CardView& card) {
     std::vector<CardSection> sections;
-    for (auto section : {all_facts, their_words, its_parameters, all_votes, all_links, all_labels})
-        sections.push_back(section(card));
-    return with_something_to_say(std::move(sections));
+    sections.push_back(all_facts(card));
+    sections.push_back(their_words(card, visible(card.intent)));
+    std::ranges::move(all_that_is_asked(card), std::back_inserter(sections));
+    sections.push_back(all_links(card));
+    sections.push_back(all_labels(card));
+    sections.push_back(all_votes(card));
+    std::erase_if(sections, says_nothing);
+    return sections;
 }
 
 CardSummary card_summary(const Case& c, const Ruling& ruling) {

@@ -383,10 +383,56 @@ Truth judge(const Test& test, const Value& value) {
     return test.op == Test::Operator::ne ? negated(outcome) : outcome;
 }
 
-std::uint32_t risk_of(const Policy& policy, const Facts& facts) {
-    std::uint32_t points = 0;
+std::vector<const RiskEntry*> risks_of(const Policy& policy, const Facts& facts) {
+    std::vector<const RiskEntry*> applying;
     for (const RiskEntry& entry : policy.risk)
-        if (judge_of(entry, facts).applies(entry.when)) points += entry.points;
+        if (judge_of(entry, facts).applies(entry.when)) applying.push_back(&entry);
+    // Entries of as many points stay in the policy's order, which is that of their addresses.
+    std::ranges::sort(applying, [](const RiskEntry* a, const RiskEntry* b) {
+        return a->points != b->points ? a->points > b->points : std::less{}(a, b);
+    });
+    return applying;
+}
+
+namespace {
+
+// "production" for a field that must be just that, "rows" for parameters.rows that must be many.
+std::string name_of_test(const Test& test) {
+    if (test.op == Test::Operator::eq && test.operand.string() && !test.operand.text().empty())
+        return std::string{test.operand.text()};
+    return test.field.substr(test.field.rfind('.') + 1);
+}
+
+void name_tests(const Condition& condition, std::vector<std::string>& names) {
+    constexpr std::size_t names_max = 3;
+    auto all_of = [&](const std::vector<Condition>& parts) {
+        for (const Condition& part : parts) name_tests(part, names);
+    };
+    std::visit(Overload{[&](const AllOf& all) { all_of(all.of); }, [&](const AnyOf& any) { all_of(any.of); },
+                        [&](const NotOf& none) {
+                            const std::size_t before = names.size();
+                            all_of(none.of);
+                            for (std::size_t i = before; i < names.size(); ++i) names[i] = "not " + names[i];
+                        },
+                        [&](const Test& test) {
+                            if (names.size() < names_max) names.push_back(name_of_test(test));
+                        }},
+               condition.node);
+}
+
+}  // namespace
+
+std::string name_of(const RiskEntry& entry) {
+    constexpr std::size_t name_bytes_max = 60;
+    std::vector<std::string> names;
+    name_tests(entry.when, names);
+    if (names.empty()) return "any request";
+    return std::string{clip_utf8(join(names, " + "), name_bytes_max)};
+}
+
+std::uint32_t points_of(const std::vector<const RiskEntry*>& entries) {
+    std::uint32_t points = 0;
+    for (const RiskEntry* entry : entries) points += entry->points;
     return points;
 }
 

@@ -60,7 +60,10 @@ struct Judge {
 Judge judge_of(const Rule& rule, const Facts& facts);
 Judge judge_of(const RiskEntry& entry, const Facts& facts);
 
-// Adds up the points of the policy's risk table.
-std::uint32_t risk_of(const Policy& policy, const Facts& facts);
+// Lists the entries of the policy's risk table that apply, most points first.
+std::vector<const RiskEntry*> risks_of(const Policy& policy, const Facts& facts);
+std::uint32_t points_of(const std::vector<const RiskEntry*>& entries);
+// Says in few words what an entry looks at: the value it wants, else the field's last name.
+std::string name_of(const RiskEntry& entry);
 
 }  // namespace countersign::core

@@ -297,6 +297,9 @@ void settle_absences(Lack& lack, const std::vector<PersonId>& away, const Direct
 
 }  // namespace
 
+// So many people of a group are looked at one by one; all others are taken for people who could approve.
+constexpr std::size_t counted_max = 200;
+
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory) {
     std::vector<std::vector<Lack>> all;
     if (ruling.state != State::pending) return all;
@@ -320,13 +323,20 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
             candidates.erase(repeated.begin(), repeated.end());
             Lack lack{missing.of, missing.count, {}};
             std::vector<PersonId> away;
+            std::size_t could = 0;
             for (const PersonId& person : candidates) {
-                if (lack.could_approve.size() == could_approve_max) break;
                 if (contains(present.persons, person)) continue;
+                if (could == counted_max) {
+                    could += static_cast<std::size_t>(&candidates.back() - &person) + 1;
+                    break;
+                }
                 if (!person_may(c, behind, directory, person, asked)) continue;
-                (directory.absence(person) ? away : lack.could_approve).push_back(person);
+                ++could;
+                if (lack.could_approve.size() < could_approve_max)
+                    (directory.absence(person) ? away : lack.could_approve).push_back(person);
             }
             settle_absences(lack, away, directory);
+            lack.more = could - lack.could_approve.size();
             lacks.push_back(std::move(lack));
         }
         all.push_back(std::move(lacks));

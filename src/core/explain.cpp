@@ -169,7 +169,7 @@ Explanation explain(const Directory& directory, const Request& request, std::opt
         Judge judge = judge_of(entry, facts);
         all.risk.push_back({&entry, judge.applies(entry.when), reason_of(entry.when, judge)});
     }
-    all.points = risk_of(policy, facts);
+    all.points = points_of(risks_of(policy, facts));
     facts.risk = all.points;
     for (const Rule& rule : policy.rules) {
         Judge judge = judge_of(rule, facts);

@@ -317,8 +317,12 @@ Result<Applied> match(const Directory& directory, const Request& request, std::o
     const Policy& policy = directory.policy();
     Facts facts{directory, request, now};
     Combined combined;
-    facts.risk = risk_of(policy, facts);
+    const auto risks = risks_of(policy, facts);
+    facts.risk = points_of(risks);
     if (!policy.risk.empty()) combined.applied.risk = facts.risk;
+    for (std::size_t i = 0; i < risks.size() && i < risk_parts_max; ++i)
+        if (risks[i]->points > 0)
+            combined.applied.risk_parts.push_back({name_of(*risks[i]), risks[i]->points});
     for (const Rule& rule : policy.rules) {
         if (!judge_of(rule, facts).applies(rule.when)) continue;
         auto taken = combined.take(rule);

@@ -22,6 +22,7 @@ std::optional<app::CardButton> button_of(std::string_view action) {
     if (action == wire::slack_approve) return app::CardButton::approve;
     if (action == wire::slack_deny) return app::CardButton::deny;
     if (action == wire::slack_hold) return app::CardButton::hold;
+    if (action == wire::slack_release) return app::CardButton::release;
     if (action == wire::slack_details) return app::CardButton::details;
     return std::nullopt;
 }
@@ -60,6 +61,14 @@ app::Origin folded(std::string key) {
 Clicked read_click(const wire::SlackClick& click) {
     if (auto answer = answer_of(click)) return std::move(*answer);
     auto request = request_of(click.value);
+    const bool forward = click.action == wire::slack_next_page;
+    if (request && !click.view.empty() && (forward || click.action == wire::slack_page_before)) {
+        // Without a note it begins again.
+        auto note = wire::read_slack_view_note(click.metadata).value_or(wire::SlackViewNote{});
+        if (note.request != click.value) note = {};
+        note.request = click.value;
+        return PageClick{*request, std::move(note), forward};
+    }
     auto button = button_of(click.action);
     if (!request || !button) return std::monostate{};
     CardClick card{.request = *request, .button = *button, .shown = app::CardExtent::whole, .card = {}};
@@ -75,7 +84,7 @@ std::optional<Submitted> read_submission(const wire::SlackSubmission& submission
     auto note = wire::read_slack_view_note(submission.metadata);
     auto request = note ? request_of(note->request) : std::nullopt;
     if (!verdict || !request) return std::nullopt;
-    return Submitted{*request, *verdict, std::move(note->channel)};
+    return Submitted{*request, *verdict, std::move(*note)};
 }
 
 app::Origin origin_of(const wire::SlackClick& click) {

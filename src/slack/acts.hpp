@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "countersign/app/conversation.hpp"
+#include "countersign/wire/slack_card.hpp"
 #include "countersign/wire/slack_payload.hpp"
 
 // What a payload of Slack means, read once at the edge.
@@ -20,15 +21,21 @@ struct AnswerClick {
     app::Question question;
     bool agrees = false;
 };
+// A click that turns the page of a full view.
+struct PageClick {
+    core::RequestId request;
+    wire::SlackViewNote note;  // what the view carried
+    bool forward = false;
+};
 // monostate: not one of our buttons.
-using Clicked = std::variant<std::monostate, CardClick, AnswerClick>;
+using Clicked = std::variant<std::monostate, CardClick, AnswerClick, PageClick>;
 Clicked read_click(const wire::SlackClick& click);
 
 // What was sent from a dialog of ours.
 struct Submitted {
     core::RequestId request;
     core::Verdict verdict;
-    std::string channel;  // of the card it was opened from; may be empty
+    wire::SlackViewNote note;
 };
 std::optional<Submitted> read_submission(const wire::SlackSubmission& submission);
 

@@ -58,13 +58,13 @@ Interactions::Interactions(WebApi& api, SlackDirectory& directory, const app::Ru
       directory_(directory),
       runtime_(runtime),
       settings_(settings),
+      seals_(settings.bot_token),
       conversation_(runtime, parts, manner()),
       tasks_(std::move(executor), in_flight_max, rt::report_bug) {}
 
 app::Conversation::Manner Interactions::manner() const {
     return {.chat = core::Surface::slack,
-            .shows_everything =
-                [this](const core::CardView& card) { return wire::slack_card_is_whole(card, style()); },
+            .shows_everything = [](const core::CardView& card) { return core::card_text(card).whole; },
             .mentioned = [this](std::string_view word) -> std::optional<core::AccountId> {
                 auto user = mentioned_user(word);
                 if (user.empty()) return std::nullopt;
@@ -159,22 +159,57 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
         said->replaces = true;  // the question is answered
         co_return co_await tell(std::move(click.actor), std::move(*said));
     }
+    if (auto* turned = std::get_if<PageClick>(&clicked))
+        co_return co_await handle_page(std::move(received), std::move(click), std::move(*turned));
     auto& on_card = std::get<CardClick>(clicked);
     auto reply = co_await conversation_.press(std::move(act), on_card.request, on_card.button, on_card.shown);
     if (!reply.late) co_await acknowledge(received);
-    wire::SlackViewNote note{on_card.request.text(), click.actor.channel,
-                             on_card.card ? on_card.card->message : std::string{}};
+    wire::SlackViewNote note{.request = on_card.request.text(), .channel = click.actor.channel};
+    if (on_card.card) note.message = on_card.card->message;
     co_await draw(std::move(click.actor), std::move(reply), std::move(note), received.at);
     if (on_card.card) co_await conversation_.saw_card(on_card.request, std::move(*on_card.card));
+}
+
+// The pages of a full view are turned one after the other; which were seen, the view carries under our seal.
+awaitable<void> Interactions::handle_page(Received received, wire::SlackClick click, PageClick turned) {
+    co_await acknowledge(received);
+    auto act = act_of(click.actor, origin_of(click), received);
+    const auto account = act.account;
+    auto reply = co_await conversation_.press(std::move(act), turned.request, app::CardButton::details,
+                                              app::CardExtent::part);
+    const auto* full = std::get_if<app::FullView>(&reply.what);
+    if (full == nullptr) {
+        auto said = private_message(reply, style());
+        if (said) co_await tell(std::move(click.actor), std::move(*said));
+        co_return;
+    }
+    auto note = turn_page(seals_, account, std::move(turned.note), turned.forward,
+                          wire::slack_full_view_pages(full->card, style()));
+    auto view = wire::slack_full_view(full->card, style(), note, full->can_approve);
+    auto arguments = wire::json_object("hash", click.hash, "view", view, "view_id", click.view);
+    auto updated =
+        co_await api_.call(Method::views_update, std::move(arguments), {}, runtime_.within(tell_within));
+    if (updated) co_return;
+    log::warn("slack", "a page could not be turned: {}", updated.error().detail);
+    co_await tell(std::move(click.actor),
+                  wire::slack_private("The page could not be turned. Open Details again."));
 }
 
 awaitable<void> Interactions::handle_submission(Received received, wire::SlackSubmission submission) {
     auto submitted = read_submission(submission);
     if (!submitted || !ours(submission.actor)) co_return co_await acknowledge(received);
-    submission.actor.channel = submitted->channel;
+    submission.actor.channel = submitted->note.channel;
     auto act = act_of(submission.actor, origin_of(submission), received);
+    const auto account = act.account;
+    const auto shown =
+        seals_.all_seen(submitted->note, account) ? app::CardExtent::whole : app::CardExtent::part;
     auto reply = co_await conversation_.submit(std::move(act), submitted->request, submitted->verdict,
-                                               std::move(submission.reason));
+                                               std::move(submission.reason), shown);
+    if (const auto* full = std::get_if<app::FullView>(&reply.what)) {
+        auto payload = wire::json_object("response_action", "update", "view",
+                                         first_page(*full, account, std::move(submitted->note)));
+        co_return co_await acknowledge(received, received.accepts_payload ? &payload : nullptr);
+    }
     const auto* lines = std::get_if<app::Lines>(&reply.what);
     if (lines == nullptr) co_return co_await acknowledge(received);  // closes the dialog
     if (reply.late || !received.accepts_payload) {
@@ -210,16 +245,25 @@ awaitable<void> Interactions::handle_command(Received received, wire::SlackComma
 
 awaitable<void> Interactions::draw(wire::SlackActor actor, app::Reply reply, wire::SlackViewNote note,
                                    core::Instant clicked_at) {
+    const auto by = core::chat_account(core::Surface::slack, directory_.home()->team, actor.user);
     if (const auto* asks = std::get_if<app::ReasonDialog>(&reply.what)) {
-        auto view = wire::slack_reason_view(asks->verdict, note);
+        // Who is asked for a reason to approve saw all of it, or was shown the full view instead.
+        if (asks->verdict == core::Verdict::approve) seals_.seal_all(note, by);
+        auto view = wire::slack_reason_view(asks->verdict, asks->number, asks->about, note);
         co_return co_await open_view(std::move(actor), std::move(view), clicked_at);
     }
     if (const auto* full = std::get_if<app::FullView>(&reply.what)) {
-        auto view = wire::slack_details_view(full->card, style(), note, full->can_approve);
+        auto view = first_page(*full, by, std::move(note));
         co_return co_await open_view(std::move(actor), std::move(view), clicked_at);
     }
     auto said = private_message(reply, style());
     if (said) co_await tell(std::move(actor), std::move(*said));
+}
+
+wire::JsonText Interactions::first_page(const app::FullView& full, const core::AccountId& by,
+                                        wire::SlackViewNote note) const {
+    note = open_pages(seals_, by, std::move(note), wire::slack_full_view_pages(full.card, style()));
+    return wire::slack_full_view(full.card, style(), note, full.can_approve);
 }
 
 awaitable<void> Interactions::open_view(wire::SlackActor actor, wire::JsonText view,

@@ -8,7 +8,9 @@
 #include "countersign/rt/tasks.hpp"
 #include "countersign/wire/slack_card.hpp"
 #include "countersign/wire/slack_payload.hpp"
+#include "slack/acts.hpp"
 #include "slack/directory.hpp"
+#include "slack/seen.hpp"
 #include "slack/sockets.hpp"
 #include "slack/web_api.hpp"
 
@@ -46,11 +48,14 @@ class Interactions {
     rt::asio::awaitable<void> handle_event(Received received, core::Value payload);
     rt::asio::awaitable<void> handle_click(Received received, wire::SlackClick click);
     rt::asio::awaitable<void> handle_submission(Received received, wire::SlackSubmission submission);
+    rt::asio::awaitable<void> handle_page(Received received, wire::SlackClick click, PageClick turned);
     rt::asio::awaitable<void> handle_command(Received received, wire::SlackCommand command);
 
     // Draws a reply that is no acknowledgement: a dialog, or words for this person alone.
     rt::asio::awaitable<void> draw(wire::SlackActor actor, app::Reply reply, wire::SlackViewNote note,
                                    core::Instant clicked_at);
+    wire::JsonText first_page(const app::FullView& full, const core::AccountId& by,
+                              wire::SlackViewNote note) const;
     rt::asio::awaitable<void> open_view(wire::SlackActor actor, wire::JsonText view,
                                         core::Instant clicked_at);
     rt::asio::awaitable<void> acknowledge(Received& received, const wire::JsonText* payload = nullptr);
@@ -67,6 +72,7 @@ class Interactions {
     SlackDirectory& directory_;
     const app::Runtime& runtime_;
     const SlackSettings& settings_;
+    const SeenSeals seals_;
     app::Conversation conversation_;
     rt::TaskGroup tasks_;
     app::RecentlySeen events_{events_max};

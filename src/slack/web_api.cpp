@@ -25,6 +25,7 @@ constexpr std::array<MethodFacts, static_cast<std::size_t>(Method::count)> table
     {"chat.update", true, false, true, false, 50},
     {"chat.postEphemeral", true, false, true, false, 100},
     {"views.open", true, false, true, false, 100},
+    {"views.update", true, false, true, false, 100},
     {"conversations.history", true, false, false, false, 50},
     {"conversations.replies", false, false, false, false, 50},
     {"conversations.list", false, false, false, false, 20},

@@ -23,6 +23,7 @@ enum class Method : std::uint8_t {
     update_message,
     post_ephemeral,
     views_open,
+    views_update,
     history,
     replies,
     conversations,

@@ -230,6 +230,12 @@ Json person(const core::Who& who, const SlackStyle& style) {
     return code(trim(name).empty() ? std::string_view{"somebody"} : std::string_view{name});
 }
 
+Json quotation(std::string_view id, const core::CardSection& section) {
+    Items words;
+    push_text(words, section.lines.front().front().text);
+    return rich_text(id, Items(rich_section(Items(text(section.heading))), rich_quote(std::move(words))));
+}
+
 void push_text(Items& to, std::string_view words) {
     while (!words.empty()) {
         auto part = head(words, text_units_max);
@@ -255,8 +261,7 @@ bool may_link(std::string_view url, const SlackStyle& style) {
 namespace {
 
 // Nothing but a back quote ends a code span.
-std::string in_code(std::string safe, std::size_t units_max) {
-    std::string shown = cut(std::move(safe), units_max).text;
+std::string in_code(std::string shown) {
     std::ranges::replace(shown, '`', '\'');
     return "`" + slack_escaped(shown) + "`";
 }
@@ -286,7 +291,7 @@ void push_code(Items& to, std::string_view shown) {
     }
 }
 
-void push_run(Items& to, const core::CardRun& run, const SlackStyle& style, const Spend& spend) {
+void push_run(Items& to, const core::CardRun& run, const SlackStyle& style) {
     using Kind = core::CardRun::Kind;
     switch (run.kind) {
         case Kind::words:
@@ -297,16 +302,16 @@ void push_run(Items& to, const core::CardRun& run, const SlackStyle& style, cons
             to.push_back(bold(run.text));
             break;
         case Kind::literal:
-            push_code(to, spend(run.text, run.chars_max).text);
+            push_code(to, run.text);
             break;
         case Kind::address:
             if (may_link(run.text, style))
                 to.push_back(link(run.text, run.text));
             else
-                push_code(to, spend(quoted_text(run.text), run.chars_max).text);
+                push_code(to, quoted_text(run.text));
             break;
         case Kind::prose:
-            push_text(to, spend(run.text, run.chars_max).text);
+            push_text(to, run.text);
             break;
         case Kind::people:
             for (std::size_t i = 0; i < run.people.size(); ++i) {
@@ -324,7 +329,6 @@ void push_run(Items& to, const core::CardRun& run, const SlackStyle& style, cons
 
 std::string mrkdwn_line(const core::CardLine& line, const SlackStyle& style) {
     using Kind = core::CardRun::Kind;
-    constexpr std::size_t literal_units_max = 80;
     std::string drawn;
     for (const core::CardRun& run : line) {
         switch (run.kind) {
@@ -340,7 +344,7 @@ std::string mrkdwn_line(const core::CardLine& line, const SlackStyle& style) {
             case Kind::literal:
             case Kind::prose:
             case Kind::address:
-                drawn += in_code(run.text, run.chars_max == 0 ? literal_units_max : run.chars_max);
+                drawn += in_code(run.text);
                 break;
             case Kind::people:
                 drawn += mentions(run.people, style);
@@ -353,19 +357,41 @@ std::string mrkdwn_line(const core::CardLine& line, const SlackStyle& style) {
     return drawn;
 }
 
-void push_line(Items& to, const core::CardLine& line, const SlackStyle& style, const Spend& spend) {
+void push_line(Items& to, const core::CardLine& line, const SlackStyle& style) {
     bool first = !to.empty();
     for (const core::CardRun& run : line) {
         const bool ours = run.kind == core::CardRun::Kind::words || run.kind == core::CardRun::Kind::strong;
         if (first && ours) {
             core::CardRun on_new_line{.kind = run.kind, .text = "\n" + run.text};
-            push_run(to, on_new_line, style, spend);
+            push_run(to, on_new_line, style);
         } else {
             if (first) to.push_back(text("\n"));
-            push_run(to, run, style, spend);
+            push_run(to, run, style);
         }
         first = false;
     }
+}
+
+std::vector<std::string_view> pieces_of(std::string_view text) {
+    std::vector<std::string_view> pieces;
+    while (!text.empty()) {
+        auto piece = head(text, text_units_max);
+        const auto end = piece.rfind('\n');
+        if (piece.size() < text.size() && end != piece.npos && end > piece.size() / 2)
+            piece = piece.substr(0, end + 1);
+        pieces.push_back(piece);
+        text.remove_prefix(piece.size());
+    }
+    return pieces;
+}
+
+void push_section(Items& to, const core::CardSection& section, const SlackStyle& style) {
+    Items above;
+    if (!section.heading.empty()) above.push_back(bold(section.heading));
+    for (const core::CardLine& line : section.lines) push_line(above, line, style);
+    if (!above.empty()) to.push_back(rich_section(std::move(above)));
+    for (std::string_view piece : pieces_of(section.raw)) to.push_back(rich_preformatted(piece));
+    if (!section.note.empty()) to.push_back(rich_section(Items(text(section.note))));
 }
 
 std::string plain_line(const core::CardLine& line) {

@@ -1,8 +1,8 @@
 #pragma once
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "countersign/core/card_sections.hpp"
 #include "countersign/wire/slack_card.hpp"
@@ -43,6 +43,8 @@ Json rich_section(Items inline_elements);
 Json rich_preformatted(std::string_view text);
 Json rich_quote(Items inline_elements);
 Json text(std::string_view words);
+Json quotation(std::string_view id,
+               const core::CardSection& section);  // a heading, and its first line quoted
 Json bold(std::string_view words);
 Json code(std::string_view words);
 Json link(std::string_view url, std::string_view words);
@@ -56,9 +58,12 @@ bool may_link(std::string_view url, const SlackStyle& style);
 
 std::string plain_line(const core::CardLine& line);  // for plain_text
 std::string mrkdwn_line(const core::CardLine& line, const SlackStyle& style);
-// Cuts what is safe to show to what there is room for; `units_max` 0: not at all.
-using Spend = std::function<Short(std::string safe, std::size_t units_max)>;
 // Adds a line's runs to the inline elements before it, if any, on a line of its own.
-void push_line(Items& to, const core::CardLine& line, const SlackStyle& style, const Spend& spend);
+void push_line(Items& to, const core::CardLine& line, const SlackStyle& style);
+// Cuts a text into pieces that a block can hold, after line ends where that is possible. Together they are
+// the text.
+std::vector<std::string_view> pieces_of(std::string_view text);
+// One section as elements of a rich text: its heading and lines, then what is raw, then its note.
+void push_section(Items& to, const core::CardSection& section, const SlackStyle& style);
 
 }  // namespace countersign::wire::blocks

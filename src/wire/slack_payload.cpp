@@ -55,6 +55,8 @@ SlackInteraction read_click(const Value& payload) {
     click.thread = text_of(container["thread_ts"]);
     click.ephemeral = container["is_ephemeral"].truth();
     click.view = text_of(container["view_id"]);
+    click.hash = text_of(payload["view"]["hash"]);
+    click.metadata = text_of(payload["view"]["private_metadata"]);
     click.action = text_of(action["action_id"]);
     click.block = text_of(action["block_id"]);
     click.value = text_of(action["value"]);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -33,81 +34,74 @@ JsonText view(std::string_view callback, std::string_view title, b::Items blocks
                        "modal");
 }
 
-// Fills a view up to its limits of blocks and bytes, keeping room for the closing words.
-class ViewWriter {
+// Puts what a full view shows on pages, in blocks that a person can scroll through.
+class Pages {
   public:
-    bool add(const b::Json& block) {
-        std::size_t bytes = block.text.size() + 1;
-        if (blocks_.size() + 2 > slack_view_blocks_max || bytes_ + bytes > slack_view_bytes_max - 4'000)
-            return false;
-        bytes_ += bytes;
-        blocks_.push_back(block);
-        return true;
+    void add(const b::Json& block, std::size_t units) {
+        constexpr std::size_t page_units_max = 40'000;
+        constexpr std::size_t page_blocks_max = 40;
+        if (full()) return;
+        const bool room = !pages_.empty() && units_ + units <= page_units_max && blocks_ < page_blocks_max;
+        if (!room) {
+            pages_.emplace_back();
+            units_ = blocks_ = 0;
+        }
+        pages_.back().push_back(block);
+        units_ += units;
+        ++blocks_;
     }
-    void close_with(std::string_view words) { blocks_.push_back(b::section("rest", b::plain(words))); }
-    b::Items take() { return std::move(blocks_); }
+    bool full() const { return pages_.size() > slack_pages_max; }
+    std::size_t count() const { return pages_.size(); }
+    b::Items& page(std::size_t number) { return pages_.at(number - 1); }
 
   private:
-    b::Items blocks_;
-    std::size_t bytes_ = 500;
+    std::vector<b::Items> pages_;
+    std::size_t units_ = 0;
+    std::size_t blocks_ = 0;
 };
 
-b::Short in_view(std::string safe, std::size_t units_max) {
-    return units_max == 0 ? b::Short{std::move(safe), true} : b::cut(std::move(safe), units_max);
-}
+// Texts of any length as blocks of one fixed width; `above` stands before the first.
+class Preformatted {
+  public:
+    Preformatted(Pages& to, std::string_view id) : to_(to), id_(id) {}
+
+    void above(b::Json section) { above_ = std::move(section); }
+    void line(std::string_view text) {
+        if (b::units(chunk_) + b::units(text) + 1 > b::text_units_max) flush();
+        if (!chunk_.empty()) chunk_ += '\n';
+        for (; b::units(text) > b::text_units_max; flush()) {
+            auto part = b::head(text, b::text_units_max);
+            chunk_ += part;
+            text.remove_prefix(part.size());
+        }
+        chunk_ += text;
+    }
+    void flush() {
+        if (chunk_.empty()) return;
+        b::Items elements;
+        if (above_) elements.push_back(*std::exchange(above_, std::nullopt));
+        elements.push_back(b::rich_preformatted(chunk_));
+        to_.add(b::rich_text(fmt::format("{}{}", id_, count_++), std::move(elements)), b::units(chunk_));
+        chunk_.clear();
+    }
+
+  private:
+    Pages& to_;
+    std::string id_;
+    std::optional<b::Json> above_;
+    std::string chunk_;
+    std::size_t count_ = 0;
+};
 
 b::Json lines_block(std::string_view id, std::span<const core::CardLine> lines, const SlackStyle& style) {
     b::Items elements;
-    for (const core::CardLine& line : lines) b::push_line(elements, line, style, in_view);
+    for (const core::CardLine& line : lines) b::push_line(elements, line, style);
     return b::rich_text(id, b::Items(b::rich_section(std::move(elements))));
-}
-
-b::Json intent_block(const CardSection& section) {
-    b::Items words;
-    b::push_text(words, section.lines.front().front().text);
-    return b::rich_text("intent", b::Items(b::rich_section(b::Items(b::bold(section.heading))),
-                                           b::rich_quote(std::move(words))));
-}
-
-// All parameters, one a line, cut into blocks. Returns how many characters did not fit.
-std::size_t add_parameters(ViewWriter& to, const CardSection& section) {
-    std::string all;
-    for (const core::CardLine& parameter : section.lines) {
-        if (!all.empty()) all += '\n';
-        all += parameter.front().text;
-    }
-    std::string_view rest = all;
-    for (int n = 0; !rest.empty(); ++n) {
-        auto part = b::head(rest, b::text_units_max);
-        // Between two lines where that is possible.
-        if (auto end = part.rfind('\n');
-            part.size() < rest.size() && end != part.npos && end > part.size() / 2)
-            part = part.substr(0, end);
-        b::Items elements;
-        if (n == 0) elements.push_back(b::rich_section(b::Items(b::bold(section.heading))));
-        elements.push_back(b::rich_preformatted(part));
-        if (!to.add(b::rich_text(fmt::format("parameters{}", n), std::move(elements))))
-            return code_points(rest);
-        rest.remove_prefix(part.size());
-        if (rest.starts_with('\n')) rest.remove_prefix(1);
-    }
-    return 0;
-}
-
-// Each line as a block of its own, as far as there is room.
-void add_one_by_one(ViewWriter& to, std::string_view id, const CardSection& section,
-                    const SlackStyle& style) {
-    const std::size_t shown =
-        section.lines_max == 0 ? section.lines.size() : std::min(section.lines_max, section.lines.size());
-    for (std::size_t i = 0; i < shown; ++i)
-        if (!to.add(lines_block(fmt::format("{}{}", id, i), std::span{section.lines}.subspan(i, 1), style)))
-            return;
 }
 
 // A link is clickable only where the settings allow it; else it is a title and an address to read.
 CardSection with_links(CardSection section, const SlackStyle& style) {
     for (core::CardLine& line : section.lines) {
-        line[1].text += " ";
         if (b::may_link(line.back().text, style)) continue;
         line.back().kind = core::CardRun::Kind::literal;
         line.back().text = quoted_text(line.back().text);
@@ -116,28 +110,83 @@ CardSection with_links(CardSection section, const SlackStyle& style) {
     return section;
 }
 
-// Returns how many characters of parameters did not fit; nothing that comes after them is then shown.
-std::size_t add_section(ViewWriter& to, const CardSection& section, const SlackStyle& style) {
+void add_lines(Pages& to, std::string_view id, std::span<const core::CardLine> lines,
+               const SlackStyle& style) {
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const auto block = lines_block(fmt::format("{}{}", id, i), lines.subspan(i, 1), style);
+        to.add(block, block.text.size());
+    }
+}
+
+void add_raw(Pages& to, std::string_view id, const CardSection& section, const SlackStyle& style) {
+    b::Items elements;
+    if (!section.heading.empty() || !section.lines.empty()) {
+        b::Items above;
+        if (!section.heading.empty()) above.push_back(b::bold(section.heading));
+        for (const core::CardLine& line : section.lines) b::push_line(above, line, style);
+        elements.push_back(b::rich_section(std::move(above)));
+    }
+    std::size_t count = 0;
+    for (std::string_view piece : b::pieces_of(section.raw)) {
+        if (to.full()) return;
+        elements.push_back(b::rich_preformatted(piece));
+        to.add(b::rich_text(fmt::format("{}{}", id, count++), std::exchange(elements, {})), b::units(piece));
+    }
+}
+
+void add_section(Pages& to, std::size_t index, const CardSection& section, const SlackStyle& style) {
     using Part = CardSection::Part;
+    const std::string id = fmt::format("part{}.", index);
+    if (!section.raw.empty()) return add_raw(to, id, section, style);
     switch (section.part) {
         case Part::intent:
-            to.add(intent_block(section));
-            return 0;
-        case Part::parameters:
-            return add_parameters(to, section);
-        case Part::votes:
-            add_one_by_one(to, "vote", section, style);
-            return 0;
+            return to.add(b::quotation(id, section), b::units(section.lines.front().front().text));
         case Part::links:
-            add_one_by_one(to, "link", with_links(section, style), style);
-            return 0;
+            return add_lines(to, id, with_links(section, style).lines, style);
         case Part::labels:
-            to.add(lines_block("labels", section.lines, style));
-            return 0;
+            return add_lines(to, id, section.lines, style);
+        case Part::parameters: {
+            Preformatted table{to, id};
+            table.above(b::rich_section(b::Items(b::bold(section.heading))));
+            for (const core::CardLine& parameter : section.lines) table.line(parameter.front().text);
+            table.flush();
+            if (!section.note.empty())
+                to.add(b::section(id + "note", b::plain(section.note)), section.note.size());
+            return;
+        }
         default:
-            to.add(lines_block("facts", section.lines, style));
-            return 0;
+            if (!section.lines.empty()) add_lines(to, id, section.lines, style);
     }
+}
+
+// What never changes of a request, and so has the same pages however often it is asked for.
+Pages pages_of(std::span<const CardSection> sections, const SlackStyle& style) {
+    Pages pages;
+    for (std::size_t i = 0; i < sections.size() && !pages.full(); ++i)
+        if (sections[i].part != CardSection::Part::votes) add_section(pages, i, sections[i], style);
+    return pages;
+}
+
+b::Json page_buttons(const SlackViewNote& note) {
+    b::Items buttons;
+    if (note.page > 1) buttons.push_back(b::button(slack_page_before, "Back", note.request));
+    if (note.page < note.pages)
+        buttons.push_back(b::button(slack_next_page, "Next", note.request, "primary"));
+    return b::actions(fmt::format("pages.{}", note.page), std::move(buttons));
+}
+
+// What can still change comes after everything else.
+void add_votes(b::Items& to, const CardSection& section, const SlackStyle& style) {
+    for (std::size_t i = 0; i < section.lines.size(); ++i)
+        to.push_back(lines_block(fmt::format("vote{}", i), std::span{section.lines}.subspan(i, 1), style));
+}
+
+b::Json comment_input() {
+    auto input = json_object("action_id", "text", "max_length", core::reason_chars_max, "multiline", true,
+                             "type", "plain_text_input");
+    return json_object("block_id", "reason", "element", input, "hint",
+                       b::plain("Shown on the card and to the requester"), "label", b::plain("Comment"),
+                       "optional", true, "type", "input");
 }
 
 SlackPrivate made_private(std::string_view fallback, b::Items blocks) {
@@ -152,26 +201,37 @@ std::string inert(std::string_view sentence, std::size_t units_max) {
 }  // namespace
 
 std::string slack_view_note(const SlackViewNote& note) {
-    return json_object("channel", note.channel, "message", note.message, "request", note.request).text;
+    return json_object("channel", note.channel, "message", note.message, "page", note.page, "pages",
+                       note.pages, "request", note.request, "seal", note.seal, "seen", note.seen)
+        .text;
 }
 
 std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata) {
     auto parsed = parse_json(metadata, {.bytes_max = note_bytes_max, .strict = false});
     if (!parsed || !(*parsed)["request"].string()) return std::nullopt;
+    auto count = [&](std::string_view name) {
+        return static_cast<std::size_t>(
+            std::clamp<std::int64_t>((*parsed)[name].whole(), 0, slack_pages_max));
+    };
     SlackViewNote note;
     note.request = (*parsed)["request"].text();
     note.channel = (*parsed)["channel"].text();
     note.message = (*parsed)["message"].text();
+    note.page = count("page");
+    note.seen = count("seen");
+    note.pages = count("pages");
+    note.seal = (*parsed)["seal"].text();
     return note;
 }
 
-JsonText slack_reason_view(core::Verdict verdict, const SlackViewNote& note) {
+JsonText slack_reason_view(core::Verdict verdict, std::int64_t number, std::string_view about,
+                           const SlackViewNote& note) {
     std::string_view act = verdict == core::Verdict::deny   ? "Deny"
                            : verdict == core::Verdict::hold ? "Hold"
                                                             : "Approve";
     auto input = json_object("action_id", "text", "focus_on_load", true, "max_length", core::reason_chars_max,
                              "min_length", 1, "multiline", true, "type", "plain_text_input");
-    b::Items blocks;
+    b::Items blocks(b::section("about", b::plain(inert(about, 300))));
     if (verdict == core::Verdict::approve)
         blocks.push_back(
             b::section("own", b::plain("You are behind this request. The policy lets you approve it "
@@ -179,24 +239,44 @@ JsonText slack_reason_view(core::Verdict verdict, const SlackViewNote& note) {
     blocks.push_back(json_object("block_id", "reason", "element", input, "hint",
                                  b::plain("Shown on the card and to the requester"), "label",
                                  b::plain("Reason"), "type", "input"));
-    return view(core::name_of(verdict), fmt::format("{} request", act), std::move(blocks),
+    return view(core::name_of(verdict), fmt::format("{} #{}", act, number), std::move(blocks),
                 slack_view_note(note), act);
 }
 
-JsonText slack_details_view(const CardView& card, const SlackStyle& style, const SlackViewNote& note,
-                            bool with_approve) {
-    ViewWriter writer;
-    std::size_t left_out = 0;
-    for (const CardSection& section : core::full_view_sections(card))
-        if (left_out == 0) left_out = add_section(writer, section, style);
-    if (left_out > 0)
-        writer.close_with(
-            fmt::format("{} more characters of parameters do not fit into a Slack view. To read all of it "
-                        "run: countersign "
-                        "show {}",
-                        left_out, card.id.text()));
-    return view(with_approve ? slack_approve : slack_details, fmt::format("Request #{}", card.number),
-                writer.take(), slack_view_note(note), with_approve ? "Approve" : "");
+std::size_t slack_full_view_pages(const CardView& card, const SlackStyle& style) {
+    return pages_of(core::full_view_sections(card), style).count();
+}
+
+JsonText slack_full_view(const CardView& card, const SlackStyle& style, const SlackViewNote& note,
+                         bool can_approve) {
+    const auto sections = core::full_view_sections(card);
+    Pages pages = pages_of(sections, style);
+    const auto title = fmt::format("Request #{}", card.number);
+    if (pages.full()) {
+        b::Items& first = pages.page(1);
+        first.push_back(b::section(
+            "rest",
+            b::plain(fmt::format("This is more than can be shown here, so it cannot be approved in Slack. "
+                                 "To read all of it run: countersign show {}. Whoever has read it votes "
+                                 "through the API.",
+                                 card.id.text()))));
+        return view(slack_details, title, std::move(first), slack_view_note(note));
+    }
+    const std::size_t page = std::clamp<std::size_t>(note.page, 1, pages.count());
+    b::Items blocks;
+    if (pages.count() > 1)
+        blocks.push_back(b::context("page", fmt::format("Page {} of {}", page, pages.count())));
+    b::Items& body = pages.page(page);
+    blocks.append(body);
+    const bool last = page == pages.count();
+    if (last)
+        for (const CardSection& section : sections)
+            if (section.part == CardSection::Part::votes) add_votes(blocks, section, style);
+    if (pages.count() > 1) blocks.push_back(page_buttons(note));
+    const bool approvable = can_approve && last && note.seen == pages.count();
+    if (approvable) blocks.push_back(comment_input());
+    return view(approvable ? slack_approve : slack_details, title, std::move(blocks), slack_view_note(note),
+                approvable ? "Approve" : "");
 }
 
 JsonText slack_outcome_view(std::string_view title, std::string_view sentence) {

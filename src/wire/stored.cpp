@@ -520,6 +520,12 @@ std::string stored_applied(const core::Applied& a) {
         w.end_list();
     }
     if (a.risk) w.key("risk").whole(*a.risk);
+    if (!a.risk_parts.empty()) {
+        w.key("risk_parts").begin_list();
+        for (const core::RiskPart& part : a.risk_parts)
+            w.begin().key("points").whole(part.points).key("what").text(part.what).end();
+        w.end_list();
+    }
     write(w, "rules", a.rules);
     if (a.self_approval) {
         w.key("self_approval").begin();
@@ -600,6 +606,15 @@ void read_extras(StoredReader& r, core::Applied& a) {
         std::int64_t points = r.whole("risk");
         r.must(points >= 0 && points <= UINT32_MAX);
         a.risk = static_cast<std::uint32_t>(points);
+    }
+    if (there("risk_parts")) {
+        for (const Value& part : r.list("risk_parts")) {
+            StoredReader one(part);
+            const std::int64_t points = one.whole("points");
+            r.must(points >= 0 && points <= UINT32_MAX);
+            a.risk_parts.push_back({one.text("what"), static_cast<std::uint32_t>(points)});
+            r.must(one.ok());
+        }
     }
     if (there("self_approval")) {
         StoredReader self(r.member("self_approval"));

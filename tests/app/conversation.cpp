@@ -69,8 +69,9 @@ struct Conversations : testing::Test {
                 CardExtent shown = CardExtent::whole) {
         return get(slack.press(act(user), request, button, shown));
     }
-    Reply submit(const std::string& user, core::RequestId request, Verdict verdict, std::string reason) {
-        return get(slack.submit(act(user), request, verdict, std::move(reason)));
+    Reply submit(const std::string& user, core::RequestId request, Verdict verdict, std::string reason,
+                 CardExtent shown = CardExtent::whole) {
+        return get(slack.submit(act(user), request, verdict, std::move(reason), shown));
     }
     app::CasePtr now(core::RequestId request) {
         return office.get(process.requests.read(request, office.soon())).value();
@@ -127,6 +128,37 @@ TEST_F(Conversations, DenyAndHoldAskForAReasonFirst) {
     EXPECT_TRUE(silent(submit("U0AMY", request, Verdict::deny, " not now ")));
     EXPECT_EQ(state(request), State::denied);
     EXPECT_EQ(now(request)->ruling.reason, "not now");
+}
+
+TEST_F(Conversations, ADialogNamesTheRequest) {
+    auto request = open();
+    auto reply = press("U0AMY", request, CardButton::deny);
+    EXPECT_EQ(std::get<app::ReasonDialog>(reply.what).number, now(request)->c.request->number);
+    EXPECT_THAT(std::get<app::ReasonDialog>(reply.what).about, HasSubstr("deploy → "));
+}
+
+TEST_F(Conversations, ADecisionTakenMeanwhileIsToldInsteadOfAskingWhy) {
+    auto request = open();
+    press("U0AMY", request);
+    for (auto button : {CardButton::deny, CardButton::hold})
+        EXPECT_THAT(said(press("U0BEN", request, button)), HasSubstr("Approved by amy"));
+}
+
+TEST_F(Conversations, ReleaseEndsAHoldByItsButton) {
+    auto request = open();
+    submit("U0BEN", request, Verdict::hold, "wait");
+    press("U0AMY", request);
+    EXPECT_THAT(said(press("U0AMY", request, CardButton::release)), HasSubstr("can release it"));
+    EXPECT_EQ(state(request), State::pending);
+    EXPECT_TRUE(silent(press("U0BEN", request, CardButton::release)));
+    EXPECT_EQ(state(request), State::approved);
+}
+
+TEST_F(Conversations, AnApprovalOfWhatDidNotAllStandThereIsAnsweredWithTheFullView) {
+    auto request = open();
+    auto reply = submit("U0AMY", request, Verdict::approve, "fine", CardExtent::part);
+    ASSERT_TRUE(std::holds_alternative<app::FullView>(reply.what));
+    EXPECT_EQ(state(request), State::pending);
 }
 
 TEST_F(Conversations, AReasonOfBlanksIsAskedForAgain) {

@@ -63,6 +63,20 @@ TEST(Utf8, CountsAsJavaScriptDoes) {
     EXPECT_EQ(code_points("aé€😀"), 4U);
 }
 
+TEST(Visible, ARowOfTheSameInvisibleCharacterIsCounted) {
+    std::string row;
+    for (int i = 0; i < 8; ++i) row += "\u200B";
+    EXPECT_EQ(visible("a" + row + "b").size(), 2 + 8 * "\\u{200B}"sv.size());
+    row += "\u200B";
+    EXPECT_EQ(visible("a" + row + "b"), "a\\u{200B*9}b");
+    for (int i = 9; i < 60'000; ++i) row += "\u200B";
+    EXPECT_EQ(visible(row + "DROP" + row), "\\u{200B*60000}DROP\\u{200B*60000}");
+    EXPECT_EQ(printable(row), "\\u{200B*60000}");
+    EXPECT_EQ(visible("\\u{200B*60000}"), "\\\\u{200B*60000}");
+    EXPECT_EQ(visible(std::string(100, ' ') + std::string(20, 'x')),
+              std::string(100, ' ') + std::string(20, 'x'));
+}
+
 TEST(Visible, NothingInvisibleSurvives) {
     EXPECT_EQ(visible("plain text, é€😀"), "plain text, é€😀");
     EXPECT_EQ(visible("a\u202Eb"), "a\\u{202E}b");

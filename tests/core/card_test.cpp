@@ -10,46 +10,38 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string parameters(const CardView& view) {
-    std::string text;
-    for (const auto& one : view.parameters) text += one.path + "=" + one.json + ";";
-    return text;
-}
-
-Request with_parameters(Value value) {
-    Request request = request_of();
-    request.parameters = std::move(value);
-    return request;
-}
-
-TEST(Card, ParametersAreFlattenedAndNoNameCanPassForAPath) {
-    Play play{requires_of({asks({{1, "reviewers"}})}),
-              with_parameters(Value::object({{"rows", 12},
-                                             {"tags", Value::Array{"a", Value::object({})}},
-                                             {"where", Value::object({{"country", "DE"}, {"a.b", nullptr}})},
-                                             {"tags[0]", true},
-                                             {"", Value::array()}}))};
-    EXPECT_EQ(parameters(card(play.c, decide(play.c), play.world.directory(), Surface::slack)),
-              "[\"\"]=[];rows=12;tags[0]=\"a\";tags[1]={};[\"tags[0]\"]=true;where[\"a.b\"]=null;"
-              "where.country=\"DE\";");
-}
-
 TEST(Card, PeopleAreMentionedWhereTheChatKnowsThem) {
     Play play{requires_of({asks({{2, "security"}, {1, "dba"}})})};
     play.approve("U0AMY");
     auto view = card(play.c, decide(play.c), play.world.directory(), Surface::slack);
     EXPECT_EQ(view.version, 2);
-    EXPECT_TRUE(view.requester_is_workload);
+    EXPECT_TRUE(view.requester_is_program);
     EXPECT_EQ(view.requester, (Who{"ci", std::nullopt}));
-    EXPECT_EQ(view.on_behalf_of.at(0), (Who{"riley", slack("U0RILEY")}));
+    EXPECT_EQ(view.on_behalf_of.at(0), (Who{"riley", std::nullopt}))
+        << "nothing proves it, so nobody is called";
     EXPECT_FALSE(view.no_human_named);
     EXPECT_EQ(view.votes.at(0).who, (Who{"amy", slack("U0AMY")}));
     EXPECT_EQ(view.votes.at(0).counted_for, "security");
     EXPECT_EQ(view.missing.at(0).at(0).group, "security");
     EXPECT_EQ(view.missing.at(0).at(0).could_approve.at(0), (Who{"ben", slack("U0BEN")}));
-    EXPECT_TRUE(view.buttons());
     auto teams = card(play.c, decide(play.c), play.world.directory(), Surface::teams);
     EXPECT_EQ(teams.votes.at(0).who, (Who{"amy", std::nullopt}));
+}
+
+TEST(Card, ATokenIsAProgramsAndItsOwnerIsWhomItActsFor) {
+    Request request = request_of({});
+    request.requester = {
+        Requester::Kind::person, "claude-agent", AccountId{"token:tok_1"}, {slack("U0RILEY")}};
+    Play play{requires_of({asks({{1, "reviewers"}})}), request};
+    auto view = card(play.c, decide(play.c), play.world.directory(), Surface::slack);
+    EXPECT_TRUE(view.requester_is_program);
+    EXPECT_EQ(view.requester, (Who{"claude-agent", std::nullopt}));
+    EXPECT_EQ(view.acts_for, (std::vector{Who{"riley", slack("U0RILEY")}}));
+    request.requester.account = slack("U0RILEY");
+    Play person{requires_of({asks({{1, "reviewers"}})}), request};
+    view = card(person.c, decide(person.c), person.world.directory(), Surface::slack);
+    EXPECT_FALSE(view.requester_is_program);
+    EXPECT_EQ(view.requester, (Who{"riley", slack("U0RILEY")}));
 }
 
 TEST(Card, ADisplayNameNeverStandsWithoutItsAccount) {
@@ -69,7 +61,6 @@ TEST(Card, AfterTheEndItSaysWhoDecidedAndWhen) {
     EXPECT_EQ(view.state, State::approved);
     EXPECT_EQ(view.decided_by, (Who{"cat", slack("U0CAT")}));
     EXPECT_EQ(view.decided_at, start + 1s);
-    EXPECT_FALSE(view.buttons());
     EXPECT_TRUE(view.missing.empty());
     play.command(Claim{AccountId{"token:tok_ci"}, play.c.request->digest, ""});
     play.command(Report{AccountId{"token:tok_ci"}, false, "disk full"});

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/world.hpp"
-#include "countersign/core/card.hpp"
+#include "countersign/core/card_sections.hpp"
 
 namespace countersign::core::testing {
 namespace {
@@ -89,12 +89,16 @@ TEST(Hidden, NoValueIsHiddenTwice) {
 TEST(Hidden, ACardShowsDotsAndCountsThem) {
     Request request = with_secrets();
     ASSERT_TRUE(hide(request, {"/parameters/password", "/parameters/env"}, salt));
-    Play play{requires_of({asks({{1, "reviewers"}})}), request};
+    Applied applied = requires_of({asks({{1, "reviewers"}})});
+    applied.hide = {"/parameters/password", "/parameters/env"};
+    Play play{applied, request};
     auto view = card(play.c, decide(play.c), play.world.directory(), Surface::slack);
     EXPECT_EQ(view.hidden, 2U);
     std::string shown;
-    for (const auto& one : view.parameters) shown += one.path + "=" + one.json + ";";
-    EXPECT_EQ(shown, "[\"a/b~\"][0]=\"x\";[\"a/b~\"][1]=\"y\";env=••••;password=••••;rows=3;");
+    for (const CardSection& section : full_view_sections(view))
+        if (section.part == CardSection::Part::parameters)
+            for (const CardLine& line : section.lines) shown += line.front().text + ";";
+    EXPECT_EQ(shown, R"("[\"a/b~\"][0]" = x;"[\"a/b~\"][1]" = y;env = ••••;password = ••••;rows = 3;)");
 }
 
 }  // namespace

@@ -154,6 +154,16 @@ TEST(Combining, ARiskyRequestMeetsTheRulesThatAskForRisk) {
     EXPECT_EQ(rules(), 1U);
     request.parameters = Value::object({{"rows", "many"}});  // of the wrong type, so the points are added
     EXPECT_EQ(points(), 70U);
+    EXPECT_EQ(match(policy, request, std::nullopt, start)->risk_parts,
+              (std::vector<RiskPart>{{"production", 40}, {"rows", 30}}));
+    AllOf team_and_action{{is("labels.team", "x"), {NotOf{{is("action", "db.export")}}}}};
+    policy.risk.push_back({{std::move(team_and_action)}, 50, nullptr, {}, {}});
+    request.labels = {{"team", "x"}};
+    request.action = "deploy";
+    EXPECT_EQ(match(policy, request, std::nullopt, start)->risk_parts,
+              (std::vector<RiskPart>{{"x + not db.export", 50}, {"production", 40}, {"rows", 30}}))
+        << "the most points first";
+    policy.risk.pop_back();
     request.environment.reset();
     EXPECT_EQ(points(), 30U);
     policy.risk.clear();

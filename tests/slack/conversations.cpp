@@ -36,7 +36,9 @@ TEST(SlackConversation, AClickIsAVoteAndTheCardShowsTheDecision) {
     office.pass(2s);
     auto after = office.posted(request);
     EXPECT_FALSE(has(text_of(after["blocks"]), "\"actions\""));
-    EXPECT_TRUE(has(text_of(after["blocks"]), "*Approved* by <@U0AMY>"));
+    EXPECT_TRUE(has(text_of(after["blocks"]), "✓ Approved: deploy → production"));
+    EXPECT_TRUE(has(text_of(after["blocks"]), "by <@U0AMY> (`reviewers`)"));
+    EXPECT_EQ(after["text"].text(), "Approved by amy: deploy in production (#1)");
     EXPECT_EQ(after["metadata"]["event_payload"]["version"].whole(), 2);
     EXPECT_TRUE(office.whispers("U0AMY").empty());
 }
@@ -105,14 +107,15 @@ TEST(SlackConversation, DenyAsksForAReasonAndShowsIt) {
     auto request = office.ask("deploy");
     auto card = office.posted(request);
     office.click(card, "U0BEN", "deny");
-    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Deny request"); }, 3s));
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Deny #1"); }, 3s));
     EXPECT_EQ(office.state(request), State::pending);
     auto sent = office.submit("U0BEN", "window closed <!channel>");
     EXPECT_TRUE(sent["closed"].truth()) << text_of(sent);
     EXPECT_EQ(office.state(request), State::denied);
     office.pass(2s);
     auto after = text_of(office.posted(request)["blocks"]);
-    EXPECT_TRUE(has(after, "*Denied* by <@U0BEN>"));
+    EXPECT_TRUE(has(after, "✗ Denied: deploy → production"));
+    EXPECT_TRUE(has(after, "by <@U0BEN>"));
     EXPECT_TRUE(has(after, "window closed"));
 }
 
@@ -121,7 +124,7 @@ TEST(SlackConversation, HoldAndReleaseGoThroughDialogAndCommand) {
     auto request = office.ask("deploy");
     auto card = office.posted(request);
     office.click(card, "U0BEN", "hold");
-    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Hold request"); }, 3s));
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Hold #1"); }, 3s));
     office.submit("U0BEN", "let me look");
     ASSERT_TRUE(office.read(request)->ruling.held);
     auto number = std::to_string(office.read(request)->c.request->number);
@@ -134,7 +137,7 @@ TEST(SlackConversation, ALostRaceShowsTheOutcomeInTheDialog) {
     auto request = office.ask("deploy");
     auto card = office.posted(request);
     office.click(card, "U0BEN", "deny");
-    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Deny request"); }, 3s));
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Deny #1"); }, 3s));
     office.click(card, "U0AMY", "approve");
     auto sent = office.submit("U0BEN", "too late");
     EXPECT_TRUE(has(text_of(sent["view"]), "Not recorded")) << text_of(sent);
@@ -148,6 +151,108 @@ TEST(SlackConversation, DetailsShowEveryParameter) {
     office.click(office.posted(request), "U0AMY", "details");
     ASSERT_TRUE(office.until([&] { return has(office.views("U0AMY"), "END"); }, 3s));
     EXPECT_TRUE(has(office.views("U0AMY"), "rows = 120000"));
+}
+
+TEST(SlackConversation, DialogsNameTheRequest) {
+    SlackOffice office;
+    auto card = office.posted(office.ask("deploy"));
+    office.click(card, "U0BEN", "deny");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Deny #1"); }, 3s));
+    EXPECT_TRUE(has(office.views("U0BEN"), "deploy → production"));
+}
+
+TEST(SlackConversation, AHeldCardIsReleasedByItsButton) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    office.click(card, "U0BEN", "hold");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0BEN"), "Hold #1"); }, 3s));
+    office.submit("U0BEN", "let me look");
+    office.pass(2s);
+    card = office.posted(request);
+    EXPECT_TRUE(has(text_of(card["blocks"]), "On hold: deploy → production"));
+    office.click(card, "U0AMY", "approve");
+    EXPECT_EQ(office.state(request), State::pending);
+    office.click(card, "U0AMY", "release");
+    office.pass(1s);
+    EXPECT_EQ(office.state(request), State::pending);
+    ASSERT_EQ(office.whispers("U0AMY").size(), 1U);
+    EXPECT_TRUE(has(office.whispers("U0AMY")[0], "who holds this request, can release it"));
+    office.click(card, "U0BEN", "release");
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(SlackConversation, DetailsApproveWithAComment) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    office.click(office.posted(request), "U0AMY", "details");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0AMY"), "Comment"); }, 3s));
+    auto sent = office.submit("U0AMY", "dump checked");
+    EXPECT_TRUE(sent["closed"].truth()) << text_of(sent);
+    EXPECT_EQ(office.state(request), State::approved);
+    EXPECT_EQ(office.read(request)->ruling.votes.at(0).reason, "dump checked");
+}
+
+// The view that a person has open.
+Value open_view(SlackOffice& office, std::string_view user) {
+    auto views = office.look(std::string{"views?user="} + std::string{user});
+    return views["views"][0]["view"];
+}
+Value turn(SlackOffice& office, std::string_view user, std::string_view action) {
+    auto clicked = office.control(
+        "click",
+        Value::object({{"user", user}, {"view_id", open_view(office, user)["id"]}, {"action_id", action}}));
+    EXPECT_TRUE(clicked["acked"].truth()) << text_of(clicked);
+    office.pass(1s);
+    return clicked;
+}
+
+TEST(SlackConversation, ALongRequestIsPagedThroughBeforeItIsApproved) {
+    SlackOffice office;
+    auto request = office.ask("deploy", Value::object({{"note", std::string(90'000, 'x') + "END"}}));
+    office.click(office.posted(request), "U0AMY", "approve");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0AMY"), "Page 1 of 3"); }, 3s));
+    EXPECT_TRUE(open_view(office, "U0AMY")["submit"].is_null());
+    turn(office, "U0AMY", "next_page");
+    EXPECT_TRUE(has(office.views("U0AMY"), "Page 2 of 3"));
+    turn(office, "U0AMY", "page_before");
+    EXPECT_TRUE(has(office.views("U0AMY"), "Page 1 of 3"));
+    turn(office, "U0AMY", "next_page");
+    turn(office, "U0AMY", "next_page");
+    EXPECT_TRUE(has(office.views("U0AMY"), "END"));
+    EXPECT_EQ(office.state(request), State::pending);
+    auto sent = office.submit("U0AMY", "read it all");
+    EXPECT_TRUE(sent["closed"].truth()) << text_of(sent);
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(SlackConversation, AViewThatClaimsWhatWasNotShownApprovesNothing) {
+    SlackOffice office;
+    auto request = office.ask("deploy", Value::object({{"note", std::string(90'000, 'x') + "END"}}));
+    office.click(office.posted(request), "U0AMY", "details");
+    ASSERT_TRUE(office.until([&] { return has(office.views("U0AMY"), "Page 1 of 3"); }, 3s));
+    const std::string genuine{open_view(office, "U0AMY")["private_metadata"].text()};
+    ASSERT_TRUE(has(genuine, "\"seal\":")) << genuine;
+    for (std::string note :
+         {R"({"request":")" + request.text() + R"("})",
+          R"({"page":3,"pages":3,"seen":3,"request":")" + request.text() + R"(","seal":"forged"})",
+          R"({"page":1,"pages":1,"seen":1,"request":")" + request.text() + R"(","seal":""})", genuine}) {
+        auto frame = Value::object(
+            {{"type", "interactive"},
+             {"envelope_id", "e9"},
+             {"accepts_response_payload", true},
+             {"payload", Value::object({{"type", "view_submission"},
+                                        {"api_app_id", "A0SIM"},
+                                        {"team", Value::object({{"id", "T0SIM"}})},
+                                        {"user", Value::object({{"id", "U0AMY"}})},
+                                        {"view", Value::object({{"id", "V1"},
+                                                                {"hash", "h" + note},
+                                                                {"callback_id", "approve"},
+                                                                {"private_metadata", note}})}})}});
+        office.control("sockets", Value::object({{"action", "send"}, {"text", text_of(frame)}}));
+        office.pass(1s);
+        EXPECT_EQ(office.state(request), State::pending) << note;
+    }
 }
 
 TEST(SlackConversation, WhatDoesNotFitTheCardIsApprovedFromTheFullView) {

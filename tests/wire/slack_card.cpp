@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 
@@ -11,50 +12,15 @@
 #include "countersign/core/hidden.hpp"
 #include "countersign/wire/json.hpp"
 #include "wire/golden.hpp"
+#include "wire/slack_sample.hpp"
 
 namespace countersign::wire {
 namespace {
 
-using namespace std::chrono_literals;
+using namespace card_sample;
 using core::AccountId;
-using core::CardView;
 using core::State;
-using core::Value;
 using core::Verdict;
-
-const SlackStyle style{.team = "T0SIM", .link_hosts = {"ci.example.com"}};
-
-core::Instant at(int hour, int minute) {
-    return std::chrono::sys_days{std::chrono::year{2026} / 1 / 2} + std::chrono::hours{hour} +
-           std::chrono::minutes{minute};
-}
-
-core::Who slack_person(const char* name, const char* id) {
-    return {name, AccountId{std::string("slack:T0SIM/") + id}};
-}
-
-CardView sample() {
-    CardView card;
-    card.id = *core::RequestId::parse("req_01JD0000000000000000000001");
-    card.number = 1042;
-    card.version = 1;
-    card.action = "db.export";
-    card.resource = "postgres://orders/users";
-    card.environment = "production";
-    card.intent = "Monthly churn analysis";
-    card.requester = {"ci", std::nullopt};
-    card.on_behalf_of = {slack_person("riley", "U0RILEY")};
-    card.parameters = {
-        {"destination", "\"s3://exports/x\""}, {"rows", "120000"}, {"where.country", "\"AT\""}};
-    card.labels = {{"job", "nightly"}};
-    card.links = {{"Run", "https://ci.example.com/run/7"}, {"Elsewhere", "https://evil.example/x"}};
-    card.digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    card.rules = {"prod exports"};
-    card.missing = {{{"security", 2, {slack_person("amy", "U0AMY"), slack_person("ben", "U0BEN")}},
-                     {"dba", 1, {{"cat", std::nullopt}}}}};
-    card.expires_at = at(10, 30);
-    return card;
-}
 
 CardView decided(State state) {
     auto card = sample();
@@ -69,6 +35,8 @@ CardView decided(State state) {
     card.reason = "window closed";
     return card;
 }
+
+constexpr std::string_view about = "db.export → production";
 
 // What a reader makes of it: strict, so that no name comes twice.
 Value read(const JsonText& json) {
@@ -95,7 +63,7 @@ TEST(SlackCard, PendingLooksAsAgreed) {
 
 TEST(SlackCard, HiddenValuesLookAsAgreed) {
     auto card = sample();
-    card.parameters.push_back({"password", std::string{core::hidden_text}});
+    ask(card, {{"password", core::commitment("salt", "/parameters/password", Value{"x"})}});
     card.hidden = 1;
     test::expect_golden("slack_card_hidden", as_value(slack_card(card, style)));
 }
@@ -120,9 +88,10 @@ TEST(SlackCard, DenialsReleasersAndApprovalsOfOnesOwnLookAsAgreed) {
                    "the site is down", "security", true},
                   {slack_person("ben", "U0BEN"), Verdict::deny, core::Surface::slack, at(10, 2), "no", {}}};
     test::expect_golden("slack_card_break_glass", as_value(slack_card(card, style)));
-    SlackViewNote note{card.id.text(), "C0APPROVALS", "1795219301.417039"};
-    test::expect_golden("slack_view_own_reason", read(slack_reason_view(Verdict::approve, note)));
-    auto details = slack_details_view(card, style, note, false);
+    SlackViewNote note{.request = card.id.text(), .channel = "C0APPROVALS", .message = "1795219301.417039"};
+    test::expect_golden("slack_view_own_reason",
+                        read(slack_reason_view(Verdict::approve, 1042, about, note)));
+    auto details = slack_full_view(card, style, note, false);
     EXPECT_NE(details.text.find("(own request, allowed by policy)"), std::string::npos);
 }
 
@@ -146,7 +115,7 @@ TEST(SlackCard, EachEndLooksAsAgreed) {
 
 TEST(SlackCard, OverflowLooksAsAgreed) {
     auto card = sample();
-    card.parameters = {{"first", "1"}, {"query", "\"" + std::string(20'000, 'x') + "\""}, {"last", "2"}};
+    ask(card, {{"first", 1}, {"query", std::string(20'000, 'x')}, {"second", 2}});
     test::expect_golden("slack_card_overflow", as_value(slack_card(card, style)));
 }
 
@@ -162,11 +131,11 @@ TEST(SlackCard, ThreadLineLooksAsAgreed) {
 }
 
 TEST(SlackCard, ViewsLookAsAgreed) {
-    SlackViewNote note{sample().id.text(), "C0APPROVALS", "1795219301.417039"};
-    test::expect_golden("slack_view_deny", read(slack_reason_view(Verdict::deny, note)));
-    test::expect_golden("slack_view_hold", read(slack_reason_view(Verdict::hold, note)));
-    test::expect_golden("slack_view_details", read(slack_details_view(sample(), style, note, false)));
-    test::expect_golden("slack_view_approve", read(slack_details_view(sample(), style, note, true)));
+    auto note = first_page("1795219301.417039");
+    test::expect_golden("slack_view_deny", read(slack_reason_view(Verdict::deny, 1042, about, note)));
+    test::expect_golden("slack_view_hold", read(slack_reason_view(Verdict::hold, 1042, about, note)));
+    test::expect_golden("slack_view_details", read(slack_full_view(sample(), style, note, false)));
+    test::expect_golden("slack_view_approve", read(slack_full_view(sample(), style, note, true)));
 }
 
 TEST(SlackCard, EveryButtonCarriesTheFullRequestIdAndNothingElse) {
@@ -205,35 +174,30 @@ TEST(SlackCard, BlockIdsAreNewForEveryVersion) {
 
 TEST(SlackCard, WhatDoesNotFitMakesApproveOpenTheFullView) {
     auto card = sample();
-    EXPECT_TRUE(slack_card_is_whole(card, style));
+    EXPECT_TRUE(slack_card(card, style).whole);
     auto last_block = [&] {
         return std::string(read(slack_card(card, style).blocks).items()->back()["block_id"].text());
     };
     EXPECT_FALSE(slack_opens_full_view(last_block()));
-    card.parameters.push_back({"big", "\"" + std::string(10'000, 'y') + "\""});
-    EXPECT_FALSE(slack_card_is_whole(card, style));
+    ask(card, {{"big", std::string(10'000, 'y')}});
+    EXPECT_FALSE(slack_card(card, style).whole);
     EXPECT_TRUE(slack_opens_full_view(last_block()));
 }
 
-TEST(SlackCard, AShortenedResourceCountsAsNotFullyShown) {
+TEST(SlackCard, AHeldCardHasReleaseInsteadOfHold) {
     auto card = sample();
-    card.resource = std::string(1'000, 'r');
-    EXPECT_FALSE(slack_card_is_whole(card, style));
-}
-
-TEST(SlackCard, AShortenedValueShowsItsTail) {
-    auto card = sample();
-    card.parameters = {{"query", "\"" + std::string(20'000, 'x') + " drop table users\""}};
+    card.held = core::CardVote{
+        slack_person("amy", "U0AMY"), Verdict::hold, core::Surface::slack, at(10, 0), "wait", {}};
     auto text = slack_card(card, style).blocks.text;
-    EXPECT_NE(text.find("drop table users"), std::string::npos);
-    EXPECT_NE(text.find("more characters"), std::string::npos);
+    EXPECT_NE(text.find(R"("action_id":"release")"), std::string::npos);
+    EXPECT_EQ(text.find(R"("action_id":"hold")"), std::string::npos);
 }
 
 TEST(SlackCard, AParameterNameCannotPassForAnAssignment) {
     auto card = sample();
-    card.parameters = {{"rows = 5\nforce", "true"}};
+    ask(card, {{"rows = 5\nforce", true}});
     auto text = slack_card(card, style).blocks.text;
-    EXPECT_NE(text.find(R"(\"rows = 5\\nforce\" = true)"), std::string::npos) << text;
+    EXPECT_NE(text.find(R"("\"[\\\"rows = 5\\\\nforce\\\"]\" ")"), std::string::npos) << text;
 }
 
 TEST(SlackCard, OnlyLinksToNamedHostsAreClickable) {
@@ -256,30 +220,26 @@ TEST(SlackCard, OnlyAccountsOfThisWorkspaceAreMentioned) {
     EXPECT_EQ(slack_mention({"x` <!here> `", std::nullopt}, style), "`x' &lt;!here&gt; '`");
 }
 
-TEST(SlackCard, TheFallbackTextHoldsOurWordsOnly) {
+TEST(SlackCard, TheFallbackTextIsASentenceInWhichNothingMentionsOrLinks) {
+    EXPECT_EQ(slack_card(sample(), style).text,
+              "Approve? db.export in production, asked by ci for riley: Monthly churn analysis (#1042)");
     auto card = sample();
-    card.intent = card.requester.name = "<!channel> hostile";
-    EXPECT_EQ(slack_card(card, style).text,
-              "Approval needed: request #1042 (req_01JD0000000000000000000001)");
+    card.intent = card.requester.name = "<!channel> <https://evil.example|x>";
+    EXPECT_EQ(
+        slack_card(card, style).text,
+        "Approve? db.export in production, asked by &lt;!channel&gt; &lt;https://evil.example|x&gt; for "
+        "riley: &lt;!channel&gt; &lt;https://evil.example|x&gt; (#1042)");
+    EXPECT_EQ(slack_card(decided(State::denied), style).text,
+              "Denied by ben: db.export in production: window closed (#1042)");
+    auto line = slack_thread_line({slack_person("amy", "U0AMY"), "approved: <!here>"}, style);
+    EXPECT_EQ(line.text, "amy approved: &lt;!here&gt;");
 }
 
 TEST(SlackCard, ViewNotesComeBackAsTheyWere) {
-    SlackViewNote note{"req_x", "C1", "1.2"};
+    SlackViewNote note{"req_x", "C1", "1.2", 2, 3, 4, "seal"};
     EXPECT_EQ(read_slack_view_note(slack_view_note(note)), note);
     for (const char* bad : {"", "{", "[]", "{}", "{\"request\":1}", "null"})
         EXPECT_FALSE(read_slack_view_note(bad));
-}
-
-TEST(SlackCard, DetailsShowEveryParameterInFullAndSayWhatDoesNotFit) {
-    auto card = sample();
-    card.parameters = {{"a", "\"" + std::string(60'000, 'a') + "END\""}};
-    auto fits = slack_details_view(card, style, {}, true).text;
-    EXPECT_NE(fits.find("END"), std::string::npos);
-    EXPECT_EQ(fits.find("do not fit"), std::string::npos);
-    card.parameters = {{"a", "\"" + std::string(262'000, 'a') + "END\""}};
-    auto huge = slack_details_view(card, style, {}, true).text;
-    EXPECT_LE(huge.size(), 250'000U);
-    EXPECT_NE(huge.find("countersign show req_01JD0000000000000000000001"), std::string::npos);
 }
 
 // ---- properties
@@ -339,8 +299,17 @@ class Hostile {
         card.requester = who();
         card.on_behalf_of.clear();
         for (std::size_t n = below(21); n > 0; --n) card.on_behalf_of.push_back(who());
-        card.parameters.clear();
-        for (std::size_t n = below(40); n > 0; --n) card.parameters.push_back({text(6), text(40)});
+        Value parameters = Value::object();
+        for (std::size_t n = below(40); n > 0; --n) parameters.set(text(6), text(40));
+        if (below(3) == 0) {
+            Value argv = Value::array();
+            for (std::size_t n = below(40); n > 0; --n) argv.push(text(20));
+            parameters.set("argv", std::move(argv)).set("cwd", text(8));
+            parameters.set("executable", Value::object({{"path", text(3)}}));
+        }
+        if (below(4) == 0) parameters.set("plan", "# " + text(9) + " will be created\n# x must be replaced");
+        card.parameters = std::make_shared<const Value>(std::move(parameters));
+        if (below(4) == 0) card.before = core::CardBefore{who(), at(1, 0), nullptr};
         for (std::size_t n = below(50); n > 0; --n) card.labels.emplace_back(text(5), text(8));
         for (std::size_t n = below(20); n > 0; --n)
             card.links.push_back({text(6), "https://ci.example.com/" + text(8)});
@@ -393,7 +362,8 @@ void expect_limits(const Value& value, const std::string& where) {
     if (!members) return;
     auto type = value["type"].text();
     if (type == "mrkdwn" || type == "plain_text" || type == "text") {
-        EXPECT_FALSE(value["text"].text().empty()) << where << ": empty text of " << type;
+        EXPECT_FALSE(value["text"].text().empty())
+            << where << ": empty text of " << type << core::canonical(value);
         EXPECT_LE(utf16_units(value["text"].text()), 3'000U) << where;
         EXPECT_TRUE(valid_utf8(value["text"].text())) << where;
     }
@@ -427,7 +397,8 @@ TEST(SlackCard, NoHostileTextEscapesAndNoLimitIsBroken) {
         EXPECT_LE(message.metadata.text.size(), 1'000U) << where;
         EXPECT_EQ(message.text.find('<'), std::string::npos) << where;
 
-        auto written = slack_details_view(card, style, {card.id.text(), "C1", "1.2"}, true);
+        SlackViewNote note{card.id.text(), "C1", "1.2", 1, 1, 1, std::string(44, 's')};
+        auto written = slack_full_view(card, style, note, true);
         EXPECT_LE(written.text.size(), 250'000U) << where;
         auto view = read(written);
         expect_limits(view, where);

@@ -103,6 +103,7 @@ TEST(Stored, EverythingARuleCanSayReadsBackAsItWas) {
     applied.unlinked_allowed = true;
     applied.hide = {"/parameters/env/*", "/parameters/password"};
     applied.risk = 70;
+    applied.risk_parts = {{"production", 40}, {"rows", 30}};
     const std::string text = stored_applied(applied);
     EXPECT_EQ(read_stored_applied(text).value(), applied);
     EXPECT_EQ(core::canonical(parse_json(text, {.bytes_max = 100'000}).value()), text);
@@ -116,6 +117,7 @@ TEST(Stored, WhatWasStoredBeforeRulesCouldSayMoreStillReads) {
     ASSERT_TRUE(applied) << applied.error().detail;
     EXPECT_EQ(applied->deny, (core::Denial{true, {}}));
     EXPECT_FALSE(applied->self_approval || applied->escalate || applied->unlinked_allowed || applied->risk);
+    EXPECT_TRUE(applied->risk_parts.empty());
     EXPECT_TRUE(applied->hide.empty() && applied->release.empty() && applied->remind.empty());
     EXPECT_FALSE(read_stored_applied(
         R"({"alternatives":[],"deny":{"any":true,"counts":[{"count":0,"of":"x"}]},"expires":1,"grant":1,)"

@@ -46,7 +46,7 @@ struct AwayWords {
 AwayWords read_away(std::string_view text, core::Instant now);
 inline constexpr core::Duration away_max = std::chrono::days{366};
 
-enum class CardButton : std::uint8_t { approve, deny, hold, details };
+using core::CardButton;
 // This says how much of a request stood on the card that somebody clicked.
 enum class CardExtent : std::uint8_t {
     whole,
@@ -87,6 +87,8 @@ struct YesNoQuestion {
 struct ReasonDialog {
     core::RequestId request;
     core::Verdict verdict;
+    std::int64_t number = 0;
+    std::string about;  // the request in a few words; hostile as far as a renderer is concerned
 };
 struct FullView {
     core::CardView card;
@@ -129,9 +131,10 @@ class Conversation {
 
     rt::asio::awaitable<Reply> command(Act act, CommandWords words);
     rt::asio::awaitable<Reply> press(Act act, core::RequestId request, CardButton button, CardExtent shown);
-    // What was sent from a reason dialog or from the full view.
+    // What was sent from a reason dialog or from the full view. `shown`: how much of the request stood before
+    // the person; an approval of what did not all stand there is answered with the full view.
     rt::asio::awaitable<Reply> submit(Act act, core::RequestId request, core::Verdict verdict,
-                                      std::string reason);
+                                      std::string reason, CardExtent shown);
     rt::asio::awaitable<Reply> answer(Act act, Question question, bool agrees);
 
     // A message that shows a request's card: one that nobody knew of (whoever posted it never learned that it
@@ -164,6 +167,8 @@ class Conversation {
     rt::asio::awaitable<Reply> answer_token(Act act, std::string token, bool agrees);
 
     Later<CasePtr> find(std::string number, Deadline deadline);
+    rt::asio::awaitable<Reply> ask_reason(Act act, core::RequestId request, core::Verdict verdict);
+    rt::asio::awaitable<Reply> full_view(Act act, core::RequestId request);
     rt::asio::awaitable<Outcome> vote(const Act& act, core::RequestId request, core::Verdict verdict,
                                       std::string reason);
     std::optional<core::AccountId> named(std::string_view word) const;

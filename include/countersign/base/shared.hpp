@@ -14,6 +14,11 @@ class Shared {
     const T& operator*() const { return *value_; }
     const T* operator->() const { return value_.get(); }
     operator const T&() const { return *value_; }
+    // Owns the whole value with everybody else, and points to a part of it.
+    template <class Part>
+    std::shared_ptr<const Part> share(const Part& part) const {
+        return {value_, &part};
+    }
     // Replaces the value of this copy by a changed one; all other copies keep the old value.
     template <class Change>
     void change(Change change) {

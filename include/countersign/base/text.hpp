@@ -30,7 +30,8 @@ std::size_t plain_json_length(std::string_view text);
 // Makes text from outside safe to look at and impossible to mistake: two different texts never come out
 // alike. What shows nothing of itself (controls, formats, blanks other than the space, private and unassigned
 // characters), and a spelling that would be drawn like another one, become `\u{202E}`; line ends become `\n`
-// and `\r`; a byte that is not UTF-8 becomes `\x{FF}`; a backslash becomes two.
+// and `\r`; a byte that is not UTF-8 becomes `\x{FF}`; a backslash becomes two. More than eight of the same
+// invisible character in a row become one escape with their number, `\u{200B*60000}`.
 std::string visible(std::string_view hostile);
 // Does the same for sentences and JSON in which foreign text is unmistakable already: backslashes are kept.
 std::string printable(std::string_view words);

@@ -104,6 +104,7 @@ struct Lack {
     GroupId group;
     std::uint32_t count = 1;
     std::vector<PersonId> could_approve;
+    std::size_t more = 0;  // so many further people could too, those who are away among them
     friend bool operator==(const Lack&, const Lack&) = default;
 };
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory);

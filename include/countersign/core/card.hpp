@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,10 +34,13 @@ struct CardLack {
     std::string group;
     std::uint32_t count = 1;
     std::vector<Who> could_approve;
+    std::size_t more = 0;  // so many further people could too
 };
-struct CardParameter {
-    std::string path;  // "rows", "tags[0]", "where.country"
-    std::string json;  // the value's JSON form
+// The last request of the same action and resource that was approved, to compare with.
+struct CardBefore {
+    Who approved_by;  // an empty name: the policy
+    Instant at;
+    std::shared_ptr<const Value> parameters;  // nullptr: it had none
 };
 
 // What a card says, without knowing any chat. Every text in it that came from a request or a person is
@@ -50,25 +54,34 @@ struct CardView {
     std::optional<std::string> resource;
     std::optional<std::string> environment;
     std::string intent;
-    Who requester;
-    bool requester_is_workload = true;
-    std::vector<Who> on_behalf_of;
-    bool no_human_named = false;            // "names no human": reviewers should know
-    std::vector<CardParameter> parameters;  // all of them, flattened one level per line; hidden ones as dots
-    std::size_t hidden = 0;                 // how many of them nobody is shown
+    Who requester;  // a program by its name, a person as everywhere
+    bool requester_is_program = true;
+    std::string run;                // which run of a program asks, in its issuer's words; empty: not known
+    std::vector<Who> acts_for;      // people who are proven to be behind a program
+    std::vector<Who> on_behalf_of;  // people whom the caller names; nothing proves it, so nobody is mentioned
+    bool no_human_named = false;    // "names no human": reviewers should know
+    std::shared_ptr<const Value> parameters;  // an object; nullptr: there are none
+    std::size_t hidden = 0;                   // how many values of them nobody is shown
+    std::optional<CardBefore> before;
     std::vector<std::pair<std::string, std::string>> labels;
     std::vector<Link> links;
     std::string digest;  // in full; cards show the first 12 hex digits
     std::vector<std::string> rules;
-    std::vector<std::vector<CardLack>> missing;  // alternatives of unfilled slots
+    std::optional<std::uint32_t> risk;           // points
+    std::vector<RiskPart> risk_parts;            // what they are made of
+    std::vector<std::vector<CardLack>> missing;  // alternatives of unfilled slots; an empty one is filled
     bool one_denial_ends = true;                 // by anybody who could approve; else only these do:
     std::vector<CardObjection> objections;       // while pending; whichever comes first ends it
     std::vector<CardVote> votes;
     std::optional<CardVote> held;        // verdict hold
     std::vector<std::string> releasers;  // beside the holder, whoever is in all of these groups may release
+    Instant created_at;
     Instant expires_at;
+    std::optional<Instant> grant_ends;  // while approved: until when the approval can be used
     std::optional<Instant> decided_at;
-    std::optional<Who> decided_by;  // the last person whose act settled it, where one did
+    std::optional<Instant> claimed_at;
+    std::optional<Instant> ended_at;  // when the outcome was reported, or the approval lapsed
+    std::optional<Who> decided_by;    // the last person whose act settled it, where one did
     std::string reason;
     std::optional<std::string> outcome_detail;  // what the action reported
     bool buttons() const { return state == State::pending; }

@@ -7,8 +7,9 @@
 
 #include "countersign/core/card.hpp"
 
-// These sections put a card into words, once for every chat: a chat draws them in its own way, and adds
-// nothing of its own but what it had to cut.
+// These sections put a card into words, once for every chat, the inbox and a terminal: each draws them in its
+// own way, and adds nothing of its own. What a card has no room for is left out here, so that all show the
+// same.
 namespace countersign::core {
 
 // This is a run of text. Whatever can be seen in it stands in its place, and nothing else does: all but
@@ -27,7 +28,6 @@ struct CardRun {
     };
     Kind kind = Kind::words;
     std::string text = {};
-    std::size_t chars_max = 0;  // a card shows no more of it than this; 0: all
     std::vector<Who> people = {};
     Instant at = {};
 };
@@ -35,35 +35,51 @@ using CardLine = std::vector<CardRun>;
 
 struct CardSection {
     enum class Part : std::uint8_t {
-        headline,
-        what,    // action, resource, environment: cut, the card does not show everything
-        who,     // who asks, for whom, until when
-        state,   // while pending what is missing; after the end by whom and when
-        votes,   // with reasons
-        intent,  // in the requester's words: cut, the card does not show everything
+        headline,  // one line, to be set off as such
+        intent,    // the requester's words, to be set off as a quotation
+        who,       // who asks, for whom, from where
+        what,      // what is asked for
+        takes,     // while pending: what is missing, who can give it, until when
+        votes,     // what people said with their votes
+        outcome,   // after the end: by whom, when, why, and what happened then
         labels,
         links,
-        parameters,  // one a line: cut, the card does not show everything
+        parameters,  // one a line
         footer
     };
     Part part;
-    std::string heading = {};  // empty: none
+    std::string heading = {};  // ours; empty: none
     std::vector<CardLine> lines = {};
-    std::size_t lines_max = 0;  // a card shows no more of them than this; 0: all
-    std::string note = {};      // below the lines; empty: none
+    // Drawn below the lines in a fixed width, exactly as it is, line ends included; empty: nothing. The lines
+    // say what it is and how long.
+    std::string raw = {};
+    std::string note = {};  // ours, below it all; empty: none
 };
 
-// In the order in which a card shows them; sections with nothing to say are left out.
-std::vector<CardSection> card_sections(const CardView& card);
-// The same request in full, for a view that has room: headline and footer are part of `what`.
+struct CardText {
+    std::vector<CardSection> sections;  // in order; those with nothing to say are left out
+    bool whole = true;                  // all that is asked for stands there, unshortened
+};
+// Bounded whatever is asked for: about one and a half screens of a phone.
+CardText card_text(const CardView& card);
+// The same request in full, for a view that has room: headline and footer are part of `what`. What can still
+// change comes last: `votes`.
 std::vector<CardSection> full_view_sections(const CardView& card);
 
+enum class CardButton : std::uint8_t { approve, deny, hold, release, details };
+std::string_view name_of(CardButton button);  // "Approve", as people read it
+// The buttons below a card, in order; none after the end.
+std::vector<CardButton> card_buttons(const CardView& card);
+
 std::string_view state_text(const CardView& card);  // "Approval needed", "Denied", …
-// For notifications and screen readers; words of ours only.
+// "db.export → production", for headlines and dialogs.
+std::string headline_text(const CardView& card);
+// One sentence that says it all, for notifications and screen readers; hostile as far as a renderer is
+// concerned.
 std::string notification_text(const CardView& card);
-// Writes "rows = 120000". A name that could pass for something else stands in quotes, as JSON. Parameters
-// that are an empty object are one without a name.
-std::string parameter_text(const CardParameter& parameter);
+std::string thread_line_text(const ThreadLine& line);
+// Writes a parameter's name. One that could pass for something else stands in quotes, as JSON.
+std::string parameter_name(const std::string& path);
 
 // This is what a list says of one request.
 struct CardSummary {

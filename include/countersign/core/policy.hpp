@@ -205,6 +205,14 @@ struct Denial {
     friend bool operator==(const Denial&, const Denial&) = default;
 };
 
+// One entry of the risk table that applied, in few words: "production", "rows".
+struct RiskPart {
+    std::string what;
+    std::uint32_t points = 0;
+    friend bool operator==(const RiskPart&, const RiskPart&) = default;
+};
+inline constexpr std::size_t risk_parts_max = 20;  // remembered of one request, the first ones
+
 // Holds what all matching rules together ask of one request. It is frozen when the request is opened.
 struct Applied {
     enum class Kind : std::uint8_t { refuse, require, allow } kind = Kind::refuse;
@@ -225,8 +233,9 @@ struct Applied {
     std::optional<SelfApproval> self_approval;
     // A voter counts although nothing shows that they are none of the humans behind the request.
     bool unlinked_allowed = false;
-    std::vector<std::string> hide;      // as in Rule; may_hide reads it
-    std::optional<std::uint32_t> risk;  // points; absent where the policy has no risk table
+    std::vector<std::string> hide;          // as in Rule; may_hide reads it
+    std::optional<std::uint32_t> risk;      // points; absent where the policy has no risk table
+    std::vector<RiskPart> risk_parts = {};  // what the points are made of
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 

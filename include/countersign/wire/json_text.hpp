@@ -75,6 +75,12 @@ class JsonItems {
         if (size_++ > 0) text_ += ',';
         text_ += item.text;
     }
+    void append(const JsonItems& others) {
+        if (others.empty()) return;
+        if (size_ > 0) text_ += ',';
+        text_.append(others.text_, 1);
+        size_ += others.size_;
+    }
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
     JsonText take() && {

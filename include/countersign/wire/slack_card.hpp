@@ -14,15 +14,18 @@
 namespace countersign::wire {
 
 // Slack refuses a message whose blocks hold much more than this many characters (UTF-16 units, escaped).
-inline constexpr std::size_t slack_card_text_units_max = 9'500;
-inline constexpr std::size_t slack_view_bytes_max = 240'000;  // of 250 kB
+inline constexpr std::size_t slack_card_text_units_max = 9'500;  // whatever is asked for
+inline constexpr std::size_t slack_view_bytes_max = 240'000;     // of 250 kB
 inline constexpr std::size_t slack_view_blocks_max = 100;
 
 // action_id of our buttons.
 inline constexpr std::string_view slack_approve = "approve";
 inline constexpr std::string_view slack_deny = "deny";
 inline constexpr std::string_view slack_hold = "hold";
+inline constexpr std::string_view slack_release = "release";
 inline constexpr std::string_view slack_details = "details";
+inline constexpr std::string_view slack_next_page = "next_page";
+inline constexpr std::string_view slack_page_before = "page_before";
 inline constexpr std::string_view slack_link_agree = "link_agree";
 inline constexpr std::string_view slack_link_decline = "link_decline";
 inline constexpr std::string_view slack_token_agree = "token_agree";
@@ -34,34 +37,43 @@ struct SlackStyle {
 };
 
 struct SlackMessage {
-    std::string text;  // the fallback: words of ours only
+    std::string text;  // the fallback, escaped: all that notifications and screen readers get
     JsonText blocks;
     JsonText metadata;  // no text: none
     bool whole = true;  // all that is asked for stands on it, unshortened
 };
 
 SlackMessage slack_card(const core::CardView& card, const SlackStyle& style);
-// Whether a card shows all of what its approvers approve; if not, Approve opens the full view first.
-bool slack_card_is_whole(const core::CardView& card, const SlackStyle& style);
 SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& style);
 // A second message of the same request in the same channel, which must not be used any more.
 SlackMessage slack_retired_card(const core::CardView& card);
 
-// What a view carries back to us.
+// What a view carries back to us. Pages count from 1.
 struct SlackViewNote {
     std::string request;
-    std::string channel;  // of the card it was opened from; may be empty
-    std::string message;
+    std::string channel = {};  // of the card it was opened from; may be empty
+    std::string message = {};
+    std::size_t page = 0;   // that is shown; 0: the view has none
+    std::size_t seen = 0;   // all pages up to this one were shown, one after the other
+    std::size_t pages = 0;  // so many there are
+    std::string seal = {};  // of what was seen, and by whom
     friend bool operator==(const SlackViewNote&, const SlackViewNote&) = default;
 };
 std::string slack_view_note(const SlackViewNote& note);
 std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata);
 
-// Deny, hold, or the approval of somebody behind the request.
-JsonText slack_reason_view(core::Verdict verdict, const SlackViewNote& note);
-// Everything about a request, parameters in full as far as a view can hold them.
-JsonText slack_details_view(const core::CardView& card, const SlackStyle& style, const SlackViewNote& note,
-                            bool with_approve);
+// A dialog that asks why: for Deny, Hold, or the approval of somebody behind the request. `about`: the
+// request in a few words, hostile.
+JsonText slack_reason_view(core::Verdict verdict, std::int64_t number, std::string_view about,
+                           const SlackViewNote& note);
+
+// So many pages the full view of a request takes; more than slack_pages_max: it cannot be shown.
+inline constexpr std::size_t slack_pages_max = 20;
+std::size_t slack_full_view_pages(const core::CardView& card, const SlackStyle& style);
+// Page `note.page` of everything about a request. `can_approve`: its last page has Approve, with a comment,
+// where every page was seen.
+JsonText slack_full_view(const core::CardView& card, const SlackStyle& style, const SlackViewNote& note,
+                         bool can_approve);
 JsonText slack_outcome_view(std::string_view title, std::string_view sentence);
 
 // A message that one person sees.

@@ -58,8 +58,10 @@ struct SlackClick {
     std::string thread;
     bool ephemeral = false;
     std::string view;
-    std::string action;  // action_id
-    std::string block;   // block_id
+    std::string hash;      // of the view
+    std::string metadata;  // private_metadata of the view
+    std::string action;    // action_id
+    std::string block;     // block_id
     std::string value;
     std::string action_ts;
 };

@@ -1,0 +1,495 @@
+#include "core/card_what.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "core/card_runs.hpp"
+#include "core/parameters.hpp"
+#include "core/shown.hpp"
+#include "core/terraform.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/core/hidden.hpp"
+
+// What is asked for: parameters in the form in which people read such things.
+namespace countersign::core {
+namespace {
+
+using Part = CardSection::Part;
+
+constexpr std::size_t looked_at_max = 64;    // parameters that a card looks at
+constexpr std::size_t counted_max = 10'000;  // parameters that are counted one by one
+constexpr std::size_t command_rows_max = 8;
+constexpr std::size_t raw_rows_max = 12;
+constexpr std::size_t raw_rows_min = 3;  // less of a text is not worth its label
+constexpr std::size_t value_rows_max = 3;
+constexpr std::size_t differences_shown_max = 4;
+constexpr std::size_t mixed_words_shown_max = 3;
+constexpr std::size_t digest_digits_min = 40;  // SHA-1
+
+bool long_digest(const Value& value) {
+    std::string_view text = value.text();
+    const auto colon = text.find(':');
+    if (colon != text.npos && colon <= 8) text.remove_prefix(colon + 1);
+    return text.size() >= digest_digits_min && text.size() <= 128 &&
+           text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+// What a person decides on is not in it: `""`, `{}`, `[]`, null.
+bool says_nothing(const Value& value) {
+    if (value.is_null()) return true;
+    if (const auto* object = value.members()) return object->empty();
+    if (const auto* array = value.items()) return array->empty();
+    const std::string* text = value.string();
+    return text != nullptr && text->empty();
+}
+
+bool is_raw(const Value& value) {
+    const std::string* text = value.string();
+    return text != nullptr && has_lines(*text);
+}
+
+std::string shown_value(const Value& value) {
+    return is_commitment(value) ? std::string{hidden_text} : value_text(value);
+}
+Excerpt shown_value(const Value& value, std::size_t columns_max) {
+    return is_commitment(value) ? Excerpt{std::string{hidden_text}, true} : value_excerpt(value, columns_max);
+}
+
+// Parameters as `countersign run` files them: the words of a command, and what it is run with.
+struct RunCommand {
+    const Value::Array* argv;
+    const std::string* cwd;
+    const Value::Object* attachments;  // nullptr: none
+    const Value* path;                 // of the executable
+};
+std::optional<RunCommand> run_command(const CardView& card) {
+    if (!card.parameters) return std::nullopt;
+    const Value& all = *card.parameters;
+    RunCommand run{all["argv"].items(), all["cwd"].string(), all["attachments"].members(),
+                   &all["executable"]["path"]};
+    if (run.argv == nullptr || run.argv->empty() || run.cwd == nullptr) return std::nullopt;
+    if (run.path->string() == nullptr) return std::nullopt;
+    for (const Value& word : *run.argv)
+        if (word.string() == nullptr && !is_commitment(word)) return std::nullopt;
+    return run;
+}
+
+std::string word_path(std::size_t index) {
+    return fmt::format("argv[{}]", index);
+}
+
+// The words of a command, as a shell would take them. Texts with line ends stand below it.
+std::string shell_text(const Value& word, std::size_t index) {
+    if (is_commitment(word)) return std::string{hidden_text};
+    if (is_raw(word)) return fmt::format("<{}, below>", word_path(index));
+    return shell_word(word.text(), index == 0);
+}
+
+struct Command {
+    std::string line;
+    std::size_t words_left = 0;
+};
+Command command_line(const Value::Array& argv, std::size_t columns_max) {
+    Command command{"$", 0};
+    std::size_t columns = 1;
+    for (std::size_t i = 0; i < argv.size(); ++i) {
+        const std::size_t room = columns_max == 0 ? 0 : columns_max - columns;
+        const bool long_word = columns_max != 0 && argv[i].text().size() > room && !is_raw(argv[i]);
+        std::string word = long_word && i > 0 ? std::string{} : shell_text(argv[i], i);
+        const std::size_t its_columns = columns_of(word);
+        if (columns_max != 0 && (long_word || its_columns + 1 > room)) {
+            command.words_left = argv.size() - i;
+            if (room > card_columns && !is_raw(argv[i]))
+                command.line += " " + prose_excerpt(argv[i].text(), room - 1).text;
+            return command;
+        }
+        columns += its_columns + 1;
+        command.line += " " + word;
+    }
+    return command;
+}
+
+// "in /srv/jobs · runs /opt/x/export.sh · 1 file attached: export.sql". The executable is not named where the
+// command's first word is its path.
+struct Surroundings {
+    CardLine line;
+    bool whole = true;
+};
+Surroundings run_with(const RunCommand& run, std::size_t columns_max) {
+    Surroundings with;
+    auto fact = [&](std::string_view before, std::string_view hostile) {
+        with.line.push_back(words(std::string{before}));
+        auto shown = columns_max == 0 ? Excerpt{} : prose_excerpt(hostile, columns_max);
+        with.whole = with.whole && shown.whole;
+        with.line.push_back(literal(columns_max == 0 || shown.whole ? quoted_text(hostile) : shown.text));
+    };
+    fact("in ", *run.cwd);
+    if (*run.path != run.argv->front()) fact(" · runs ", run.path->text());
+    if (run.attachments == nullptr || run.attachments->empty()) return with;
+    with.line.push_back(words(fmt::format(" · {} attached: ", count_of(run.attachments->size(), "file"))));
+    std::size_t columns = 0;
+    std::size_t named_files = 0;
+    for (const auto& [file, digest] : *run.attachments) {
+        if (columns_max != 0 && columns + file.size() + 2 > columns_max) {
+            with.whole = false;
+            with.line.push_back(
+                words(fmt::format(" and {} more in Details", run.attachments->size() - named_files)));
+            break;
+        }
+        std::string name = quoted_text(file, ", ");
+        columns += columns_of(name) + 2;
+        if (named_files++ > 0) with.line.push_back(words(", "));
+        with.line.push_back(literal(std::move(name)));
+    }
+    return with;
+}
+
+// Says whether the command and the line below it show a parameter of it already.
+bool shown_with_command(const RunCommand& run, const Parameter& one) {
+    if (one.path == "cwd") return true;
+    if (one.value == run.path) return true;
+    if (one.path.starts_with("argv[")) return !is_raw(*one.value);
+    return run.attachments != nullptr && one.path.starts_with("attachments") && long_digest(*one.value) &&
+           std::ranges::any_of(*run.attachments, [&](const auto& file) { return &file.second == one.value; });
+}
+
+std::optional<PlanSummary> plan_of(const CardView& card) {
+    return card.parameters ? plan_summary((*card.parameters)["plan"]) : std::nullopt;
+}
+
+std::string day_text(Instant at) {
+    return rfc3339(at).substr(0, 10);
+}
+
+// ---- a card
+
+class What {
+  public:
+    What(const CardView& card, std::size_t rows)
+        : card_(card), rows_(rows), run_(run_command(card)), plan_(plan_of(card)) {}
+
+    WhatText write() {
+        facts();
+        look_at_parameters();
+        mixed_words();
+        compare();
+        command();
+        plans();
+        for (const Parameter& one : raw_) raw(one);
+        table();
+        details_only();
+        labels();
+        if (!facts_.lines.empty()) out_.sections.insert(out_.sections.begin(), std::move(facts_));
+        return std::move(out_);
+    }
+
+  private:
+    std::size_t columns(std::size_t rows) const { return rows * card_columns; }
+    void spend(std::size_t rows) { rows_ -= std::min(rows_, rows); }
+    void cut() { out_.whole = false; }
+    void add(CardSection section) {
+        spend(rows_of(section));
+        out_.sections.push_back(std::move(section));
+    }
+    void fact(CardLine line) {
+        spend(rows_of(line));
+        facts_.lines.push_back(std::move(line));
+    }
+
+    // What the headline has no room for, and the resource.
+    void facts() {
+        if (headline_text(card_).ends_with("…")) {
+            fact({strong("Action "), literal(visible(card_.action))});
+            if (card_.environment) fact({strong("Environment "), literal(quoted_text(*card_.environment))});
+        }
+        if (!card_.resource) return;
+        auto shown = prose_excerpt(*card_.resource, columns(value_rows_max));
+        if (!shown.whole) cut();
+        fact({strong("Resource "), literal(shown.whole ? quoted_text(*card_.resource) : shown.text)});
+    }
+
+    void look_at_parameters() {
+        if (!card_.parameters) return;
+        // A plan's JSON is for programs: it is counted, and read in Details.
+        const Value& plan = (*card_.parameters)["plan"];
+        const bool counted = plan_ && plan.members() != nullptr;
+        std::size_t seen = 0;
+        each_parameter(
+            *card_.parameters,
+            [&](Parameter one) {
+                if (++seen > looked_at_max) return false;
+                see(std::move(one));
+                return true;
+            },
+            counted ? &plan : nullptr);
+        if (counted) left_out_ = count_parameters(plan, counted_max);
+        if (seen > looked_at_max)
+            left_out_ = count_parameters(*card_.parameters, counted_max) - looked_at_max;
+    }
+    void see(Parameter one) {
+        if (run_ && shown_with_command(*run_, one)) return;
+        // What is nothing at all still is something that was asked.
+        if (one.path.empty()) return table_.push_back(std::move(one));
+        if (is_raw(*one.value)) return raw_.push_back(std::move(one));
+        if (!is_commitment(*one.value) && (says_nothing(*one.value) || long_digest(*one.value)))
+            return details_only_.push_back(std::move(one));
+        table_.push_back(std::move(one));
+    }
+
+    void mixed_words() {
+        std::vector<MixedWord> mixed;
+        auto look = [&](std::string_view text) {
+            constexpr std::size_t bytes_max = 2'048;
+            text = clip_utf8(text, bytes_max);
+            const bool ascii = std::ranges::none_of(text, [](char c) { return (c & 0x80) != 0; });
+            if (ascii || mixed.size() > mixed_words_shown_max) return;
+            for (MixedWord& one : mixed_scripts(text))
+                if (std::ranges::find(mixed, one) == mixed.end()) mixed.push_back(std::move(one));
+        };
+        if (card_.resource) look(*card_.resource);
+        look(card_.intent);
+        if (run_)
+            for (std::size_t i = 0; i < run_->argv->size() && i < looked_at_max; ++i)
+                look((*run_->argv)[i].text());
+        for (const auto* some : {&raw_, &table_})
+            for (const Parameter& one : *some) {
+                look(one.path);
+                look(one.value->text());
+            }
+        for (std::size_t i = 0; i < mixed.size() && i < mixed_words_shown_max; ++i)
+            fact({strong("Careful: "), named(mixed[i].word),
+                  words(fmt::format(" mixes {} letters", mixed[i].scripts))});
+        if (mixed.size() > mixed_words_shown_max) fact({strong("Careful: "), words("other words do so too")});
+    }
+
+    void compare() {
+        if (!card_.before) return;
+        static const Value nothing = Value::object();
+        const CardBefore& before = *card_.before;
+        auto found = differences(before.parameters ? *before.parameters : nothing,
+                                 card_.parameters ? *card_.parameters : nothing, differences_shown_max + 1);
+        const std::string whose =
+            before.approved_by.name.empty() ? std::string{"the policy"} : short_name(before.approved_by.name);
+        CardSection section{Part::what};
+        if (found.empty()) {
+            section.lines.push_back({strong("Same parameters"), words(" as what "), literal(whose),
+                                     words(" approved on " + day_text(before.at))});
+            return add(std::move(section));
+        }
+        section.lines.push_back({strong("Differs"), words(" from what "), literal(whose),
+                                 words(" approved on " + day_text(before.at) + ":")});
+        for (std::size_t i = 0; i < found.size() && i < differences_shown_max; ++i)
+            section.lines.push_back(difference(found[i]));
+        if (found.size() > differences_shown_max) section.lines.push_back({words("and more: Details")});
+        add(std::move(section));
+    }
+    CardLine difference(const Difference& one) {
+        constexpr std::size_t side_columns_max = 60;
+        CardLine line{words("≠ "), strong(parameter_name(one.path)), words(" ")};
+        auto side = [&](const Value* value) {
+            if (value == nullptr) return line.push_back(words("(not there)"));
+            auto shown =
+                is_raw(*value) ? Excerpt{"other text", false} : shown_value(*value, side_columns_max);
+            line.push_back(is_raw(*value) ? words(shown.text) : literal(shown.text));
+        };
+        side(one.before);
+        line.push_back(words(" → "));
+        side(one.after);
+        return line;
+    }
+
+    void command() {
+        if (!run_) return;
+        const std::size_t rows = std::min(command_rows_max, std::max<std::size_t>(rows_, 2));
+        auto command = command_line(*run_->argv, columns(rows));
+        CardSection section{Part::what};
+        section.raw = std::move(command.line);
+        if (command.words_left > 0) {
+            cut();
+            section.note = fmt::format("… {} in Details", count_of(command.words_left, "more word"));
+        }
+        add(std::move(section));
+        auto with = run_with(*run_, columns(2));
+        if (!with.whole) cut();
+        add({Part::what, {}, {std::move(with.line)}});
+    }
+
+    void plans() {
+        if (!plan_) return;
+        CardSection section{Part::what};
+        section.lines.push_back({strong(plan_counts_text(*plan_))});
+        if (plan_->from_text) section.lines.back().push_back(quiet(" (counted from the text)"));
+        constexpr std::size_t changes_shown_max = 4;
+        for (const PlanChange& one : plan_->gravest) {
+            if (section.lines.size() > changes_shown_max || one.kind == PlanChange::Kind::add) break;
+            section.lines.push_back({words(fmt::format("{} ", sign_of(one.kind))), named(one.address)});
+        }
+        add(std::move(section));
+    }
+
+    void raw(const Parameter& one) {
+        const std::string& text = *one.value->string();
+        const std::size_t kept = std::min<std::size_t>(table_.size(), 3) + 2;
+        const std::size_t room = rows_ > kept ? rows_ - kept : 0;
+        CardSection section{Part::what};
+        if (room < raw_rows_min + 1) {
+            cut();
+            auto label = raw_text(text, {1, card_columns}).label;
+            section.lines.push_back({strong(parameter_name(one.path)), words(" · " + label + ": Details")});
+            return rows_ > 0 ? add(std::move(section)) : void(++left_out_);
+        }
+        auto shown = raw_text(text, {std::min(room - 1, raw_rows_max), card_columns});
+        section.lines.push_back({strong(parameter_name(one.path)), words(" · " + shown.label)});
+        section.raw = std::move(shown.text);
+        if (!shown.left.empty()) {
+            cut();
+            section.note = shown.left + ": Details";
+        }
+        add(std::move(section));
+    }
+
+    void table() {
+        CardSection section{Part::what};
+        CardLine line;
+        std::size_t columns_of_line = 0;
+        auto flush = [&] {
+            if (line.empty()) return;
+            spend(rows_of(line));
+            section.lines.push_back(std::exchange(line, {}));
+            columns_of_line = 0;
+        };
+        for (std::size_t i = 0; i < table_.size(); ++i) {
+            if (rows_ <= 1) {
+                left_out_ += table_.size() - i;
+                break;
+            }
+            const auto& [path, value] = table_[i];
+            std::string name = path.empty() ? std::string{} : parameter_name(path);
+            const std::size_t name_columns = columns_of(name);
+            if (name_columns > columns(value_rows_max)) {
+                left_out_ += table_.size() - i;
+                break;
+            }
+            auto shown = shown_value(*value, columns(std::min(value_rows_max, rows_ - 1)));
+            if (!shown.whole) cut();
+            const std::size_t wanted = name_columns + 1 + columns_of(shown.text);
+            if (!line.empty() && columns_of_line + 3 + wanted > card_columns) flush();
+            if (!line.empty()) columns_of_line += 3;
+            if (!line.empty()) line.push_back(words(" · "));
+            if (!name.empty()) line.push_back(strong(std::move(name) + " "));
+            line.push_back(literal(std::move(shown.text)));
+            columns_of_line += wanted;
+        }
+        flush();
+        if (left_out_ > 0) {
+            cut();
+            const bool all = left_out_ + looked_at_max < counted_max;
+            section.lines.push_back({words(fmt::format("and {}{} in Details", all ? "" : "at least ",
+                                                       count_of(left_out_, "more parameter")))});
+        }
+        if (card_.hidden > 0)
+            section.note = fmt::format(
+                "{} ({}). The rules were applied to what is really there.",
+                card_.hidden == 1 ? "1 value is hidden" : fmt::format("{} values are hidden", card_.hidden),
+                hidden_text);
+        if (!section.lines.empty() || !section.note.empty()) add(std::move(section));
+    }
+
+    // Named all the same, so that two requests that differ in them do not look alike.
+    void details_only() {
+        if (details_only_.empty()) return;
+        CardLine line{words("In Details: ")};
+        std::size_t columns_of_line = 0;
+        for (std::size_t i = 0; i < details_only_.size(); ++i) {
+            const auto& [path, value] = details_only_[i];
+            const std::string name = parameter_name(path);
+            columns_of_line += columns_of(name) + 10;
+            if (columns_of_line > columns(value_rows_max)) {
+                cut();
+                line.push_back(words(fmt::format(" and {} more", details_only_.size() - i)));
+                break;
+            }
+            if (i > 0) line.push_back(words(", "));
+            line.push_back(literal(name));
+            line.push_back(words(long_digest(*value) ? " (digest)" : " " + canonical(*value)));
+        }
+        add({Part::what, {}, {std::move(line)}});
+    }
+
+    void labels() {
+        if (card_.labels.empty()) return;
+        CardLine line;
+        std::size_t columns_of_line = 0;
+        for (std::size_t i = 0; i < card_.labels.size(); ++i) {
+            const auto& [name, value] = card_.labels[i];
+            std::string shown = quoted_text(name, "=") + "=" + quoted_text(value);
+            columns_of_line += columns_of(shown) + 1;
+            if (columns_of_line > columns(2)) {
+                line.push_back(
+                    words(fmt::format("{}{}: Details", i == 0 ? "" : " and ",
+                                      count_of(card_.labels.size() - i, i == 0 ? "label" : "more label"))));
+                break;
+            }
+            if (i > 0) line.push_back(words(" "));
+            line.push_back(literal(std::move(shown)));
+        }
+        add({Part::labels, {}, {std::move(line)}});
+    }
+
+    const CardView& card_;
+    std::size_t rows_;
+    const std::optional<RunCommand> run_;
+    const std::optional<PlanSummary> plan_;
+    WhatText out_;
+    CardSection facts_{Part::what};
+    std::vector<Parameter> raw_;
+    std::vector<Parameter> table_;
+    std::vector<Parameter> details_only_;
+    std::size_t left_out_ = 0;
+};
+
+}  // namespace
+
+WhatText what_is_asked(const CardView& card, std::size_t rows_max) {
+    return What{card, rows_max}.write();
+}
+
+std::vector<CardSection> all_that_is_asked(const CardView& card) {
+    std::vector<CardSection> sections;
+    if (!card.parameters) return sections;
+    const auto run = run_command(card);
+    if (run) {
+        CardSection section{Part::what, "Command"};
+        section.raw = command_line(*run->argv, 0).line;
+        sections.push_back(std::move(section));
+        sections.push_back({Part::what, {}, {run_with(*run, 0).line}});
+    }
+    if (const auto plan = plan_of(card))
+        sections.push_back({Part::what, "Plan", {{strong(plan_counts_text(*plan))}}});
+    CardSection table{Part::parameters, "Parameters"};
+    std::vector<CardSection> raws;
+    each_parameter(*card.parameters, [&](const Parameter& one) {
+        if (run && shown_with_command(*run, one) && !one.path.starts_with("attachments")) return true;
+        if (!is_raw(*one.value)) {
+            const std::string name = one.path.empty() ? std::string{} : parameter_name(one.path) + " = ";
+            table.lines.push_back({literal(name + shown_value(*one.value))});
+            return true;
+        }
+        auto shown = raw_text(*one.value->string(), {0, card_columns});
+        CardSection section{Part::what};
+        section.lines.push_back({strong(parameter_name(one.path)), words(" · " + shown.label)});
+        section.raw = std::move(shown.text);
+        raws.push_back(std::move(section));
+        return true;
+    });
+    std::ranges::move(raws, std::back_inserter(sections));
+    if (card.hidden > 0)
+        table.note = fmt::format("{} is hidden ({}).", count_of(card.hidden, "value"), hidden_text);
+    if (!table.lines.empty()) sections.push_back(std::move(table));
+    return sections;
+}
+
+}  // namespace countersign::core
