@@ -23,9 +23,16 @@ struct ClientSettings {
     // Ids of the keys whose grants are trusted; empty: any that the server publishes.
     std::vector<std::string> grant_keys;
 };
+// What the command line says about the server beats the environment, which whoever is gated may have written.
+struct ServerOptions {
+    std::string url;
+    std::string token_file;
+    std::vector<std::string> grant_keys = {};
+    bool quiet = false;  // stderr is read by others
+};
 // COUNTERSIGN_URL, COUNTERSIGN_GRANT_KEYS, and COUNTERSIGN_TOKEN or the token that `dev` left in its folder.
 // Says on stderr when the token would go over the network in plain text.
-Result<ClientSettings> client_settings();
+Result<ClientSettings> client_settings(const ServerOptions& told = {});
 
 // Whether a URL's host is this machine, so that nobody can read what is sent to it.
 bool on_this_machine(std::string_view host);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include "cli/console.hpp"
 #include "cli/inherited.hpp"
@@ -29,6 +30,7 @@ struct CommandLine {
     IdOptions id;
     ListOptions list;
     RunOptions run;
+    HookOptions hook;
     PolicyCheckOptions policy_check;
     PolicyTestOptions policy_test;
     PolicyExplainOptions policy_explain;
@@ -49,6 +51,8 @@ struct CommandLine {
     void add_people_verbs();
     void add_client_verbs();
     void add_run();
+    void add_agent(CLI::App& verb, AgentOptions& agent);
+    void add_agent_verbs();
 };
 
 CommandLine::CommandLine() {
@@ -61,6 +65,7 @@ CommandLine::CommandLine() {
     add_people_verbs();
     add_client_verbs();
     add_run();
+    add_agent_verbs();
 }
 
 CLI::App* CommandLine::verb(CLI::App& parent, const char* name, const char* does, const char* example,
@@ -304,6 +309,37 @@ void CommandLine::add_run() {
     run_app->positionals_at_end();
 }
 
+void CommandLine::add_agent(CLI::App& verb, AgentOptions& agent) {
+    verb.add_option("--url", agent.server.url, "the server, instead of COUNTERSIGN_URL")->type_name("URL");
+    verb.add_option("--token-file", agent.server.token_file,
+                    "a file with the token, instead of COUNTERSIGN_TOKEN")
+        ->type_name("FILE");
+    verb.add_option("--grant-key", agent.server.grant_keys, "the id of a key whose grants are trusted")
+        ->type_name("ID")
+        ->allow_extra_args(false);
+    verb.add_option("--environment", agent.environment, "where the agent works, e.g. desk")->type_name("E");
+    verb.add_option("--on-behalf-of", agent.on_behalf_of,
+                    "whose agent it is; {login} is the account it runs as, e.g. email:{login}@example.com")
+        ->type_name("P")
+        ->allow_extra_args(false);
+}
+
+void CommandLine::add_agent_verbs() {
+    auto* hook_app =
+        verb(app, "hook", "asks before a coding agent runs a tool; the agent starts it as a hook",
+             "countersign hook --url https://approvals.example.com --token-file /etc/countersign/agent.token",
+             [this] { return hook_verb(hook); });
+    add_agent(*hook_app, hook.agent);
+    hook_app
+        ->add_option("--deadline", hook.deadline,
+                     "answer within this time, which must be less than the agent's own timeout")
+        ->type_name("D");
+    hook_app->add_flag("--defer", hook.defers,
+                       "Claude Code with -p: end it while people decide; `claude -p --resume` goes on");
+    hook_app->add_flag("--skip-prompt", hook.skips_prompt,
+                       "what people approved is not asked again by the agent itself");
+}
+
 int help(CommandLine& line, const CLI::ParseError& asked) {
     std::ostringstream text;
     int code = line.app.exit(asked, text, text);
@@ -340,6 +376,7 @@ int act(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     using namespace countersign::cli;
+    if (argc > 1 && std::string_view{argv[1]} == "hook") guard_hook();
     (void)inherited();
     occupy_standard_descriptors();
     std::signal(SIGPIPE, SIG_IGN);
@@ -347,6 +384,6 @@ int main(int argc, char** argv) {
         return after_output(act(argc, argv));
     } catch (const std::exception& e) {
         complain(fmt::format("internal error: {}", e.what()));
-        return exit_failed;
+        return argc > 1 && std::string_view{argv[1]} == "hook" ? exit_usage : exit_failed;
     }
 }
