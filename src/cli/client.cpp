@@ -56,8 +56,9 @@ Result<ClientSettings> client_settings(const ServerOptions& told) {
     while (settings.url.ends_with('/')) settings.url.pop_back();
     auto url = net::parse_url(settings.url);
     if (!url || (url->scheme != "http" && url->scheme != "https")) {
-        return fail(Trouble::invalid_input, told.url.empty() ? "COUNTERSIGN_URL must be an http or https URL"
-                                                             : "--url must be an http or https URL");
+        return fail(Trouble::invalid_input, told.url.empty()
+                                                ? "COUNTERSIGN_URL must be an http or https URL"
+                                                : "--approvals-url must be an http or https URL");
     }
     if (url->scheme == "http" && !told.quiet && !on_this_machine(url->host))
         complain(
@@ -101,10 +102,11 @@ Failure failure_of(const Reply& reply) {
     return Failure{trouble, detail, std::string{reply.body["code"].text()}, pointer};
 }
 
-Client::Client(ClientSettings settings)
+Client::Client(ClientSettings settings, std::size_t connections_max)
     : settings_(std::move(settings)),
       network_(net::make_network(loop_.executor(), loop_.clock(), loop_.timers())),
-      http_(net::make_http_client(*network_, loop_.clock(), loop_.timers(), loop_.executor())) {}
+      http_(net::make_http_client(*network_, loop_.clock(), loop_.timers(), loop_.executor(),
+                                  {.connections_max = connections_max})) {}
 
 Client::~Client() = default;
 

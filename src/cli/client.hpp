@@ -56,7 +56,8 @@ Failure failure_of(const Reply& reply);
 // The API as the client verbs see it: one thread, one io_context that runs while something is awaited.
 class Client {
   public:
-    explicit Client(ClientSettings settings);
+    // Each call that waits for a decision needs a connection of its own.
+    explicit Client(ClientSettings settings, std::size_t connections_max = 32);
     ~Client();
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -83,6 +84,7 @@ class Client {
     const ClientSettings& settings() const { return settings_; }
     core::Instant now() const { return loop_.now(); }
     rt::Entropy& entropy() { return loop_.entropy(); }
+    Loop& loop() { return loop_; }
 
   private:
     Result<Reply> understood(const Call& call, Reply reply, const net::Fields& fields) const;

@@ -176,11 +176,10 @@ ToolCall question(const HookOptions& options, const HookCall& call) {
                    .resource = call.resource,
                    .environment = options.agent.environment,
                    .parameters = call.parameters,
-                   .labels = {{"agent", std::string{name_of(call.host)}},
-                              {"session", visible(call.session)},
-                              {"login", login_name()},
-                              {"machine", machine_name()}},
+                   .labels = desk_labels(),
                    .on_behalf_of = people_behind(options.agent)};
+    asked.labels.emplace_back("agent", name_of(call.host));
+    asked.labels.emplace_back("session", visible(call.session));
     return asked;
 }
 
@@ -241,6 +240,10 @@ HookAnswer answered_call(HookOptions options, std::optional<Client>& alive) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> desk_labels() {
+    return {{"login", login_name()}, {"machine", machine_name()}};
+}
 
 std::vector<std::string> people_behind(const AgentOptions& options) {
     constexpr std::string_view login = "{login}";

@@ -31,6 +31,7 @@ struct CommandLine {
     ListOptions list;
     RunOptions run;
     HookOptions hook;
+    GateOptions gate;
     PolicyCheckOptions policy_check;
     PolicyTestOptions policy_test;
     PolicyExplainOptions policy_explain;
@@ -310,7 +311,8 @@ void CommandLine::add_run() {
 }
 
 void CommandLine::add_agent(CLI::App& verb, AgentOptions& agent) {
-    verb.add_option("--url", agent.server.url, "the server, instead of COUNTERSIGN_URL")->type_name("URL");
+    verb.add_option("--approvals-url", agent.server.url, "the server, instead of COUNTERSIGN_URL")
+        ->type_name("URL");
     verb.add_option("--token-file", agent.server.token_file,
                     "a file with the token, instead of COUNTERSIGN_TOKEN")
         ->type_name("FILE");
@@ -327,7 +329,8 @@ void CommandLine::add_agent(CLI::App& verb, AgentOptions& agent) {
 void CommandLine::add_agent_verbs() {
     auto* hook_app =
         verb(app, "hook", "asks before a coding agent runs a tool; the agent starts it as a hook",
-             "countersign hook --url https://approvals.example.com --token-file /etc/countersign/agent.token",
+             "countersign hook --approvals-url https://approvals.example.com --token-file "
+             "/etc/countersign/agent.token",
              [this] { return hook_verb(hook); });
     add_agent(*hook_app, hook.agent);
     hook_app
@@ -338,6 +341,22 @@ void CommandLine::add_agent_verbs() {
                        "Claude Code with -p: end it while people decide; `claude -p --resume` goes on");
     hook_app->add_flag("--skip-prompt", hook.skips_prompt,
                        "what people approved is not asked again by the agent itself");
+
+    auto* gates = app.add_subcommand("gate", "stands before tools of an agent and asks before each call");
+    gates->require_subcommand(1);
+    auto* gate_app =
+        verb(*gates, "mcp", "starts a server of the Model Context Protocol behind a gate",
+             "countersign gate mcp --name files -- npx -y @modelcontextprotocol/server-filesystem /srv",
+             [this] { return gate_mcp_verb(gate); });
+    add_agent(*gate_app, gate.agent);
+    gate_app->add_option("--name", gate.name, "what the server is called in actions: mcp.NAME.TOOL")
+        ->type_name("NAME");
+    gate_app->add_option("--pins", gate.pins, "a file with the definitions of tools that were accepted")
+        ->type_name("FILE");
+    gate_app->add_option("--hold", gate.hold, "how long a call waits for people before it is answered")
+        ->type_name("D");
+    gate_app->add_option("SERVER", gate.command, "the server and its arguments, after --");
+    gate_app->positionals_at_end();
 }
 
 int help(CommandLine& line, const CLI::ParseError& asked) {

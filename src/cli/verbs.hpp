@@ -64,6 +64,18 @@ void guard_hook();
 int hook_verb(const HookOptions& options);
 // The accounts that requests of an agent are filed for.
 std::vector<std::string> people_behind(const AgentOptions& options);
+// Whose desk it is: labels of requests.
+std::vector<std::pair<std::string, std::string>> desk_labels();
+
+struct GateOptions {
+    AgentOptions agent;
+    std::vector<std::string> command;  // the server that is started
+    std::string name;                  // of the server, in actions; empty: told by the command
+    std::string pins;                  // a file; empty: in the home folder
+    std::string hold;                  // a duration; empty: what suits the client
+    std::int64_t hold_s = 0;           // the same, read; 0: what suits the client
+};
+int gate_mcp_verb(GateOptions options);
 
 // ---- the server and what administers it
 

@@ -212,7 +212,7 @@ class Failures(HookTest):
         self.everywhere("not known", COUNTERSIGN_TOKEN="cst_wrong")
         self.everywhere("token", COUNTERSIGN_TOKEN="")
         self.everywhere("NOT RUN", "--token-file", "/nonexistent/token", hosts=["gemini-cli", "codex"])
-        self.everywhere("--url must be", "--url", "gopher://x", hosts=["gemini-cli", "codex"])
+        self.everywhere("--approvals-url must be", "--approvals-url", "gopher://x", hosts=["gemini-cli", "codex"])
         self.everywhere("--deadline must be", "--deadline", "soon", hosts=["gemini-cli", "codex"])
         code, out, error = self.hook(self.input("codex"), "--nonsense")
         self.assertEqual((code, out), (2, ""))
