@@ -10,7 +10,6 @@
 #include <string_view>
 #include <utility>
 
-#include "cli/answer.hpp"
 #include "cli/channel.hpp"
 #include "cli/child.hpp"
 #include "cli/console.hpp"
@@ -54,7 +53,7 @@ class McpGateRun {
           to_client_(client.loop().executor(), client.loop().timers(), STDOUT_FILENO),
           to_server_(client.loop().executor(), client.loop().timers(), server_.input()),
           changed_(client.loop().executor()),
-          session_(random_text()) {
+          session_(permissions_.random_text()) {
         server_.close_input();  // the sink and the source have their own
         server_.close_output();
     }
@@ -73,7 +72,6 @@ class McpGateRun {
     void perform(McpGate::Step step);
     void withdraw(std::uint64_t key);
     Wanted wanted_for(const McpGate::Question& question);
-    std::string random_text();
     core::Instant now() const { return client_.now(); }
 
     Client& client_;
@@ -97,12 +95,6 @@ class McpGateRun {
     bool client_gone_ = false;
     bool server_gone_ = false;
 };
-
-std::string McpGateRun::random_text() {
-    std::array<std::byte, 16> bytes{};
-    client_.entropy().fill(bytes);
-    return hex(bytes);
-}
 
 void McpGateRun::perform(McpGate::Step step) {
     for (auto& line : step.to_server) to_server_.add(std::move(line));
@@ -183,22 +175,12 @@ void McpGateRun::withdraw(std::uint64_t key) {
 }
 
 rt::asio::awaitable<void> McpGateRun::cancel_request(std::string id) {
-    Call call{.method = "POST",
-              .path = fmt::format("/v1/requests/{}/cancel", id),
-              .fields = {{"Idempotency-Key", random_text()}},
-              .body = core::Value::object(),
-              .shape = is_request_named(id)};
-    auto told = co_await client_.insist(std::move(call), ending_patience, {});
+    auto told = co_await permissions_.withdraw(id, ending_patience);
     if (!told) complain(fmt::format("{} could not be cancelled: {}", id, told.error().detail));
 }
 
 rt::asio::awaitable<void> McpGateRun::report(std::string id, bool failed, std::string detail) {
-    Call call{.method = "POST",
-              .path = fmt::format("/v1/requests/{}/outcome", id),
-              .fields = {{"Idempotency-Key", random_text()}},
-              .body = core::Value::object({{"status", failed ? "failed" : "succeeded"}, {"detail", detail}}),
-              .shape = is_request_named(id)};
-    auto told = co_await client_.insist(std::move(call), reporting_patience, {});
+    auto told = co_await permissions_.report(id, failed, std::move(detail), reporting_patience);
     if (!told) complain(fmt::format("the outcome of {} could not be reported: {}", id, told.error().detail));
 }
 

@@ -32,6 +32,7 @@ struct CommandLine {
     RunOptions run;
     HookOptions hook;
     GateOptions gate;
+    AgentOptions mcp;
     PolicyCheckOptions policy_check;
     PolicyTestOptions policy_test;
     PolicyExplainOptions policy_explain;
@@ -341,6 +342,11 @@ void CommandLine::add_agent_verbs() {
                        "Claude Code with -p: end it while people decide; `claude -p --resume` goes on");
     hook_app->add_flag("--skip-prompt", hook.skips_prompt,
                        "what people approved is not asked again by the agent itself");
+
+    auto* mcp_app = verb(
+        app, "mcp", "tools with which an agent asks for approval, as a server of the Model Context Protocol",
+        "countersign mcp --on-behalf-of email:{login}@example.com", [this] { return mcp_verb(mcp); });
+    add_agent(*mcp_app, mcp);
 
     auto* gates = app.add_subcommand("gate", "stands before tools of an agent and asks before each call");
     gates->require_subcommand(1);

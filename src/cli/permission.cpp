@@ -22,12 +22,6 @@ namespace {
 constexpr core::Duration attempt_patience = std::chrono::seconds{15};
 constexpr core::Duration attempt_least = std::chrono::milliseconds{200};
 
-std::string random_key(Client& client) {
-    std::array<std::byte, 16> bytes{};
-    client.entropy().fill(bytes);
-    return hex(bytes);
-}
-
 // Keys belong to the token, so the caller need not be part of it.
 std::string repeated_key(const Wanted& wanted, std::size_t repetition) {
     auto text = fmt::format("tool call\n{}\n{}\n", wanted.session, repetition) + core::canonical(wanted.body);
@@ -178,7 +172,7 @@ Later<std::optional<Permission>> Permissions::claim(const Wanted& wanted, const 
     std::string id{request["id"].text()};
     Call call{.method = "POST",
               .path = fmt::format("/v1/requests/{}/claim", id),
-              .fields = {{"Idempotency-Key", random_key(client_)}},
+              .fields = {{"Idempotency-Key", random_text()}},
               .body = core::Value::object({{"digest", wanted.digest}}),
               .patience = std::min(attempt_patience, left(wanted)),
               .shape = is_claim};
@@ -205,7 +199,7 @@ Later<Permission> Permissions::search(const Wanted& wanted) {
     for (std::size_t repetition = first;; ++repetition) {
         if (repetition > first) repetitions.passed(repetition);
         const bool known = repetition < first + repetitions_max;
-        auto key = known ? repeated_key(wanted, repetition) : random_key(client_);
+        auto key = known ? repeated_key(wanted, repetition) : random_text();
         auto filed = co_await file(wanted, std::move(key));
         if (!filed) co_return pass(filed);
         if (filed->repeat && known && asks_anew(filed->request["state"].text())) continue;
@@ -232,6 +226,40 @@ rt::asio::awaitable<Permission> Permissions::ask(Wanted wanted) {
     auto found = co_await search(wanted);
     if (!found) co_return no_answer(found.error());
     co_return std::move(*found);
+}
+
+std::string Permissions::random_text() {
+    std::array<std::byte, 16> bytes{};
+    client_.entropy().fill(bytes);
+    return hex(bytes);
+}
+
+Later<core::Value> Permissions::post(Call call, core::Duration give_up_after) {
+    call.method = "POST";
+    call.fields = {{"Idempotency-Key", random_text()}};
+    auto reply = co_await client_.insist(std::move(call), give_up_after, {});
+    if (!reply) co_return pass(reply);
+    if (reply->status != 200) co_return std::unexpected(failure_of(*reply));
+    co_return std::move(reply->body);
+}
+
+Later<core::Value> Permissions::withdraw(std::string id, core::Duration give_up_after) {
+    Call call{.path = fmt::format("/v1/requests/{}/cancel", id),
+              .fields = {},
+              .body = core::Value::object(),
+              .shape = is_request_named(id)};
+    return post(std::move(call), give_up_after);
+}
+
+Later<core::Value> Permissions::report(std::string id, bool failed, std::string detail,
+                                       core::Duration give_up_after) {
+    auto body = core::Value::object({{"status", failed ? "failed" : "succeeded"}});
+    if (!detail.empty()) body.set("detail", std::move(detail));
+    Call call{.path = fmt::format("/v1/requests/{}/outcome", id),
+              .fields = {},
+              .body = std::move(body),
+              .shape = is_request_named(id)};
+    return post(std::move(call), give_up_after);
 }
 
 }  // namespace countersign::cli

@@ -44,6 +44,10 @@ class Permissions {
   public:
     explicit Permissions(Client& client) : client_(client) {}
     rt::asio::awaitable<Permission> ask(Wanted wanted);
+    // These return the request as it is afterwards.
+    Later<core::Value> withdraw(std::string id, core::Duration give_up_after);
+    Later<core::Value> report(std::string id, bool failed, std::string detail, core::Duration give_up_after);
+    std::string random_text();
 
   private:
     struct Filed {
@@ -55,6 +59,7 @@ class Permissions {
     // Nothing: another run has claimed it.
     Later<std::optional<Permission>> claim(const Wanted& wanted, const core::Value& request);
     Later<Done> trust(const Wanted& wanted, const std::string& id, const std::string& grant);
+    Later<core::Value> post(Call call, core::Duration give_up_after);
     Later<Permission> search(const Wanted& wanted);
     core::Duration left(const Wanted& wanted) const;
 

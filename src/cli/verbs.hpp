@@ -67,6 +67,9 @@ std::vector<std::string> people_behind(const AgentOptions& options);
 // Whose desk it is: labels of requests.
 std::vector<std::pair<std::string, std::string>> desk_labels();
 
+// The tools with which an agent asks by itself, on standard input and output.
+int mcp_verb(const AgentOptions& options);
+
 struct GateOptions {
     AgentOptions agent;
     std::vector<std::string> command;  // the server that is started

@@ -17,6 +17,7 @@ POLICY = """
 version: 1
 people:
   amy: { email: amy@example.com, slack: U0AMY }
+  riley: { email: riley@example.com, slack: U0RILEY }
 groups: { reviewers: { people: [amy] } }
 default: allow
 accept: { weak_default: these tests are about what is asked }
