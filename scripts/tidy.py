@@ -10,7 +10,7 @@ import sys
 
 # Which layer may include which: includes point down, never sideways. Adapters know app and what is below
 # it, never one another; `server` knows all factories and builds everything; `cli` has the verbs.
-DOWN = ["base", "core", "rt", "net", "wire", "tokens", "app"]
+DOWN = ["base", "core", "rt", "net", "wire", "tokens", "agents", "app"]
 ADAPTERS = ["http", "identity", "slack", "webhooks", "sandbox", "pg", "policy", "config"]
 MAY_INCLUDE = {
     "base": {"base"},
@@ -19,6 +19,7 @@ MAY_INCLUDE = {
     "net": {"base", "core", "rt", "net"},
     "wire": {"base", "core", "rt", "app", "wire"},
     "tokens": {"base", "core", "rt", "net", "wire", "tokens"},
+    "agents": {"base", "core", "wire", "agents"},
     "app": {"base", "core", "rt", "app"},
     "server": set(DOWN) | {"adapters", "server"},
     "cli": set(DOWN) | {"adapters", "server", "cli"},

@@ -50,28 +50,32 @@ bool on_this_machine(std::string_view host) {
            (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
 }
 
-Result<ClientSettings> client_settings() {
+Result<ClientSettings> client_settings(const ServerOptions& told) {
     ClientSettings settings;
-    settings.url = from_environment("COUNTERSIGN_URL", "http://127.0.0.1:8480");
+    settings.url = told.url.empty() ? from_environment("COUNTERSIGN_URL", "http://127.0.0.1:8480") : told.url;
     while (settings.url.ends_with('/')) settings.url.pop_back();
     auto url = net::parse_url(settings.url);
     if (!url || (url->scheme != "http" && url->scheme != "https")) {
-        return fail(Trouble::invalid_input, "COUNTERSIGN_URL must be an http or https URL");
+        return fail(Trouble::invalid_input, told.url.empty()
+                                                ? "COUNTERSIGN_URL must be an http or https URL"
+                                                : "--approvals-url must be an http or https URL");
     }
-    if (url->scheme == "http" && !on_this_machine(url->host))
+    if (url->scheme == "http" && !told.quiet && !on_this_machine(url->host))
         complain(
             fmt::format("{} is plain http: whoever is on the way can read the token and change the "
                         "answers; use https",
                         visible(settings.url)));
-    for (const std::string& key : split(from_environment("COUNTERSIGN_GRANT_KEYS"), ','))
-        if (!trim(key).empty()) settings.grant_keys.emplace_back(trim(key));
-    settings.token = Secret{from_environment("COUNTERSIGN_TOKEN")};
+    settings.grant_keys = told.grant_keys;
+    if (told.grant_keys.empty())
+        for (const std::string& key : split(from_environment("COUNTERSIGN_GRANT_KEYS"), ','))
+            if (!trim(key).empty()) settings.grant_keys.emplace_back(trim(key));
+    if (told.token_file.empty()) settings.token = Secret{from_environment("COUNTERSIGN_TOKEN")};
     if (!settings.token.empty()) return settings;
-    std::string path = home_folder() + "/token";
+    std::string path = told.token_file.empty() ? home_folder() + "/token" : told.token_file;
     auto content = config::read_file(path, token_bytes_max);
     if (content) {
         settings.token = Secret{std::string{trim(*content)}};
-    } else if (content.error().trouble != Trouble::not_found) {
+    } else if (!told.token_file.empty() || content.error().trouble != Trouble::not_found) {
         return pass(content);
     }
     return settings;
@@ -98,10 +102,11 @@ Failure failure_of(const Reply& reply) {
     return Failure{trouble, detail, std::string{reply.body["code"].text()}, pointer};
 }
 
-Client::Client(ClientSettings settings)
+Client::Client(ClientSettings settings, std::size_t connections_max)
     : settings_(std::move(settings)),
       network_(net::make_network(loop_.executor(), loop_.clock(), loop_.timers())),
-      http_(net::make_http_client(*network_, loop_.clock(), loop_.timers(), loop_.executor())) {}
+      http_(net::make_http_client(*network_, loop_.clock(), loop_.timers(), loop_.executor(),
+                                  {.connections_max = connections_max})) {}
 
 Client::~Client() = default;
 

@@ -23,9 +23,16 @@ struct ClientSettings {
     // Ids of the keys whose grants are trusted; empty: any that the server publishes.
     std::vector<std::string> grant_keys;
 };
+// What the command line says about the server beats the environment, which whoever is gated may have written.
+struct ServerOptions {
+    std::string url;
+    std::string token_file;
+    std::vector<std::string> grant_keys = {};
+    bool quiet = false;  // stderr is read by others
+};
 // COUNTERSIGN_URL, COUNTERSIGN_GRANT_KEYS, and COUNTERSIGN_TOKEN or the token that `dev` left in its folder.
 // Says on stderr when the token would go over the network in plain text.
-Result<ClientSettings> client_settings();
+Result<ClientSettings> client_settings(const ServerOptions& told = {});
 
 // Whether a URL's host is this machine, so that nobody can read what is sent to it.
 bool on_this_machine(std::string_view host);
@@ -49,7 +56,8 @@ Failure failure_of(const Reply& reply);
 // The API as the client verbs see it: one thread, one io_context that runs while something is awaited.
 class Client {
   public:
-    explicit Client(ClientSettings settings);
+    // Each call that waits for a decision needs a connection of its own.
+    explicit Client(ClientSettings settings, std::size_t connections_max = 32);
     ~Client();
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -76,6 +84,7 @@ class Client {
     const ClientSettings& settings() const { return settings_; }
     core::Instant now() const { return loop_.now(); }
     rt::Entropy& entropy() { return loop_.entropy(); }
+    Loop& loop() { return loop_; }
 
   private:
     Result<Reply> understood(const Call& call, Reply reply, const net::Fields& fields) const;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include "cli/console.hpp"
 #include "cli/inherited.hpp"
@@ -29,6 +30,9 @@ struct CommandLine {
     IdOptions id;
     ListOptions list;
     RunOptions run;
+    HookOptions hook;
+    GateOptions gate;
+    AgentOptions mcp;
     PolicyCheckOptions policy_check;
     PolicyTestOptions policy_test;
     PolicyExplainOptions policy_explain;
@@ -50,6 +54,8 @@ struct CommandLine {
     void add_people_verbs();
     void add_client_verbs();
     void add_run();
+    void add_agent(CLI::App& verb, AgentOptions& agent);
+    void add_agent_verbs();
 };
 
 CommandLine::CommandLine() {
@@ -62,6 +68,7 @@ CommandLine::CommandLine() {
     add_people_verbs();
     add_client_verbs();
     add_run();
+    add_agent_verbs();
 }
 
 CLI::App* CommandLine::verb(CLI::App& parent, const char* name, const char* does, const char* example,
@@ -311,6 +318,60 @@ void CommandLine::add_run() {
     run_app->positionals_at_end();
 }
 
+void CommandLine::add_agent(CLI::App& verb, AgentOptions& agent) {
+    verb.add_option("--approvals-url", agent.server.url, "the server, instead of COUNTERSIGN_URL")
+        ->type_name("URL");
+    verb.add_option("--token-file", agent.server.token_file,
+                    "a file with the token, instead of COUNTERSIGN_TOKEN")
+        ->type_name("FILE");
+    verb.add_option("--grant-key", agent.server.grant_keys, "the id of a key whose grants are trusted")
+        ->type_name("ID")
+        ->allow_extra_args(false);
+    verb.add_option("--environment", agent.environment, "where the agent works, e.g. desk")->type_name("E");
+    verb.add_option("--on-behalf-of", agent.on_behalf_of,
+                    "whose agent it is; {login} is the account it runs as, e.g. email:{login}@example.com")
+        ->type_name("P")
+        ->allow_extra_args(false);
+}
+
+void CommandLine::add_agent_verbs() {
+    auto* hook_app =
+        verb(app, "hook", "asks before a coding agent runs a tool; the agent starts it as a hook",
+             "countersign hook --approvals-url https://approvals.example.com --token-file "
+             "/etc/countersign/agent.token",
+             [this] { return hook_verb(hook); });
+    add_agent(*hook_app, hook.agent);
+    hook_app
+        ->add_option("--deadline", hook.deadline,
+                     "answer within this time, which must be less than the agent's own timeout")
+        ->type_name("D");
+    hook_app->add_flag("--defer", hook.defers,
+                       "Claude Code with -p: end it while people decide; `claude -p --resume` goes on");
+    hook_app->add_flag("--skip-prompt", hook.skips_prompt,
+                       "what people approved is not asked again by the agent itself");
+
+    auto* mcp_app = verb(
+        app, "mcp", "tools with which an agent asks for approval, as a server of the Model Context Protocol",
+        "countersign mcp --on-behalf-of email:{login}@example.com", [this] { return mcp_verb(mcp); });
+    add_agent(*mcp_app, mcp);
+
+    auto* gates = app.add_subcommand("gate", "stands before tools of an agent and asks before each call");
+    gates->require_subcommand(1);
+    auto* gate_app =
+        verb(*gates, "mcp", "starts a server of the Model Context Protocol behind a gate",
+             "countersign gate mcp --name files -- npx -y @modelcontextprotocol/server-filesystem /srv",
+             [this] { return gate_mcp_verb(gate); });
+    add_agent(*gate_app, gate.agent);
+    gate_app->add_option("--name", gate.name, "what the server is called in actions: mcp.NAME.TOOL")
+        ->type_name("NAME");
+    gate_app->add_option("--pins", gate.pins, "a file with the definitions of tools that were accepted")
+        ->type_name("FILE");
+    gate_app->add_option("--hold", gate.hold, "how long a call waits for people before it is answered")
+        ->type_name("D");
+    gate_app->add_option("SERVER", gate.command, "the server and its arguments, after --");
+    gate_app->positionals_at_end();
+}
+
 int help(CommandLine& line, const CLI::ParseError& asked) {
     std::ostringstream text;
     int code = line.app.exit(asked, text, text);
@@ -347,6 +408,7 @@ int act(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     using namespace countersign::cli;
+    if (argc > 1 && std::string_view{argv[1]} == "hook") guard_hook();
     (void)inherited();
     occupy_standard_descriptors();
     std::signal(SIGPIPE, SIG_IGN);
@@ -354,6 +416,6 @@ int main(int argc, char** argv) {
         return after_output(act(argc, argv));
     } catch (const std::exception& e) {
         complain(fmt::format("internal error: {}", e.what()));
-        return exit_failed;
+        return argc > 1 && std::string_view{argv[1]} == "hook" ? exit_usage : exit_failed;
     }
 }

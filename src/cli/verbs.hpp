@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/ask.hpp"
+#include "cli/client.hpp"
 #include "cli/command.hpp"
 
 // One function per verb; each returns the process' exit code and prints for itself.
@@ -42,6 +43,42 @@ struct RunOptions {
     Command command;
 };
 int run_verb(const RunOptions& options);
+
+// ---- gates for AI agents
+
+// Who asks, and of which server, when the tools of an agent are gated.
+struct AgentOptions {
+    ServerOptions server;
+    std::string environment;
+    std::vector<std::string> on_behalf_of;  // "{login}" in it is the name of the account we run as
+};
+struct HookOptions {
+    AgentOptions agent;
+    std::string deadline;       // a duration; empty: what suits the host
+    bool defers = false;        // Claude Code without a terminal: end the process rather than wait
+    bool skips_prompt = false;  // what people approved is not asked again by the agent itself
+};
+// Makes every end of this process one that blocks the tool, unless `hook_verb` comes to another answer: to be
+// called first of all. A killed process cannot say no: see docs/agents.md.
+void guard_hook();
+int hook_verb(const HookOptions& options);
+// The accounts that requests of an agent are filed for.
+std::vector<std::string> people_behind(const AgentOptions& options);
+// Whose desk it is: labels of requests.
+std::vector<std::pair<std::string, std::string>> desk_labels();
+
+// The tools with which an agent asks by itself, on standard input and output.
+int mcp_verb(const AgentOptions& options);
+
+struct GateOptions {
+    AgentOptions agent;
+    std::vector<std::string> command;  // the server that is started
+    std::string name;                  // of the server, in actions; empty: told by the command
+    std::string pins;                  // a file; empty: in the home folder
+    std::string hold;                  // a duration; empty: what suits the client
+    std::int64_t hold_s = 0;           // the same, read; 0: what suits the client
+};
+int gate_mcp_verb(GateOptions options);
 
 // ---- the server and what administers it
 
