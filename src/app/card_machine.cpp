@@ -33,27 +33,37 @@ CardMachine::Card* CardMachine::find(core::CardId id) {
     return found == cards_.end() ? nullptr : &*found;
 }
 
+void CardMachine::merge_into(Card& card, CardState fresh) {
+    CardState& state = card.state;
+    if (!card.doing && card.stored == state) {
+        card.stored = fresh;
+        state = std::move(fresh);
+        return;
+    }
+    auto known = card.stored.message;
+    if (!state.message && !card.doing && fresh.message != known) state.message = fresh.message;
+    state.unsure = state.unsure || fresh.unsure;
+    state.told_version = std::max(state.told_version, fresh.told_version);
+    // A message of the store's that is not taken over here must not be overwritten.
+    if (state.message != fresh.message) fresh.message = std::move(known);
+    card.stored = std::move(fresh);
+}
+
 void CardMachine::merge(std::vector<CardState> cards, bool taken_over) {
     for (auto& fresh : cards) {
         Card* card = find(fresh.id);
         if (card == nullptr) {
             cards_.push_back({.state = fresh, .stored = fresh});
             card = &cards_.back();
-        } else if (!card->doing && card->stored == card->state) {
-            card->stored = fresh;
-            card->state = std::move(fresh);
         } else {
-            CardState& state = card->state;
-            if (!state.message && !card->doing) state.message = fresh.message;
-            state.unsure = state.unsure || fresh.unsure;
-            state.told_version = std::max(state.told_version, fresh.told_version);
-            card->stored = std::move(fresh);
+            merge_into(*card, std::move(fresh));
         }
         CardState& state = card->state;
         if (card->doing || state.closed) continue;
         state.unsure = state.unsure || taken_over;
-        card->looked = card->thread_read = card->edited = card->shut = false;
+        card->looked = card->thread_read = card->edited = false;
         card->rests_until.reset();
+        card->shut_until.reset();
         card->doubt_can_end = taken_over || (state.message && state.shown_version >= row_version_);
     }
     std::ranges::sort(cards_, {}, [](const Card& card) { return card.state.id; });
@@ -66,6 +76,8 @@ void CardMachine::claimed(OutboxRow row, core::Instant until) {
     row_version_ = row.version;
     unreadable_until_.reset();
     failed_ = lost_ = over_ = false;
+    // What is being written was written before: its answer says nothing of this lease.
+    if (settling_) settling_ = SettledRow{.request = request_};
     merge(std::move(row.cards), row.taken_over);
 }
 
@@ -127,14 +139,12 @@ std::optional<CardStep::Act> CardMachine::wanted(const Card& card, core::Instant
     const CardState& state = card.state;
     if (state.closed || card.doing) return std::nullopt;
     bool untold = state.told_version < version();
-    bool resting = card.rests_until && now < *card.rests_until;
-    // A message that takes no edits may take lines.
-    if (resting && !(card.shut && untold)) return std::nullopt;
+    if (card.rests_until && now < *card.rests_until) return std::nullopt;
     if (to_be_searched(card, now)) return Act::look;
     if (!state.message) return Act::post;
-    if (is_second(card)) return Act::retire;
     bool to_be_edited = state.shown_version < version() || (state.unsure && !card.edited);
-    if (to_be_edited && !card.shut) return Act::edit;
+    if (is_second(card)) return to_be_edited ? std::optional{Act::retire} : std::nullopt;
+    if (to_be_edited && !(card.shut_until && now < *card.shut_until)) return Act::edit;
     if (!untold) return std::nullopt;
     if (!state.unsure) return Act::say;
     // A line that may still come is waited for.
@@ -244,11 +254,10 @@ void CardMachine::done(Card& card, const CardStep& step, const CardAnswer& answe
             card.thread_read = true;
             [[fallthrough]];
         case Act::edit:
+        case Act::retire:
             state.shown_version = card.showing;
             card.edited = true;
-            break;
-        case Act::retire:
-            state.closed = true;
+            card.shut_until.reset();
             break;
         case Act::read_thread:
             card.thread_read = true;
@@ -273,13 +282,16 @@ void CardMachine::found(Card& card, const std::vector<MessageRef>& messages) {
     }
 }
 
+// What is closed is never looked at again, so there is no doubt to end.
+void CardMachine::close(Card& card) {
+    card.state.closed = true;
+    card.state.unsure = false;
+}
+
 // Whoever removed the message of an open case did not decide it: there is a new one.
 void CardMachine::gone(Card& card) {
     CardState& state = card.state;
-    if (final_case() || is_second(card)) {
-        state.closed = true;
-        return;
-    }
+    if (final_case() || is_second(card)) return close(card);
     state.message.reset();
     state.shown_version = 0;
     state.unsure = false;
@@ -289,7 +301,7 @@ void CardMachine::unknown(Card& card, Act act, core::Instant now, double chance)
     card.state.unsure = true;
     card.doubt_can_end = false;
     if (act == Act::post) card.looked = false;
-    if (act == Act::edit) card.edited = false;
+    if (act == Act::edit || act == Act::retire) card.edited = false;
     if (act == Act::say) card.thread_read = false;
     // A line that comes late must be seen in the thread before it is said again; it may be late, but not
     // twice.
@@ -308,23 +320,25 @@ void CardMachine::refused(Card& card, Act act, core::Instant now) {
             card.thread_read = true;
             return;
         case Act::retire:
-            state.closed = true;
-            return;
+            return close(card);
         case Act::post:
-            if (gives_up) state.closed = true;
+            if (gives_up) return close(card);
             break;
         case Act::edit:
-            card.shut = true;
-            break;
+            card.shut_until = now + rules_.refused_pause;
+            failed_ = true;
+            return;
         case Act::say:
-            if (gives_up) state.told_version = version();
-            card.shut = card.shut && gives_up;
+            if (gives_up) {
+                state.told_version = version();
+                return;
+            }
             break;
         case Act::adopt:
         case Act::read:
             break;
     }
-    if (!state.closed) rest(card, now + rules_.refused_pause);
+    rest(card, now + rules_.refused_pause);
 }
 
 // What follows from what is known, without anything being done.
@@ -335,11 +349,13 @@ void CardMachine::conclude(core::Instant now) {
         if (card.doing || state.closed) continue;
         if (!has_line(state.told_version, version()))
             state.told_version = std::max(state.told_version, version());
-        if (!state.message || state.told_version < version()) continue;
+        if (!state.message) continue;
+        bool second = is_second(card);
+        if (!second && state.told_version < version()) continue;
         bool shown = state.shown_version >= version();
         bool sure = !state.unsure || (card.doubt_can_end && card.edited && !to_be_searched(card, now));
         if (shown && sure) state.unsure = false;
-        if (final_case() && (card.shut || (shown && sure))) state.closed = true;
+        if ((shown && sure && (second || final_case())) || (card.shut_until && final_case())) close(card);
     }
 }
 
@@ -363,7 +379,7 @@ bool CardMachine::to_settle(core::Instant now) const {
     if (lost_) return steps_ == 0 && std::ranges::any_of(cards_, changed);
     if (abandoned_ || idle(now) || short_lease(now)) return true;
     return std::ranges::any_of(cards_, [](const Card& card) {
-        return card.state.message && (!card.stored || card.stored->message != card.state.message);
+        return card.state.message && card.stored.message != card.state.message;
     });
 }
 
@@ -376,7 +392,8 @@ std::optional<core::Instant> CardMachine::again_at(core::Instant now) const {
         const CardState& state = card.state;
         bool shown = state.message && state.shown_version >= version() && state.told_version >= version();
         if (state.closed || (shown && !state.unsure)) continue;
-        auto when = shown || !card.rests_until ? now + rules_.effect_max : *card.rests_until;
+        auto when = now + rules_.effect_max;
+        if (!shown) when = card.rests_until.value_or(card.shut_until.value_or(when));
         first = std::min(first.value_or(when), when);
     }
     return first;
@@ -391,7 +408,8 @@ SettledRow CardMachine::settling(core::Instant now) {
         row.failed = failed_ && !abandoned_;
     }
     for (const Card& card : cards_)
-        if (card.stored != card.state) row.cards.push_back({card.state, card.stored && card.stored->unsure});
+        if (card.stored != card.state)
+            row.cards.push_back({card.state, card.stored.unsure, card.stored.message});
     settling_ = row;
     return row;
 }

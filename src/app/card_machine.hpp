@@ -103,18 +103,19 @@ class CardMachine {
     using Act = CardStep::Act;
     struct Card {
         CardState state;
-        std::optional<CardState> stored;  // as the store knows it
+        CardState stored;  // as the store knows it
         std::optional<Act> doing = {};
         std::int32_t showing = 0;  // the version that the step under way shows
         // Since the row was leased: the channel was searched for messages, the thread was read, an edit was
-        // made, an edit was refused.
+        // made.
         bool looked = false;
         bool thread_read = false;
         bool edited = false;
-        bool shut = false;
         // Whatever made it unsure was so long ago that making sure now ends the doubt.
         bool doubt_can_end = false;
         std::optional<core::Instant> rests_until = {};
+        // An edit was refused: none is tried before, but the thread may take lines.
+        std::optional<core::Instant> shut_until = {};
     };
 
     Card* find(core::CardId id);
@@ -131,6 +132,8 @@ class CardMachine {
     std::optional<core::Instant> again_at(core::Instant now) const;
 
     void merge(std::vector<CardState> cards, bool taken_over);
+    static void merge_into(Card& card, CardState fresh);
+    static void close(Card& card);
     CardStep begin(Card& card, Act act);
     void done(Card& card, const CardStep& step, const CardAnswer& answer);
     void unknown(Card& card, Act act, core::Instant now, double chance);

@@ -38,8 +38,10 @@ const Query cards_of_request = composed("SELECT NULL, NULL, NULL, NULL, " + card
 constexpr Query lock_rows{
     "SELECT FROM outbox WHERE request_id = ANY ($1::uuid[]) ORDER BY request_id FOR UPDATE"};
 
-// What became of rows ($1 to $5) held by $6, and of their cards ($7 to $16). Answers with each row, whether
-// it is still ours, and whether it is behind.
+// What became of rows ($1 to $5) held by $6, and of their cards ($7 to $18). Answers with each row, whether
+// it is still ours, and whether it is behind. Of a card, `moved`: its message is not the one that its worker knew of,
+// nor the one it has now; `elsewhere`: it keeps its own, and the worker's becomes a card; `anothers`: the worker's
+// message is another card's; `disturbed`: somebody else doubts what it shows.
 constexpr Query settle_rows{R"(
 WITH held AS MATERIALIZED (
     SELECT w.*, o.version AS wanted, coalesce(o.holder = $6, false) AS ours
@@ -47,36 +49,40 @@ WITH held AS MATERIALIZED (
            AS w(request_id, how, version, again_at, failed)
       LEFT JOIN outbox o ON o.request_id = w.request_id),
 said AS MATERIALIZED (
-    SELECT x.*, h.ours, c.channel, c.surface, c.created_at,
-           (c.message_channel, c.message) <> (x.message_channel, x.message) AS elsewhere,
+    SELECT x.*, h.ours, c.channel, c.surface, c.created_at, its.moved,
+           coalesce((c.message_channel, c.message) <> (x.message_channel, x.message), false)
+               AND (its.moved OR NOT h.ours) AS elsewhere,
            c.unsure AND NOT x.doubted AS disturbed,
            EXISTS (SELECT FROM card other
                     WHERE other.surface = c.surface AND other.message_channel = x.message_channel
                       AND other.message = x.message AND other.id <> x.id) AS anothers
       FROM unnest($7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::boolean[], $12::boolean[],
-                  $13::int4[], $14::int4[], $15::boolean[], $16::uuid[])
+                  $13::int4[], $14::int4[], $15::boolean[], $16::uuid[], $17::text[], $18::text[])
            AS x(id, request_id, message_channel, message, unsure, doubted, shown_version, told_version,
-                closed, copy_id)
+                closed, copy_id, known_channel, known_message)
       JOIN held h ON h.request_id = x.request_id
-      JOIN card c ON c.id = x.id),
+      JOIN card c ON c.id = x.id
+     CROSS JOIN LATERAL (
+        SELECT (c.message_channel, c.message) IS DISTINCT FROM (x.known_channel, x.known_message)
+               AND (c.message_channel, c.message) IS DISTINCT FROM (x.message_channel, x.message) AS moved) its),
 kept AS (
     UPDATE card c
        SET message_channel = CASE WHEN s.anothers OR s.elsewhere THEN c.message_channel
-                                  WHEN s.ours THEN s.message_channel
+                                  WHEN s.ours AND NOT s.moved THEN s.message_channel
                                   ELSE coalesce(s.message_channel, c.message_channel) END,
            message = CASE WHEN s.anothers OR s.elsewhere THEN c.message
-                          WHEN s.ours THEN s.message
+                          WHEN s.ours AND NOT s.moved THEN s.message
                           ELSE coalesce(s.message, c.message) END,
            unsure = CASE WHEN s.anothers OR s.elsewhere THEN c.unsure
-                         WHEN s.ours THEN s.unsure OR s.disturbed
+                         WHEN s.ours AND NOT s.moved THEN s.unsure OR s.disturbed
                          ELSE true END,
-           shown_version = CASE WHEN s.ours AND NOT s.anothers AND s.elsewhere IS NOT TRUE
+           shown_version = CASE WHEN s.ours AND NOT s.moved AND NOT s.anothers
                                 THEN s.shown_version ELSE c.shown_version END,
-           told_version = CASE WHEN s.anothers THEN c.told_version
+           told_version = CASE WHEN s.anothers OR s.elsewhere THEN c.told_version
                                ELSE greatest(c.told_version, s.told_version) END,
-           closed = CASE WHEN s.anothers THEN true
+           closed = CASE WHEN s.anothers THEN c.closed OR c.message IS NULL OR (s.ours AND NOT s.moved)
                          WHEN s.elsewhere THEN c.closed
-                         ELSE s.ours AND s.closed AND NOT s.disturbed END
+                         ELSE s.ours AND s.closed AND NOT s.moved AND NOT s.disturbed END
       FROM said s WHERE c.id = s.id
     RETURNING c.request_id, c.closed, c.unsure, c.shown_version, c.told_version),
 copied AS (
@@ -93,8 +99,9 @@ open AS MATERIALIZED (
                 WHERE NOT c.closed AND c.id <> ALL ($7::uuid[])),
 behind AS MATERIALIZED (
     SELECT request_id FROM held h
-     WHERE ours AND how <> 'goes_on'
-       AND (wanted > version
+     WHERE ours
+       AND (EXISTS (SELECT FROM said s WHERE s.request_id = h.request_id AND s.moved)
+            OR (how <> 'goes_on' AND wanted > version)
             OR (how = 'done' AND EXISTS (
                 SELECT FROM open o WHERE o.request_id = h.request_id
                    AND (o.unsure OR o.shown_version < h.wanted OR o.told_version < h.wanted))))),
@@ -109,12 +116,12 @@ put_off AS (
      WHERE o.request_id = h.request_id AND h.ours AND h.how = 'put_off'
        AND NOT EXISTS (SELECT FROM behind b WHERE b.request_id = h.request_id)),
 prolonged AS (
-    UPDATE outbox o SET due_at = $17 FROM held h
+    UPDATE outbox o SET due_at = $19 FROM held h
      WHERE o.request_id = h.request_id AND h.ours
        AND (h.how = 'goes_on' OR EXISTS (SELECT FROM behind b WHERE b.request_id = h.request_id))),
 made_due AS (
     INSERT INTO outbox AS had (request_id, version, due_at)
-    SELECT s.request_id, s.version, $18 FROM held h JOIN request_state s ON s.request_id = h.request_id
+    SELECT s.request_id, s.version, $20 FROM held h JOIN request_state s ON s.request_id = h.request_id
      WHERE NOT h.ours AND EXISTS (SELECT FROM said WHERE said.request_id = h.request_id)
         ON CONFLICT (request_id) DO UPDATE SET due_at = excluded.due_at WHERE had.holder IS NULL)
 SELECT request_id, ours, EXISTS (SELECT FROM behind b WHERE b.request_id = h.request_id) FROM held h)"};
@@ -213,7 +220,7 @@ Parameters parameters_of(const Settling& what) {
         failed{Oid::boolean};
     Column id{Oid::uuid}, card_request{Oid::uuid}, message_channel{Oid::text}, message{Oid::text},
         unsure{Oid::boolean}, doubted{Oid::boolean}, shown{Oid::int4}, told{Oid::int4}, closed{Oid::boolean},
-        copy{Oid::uuid};
+        copy{Oid::uuid}, known_channel{Oid::text}, known_message{Oid::text};
     auto chance = what.chance;
     for (const auto& row : what.rows) {
         request.add(row.request);
@@ -221,7 +228,7 @@ Parameters parameters_of(const Settling& what) {
         version.add(row.version);
         again.add(row.how == How::put_off ? std::optional(row.again_at) : std::nullopt);
         failed.add(row.failed);
-        for (const auto& [card, was_doubted] : row.cards) {
+        for (const auto& [card, was_doubted, known] : row.cards) {
             id.add(card.id);
             card_request.add(row.request);
             message_channel.add(card.message ? std::optional(card.message->channel) : std::nullopt);
@@ -231,6 +238,8 @@ Parameters parameters_of(const Settling& what) {
             shown.add(card.shown_version);
             told.add(card.told_version);
             closed.add(card.closed);
+            known_channel.add(known ? std::optional(known->channel) : std::nullopt);
+            known_message.add(known ? std::optional(known->message) : std::nullopt);
             copy.add(core::CardId::mint(what.now, chance));
             for (auto byte = chance.rbegin(); byte != chance.rend(); ++byte) {
                 *byte = static_cast<std::byte>(std::to_integer<unsigned>(*byte) + 1);
@@ -245,7 +254,8 @@ Parameters parameters_of(const Settling& what) {
     Parameters all = parameters(request, how, version, again, failed);
     all.push_back(holder.only());
     for (const Column* column :
-         {&id, &card_request, &message_channel, &message, &unsure, &doubted, &shown, &told, &closed, &copy})
+         {&id, &card_request, &message_channel, &message, &unsure, &doubted, &shown, &told, &closed, &copy,
+          &known_channel, &known_message})
         all.push_back(column->finished());
     all.push_back(until.only());
     all.push_back(now.only());

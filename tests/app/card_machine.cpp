@@ -116,7 +116,7 @@ TEST_F(CardsOf, ALineOfUnknownOutcomeIsLookedForInTheThread) {
 TEST_F(CardsOf, LinesThatADeadHolderMayHaveSaidAreLookedFor) {
     posted();
     vote("U0AMY");
-    vote("U0CAT");
+    vote("U0BEN");
     now += 10min;
     claim(true);
     succeeds(Act::edit);

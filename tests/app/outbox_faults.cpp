@@ -19,6 +19,8 @@ struct CardsOfTwo : Cards {
                 ++found;
         return found;
     }
+    // A process that is stopped in the middle of a call claims nothing, not even what it had.
+    static app::Limits stops() { return {.poll = 24h}; }
     std::size_t in_use(core::RequestId request) {
         auto messages = shown(request);
         return static_cast<std::size_t>(std::ranges::count(messages, false, &FakeChat::Message::retired));
@@ -26,6 +28,8 @@ struct CardsOfTwo : Cards {
 };
 
 TEST_F(CardsOfTwo, AProcessStoppedWhilePostingLeavesNoCardThatNobodyKnows) {
+    process->kill();
+    process = fresh(stops());
     office.chat.latency = 40s;
     auto id = process->open("db.export")->c.request->id;
     office.pass(1s);
@@ -45,6 +49,8 @@ TEST_F(CardsOfTwo, AProcessStoppedWhilePostingLeavesNoCardThatNobodyKnows) {
 }
 
 TEST_F(CardsOfTwo, AnOlderEditThatLandsLastDoesNotStay) {
+    process->kill();
+    process = fresh(stops());
     auto id = process->open("db.export")->c.request->id;
     office.pass(1s);
     office.chat.latency = 45s;

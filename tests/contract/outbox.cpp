@@ -16,6 +16,7 @@ class Outbox : public testing::Test {
     Backend on;
     core::RequestId id{core::RequestId::Bytes{}};
     app::CardState card{.id = core::CardId{core::CardId::Bytes{}}, .target = {}, .created_at = {}};
+    std::optional<core::ProcessId> another;
 
     void SetUp() override {
         auto opened = on.get(on.cases().open(on.fresh(), on.soon())).value();
@@ -62,13 +63,17 @@ class Outbox : public testing::Test {
         what.failed = failed;
         return settled({what}, on.lease());
     }
+    app::Lease lease_of_another() {
+        if (!another) another = on.lease_of_another().holder;
+        return {*another, on.lease().until};
+    }
     std::vector<app::CardState> cards() { return on.get(on.outbox().cards_of(id, on.soon())).value(); }
     app::CardState stored() { return cards().at(0); }
     void pass(core::Duration time) { on.clock.set(on.clock.now() + time); }
     // Somebody else takes the row over.
     app::OutboxRow taken() {
         pass(31s);
-        auto rows = claimed(on.lease_of_another());
+        auto rows = claimed(lease_of_another());
         EXPECT_EQ(rows.size(), 1U);
         return rows.at(0);
     }
@@ -82,7 +87,7 @@ TYPED_TEST(Outbox, ANewRequestsRowIsLeasedToWhoeverOpenedIt) {
     EXPECT_EQ(this->card.shown_version, 0);
     EXPECT_FALSE(this->card.message);
     EXPECT_EQ(this->card.created_at, this->on.clock.now());
-    EXPECT_TRUE(this->claimed(this->on.lease_of_another()).empty());
+    EXPECT_TRUE(this->claimed(this->lease_of_another()).empty());
 }
 
 TYPED_TEST(Outbox, ALeaseThatRanOutIsAnybodysAndSaysSo) {
@@ -96,8 +101,8 @@ TYPED_TEST(Outbox, ALeaseThatRanOutIsAnybodysAndSaysSo) {
 
 TYPED_TEST(Outbox, AVoteLeasesNoRowOfSomebodyElseEvenIfTheirLeaseRanOut) {
     this->pass(31s);
-    EXPECT_FALSE(this->vote("U0AMY", this->on.lease_of_another()).leased);
-    auto rows = this->claimed(this->on.lease_of_another());
+    EXPECT_FALSE(this->vote("U0AMY", this->lease_of_another()).leased);
+    auto rows = this->claimed(this->lease_of_another());
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_TRUE(rows[0].taken_over);
     EXPECT_EQ(rows[0].version, 2);
@@ -119,7 +124,7 @@ TYPED_TEST(Outbox, ARowThatFellBehindMeanwhileComesBackLeased) {
     ASSERT_EQ(answer.behind.size(), 1U);
     EXPECT_EQ(answer.behind[0].version, 2);
     EXPECT_EQ(answer.behind[0].cards, std::vector{this->shown(1)});
-    EXPECT_TRUE(this->claimed(this->on.lease_of_another()).empty());
+    EXPECT_TRUE(this->claimed(this->lease_of_another()).empty());
     EXPECT_TRUE(this->done(2).behind.empty());
 }
 
@@ -134,9 +139,9 @@ TYPED_TEST(Outbox, ARowThatGoesOnKeepsItsLeaseAndItsMessage) {
     EXPECT_TRUE(answer.behind.empty() && answer.lost.empty());
     EXPECT_EQ(this->stored().message, (app::MessageRef{"C1", "1.1"}));
     this->pass(20s);
-    EXPECT_TRUE(this->claimed(this->on.lease_of_another()).empty());
+    EXPECT_TRUE(this->claimed(this->lease_of_another()).empty());
     this->pass(11s);
-    EXPECT_EQ(this->claimed(this->on.lease_of_another()).size(), 1U);
+    EXPECT_EQ(this->claimed(this->lease_of_another()).size(), 1U);
 }
 
 TYPED_TEST(Outbox, ARowPutOffIsDueAtItsTimeAndCountsItsFailures) {
@@ -162,7 +167,7 @@ TYPED_TEST(Outbox, ARowPutOffIsDueAtItsTimeAndCountsItsFailures) {
 
 TYPED_TEST(Outbox, AVoteLeasesARowThatWasPutOff) {
     this->put_off(1h, true, this->card);
-    EXPECT_TRUE(this->vote("U0AMY", this->on.lease_of_another()).leased);
+    EXPECT_TRUE(this->vote("U0AMY", this->lease_of_another()).leased);
 }
 
 TYPED_TEST(Outbox, AMessageThatIsGoneIsForgotten) {
@@ -171,13 +176,53 @@ TYPED_TEST(Outbox, AMessageThatIsGoneIsForgotten) {
     auto forgotten = this->shown(2);
     forgotten.message.reset();
     forgotten.shown_version = 0;
-    this->settled({this->row(How::goes_on, 2, forgotten)}, this->on.lease());
+    auto row = this->row(How::goes_on, 2, forgotten);
+    row.cards[0].known = this->stored().message;
+    EXPECT_TRUE(this->settled({row}, this->on.lease()).behind.empty());
     EXPECT_FALSE(this->stored().message);
     EXPECT_EQ(this->stored().shown_version, 0);
     EXPECT_EQ(this->stored().told_version, 2);
 }
 
+TYPED_TEST(Outbox, AMessagePostedForOneThatIsGoneTakesItsPlace) {
+    this->done(1);
+    this->vote("U0AMY");
+    auto row = this->row(How::done, 2, this->shown(2, "2.2"));
+    row.cards[0].known = this->stored().message;
+    EXPECT_TRUE(this->settled({row}, this->on.lease()).behind.empty());
+    EXPECT_EQ(this->cards(), std::vector{this->shown(2, "2.2")});
+}
+
 // ---- whoever settles without the lease
+
+TYPED_TEST(Outbox, AMessageThatSomebodyElsePostedIsNotForgotten) {
+    this->taken();
+    this->done(1);  // by whoever lost it
+    auto unsure = this->card;
+    unsure.unsure = true;
+    auto row = this->row(How::put_off, 1, unsure);
+    row.again_at = this->on.clock.now() + 1min;
+    auto answer = this->settled({row}, this->lease_of_another());
+    EXPECT_EQ(this->stored().message, (app::MessageRef{"C1", "1.1"}));
+    EXPECT_TRUE(this->stored().unsure);
+    ASSERT_EQ(answer.behind.size(), 1U) << "its worker hears of it at once";
+    EXPECT_EQ(answer.behind[0].cards, std::vector{this->stored()});
+}
+
+TYPED_TEST(Outbox, WhereBothHavePostedBothMessagesAreCards) {
+    this->taken();
+    this->done(1);  // by whoever lost it
+    // Its worker goes on and would never ask again.
+    auto answer =
+        this->settled({this->row(How::goes_on, 1, this->shown(1, "2.2"))}, this->lease_of_another());
+    auto all = this->cards();
+    ASSERT_EQ(answer.behind.size(), 1U);
+    EXPECT_EQ(answer.behind[0].cards, all);
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].message, (app::MessageRef{"C1", "1.1"}));
+    EXPECT_EQ(all[1].message, (app::MessageRef{"C1", "2.2"}));
+    EXPECT_EQ(all[1].shown_version, 0);
+}
 
 TYPED_TEST(Outbox, WhatWasPostedIsRememberedWhoeverHoldsTheRow) {
     this->taken();
@@ -189,7 +234,7 @@ TYPED_TEST(Outbox, WhatWasPostedIsRememberedWhoeverHoldsTheRow) {
 
 TYPED_TEST(Outbox, AnotherMessageOfACardBecomesACardOfItsOwn) {
     this->taken();
-    EXPECT_TRUE(this->done(1, this->on.lease_of_another()).lost.empty());
+    EXPECT_TRUE(this->done(1, this->lease_of_another()).lost.empty());
     auto answer = this->settled({this->row(How::done, 1, this->shown(1, "2.2"))}, this->on.lease());
     EXPECT_THAT(answer.lost, testing::ElementsAre(this->id));
     auto all = this->cards();
@@ -207,8 +252,8 @@ TYPED_TEST(Outbox, AnotherMessageOfACardBecomesACardOfItsOwn) {
 
 TYPED_TEST(Outbox, WhatSomebodyEditedWithoutTheLeaseIsDueAtOnce) {
     this->taken();
-    this->vote("U0AMY", this->on.lease_of_another());
-    this->done(2, this->on.lease_of_another());
+    this->vote("U0AMY", this->lease_of_another());
+    this->done(2, this->lease_of_another());
     EXPECT_TRUE(this->claimed(this->on.lease()).empty());
     this->done(1);
     EXPECT_EQ(this->stored().shown_version, 2);
@@ -221,7 +266,7 @@ TYPED_TEST(Outbox, WhatSomebodyEditedWithoutTheLeaseIsDueAtOnce) {
 TYPED_TEST(Outbox, ACardThatWasClosedIsOpenAgainWhenSomebodyEditedItWithoutTheLease) {
     this->taken();
     auto closing = this->row(How::done, 1, this->shown(1, "1.1", true));
-    this->settled({closing}, this->on.lease_of_another());
+    this->settled({closing}, this->lease_of_another());
     ASSERT_TRUE(this->stored().closed);
     this->done(1);
     EXPECT_FALSE(this->stored().closed);
@@ -232,11 +277,11 @@ TYPED_TEST(Outbox, WhoeverHoldsTheRowHearsThatSomebodyElseTouchedACard) {
     this->taken();
     this->done(1);  // by whoever lost it
     EXPECT_TRUE(this->claimed(this->on.lease()).empty()) << "the holder keeps it";
-    auto answer = this->done(1, this->on.lease_of_another());
+    auto answer = this->done(1, this->lease_of_another());
     ASSERT_EQ(answer.behind.size(), 1U);
     EXPECT_TRUE(answer.behind[0].cards.at(0).unsure);
     auto sure = this->row(How::done, 1, this->shown(1), true);
-    EXPECT_TRUE(this->settled({sure}, this->on.lease_of_another()).behind.empty());
+    EXPECT_TRUE(this->settled({sure}, this->lease_of_another()).behind.empty());
     EXPECT_FALSE(this->stored().unsure);
 }
 
@@ -246,7 +291,7 @@ TYPED_TEST(Outbox, LinesThatWereSaidStaySaid) {
     this->done(2);
     auto untold = this->shown(2);
     untold.told_version = 1;
-    this->settled({this->row(How::goes_on, 2, untold)}, this->on.lease_of_another());
+    this->settled({this->row(How::goes_on, 2, untold)}, this->lease_of_another());
     EXPECT_EQ(this->stored().told_version, 2);
 }
 
@@ -283,7 +328,7 @@ TYPED_TEST(Outbox, SeveralRowsAreSettledTogether) {
     auto answer = this->settled({row, this->row(How::goes_on, 1, this->shown(1))}, this->on.lease());
     EXPECT_TRUE(answer.behind.empty() && answer.lost.empty());
     this->pass(31s);
-    auto rows = this->claimed(this->on.lease_of_another());
+    auto rows = this->claimed(this->lease_of_another());
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_EQ(rows[0].request, this->id);
 }
@@ -297,7 +342,7 @@ TYPED_TEST(Outbox, AVoteThatComesASecondTimeHandsOutWhatIsStillToDo) {
     auto again = this->append(what);
     EXPECT_TRUE(again.repeat);
     EXPECT_TRUE(again.leased) << "its answer may have been lost";
-    EXPECT_FALSE(this->append(what, this->on.lease_of_another()).leased) << "but only to whoever holds it";
+    EXPECT_FALSE(this->append(what, this->lease_of_another()).leased) << "but only to whoever holds it";
     this->done(2);
     EXPECT_FALSE(this->append(what).leased) << "nothing is left";
 }
@@ -340,7 +385,7 @@ TYPED_TEST(Outbox, ACopyOfARequestThatIsNotThereIsNothing) {
 
 TYPED_TEST(Outbox, WhatIsHandedBackIsAnybodysAtOnceAndWasNotTakenOver) {
     ASSERT_TRUE(this->on.get(this->on.outbox().hand_back(this->on.lease(), this->on.soon())));
-    auto rows = this->claimed(this->on.lease_of_another());
+    auto rows = this->claimed(this->lease_of_another());
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_FALSE(rows[0].taken_over);
 }

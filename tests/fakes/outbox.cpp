@@ -92,37 +92,39 @@ bool Outbox::is_anothers(const Card& card, const app::MessageRef& message) const
     });
 }
 
-void Outbox::keep(const app::SettledRow::Card& said, bool ours) {
+bool Outbox::keep(const app::SettledRow::Card& said, bool ours) {
     auto found = cards_.find(said.state.id);
-    if (found == cards_.end()) return;
+    if (found == cards_.end()) return false;
     Card& card = found->second;
     app::CardState& state = card.state;
     const auto& message = said.state.message;
+    bool moved = state.message != said.known && state.message != message;
     if (message && is_anothers(card, *message)) {
-        state.closed = true;
-        return;
+        state.closed = state.closed || !state.message || (ours && !moved);
+        return !moved;
     }
-    state.told_version = std::max(state.told_version, said.state.told_version);
-    if (message && state.message && *message != *state.message) {
+    if (message && state.message && *message != *state.message && (moved || !ours)) {
         app::CardState copy = said.state;
         copy.id = mint_card();
         copy.shown_version = 0;
         copy.unsure = true;
         copy.closed = false;
         cards_.emplace(copy.id, Card{card.request, std::move(copy)});
-        return;
+        return false;
     }
-    if (!ours) {
+    state.told_version = std::max(state.told_version, said.state.told_version);
+    if (!ours || moved) {
         if (message) state.message = message;
         state.unsure = true;
         state.closed = false;
-        return;
+        return false;
     }
-    bool doubt = said.state.unsure || (state.unsure && !said.doubted);
+    bool disturbed = state.unsure && !said.doubted;
     state.message = message;
     state.shown_version = said.state.shown_version;
-    state.unsure = doubt;
-    state.closed = said.state.closed && !doubt;
+    state.unsure = said.state.unsure || disturbed;
+    state.closed = said.state.closed && !disturbed;
+    return true;
 }
 
 bool Outbox::behind(core::RequestId request, const Row& row) const {
@@ -146,7 +148,8 @@ Later<app::SettleAnswer> Outbox::settle(std::vector<app::SettledRow> rows, app::
     for (const auto& said : rows) {
         auto found = rows_.find(said.request);
         bool ours = found != rows_.end() && found->second.holder == lease.holder;
-        for (const auto& card : said.cards) keep(card, ours);
+        bool as_known = true;
+        for (const auto& card : said.cards) as_known = keep(card, ours) && as_known;
         if (!ours) {
             answer.lost.push_back(said.request);
             if (!said.cards.empty()) make_due(said.request);
@@ -154,9 +157,9 @@ Later<app::SettleAnswer> Outbox::settle(std::vector<app::SettledRow> rows, app::
         }
         Row& row = found->second;
         bool newer = row.version > said.version;
-        if (said.how == How::goes_on) {
+        if (said.how == How::goes_on && as_known) {
             row.due = lease.until;
-        } else if (newer || (said.how == How::done && behind(said.request, row))) {
+        } else if (!as_known || newer || (said.how == How::done && behind(said.request, row))) {
             answer.behind.push_back(leased(said.request, row, lease));
         } else if (said.how == How::done) {
             rows_.erase(found);

@@ -64,7 +64,8 @@ class Outbox : public app::OutboxStore {
     app::OutboxRow leased(core::RequestId request, Row& row, const app::Lease& lease);
     void make_due(core::RequestId request);
     bool is_anothers(const Card& card, const app::MessageRef& message) const;
-    void keep(const app::SettledRow::Card& said, bool ours);
+    // False: the card is not what its worker thought.
+    bool keep(const app::SettledRow::Card& said, bool ours);
     bool behind(core::RequestId request, const Row& row) const;
     core::CardId mint_card() { return core::CardId::mint(clock_.now(), rt::chance(entropy_)); }
 
