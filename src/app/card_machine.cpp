@@ -1,6 +1,5 @@
 #include "app/card_machine.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "app/backoff.hpp"
@@ -49,13 +48,16 @@ void CardMachine::merge_into(Card& card, CardState fresh) {
     card.stored = std::move(fresh);
 }
 
-void CardMachine::merge(std::vector<CardState> cards, bool taken_over) {
+void CardMachine::merge(std::vector<CardState> cards, Doubts doubts) {
+    bool taken_over = doubts == Doubts::taken_over;
     for (auto& fresh : cards) {
+        bool own_doubt = false;
         Card* card = find(fresh.id);
         if (card == nullptr) {
             cards_.push_back({.state = fresh, .stored = fresh});
             card = &cards_.back();
         } else {
+            own_doubt = card->state.unsure;
             merge_into(*card, std::move(fresh));
         }
         CardState& state = card->state;
@@ -64,7 +66,9 @@ void CardMachine::merge(std::vector<CardState> cards, bool taken_over) {
         card->looked = card->thread_read = card->edited = false;
         card->rests_until.reset();
         card->shut_until.reset();
-        card->doubt_can_end = taken_over || (state.message && state.shown_version >= row_version_);
+        bool old = doubts == Doubts::rested || (doubts == Doubts::of_others && !own_doubt);
+        card->doubt_can_end =
+            taken_over || (old && state.message && state.shown_version >= row_version_);
     }
     std::ranges::sort(cards_, {}, [](const Card& card) { return card.state.id; });
     cards_known_ = true;
@@ -78,7 +82,7 @@ void CardMachine::claimed(OutboxRow row, core::Instant until) {
     failed_ = lost_ = over_ = false;
     // What is being written was written before: its answer says nothing of this lease.
     if (settling_) settling_ = SettledRow{.request = request_};
-    merge(std::move(row.cards), row.taken_over);
+    merge(std::move(row.cards), row.taken_over ? Doubts::taken_over : Doubts::rested);
 }
 
 void CardMachine::committed(CasePtr now, std::optional<std::vector<CardState>> cards, core::Instant until) {
@@ -88,7 +92,7 @@ void CardMachine::committed(CasePtr now, std::optional<std::vector<CardState>> c
     lost_ = over_ = false;
     if (version() < now->c.version()) case_ = std::move(now);
     row_version_ = std::max(row_version_, version());
-    if (cards && !cards_known_) merge(std::move(*cards), false);
+    if (cards && !cards_known_) merge(std::move(*cards), Doubts::young);
 }
 
 void CardMachine::read(CasePtr now, std::optional<std::vector<CardState>> cards) {
@@ -97,7 +101,7 @@ void CardMachine::read(CasePtr now, std::optional<std::vector<CardState>> cards)
     reading_ = false;
     if (version() < now->c.version()) case_ = std::move(now);
     row_version_ = std::min(row_version_, version());
-    if (cards) merge(std::move(*cards), false);
+    if (cards) merge(std::move(*cards), Doubts::young);
 }
 
 void CardMachine::cannot_read(core::Instant now, double chance) {
@@ -383,20 +387,24 @@ bool CardMachine::to_settle(core::Instant now) const {
     });
 }
 
-// When to go on with what is not done; nullopt: all is.
+// When to go on with what is not done; nullopt: all is. Whoever claims the row then relies on it that a card
+// which shows all and is unsure has rested, so that other cards of the request rest as long.
 std::optional<core::Instant> CardMachine::again_at(core::Instant now) const {
-    if (abandoned_) return now;
-    if (unreadable_until_) return unreadable_until_;
     std::optional<core::Instant> first;
+    std::optional<core::Instant> rested;
     for (const Card& card : cards_) {
         const CardState& state = card.state;
-        bool shown = state.message && state.shown_version >= version() && state.told_version >= version();
-        if (state.closed || (shown && !state.unsure)) continue;
+        bool all = shows_all(card) && state.told_version >= version();
+        if (state.closed || (all && !state.unsure)) continue;
         auto when = now + rules_.effect_max;
-        if (!shown) when = card.rests_until.value_or(card.shut_until.value_or(when));
+        if (!all && !abandoned_) when = card.rests_until.value_or(card.shut_until.value_or(when));
+        if (shows_all(card) && state.unsure)
+            rested = std::max({rested.value_or(when), when, now + rules_.effect_max});
         first = std::min(first.value_or(when), when);
     }
-    return first;
+    if (unreadable_until_) first = unreadable_until_;
+    if (abandoned_) first = now;
+    return rested ? std::max(rested, first) : first;
 }
 
 SettledRow CardMachine::settling(core::Instant now) {
@@ -425,7 +433,7 @@ void CardMachine::settled(core::Instant until, std::optional<OutboxRow> behind) 
     if (behind) {
         leased_until_ = until;
         row_version_ = behind->version;
-        merge(std::move(behind->cards), behind->taken_over);
+        merge(std::move(behind->cards), Doubts::of_others);
         return;
     }
     if (sent.how == SettledRow::How::goes_on) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -122,7 +123,10 @@ class CardMachine {
     bool known() const { return case_ && cards_known_ && version() >= row_version_; }
     std::int32_t version() const { return case_ ? case_->c.version() : 0; }
     bool final_case() const { return case_ && core::final(case_->ruling.state); }
-    bool short_lease(core::Instant now) const { return leased_until_ < now + rules_.call_max; }
+    // Whoever takes the row over may rely on it: nothing that was begun here has its effect later.
+    bool short_lease(core::Instant now) const {
+        return leased_until_ < now + std::max(rules_.call_max, rules_.effect_max);
+    }
     bool has_line(std::int32_t from, std::int32_t to) const;
     bool is_second(const Card& card) const;
     bool has_message(const MessageRef& message) const;
@@ -130,8 +134,18 @@ class CardMachine {
     bool idle(core::Instant now) const;
     std::optional<Act> wanted(const Card& card, core::Instant now) const;
     std::optional<core::Instant> again_at(core::Instant now) const;
+    bool shows_all(const Card& card) const {
+        return card.state.message && card.state.shown_version >= version();
+    }
 
-    void merge(std::vector<CardState> cards, bool taken_over);
+    // How old the doubts are that the store has of cards.
+    enum class Doubts : std::uint8_t {
+        young,       // they may have arisen a moment ago
+        of_others,   // what others did has ended; own ones are as old as they are
+        rested,      // nothing was done since, for long enough where a card shows all
+        taken_over,  // of whatever was done under a lease that ran out
+    };
+    void merge(std::vector<CardState> cards, Doubts doubts);
     static void merge_into(Card& card, CardState fresh);
     static void close(Card& card);
     CardStep begin(Card& card, Act act);

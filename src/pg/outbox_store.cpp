@@ -127,7 +127,6 @@ made_due AS (
 SELECT request_id, ours, EXISTS (SELECT FROM behind b WHERE b.request_id = h.request_id) FROM held h)"};
 
 // A card of the request that is to be posted there takes the message over; else it is a card of its own.
-// Whoever holds the row loses it: they do not know of the message.
 constexpr Query adopt_message{R"(
 WITH had AS (
     SELECT FROM card WHERE surface = $3 AND message_channel = $5 AND message = $6),
@@ -148,7 +147,7 @@ fresh AS (
 behind AS (
     INSERT INTO outbox (request_id, version, due_at)
     SELECT s.request_id, s.version, $7 FROM fresh JOIN request_state s ON s.request_id = fresh.request_id
-        ON CONFLICT (request_id) DO UPDATE SET due_at = excluded.due_at, holder = NULL)
+        ON CONFLICT (request_id) DO NOTHING)
 SELECT FROM fresh)"};
 
 constexpr Query hand_rows_back{"UPDATE outbox SET holder = NULL, due_at = $2 WHERE holder = $1"};

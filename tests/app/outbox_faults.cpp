@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace countersign::test {
 namespace {
 
@@ -180,6 +182,17 @@ TEST_F(CardsOfTwo, WhatIsUnderWayWhenTheDrainEndsIsLookedForByTheNext) {
     EXPECT_EQ(in_use(id), 1U);
 }
 
+// Entries of which the lines tell, several of which may have been joined into one.
+std::ptrdiff_t told(const FakeChat::Message& message) {
+    std::ptrdiff_t lines = 0;
+    for (const std::string& line : message.lines)
+        lines += 1 + std::ranges::count(line, '\xb7');  // the second byte of a middle dot
+    return lines;
+}
+std::ptrdiff_t to_tell(const core::Case& c) {
+    return std::ranges::count_if(c.entries, core::has_thread_line);
+}
+
 // Everything that can go wrong does, at random, and in the end every card tells the truth.
 class Storm : public CardsOfTwo, public testing::WithParamInterface<std::uint64_t> {};
 
@@ -201,6 +214,7 @@ TEST_P(Storm, CardsConvergeAndNoLineIsLost) {
     std::optional<Process> other{std::in_place, office};
     other->start();
     std::vector<core::RequestId> requests;
+    std::set<core::RequestId> deleted;  // with the lines that were in its thread
     for (int step = 0; step < 60; ++step) {
         office.chat.latency = std::chrono::milliseconds{10 + roll(2'000)};
         auto what = roll(10);
@@ -210,6 +224,7 @@ TEST_P(Storm, CardsConvergeAndNoLineIsLost) {
             process->kill();
             process = fresh();
         } else if (what == 3 && !office.chat.messages.empty()) {
+            deleted.insert(office.chat.messages.begin()->second.request);
             office.chat.messages.erase(office.chat.messages.begin());
         } else {
             constexpr std::array users{"U0AMY", "U0BEN", "U0CAT"};
@@ -235,6 +250,7 @@ TEST_P(Storm, CardsConvergeAndNoLineIsLost) {
             auto said = message.marks;
             std::ranges::sort(said);
             EXPECT_EQ(std::ranges::adjacent_find(said), said.end()) << "a line was said twice";
+            if (!deleted.contains(request)) EXPECT_EQ(told(message), to_tell(now->c)) << "a line was lost";
         }
     }
 }

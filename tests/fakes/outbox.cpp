@@ -190,8 +190,7 @@ Later<bool> Outbox::adopt(core::RequestId request, app::CardTarget target, app::
         if (card.request != request || state.message || state.closed || !here) continue;
         state.message = message;
         state.unsure = true;
-        make_due(request);
-        rows_.at(request).holder.reset();
+        rows_.try_emplace(request, Row{*version, clock_.now(), std::nullopt});
         co_return true;
     }
     auto id = mint_card();
@@ -201,8 +200,7 @@ Later<bool> Outbox::adopt(core::RequestId request, app::CardTarget target, app::
                              .message = std::move(message),
                              .told_version = *version,
                              .created_at = clock_.now()}});
-    make_due(request);
-    rows_.at(request).holder.reset();
+    rows_.try_emplace(request, Row{*version, clock_.now(), std::nullopt});
     co_return true;
 }
 

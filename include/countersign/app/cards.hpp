@@ -99,8 +99,8 @@ class OutboxStore {
     // Cards of a request, in the order of their ids.
     virtual Later<std::vector<CardState>> cards_of(core::RequestId request, Deadline deadline) = 0;
     // A copy of a request's card that we did not know of: it becomes the message of a card that is to be
-    // posted in that channel, else a card like the others. The request is due then, and whoever held its row
-    // lost it: they do not know of the message. False: it was known.
+    // posted in that channel, else a card like the others. The request is due then, unless its row is held
+    // (its holder hears of the message when they settle) or put off. False: it was known.
     virtual Later<bool> adopt(core::RequestId request, CardTarget target, MessageRef message,
                               Deadline deadline) = 0;
     virtual Later<Done> hand_back(Lease lease, Deadline deadline) = 0;  // all of ours, at shutdown
