@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t loops_max = 3;
 // Shorter than whoever runs the loop waits for it: what is under way must have ended before the loop does.
 constexpr core::Duration stop_patience{std::chrono::seconds{1}};
-// The end of a drain is kept for writing down what was done, and what nobody knows of what is still under way.
+// The end of a drain is kept for writing down what was done and what is given up.
 constexpr core::Duration write_reserve{std::chrono::milliseconds{500}};
 // A task that has ended frees its place a turn later.
 std::size_t places(const LeasedWorkLimits& limits) {
@@ -110,8 +110,8 @@ Later<Done> LeasedWorkLoop::drain(Deadline deadline) {
         settle_more();
         co_await calm_.wait_until(timers_, deadline.at);
     }
-    // Whoever gets a row that was handed back need not doubt what its cards or deliveries say. Where that could
-    // not be written down, the leases run out instead.
+    // What is handed back is not doubted by whoever claims it next. So where results could not be written down,
+    // the leases run out instead.
     if (work_.unsettled() > 0)
         co_return fail(Trouble::timed_out, "what was done could not be written down in time");
     co_return co_await work_.hand_back(deadline);

@@ -39,9 +39,9 @@ constexpr Query lock_rows{
     "SELECT FROM outbox WHERE request_id = ANY ($1::uuid[]) ORDER BY request_id FOR UPDATE"};
 
 // What became of rows ($1 to $5) held by $6, and of their cards ($7 to $18). Answers with each row, whether
-// it is still ours, and whether it is behind. Of a card, `moved`: its message is not the one that its worker knew of,
-// nor the one it has now; `elsewhere`: it keeps its own, and the worker's becomes a card; `anothers`: the worker's
-// message is another card's; `disturbed`: somebody else doubts what it shows.
+// it is still ours, and whether it is behind. Of a card, `moved`: its message is not the one that its worker
+// knew of, nor the one its worker has now; `elsewhere`: it keeps its own, and the worker's becomes a card;
+// `anothers`: the worker's message is another card's; `disturbed`: somebody else doubts what it shows.
 constexpr Query settle_rows{R"(
 WITH held AS MATERIALIZED (
     SELECT w.*, o.version AS wanted, coalesce(o.holder = $6, false) AS ours
@@ -64,7 +64,8 @@ said AS MATERIALIZED (
       JOIN card c ON c.id = x.id
      CROSS JOIN LATERAL (
         SELECT (c.message_channel, c.message) IS DISTINCT FROM (x.known_channel, x.known_message)
-               AND (c.message_channel, c.message) IS DISTINCT FROM (x.message_channel, x.message) AS moved) its),
+               AND (c.message_channel, c.message)
+                   IS DISTINCT FROM (x.message_channel, x.message) AS moved) its),
 kept AS (
     UPDATE card c
        SET message_channel = CASE WHEN s.anothers OR s.elsewhere THEN c.message_channel

@@ -284,8 +284,10 @@ Later<Done> Adapter::refresh(const app::MessageRef& posted, const core::CardView
 
 Later<Done> Adapter::retire(const app::MessageRef& posted, const core::CardView& card, Deadline deadline) {
     auto shown = wire::slack_retired_card(card);
-    auto arguments = wire::json_object("blocks", shown.blocks, "channel", posted.channel, "link_names", false,
-                                       "parse", "none", "text", shown.text, "ts", posted.message);
+    // Empty metadata takes away what made it a card.
+    auto arguments =
+        wire::json_object("blocks", shown.blocks, "channel", posted.channel, "link_names", false, "metadata",
+                          wire::json_object(), "parse", "none", "text", shown.text, "ts", posted.message);
     auto answer = co_await api_.call(Method::update_message, std::move(arguments), lane_of(posted.channel),
                                      deadline, edit_patience);
     if (!answer) co_return pass(answer);

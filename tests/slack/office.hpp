@@ -202,9 +202,12 @@ struct SlackOffice : SandboxWorld {
     // Cards of this request in the channel, oldest first.
     std::vector<Value> cards(core::RequestId request, std::string_view channel = "C0APPROVALS") {
         std::vector<Value> found;
-        for (const auto& message : *messages(channel).items())
-            if (message["metadata"]["event_payload"]["request_id"].text() == request.text())
+        for (const auto& message : *messages(channel).items()) {
+            const auto& metadata = message["metadata"];
+            bool card = metadata["event_type"].text() == "countersign_request";  // lines have metadata too
+            if (card && metadata["event_payload"]["request_id"].text() == request.text())
                 found.push_back(message);
+        }
         return found;
     }
     Value posted(core::RequestId request) {
@@ -214,11 +217,11 @@ struct SlackOffice : SandboxWorld {
         EXPECT_EQ(found.size(), 1U);
         return found.empty() ? Value{} : found.front();
     }
-    Value click(const Value& card, std::string_view user, std::string_view action) {
+    Value click(const Value& card, std::string_view user, std::string_view action,
+                std::string_view channel = "C0APPROVALS") {
         return control(
-            "click",
-            Value::object(
-                {{"user", user}, {"channel", "C0APPROVALS"}, {"ts", card["ts"]}, {"action_id", action}}));
+            "click", Value::object(
+                         {{"user", user}, {"channel", channel}, {"ts", card["ts"]}, {"action_id", action}}));
     }
     Value submit(std::string_view user, std::string_view reason) {
         auto values = Value::object({{"reason", Value::object({{"text", reason}})}});

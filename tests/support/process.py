@@ -181,7 +181,9 @@ class Workspace:
 
     def find_card(self, request_id, channel="#approvals"):
         for message in self.messages(channel):
-            if message.get("metadata", {}).get("event_payload", {}).get("request_id") == request_id:
+            metadata = message.get("metadata", {})
+            card = metadata.get("event_type") == "countersign_request"  # not a line in a thread
+            if card and metadata["event_payload"]["request_id"] == request_id:
                 return message
         return None
 

@@ -164,9 +164,11 @@ class KillTest:
         def untrue():
             found = {each: [] for each in wanted}
             for message in self.parts.workspace.messages():
-                payload = message.get("metadata", {}).get("event_payload", {})
-                if payload.get("request_id") in found:
-                    found[payload["request_id"]].append(message)
+                metadata = message.get("metadata", {})
+                if metadata.get("event_type") == "countersign_request":  # not a line in a thread
+                    payload = metadata["event_payload"]
+                    if payload["request_id"] in found:
+                        found[payload["request_id"]].append(message)
             wrong = []
             for each, cards in found.items():
                 for card in cards:
