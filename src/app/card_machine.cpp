@@ -67,8 +67,7 @@ void CardMachine::merge(std::vector<CardState> cards, Doubts doubts) {
         card->rests_until.reset();
         card->shut_until.reset();
         bool old = doubts == Doubts::rested || (doubts == Doubts::of_others && !own_doubt);
-        card->doubt_can_end =
-            taken_over || (old && state.message && state.shown_version >= row_version_);
+        card->doubt_can_end = taken_over || (old && state.message && state.shown_version >= row_version_);
     }
     std::ranges::sort(cards_, {}, [](const Card& card) { return card.state.id; });
     cards_known_ = true;

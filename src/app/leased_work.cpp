@@ -110,8 +110,8 @@ Later<Done> LeasedWorkLoop::drain(Deadline deadline) {
         settle_more();
         co_await calm_.wait_until(timers_, deadline.at);
     }
-    // What is handed back is not doubted by whoever claims it next. So where results could not be written down,
-    // the leases run out instead.
+    // What is handed back is not doubted by whoever claims it next. So where results could not be written
+    // down, the leases run out instead.
     if (work_.unsettled() > 0)
         co_return fail(Trouble::timed_out, "what was done could not be written down in time");
     co_return co_await work_.hand_back(deadline);

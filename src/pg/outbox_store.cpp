@@ -253,9 +253,8 @@ Parameters parameters_of(const Settling& what) {
     now.add(what.now);
     Parameters all = parameters(request, how, version, again, failed);
     all.push_back(holder.only());
-    for (const Column* column :
-         {&id, &card_request, &message_channel, &message, &unsure, &doubted, &shown, &told, &closed, &copy,
-          &known_channel, &known_message})
+    for (const Column* column : {&id, &card_request, &message_channel, &message, &unsure, &doubted, &shown,
+                                 &told, &closed, &copy, &known_channel, &known_message})
         all.push_back(column->finished());
     all.push_back(until.only());
     all.push_back(now.only());

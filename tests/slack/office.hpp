@@ -220,8 +220,8 @@ struct SlackOffice : SandboxWorld {
     Value click(const Value& card, std::string_view user, std::string_view action,
                 std::string_view channel = "C0APPROVALS") {
         return control(
-            "click", Value::object(
-                         {{"user", user}, {"channel", channel}, {"ts", card["ts"]}, {"action_id", action}}));
+            "click",
+            Value::object({{"user", user}, {"channel", channel}, {"ts", card["ts"]}, {"action_id", action}}));
     }
     Value submit(std::string_view user, std::string_view reason) {
         auto values = Value::object({{"reason", Value::object({{"text", reason}})}});
