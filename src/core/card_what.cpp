@@ -20,7 +20,7 @@ namespace {
 using Part = CardSection::Part;
 
 constexpr std::size_t looked_at_max = 64;    // parameters that a card looks at
-constexpr std::size_t counted_max = 10'000;  // parameters that are counted one by one
+constexpr std::size_t parameters_counted_max = 10'000;  // parameters that are counted one by one
 constexpr std::size_t command_rows_max = 8;
 constexpr std::size_t raw_rows_max = 12;
 constexpr std::size_t raw_rows_min = 3;  // less of a text is not worth its label
@@ -225,9 +225,9 @@ class What {
                 return true;
             },
             counted ? &plan : nullptr);
-        if (counted) left_out_ = count_parameters(plan, counted_max);
+        if (counted) left_out_ = count_parameters(plan, parameters_counted_max);
         if (seen > looked_at_max)
-            left_out_ = count_parameters(*card_.parameters, counted_max) - looked_at_max;
+            left_out_ = count_parameters(*card_.parameters, parameters_counted_max) - looked_at_max;
     }
     void see(Parameter one) {
         if (run_ && shown_with_command(*run_, one)) return;
@@ -386,7 +386,7 @@ class What {
         flush();
         if (left_out_ > 0) {
             cut();
-            const bool all = left_out_ + looked_at_max < counted_max;
+            const bool all = left_out_ + looked_at_max < parameters_counted_max;
             section.lines.push_back({words(fmt::format("and {}{} in Details", all ? "" : "at least ",
                                                        count_of(left_out_, "more parameter")))});
         }

@@ -75,6 +75,85 @@ TEST_F(CardsOf, ASecondMessageInTheChannelIsRetired) {
     EXPECT_TRUE(settled_card(row).closed);
 }
 
+TEST_F(CardsOf, ASecondMessageThatIsUnsureIsRetiredOnceMoreBeforeItIsLeftAlone) {
+    posted();
+    auto copy = card;
+    copy.id = card_id(2);
+    copy.message = message("2");
+    copy.shown_version = 0;
+    copy.unsure = true;
+    now += 10min;
+    claim(false, {card, copy});
+    succeeds(Act::retire);
+    auto row = settles();
+    EXPECT_EQ(row.how, Row::put_off) << "an older edit may still come";
+    EXPECT_EQ(row.again_at, now + 15s);
+    copy = settled_card(row);
+    EXPECT_FALSE(copy.closed);
+    machine.settled(lease(), std::nullopt);
+    now = row.again_at;
+    claim(false, {card, copy});
+    succeeds(Act::retire);
+    row = settles();
+    EXPECT_EQ(row.how, Row::done);
+    EXPECT_TRUE(settled_card(row).closed);
+    EXPECT_FALSE(settled_card(row).unsure);
+}
+
+TEST_F(CardsOf, OfTwoCardsPostedInOneChannelTheSecondIsRetired) {
+    auto twin = card;
+    twin.id = card_id(2);
+    twin.target.channel = "C1";
+    machine.committed(known(), std::vector{card, twin}, lease());
+    auto first = step(Act::post);
+    auto second = step(Act::post);
+    answer(second, {.messages = {message("2")}});
+    answer(first, {.messages = {message("1")}});
+    EXPECT_EQ(step(Act::retire).message, message("2"));
+}
+
+TEST_F(CardsOf, WhatIsWrittenDownSaysWhichMessageItWasBasedOn) {
+    posted();
+    vote("U0AMY");
+    machine.committed(known(), std::vector{card}, lease());
+    fails(Act::edit, How::gone);
+    posts("2");
+    succeeds(Act::say);
+    auto row = settles();
+    EXPECT_EQ(settled_card(row).message, message("2"));
+    EXPECT_EQ(row.cards.at(0).known, message("1"));
+}
+
+TEST_F(CardsOf, AMessageOfSomebodyElseThatComesToLightWhilePostingIsNotOverwritten) {
+    opened();
+    auto post = step(Act::post);
+    auto theirs = card;
+    theirs.message = message("9");
+    machine.claimed({.request = id, .version = 1, .cards = {theirs}}, lease());
+    answer(post, {.messages = {message("1")}});
+    ASSERT_TRUE(machine.to_settle(now));
+    auto row = machine.settling(now);
+    EXPECT_EQ(settled_card(row).message, message("1"));
+    EXPECT_FALSE(row.cards.at(0).known);
+    auto copy = card;
+    copy.id = card_id(2);
+    copy.message = message("1");
+    copy.unsure = true;
+    machine.settled(lease(), app::OutboxRow{.request = id, .version = 1, .cards = {theirs, copy}});
+    EXPECT_EQ(step(Act::edit).message, message("9"));
+    EXPECT_EQ(step(Act::look).card, copy.id);
+}
+
+TEST_F(CardsOf, ARowClaimedAnewWhileTheLastResultIsWrittenGoesOn) {
+    opened();
+    posts();
+    keep(settles());
+    machine.claimed({.request = id, .version = 1, .cards = {card}}, lease());
+    machine.settled(lease(), std::nullopt);
+    EXPECT_FALSE(machine.over()) << "its lease is not the one that was settled";
+    EXPECT_EQ(settles().how, Row::done);
+}
+
 TEST_F(CardsOf, ACopyInAnotherChannelIsACardLikeTheOthers) {
     posted();
     auto copy = card;
@@ -187,6 +266,56 @@ TEST_F(CardsOf, AnEditOfUnknownOutcomeIsMadeSureOfOnceItCannotComeAnyMore) {
     row = settles();
     EXPECT_EQ(row.how, Row::done);
     EXPECT_FALSE(settled_card(row).unsure);
+}
+
+TEST_F(CardsOf, ADoubtRestsThoughAnotherCardOfTheRequestIsDueSooner) {
+    posted();
+    auto other = card;
+    other.id = card_id(2);
+    other.message = app::MessageRef{"C2", "2"};
+    vote("U0AMY");
+    machine.committed(known(), std::vector{card, other}, lease());
+    auto first = step(Act::edit);
+    auto second = step(Act::edit);
+    answer(first);
+    answer(step(Act::say), {.how = How::unknown});
+    answer(second, {.how = How::unavailable});
+    auto row = settles();
+    EXPECT_TRUE(row.failed);
+    EXPECT_EQ(row.again_at, now + 15s) << "the line may come until then";
+}
+
+TEST_F(CardsOf, WhatIsGivenUpAtTheEndRestsToo) {
+    posted();
+    vote("U0AMY");
+    machine.committed(known(), std::vector{card}, lease());
+    succeeds(Act::edit);
+    step(Act::say);
+    machine.abandon();
+    auto row = machine.settling(now);
+    EXPECT_TRUE(settled_card(row).unsure);
+    EXPECT_EQ(row.again_at, now + 15s);
+}
+
+TEST_F(CardsOf, ACommitThatLeasesTheRowEndsNoDoubt) {
+    posted();
+    vote("U0AMY");
+    card.shown_version = 2;
+    card.unsure = true;  // a line may have been said a moment ago
+    now += 10min;
+    machine.committed(known(), std::vector{card}, lease());
+    succeeds(Act::edit);
+    auto row = settles();
+    EXPECT_EQ(row.how, Row::put_off);
+    EXPECT_EQ(row.again_at, now + 15s);
+    EXPECT_TRUE(row.cards.empty()) << "it stays as it is";
+}
+
+TEST_F(CardsOf, NothingIsBegunThatMayHaveItsEffectAfterTheLease) {
+    opened();
+    now += 16s;
+    EXPECT_FALSE(machine.next(now));
+    EXPECT_TRUE(machine.to_settle(now));
 }
 
 TEST_F(CardsOf, WhatTheStoreFoundBehindGoesOn) {

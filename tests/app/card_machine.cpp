@@ -154,6 +154,22 @@ TEST_F(CardsOf, AMessageThatTakesNoEditsStillGetsItsLine) {
     EXPECT_EQ(row.again_at, now + 60s);
 }
 
+TEST_F(CardsOf, AMessageThatTakesNeitherEditsNorLinesIsLeftAloneForAWhile) {
+    for (auto how : {How::refused, How::unavailable, How::unknown, How::overloaded}) {
+        machine = app::CardMachine{id, {}};
+        play = core::testing::Play{core::testing::requires_of({core::testing::asks({{2, "security"}})})};
+        posted();
+        vote("U0AMY");
+        machine.committed(known(), std::vector{card}, lease());
+        fails(Act::edit, How::refused);
+        fails(Act::say, how);
+        auto row = settles();
+        EXPECT_EQ(row.how, Row::put_off);
+        EXPECT_GE(row.again_at, now + 1s);
+        card = {.id = card.id, .target = card.target, .told_version = 1, .created_at = card.created_at};
+    }
+}
+
 // ---- trouble
 
 TEST_F(CardsOf, AMessageThatSomebodyRemovedIsPostedAgain) {

@@ -182,6 +182,25 @@ TEST_F(CardsOfTwo, WhatIsUnderWayWhenTheDrainEndsIsLookedForByTheNext) {
     EXPECT_EQ(in_use(id), 1U);
 }
 
+TEST_F(CardsOfTwo, WhatCannotBeWrittenDownAtTheEndIsNotHandedBackAsIfItWereCertain) {
+    office.chat.latency = 8s;
+    auto id = process->open("db.export")->c.request->id;
+    office.pass(100ms);
+    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        if (call == "settle") return Failure{Trouble::unavailable, "down", "", ""};
+        return std::nullopt;
+    };
+    EXPECT_FALSE(office.get(process->outbox.drain({office.now() + 2s})));
+    process->kill();
+    office.store.fault = nullptr;
+    office.chat.latency = 50ms;
+    process = fresh();
+    office.pass(2min);
+    EXPECT_EQ(shown(id).size(), 1U) << "it was looked for";
+    EXPECT_EQ(unknown(id), 0U);
+    expect_calm(id, 1);
+}
+
 // Entries of which the lines tell, several of which may have been joined into one.
 std::ptrdiff_t told(const FakeChat::Message& message) {
     std::ptrdiff_t lines = 0;
