@@ -63,7 +63,7 @@ void CardMachine::merge(std::vector<CardState> cards, Doubts doubts) {
         CardState& state = card->state;
         if (card->doing || state.closed) continue;
         state.unsure = state.unsure || taken_over;
-        card->looked = card->thread_read = card->edited = false;
+        card->looked = card->thread_read = card->edited = card->retired = false;
         card->rests_until.reset();
         card->shut_until.reset();
         bool old = doubts == Doubts::rested || (doubts == Doubts::of_others && !own_doubt);
@@ -145,8 +145,8 @@ std::optional<CardStep::Act> CardMachine::wanted(const Card& card, core::Instant
     if (card.rests_until && now < *card.rests_until) return std::nullopt;
     if (to_be_searched(card, now)) return Act::look;
     if (!state.message) return Act::post;
+    if (is_second(card)) return card.retired ? std::nullopt : std::optional{Act::retire};
     bool to_be_edited = state.shown_version < version() || (state.unsure && !card.edited);
-    if (is_second(card)) return to_be_edited ? std::optional{Act::retire} : std::nullopt;
     if (to_be_edited && !(card.shut_until && now < *card.shut_until)) return Act::edit;
     if (!untold) return std::nullopt;
     if (!state.unsure) return Act::say;
@@ -260,6 +260,7 @@ void CardMachine::done(Card& card, const CardStep& step, const CardAnswer& answe
         case Act::retire:
             state.shown_version = card.showing;
             card.edited = true;
+            card.retired = step.act == Act::retire;
             card.shut_until.reset();
             break;
         case Act::read_thread:
@@ -304,7 +305,7 @@ void CardMachine::unknown(Card& card, Act act, core::Instant now, double chance)
     card.state.unsure = true;
     card.doubt_can_end = false;
     if (act == Act::post) card.looked = false;
-    if (act == Act::edit || act == Act::retire) card.edited = false;
+    if (act == Act::edit || act == Act::retire) card.edited = card.retired = false;
     if (act == Act::say) card.thread_read = false;
     // A line that comes late must be seen in the thread before it is said again; it may be late, but not
     // twice.
@@ -358,7 +359,8 @@ void CardMachine::conclude(core::Instant now) {
         bool shown = state.shown_version >= version();
         bool sure = !state.unsure || (card.doubt_can_end && card.edited && !to_be_searched(card, now));
         if (shown && sure) state.unsure = false;
-        if ((shown && sure && (second || final_case())) || (card.shut_until && final_case())) close(card);
+        bool finished = shown && sure && (second ? card.retired : final_case());
+        if (finished || (card.shut_until && final_case())) close(card);
     }
 }
 

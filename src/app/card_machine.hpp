@@ -108,10 +108,11 @@ class CardMachine {
         std::optional<Act> doing = {};
         std::int32_t showing = 0;  // the version that the step under way shows
         // Since the row was leased: the channel was searched for messages, the thread was read, an edit was
-        // made.
+        // made, a second message was retired.
         bool looked = false;
         bool thread_read = false;
         bool edited = false;
+        bool retired = false;
         // Whatever made it unsure was so long ago that making sure now ends the doubt.
         bool doubt_can_end = false;
         std::optional<core::Instant> rests_until = {};

@@ -100,6 +100,18 @@ TEST_F(CardsOf, ASecondMessageThatIsUnsureIsRetiredOnceMoreBeforeItIsLeftAlone) 
     EXPECT_FALSE(settled_card(row).unsure);
 }
 
+TEST_F(CardsOf, OfTwoCardsPostedInOneChannelTheSecondIsRetired) {
+    auto twin = card;
+    twin.id = card_id(2);
+    twin.target.channel = "C1";
+    machine.committed(known(), std::vector{card, twin}, lease());
+    auto first = step(Act::post);
+    auto second = step(Act::post);
+    answer(second, {.messages = {message("2")}});
+    answer(first, {.messages = {message("1")}});
+    EXPECT_EQ(step(Act::retire).message, message("2"));
+}
+
 TEST_F(CardsOf, WhatIsWrittenDownSaysWhichMessageItWasBasedOn) {
     posted();
     vote("U0AMY");
