@@ -351,6 +351,10 @@ void Outbox::changed(CasePtr now, std::int32_t before) {
     impl_->commit(std::move(now), std::move(cards));
 }
 
+void Outbox::look() {
+    impl_->loop.claim_more();
+}
+
 rt::asio::awaitable<void> Outbox::run() {
     return impl_->loop.run();
 }

@@ -1,4 +1,6 @@
+#include <boost/asio/post.hpp>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <pqxx/pqxx>
 #include <stop_token>
@@ -39,11 +41,15 @@ UPDATE delivery SET due_at = $1, holder = NULL WHERE due_at > $1 AND holder = AN
 
 class PresenceSession final : public Presence {
   public:
-    PresenceSession(const Secret& uri, core::ProcessId process, const rt::Clock& clock)
+    PresenceSession(const Secret& uri, core::ProcessId process, rt::asio::any_io_executor executor,
+                    const rt::Clock& clock, Freed freed)
         : uri_{complete_uri(uri, side_connect_timeout, "countersign presence")},
           process_(process),
+          executor_(std::move(executor)),
           clock_(clock),
+          freed_(std::make_shared<Freed>(std::move(freed))),
           thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
+    ~PresenceSession() override { *freed_ = nullptr; }  // what is posted already finds nobody
 
   private:
     void run(std::stop_token stop) {
@@ -77,6 +83,9 @@ class PresenceSession final : public Presence {
         std::string list = "{";
         for (const auto& holder : gone) list += (list.size() > 1 ? "," : "") + holder;
         work.exec_params(end_leases, now, list + "}");
+        rt::asio::post(executor_, [freed = freed_] {
+            if (*freed) (*freed)();
+        });
     }
     bool rest(const std::stop_token& stop) {
         std::unique_lock lock{mutex_};
@@ -86,7 +95,9 @@ class PresenceSession final : public Presence {
 
     Secret uri_;
     core::ProcessId process_;
+    rt::asio::any_io_executor executor_;
     const rt::Clock& clock_;
+    std::shared_ptr<Freed> freed_;  // shared with what is posted, which may come after us
     AbsentHolders absent_;
     std::mutex mutex_;
     std::condition_variable_any wake_;
@@ -95,8 +106,10 @@ class PresenceSession final : public Presence {
 
 }  // namespace
 
-std::unique_ptr<Presence> keep_presence(const Secret& uri, core::ProcessId process, const rt::Clock& clock) {
-    return std::make_unique<PresenceSession>(uri, process, clock);
+std::unique_ptr<Presence> keep_presence(const Secret& uri, core::ProcessId process,
+                                        rt::asio::any_io_executor executor, const rt::Clock& clock,
+                                        Presence::Freed freed) {
+    return std::make_unique<PresenceSession>(uri, process, std::move(executor), clock, std::move(freed));
 }
 
 }  // namespace countersign::pg

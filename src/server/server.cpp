@@ -296,7 +296,11 @@ rt::asio::awaitable<void> Server::watch_schema() {
 
 void Server::start_workers() {
     if (draining_) return;
-    presence_ = pg::keep_presence(settings_.database, runtime_.process, ground_.clock);
+    presence_ =
+        pg::keep_presence(settings_.database, runtime_.process, ground_.executor, ground_.clock, [this] {
+            outbox_.look();
+            sender_->look();
+        });
     log_listener_ = pg::listen_to_log(settings_.database, runtime_.process, ground_.executor, ground_.clock,
                                       [this](const app::LogNews& news) { log_.heard(news); });
     workers_.start_loop("log", log_.run());

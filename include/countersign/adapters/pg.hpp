@@ -57,15 +57,17 @@ class Database {
 std::unique_ptr<Database> open_database(PgSettings settings, rt::asio::any_io_executor executor,
                                         const rt::Clock& clock, rt::Entropy& entropy);
 
-// Shows the other replicas that this process lives, through a session of its own, and once a second frees
-// what is leased to processes that do not. After a `kill -9` the leases of the dead are anybody's within a
-// second, instead of when they run out. A lost session makes our own leases look abandoned: then two may edit
-// one card.
+// Shows the other replicas that this process lives, through a session of its own, and frees what is leased to
+// processes that five looks in a row, one a second, saw without theirs. After a `kill -9` the leases of the
+// dead are anybody's within five seconds, instead of when they run out; `freed` then runs on the I/O thread.
 class Presence {
   public:
+    using Freed = std::function<void()>;
     virtual ~Presence() = default;
 };
-std::unique_ptr<Presence> keep_presence(const Secret& uri, core::ProcessId process, const rt::Clock& clock);
+std::unique_ptr<Presence> keep_presence(const Secret& uri, core::ProcessId process,
+                                        rt::asio::any_io_executor executor, const rt::Clock& clock,
+                                        Presence::Freed freed);
 
 // Hears of the log's growth, through a connection of its own: at once where other replicas say so (NOTIFY),
 // else by a look once a second, which also finds events that were left without a place. Tells the others now
