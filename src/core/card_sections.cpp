@@ -409,6 +409,23 @@ CardText card_text(const CardView& card) {
     return text;
 }
 
+std::vector<CardSection> uncut_card(const CardView& card) {
+    std::vector<CardSection> sections{headline(card), their_words(card, visible(card.intent)),
+                                      who_asks(card)};
+    if (card.resource)
+        sections.push_back({Part::what, {}, {{strong("Resource "), literal(quoted_text(*card.resource))}}});
+    std::ranges::move(all_that_is_asked(card), std::back_inserter(sections));
+    sections.push_back(all_labels(card));
+    if (card.state == State::pending) {
+        sections.push_back(who_voted(card));
+        sections.push_back(what_it_takes(card));
+    } else {
+        sections.push_back(how_it_ended(card));
+    }
+    std::erase_if(sections, says_nothing);
+    return sections;
+}
+
 std::vector<CardSection> full_view_sections(const CardView& card) {
     std::vector<CardSection> sections;
     sections.push_back(all_facts(card));

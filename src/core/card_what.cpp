@@ -19,8 +19,8 @@ namespace {
 
 using Part = CardSection::Part;
 
-constexpr std::size_t looked_at_max = 64;    // parameters that a card looks at
-constexpr std::size_t counted_max = 10'000;  // parameters that are counted one by one
+constexpr std::size_t looked_at_max = 40;   // parameters that a card looks at
+constexpr std::size_t counted_max = 1'000;  // parameters that are counted one by one
 constexpr std::size_t command_rows_max = 8;
 constexpr std::size_t raw_rows_max = 12;
 constexpr std::size_t raw_rows_min = 3;  // less of a text is not worth its label
