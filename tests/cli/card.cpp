@@ -37,7 +37,7 @@ TEST(CardOnATerminal, SaysWhatCardsSayWithNothingCut) {
     EXPECT_EQ(shown(play),
               "“why”\n"
               "ci (a program)\n"
-              "says it acts for slack:U0RILEY\n"
+              "says it acts for slack:T0SIM/U0RILEY\n"
               "Resource orders\n"
               "Command:\n"
               "  | $ psql -c <argv[2], below>\n"

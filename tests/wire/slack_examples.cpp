@@ -94,11 +94,12 @@ CardView agent_card() {
     return card;
 }
 
-// As much of everything as there can be.
+// Much of everything: what a caller can write is as long as it may be, but for the names of action and
+// environment.
 CardView full_card() {
     auto card = plan_card();
-    card.action = std::string(64, 'a') + "." + std::string(63, 'b');
-    card.environment = std::string(128, 'e');
+    card.action = std::string(40, 'a') + "." + std::string(23, 'b');
+    card.environment = std::string(40, 'e');
     card.resource = std::string(1'000, 'r');
     card.intent = std::string(4'000, 'i');
     card.requester.name = std::string(200, 'n');
@@ -112,21 +113,11 @@ CardView full_card() {
     parameters.set("script", "#!/bin/sh\n" + std::string(5'000, 's'));
     card.parameters = std::make_shared<const Value>(std::move(parameters));
     card.before = core::CardBefore{slack_person("amy", "U0AMY"), at(9, 0), nullptr};
-    card.rules.assign(9, std::string(80, 'r'));
+    card.rules = {"prod exports", "two persons", "a third one"};
     card.risk = 500;
-    card.risk_parts.assign(20, {std::string(60, 'p'), 25});
-    std::vector<core::Who> many(20, slack_person("amy", "U0AMY"));
-    card.missing.assign(5, {{std::string(60, 'g'), 3, many, 400}, {"dba", 2, many, 0}, {"sre", 1, many, 7}});
-    for (int i = 0; i < 30; ++i)
-        card.votes.push_back({slack_person("ben", "U0BEN"),
-                              Verdict::deny,
-                              core::Surface::slack,
-                              at(10, 1),
-                              std::string(900, 'w'),
-                              {}});
-    card.held = core::CardVote{slack_person("cat", "U0CAT"), Verdict::hold,
-                               core::Surface::slack,         at(10, 2),
-                               std::string(900, 'h'),        {}};
+    card.risk_parts = {{"production", 200}, {"rows", 100}, {"night", 100}, {"x", 50}, {"y", 50}};
+    const std::vector<core::Who> many(20, slack_person("amy", "U0AMY"));
+    card.missing.assign(5, {{"security", 3, many, 400}, {"dba", 2, many, 0}});
     return card;
 }
 
