@@ -8,7 +8,7 @@
 // A card on a terminal, drawn from what the API says of a request.
 namespace countersign::cli {
 
-// Of a request document. What the document does not say (who exactly is proven to be behind it, the risk) is
+// Reads a request document. What it does not say (who exactly is proven to be behind it, the risk) is
 // not in it.
 core::CardView card_of(const core::Value& request);
 // The sections of a card, one line each, with nothing cut.

@@ -28,24 +28,6 @@ constexpr std::size_t value_rows_max = 3;
 constexpr std::size_t what_rows_usual = 12;  // with fewer, single values are cut to one row
 constexpr std::size_t differences_shown_max = 3;
 constexpr std::size_t mixed_words_shown_max = 3;
-constexpr std::size_t digest_digits_min = 40;  // SHA-1
-
-bool long_digest(const Value& value) {
-    std::string_view text = value.text();
-    const auto colon = text.find(':');
-    if (colon != text.npos && colon <= 8) text.remove_prefix(colon + 1);
-    return text.size() >= digest_digits_min && text.size() <= 128 &&
-           text.find_first_not_of("0123456789abcdef") == text.npos;
-}
-
-// What a person decides on is not in it: `""`, `{}`, `[]`, null.
-bool says_nothing(const Value& value) {
-    if (value.is_null()) return true;
-    if (const auto* object = value.members()) return object->empty();
-    if (const auto* array = value.items()) return array->empty();
-    const std::string* text = value.string();
-    return text != nullptr && text->empty();
-}
 
 bool is_raw(const Value& value) {
     const std::string* text = value.string();
@@ -244,7 +226,7 @@ class What {
         // What is nothing at all still is something that was asked.
         if (one.path.empty()) return table_.push_back(std::move(one));
         if (is_raw(*one.value)) return raw_.push_back(std::move(one));
-        if (!is_commitment(*one.value) && (says_nothing(*one.value) || long_digest(*one.value)))
+        if (!is_commitment(*one.value) && (is_empty_value(*one.value) || long_digest(*one.value)))
             return details_only_.push_back(std::move(one));
         table_.push_back(std::move(one));
     }

@@ -91,6 +91,23 @@ std::string json_piece(std::string_view text) {
 
 }  // namespace
 
+bool long_digest(const Value& value) {
+    constexpr std::size_t digest_digits_min = 40;  // of SHA-1
+    std::string_view text = value.text();
+    const auto colon = text.find(':');
+    if (colon != text.npos && colon <= 8) text.remove_prefix(colon + 1);
+    return text.size() >= digest_digits_min && text.size() <= 128 &&
+           text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+bool is_empty_value(const Value& value) {
+    if (value.is_null()) return true;
+    if (const auto* object = value.members()) return object->empty();
+    if (const auto* array = value.items()) return array->empty();
+    const std::string* text = value.string();
+    return text != nullptr && text->empty();
+}
+
 std::size_t columns_of(std::string_view text) {
     std::size_t columns = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
