@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "countersign/core/advance.hpp"
+#include "countersign/core/card.hpp"
 #include "countersign/core/decide.hpp"
 #include "countersign/core/match.hpp"
 #include "countersign/core/policy.hpp"
 #include "countersign/core/request.hpp"
 #include "countersign/core/value.hpp"
 #include "countersign/wire/json.hpp"
+#include "countersign/wire/slack_card.hpp"
 
 // This measures what a decision costs before any socket or database is involved.
 namespace countersign {
@@ -143,8 +145,11 @@ BENCHMARK(decide_with_50_votes_and_8_groups)->Unit(benchmark::kMicrosecond);
 void decide_with_one_vote(benchmark::State& state) {
     auto c = sample_case();
     c.entries.resize(2, c.entries.front());
-    c.applied.alternatives.front().groups.resize(1, c.applied.alternatives.front().groups.front());
-    c.applied.alternatives.front().groups.front().count = 1;
+    c.applied.change([](core::Applied& applied) {
+        auto& groups = applied.alternatives.front().groups;
+        groups.resize(1, groups.front());
+        groups.front().count = 1;
+    });
     auto& vote = std::get<core::Voted>(c.entries[1]);
     vote.recheck = {vote.voter};
     if (core::decide(c).state != core::State::approved)
@@ -167,6 +172,64 @@ void canonical_form_and_digest_of_a_request(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(core::digest_of(request));
 }
 BENCHMARK(canonical_form_and_digest_of_a_request)->Unit(benchmark::kMicrosecond);
+
+// Draws a card from its case, as is done for each version of it.
+void draw_card(benchmark::State& state, const core::Value& parameters) {
+    core::Policy policy;
+    policy.groups.push_back({core::GroupId{"group0"}, core::GroupRecord::People{{core::PersonId{"amy"}}}});
+    core::Directory directory{std::make_shared<const core::Policy>(policy), {}};
+    auto c = sample_case();
+    c.request.change([&](core::Request& request) { request.parameters = parameters; });
+    c.applied.change([](core::Applied& applied) {
+        applied.alternatives.front().groups.resize(1, applied.alternatives.front().groups.front());
+    });
+    c.entries.resize(2, c.entries.front());
+    const auto ruling = core::decide(c);
+    if (ruling.state != core::State::pending) return state.SkipWithError("the sample is not pending");
+    for (auto _ : state) {
+        auto view = core::card(c, ruling, directory, core::Surface::slack);
+        benchmark::DoNotOptimize(wire::slack_card(view, {}));
+    }
+}
+
+void draw_a_card(benchmark::State& state) {
+    draw_card(state,
+              core::Value::object({{"rows", 120'000}, {"destination", "s3://exports/x"}, {"all", false}}));
+}
+BENCHMARK(draw_a_card)->Unit(benchmark::kMicrosecond);
+
+void draw_a_card_of_a_command(benchmark::State& state) {
+    auto attached = core::Value::object({{"export.sql", std::string(64, 'a')}});
+    auto executable = core::Value::object({{"path", "/usr/bin/psql"}, {"sha256", std::string(64, 'b')}});
+    draw_card(state,
+              core::Value::object({{"argv", core::Value::Array{"psql", "-f", "export.sql", "orders db"}},
+                                   {"cwd", "/srv/jobs"},
+                                   {"executable", executable},
+                                   {"attachments", attached},
+                                   {"env", core::Value::object({})}}));
+}
+BENCHMARK(draw_a_card_of_a_command)->Unit(benchmark::kMicrosecond);
+
+constexpr std::size_t most_parameters = 250'000;
+
+void draw_a_card_of_one_long_value(benchmark::State& state) {
+    draw_card(state, core::Value::object({{"q", std::string(most_parameters, 'x')}}));
+}
+BENCHMARK(draw_a_card_of_one_long_value)->Unit(benchmark::kMicrosecond);
+
+void draw_a_card_of_a_long_text(benchmark::State& state) {
+    std::string text;
+    while (text.size() < most_parameters) text += "INSERT INTO orders VALUES (1, 'a');\n";
+    draw_card(state, core::Value::object({{"sql", std::move(text)}}));
+}
+BENCHMARK(draw_a_card_of_a_long_text)->Unit(benchmark::kMicrosecond);
+
+void draw_a_card_of_many_values(benchmark::State& state) {
+    auto all = core::Value::object();
+    for (std::size_t i = 0; i < most_parameters / 25; ++i) all.set(fmt::format("name{}", i), "value");
+    draw_card(state, all);
+}
+BENCHMARK(draw_a_card_of_many_values)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace countersign

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "base/count_bytes.hpp"
 #include "base/unicode.hpp"
 
 namespace countersign {
@@ -298,8 +299,10 @@ std::size_t utf16_units(std::string_view utf8) {
 }
 
 std::size_t code_points(std::string_view utf8) {
-    return static_cast<std::size_t>(std::count_if(
-        utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return count_bytes(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+}
+std::size_t count_of_byte(std::string_view text, char byte) {
+    return count_bytes(text, [byte](char c) { return c == byte; });
 }
 
 std::size_t plain_json_length(std::string_view text) {

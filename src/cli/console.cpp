@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <system_error>
 
+#include "cli/card.hpp"
 #include "cli/outcome.hpp"
 #include "countersign/base/text.hpp"
 
@@ -259,34 +260,11 @@ void print_request(const core::Value& request) {
     std::string_view state = request["state"].text();
     print(fmt::format("{}  {}", painted(one_line(request), Paint::bold, STDOUT_FILENO),
                       painted(state, paint_of_state(state), STDOUT_FILENO)));
+    for (const std::string& line : card_lines(card_of(request))) print(line);
     field("id", shown(request["id"]));
-    field("asked by", shown(request["requester"]["name"]));
     field("behind it", names_of(request["requester"]["people"]));
-    field("on behalf of", names_of(request["on_behalf_of"]));
-    field("intent", shown(request["intent"]));
-    if (const auto* parameters = request["parameters"].members()) {
-        if (parameters->empty()) field("parameters", "{}");
-        for (const auto& [name, value] : *parameters)
-            field("parameter",
-                  fmt::format("{} = {}", quoted_text(name, "="), printable(core::canonical(value))));
-    }
     field("hidden", names_of(request["sensitive"]));
-    field("rules", names_of(request["policy"]["rules"]));
-    if (const auto* votes = request["votes"].items()) {
-        for (const core::Value& vote : *votes) {
-            std::string line = fmt::format("{} by {}", shown(vote["verdict"]), shown(vote["person"]));
-            if (!vote["counted_for"].is_null()) line += " for " + shown(vote["counted_for"]);
-            if (!vote["reason"].text().empty()) line += ": " + shown(vote["reason"]);
-            field("vote", line);
-        }
-    }
-    if (request["held"].members() != nullptr) {
-        field("held by",
-              fmt::format("{}: {}", shown(request["held"]["person"]), shown(request["held"]["reason"])));
-    }
-    field("missing", missing_text(request));
     field("asked in", channels_text(request));
-    field("reason", shown(request["reason"]));
     field("digest", shown(request["digest"]));
     field("created", time_text(request["created_at"].text()));
     field("expires", time_text(request["expires_at"].text()));

@@ -10,8 +10,7 @@
 namespace countersign::core {
 
 namespace {
-constexpr std::size_t name_chars_max = 60;
-constexpr std::size_t people_named_max = 6;
+constexpr std::size_t name_chars_max = 40;
 }  // namespace
 
 CardRun words(std::string text) {
@@ -39,8 +38,8 @@ CardRun moment(Instant at) {
     return {.kind = CardRun::Kind::moment, .at = at};
 }
 
-void push_people(CardLine& line, const std::vector<Who>& people, std::size_t more) {
-    const std::size_t shown = std::min(people.size(), people_named_max);
+void push_people(CardLine& line, const std::vector<Who>& people, std::size_t more, std::size_t named_max) {
+    const std::size_t shown = std::min(people.size(), named_max);
     CardRun run{.kind = CardRun::Kind::people};
     run.people.assign(people.begin(), people.begin() + static_cast<std::ptrdiff_t>(shown));
     line.push_back(std::move(run));

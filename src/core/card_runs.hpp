@@ -9,7 +9,7 @@
 // What sections of a card are written with.
 namespace countersign::core {
 
-inline constexpr std::size_t card_columns = 40;  // of a phone
+inline constexpr std::size_t card_columns = 34;  // of a phone, beside a card's margins
 
 CardRun words(std::string text);
 CardRun strong(std::string text);
@@ -19,8 +19,9 @@ CardRun prose(std::string safe);          // made visible
 CardRun named(std::string_view hostile);  // a name, cut where it is too long to be one
 CardRun person(Who who);
 CardRun moment(Instant at);
-// The first of them, and how many others there are; `more` beside those.
-void push_people(CardLine& line, const std::vector<Who>& people, std::size_t more = 0);
+// The first of them, at most `named_max`, and how many others there are; `more` beside those.
+void push_people(CardLine& line, const std::vector<Who>& people, std::size_t more = 0,
+                 std::size_t named_max = 6);
 
 std::string short_name(std::string_view hostile);  // made visible
 bool blank(std::string_view text);

@@ -18,18 +18,20 @@ namespace {
 using Part = CardSection::Part;
 
 // How a card's rows are shared out: of a phone's screen and a half, what is asked for gets the most.
-constexpr std::size_t intent_columns_max = 160;
+constexpr std::size_t intent_columns_max = 140;
+constexpr std::size_t card_rows_max = 32;
 constexpr std::size_t what_rows_max = 18;
+constexpr std::size_t what_rows_min = 6;
 constexpr std::size_t headline_columns_max = 70;  // two lines
 constexpr std::size_t said_intent_columns_max = 150;
-constexpr std::size_t reason_columns_max = 80;
+constexpr std::size_t reason_columns_max = 50;
 constexpr std::size_t full_reason_columns_max = 2'000;
-constexpr std::size_t link_title_columns_max = 60;
+constexpr std::size_t link_title_columns_max = 32;
 constexpr std::size_t full_link_title_columns_max = 200;
-constexpr std::size_t address_bytes_max = 120;
-constexpr std::size_t votes_shown_max = 3;
+constexpr std::size_t address_bytes_max = 40;
+constexpr std::size_t votes_shown_max = 2;
 constexpr std::size_t full_votes_shown_max = 20;
-constexpr std::size_t links_shown_max = 2;
+constexpr std::size_t links_shown_max = 1;
 
 // A label as "name=value", in which no name can pass for a part of a value.
 std::string label_text(std::string_view name, std::string_view value) {
@@ -96,7 +98,7 @@ CardSection who_asks(const CardView& card) {
     section.lines.push_back(std::move(asker));
     if (const auto& people = card.on_behalf_of; !people.empty()) {
         CardLine line{words("says it acts for ")};
-        push_people(line, people);
+        push_people(line, people, 0, 2);
         section.lines.push_back(std::move(line));
     }
     if (card.no_human_named) section.lines.push_back({quiet("This request names no human.")});
@@ -397,16 +399,38 @@ CardText card_text(const CardView& card) {
     add(their_words(card, std::move(intent.text)));
     add(who_asks(card));
     if (card.state == State::pending) {
-        auto what = what_is_asked(card, what_rows_max);
+        auto votes = who_voted(card);
+        auto takes = what_it_takes(card);
+        std::size_t rows = rows_of(votes) + rows_of(takes);
+        for (const CardSection& section : text.sections) rows += rows_of(section);
+        const std::size_t left = card_rows_max - std::min(card_rows_max, rows);
+        auto what = what_is_asked(card, std::clamp(left, what_rows_min, what_rows_max));
         text.whole = intent.whole && what.whole;
         for (CardSection& section : what.sections) add(std::move(section));
-        add(who_voted(card));
-        add(what_it_takes(card));
+        add(std::move(votes));
+        add(std::move(takes));
     } else {
         add(how_it_ended(card));
     }
     add(small_print(card));
     return text;
+}
+
+std::vector<CardSection> uncut_card(const CardView& card) {
+    std::vector<CardSection> sections{headline(card), their_words(card, visible(card.intent)),
+                                      who_asks(card)};
+    if (card.resource)
+        sections.push_back({Part::what, {}, {{strong("Resource "), literal(quoted_text(*card.resource))}}});
+    std::ranges::move(all_that_is_asked(card), std::back_inserter(sections));
+    sections.push_back(all_labels(card));
+    if (card.state == State::pending) {
+        sections.push_back(who_voted(card));
+        sections.push_back(what_it_takes(card));
+    } else {
+        sections.push_back(how_it_ended(card));
+    }
+    std::erase_if(sections, says_nothing);
+    return sections;
 }
 
 std::vector<CardSection> full_view_sections(const CardView& card) {
@@ -416,6 +440,7 @@ std::vector<CardSection> full_view_sections(const CardView& card) {
     std::ranges::move(all_that_is_asked(card), std::back_inserter(sections));
     sections.push_back(all_links(card));
     sections.push_back(all_labels(card));
+    if (card.state == State::pending) sections.push_back(what_it_takes(card));
     sections.push_back(all_votes(card));
     std::erase_if(sections, says_nothing);
     return sections;

@@ -15,10 +15,10 @@ namespace {
 
 using Part = CardSection::Part;
 
-constexpr std::size_t alternatives_shown_max = 3;
-constexpr std::size_t groups_shown_max = 4;
-constexpr std::size_t rules_shown_max = 3;
-constexpr std::size_t risks_shown_max = 4;
+constexpr std::size_t alternatives_shown_max = 2;
+constexpr std::size_t groups_shown_max = 3;
+constexpr std::size_t rules_shown_max = 2;
+constexpr std::size_t risks_shown_max = 3;
 constexpr std::size_t said_columns_max = 120;
 constexpr std::size_t reasons_shown_max = 3;
 
@@ -41,7 +41,8 @@ void push_lack(CardLine& line, const CardLack& lack, const CardView& card) {
     if (lack.could_approve.empty() && lack.more == 0)
         return line.push_back(words(": nobody known can give it"));
     line.push_back(words(": "));
-    push_people(line, lack.could_approve, lack.more);
+    const bool several = card.missing.size() * card.missing.front().size() > 2;
+    push_people(line, lack.could_approve, lack.more, several ? 2 : 6);
 }
 
 CardLine on_hold(const CardView& card) {
@@ -59,9 +60,9 @@ void add_missing(std::vector<CardLine>& lines, const CardView& card) {
     if (std::ranges::any_of(card.missing, &std::vector<CardLack>::empty)) return;  // one way is filled
     std::size_t shown = 0;
     for (const auto& alternative : card.missing) {
-        if (shown++ == alternatives_shown_max) {
+        if (shown++ == (card.missing.size() > alternatives_shown_max ? 1 : alternatives_shown_max)) {
             lines.push_back(
-                {words(fmt::format("or one of {} other ways: Details", card.missing.size() - 3))});
+                {words(fmt::format("or one of {} other ways: Details", card.missing.size() - 1))});
             break;
         }
         CardLine line;
@@ -132,7 +133,7 @@ void add_rules(std::vector<CardLine>& lines, const CardView& card) {
         line.push_back(strong(fmt::format("risk {}", *card.risk)));
         for (std::size_t i = 0; i < card.risk_parts.size() && i < risks_shown_max; ++i) {
             line.push_back(words(i == 0 ? ": " : ", "));
-            line.push_back(literal(visible(card.risk_parts[i].what)));
+            line.push_back(named(card.risk_parts[i].what));
             line.push_back(words(fmt::format(" {}", card.risk_parts[i].points)));
         }
         if (card.risk_parts.size() > risks_shown_max) line.push_back(words(", …"));

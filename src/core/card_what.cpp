@@ -19,32 +19,15 @@ namespace {
 
 using Part = CardSection::Part;
 
-constexpr std::size_t looked_at_max = 64;    // parameters that a card looks at
-constexpr std::size_t parameters_counted_max = 10'000;  // parameters that are counted one by one
+constexpr std::size_t looked_at_max = 40;   // parameters that a card looks at
+constexpr std::size_t parameters_counted_max = 1'000;  // parameters that are counted one by one
 constexpr std::size_t command_rows_max = 8;
 constexpr std::size_t raw_rows_max = 12;
 constexpr std::size_t raw_rows_min = 3;  // less of a text is not worth its label
 constexpr std::size_t value_rows_max = 3;
-constexpr std::size_t differences_shown_max = 4;
+constexpr std::size_t what_rows_usual = 12;  // with fewer, single values are cut to one row
+constexpr std::size_t differences_shown_max = 3;
 constexpr std::size_t mixed_words_shown_max = 3;
-constexpr std::size_t digest_digits_min = 40;  // SHA-1
-
-bool long_digest(const Value& value) {
-    std::string_view text = value.text();
-    const auto colon = text.find(':');
-    if (colon != text.npos && colon <= 8) text.remove_prefix(colon + 1);
-    return text.size() >= digest_digits_min && text.size() <= 128 &&
-           text.find_first_not_of("0123456789abcdef") == text.npos;
-}
-
-// What a person decides on is not in it: `""`, `{}`, `[]`, null.
-bool says_nothing(const Value& value) {
-    if (value.is_null()) return true;
-    if (const auto* object = value.members()) return object->empty();
-    if (const auto* array = value.items()) return array->empty();
-    const std::string* text = value.string();
-    return text != nullptr && text->empty();
-}
 
 bool is_raw(const Value& value) {
     const std::string* text = value.string();
@@ -206,7 +189,7 @@ class What {
             if (card_.environment) fact({strong("Environment "), literal(quoted_text(*card_.environment))});
         }
         if (!card_.resource) return;
-        auto shown = prose_excerpt(*card_.resource, columns(value_rows_max));
+        auto shown = prose_excerpt(*card_.resource, columns(rows_ < what_rows_usual ? 1 : value_rows_max));
         if (!shown.whole) cut();
         fact({strong("Resource "), literal(shown.whole ? quoted_text(*card_.resource) : shown.text)});
     }
@@ -216,6 +199,10 @@ class What {
         // A plan's JSON is for programs: it is counted, and read in Details.
         const Value& plan = (*card_.parameters)["plan"];
         const bool counted = plan_ && plan.members() != nullptr;
+        std::vector<const Value*> without;
+        if (counted) without.push_back(&plan);
+        if (run_) without.push_back(&(*card_.parameters)["argv"]);
+        if (run_) see_words(*run_->argv);
         std::size_t seen = 0;
         each_parameter(
             *card_.parameters,
@@ -224,17 +211,22 @@ class What {
                 see(std::move(one));
                 return true;
             },
-            counted ? &plan : nullptr);
+            without);
         if (counted) left_out_ = count_parameters(plan, parameters_counted_max);
         if (seen > looked_at_max)
             left_out_ = count_parameters(*card_.parameters, parameters_counted_max) - looked_at_max;
+    }
+    // The words of a command that stand below it.
+    void see_words(const Value::Array& argv) {
+        for (std::size_t i = 0; i < argv.size(); ++i)
+            if (is_raw(argv[i])) raw_.push_back({word_path(i), &argv[i]});
     }
     void see(Parameter one) {
         if (run_ && shown_with_command(*run_, one)) return;
         // What is nothing at all still is something that was asked.
         if (one.path.empty()) return table_.push_back(std::move(one));
         if (is_raw(*one.value)) return raw_.push_back(std::move(one));
-        if (!is_commitment(*one.value) && (says_nothing(*one.value) || long_digest(*one.value)))
+        if (!is_commitment(*one.value) && (is_empty_value(*one.value) || long_digest(*one.value)))
             return details_only_.push_back(std::move(one));
         table_.push_back(std::move(one));
     }
@@ -281,13 +273,13 @@ class What {
         }
         section.lines.push_back({strong("Differs"), words(" from what "), literal(whose),
                                  words(" approved on " + day_text(before.at) + ":")});
-        for (std::size_t i = 0; i < found.size() && i < differences_shown_max; ++i)
-            section.lines.push_back(difference(found[i]));
-        if (found.size() > differences_shown_max) section.lines.push_back({words("and more: Details")});
+        const std::size_t shown = std::min({found.size(), differences_shown_max, rows_ / 4 + 1});
+        for (std::size_t i = 0; i < shown; ++i) section.lines.push_back(difference(found[i]));
+        if (found.size() > shown) section.lines.push_back({words("and more: Details")});
         add(std::move(section));
     }
     CardLine difference(const Difference& one) {
-        constexpr std::size_t side_columns_max = 60;
+        const std::size_t side_columns_max = rows_ < what_rows_usual ? 20 : 60;
         CardLine line{words("≠ "), strong(parameter_name(one.path)), words(" ")};
         auto side = [&](const Value* value) {
             if (value == nullptr) return line.push_back(words("(not there)"));
@@ -303,7 +295,7 @@ class What {
 
     void command() {
         if (!run_) return;
-        const std::size_t rows = std::min(command_rows_max, std::max<std::size_t>(rows_, 2));
+        const std::size_t rows = std::min(command_rows_max, std::max<std::size_t>(rows_ / 2, 1));
         auto command = command_line(*run_->argv, columns(rows));
         CardSection section{Part::what};
         section.raw = std::move(command.line);
@@ -324,7 +316,9 @@ class What {
         if (plan_->from_text) section.lines.back().push_back(quiet(" (counted from the text)"));
         constexpr std::size_t changes_shown_max = 4;
         for (const PlanChange& one : plan_->gravest) {
-            if (section.lines.size() > changes_shown_max || one.kind == PlanChange::Kind::add) break;
+            if (section.lines.size() > std::min(changes_shown_max, rows_ / 2) ||
+                one.kind == PlanChange::Kind::add)
+                break;
             section.lines.push_back({words(fmt::format("{} ", sign_of(one.kind))), named(one.address)});
         }
         add(std::move(section));
@@ -407,7 +401,7 @@ class What {
             const auto& [path, value] = details_only_[i];
             const std::string name = parameter_name(path);
             columns_of_line += columns_of(name) + 10;
-            if (columns_of_line > columns(value_rows_max)) {
+            if (columns_of_line > columns(rows_ < 2 ? 1 : value_rows_max)) {
                 cut();
                 line.push_back(words(fmt::format(" and {} more", details_only_.size() - i)));
                 break;
@@ -427,7 +421,7 @@ class What {
             const auto& [name, value] = card_.labels[i];
             std::string shown = quoted_text(name, "=") + "=" + quoted_text(value);
             columns_of_line += columns_of(shown) + 1;
-            if (columns_of_line > columns(2)) {
+            if (columns_of_line > columns(rows_ < 2 ? 1 : 2)) {
                 line.push_back(
                     words(fmt::format("{}{}: Details", i == 0 ? "" : " and ",
                                       count_of(card_.labels.size() - i, i == 0 ? "label" : "more label"))));

@@ -16,9 +16,9 @@ struct Parameter {
     const Value* value;
 };
 // Calls `see` with each until it answers no. Parameters that are an empty object are one without a name. What
-// is in `without`, a part of them, is passed over.
+// is in one of `without`, which are parts of them, is passed over.
 void each_parameter(const Value& parameters, const std::function<bool(Parameter)>& see,
-                    const Value* without = nullptr);
+                    const std::vector<const Value*>& without = {});
 // Counts them, up to `most`.
 std::size_t count_parameters(const Value& parameters, std::size_t most);
 

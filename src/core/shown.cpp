@@ -91,6 +91,23 @@ std::string json_piece(std::string_view text) {
 
 }  // namespace
 
+bool long_digest(const Value& value) {
+    constexpr std::size_t digest_digits_min = 40;  // of SHA-1
+    std::string_view text = value.text();
+    const auto colon = text.find(':');
+    if (colon != text.npos && colon <= 8) text.remove_prefix(colon + 1);
+    return text.size() >= digest_digits_min && text.size() <= 128 &&
+           text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+bool is_empty_value(const Value& value) {
+    if (value.is_null()) return true;
+    if (const auto* object = value.members()) return object->empty();
+    if (const auto* array = value.items()) return array->empty();
+    const std::string* text = value.string();
+    return text != nullptr && text->empty();
+}
+
 std::size_t columns_of(std::string_view text) {
     std::size_t columns = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -156,8 +173,9 @@ std::string shell_word(std::string_view word, bool first) {
 // ---- texts with line ends
 
 bool has_lines(std::string_view text) {
+    constexpr std::size_t read_for_words = 256;
     const auto first = text.find('\n');
-    return first != text.npos && first + 1 < text.size() && readable(text.substr(0, 4'096));
+    return first != text.npos && first + 1 < text.size() && readable(text.substr(0, read_for_words));
 }
 
 std::string count_text(std::size_t count) {
@@ -184,8 +202,8 @@ constexpr std::string_view tab_arrow = "→   ";
 
 Spelling spelling_of(std::string_view text) {
     Spelling how;
-    const auto ends = static_cast<std::size_t>(std::ranges::count(text, '\n'));
-    const auto returns = static_cast<std::size_t>(std::ranges::count(text, '\r'));
+    const std::size_t ends = count_of_byte(text, '\n');
+    const std::size_t returns = count_of_byte(text, '\r');
     if (returns > 0 && returns == ends) {
         std::size_t pairs = 0;
         for (auto at = text.find("\r\n"); at != text.npos; at = text.find("\r\n", at + 2)) ++pairs;
@@ -227,10 +245,11 @@ std::string_view kind_of_text(std::string_view text) {
 
 RawText raw_text(std::string_view text, RawLimits limits) {
     // What is not shown has no say in how the rest is spelled.
-    constexpr std::size_t looked_at_max = 8'192;
-    const Spelling how = spelling_of(limits.rows == 0 ? text : clip_utf8(text, looked_at_max));
+    constexpr std::size_t bytes_a_column = 4;
+    const std::size_t looked_at = limits.rows * limits.columns * bytes_a_column;
+    const Spelling how = spelling_of(limits.rows == 0 ? text : clip_utf8(text, looked_at));
     RawText raw;
-    std::size_t lines = static_cast<std::size_t>(std::ranges::count(text, '\n'));
+    std::size_t lines = count_of_byte(text, '\n');
     lines += text.ends_with('\n') ? 0 : 1;
     raw.label = fmt::format("{}{}{}{}, {}, {}", kind_of_text(text), how.escapes ? " with escapes" : "",
                             how.tabs ? ", tabs as →" : "", how.crlf ? ", CR LF line ends" : "",

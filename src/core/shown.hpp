@@ -12,6 +12,9 @@ namespace countersign::core {
 // Returns how many columns a text takes in a fixed width; characters that are drawn wide take two.
 std::size_t columns_of(std::string_view text);
 
+bool long_digest(const Value& value);     // as hexadecimal digits, with the algorithm's name or without
+bool is_empty_value(const Value& value);  // `""`, `{}`, `[]`, null
+
 // A part of a long text: its head, how much is missing, and its tail, so that nothing hides behind the cut.
 // `whole`: it is all there. The work is bounded by what is shown, not by the text.
 struct Excerpt {

@@ -159,11 +159,15 @@ void add_section(Pages& to, std::size_t index, const CardSection& section, const
     }
 }
 
+bool may_change(const CardSection& section) {
+    return section.part == CardSection::Part::votes || section.part == CardSection::Part::takes;
+}
+
 // What never changes of a request, and so has the same pages however often it is asked for.
 Pages pages_of(std::span<const CardSection> sections, const SlackStyle& style) {
     Pages pages;
     for (std::size_t i = 0; i < sections.size() && !pages.full(); ++i)
-        if (sections[i].part != CardSection::Part::votes) add_section(pages, i, sections[i], style);
+        if (!may_change(sections[i])) add_section(pages, i, sections[i], style);
     return pages;
 }
 
@@ -176,9 +180,10 @@ b::Json page_buttons(const SlackViewNote& note) {
 }
 
 // What can still change comes after everything else.
-void add_votes(b::Items& to, const CardSection& section, const SlackStyle& style) {
+void add_lines_of(b::Items& to, const CardSection& section, const SlackStyle& style) {
+    const std::string_view id = section.part == CardSection::Part::votes ? "vote" : "takes";
     for (std::size_t i = 0; i < section.lines.size(); ++i)
-        to.push_back(lines_block(fmt::format("vote{}", i), std::span{section.lines}.subspan(i, 1), style));
+        to.push_back(lines_block(fmt::format("{}{}", id, i), std::span{section.lines}.subspan(i, 1), style));
 }
 
 b::Json comment_input() {
@@ -271,7 +276,7 @@ JsonText slack_full_view(const CardView& card, const SlackStyle& style, const Sl
     const bool last = page == pages.count();
     if (last)
         for (const CardSection& section : sections)
-            if (section.part == CardSection::Part::votes) add_votes(blocks, section, style);
+            if (may_change(section)) add_lines_of(blocks, section, style);
     if (pages.count() > 1) blocks.push_back(page_buttons(note));
     const bool approvable = can_approve && last && note.seen == pages.count();
     if (approvable) blocks.push_back(comment_input());

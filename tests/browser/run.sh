@@ -11,13 +11,7 @@ log=$(mktemp)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -f "$log"' EXIT
 
-# Offline is fine once the driver of this very lock file is there.
-stamp=node_modules/.package-lock.sha256
-want=$(sha256sum package-lock.json | cut -d' ' -f1)
-if [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
-  npm ci --no-audit --no-fund --loglevel=error || { echo "npm cannot install the driver" >&2; exit 77; }
-  echo "$want" >"$stamp"
-fi
+./driver.sh
 
 case $target in
   http://*) url=$target ;;

@@ -22,6 +22,7 @@ bool valid_utf8(std::string_view text);
 std::string_view clip_utf8(std::string_view text, std::size_t bytes_max);
 std::size_t utf16_units(std::string_view utf8);  // as Slack and JavaScript count characters
 std::size_t code_points(std::string_view utf8);
+std::size_t count_of_byte(std::string_view text, char byte);
 
 // Returns how many bytes at the beginning are ASCII that a JSON string holds as it is: no quote, no
 // backslash, no control character.

@@ -62,6 +62,8 @@ struct CardText {
 };
 // Bounded whatever is asked for: about one and a half screens of a phone.
 CardText card_text(const CardView& card);
+// The same sections with nothing cut, for a reader that scrolls: a terminal.
+std::vector<CardSection> uncut_card(const CardView& card);
 // The same request in full, for a view that has room: headline and footer are part of `what`. What can still
 // change comes last: `votes`.
 std::vector<CardSection> full_view_sections(const CardView& card);
