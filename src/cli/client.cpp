@@ -70,6 +70,9 @@ Result<ClientSettings> client_settings() {
     std::string path = home_folder() + "/token";
     auto content = config::read_file(path, token_bytes_max);
     if (content) {
+        if (config::loose(path))
+            note(fmt::format("{} can be read or changed by others; run `chmod 600 {}`", visible(path),
+                             visible(path)));
         settings.token = Secret{std::string{trim(*content)}};
     } else if (content.error().trouble != Trouble::not_found) {
         return pass(content);

@@ -188,9 +188,24 @@ Result<std::string> provide_policy(const std::string& home) {
     return path;
 }
 
+// What `dev` takes from the environment: how much it says, and what it limits.
+config::Settings dev_choices() {
+    config::Environment chosen{
+        {"COUNTERSIGN_LOG_LEVEL", "warn"}};  // its three lines are what there is to read
+    for (const auto& [variable, value] : config::process_environment())
+        if (variable == "COUNTERSIGN_LOG_LEVEL" || variable.starts_with("COUNTERSIGN_LIMITS_"))
+            chosen.insert_or_assign(variable, value);
+    auto settings = config::load("", chosen);
+    if (settings) return std::move(*settings);
+    complain(settings.error().detail);
+    config::Settings plain;
+    plain.log_level = log::Level::warn;
+    return plain;
+}
+
 Result<config::Settings> dev_settings(const DevOptions& options, const std::string& home,
                                       const Workspace& workspace, const Secret& database) {
-    config::Settings settings;
+    config::Settings settings = dev_choices();
     settings.listen = options.listen;
     settings.database = database;
     settings.database_pool = 8;
@@ -226,13 +241,6 @@ class WaitForEnd {
     sigset_t set_{};
 };
 
-log::Level dev_log_level() {
-    const char* level = std::getenv("COUNTERSIGN_LOG_LEVEL");
-    if (level == nullptr) return log::Level::warn;  // the three lines are what there is to read
-    auto settings = config::load("", {{"COUNTERSIGN_LOG_LEVEL", level}});
-    return settings ? settings->log_level : log::Level::warn;
-}
-
 }  // namespace
 
 int dev_verb(const DevOptions& options) {
@@ -245,7 +253,8 @@ int dev_verb(const DevOptions& options) {
     // First of all, while there is one thread: the server is our child and dies with us.
     auto postgres = pg::EmbeddedServer::start(home);
     if (!postgres) return failed_on_names(postgres.error());
-    log::start(dev_log_level(), log::Format::text);
+    keep_memory_private();  // from here on: PostgreSQL may dump as it likes
+    log::start(dev_choices().log_level, log::Format::text);
     auto migrated = pg::migrate((*postgres)->uri());
     if (!migrated) return failed_on_names(migrated.error());
     auto noted =
@@ -303,7 +312,7 @@ int sandbox_verb(const std::string& listen, bool unsafe_listen) {
     auto here = only_here({{"--listen", &listen}}, unsafe_listen);
     if (!here) return failed(here.error());
     raise_descriptor_limit();
-    log::start(dev_log_level(), log::Format::text);
+    log::start(dev_choices().log_level, log::Format::text);
     Process process;
     auto given = [](const char* variable) {
         const char* text = std::getenv(variable);

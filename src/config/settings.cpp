@@ -1,14 +1,10 @@
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <functional>
 #include <set>
-#include <system_error>
 
 #include "config/document.hpp"
 #include "countersign/adapters/config.hpp"
@@ -348,6 +344,7 @@ Result<Done> apply(Settings& settings, Item item, const std::string& folder, std
         auto content = read_file(file, secret_bytes_max);
         if (!content) return wrong(item, fmt::format("cannot be read: {}", content.error().detail));
         item.text = std::string{trim(*content)};
+        settings.secret_files.push_back(std::move(file));
     }
     if (key == keys.end()) {
         auto inside = [&](const Key& each) { return each.name.starts_with(name + "."); };
@@ -437,33 +434,6 @@ Environment process_environment() {
         found.emplace(line.substr(0, equals), line.substr(equals + 1));
     }
     return found;
-}
-
-Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
-    auto problem = [&](int error) {
-        auto trouble = error == ENOENT ? Trouble::not_found : Trouble::invalid_input;
-        return fail(trouble, fmt::format("{}: {}", visible(path), std::generic_category().message(error)));
-    };
-    int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return problem(errno);
-    std::string content;
-    std::array<char, 16 * 1024> piece{};
-    while (true) {
-        ssize_t count = ::read(fd, piece.data(), piece.size());
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) {
-            int error = errno;
-            ::close(fd);
-            if (count < 0) return problem(error);
-            return content;
-        }
-        content.append(piece.data(), static_cast<std::size_t>(count));
-        if (content.size() > bytes_max) {
-            ::close(fd);
-            return fail(Trouble::too_large,
-                        fmt::format("{}: larger than {} bytes", visible(path), bytes_max));
-        }
-    }
 }
 
 Result<Settings> load(const std::string& file, const Environment& environment) {

@@ -17,6 +17,8 @@
 namespace countersign::http {
 namespace {
 
+constexpr std::size_t request_body_bytes_max = 1024 * 1024;  // the server refuses bigger ones before
+constexpr std::size_t read_here_bytes_max = 16 * 1024;       // bigger ones are read beside the loop
 constexpr std::size_t picking_pages_max = 10;
 // How long an access token still shows what became of its request.
 constexpr core::Duration access_after_end{std::chrono::hours{24}};
@@ -147,6 +149,16 @@ net::HttpResponse RequestCalls::answer(unsigned status, const app::CasePtr& now)
     return response;
 }
 
+// A big body is read beside the loop, on which clicks wait.
+Later<core::Value> RequestCalls::body_of(const net::HttpRequest& request) {
+    if (parts_.workbench == nullptr) co_return json_body(request, false, request_body_bytes_max);
+    const bool big = request.body.size() > read_here_bytes_max;
+    rt::Workbench::Job<core::Value> read = [&request](rt::Bench&) {
+        return json_body(request, false, request_body_bytes_max);
+    };
+    co_return co_await rt::work<core::Value>(*parts_.workbench, big, std::move(read));
+}
+
 Later<net::HttpResponse> RequestCalls::create(Call& call) {
     auto scope = call.caller.only ? good_for_one() : needs(call.caller, app::Scope::request);
     if (!scope) co_return pass(scope);
@@ -155,7 +167,7 @@ Later<net::HttpResponse> RequestCalls::create(Call& call) {
     const auto& request = call.exchange.request();
     auto key = idempotency_key_of(request.fields);
     if (!key) co_return pass(key);
-    auto body = json_body(request, false);
+    auto body = co_await body_of(request);
     if (!body) co_return pass(body);
     auto ask = wire::ask_from(*body);
     if (!ask) co_return pass(ask);

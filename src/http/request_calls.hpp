@@ -29,6 +29,8 @@ class RequestCalls {
     Later<net::HttpResponse> claim(Call& call);
     Later<net::HttpResponse> outcome(Call& call);
 
+    Later<core::Value> body_of(const net::HttpRequest& request);
+
     struct Rendered {
         app::CasePtr now;
         std::shared_ptr<const core::Directory> directory;

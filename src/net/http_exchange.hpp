@@ -32,6 +32,7 @@ struct HttpServer {
     HttpServer(HttpHandler h, const rt::Clock& c, rt::Timers& t, HttpServerLimits l)
         : handler(std::move(h)), clock(c), timers(t), limits(l) {}
     HttpHandler handler;
+    HttpDoorkeeper doorkeeper;  // may be empty
     const rt::Clock& clock;
     rt::Timers& timers;
     HttpServerLimits limits;

@@ -45,6 +45,8 @@ app::Runtime runtime_of(const Ground& ground, const config::Settings& settings) 
             .limits = {.pending_per_requester = settings.pending_per_requester}};
 }
 
+constexpr std::size_t bodies_waiting_max = 256;
+
 // The keys of issuers are small, and there are few issuers.
 constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
                                               .body_bytes_max = 64 * 1024,
@@ -121,6 +123,9 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
                                            issuer_limits)),
       workloads_(identity::make_workload_identity(std::move(issuers), *issuer_client_, ground_.clock,
                                                   ground_.timers, ground_.executor)),
+      // Reads big bodies, so that clicks do not wait for them.
+      workbench_(ground.executor, {.threads = 1, .background = 1, .queue_max = bodies_waiting_max},
+                 [] { return std::make_unique<rt::Bench>(); }),
       api_(make_api()),
       // What time, other replicas and changes of people bring about by themselves.
       scheduler_(runtime_, database_->cases(), requests_),
@@ -176,7 +181,8 @@ std::unique_ptr<http::Api> Server::make_api() {
          .tokens = database_->tokens(),
          .workloads = *workloads_,
          .hiding = hiding_,
-         .metrics = *metrics_},
+         .metrics = *metrics_,
+         .workbench = &workbench_},
         keys_.grant, [this] { return readiness(); });
 }
 
@@ -264,8 +270,8 @@ std::vector<std::string> Server::problems() const {
 }
 
 void Server::start() {
-    intake_.start("api listener",
-                  net::serve_http(*listener_, api_->handler(), sessions_, ground_.clock, ground_.timers));
+    intake_.start("api listener", net::serve_http(*listener_, api_->handler(), sessions_, ground_.clock,
+                                                  ground_.timers, {}, api_->doorkeeper()));
     workers_.start_loop("schema", watch_schema());
     for (const auto& chat : connected_) intake_.start_loop(core::name_of(chat->surface()), chat->run());
 }

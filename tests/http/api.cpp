@@ -71,6 +71,12 @@ TEST_P(BadBodies, AreRefusedWithAReasonAndAPlace) {
     EXPECT_FALSE(reply.body["detail"].text().empty());
 }
 
+std::string repeated(std::string_view text, std::size_t times) {
+    std::string all;
+    for (std::size_t i = 0; i < times; ++i) all += text;
+    return all;
+}
+
 std::string nested(std::size_t levels) {
     std::string body = R"({"action":"x","parameters":{"a":)";
     for (std::size_t i = 1; i < levels; ++i) body += "[";
@@ -141,6 +147,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadBody{"expires", R"({"action":"x","expires_in":"soon"})", 400, "invalid_value", "/expires_in"},
         BadBody{"sensitive", R"({"action":"deploy","sensitive":["/parameters/a"]})", 422,
                 "sensitive_not_allowed", "/sensitive/0"},
+        BadBody{"too_many", R"({"action":"x","parameters":{"a":[1)" + repeated(",1", 20'000) + "]}}", 400,
+                "json_values", "/parameters/a/19999"},
         BadBody{"too_deep", nested(65), 400, "json_nesting",
                 "/parameters/a" +
                     [] {

@@ -13,6 +13,7 @@
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/net/route.hpp"
+#include "countersign/rt/workbench.hpp"
 
 namespace countersign::http {
 
@@ -49,6 +50,8 @@ class Api {
   public:
     virtual ~Api() = default;
     virtual net::HttpHandler handler() = 0;
+    // Says from a request's head whether its body is worth reading: not without a token that is let in.
+    virtual net::HttpDoorkeeper doorkeeper() = 0;
     // Answers a path of another adapter, too. Before the first call.
     virtual void add(net::Route route) = 0;
     // Every call that is answered: its method and its path, {"GET", "/v1/requests/{id}"}.
@@ -68,6 +71,7 @@ struct Parts {
     app::WorkloadIdentity& workloads;
     const app::Hiding& hiding;
     Metrics& metrics;
+    rt::Workbench* workbench = nullptr;  // where big bodies are read; none: here
 };
 std::unique_ptr<Api> make_api(HttpSettings settings, const app::Runtime& runtime, Parts parts,
                               const SigningKey& signing_key,

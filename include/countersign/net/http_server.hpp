@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "countersign/net/http.hpp"
@@ -50,6 +51,11 @@ class HttpExchange {
     virtual void on_peer_gone(std::function<void()> wake) = 0;
 };
 
+// Is shown a request's head before more of its body is read from the connection. What it returns is the
+// answer, and the connection ends; nullopt: go on. It may see none of the requests whose body came with the
+// head.
+using HttpDoorkeeper =
+    std::function<rt::asio::awaitable<std::optional<HttpResponse>>(const HttpRequest& head)>;
 using HttpHandler = std::function<rt::asio::awaitable<void>(HttpExchange&)>;
 
 // Serves until the listener closes; each connection is a task of `sessions`. Requests that HTTP itself
@@ -57,7 +63,7 @@ using HttpHandler = std::function<rt::asio::awaitable<void>(HttpExchange&)>;
 // another authority, …) are answered here with `application/problem+json` and never reach the handler.
 // Pipelined requests are answered in order.
 rt::asio::awaitable<void> serve_http(Listener& listener, HttpHandler handler, rt::TaskGroup& sessions,
-                                     const rt::Clock& clock, rt::Timers& timers,
-                                     HttpServerLimits limits = {});
+                                     const rt::Clock& clock, rt::Timers& timers, HttpServerLimits limits = {},
+                                     HttpDoorkeeper doorkeeper = {});
 
 }  // namespace countersign::net

@@ -16,6 +16,7 @@
 #include "countersign/app/voting_tokens.hpp"
 #include "countersign/net/guarded_dialer.hpp"
 #include "countersign/rt/tasks.hpp"
+#include "countersign/rt/workbench.hpp"
 #include "countersign/server/ground.hpp"
 #include "countersign/server/keys.hpp"
 
@@ -91,6 +92,7 @@ class Server {
     net::GuardedDialer issuer_dialer_;
     std::unique_ptr<net::HttpClient> issuer_client_;
     std::unique_ptr<app::WorkloadIdentity> workloads_;
+    rt::Workbench workbench_;
     std::unique_ptr<http::Api> api_;
     app::Scheduler scheduler_;
     app::ReplicaFollower replicas_;
