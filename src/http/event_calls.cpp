@@ -78,7 +78,7 @@ core::Value EventCalls::document(const app::LoggedEvent& event) const {
     core::Value data;
     std::string subject = event.subject;
     if (event.request) {
-        data = wire::request_as_it_was(*event.request, event.version, *roster_.snapshot(), event.at);
+        data = wire::event_data(event.type, *event.request, event.version, *roster_.snapshot(), event.at);
         subject = event.request->request->id.text();
     } else {
         data = event.facts.value_or(core::Value::object({{"erased", true}}));

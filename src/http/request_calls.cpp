@@ -11,6 +11,7 @@
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/request.hpp"
 #include "countersign/wire/request_document.hpp"
+#include "countersign/wire/timeline.hpp"
 #include "countersign/wire/token.hpp"
 #include "http/gate.hpp"
 
@@ -123,6 +124,7 @@ std::vector<Route> RequestCalls::routes() {
 // With the channels in which its cards are posted, while they ask for votes.
 core::Value RequestCalls::document_of(const app::CaseNow& now, const core::Directory& directory) const {
     auto document = wire::request_document(now.c, now.ruling, directory, runtime_.now());
+    document.set("timeline", wire::timeline_of(now.c, directory));
     if (!core::open(now.ruling.state)) return document;
     auto cards = core::Value::array();
     for (const auto& card : parts_.requests.card_targets(*now.c.applied))
