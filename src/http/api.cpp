@@ -169,6 +169,7 @@ net::HttpResponse RealApi::ready() const {
 
 net::HttpResponse RealApi::metrics() {
     parts_.metrics.waiting(parts_.requests.waiting(), events_.streams());
+    if (parts_.measures) parts_.metrics.measured(parts_.measures());
     return json_answer(200, parts_.metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
 }
 

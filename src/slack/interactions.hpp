@@ -28,6 +28,7 @@ class Interactions {
 
     void take(SocketPtr socket, wire::SlackEnvelope envelope);
     void knows_card(const app::MessageRef& message) { conversation_.knows_card(message); }
+    void on_acknowledged(std::function<void(core::Duration)> told) { acknowledged_ = std::move(told); }
     std::size_t in_flight() const { return tasks_.size(); }
     // Lets what is under way finish, until the deadline.
     rt::asio::awaitable<void> finish(core::Instant deadline);
@@ -69,6 +70,7 @@ class Interactions {
     const SlackSettings& settings_;
     app::Conversation conversation_;
     rt::TaskGroup tasks_;
+    std::function<void(core::Duration)> acknowledged_;  // may be empty
     app::RecentlySeen events_{events_max};
 };
 

@@ -730,8 +730,18 @@ TEST_F(Api, HealthReadinessAndMetricsNeedNoToken) {
     desk.problems.clear();
     desk.metrics->count("vote_recorded", "approve");
     auto metrics = desk.call("GET", "/metrics", {}, {}, "");
-    EXPECT_THAT(metrics.text, HasSubstr(R"(what="vote_recorded"} 1)"));
+    EXPECT_THAT(metrics.text,
+                HasSubstr(R"(countersign_events_total{event="vote_recorded",result="approve"} 1)"));
     EXPECT_THAT(metrics.text, testing::Not(HasSubstr("csk_")));
+    desk.metrics->acknowledged("slack", 30ms);
+    desk.metrics->measured({{"countersign_policy_info", "", "digest", "sha256:old", 1}});
+    desk.metrics->measured({{"countersign_policy_info", "", "digest", "sha256:new", 1},
+                            {"countersign_pending_requests", "", "", "", 3}});
+    auto measured = desk.call("GET", "/metrics", {}, {}, "").text;
+    EXPECT_THAT(measured, HasSubstr(R"(countersign_acknowledge_seconds_bucket{chat="slack",le="0.05"} 1)"));
+    EXPECT_THAT(measured, HasSubstr(R"(countersign_policy_info{digest="sha256:new"} 1)"));
+    EXPECT_THAT(measured, HasSubstr("countersign_pending_requests 3"));
+    EXPECT_THAT(measured, testing::Not(HasSubstr("sha256:old")));
     EXPECT_THAT(metrics.field("Content-Type"), testing::StartsWith("text/plain; version=0.0.4"));
 }
 

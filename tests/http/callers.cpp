@@ -288,6 +288,24 @@ TEST_F(Callers, WhoIsTurnedAwayLeavesALineInTheLogNowAndThen) {
     EXPECT_THAT(lines, Not(HasSubstr(desk.token)));
 }
 
+TEST_F(Callers, TheLogTellsARequestsStoryInOneLineEach) {
+    testing::internal::CaptureStderr();
+    auto reply = file(workload({{"repository", "acme/shop\n2026-01-01 forged: all is well\x1b[31m"}}));
+    auto id = std::string(reply.body["id"].text());
+    desk.approve(id);
+    auto digest = R"({"digest":")" + std::string(reply.body["digest"].text()) + "\"}";
+    post("/v1/requests/" + id + "/claim", digest, std::string(reply.body["access_token"].text()));
+    ASSERT_TRUE(desk.process.vote(*core::RequestId::parse(id), "U0BEN")->refusal);
+    auto lines = testing::internal::GetCapturedStderr();
+    EXPECT_THAT(
+        lines, HasSubstr(id + " #1 filed: deploy by acme/shop\\n2026-01-01 forged: all is well\\u{1B}[31m "));
+    EXPECT_THAT(lines, HasSubstr(id + " #1 vote: approve by slack:T0/U0AMY through slack, recorded"));
+    EXPECT_THAT(lines, HasSubstr(id + " #1 is approved"));
+    EXPECT_THAT(lines, HasSubstr(id + " #1 is claimed"));
+    EXPECT_THAT(lines, HasSubstr(id + " #1 vote: approve by slack:T0/U0BEN through slack, refused, decided"));
+    EXPECT_EQ(std::ranges::count(lines, '\n'), 5) << lines;
+}
+
 // ---- before a body is read
 
 TEST_F(Callers, TheDoorkeeperKnowsFromTheHeadWhoIsLetIn) {
