@@ -74,6 +74,12 @@ std::string called(const core::Case& c) {
     return c.request->id.text() + " #" + std::to_string(c.request->number);
 }
 
+void note_filed(const core::Case& c, core::State state) {
+    const auto& requester = c.request->requester;
+    log::info("requests", "{} filed: {} by {} ({}), {}", called(c), visible(c.request->action),
+              visible(requester.name), visible(requester.account.text()), core::name_of(state));
+}
+
 // Says whether there is somebody behind the request whom their chat was not asked about.
 bool unasked(const CaseNow& now, const core::Directory& directory) {
     return std::ranges::any_of(core::humans_behind(now.c.request), [&](const auto& human) {
@@ -336,9 +342,7 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     parts_.roster.remember(filed->c.request->id, filed->c.applied);
     if (!stored->repeat) {
         parts_.counters.count("request_opened", core::name_of(filed->ruling.state));
-        log::info("requests", "{} filed: {} by {} ({}), {}", called(filed->c),
-                  visible(filed->c.request->action), visible(filed->c.request->requester.name),
-                  visible(caller.account().text()), core::name_of(filed->ruling.state));
+        note_filed(filed->c, filed->ruling.state);
     }
     if (stored->leased) parts_.cards.opened(filed, std::move(stored->cards));
     co_return Filed{std::move(filed), stored->repeat};

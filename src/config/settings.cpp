@@ -47,16 +47,19 @@ Setter path(std::string Settings::* member) {
         return Done{};
     };
 }
-// A key whose value is the path of a key's file. Whoever gives the key itself is told so, without it.
-Setter key_file(std::string Settings::* member) {
-    return [member](Settings& settings, const Item& item, const std::string& folder) -> Result<Done> {
+// A key whose value is the path of a key, or of a folder of them. Whoever gives the key itself is told so,
+// without it.
+Setter key_file(std::string Settings::* member, std::string_view what = "file") {
+    return [member, what](Settings& settings, const Item& item, const std::string& folder) -> Result<Done> {
         bool whole_key = unbase64(trim(item.text)).value_or("").size() == 32 ||
                          item.text.find("-----BEGIN") != std::string::npos;
         if (whole_key)
             return wrong(
                 item,
-                "must be the path of a file that holds the key, and what stands there is a key itself: "
-                "put it into a file of its own, or let `countersign keys create` make one");
+                fmt::format(
+                    "must be the path of a {}, and what stands there is a key or a certificate itself: put "
+                    "it into a file of its own (`countersign keys create` makes the server's own keys)",
+                    what));
         return path(member)(settings, item, folder);
     };
 }
@@ -269,8 +272,8 @@ std::vector<Key> make_schema() {
     std::vector<Key> keys{
         {"listen", text(&Settings::listen)},
         {"public_url", text(&Settings::public_url)},
-        {"tls.certificate", path(&Settings::tls_certificate)},
-        {"tls.key", path(&Settings::tls_key)},
+        {"tls.certificate", key_file(&Settings::tls_certificate)},
+        {"tls.key", key_file(&Settings::tls_key)},
         {"database", secret(&Settings::database), Key::Shape::secret},
         {"database_pool", whole_number(pool, 2, 200)},
         {"database_owner", secret(&Settings::database_owner), Key::Shape::secret},
@@ -287,7 +290,7 @@ std::vector<Key> make_schema() {
         {"link_hosts", set_link_hosts, Key::Shape::list},
         {"limits.requests_per_minute", whole_number(per_minute, 0, 1'000'000)},
         {"limits.pending_per_requester", whole_number(pending, 0, 1'000'000)},
-        {"keys", path(&Settings::keys)},
+        {"keys", key_file(&Settings::keys, "folder")},
         {"signing_key", key_file(&Settings::signing_key)},
         {"server_key", key_file(&Settings::server_key)},
         {"webhooks.allow_private_networks", yes_or_no(&Settings::webhooks_to_private_networks)},
@@ -320,7 +323,15 @@ std::vector<std::string> known_names() {
     return names;
 }
 
+// What belongs to the documented keys and is not built yet: no slip, and not ignored either.
+constexpr std::array<std::string_view, 8> later_keys{
+    "identity.login", "signing_command", "log.mark", "log.witnesses", "stream_out",
+    "otlp",           "on_call",         "teams"};
+
 std::unexpected<Failure> unknown_key(const Item& item) {
+    for (std::string_view later : later_keys)
+        if (item.key == later || item.key.starts_with(std::string{later} + "."))
+            return wrong(item, "is not supported by this version yet");
     std::string hint;
     if (auto near = nearest(item.key, known_names())) hint = fmt::format("; did you mean '{}'?", *near);
     return fail(Trouble::invalid_input,

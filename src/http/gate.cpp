@@ -6,7 +6,9 @@
 
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/wire/token.hpp"
+#include "http/input.hpp"
 
 namespace countersign::http {
 namespace {
@@ -213,6 +215,24 @@ Result<Done> needs(const app::Caller& caller, app::Scope scope) {
                 "this token lacks the scope \"" + std::string(name_of(scope)) +
                     "\": create one with --scope " + std::string(name_of(scope)),
                 "scope_missing");
+}
+
+Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
+                                                  const app::Caller& caller,
+                                                  const core::Directory& directory) {
+    if (!approver) return std::vector<core::AccountId>{};
+    std::string name = *approver;
+    if (name == "me") {
+        if (!caller.token.owner)
+            return fail(Trouble::invalid_input,
+                        "approver=me is the token's owner, and this token has none; name a person",
+                        "no_owner");
+        name = caller.token.owner->text();
+    }
+    auto person = core::read_person(name, directory.policy());
+    if (!person) return bad_query("approver", person.error().detail);
+    if (person->text().find(':') != std::string::npos) return std::vector{std::move(*person)};
+    return directory.accounts_of(core::PersonId{person->text()});
 }
 
 }  // namespace countersign::http

@@ -44,7 +44,8 @@ class Gate {
     // unauthenticated: token_missing, token_malformed, token_unknown, token_expired, token_revoked, and those
     // of app::WorkloadIdentity. overloaded: rate_limited, too_many_failures (with not_before).
     Later<app::Caller> caller(const net::HttpRequest& request, Deadline deadline);
-    // Whether somebody would be let in whose request has arrived as far as its head. Only a failure counts.
+    // Says whether somebody would be let in whose request has arrived as far as its head. Only a failure
+    // counts.
     Later<Done> may_enter(const net::HttpRequest& head, Deadline deadline);
     // Looks again at somebody who was let in and has waited since: may they still be answered? This counts as
     // no call.
@@ -88,5 +89,11 @@ class Gate {
 
 // forbidden: scope_missing, naming what the token lacks.
 Result<Done> needs(const app::Caller& caller, app::Scope scope);
+
+// The accounts that ?approver= means: of a person, or one account; "me" is the token's owner. None without
+// it. no_owner: "me" of a token that has none.
+Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
+                                                  const app::Caller& caller,
+                                                  const core::Directory& directory);
 
 }  // namespace countersign::http

@@ -7,7 +7,6 @@
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/core/account_text.hpp"
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/request.hpp"
 #include "countersign/wire/request_document.hpp"
@@ -85,24 +84,6 @@ std::unexpected<Failure> not_yours() {
 
 }  // namespace
 
-Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
-                                                  const app::Caller& caller,
-                                                  const core::Directory& directory) {
-    if (!approver) return std::vector<core::AccountId>{};
-    std::string name = *approver;
-    if (name == "me") {
-        if (!caller.token.owner)
-            return fail(Trouble::invalid_input,
-                        "approver=me is the token's owner, and this token has none; name a person",
-                        "no_owner");
-        name = caller.token.owner->text();
-    }
-    auto person = core::read_person(name, directory.policy());
-    if (!person) return bad_query("approver", person.error().detail);
-    if (person->text().find(':') != std::string::npos) return std::vector{std::move(*person)};
-    return directory.accounts_of(core::PersonId{person->text()});
-}
-
 RequestCalls::RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
                            const SigningKey& key)
     : settings_(settings),
@@ -153,12 +134,12 @@ net::HttpResponse RequestCalls::answer(unsigned status, const app::CasePtr& now)
 
 // A big body is read beside the loop, on which clicks wait.
 Later<core::Value> RequestCalls::body_of(const net::HttpRequest& request) {
-    if (parts_.workbench == nullptr) co_return json_body(request, false, request_body_bytes_max);
     const bool big = request.body.size() > read_here_bytes_max;
-    rt::Workbench::Job<core::Value> read = [&request](rt::Bench&) {
+    if (!big || parts_.workbench == nullptr) co_return json_body(request, false, request_body_bytes_max);
+    rt::Workbench::Job<core::Value> read = [&](rt::Bench&) {
         return json_body(request, false, request_body_bytes_max);
     };
-    co_return co_await rt::work<core::Value>(*parts_.workbench, big, std::move(read));
+    co_return co_await parts_.workbench->run<core::Value>(rt::Lane::interactive, std::move(read));
 }
 
 Later<net::HttpResponse> RequestCalls::create(Call& call) {

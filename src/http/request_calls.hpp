@@ -75,10 +75,4 @@ class RequestCalls {
     std::set<std::pair<core::TokenId, std::string>> running_;  // idempotency keys of requests being opened
 };
 
-// The accounts that ?approver= means: of a person, or one account; "me" is the token's owner. None without
-// it. no_owner: "me" of a token that has none.
-Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
-                                                  const app::Caller& caller,
-                                                  const core::Directory& directory);
-
 }  // namespace countersign::http

@@ -131,10 +131,10 @@ rt::asio::awaitable<Reading> read_body(ServerConnection& c, RequestParser& parse
     if (!with_head) co_return refused(std::move(with_head).error());
     c.reader->consume(*with_head);
     if (parser.whole()) co_return Reading::whole();
-    if (c.server.doorkeeper) {
+    if (c.server.service.doorkeeper) {
         c.stream->close_at(core::Instant::max());  // its time is its own to limit
         HttpRequest head{parser.method(), parser.target(), parser.fields(), {}, c.peer};
-        auto asked = c.server.doorkeeper(head);
+        auto asked = c.server.service.doorkeeper(head);
         auto answer = co_await std::move(asked);
         if (answer) co_return Reading{false, std::move(answer)};
     }
@@ -193,7 +193,7 @@ rt::asio::awaitable<void> send_refusal(ServerConnection& c, HttpResponse refusal
 rt::asio::awaitable<void> run_handler(ServerConnection& c, ServerExchange& exchange) {
     std::exception_ptr thrown;
     try {
-        co_await c.server.handler(exchange);
+        co_await c.server.service.handler(exchange);
     } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted) throw;  // cancelled
         thrown = std::current_exception();
@@ -237,11 +237,9 @@ rt::asio::awaitable<void> refuse_connection(std::shared_ptr<HttpServer> server, 
 
 }  // namespace
 
-rt::asio::awaitable<void> serve_http(Listener& listener, HttpHandler handler, rt::TaskGroup& sessions,
-                                     const rt::Clock& clock, rt::Timers& timers, HttpServerLimits limits,
-                                     HttpDoorkeeper doorkeeper) {
-    auto server = std::make_shared<HttpServer>(std::move(handler), clock, timers, limits);
-    server->doorkeeper = std::move(doorkeeper);
+rt::asio::awaitable<void> serve_http(Listener& listener, HttpService service, rt::TaskGroup& sessions,
+                                     const rt::Clock& clock, rt::Timers& timers, HttpServerLimits limits) {
+    auto server = std::make_shared<HttpServer>(std::move(service), clock, timers, limits);
     for (;;) {
         auto stream = co_await listener.accept();
         if (!stream && stream.error().trouble == Trouble::cancelled) break;

@@ -325,8 +325,8 @@ std::vector<std::string> Server::problems() const {
 }
 
 void Server::start() {
-    intake_.start("api listener", net::serve_http(*listener_, api_->handler(), sessions_, ground_.clock,
-                                                  ground_.timers, {}, api_->doorkeeper()));
+    intake_.start("api listener", net::serve_http(*listener_, {api_->handler(), api_->doorkeeper()},
+                                                  sessions_, ground_.clock, ground_.timers));
     workers_.start_loop("schema", watch_schema());
     for (const auto& chat : connected_) intake_.start_loop(core::name_of(chat->surface()), chat->run());
 }

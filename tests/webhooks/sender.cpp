@@ -277,14 +277,11 @@ TEST_F(SenderTest, APauseWithoutEndCostsNeitherTheEventNorTheEndpoint) {
     auto second = happen();
     office.pass(11min);
     EXPECT_EQ(endpoint.got.size(), 2U) << "another one is tried after ten minutes";
-    // Sent again means now, although the endpoint asked for a pause.
     up = true;
-    auto before = office.now();
     ASSERT_TRUE(office.get(hooks.send_again({id, second}, office.now(), office.soon())));
     server->sender->look(app::lane_of(office.get(hooks.subscription(id, office.soon())).value()));
-    office.pass(2s);
-    ASSERT_EQ(endpoint.got.size(), 3U);
-    EXPECT_LT(endpoint.got[2].at - before, 1s);
+    office.pass(1s);
+    ASSERT_EQ(endpoint.got.size(), 3U) << "sent again means now";
     office.pass(2h);
     EXPECT_EQ(delivery(id, first).state, State::delivered);
 }

@@ -77,7 +77,7 @@ std::string variable_of(std::string_view key);
 
 // A small file whole, e.g. a key or a token. Detail of the failure names the path, never the content.
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
-// Whether others than the owner and the group may read the file, or others than the owner may write it.
+// Says whether others than the owner and the group may read the file, or others than the owner may write it.
 bool loose(const std::string& path);
 
 }  // namespace countersign::config

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "countersign/net/http.hpp"
 #include "countersign/net/stream.hpp"
@@ -57,13 +58,21 @@ class HttpExchange {
 using HttpDoorkeeper =
     std::function<rt::asio::awaitable<std::optional<HttpResponse>>(const HttpRequest& head)>;
 using HttpHandler = std::function<rt::asio::awaitable<void>(HttpExchange&)>;
+// What serves requests. A handler alone is one, too.
+struct HttpService {
+    template <class Handler>
+    HttpService(Handler given, HttpDoorkeeper keeper = {})
+        : handler(std::move(given)), doorkeeper(std::move(keeper)) {}
+    HttpHandler handler;
+    HttpDoorkeeper doorkeeper;  // may be empty
+};
 
 // Serves until the listener closes; each connection is a task of `sessions`. Requests that HTTP itself
 // refuses (RFC 9112: bad syntax, two Host fields, Content-Length with Transfer-Encoding, absolute-form of
 // another authority, …) are answered here with `application/problem+json` and never reach the handler.
 // Pipelined requests are answered in order.
-rt::asio::awaitable<void> serve_http(Listener& listener, HttpHandler handler, rt::TaskGroup& sessions,
-                                     const rt::Clock& clock, rt::Timers& timers, HttpServerLimits limits = {},
-                                     HttpDoorkeeper doorkeeper = {});
+rt::asio::awaitable<void> serve_http(Listener& listener, HttpService service, rt::TaskGroup& sessions,
+                                     const rt::Clock& clock, rt::Timers& timers,
+                                     HttpServerLimits limits = {});
 
 }  // namespace countersign::net

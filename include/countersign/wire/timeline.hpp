@@ -5,7 +5,7 @@
 
 namespace countersign::wire {
 
-// Of one request's document; the oldest but the first are left out beyond it, and counted.
+// Bounds the timeline of a request's document: beyond it the oldest but the first are left out, and counted.
 inline constexpr std::size_t timeline_changes_max = 200;
 
 // Says what an entry of the case was: {"what", "who", "account", "via", "at", "reason"}, of a vote also
