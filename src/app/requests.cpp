@@ -8,6 +8,7 @@
 #include "countersign/app/plan.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/crypto.hpp"
+#include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/account_text.hpp"
 #include "countersign/core/hidden.hpp"
@@ -66,6 +67,17 @@ const std::vector<std::string>& named_channels(const core::ChannelsByChat& targe
     static const std::vector<std::string> none;
     auto named = targets.find(chat);
     return named == targets.end() ? none : named->second;
+}
+
+// "req_01JD… #9", for the log.
+std::string called(const core::Case& c) {
+    return c.request->id.text() + " #" + std::to_string(c.request->number);
+}
+
+void note_filed(const core::Case& c, core::State state) {
+    const auto& requester = c.request->requester;
+    log::info("requests", "{} filed: {} by {} ({}), {}", called(c), visible(c.request->action),
+              visible(requester.name), visible(requester.account.text()), core::name_of(state));
 }
 
 // Says whether there is somebody behind the request whom their chat was not asked about.
@@ -206,8 +218,10 @@ Answer Requests::committed(Appended appended) {
     if (event && !appended.repeat) parts_.log.committed();
     if (grew && !appended.repeat && !core::open(now->ruling.state)) {
         auto before = core::decide(now->c.request, now->c.applied, std::span{now->c.entries}.first(first));
-        if (before.state != now->ruling.state)
+        if (before.state != now->ruling.state) {
             parts_.counters.count("request_settled", core::name_of(now->ruling.state));
+            log::info("requests", "{} is {}", called(now->c), core::name_of(now->ruling.state));
+        }
     }
     return {std::move(now), std::move(appended.refusal), appended.repeat, entry};
 }
@@ -326,7 +340,10 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     if (!stored->repeat) parts_.log.committed();
     auto filed = with_ruling(std::move(stored->opened), std::move(stored->ruling));
     parts_.roster.remember(filed->c.request->id, filed->c.applied);
-    if (!stored->repeat) parts_.counters.count("request_opened", core::name_of(filed->ruling.state));
+    if (!stored->repeat) {
+        parts_.counters.count("request_opened", core::name_of(filed->ruling.state));
+        note_filed(filed->c, filed->ruling.state);
+    }
     if (stored->leased) parts_.cards.opened(filed, std::move(stored->cards));
     co_return Filed{std::move(filed), stored->repeat};
 }
@@ -348,6 +365,8 @@ Later<Answer> Requests::vote(core::RequestId request, core::Cast cast, Origin or
         co_await parts_.roster.ensure(cast.account, groups, patience);
 
     auto verdict = cast.verdict;
+    auto by = visible(cast.account.text());
+    auto via = core::name_of(cast.via);
     auto answer = co_await append(request, cast, origin, deadline);
     if (answer && answer->refusal && answer->refusal->why == core::Why::directory_stale) {
         // Somebody else's facts may be the old ones: those of the votes that would count beside this one.
@@ -363,6 +382,11 @@ Later<Answer> Requests::vote(core::RequestId request, core::Cast cast, Origin or
         parts_.counters.count("vote_failed", name_of(answer.error().trouble));
         co_return pass(answer);
     }
+    auto outcome = answer->refusal  ? "refused, " + std::string(core::code_of(answer->refusal->why))
+                   : answer->repeat ? std::string("recorded before")
+                                    : std::string("recorded");
+    log::info("requests", "{} vote: {} by {} through {}, {}", called(answer->now->c), core::name_of(verdict),
+              by, via, outcome);
     if (answer->refusal)
         parts_.counters.count("vote_refused", core::code_of(answer->refusal->why));
     else

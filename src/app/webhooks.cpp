@@ -201,7 +201,7 @@ Later<Delivery> Webhooks::test(const Caller& caller, core::SubscriptionId id, De
     auto now = parts_.clock.now();
     auto event = core::EventId::mint(now, rt::chance(parts_.entropy));
     auto sent = co_await parts_.deliveries.send_test(id, event, now, deadline);
-    if (sent) parts_.sender.look();
+    if (sent) parts_.sender.look(lane_of(*found));
     co_return sent;
 }
 
@@ -209,7 +209,7 @@ Later<Delivery> Webhooks::redeliver(const Caller& caller, DeliveryId id, Deadlin
     auto found = co_await live(caller, id.subscription, deadline);
     if (!found) co_return pass(found);
     auto sent = co_await parts_.deliveries.send_again(id, parts_.clock.now(), deadline);
-    if (sent) parts_.sender.look();
+    if (sent) parts_.sender.look(lane_of(*found));
     if (!sent && sent.error().trouble == Trouble::not_found) co_return no_such_delivery();
     co_return sent;
 }

@@ -74,6 +74,9 @@ Result<ClientSettings> client_settings(const ServerOptions& told) {
     std::string path = told.token_file.empty() ? home_folder() + "/token" : told.token_file;
     auto content = config::read_file(path, token_bytes_max);
     if (content) {
+        if (config::loose(path))
+            note(fmt::format("{} can be read or changed by others; run `chmod 600 {}`", visible(path),
+                             visible(path)));
         settings.token = Secret{std::string{trim(*content)}};
     } else if (!told.token_file.empty() || content.error().trouble != Trouble::not_found) {
         return pass(content);

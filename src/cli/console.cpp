@@ -256,6 +256,22 @@ std::string decision_line(const core::Value& request) {
     return line + approved;
 }
 
+namespace {
+
+std::string change_text(const core::Value& change) {
+    std::string_view what = change["what"].text();
+    if (what == "omitted") return fmt::format("… {} more …", change["count"].whole());
+    std::string text = fmt::format("{}  {}", time_text(change["at"].text()), visible(what));
+    for (const char* more : {"verdict", "status"})
+        if (!change[more].text().empty()) text += " " + shown(change[more]);
+    if (!change["who"].text().empty()) text += " by " + shown(change["who"]);
+    if (!change["via"].text().empty()) text += " through " + shown(change["via"]);
+    if (!change["reason"].text().empty()) text += ": " + shown(change["reason"]);
+    return text;
+}
+
+}  // namespace
+
 void print_request(const core::Value& request) {
     std::string_view state = request["state"].text();
     print(fmt::format("{}  {}", painted(one_line(request), Paint::bold, STDOUT_FILENO),
@@ -269,6 +285,8 @@ void print_request(const core::Value& request) {
     field("created", time_text(request["created_at"].text()));
     field("expires", time_text(request["expires_at"].text()));
     field("decided", time_text(request["decided_at"].text()));
+    if (const auto* timeline = request["timeline"].items())
+        for (const core::Value& change : *timeline) field("timeline", change_text(change));
 }
 
 }  // namespace countersign::cli

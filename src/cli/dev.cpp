@@ -29,6 +29,8 @@ namespace {
 constexpr std::size_t token_bytes_max = 1024;
 constexpr core::Duration ready_max = std::chrono::seconds{15};
 constexpr core::Duration ready_poll = std::chrono::milliseconds{50};
+constexpr std::size_t pending_page = 200;
+constexpr std::size_t pending_pages_max = 5;
 constexpr core::Duration token_patience = std::chrono::seconds{5};
 // Who `dev`'s own requests are from: the sample team's requester, so that her own click shows what happens.
 constexpr const char* token_owner = "slack:T0SIM/U0RILEY";
@@ -142,6 +144,34 @@ Later<Done> provide_token(const server::Ground& ground, app::TokenStore& tokens,
     co_return server::write_private_file(path, fmt::format("{}\n", text.reveal()));
 }
 
+// The workspace has forgotten everything since it last ended. Whoever says of a card's row that it is theirs
+// when it is not makes it due, and the card unsure: it is looked for, and posted again where it is not there.
+Later<Done> show_again(const server::Ground& ground, pg::Database& database) {
+    const app::Lease nobodys{core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
+                             ground.clock.now()};
+    app::ListFilter filter;
+    filter.states = {core::State::pending};
+    filter.limit = pending_page;
+    for (std::size_t pages = 0; pages < pending_pages_max; ++pages) {
+        Deadline deadline{ground.clock.now() + token_patience};
+        auto page = co_await database.cases().list(filter, deadline);
+        if (!page) co_return pass(page);
+        for (const auto& c : page->cases) {
+            auto cards = co_await database.outbox().cards_of(c.request->id, deadline);
+            if (!cards) co_return pass(cards);
+            app::SettledRow row{
+                .request = c.request->id, .how = app::SettledRow::How::done, .version = c.version()};
+            for (auto& card : *cards) row.cards.push_back({std::move(card), false});
+            std::vector<app::SettledRow> rows{std::move(row)};
+            auto doubted = co_await database.outbox().settle(std::move(rows), nobodys, deadline);
+            if (!doubted) co_return pass(doubted);
+        }
+        if (!page->next_before) break;
+        filter.before_number = page->next_before;
+    }
+    co_return Done{};
+}
+
 // What to type to see it work, from the shell that started us.
 std::string command_to_try(const std::string& api) {
     std::string program = "countersign";
@@ -175,6 +205,8 @@ rt::asio::awaitable<void> announce(Process& process, server::Server& server, con
         process.stop();
         co_return;
     }
+    auto shown = co_await show_again(ground, server.database());
+    if (!shown) complain("cards of pending requests may be missing: " + shown.error().detail);
     print(fmt::format("workspace  {}/", workspace.url()));
     print(fmt::format("api        {}", api));
     print(fmt::format("try        {}", command_to_try(api)));
@@ -188,9 +220,24 @@ Result<std::string> provide_policy(const std::string& home) {
     return path;
 }
 
+// What `dev` takes from the environment: how much it says, and what it limits.
+config::Settings dev_choices() {
+    config::Environment chosen{
+        {"COUNTERSIGN_LOG_LEVEL", "warn"}};  // its three lines are what there is to read
+    for (const auto& [variable, value] : config::process_environment())
+        if (variable == "COUNTERSIGN_LOG_LEVEL" || variable.starts_with("COUNTERSIGN_LIMITS_"))
+            chosen.insert_or_assign(variable, value);
+    auto settings = config::load("", chosen);
+    if (settings) return std::move(*settings);
+    complain(settings.error().detail);
+    config::Settings plain;
+    plain.log_level = log::Level::warn;
+    return plain;
+}
+
 Result<config::Settings> dev_settings(const DevOptions& options, const std::string& home,
                                       const Workspace& workspace, const Secret& database) {
-    config::Settings settings;
+    config::Settings settings = dev_choices();
     settings.listen = options.listen;
     settings.database = database;
     settings.database_pool = 8;
@@ -226,13 +273,6 @@ class WaitForEnd {
     sigset_t set_{};
 };
 
-log::Level dev_log_level() {
-    const char* level = std::getenv("COUNTERSIGN_LOG_LEVEL");
-    if (level == nullptr) return log::Level::warn;  // the three lines are what there is to read
-    auto settings = config::load("", {{"COUNTERSIGN_LOG_LEVEL", level}});
-    return settings ? settings->log_level : log::Level::warn;
-}
-
 }  // namespace
 
 int dev_verb(const DevOptions& options) {
@@ -245,7 +285,8 @@ int dev_verb(const DevOptions& options) {
     // First of all, while there is one thread: the server is our child and dies with us.
     auto postgres = pg::EmbeddedServer::start(home);
     if (!postgres) return failed_on_names(postgres.error());
-    log::start(dev_log_level(), log::Format::text);
+    keep_memory_private();  // from here on: PostgreSQL may dump as it likes
+    log::start(dev_choices().log_level, log::Format::text);
     auto migrated = pg::migrate((*postgres)->uri());
     if (!migrated) return failed_on_names(migrated.error());
     auto noted =
@@ -303,7 +344,7 @@ int sandbox_verb(const std::string& listen, bool unsafe_listen) {
     auto here = only_here({{"--listen", &listen}}, unsafe_listen);
     if (!here) return failed(here.error());
     raise_descriptor_limit();
-    log::start(dev_log_level(), log::Format::text);
+    log::start(dev_choices().log_level, log::Format::text);
     Process process;
     auto given = [](const char* variable) {
         const char* text = std::getenv(variable);

@@ -1,5 +1,6 @@
 #include "cli/ground.hpp"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <vector>
@@ -17,6 +18,12 @@ Result<std::shared_ptr<const core::Policy>> load_policy_aloud(const std::string&
         if (finding.severity != PolicyFinding::Severity::accepted) note(finding.text());
     }
     return loaded;
+}
+
+void keep_memory_private() {
+    rlimit none{};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 void raise_descriptor_limit() {

@@ -37,6 +37,7 @@ std::optional<Failure> first_missing(const config::Settings& settings) {
 }  // namespace
 
 int serve_verb(const std::string& config_file) {
+    keep_memory_private();
     auto settings = config::load(config_file, config::process_environment());
     if (!settings) return failed(settings.error());
     if (auto absent = first_missing(*settings)) return failed(*absent);
@@ -48,6 +49,7 @@ int serve_verb(const std::string& config_file) {
     if (!keys) return failed(keys.error());
     raise_descriptor_limit();
     log::start(settings->log_level, settings->log_format);
+    for (const auto& sentence : server::loose_secrets(*settings)) log::warn("server", "{}", sentence);
     Process process;
     auto ground = process.ground();
     log::info("server", "grants are signed with the key {}", keys->grant.key_id());

@@ -102,6 +102,9 @@ class RealApi final : public Api {
     net::HttpHandler handler() override {
         return [this](net::HttpExchange& exchange) { return serve(exchange); };
     }
+    net::HttpDoorkeeper doorkeeper() override {
+        return [this](const net::HttpRequest& head) { return keep_door(head); };
+    }
     void add(net::Route route) override {
         router_.add({std::move(route.method), std::move(route.path), std::move(route.answer)});
     }
@@ -121,6 +124,7 @@ class RealApi final : public Api {
     net::HttpResponse metrics();
 
     rt::asio::awaitable<void> serve(net::HttpExchange& exchange);
+    rt::asio::awaitable<std::optional<net::HttpResponse>> keep_door(const net::HttpRequest& head);
     // How a call went, beside its answer.
     struct Course {
         bool waited = false;
@@ -165,6 +169,7 @@ net::HttpResponse RealApi::ready() const {
 
 net::HttpResponse RealApi::metrics() {
     parts_.metrics.waiting(parts_.requests.waiting(), events_.streams());
+    if (parts_.measures) parts_.metrics.measured(parts_.measures());
     return json_answer(200, parts_.metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
 }
 
@@ -196,6 +201,17 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
         co_return;
     }
     co_await exchange.respond(std::move(response));
+}
+
+rt::asio::awaitable<std::optional<net::HttpResponse>> RealApi::keep_door(const net::HttpRequest& head) {
+    auto target = split_target(head.target);
+    if (!target) co_return problem(target.error(), runtime_.now());
+    auto match = router_.find(head.method, target->path);
+    bool known = match.route != nullptr && std::holds_alternative<CallerHandler>(match.route->handler);
+    if (!known) co_return std::nullopt;
+    auto welcome = co_await gate_.may_enter(head, runtime_.within(call_patience));
+    if (welcome) co_return std::nullopt;
+    co_return problem(told(std::move(welcome).error(), false), runtime_.now());
 }
 
 rt::asio::awaitable<net::HttpResponse> RealApi::answer(net::HttpExchange& exchange, Router::Match match,

@@ -78,7 +78,7 @@ core::Value EventCalls::document(const app::LoggedEvent& event) const {
     core::Value data;
     std::string subject = event.subject;
     if (event.request) {
-        data = wire::request_as_it_was(*event.request, event.version, *roster_.snapshot(), event.at);
+        data = wire::event_data(event.type, *event.request, event.version, *roster_.snapshot(), event.at);
         subject = event.request->request->id.text();
     } else {
         data = event.facts.value_or(core::Value::object({{"erased", true}}));
@@ -231,8 +231,8 @@ rt::asio::awaitable<void> EventCalls::run(Reader& reader) {
         }
         bool at_end = reader.position + 1 >= tail_end_;
         if (next && !at_end) continue;
-        auto until = reader.spoken_at + keep_alive;
-        if (!next) until = std::min(until, runtime_.now() + look_again);
+        // So often it is seen whether the token is still good, and whether a read that failed succeeds now.
+        auto until = std::min(reader.spoken_at + keep_alive, runtime_.now() + look_again);
         co_await reader.signal.wait_until(runtime_.timers, until);
         auto asked = co_await rt::asio::this_coro::cancellation_state;
         if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;

@@ -6,13 +6,16 @@
 
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/wire/token.hpp"
+#include "http/input.hpp"
 
 namespace countersign::http {
 namespace {
 
 constexpr core::Duration uses_patience{std::chrono::seconds{5}};
 constexpr std::size_t uses_per_write_max = 500;
+constexpr std::size_t note_chars_max = 300;
 
 std::unexpected<Failure> stranger(std::string detail, std::string code) {
     return fail(Trouble::unauthenticated, std::move(detail), std::move(code));
@@ -42,24 +45,18 @@ Gate::Gate(Settings settings, app::TokenStore& tokens, app::WorkloadIdentity& wo
 
 Result<app::Caller> Gate::admitted(const app::Token& token) const {
     if (token.revoked_at)
-        return stranger("this token was revoked: ask an admin for a new one", "token_revoked");
+        return stranger("this token (" + token.id.text() + ") was revoked: ask an admin for a new one",
+                        "token_revoked");
     if (token.expires_at && *token.expires_at <= runtime_.now())
-        return stranger("this token has expired: ask an admin for a new one", "token_expired");
+        return stranger("this token (" + token.id.text() + ") has expired: ask an admin for a new one",
+                        "token_expired");
     return app::Caller{.token = token};
 }
 
 Later<app::Caller> Gate::caller(const net::HttpRequest& request, Deadline deadline) {
     auto known = co_await identify(request.fields, deadline);
     auto now = runtime_.now();
-    if (!known) {
-        bool failed = known.error().trouble == Trouble::unauthenticated && !on_this_machine(request.peer);
-        auto next = failed ? failures_.take(request.peer, now) : std::nullopt;
-        if (next)
-            co_return later(
-                "too many calls without a good token came from this address; " + known.error().detail,
-                "too_many_failures", *next);
-        co_return pass(known);
-    }
+    if (!known) co_return std::unexpected(turned_away(request, std::move(known).error()));
     if (settings_.requests_per_minute > 0) {
         if (auto next = calls_.take(known->token.id.text(), now))
             co_return later("this token may make " + std::to_string(settings_.requests_per_minute) +
@@ -68,6 +65,32 @@ Later<app::Caller> Gate::caller(const net::HttpRequest& request, Deadline deadli
     }
     if (!known->workload && !known->only) uses_[known->token.id] = now;
     co_return known;
+}
+
+Later<Done> Gate::may_enter(const net::HttpRequest& head, Deadline deadline) {
+    auto known = co_await identify(head.fields, deadline);
+    if (!known) co_return std::unexpected(turned_away(head, std::move(known).error()));
+    co_return Done{};
+}
+
+Failure Gate::turned_away(const net::HttpRequest& request, Failure why) {
+    bool refused = why.trouble == Trouble::unauthenticated || why.trouble == Trouble::forbidden;
+    if (!refused) return why;
+    auto now = runtime_.now();
+    if (noted_.take("all", now)) {
+        ++unnoted_;
+    } else {
+        auto others = unnoted_ > 0 ? " (and " + std::to_string(unnoted_) + " more since the last line)" : "";
+        log::warn("http", "turned away a call from {}: {}, {}{}", visible(request.peer), why.code,
+                  visible(clip_utf8(why.detail, note_chars_max)), others);
+        unnoted_ = 0;
+    }
+    bool counts = why.trouble == Trouble::unauthenticated && !on_this_machine(request.peer);
+    auto next = counts ? failures_.take(request.peer, now) : std::nullopt;
+    if (!next) return why;
+    return later("too many calls without a good token came from this address; " + why.detail,
+                 "too_many_failures", *next)
+        .error();
 }
 
 Later<app::Caller> Gate::again(app::Caller caller, const net::HttpRequest& request, Deadline deadline) {
@@ -192,6 +215,24 @@ Result<Done> needs(const app::Caller& caller, app::Scope scope) {
                 "this token lacks the scope \"" + std::string(name_of(scope)) +
                     "\": create one with --scope " + std::string(name_of(scope)),
                 "scope_missing");
+}
+
+Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
+                                                  const app::Caller& caller,
+                                                  const core::Directory& directory) {
+    if (!approver) return std::vector<core::AccountId>{};
+    std::string name = *approver;
+    if (name == "me") {
+        if (!caller.token.owner)
+            return fail(Trouble::invalid_input,
+                        "approver=me is the token's owner, and this token has none; name a person",
+                        "no_owner");
+        name = caller.token.owner->text();
+    }
+    auto person = core::read_person(name, directory.policy());
+    if (!person) return bad_query("approver", person.error().detail);
+    if (person->text().find(':') != std::string::npos) return std::vector{std::move(*person)};
+    return directory.accounts_of(core::PersonId{person->text()});
 }
 
 }  // namespace countersign::http

@@ -28,6 +28,9 @@ class Gate {
     // is never refused for them.
     static constexpr double failures_burst = 20;
     static constexpr double failures_per_minute = 20;
+    // Lines in the log about those who are turned away, from whichever addresses.
+    static constexpr double notes_burst = 10;
+    static constexpr double notes_per_minute = 10;
     // Uses of tokens are noted this often.
     static constexpr core::Duration uses_every{std::chrono::minutes{1}};
 
@@ -41,6 +44,9 @@ class Gate {
     // unauthenticated: token_missing, token_malformed, token_unknown, token_expired, token_revoked, and those
     // of app::WorkloadIdentity. overloaded: rate_limited, too_many_failures (with not_before).
     Later<app::Caller> caller(const net::HttpRequest& request, Deadline deadline);
+    // Says whether somebody would be let in whose request has arrived as far as its head. Only a failure
+    // counts.
+    Later<Done> may_enter(const net::HttpRequest& head, Deadline deadline);
     // Looks again at somebody who was let in and has waited since: may they still be answered? This counts as
     // no call.
     Later<app::Caller> again(app::Caller caller, const net::HttpRequest& request, Deadline deadline);
@@ -58,6 +64,8 @@ class Gate {
         rt::Signal over;
         std::optional<Result<app::Token>> answer;
     };
+    // Counts and notes that somebody was turned away; returns what they are told.
+    Failure turned_away(const net::HttpRequest& request, Failure why);
     Later<app::Caller> identify(const net::Fields& fields, Deadline deadline);
     Later<app::Caller> holder(std::string_view token, Deadline deadline);
     Later<app::Token> look_up(Sha256 hash, Deadline deadline);
@@ -74,10 +82,18 @@ class Gate {
     std::map<Sha256, std::shared_ptr<Reading>> reading_;  // shared by those who wait
     Throttle calls_;
     Throttle failures_{failures_burst, failures_per_minute};
+    Throttle noted_{notes_burst, notes_per_minute};
+    std::size_t unnoted_ = 0;                      // turned away since the last line in the log
     std::map<core::TokenId, core::Instant> uses_;  // since they were last written
 };
 
 // forbidden: scope_missing, naming what the token lacks.
 Result<Done> needs(const app::Caller& caller, app::Scope scope);
+
+// The accounts that ?approver= means: of a person, or one account; "me" is the token's owner. None without
+// it. no_owner: "me" of a token that has none.
+Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
+                                                  const app::Caller& caller,
+                                                  const core::Directory& directory);
 
 }  // namespace countersign::http

@@ -12,7 +12,6 @@
 namespace countersign::http {
 namespace {
 
-constexpr std::size_t body_bytes_max = 1024 * 1024;  // the server refuses bigger ones before
 constexpr std::size_t idempotency_key_chars_max = 255;
 constexpr std::size_t query_value_chars_max = 512;
 constexpr std::int64_t limit_max = 200;
@@ -162,15 +161,17 @@ Result<std::optional<std::string>> idempotency_key_of(const net::Fields& fields)
     return key;
 }
 
-Result<core::Value> json_body(const net::HttpRequest& request, bool may_be_absent) {
+Result<core::Value> json_body(const net::HttpRequest& request, bool may_be_absent, std::size_t bytes_max) {
     if (request.body.empty() && may_be_absent) return core::Value::object();
     auto type = request.fields.find("Content-Type");
     auto media = type ? lower_ascii(trim(type->substr(0, type->find(';')))) : std::string();
     if (media != "application/json" || request.fields.count("Content-Type") != 1)
         return fail(Trouble::invalid_input, "send the body as Content-Type: application/json",
                     "unsupported_media_type");
-    return wire::parse_json(
-        request.body, {.bytes_max = body_bytes_max, .nesting_max = wire::body_nesting_max, .strict = true});
+    return wire::parse_json(request.body, {.bytes_max = bytes_max,
+                                           .nesting_max = wire::body_nesting_max,
+                                           .values_max = wire::body_values_max,
+                                           .strict = true});
 }
 
 namespace {

@@ -48,9 +48,13 @@ std::optional<NoneMatch> none_match_of(const net::Fields& fields);
 // Quoted ("abc", RFC 8941) or bare; 1 to 255 visible characters. bad_idempotency_key.
 Result<std::optional<std::string>> idempotency_key_of(const net::Fields& fields);
 
+// Bounds the bodies of calls that carry no parameters.
+inline constexpr std::size_t small_body_bytes_max = 64 * 1024;
+
 // The body as JSON, strictly. unsupported_media_type, or what the parser says. With `may_be_absent` an empty
 // body is an empty object.
-Result<core::Value> json_body(const net::HttpRequest& request, bool may_be_absent);
+Result<core::Value> json_body(const net::HttpRequest& request, bool may_be_absent,
+                              std::size_t bytes_max = small_body_bytes_max);
 
 // What a reader of the log asks for.
 struct EventQuery {

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "countersign/adapters/http.hpp"
 
@@ -26,6 +27,8 @@ class PrometheusMetrics final : public Metrics {
         waiters_.Set(static_cast<double>(waiters));
         streams_.Set(static_cast<double>(streams));
     }
+    void acknowledged(std::string_view chat, core::Duration took) override;
+    void measured(const std::vector<Measure>& measures) override;
     std::string text() const override;
 
   private:
@@ -42,12 +45,15 @@ class PrometheusMetrics final : public Metrics {
     prometheus::Family<prometheus::Counter>& events_;
     prometheus::Family<prometheus::Counter>& answers_;
     prometheus::Family<prometheus::Histogram>& times_;
+    prometheus::Family<prometheus::Histogram>& acknowledgements_;
     prometheus::Gauge& waiters_;
     prometheus::Gauge& streams_;
     // Looking a counter up in its family hashes a map of labels: remembered here instead.
     std::map<Pair, prometheus::Counter*, Less> event_counters_;
     std::map<Pair, prometheus::Counter*, Less> answer_counters_;
     std::map<std::string, prometheus::Histogram*, std::less<>> histograms_;
+    std::map<std::string, prometheus::Family<prometheus::Gauge>*, std::less<>> measures_;
+    std::vector<std::pair<prometheus::Family<prometheus::Gauge>*, prometheus::Gauge*>> shown_;
 };
 
 PrometheusMetrics::PrometheusMetrics()
@@ -63,6 +69,10 @@ PrometheusMetrics::PrometheusMetrics()
                  .Name("countersign_http_seconds")
                  .Help("Time to an answer of the API, long polls left out")
                  .Register(registry_)),
+      acknowledgements_(prometheus::BuildHistogram()
+                            .Name("countersign_acknowledge_seconds")
+                            .Help("From a click or command in a chat to its acknowledgement")
+                            .Register(registry_)),
       waiters_(prometheus::BuildGauge()
                    .Name("countersign_waiters")
                    .Help("Clients waiting for a decision")
@@ -84,7 +94,7 @@ PrometheusMetrics::PrometheusMetrics()
 void PrometheusMetrics::count(std::string_view what, std::string_view label) {
     auto it = event_counters_.find(PairView{what, label});
     if (it == event_counters_.end()) {
-        auto& counter = events_.Add({{"what", std::string(what)}, {"label", std::string(label)}});
+        auto& counter = events_.Add({{"event", std::string(what)}, {"result", std::string(label)}});
         it = event_counters_.emplace(Pair{what, label}, &counter).first;
     }
     it->second->Increment();
@@ -107,6 +117,33 @@ void PrometheusMetrics::answered(std::string_view route, unsigned status, core::
         histogram = histograms_.emplace(std::string(route), &added).first;
     }
     histogram->second->Observe(std::chrono::duration<double>(took).count());
+}
+
+void PrometheusMetrics::acknowledged(std::string_view chat, core::Duration took) {
+    // Slack waits for three seconds.
+    const prometheus::Histogram::BucketBoundaries bounds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                                         0.5,   1.0,  1.5,   2.0,  2.5, 3.0};
+    acknowledgements_.Add({{"chat", std::string(chat)}}, bounds)
+        .Observe(std::chrono::duration<double>(took).count());
+}
+
+void PrometheusMetrics::measured(const std::vector<Measure>& measures) {
+    for (auto& [family, gauge] : std::exchange(shown_, {})) family->Remove(gauge);
+    for (const Measure& measure : measures) {
+        auto family = measures_.find(measure.name);
+        if (family == measures_.end()) {
+            auto& made = prometheus::BuildGauge()
+                             .Name(std::string(measure.name))
+                             .Help(std::string(measure.help))
+                             .Register(registry_);
+            family = measures_.emplace(std::string(measure.name), &made).first;
+        }
+        prometheus::Labels labels;
+        if (!measure.label.empty()) labels.emplace(std::string(measure.label), measure.label_value);
+        auto& gauge = family->second->Add(labels);
+        gauge.Set(measure.value);
+        shown_.emplace_back(family->second, &gauge);
+    }
 }
 
 std::string PrometheusMetrics::text() const {

@@ -7,16 +7,18 @@
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/core/account_text.hpp"
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/request.hpp"
 #include "countersign/wire/request_document.hpp"
+#include "countersign/wire/timeline.hpp"
 #include "countersign/wire/token.hpp"
 #include "http/gate.hpp"
 
 namespace countersign::http {
 namespace {
 
+constexpr std::size_t request_body_bytes_max = 1024 * 1024;  // the server refuses bigger ones before
+constexpr std::size_t read_here_bytes_max = 16 * 1024;       // bigger ones are read beside the loop
 constexpr std::size_t picking_pages_max = 10;
 // How long an access token still shows what became of its request.
 constexpr core::Duration access_after_end{std::chrono::hours{24}};
@@ -82,24 +84,6 @@ std::unexpected<Failure> not_yours() {
 
 }  // namespace
 
-Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
-                                                  const app::Caller& caller,
-                                                  const core::Directory& directory) {
-    if (!approver) return std::vector<core::AccountId>{};
-    std::string name = *approver;
-    if (name == "me") {
-        if (!caller.token.owner)
-            return fail(Trouble::invalid_input,
-                        "approver=me is the token's owner, and this token has none; name a person",
-                        "no_owner");
-        name = caller.token.owner->text();
-    }
-    auto person = core::read_person(name, directory.policy());
-    if (!person) return bad_query("approver", person.error().detail);
-    if (person->text().find(':') != std::string::npos) return std::vector{std::move(*person)};
-    return directory.accounts_of(core::PersonId{person->text()});
-}
-
 RequestCalls::RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
                            const SigningKey& key)
     : settings_(settings),
@@ -121,6 +105,7 @@ std::vector<Route> RequestCalls::routes() {
 // With the channels in which its cards are posted, while they ask for votes.
 core::Value RequestCalls::document_of(const app::CaseNow& now, const core::Directory& directory) const {
     auto document = wire::request_document(now.c, now.ruling, directory, runtime_.now());
+    document.set("timeline", wire::timeline_of(now.c, directory));
     if (!core::open(now.ruling.state)) return document;
     auto cards = core::Value::array();
     for (const auto& card : parts_.requests.card_targets(*now.c.applied))
@@ -147,6 +132,16 @@ net::HttpResponse RequestCalls::answer(unsigned status, const app::CasePtr& now)
     return response;
 }
 
+// A big body is read beside the loop, on which clicks wait.
+Later<core::Value> RequestCalls::body_of(const net::HttpRequest& request) {
+    const bool big = request.body.size() > read_here_bytes_max;
+    if (!big || parts_.workbench == nullptr) co_return json_body(request, false, request_body_bytes_max);
+    rt::Workbench::Job<core::Value> read = [&](rt::Bench&) {
+        return json_body(request, false, request_body_bytes_max);
+    };
+    co_return co_await parts_.workbench->run<core::Value>(rt::Lane::interactive, std::move(read));
+}
+
 Later<net::HttpResponse> RequestCalls::create(Call& call) {
     auto scope = call.caller.only ? good_for_one() : needs(call.caller, app::Scope::request);
     if (!scope) co_return pass(scope);
@@ -155,7 +150,7 @@ Later<net::HttpResponse> RequestCalls::create(Call& call) {
     const auto& request = call.exchange.request();
     auto key = idempotency_key_of(request.fields);
     if (!key) co_return pass(key);
-    auto body = json_body(request, false);
+    auto body = co_await body_of(request);
     if (!body) co_return pass(body);
     auto ask = wire::ask_from(*body);
     if (!ask) co_return pass(ask);

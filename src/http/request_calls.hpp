@@ -29,6 +29,8 @@ class RequestCalls {
     Later<net::HttpResponse> claim(Call& call);
     Later<net::HttpResponse> outcome(Call& call);
 
+    Later<core::Value> body_of(const net::HttpRequest& request);
+
     struct Rendered {
         app::CasePtr now;
         std::shared_ptr<const core::Directory> directory;
@@ -72,11 +74,5 @@ class RequestCalls {
     std::deque<Rendered> rendered_;  // the last bodies, for the many who wait for one request
     std::set<std::pair<core::TokenId, std::string>> running_;  // idempotency keys of requests being opened
 };
-
-// The accounts that ?approver= means: of a person, or one account; "me" is the token's owner. None without
-// it. no_owner: "me" of a token that has none.
-Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
-                                                  const app::Caller& caller,
-                                                  const core::Directory& directory);
 
 }  // namespace countersign::http

@@ -29,9 +29,9 @@ struct Received {
 // Holds what all connections of one listener share. It is owned together, because connections outlive the
 // accepting loop.
 struct HttpServer {
-    HttpServer(HttpHandler h, const rt::Clock& c, rt::Timers& t, HttpServerLimits l)
-        : handler(std::move(h)), clock(c), timers(t), limits(l) {}
-    HttpHandler handler;
+    HttpServer(HttpService s, const rt::Clock& c, rt::Timers& t, HttpServerLimits l)
+        : service(std::move(s)), clock(c), timers(t), limits(l) {}
+    HttpService service;
     const rt::Clock& clock;
     rt::Timers& timers;
     HttpServerLimits limits;

@@ -56,14 +56,14 @@ class BetweenRequests {
 // over).
 struct Incoming {
     std::optional<Received> request;
-    std::optional<Refusal> refusal;
+    std::optional<HttpResponse> refusal;
 };
 
 // Tells what came of reading a request's head or body: all of it, a refusal to send, or neither (the
 // connection is over).
 struct Reading {
     bool is_whole = false;
-    std::optional<Refusal> refusal;
+    std::optional<HttpResponse> refusal;
     static Reading whole() { return {true, std::nullopt}; }
 };
 
@@ -71,7 +71,7 @@ Reading over() {
     return {};
 }
 Reading refused(Refusal refusal) {
-    return {false, std::move(refusal)};
+    return {false, problem_response(refusal)};
 }
 Reading too_slow(std::string_view what) {
     return refused({408, "too_slow", fmt::format("the request's {} took too long to arrive", what)});
@@ -127,9 +127,20 @@ rt::asio::awaitable<Reading> read_head(ServerConnection& c, RequestParser& parse
 
 rt::asio::awaitable<Reading> read_body(ServerConnection& c, RequestParser& parser) {
     if (parser.whole()) co_return Reading::whole();
+    auto with_head = parser.take_body(c.reader->bytes());
+    if (!with_head) co_return refused(std::move(with_head).error());
+    c.reader->consume(*with_head);
+    if (parser.whole()) co_return Reading::whole();
+    if (c.server.service.doorkeeper) {
+        c.stream->close_at(core::Instant::max());  // its time is its own to limit
+        HttpRequest head{parser.method(), parser.target(), parser.fields(), {}, c.peer};
+        auto asked = c.server.service.doorkeeper(head);
+        auto answer = co_await std::move(asked);
+        if (answer) co_return Reading{false, std::move(answer)};
+    }
     core::Instant until = c.after(c.server.limits.body_time_max);
     c.stream->cancel_at(until);
-    if (parser.expects_continue() && c.reader->bytes().empty()) {
+    if (parser.expects_continue() && *with_head == 0) {
         auto ec = co_await write_all(*c.stream, "HTTP/1.1 100 Continue\r\n\r\n");
         if (ec) co_return over();
     }
@@ -161,11 +172,11 @@ rt::asio::awaitable<Incoming> read_request(ServerConnection& c) {
 
 // Answers and lets the peer finish sending what is not wanted: closing on unread bytes would reset the
 // connection and could destroy the answer on its way.
-rt::asio::awaitable<void> send_refusal(ServerConnection& c, Refusal refusal) {
+rt::asio::awaitable<void> send_refusal(ServerConnection& c, HttpResponse refusal) {
     Received nothing;
     nothing.keep_alive = false;
     ServerExchange exchange{c, std::move(nothing)};
-    auto sent = co_await exchange.respond(problem_response(refusal));
+    auto sent = co_await exchange.respond(std::move(refusal));
     if (!sent) co_return;
     c.stream->close_at(c.after(drain_time_max));
     std::size_t drained = c.reader->bytes().size();
@@ -182,7 +193,7 @@ rt::asio::awaitable<void> send_refusal(ServerConnection& c, Refusal refusal) {
 rt::asio::awaitable<void> run_handler(ServerConnection& c, ServerExchange& exchange) {
     std::exception_ptr thrown;
     try {
-        co_await c.server.handler(exchange);
+        co_await c.server.service.handler(exchange);
     } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted) throw;  // cancelled
         thrown = std::current_exception();
@@ -220,14 +231,15 @@ rt::asio::awaitable<void> serve_connection(std::shared_ptr<HttpServer> server, S
 rt::asio::awaitable<void> refuse_connection(std::shared_ptr<HttpServer> server, StreamPtr stream) {
     Counted counted{server->refusals};
     ServerConnection c{*server, std::move(stream)};
-    co_await send_refusal(c, {503, "too_many_connections", "too many connections; try again later"});
+    auto full = problem_response({503, "too_many_connections", "too many connections; try again later"});
+    co_await send_refusal(c, std::move(full));
 }
 
 }  // namespace
 
-rt::asio::awaitable<void> serve_http(Listener& listener, HttpHandler handler, rt::TaskGroup& sessions,
+rt::asio::awaitable<void> serve_http(Listener& listener, HttpService service, rt::TaskGroup& sessions,
                                      const rt::Clock& clock, rt::Timers& timers, HttpServerLimits limits) {
-    auto server = std::make_shared<HttpServer>(std::move(handler), clock, timers, limits);
+    auto server = std::make_shared<HttpServer>(std::move(service), clock, timers, limits);
     for (;;) {
         auto stream = co_await listener.accept();
         if (!stream && stream.error().trouble == Trouble::cancelled) break;

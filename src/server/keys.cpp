@@ -1,7 +1,6 @@
 #include "countersign/server/keys.hpp"
 
 #include <fmt/core.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <filesystem>
@@ -16,7 +15,6 @@ namespace {
 
 constexpr std::size_t key_bytes_max = 16 * 1024;
 constexpr std::size_t server_key_bytes = 32;
-constexpr mode_t loose_bits = 0027;  // written by the group, or anything by others
 
 std::string place_of(const config::Settings& settings, const std::string& home, std::string_view name) {
     if (name == "server" && !settings.server_key.empty()) return settings.server_key;
@@ -30,9 +28,7 @@ Result<std::optional<std::string>> read_key_file(const std::string& path) {
     auto text = config::read_file(path, key_bytes_max);
     if (!text && text.error().trouble == Trouble::not_found) return std::nullopt;
     if (!text) return pass(text);
-    struct stat found{};
-    bool loose = ::stat(path.c_str(), &found) != 0 || (found.st_mode & loose_bits) != 0;
-    if (loose)
+    if (config::loose(path))
         return fail(Trouble::invalid_input,
                     fmt::format("{}: others than its owner may read or change this key; run `chmod 600 {}`",
                                 visible(path), visible(path)));
@@ -100,6 +96,18 @@ Result<Keys> load_keys(const config::Settings& settings, const std::string& home
     auto grant = signing_key_of(grant_path, **grant_text);
     if (!grant) return pass(grant);
     return Keys{std::move(*grant), std::move(*server)};
+}
+
+std::vector<std::string> loose_secrets(const config::Settings& settings) {
+    auto files = settings.secret_files;
+    if (!settings.tls_key.empty()) files.push_back(settings.tls_key);
+    std::vector<std::string> sentences;
+    for (const std::string& path : files)
+        if (config::loose(path))
+            sentences.push_back(
+                fmt::format("{}: others than its owner may read or change this secret; run `chmod 600 {}`",
+                            visible(path), visible(path)));
+    return sentences;
 }
 
 Result<std::vector<KeyFile>> create_keys(const config::Settings& settings, const std::string& home,

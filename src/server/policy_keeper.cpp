@@ -29,6 +29,8 @@ void PolicyKeeper::use(PolicyPtr policy, std::string_view why) {
                                                             {"groups", policy->groups.size()},
                                                             {"people", policy->people.size()}}),
                                        runtime_.now(), runtime_.entropy));
+    log::info("policy", "{} is in force ({}): {} rules, {} groups, {} people", policy->digest, why,
+              policy->rules.size(), policy->groups.size(), policy->people.size());
     if (untold_.size() > untold_max) {
         log::error("policy", "too many events wait for the database; one of a policy loaded is dropped");
         untold_.pop_front();

@@ -45,6 +45,12 @@ app::Runtime runtime_of(const Ground& ground, const config::Settings& settings) 
             .limits = {.pending_per_requester = settings.pending_per_requester}};
 }
 
+constexpr std::size_t bodies_waiting_max = 256;
+// What is counted of pending requests, for metrics.
+constexpr std::size_t pending_page = 200;
+constexpr std::size_t pending_pages_max = 5;
+constexpr core::Duration pending_poll = std::chrono::seconds{30};
+
 // The keys of issuers are small, and there are few issuers.
 constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
                                               .body_bytes_max = 64 * 1024,
@@ -121,6 +127,9 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
                                            issuer_limits)),
       workloads_(identity::make_workload_identity(std::move(issuers), *issuer_client_, ground_.clock,
                                                   ground_.timers, ground_.executor)),
+      // Reads big bodies, so that clicks do not wait for them.
+      workbench_(ground.executor, {.threads = 1, .background = 1, .queue_max = bodies_waiting_max},
+                 [] { return std::make_unique<rt::Bench>(); }),
       api_(make_api()),
       // What time, other replicas and changes of people bring about by themselves.
       scheduler_(runtime_, database_->cases(), requests_),
@@ -176,7 +185,9 @@ std::unique_ptr<http::Api> Server::make_api() {
          .tokens = database_->tokens(),
          .workloads = *workloads_,
          .hiding = hiding_,
-         .metrics = *metrics_},
+         .metrics = *metrics_,
+         .measures = [this] { return measures(); },
+         .workbench = &workbench_},
         keys_.grant, [this] { return readiness(); });
 }
 
@@ -195,6 +206,9 @@ void Server::connect_chats() {
                     .confidant = *chat,
                     .default_channel = chat->default_channel()});
         roster_.add_source(chat->surface(), *chat);
+        chat->on_acknowledged([this, name = core::name_of(chat->surface())](core::Duration took) {
+            metrics_->acknowledged(name, took);
+        });
     }
     if (connected_.empty())
         log::warn("server", "no chat is configured: nobody is asked, and only tokens can vote");
@@ -254,6 +268,53 @@ std::vector<http::Readiness> Server::readiness() const {
     return all;
 }
 
+std::vector<http::Measure> Server::measures() {
+    auto number = [](auto n) { return static_cast<double>(n); };
+    std::vector<http::Measure> all{
+        {"countersign_database_up", "Whether the database can be reached", "", "",
+         number(database_problem().empty())},
+        {"countersign_schema_current", "Whether the database has this version's schema", "", "",
+         number(schema_seen_ && schema_.state == pg::SchemaState::current)},
+        {"countersign_pending_requests", "Requests that wait for a decision; at most 1000 are counted", "",
+         "", number(pending_)},
+        {"countersign_pending_age_seconds", "Age of the oldest of them", "", "",
+         oldest_pending_ ? std::chrono::duration<double>(ground_.clock.now() - *oldest_pending_).count()
+                         : 0.0},
+        {"countersign_policy_info", "The policy in force", "digest", roster_.snapshot()->policy().digest, 1}};
+    for (const auto& chat : connected_)
+        all.push_back({"countersign_chat_connections", "Connections over which people are heard", "chat",
+                       std::string(core::name_of(chat->surface())), number(chat->connections())});
+    return all;
+}
+
+rt::asio::awaitable<void> Server::watch_pending() {
+    for (;;) {
+        app::ListFilter filter;
+        filter.states = {core::State::pending};
+        filter.limit = pending_page;
+        std::size_t count = 0;
+        std::optional<core::Instant> oldest;
+        Result<Done> read = Done{};
+        for (std::size_t pages = 0; read && pages < pending_pages_max; ++pages) {
+            auto page = co_await requests_.list(filter, Deadline{ground_.clock.now() + schema_patience});
+            if (!page) {
+                read = pass(page);
+                break;
+            }
+            count += page->cases.size();
+            if (!page->cases.empty()) oldest = page->cases.back()->c.request->created_at;
+            if (!page->next_before) break;
+            filter.before_number = page->next_before;
+        }
+        if (read) {
+            pending_ = count;
+            oldest_pending_ = oldest;
+        }
+        auto ec = co_await ground_.timers.sleep_until(ground_.clock.now() + pending_poll);
+        if (ec) co_return;
+    }
+}
+
 std::vector<std::string> Server::problems() const {
     std::vector<std::string> found;
     for (const auto& part : readiness()) {
@@ -264,8 +325,8 @@ std::vector<std::string> Server::problems() const {
 }
 
 void Server::start() {
-    intake_.start("api listener",
-                  net::serve_http(*listener_, api_->handler(), sessions_, ground_.clock, ground_.timers));
+    intake_.start("api listener", net::serve_http(*listener_, {api_->handler(), api_->doorkeeper()},
+                                                  sessions_, ground_.clock, ground_.timers));
     workers_.start_loop("schema", watch_schema());
     for (const auto& chat : connected_) intake_.start_loop(core::name_of(chat->surface()), chat->run());
 }
@@ -310,6 +371,7 @@ void Server::start_workers() {
     workers_.start_loop("webhooks", sender_->run());
     policy_->log_is_ready();
     workers_.start_loop("lapses", scheduler_.run());
+    workers_.start_loop("pending", watch_pending());
     workers_.start_loop("people", people_follower_.run());
     workers_.start_loop("other replicas", replicas_.run());
 }

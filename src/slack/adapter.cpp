@@ -103,6 +103,10 @@ class Adapter final : public Slack {
     awaitable<void> run() override;
     std::string problem() const override;
     SlackHealth health() const override;
+    std::size_t connections() const override { return sockets_.live(); }
+    void on_acknowledged(std::function<void(core::Duration)> told) override {
+        interactions_.on_acknowledged(std::move(told));
+    }
 
     Later<app::MessageRef> post(const core::CardView& card, const std::string& channel,
                                 Deadline deadline) override;

@@ -283,6 +283,7 @@ awaitable<void> Interactions::acknowledge(Received& received, const wire::JsonTe
     received.acknowledged = true;
     auto sent = co_await received.socket->acknowledge(received.envelope, payload);
     if (!sent) log::debug("slack", "an acknowledgement was not sent: {}", sent.error().detail);
+    if (sent && acknowledged_) acknowledged_(runtime_.now() - received.at);
 }
 
 // A command's answer: in the acknowledgement where it fits, else through its response_url.

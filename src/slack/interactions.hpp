@@ -30,6 +30,7 @@ class Interactions {
 
     void take(SocketPtr socket, wire::SlackEnvelope envelope);
     void knows_card(const app::MessageRef& message) { conversation_.knows_card(message); }
+    void on_acknowledged(std::function<void(core::Duration)> told) { acknowledged_ = std::move(told); }
     std::size_t in_flight() const { return tasks_.size(); }
     // Lets what is under way finish, until the deadline.
     rt::asio::awaitable<void> finish(core::Instant deadline);
@@ -75,6 +76,7 @@ class Interactions {
     const SeenSeals seals_;
     app::Conversation conversation_;
     rt::TaskGroup tasks_;
+    std::function<void(core::Duration)> acknowledged_;  // may be empty
     app::RecentlySeen events_{events_max};
 };
 

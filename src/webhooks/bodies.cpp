@@ -49,7 +49,7 @@ Later<core::Value> Bodies::request_then(app::EventRef event, Deadline deadline) 
         now = std::move(*read);
     }
     auto directory = parts_.roster.snapshot();
-    co_return wire::request_as_it_was(now->c, event.version, *directory, event.at);
+    co_return wire::event_data(event.type, now->c, event.version, *directory, event.at);
 }
 
 Later<BodyPtr> Bodies::make(app::EventRef event, std::string facts, core::SubscriptionId to,

@@ -79,6 +79,11 @@ void Lanes::succeeded(const core::LaneId& id) {
     forget_if_idle(id);
 }
 
+void Lanes::try_now(const core::LaneId& id) {
+    auto lane = lanes_.find(id);
+    if (lane != lanes_.end()) lane->second.rests_until = {};
+}
+
 void Lanes::skipped(const core::LaneId& id) {
     landed(id);
     forget_if_idle(id);

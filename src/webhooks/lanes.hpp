@@ -15,7 +15,7 @@ struct LaneLimits {
     std::int32_t failures_to_break = 5;  // in a row
     core::Duration pause_first{std::chrono::seconds{2}};
     core::Duration pause_max{std::chrono::seconds{60}};
-    core::Duration asked_pause_max{std::chrono::hours{1}};  // bounds what an endpoint asks for itself
+    core::Duration asked_pause_max{std::chrono::minutes{10}};  // bounds what an endpoint asks for itself
     // Counts lanes; beyond it those with nothing to do are forgotten, with their failures.
     std::size_t remembered = 4'096;
 };
@@ -37,6 +37,8 @@ class Lanes {
     // endpoint wants to be left alone. `chance` in [0, 1) spreads the pauses.
     void failed(const core::LaneId& lane, core::Instant now, bool counts, std::optional<core::Instant> asked,
                 double chance);
+    // Ends a rest: the next delivery is the trial. Somebody waits to see whether the endpoint is there again.
+    void try_now(const core::LaneId& lane);
     void skipped(const core::LaneId& lane);  // ends a delivery that was not sent after all
 
     struct Returned {

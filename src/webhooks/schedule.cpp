@@ -46,7 +46,7 @@ std::optional<core::Instant> next_attempt(std::int32_t attempts, core::Instant b
     double factor = 1.0 - jitter + 2 * jitter * chance;
     auto gap = static_cast<core::Duration::rep>(static_cast<double>(gaps[index].count()) * factor);
     core::Instant next = now + core::Duration{gap};
-    if (asked) next = std::max(next, *asked);
+    if (asked) next = std::max(next, std::min(*asked, now + asked_max));
     return std::min(next, end);
 }
 

@@ -97,7 +97,10 @@ class Sender final : public Webhooks, private app::LeasedWork {
         if (!fine) return pass(fine);
         return Done{};
     }
-    void look() override { loop_.claim_more(); }
+    void look(const core::LaneId& lane) override {
+        lanes_.try_now(lane);
+        loop_.claim_more();
+    }
     void events_came() override {
         ++news_;
         events_came_.notify_all();

@@ -9,6 +9,7 @@
 
 #include "countersign/wire/request.hpp"
 #include "countersign/wire/request_document.hpp"
+#include "countersign/wire/timeline.hpp"
 
 namespace countersign::wire {
 
@@ -35,6 +36,15 @@ core::Value request_as_it_was(const core::Case& c, std::int32_t version, const c
     auto entries = std::span{c.entries}.first(static_cast<std::size_t>(std::max(version, 1)));
     core::Case then{c.request, c.applied, {entries.begin(), entries.end()}};
     return request_document(then, core::decide(then), directory, at);
+}
+
+core::Value event_data(std::string_view type, const core::Case& c, std::int32_t version,
+                       const core::Directory& directory, core::Instant at) {
+    auto data = request_as_it_was(c, version, directory, at);
+    bool changed = type != "request.vote_refused" && version >= 1 && version <= c.version();
+    if (changed)
+        data.set("change", change_of(c, c.entries[static_cast<std::size_t>(version - 1)], directory));
+    return data;
 }
 
 }  // namespace countersign::wire

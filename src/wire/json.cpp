@@ -113,6 +113,10 @@ class Builder {
     };
 
     bool put(Value value) {
+        if (++values_ > rules_.values_max)
+            return stop(
+                "json_values",
+                fmt::format("more than {} values: pass a digest or a reference instead", rules_.values_max));
         if (frames_.empty())
             root_ = std::move(value);
         else if (frames_.back().object)
@@ -155,6 +159,7 @@ class Builder {
 
     std::string_view text_;
     const JsonRules& rules_;
+    std::size_t values_ = 0;
     std::vector<Frame> frames_;
     std::vector<Value::Member> members_;
     std::vector<Value> items_;

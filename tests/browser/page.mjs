@@ -127,9 +127,20 @@ try {
     await bot.postCard();
     await new Promise((done) => setTimeout(done, 400));
     await shot('dark');
-    await page.setViewport({ width: 420, height: 800 });
-    await shot('narrow');
   }
+  await step('a phone shows the page without scrolling sideways', async () => {
+    await page.setViewport({ width: 390, height: 800 });
+    await new Promise((done) => setTimeout(done, 200));
+    await shot('narrow');
+    const width = await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth));
+    assert.ok(width <= 390, `${width} px`);
+    await page.setViewport({ width: 390, height: 260 });
+    const small = await bot.postCard();
+    await page.waitForSelector(`[data-ts="${small.ts}"]`);
+    await press(small.ts, 'deny');
+    await page.waitForSelector('dialog#modal[open] textarea');
+    assert.equal(await page.$eval('#modal .dialog-body', (node) => node.scrollTop), 0, 'a dialog opens at its top');
+  });
   await step('no script error and nothing blocked', async () => { assert.deepEqual(problems, []); });
   console.log(`${name}: ${passed} steps passed`);
 } finally {

@@ -248,6 +248,21 @@ TEST_F(ConfigTest, AKeyInPlaceOfItsPathIsToldSoAndNotRepeated) {
                 HasSubstr("COUNTERSIGN_SIGNING_KEY: signing_key must be the path of a file"));
 }
 
+TEST_F(ConfigTest, EveryPathOfAKeyTellsAKeyFromAPath) {
+    const std::string pem = "-----BEGIN CERTIFICATE-----";
+    for (const char* key : {"tls.key", "tls.certificate", "keys", "signing_key", "server_key"})
+        EXPECT_THAT(problem("", {{config::variable_of(key), pem}}),
+                    HasSubstr(std::string(key) + " must be the path of a f"))
+            << key;
+}
+
+TEST_F(ConfigTest, WhatIsNotBuiltYetIsNoSlip) {
+    for (const char* yaml :
+         {"on_call: { url: x }\n", "identity: { login: { issuer: x } }\n", "otlp: x\n",
+          "log: { witnesses: [x] }\n", "teams: { streaming: true }\n", "signing_command: x\n"})
+        EXPECT_THAT(problem(yaml), HasSubstr("is not supported by this version yet")) << yaml;
+}
+
 TEST_F(ConfigTest, AMissingFileIsNamed) {
     auto s = load(folder_ + "/absent.yaml", {});
     ASSERT_FALSE(s);

@@ -8,7 +8,7 @@ namespace countersign::test {
 // Would send anywhere, and never sends.
 struct FakeSender final : app::Sender {
     Result<Done> acceptable(std::string_view) const override { return Done{}; }
-    void look() override {}
+    void look(const core::LaneId&) override {}
 };
 
 }  // namespace countersign::test

@@ -71,6 +71,12 @@ TEST_P(BadBodies, AreRefusedWithAReasonAndAPlace) {
     EXPECT_FALSE(reply.body["detail"].text().empty());
 }
 
+std::string repeated(std::string_view text, std::size_t times) {
+    std::string all;
+    for (std::size_t i = 0; i < times; ++i) all += text;
+    return all;
+}
+
 std::string nested(std::size_t levels) {
     std::string body = R"({"action":"x","parameters":{"a":)";
     for (std::size_t i = 1; i < levels; ++i) body += "[";
@@ -141,6 +147,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadBody{"expires", R"({"action":"x","expires_in":"soon"})", 400, "invalid_value", "/expires_in"},
         BadBody{"sensitive", R"({"action":"deploy","sensitive":["/parameters/a"]})", 422,
                 "sensitive_not_allowed", "/sensitive/0"},
+        BadBody{"too_many", R"({"action":"x","parameters":{"a":[1)" + repeated(",1", 20'000) + "]}}", 400,
+                "json_values", "/parameters/a/19999"},
         BadBody{"too_deep", nested(65), 400, "json_nesting",
                 "/parameters/a" +
                     [] {
@@ -722,8 +730,18 @@ TEST_F(Api, HealthReadinessAndMetricsNeedNoToken) {
     desk.problems.clear();
     desk.metrics->count("vote_recorded", "approve");
     auto metrics = desk.call("GET", "/metrics", {}, {}, "");
-    EXPECT_THAT(metrics.text, HasSubstr(R"(what="vote_recorded"} 1)"));
+    EXPECT_THAT(metrics.text,
+                HasSubstr(R"(countersign_events_total{event="vote_recorded",result="approve"} 1)"));
     EXPECT_THAT(metrics.text, testing::Not(HasSubstr("csk_")));
+    desk.metrics->acknowledged("slack", 30ms);
+    desk.metrics->measured({{"countersign_policy_info", "", "digest", "sha256:old", 1}});
+    desk.metrics->measured({{"countersign_policy_info", "", "digest", "sha256:new", 1},
+                            {"countersign_pending_requests", "", "", "", 3}});
+    auto measured = desk.call("GET", "/metrics", {}, {}, "").text;
+    EXPECT_THAT(measured, HasSubstr(R"(countersign_acknowledge_seconds_bucket{chat="slack",le="0.05"} 1)"));
+    EXPECT_THAT(measured, HasSubstr(R"(countersign_policy_info{digest="sha256:new"} 1)"));
+    EXPECT_THAT(measured, HasSubstr("countersign_pending_requests 3"));
+    EXPECT_THAT(measured, testing::Not(HasSubstr("sha256:old")));
     EXPECT_THAT(metrics.field("Content-Type"), testing::StartsWith("text/plain; version=0.0.4"));
 }
 

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "countersign/base/text.hpp"
 #include "http/desk.hpp"
 
@@ -101,6 +103,49 @@ TEST_F(EventStream, AnEventIsTheCloudEventOfTheRequestAsItWasThen) {
     EXPECT_EQ(blocks[2].data["data"]["state"].text(), "approved");
     EXPECT_EQ(blocks[2].data["data"]["version"].whole(), 2);
     EXPECT_NE(blocks[1].data["id"].text(), blocks[2].data["id"].text());
+}
+
+TEST_F(EventStream, AnEventSaysWhoDidWhatThroughWhatAndWhy) {
+    auto id = desk.file("db.export");
+    auto request = *core::RequestId::parse(id);
+    auto cast = [&](const char* user, core::Verdict verdict, std::string reason) {
+        core::Cast vote{.account = core::AccountId{std::string("slack:T0/") + user},
+                        .verdict = verdict,
+                        .reason = std::move(reason),
+                        .via = core::Surface::slack,
+                        .shown_digest = std::nullopt};
+        auto origin = app::Origin{"click:" + std::string(core::name_of(verdict))};
+        auto done = desk.office.get(desk.process.requests.vote(request, vote, origin, desk.office.soon()));
+        ASSERT_TRUE(done && !done->refusal);
+    };
+    cast("U0AMY", core::Verdict::hold, "wait for the backup");
+    cast("U0AMY", core::Verdict::release, "it is there");
+    cast("U0AMY", core::Verdict::approve, "");
+    ASSERT_TRUE(desk.process.vote(request, "U0REQ")->refusal);
+    desk.post("/v1/requests/" + id + "/cancel", R"({"reason":"not needed"})");
+    pass();
+    Client client(desk, "?after=-1");
+    pass();
+    std::map<std::string, core::Value> change;
+    for (const auto& block : client.blocks()) change[block.event] = block.data["data"]["change"];
+    EXPECT_EQ(change["request.created"]["what"].text(), "opened");
+    EXPECT_EQ(change["request.created"]["who"].text(), "ci");
+    EXPECT_EQ(change["request.held"]["who"].text(), "amy");
+    EXPECT_EQ(change["request.held"]["account"].text(), "slack:T0/U0AMY");
+    EXPECT_EQ(change["request.held"]["via"].text(), "slack");
+    EXPECT_EQ(change["request.held"]["reason"].text(), "wait for the backup");
+    EXPECT_EQ(change["request.released"]["reason"].text(), "it is there");
+    EXPECT_EQ(change["request.voted"]["verdict"].text(), "approve");
+    EXPECT_TRUE(change["request.voted"]["reason"].is_null());
+    EXPECT_EQ(change["request.cancelled"]["who"].text(), "ci");
+    EXPECT_EQ(change["request.cancelled"]["via"].text(), "api");
+    EXPECT_EQ(change["request.cancelled"]["reason"].text(), "not needed");
+    EXPECT_TRUE(change["request.vote_refused"].is_null()) << "it changed nothing";
+    const auto timeline = desk.get("/v1/requests/" + id).body["timeline"];
+    std::string told;
+    for (const auto& one : *timeline.items()) told += std::string(one["what"].text()) + " ";
+    EXPECT_EQ(told, "opened held released voted cancelled ");
+    EXPECT_TRUE(desk.get("/v1/requests").body["requests"][0]["timeline"].is_null());
 }
 
 TEST_F(EventStream, BeginsNowWhereNothingElseIsAsked) {
@@ -217,9 +262,7 @@ TEST_F(EventStream, EndsWhenItsTokenIsRevoked) {
     Client client(desk);
     pass();
     desk.revoke();
-    pass(2s);
-    desk.process.open("deploy");
-    pass();
+    pass(2s);  // nothing happens meanwhile
     auto blocks = client.blocks();
     ASSERT_EQ(blocks.size(), 1U);
     EXPECT_EQ(blocks[0].event, "end");

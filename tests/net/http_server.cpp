@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "net/net_world.hpp"
 
 namespace countersign {
@@ -243,6 +245,37 @@ TEST(HttpServer, AnIdleConnectionIsClosedWithoutAWord) {
     silent.serve(echo);
     EXPECT_EQ(silent.talk(""), "");
     EXPECT_EQ(silent.elapsed(), 10s);
+}
+
+TEST(HttpServer, ADoorkeeperTurnsAwayBeforeTheBodyIsRead) {
+    NetWorld world;
+    std::vector<std::string> asked;
+    auto keeper = [&](const net::HttpRequest& head) -> asio::awaitable<std::optional<net::HttpResponse>> {
+        asked.push_back(head.method + " " + head.target + " " + head.body);
+        if (head.fields.find("Authorization")) co_return std::nullopt;
+        net::HttpResponse answer;
+        answer.status = 401;
+        answer.body = "who are you?";
+        co_return answer;
+    };
+    world.serve(echo, {}, keeper);
+    // Its body never comes.
+    std::string refused = world.talk("POST /a HTTP/1.1\r\nHost: server\r\nContent-Length: 300000\r\n\r\nabc");
+    EXPECT_TRUE(refused.starts_with("HTTP/1.1 401")) << refused;
+    EXPECT_TRUE(refused.ends_with("who are you?")) << refused;
+    EXPECT_EQ(count_of(refused, "Connection: close"), 1U);
+    EXPECT_LE(world.elapsed(), 3s);
+    std::string uncontinued =
+        world.talk("POST /b HTTP/1.1\r\nHost: server\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT_TRUE(uncontinued.starts_with("HTTP/1.1 401")) << uncontinued;
+    EXPECT_EQ(asked, (std::vector<std::string>{"POST /a ", "POST /b "}));
+    // Who is let in, and whoever sends no body, is served as without a doorkeeper.
+    EXPECT_TRUE(world
+                    .talk("POST /c HTTP/1.1\r\nHost: server\r\nAuthorization: x\r\n" + last +
+                          "Content-Length: 3\r\n\r\nabc")
+                    .ends_with("[abc]"));
+    EXPECT_TRUE(world.talk(get("/d", last)).ends_with("GET /d []"));
+    EXPECT_EQ(std::ranges::count(asked, "GET /d "), 0);
 }
 
 asio::awaitable<void> expects_continue(NetWorld& world, std::string& first, std::string& second) {

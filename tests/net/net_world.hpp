@@ -52,9 +52,11 @@ struct NetWorld : World {
         stop();
         run();
     }
-    void serve(net::HttpHandler handler, net::HttpServerLimits limits = {}) {
+    void serve(net::HttpHandler handler, net::HttpServerLimits limits = {},
+               net::HttpDoorkeeper doorkeeper = {}) {
         listener = network->listen("server:80");
-        spawn(net::serve_http(*listener, std::move(handler), sessions, time, time, limits));
+        spawn(net::serve_http(*listener, {std::move(handler), std::move(doorkeeper)}, sessions, time, time,
+                              limits));
     }
     void stop() {
         if (listener) listener->close();

@@ -88,6 +88,18 @@ TEST_F(KeysTest, AKeyThatOthersMayReadOrChangeIsRefused) {
     EXPECT_TRUE(load_keys(settings_, home_));
 }
 
+TEST_F(KeysTest, OtherSecretsThatOthersMayReadOrChangeAreNamed) {
+    std::filesystem::create_directories(home_);
+    for (const char* name : {"bot", "tls.key"}) write(home_ + "/" + name, "x", 0600);
+    settings_.secret_files = {home_ + "/bot"};
+    settings_.tls_key = home_ + "/tls.key";
+    EXPECT_THAT(loose_secrets(settings_), testing::IsEmpty());
+    ::chmod((home_ + "/bot").c_str(), 0644);
+    EXPECT_THAT(loose_secrets(settings_), testing::ElementsAre(HasSubstr("chmod 600 " + home_ + "/bot")));
+    ::chmod((home_ + "/tls.key").c_str(), 0660);
+    EXPECT_EQ(loose_secrets(settings_).size(), 2U);
+}
+
 TEST_F(KeysTest, AFileThatHoldsNoKeyIsNamedAndLeftAlone) {
     ASSERT_TRUE(create());
     write(path("server.key"), "c2hvcnQ=", 0600);

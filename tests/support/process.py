@@ -292,7 +292,8 @@ class Dev:
         arguments = ["dev", "--listen", "127.0.0.1:0", "--workspace", "127.0.0.1:0"]
         if policy:
             arguments += ["--policy", policy]
-        self.program = Program(arguments, {"COUNTERSIGN_HOME": home, **(environment or {})})
+        self.program = Program(arguments, {"COUNTERSIGN_HOME": home, "COUNTERSIGN_LIMITS_REQUESTS_PER_MINUTE": "0",
+                                           "COUNTERSIGN_LIMITS_PENDING_PER_REQUESTER": "0", **(environment or {})})
         try:
             self.workspace = Workspace(self.program.line(r"^workspace\s+(\S+)").group(1))
             url = self.program.line(r"^api\s+(\S+)").group(1)
@@ -322,6 +323,8 @@ class Parts:
             "COUNTERSIGN_SLACK_BOT_TOKEN": "xoxb-sim-dev",
             "COUNTERSIGN_SLACK_CHANNEL": "#approvals",
             "COUNTERSIGN_DATABASE_POOL": "8",
+            "COUNTERSIGN_LIMITS_REQUESTS_PER_MINUTE": "0",  # tests look often
+            "COUNTERSIGN_LIMITS_PENDING_PER_REQUESTER": "0",
             "COUNTERSIGN_KEYS": os.path.join(folder, "keys"),
         }
         made = self.verb("keys", "create")

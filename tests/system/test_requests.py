@@ -400,5 +400,28 @@ class TwoOfThem(DevTest):
         self.assertEqual(self.api.open("db.export", environment="dev")["state"], "pending")
 
 
+class Restarted(unittest.TestCase):
+    def test_WhatIsPendingIsShownAgainAfterARestart(self):
+        folder = TempFolder()
+        self.addCleanup(folder.remove)
+        dev = Dev(folder.path)
+        pending = dev.api.open(**PRODUCTION)
+        other = dev.api.open(**{**PRODUCTION, "parameters": {"rows": 7}})
+        for request in (pending, other):
+            dev.workspace.card(request["id"])
+        self.assertEqual(dev.stop(), 0)
+        dev = Dev(folder.path)
+        self.addCleanup(lambda: dev.program.running() and dev.program.kill())
+        for request in (pending, other):
+            dev.workspace.card(request["id"])
+        for who in ("amy", "ben", "cat"):
+            clicked = dev.workspace.approve(who, pending["id"])
+            self.assertTrue(clicked["acked"], (who, clicked, dev.program.text()[-1500:]))
+        dev.api.reaches(pending["id"], "approved")
+        cards = [m for m in dev.workspace.messages() if m.get("metadata", {}).get("event_payload", {}).get("request_id") == pending["id"]]
+        self.assertEqual(len(cards), 1)
+        self.assertEqual(dev.stop(), 0)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 """`serve` with each of its dependencies in a process of its own, and what happens when one is missing."""
 import json
+import pathlib
 import signal
 import subprocess
 import time
@@ -17,6 +18,10 @@ class PartsTest(unittest.TestCase):
 
 
 class Lifecycle(PartsTest):
+    def test_ItDumpsNoCoreAndNobodyElseReadsItsMemory(self):
+        limits = pathlib.Path(f"/proc/{self.parts.server.child.pid}/limits").read_text()
+        self.assertRegex(limits, r"Max core file size\s+0\s+0\s")
+
     def test_SigtermDrainsWithinTenSeconds(self):
         self.parts.start()
         request = self.parts.api.open()

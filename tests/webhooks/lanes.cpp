@@ -152,14 +152,26 @@ TEST_F(LanesTest, StragglersOfABrokenLaneMakeItsRestNoLonger) {
     EXPECT_EQ(wide.add(job(1, 20), now), now + 2s);
 }
 
-TEST_F(LanesTest, AnEndpointThatAsksForAPauseGetsItAtOnceUpToAnHour) {
+TEST_F(LanesTest, AnEndpointThatAsksForAPauseGetsItAtOnceUpToTenMinutes) {
     add(1, 4);
     started();
     fail(1, now + 90s);
     EXPECT_EQ(lanes.add(job(1, 50), now), now + 90s);
     EXPECT_EQ(lanes.take_returned().size(), 2U);
     fail(1, now + 100h);
-    EXPECT_EQ(lanes.add(job(1, 51), now), now + 1h);
+    EXPECT_EQ(lanes.add(job(1, 51), now), now + 10min);
+}
+
+TEST_F(LanesTest, ARestEndsForWhoWaitsAndTheNextOneIsTheTrial) {
+    add(1, 1);
+    started();
+    fail(1, now + 90s);
+    lanes.take_returned();
+    lanes.try_now(lane(1));
+    EXPECT_EQ(lanes.add(job(1, 52), now), std::nullopt);
+    EXPECT_TRUE(lanes.next(now));
+    EXPECT_NE(lanes.add(job(1, 53), now), std::nullopt) << "one at a time";
+    lanes.try_now(lane(99));
 }
 
 TEST_F(LanesTest, FailuresThatAreOneDeliverysOwnBreakNothing) {

@@ -263,6 +263,29 @@ TEST_F(SenderTest, RetryAfterIsHonoured) {
     EXPECT_GE(endpoint.got[1].at - endpoint.got[0].at, 90s);
 }
 
+TEST_F(SenderTest, APauseWithoutEndCostsNeitherTheEventNorTheEndpoint) {
+    auto& endpoint = this->endpoint("hooks");
+    bool up = false;
+    endpoint.answer = [&](std::size_t) {
+        return up ? Endpoint::status(200)
+                  : Endpoint::status(503, "", {{"Retry-After", "Sun, 01 Mar 2099 00:00:00 GMT"}});
+    };
+    auto id = subscribe("hooks");
+    auto first = happen();
+    office.pass(1min);
+    EXPECT_EQ(endpoint.got.size(), 1U);
+    auto second = happen();
+    office.pass(11min);
+    EXPECT_EQ(endpoint.got.size(), 2U) << "another one is tried after ten minutes";
+    up = true;
+    ASSERT_TRUE(office.get(hooks.send_again({id, second}, office.now(), office.soon())));
+    server->sender->look(app::lane_of(office.get(hooks.subscription(id, office.soon())).value()));
+    office.pass(1s);
+    ASSERT_EQ(endpoint.got.size(), 3U) << "sent again means now";
+    office.pass(2h);
+    EXPECT_EQ(delivery(id, first).state, State::delivered);
+}
+
 TEST_F(SenderTest, GoneEndsTheSubscriptionAndWhatWaitsForIt) {
     look_seldom();
     auto& endpoint = this->endpoint("hooks");
@@ -365,7 +388,7 @@ TEST_F(SenderTest, WhatNeverArrivesIsParkedAfterSeventyTwoHoursAndCanBeSentAgain
     EXPECT_FALSE(parked.last->problem.empty());
     auto& endpoint = this->endpoint("nobody-listens");
     ASSERT_TRUE(office.get(hooks.send_again({id, event}, office.now(), office.soon())));
-    server->sender->look();
+    server->sender->look(app::lane_of(office.get(hooks.subscription(id, office.soon())).value()));
     office.pass(2min);
     ASSERT_EQ(endpoint.got.size(), 1U);
     EXPECT_EQ(endpoint.got[0].id, event.text());
@@ -414,7 +437,7 @@ TEST_F(SenderTest, ATestIsTriedOnceAndSaysWhatIsWrong) {
     auto id = subscribe("hooks", {"request.denied"});
     auto event = core::EventId::mint(office.now(), rt::chance(office.dice));
     ASSERT_TRUE(office.get(hooks.send_test(id, event, office.now(), office.soon())));
-    server->sender->look();
+    server->sender->look(app::lane_of(office.get(hooks.subscription(id, office.soon())).value()));
     office.pass(1h);
     ASSERT_EQ(endpoint.got.size(), 1U);
     EXPECT_EQ(endpoint.got[0].event["type"].text(), "countersign.subscription.test");

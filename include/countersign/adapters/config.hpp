@@ -46,13 +46,14 @@ struct Settings {
         std::string location;  // where it stands, for errors
     };
     std::vector<Issuer> issuers;
-    std::size_t requests_per_minute = 0;  // per token; 0: any
+    std::size_t requests_per_minute = 600;  // per token; 0: any
     std::vector<std::string> link_hosts;
-    std::size_t pending_per_requester = 0;  // 0: off
-    std::string keys;                       // path of a folder; empty: in the home folder
-    std::string signing_key;                // path; empty: in `keys`
-    std::string server_key;                 // path; empty: in `keys`
+    std::size_t pending_per_requester = 500;  // 0: off
+    std::string keys;                         // path of a folder; empty: in the home folder
+    std::string signing_key;                  // path; empty: in `keys`
+    std::string server_key;                   // path; empty: in `keys`
     bool webhooks_to_private_networks = false;
+    std::vector<std::string> secret_files;  // that secrets were read from
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;
 };
@@ -76,5 +77,7 @@ std::string variable_of(std::string_view key);
 
 // A small file whole, e.g. a key or a token. Detail of the failure names the path, never the content.
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
+// Says whether others than the owner and the group may read the file, or others than the owner may write it.
+bool loose(const std::string& path);
 
 }  // namespace countersign::config

@@ -13,6 +13,7 @@
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/net/route.hpp"
+#include "countersign/rt/workbench.hpp"
 
 namespace countersign::http {
 
@@ -34,12 +35,25 @@ struct Readiness {
     enum class Weight : std::uint8_t { needed, one_of_several } weight = Weight::needed;
 };
 
+// A number that is looked up whenever /metrics is asked for. Names and labels come from closed lists.
+struct Measure {
+    std::string_view name;  // "countersign_chat_connections"
+    std::string_view help;
+    std::string_view label;  // "chat"; empty: none
+    std::string label_value;
+    double value = 0;
+};
+
 // The numbers behind /metrics. Labels come from closed lists only, never from callers.
 class Metrics : public app::Counters {
   public:
     // `timed` false: the time was spent waiting on purpose.
     virtual void answered(std::string_view route, unsigned status, core::Duration took, bool timed) = 0;
     virtual void waiting(std::size_t waiters, std::size_t streams) = 0;
+    // How long somebody's click or command in this chat waited for its acknowledgement.
+    virtual void acknowledged(std::string_view chat, core::Duration took) = 0;
+    // What was measured before and is not among these is not shown any more.
+    virtual void measured(const std::vector<Measure>& measures) = 0;
     virtual std::string text() const = 0;  // Prometheus' text format, version 0.0.4
 };
 std::unique_ptr<Metrics> make_metrics();
@@ -49,6 +63,8 @@ class Api {
   public:
     virtual ~Api() = default;
     virtual net::HttpHandler handler() = 0;
+    // Says from a request's head whether its body is worth reading: not without a token that is let in.
+    virtual net::HttpDoorkeeper doorkeeper() = 0;
     // Answers a path of another adapter, too. Before the first call.
     virtual void add(net::Route route) = 0;
     // Every call that is answered: its method and its path, {"GET", "/v1/requests/{id}"}.
@@ -68,6 +84,8 @@ struct Parts {
     app::WorkloadIdentity& workloads;
     const app::Hiding& hiding;
     Metrics& metrics;
+    std::function<std::vector<Measure>()> measures = {};  // may be empty
+    rt::Workbench* workbench = nullptr;                   // where big bodies are read; none: here
 };
 std::unique_ptr<Api> make_api(HttpSettings settings, const app::Runtime& runtime, Parts parts,
                               const SigningKey& signing_key,

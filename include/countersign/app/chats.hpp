@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,10 @@ class ConnectedChat : public Chat, public AccountSource, public Confidant {
     // Connects and stays connected, until cancelled. Never gives up: `problem` says what is wrong.
     virtual rt::asio::awaitable<void> run() = 0;
     virtual std::string problem() const = 0;  // and what to do about it; empty: people are heard
+    // For metrics: connections over which people are heard now, and how long clicks and commands waited for
+    // their acknowledgement, each as it is sent.
+    virtual std::size_t connections() const { return 0; }
+    virtual void on_acknowledged(std::function<void(core::Duration)>) {}
 };
 
 // The chats that this server speaks to. Which ones there are is settled while the server is built.

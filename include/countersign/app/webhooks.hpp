@@ -171,7 +171,9 @@ class Sender {
     virtual ~Sender() = default;
     // Whether it would ever send there: invalid_input with what is wrong. Names are looked up when sending.
     virtual Result<Done> acceptable(std::string_view url) const = 0;
-    virtual void look() = 0;  // something is due
+    // Something of this lane is due, and somebody waits for it: it is tried at once, also where the lane
+    // rests.
+    virtual void look(const core::LaneId& lane) = 0;
 };
 
 // ---- what callers do

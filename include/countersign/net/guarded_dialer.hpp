@@ -13,8 +13,8 @@ namespace countersign::net {
 class GuardedDialer final : public Dialer {
   public:
     struct Guard {
-        // Whether this host may be on this machine or in a private network. Link-local and metadata addresses
-        // are refused whatever it says.
+        // Says whether this host may be on this machine or in a private network. Link-local and metadata
+        // addresses are refused whatever it says.
         std::function<bool(const std::string& host)> in_house;
         std::string how_to_allow;  // for the sentence that refuses such an address; may be empty
     };

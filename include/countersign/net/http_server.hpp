@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "countersign/net/http.hpp"
 #include "countersign/net/stream.hpp"
@@ -50,13 +52,26 @@ class HttpExchange {
     virtual void on_peer_gone(std::function<void()> wake) = 0;
 };
 
+// Is shown a request's head before more of its body is read from the connection. What it returns is the
+// answer, and the connection ends; nullopt: go on. It may see none of the requests whose body came with the
+// head.
+using HttpDoorkeeper =
+    std::function<rt::asio::awaitable<std::optional<HttpResponse>>(const HttpRequest& head)>;
 using HttpHandler = std::function<rt::asio::awaitable<void>(HttpExchange&)>;
+// What serves requests. A handler alone is one, too.
+struct HttpService {
+    template <class Handler>
+    HttpService(Handler given, HttpDoorkeeper keeper = {})
+        : handler(std::move(given)), doorkeeper(std::move(keeper)) {}
+    HttpHandler handler;
+    HttpDoorkeeper doorkeeper;  // may be empty
+};
 
 // Serves until the listener closes; each connection is a task of `sessions`. Requests that HTTP itself
 // refuses (RFC 9112: bad syntax, two Host fields, Content-Length with Transfer-Encoding, absolute-form of
 // another authority, …) are answered here with `application/problem+json` and never reach the handler.
 // Pipelined requests are answered in order.
-rt::asio::awaitable<void> serve_http(Listener& listener, HttpHandler handler, rt::TaskGroup& sessions,
+rt::asio::awaitable<void> serve_http(Listener& listener, HttpService service, rt::TaskGroup& sessions,
                                      const rt::Clock& clock, rt::Timers& timers,
                                      HttpServerLimits limits = {});
 

@@ -17,6 +17,9 @@ struct Keys {
 // invalid_input: a key is missing, is not one, or others may read its file; the detail says what to do.
 Result<Keys> load_keys(const config::Settings& settings, const std::string& home);
 
+// Files with secrets in them that others may read or change, TLS' key among them: a sentence for each.
+std::vector<std::string> loose_secrets(const config::Settings& settings);
+
 struct KeyFile {
     std::string name;  // "server", "grant", "decision", "log"
     std::string path;

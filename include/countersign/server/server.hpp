@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "countersign/app/voting_tokens.hpp"
 #include "countersign/net/guarded_dialer.hpp"
 #include "countersign/rt/tasks.hpp"
+#include "countersign/rt/workbench.hpp"
 #include "countersign/server/ground.hpp"
 #include "countersign/server/keys.hpp"
 
@@ -60,6 +62,8 @@ class Server {
            PolicyReader reader);
     std::unique_ptr<webhooks::Webhooks> make_sender();
     app::Requests::Parts request_parts();
+    std::vector<http::Measure> measures();
+    rt::asio::awaitable<void> watch_pending();
     std::unique_ptr<http::Api> make_api();
     void connect_chats();
     rt::asio::awaitable<void> watch_schema();
@@ -91,6 +95,9 @@ class Server {
     net::GuardedDialer issuer_dialer_;
     std::unique_ptr<net::HttpClient> issuer_client_;
     std::unique_ptr<app::WorkloadIdentity> workloads_;
+    std::size_t pending_ = 0;                      // requests, when they were last counted
+    std::optional<core::Instant> oldest_pending_;  // when the oldest of them was made
+    rt::Workbench workbench_;
     std::unique_ptr<http::Api> api_;
     app::Scheduler scheduler_;
     app::ReplicaFollower replicas_;

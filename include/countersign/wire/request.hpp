@@ -16,6 +16,7 @@ namespace countersign::wire {
 // (parameters_too_large).
 Result<app::Ask> ask_from(const core::Value& body);
 // A body nests one level deeper than its parameters may.
+inline constexpr std::size_t body_values_max = 20'000;
 inline constexpr std::size_t body_nesting_max = core::nesting_max + 1;
 
 struct VoteBody {

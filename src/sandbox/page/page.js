@@ -82,6 +82,7 @@ function confirmed(confirm) {
         el('button', { type: 'button', class: `btn ${confirm.style === 'danger' ? 'danger solid' : 'primary'}`, onclick: done(true) }, plainText(confirm.confirm))));
     dialog.oncancel = () => resolve(false);
     dialog.showModal();
+    dialog.querySelector('.dialog-body').scrollTop = 0;
   });
 }
 
@@ -303,7 +304,9 @@ function drawModal(problem = '') {
   dialog.oncancel = (event) => { event.preventDefault(); close(false)(); };
   if (!dialog.open) dialog.showModal();
   const target = (!fresh && focus && document.getElementById(focus)) || dialog.querySelector('[aria-invalid=true]') || dialog.querySelector('.input') || dialog.querySelector('.dialog-foot .btn');
-  target?.focus();
+  // A long dialog is read from its beginning, wherever its first field is.
+  target?.focus({ preventScroll: fresh });
+  if (fresh) dialog.querySelector('.dialog-body').scrollTop = 0;
 }
 
 function inputNode(block, error) {
