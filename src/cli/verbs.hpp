@@ -80,6 +80,18 @@ struct GateOptions {
 };
 int gate_mcp_verb(GateOptions options);
 
+struct AgentsOptions {
+    AgentOptions agent;
+    std::vector<std::string> agents;  // empty: those that are installed
+    bool managed = false;
+    bool yes = false;     // write over what is there
+    std::string root;     // before the paths of managed files
+    std::string program;  // that the agents start; empty: this one
+    bool json = false;
+};
+int agents_install_verb(AgentsOptions options);
+int agents_doctor_verb(const AgentsOptions& options);
+
 // ---- the server and what administers it
 
 int serve_verb(const std::string& config_file);
