@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Real coding agents with `countersign hook`, against a model on the loopback: what is allowed runs, and nothing else does.
-Usage: run.py CACHE [NAME …], where CACHE/node_modules/.bin has the agents' programs. Ends with `N passed, N failed, N skipped`."""
+Usage: run.py CACHE [NAME …], where CACHE/node_modules has the agents. Ends with `N passed, N failed, N skipped`."""
 import json
 import os
 import pathlib
@@ -36,7 +36,7 @@ class Agent(unittest.TestCase):
     def setUpClass(cls):
         if cls.program is None:
             raise unittest.SkipTest("each agent has a class of its own")
-        cls.path = CACHE / "node_modules" / ".bin" / cls.program
+        cls.path = CACHE / "node_modules" / cls.program
         if not cls.path.exists():
             raise unittest.SkipTest(f"{cls.program} is not installed")
         cls.folder = TempFolder()
@@ -125,14 +125,14 @@ class Agent(unittest.TestCase):
         for name, command in (("killed", "sh -c 'kill -9 $$' " + good[good.index("||"):]),
                               ("missing", "/nonexistent/countersign " + good[good.index("||"):]),
                               ("another's dialect", good.replace(
-                                  binary(), f"sed s/session_id/conversation_id/ | {binary()}"))):
+                                  binary(), f"sed 's/session_id/conversation_id/; s/sessionId/trajectory_id/' | {binary()}"))):
             with self.subTest(case=name):
                 log = self.ended(self.start("free", command))
                 self.assertFalse(self.ran("free"), log)
 
 
 class ClaudeCode(Agent):
-    program = "claude"
+    program = "@anthropic-ai/claude-code-linux-x64/claude"
 
     def tool(self, command):
         return {"name": "Bash", "input": {"command": command, "description": "x"}}
@@ -151,7 +151,7 @@ class ClaudeCode(Agent):
 
 
 class Codex(Agent):
-    program = "codex"
+    program = ".bin/codex"
 
     def tool(self, command):
         return {"name": "exec_command", "input": {"cmd": command}}
@@ -184,7 +184,7 @@ timeout = 600
 
 
 class GeminiCli(Agent):
-    program = "gemini"
+    program = ".bin/gemini"
 
     def tool(self, command):
         return {"name": "run_shell_command", "input": {"command": command}}
@@ -204,7 +204,7 @@ class GeminiCli(Agent):
 
 
 class CopilotCli(Agent):
-    program = "copilot"
+    program = "@github/copilot-linux-x64/copilot"
 
     def tool(self, command):
         return {"name": "bash", "input": {"command": command, "description": "x"}}
