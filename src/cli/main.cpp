@@ -360,6 +360,11 @@ void CommandLine::add_agent_verbs() {
     add_agent(*gate_app, gate.agent);
     gate_app->add_option("--name", gate.name, "what the server is called in actions: mcp.NAME.TOOL")
         ->type_name("NAME");
+    gate_app->add_option("--url", gate.url, "a server over HTTP, instead of one that is started")
+        ->type_name("URL");
+    gate_app
+        ->add_option("--url-token-file", gate.url_token_file, "a file with a token for the server at --url")
+        ->type_name("FILE");
     gate_app->add_option("--pins", gate.pins, "a file with the definitions of tools that were accepted")
         ->type_name("FILE");
     gate_app->add_option("--hold", gate.hold, "how long a call waits for people before it is answered")

@@ -73,6 +73,8 @@ int mcp_verb(const AgentOptions& options);
 struct GateOptions {
     AgentOptions agent;
     std::vector<std::string> command;  // the server that is started
+    std::string url;                   // or where it is
+    std::string url_token_file;        // of a token for it
     std::string name;                  // of the server, in actions; empty: told by the command
     std::string pins;                  // a file; empty: in the home folder
     std::string hold;                  // a duration; empty: what suits the client

@@ -150,6 +150,33 @@ class ClaudeCode(Agent):
                 "DISABLE_ERROR_REPORTING": "1", "DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
 
 
+class ClaudeCodeOverHttp(ClaudeCode):
+    """Its hook is the server itself."""
+
+    def command(self, url=None):
+        return url or self.dev.api.url
+
+    def configure(self, command):
+        hook = {"type": "http", "url": f"{command}/hooks/claude?wait=100", "timeout": 120, "onFailure": "block",
+                "headers": {"Authorization": "Bearer $COUNTERSIGN_TOKEN"}, "allowedEnvVars": ["COUNTERSIGN_TOKEN"]}
+        self.home.write("settings.json", json.dumps({"hooks": {"PreToolUse": [{"matcher": "*", "hooks": [hook]}]}}))
+
+    def environment(self):
+        return {**super().environment(), "COUNTERSIGN_TOKEN": self.dev.api.token}
+
+    def test_WithoutAServerNothingRuns(self):
+        log = self.ended(self.start("free", url="http://127.0.0.1:9"))
+        self.assertFalse(self.ran("free"), log)
+
+    def test_AHookThatIsKilledOrMissingRunsNothing(self):
+        self.dev.api.token, good = "cst_wrong", self.dev.api.token
+        try:
+            log = self.ended(self.start("free"))
+            self.assertFalse(self.ran("free"), log)
+        finally:
+            self.dev.api.token = good
+
+
 class Codex(Agent):
     program = ".bin/codex"
 
@@ -225,7 +252,7 @@ class CopilotCli(Agent):
 def main():
     names = sys.argv[2:]
     suite = unittest.TestSuite()
-    for kind in (ClaudeCode, Codex, GeminiCli, CopilotCli):
+    for kind in (ClaudeCode, ClaudeCodeOverHttp, Codex, GeminiCli, CopilotCli):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(kind):
             if not names or any(name in test.id() for name in names):
                 suite.addTest(test)
