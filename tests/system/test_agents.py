@@ -8,7 +8,7 @@ import time
 import unittest
 
 from agent_hosts import HOOKS, runs
-from process import TempFolder, binary, wait_until
+from process import ROOT, Client, Dev, TempFolder, binary, wait_until
 
 MANAGED = {"claude-code": "etc/claude-code/managed-settings.json", "codex": "etc/codex/requirements.toml",
            "gemini-cli": "etc/gemini-cli/settings.json", "copilot-cli": "etc/github-copilot/policy.d/countersign.json",
@@ -124,3 +124,47 @@ class AgentsTest(unittest.TestCase):
         done = self.run_verb("install", "claude-code")
         self.assertEqual(done.returncode, 2)
         self.assertIn("--token-file", done.stderr)
+
+
+class Adapters(unittest.TestCase):
+    """examples/agents, called as the frameworks call it."""
+    POLICY = """
+version: 1
+people: { amy: { email: amy@example.com, slack: U0AMY } }
+groups: { reviewers: { people: [amy] } }
+default: refuse
+rules:
+  - { name: free, when: { action: agent.test.free }, allow: true }
+  - { name: free commands, when: { action: agent.test.exec_command, parameters.command: free }, allow: true }
+  - { name: asked, when: { action: agent.test.asked }, require: { count: 1, of: reviewers } }
+"""
+
+    def test_OneCallIsOneRunAndNothingWidensAnApproval(self):
+        folder = TempFolder()
+        self.addCleanup(folder.remove)
+        dev = Dev(os.path.join(folder.path, "home"), folder.write("policy.yaml", self.POLICY))
+        self.addCleanup(dev.stop)
+        script = str(ROOT / "tests" / "system" / "agents_adapters.mjs")
+        child = subprocess.Popen(["node", script, "s1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 env={**os.environ, "COUNTERSIGN_URL": Client.way(dev.api.url), "COUNTERSIGN_TOKEN": dev.api.token})
+        self.addCleanup(child.kill)
+        [request] = wait_until("a request", lambda: dev.api.call("GET", "/v1/requests?state=pending").json["requests"])
+        self.assertEqual((request["action"], request["resource"], request["parameters"]), ("agent.test.asked", "tool:asked", {"n": 3}))
+        dev.workspace.with_reason("amy", request["id"], "deny", "rather not")
+        out, error = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 0, error)
+        seen = json.loads(out)
+        said = seen["said"]
+        self.assertEqual(seen["runs"], ["ai", "ai", "langchain", "openai"])  # the second is the one that fails
+        self.assertEqual((said["ai"], said["failed"]), ("did 1", "as it was told"))
+        for text in (said["replayed"], said["langchain"][1], said["openai"][1]):
+            self.assertTrue(text.startswith("NOT RUN: "), text)
+        self.assertIn("refused", said["edited"])
+        self.assertIn("rather not. Do not retry", said["denied"])
+        self.assertEqual(said["claude"][0], {"behavior": "allow", "updatedInput": {"n": 7}})
+        self.assertEqual((said["claude"][1]["behavior"], set(said["claude"][1])), ("deny", {"behavior", "message"}))
+        self.assertEqual([each["decision"] for each in said["codex"]], ["accept", "decline", "decline"])
+        self.assertIn("cannot reach", said["gone"])
+        states = {each["parameters"]["n"]: each["state"] for each in dev.api.call("GET", "/v1/requests?limit=200").json["requests"]
+                  if "n" in each["parameters"]}
+        self.assertEqual((states[1], states[4], states[5]), ("succeeded", "failed", "succeeded"))
