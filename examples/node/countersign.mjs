@@ -105,8 +105,8 @@ export class Approvals {
     }
   }
 
-  // Asks, waits, claims; then `act` acts, and what came of that is reported. NotApproved: nothing may run.
-  async approved({ action, resource, environment, parameters, intent = "", key = randomUUID(), signal, ...more }, act) {
+  // Asks, waits, claims, and gives the grant with the path of its request. NotApproved: nothing may run.
+  async permitted({ action, resource, environment, parameters, intent = "", key = randomUUID(), signal, ...more }) {
     const asked = { action, resource, environment, parameters };
     const digest = digestOf(asked);
     let request = await this.call("POST", "/v1/requests", { body: { ...asked, intent, ...more }, key, signal });
@@ -123,8 +123,14 @@ export class Approvals {
       throw problem;
     }
     if (request.state !== "approved") throw new NotApproved(ends[request.state] ?? 2, `${request.state}: ${request.reason}`);
-    // The digest is of what runs below: whatever else was approved, this is refused.
+    // The digest is of what runs afterwards: whatever else was approved, this is refused.
     const { grant } = await this.call("POST", `${path}/claim`, { body: { digest }, key, member: "grant" });
+    return { grant, path, key };
+  }
+
+  // Asks, waits, claims; then `act` acts, and what came of that is reported. NotApproved: nothing may run.
+  async approved(ask, act) {
+    const { grant, path, key } = await this.permitted(ask);
     let outcome = { status: "succeeded" };
     try {
       return await act(grant);

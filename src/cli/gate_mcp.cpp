@@ -6,6 +6,7 @@
 #include <csignal>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -14,11 +15,13 @@
 #include "cli/child.hpp"
 #include "cli/console.hpp"
 #include "cli/home.hpp"
+#include "cli/mcp_upstream.hpp"
 #include "cli/outcome.hpp"
 #include "cli/permission.hpp"
 #include "cli/pins.hpp"
 #include "cli/spawn.hpp"
 #include "cli/verbs.hpp"
+#include "countersign/adapters/config.hpp"
 #include "countersign/agents/gate.hpp"
 #include "countersign/agents/hook.hpp"
 #include "countersign/base/text.hpp"
@@ -36,12 +39,19 @@ constexpr core::Duration progress_every = std::chrono::seconds{10};
 constexpr core::Duration list_patience = std::chrono::seconds{10};
 constexpr core::Duration ending_patience = std::chrono::seconds{2};
 constexpr core::Duration reporting_patience = std::chrono::seconds{30};
+constexpr std::size_t server_token_bytes_max = 16 * 1024;
 constexpr core::Duration waited_long = std::chrono::seconds{5};  // the tool may be another one afterwards
+
+// What the gate stands before: a server that was started, or one that is reached over HTTP.
+struct Guarded {
+    std::optional<Child> child = {};
+    std::unique_ptr<McpUpstream> upstream = {};
+};
 
 // One gate between one client, on our standard input and output, and one server.
 class McpGateRun {
   public:
-    McpGateRun(Client& client, const GateOptions& options, McpGate gate, Child server)
+    McpGateRun(Client& client, const GateOptions& options, McpGate gate, Guarded server)
         : client_(client),
           options_(options),
           gate_(std::move(gate)),
@@ -49,13 +59,14 @@ class McpGateRun {
           permissions_(client),
           tasks_(client.loop().executor(), tasks_max, rt::report_bug),
           from_client_(client.loop().executor(), STDIN_FILENO),
-          from_server_(client.loop().executor(), server_.output()),
           to_client_(client.loop().executor(), client.loop().timers(), STDOUT_FILENO),
-          to_server_(client.loop().executor(), client.loop().timers(), server_.input()),
           changed_(client.loop().executor()),
           session_(permissions_.random_text()) {
-        server_.close_input();  // the sink and the source have their own
-        server_.close_output();
+        if (!server_.child) return;
+        from_server_.emplace(client.loop().executor(), server_.child->output());
+        to_server_.emplace(client.loop().executor(), client.loop().timers(), server_.child->input());
+        server_.child->close_input();  // the sink and the source have their own
+        server_.child->close_output();
     }
     int run();
 
@@ -64,6 +75,7 @@ class McpGateRun {
     Later<Done> end();
     rt::asio::awaitable<void> hear_client();
     rt::asio::awaitable<void> hear_server();
+    rt::asio::awaitable<void> exchange(std::string line);
     rt::asio::awaitable<void> watch_time();
     rt::asio::awaitable<void> hold(McpGate::Question question);
     rt::asio::awaitable<void> cancel_request(std::string id);
@@ -77,13 +89,13 @@ class McpGateRun {
     Client& client_;
     const GateOptions& options_;
     McpGate gate_;
-    Child server_;
+    Guarded server_;
     Permissions permissions_;
     rt::TaskGroup tasks_;
     LineSource from_client_;
-    LineSource from_server_;
     LineSink to_client_;
-    LineSink to_server_;
+    std::optional<LineSource> from_server_;  // these two of a server that was started
+    std::optional<LineSink> to_server_;
     rt::Signal changed_;
     std::string session_;
     std::map<std::uint64_t, std::string> open_;     // requests that are pending, by question
@@ -97,7 +109,12 @@ class McpGateRun {
 };
 
 void McpGateRun::perform(McpGate::Step step) {
-    for (auto& line : step.to_server) to_server_.add(std::move(line));
+    for (auto& line : step.to_server) {
+        if (to_server_)
+            to_server_->add(std::move(line));
+        else if (!tasks_.start("gate exchange", exchange(std::move(line))))
+            complain("too much is under way; a message was not passed on");
+    }
     for (auto& line : step.to_client) to_client_.add(std::move(line));
     for (auto& text : step.notes) complain(text);
     for (auto key : step.withdraw) withdraw(key);
@@ -189,15 +206,23 @@ rt::asio::awaitable<void> McpGateRun::hear_client() {
         auto line = co_await from_client_.next();
         if (!line) break;
         perform(gate_.from_client(*line));
-        co_await to_server_.room();
+        if (to_server_) co_await to_server_->room();
     }
     client_gone_ = true;
     changed_.notify_all();
 }
 
+rt::asio::awaitable<void> McpGateRun::exchange(std::string line) {
+    auto said = co_await server_.upstream->exchange(std::move(line));
+    for (std::string& each : said) {
+        if (each.ends_with('\n')) each.pop_back();
+        perform(gate_.from_server({.text = std::move(each)}));
+    }
+}
+
 rt::asio::awaitable<void> McpGateRun::hear_server() {
     while (true) {
-        auto line = co_await from_server_.next();
+        auto line = co_await from_server_->next();
         if (!line) break;
         perform(gate_.from_server(*line));
         co_await to_client_.room();
@@ -231,9 +256,9 @@ rt::asio::awaitable<void> McpGateRun::wait_for(core::Duration patience, std::fun
 
 Later<Done> McpGateRun::serve() {
     (void)tasks_.start("gate to client", to_client_.write());
-    (void)tasks_.start("gate to server", to_server_.write());
     (void)tasks_.start_loop("gate client", hear_client());
-    (void)tasks_.start_loop("gate server", hear_server());
+    if (to_server_) (void)tasks_.start("gate to server", to_server_->write());
+    if (from_server_) (void)tasks_.start_loop("gate server", hear_server());
     (void)tasks_.start_loop("gate time", watch_time());
     while (!client_gone_ && !server_gone_ && !to_client_.ended())
         co_await changed_.wait_until(client_.loop().timers(), now() + tick);
@@ -245,14 +270,17 @@ Later<Done> McpGateRun::end() {
     const bool by_server = server_gone_ && !client_gone_;
     perform(gate_.server_ended(by_server ? "the tool's server has ended" : "the gate is ending"));
     client_gone_ = true;
-    to_server_.close();
-    co_await wait_for(ending_patience, [this] { return server_.ended() && server_gone_; });
-    if (!server_.ended()) server_.signal(SIGTERM);
-    co_await wait_for(ending_patience, [this] { return server_.ended(); });
+    if (server_.upstream) co_await server_.upstream->end();
+    if (server_.child) {
+        to_server_->close();
+        co_await wait_for(ending_patience, [this] { return server_.child->ended() && server_gone_; });
+        if (!server_.child->ended()) server_.child->signal(SIGTERM);
+        co_await wait_for(ending_patience, [this] { return server_.child->ended(); });
+    }
     to_client_.close();
     co_await wait_for(ending_patience, [this] { return to_client_.ended() && open_.empty(); });
     from_client_.close();
-    from_server_.close();
+    if (from_server_) from_server_->close();
     co_await tasks_.end(client_.loop().timers(), now() + ending_patience);
     co_return Done{};
 }
@@ -262,7 +290,7 @@ int McpGateRun::run() {
     const int number = client_.interrupted();
     (void)client_.finish(end());
     if (number != 0) return exit_signal_base + number;
-    return server_.ended() ? server_.code() : exit_ok;
+    return server_.child && server_.child->ended() ? server_.child->code() : exit_ok;
 }
 
 // "server-filesystem" of `npx -y @modelcontextprotocol/server-filesystem /srv`.
@@ -280,40 +308,73 @@ std::string name_of_server(const std::vector<std::string>& argv) {
     return name;
 }
 
-}  // namespace
-
-int gate_mcp_verb(GateOptions options) {
-    auto settings = client_settings(options.agent.server);
-    if (!settings) return complained(settings.error());
-    hide_secrets();
-    if (options.command.empty()) {
-        complain("say which server to start: countersign gate mcp -- SERVER ARGS…");
-        return exit_usage;
+Result<Guarded> guarded(Client& client, const GateOptions& options) {
+    Guarded server;
+    if (options.url.empty()) {
+        auto child = Child::start(options.command, inherited());
+        if (!child) return pass(child);
+        server.child.emplace(std::move(*child));
+        return server;
     }
+    auto url = net::parse_url(options.url);
+    if (!url || (url->scheme != "http" && url->scheme != "https"))
+        return fail(Trouble::invalid_input, "--url must be an http or https URL");
+    Secret token;
+    if (!options.url_token_file.empty()) {
+        auto text = config::read_file(options.url_token_file, server_token_bytes_max);
+        if (!text) return pass(text);
+        token = Secret{std::string{trim(*text)}};
+    }
+    if (!token.empty() && url->scheme == "http" && !on_this_machine(url->host))
+        return fail(Trouble::invalid_input,
+                    "--url is plain http: whoever is on the way could read the server's token; use https");
+    server.upstream = std::make_unique<McpUpstream>(client.loop(), std::move(*url), std::move(token));
+    return server;
+}
+
+// What is wrong with the words of the call, and what they leave to be worked out; empty: nothing is wrong.
+std::string settle(GateOptions& options) {
+    if (options.command.empty() == options.url.empty())
+        return "say which server to start, or where it is: countersign gate mcp -- SERVER ARGS…, or --url "
+               "URL";
     if (!options.hold.empty()) {
         auto seconds = parse_duration_s(options.hold);
-        if (!seconds) {
-            complain("--hold must be a duration such as 10m");
-            return exit_usage;
-        }
+        if (!seconds) return "--hold must be a duration such as 10m";
         options.hold_s = *seconds;
+    }
+    if (options.name.empty() && !options.url.empty()) {
+        auto url = net::parse_url(options.url);
+        options.name = url ? url->host : "server";
     }
     if (options.name.empty()) options.name = name_of_server(options.command);
     auto action = agents::tool_action("mcp.", options.name);
-    if (!action) return complained(action.error());
+    if (!action) return action.error().detail;
     if (options.pins.empty())
         options.pins = fmt::format("{}/pins/{}.json", home_folder(), action->substr(action->find('.') + 1));
+    return {};
+}
+
+}  // namespace
+
+int gate_mcp_verb(GateOptions options) {
+    if (auto wrong = settle(options); !wrong.empty()) {
+        complain(wrong);
+        return exit_usage;
+    }
+    auto settings = client_settings(options.agent.server);
+    if (!settings) return complained(settings.error());
+    hide_secrets();
     auto pins = read_pins(options.pins);
     if (!pins) return complained(pins.error());
     Client client{std::move(*settings), connections_max};
-    auto server = Child::start(options.command, inherited());
+    auto server = guarded(client, options);
     if (!server) {
         complain(server.error().detail);
-        return exit_not_found;
+        return server.error().trouble == Trouble::not_found && options.url.empty() ? exit_not_found
+                                                                                   : exit_usage;
     }
-    auto run = std::make_unique<McpGateRun>(
-        client, options, McpGate{{.server = options.name, .pins = std::move(*pins)}}, std::move(*server));
-    return run->run();
+    McpGate gate{{.server = options.name, .pins = std::move(*pins)}};
+    return std::make_unique<McpGateRun>(client, options, std::move(gate), std::move(*server))->run();
 }
 
 }  // namespace countersign::cli

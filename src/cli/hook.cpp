@@ -215,7 +215,11 @@ HookAnswer asked(const HookOptions& options, const HookCall& call, core::Duratio
         auto permission = co_await permissions.ask(std::move(wanted));
         co_return permission;
     };
-    auto permission = client.finish(keep());
+    // Hosts end a hook by killing the shell that started it: what nobody hears is not waited for.
+    auto orphaned = [parent = ::getppid()] {
+        if (::getppid() != parent) (void)std::raise(SIGTERM);
+    };
+    auto permission = client.finish(keep(), orphaned);
     if (client.interrupted() != 0) {
         // Nobody is to decide about what nobody waits for.
         if (!id.empty()) (void)cancel(client, id, withdrawing_patience);

@@ -33,6 +33,7 @@ struct CommandLine {
     HookOptions hook;
     GateOptions gate;
     AgentOptions mcp;
+    AgentsOptions agents;
     PolicyCheckOptions policy_check;
     PolicyTestOptions policy_test;
     PolicyExplainOptions policy_explain;
@@ -56,6 +57,7 @@ struct CommandLine {
     void add_run();
     void add_agent(CLI::App& verb, AgentOptions& agent);
     void add_agent_verbs();
+    void add_agents_files();
 };
 
 CommandLine::CommandLine() {
@@ -69,6 +71,7 @@ CommandLine::CommandLine() {
     add_client_verbs();
     add_run();
     add_agent_verbs();
+    add_agents_files();
 }
 
 CLI::App* CommandLine::verb(CLI::App& parent, const char* name, const char* does, const char* example,
@@ -364,12 +367,42 @@ void CommandLine::add_agent_verbs() {
     add_agent(*gate_app, gate.agent);
     gate_app->add_option("--name", gate.name, "what the server is called in actions: mcp.NAME.TOOL")
         ->type_name("NAME");
+    gate_app->add_option("--url", gate.url, "a server over HTTP, instead of one that is started")
+        ->type_name("URL");
+    gate_app
+        ->add_option("--url-token-file", gate.url_token_file, "a file with a token for the server at --url")
+        ->type_name("FILE");
     gate_app->add_option("--pins", gate.pins, "a file with the definitions of tools that were accepted")
         ->type_name("FILE");
     gate_app->add_option("--hold", gate.hold, "how long a call waits for people before it is answered")
         ->type_name("D");
     gate_app->add_option("SERVER", gate.command, "the server and its arguments, after --");
     gate_app->positionals_at_end();
+}
+
+void CommandLine::add_agents_files() {
+    auto* verbs = app.add_subcommand("agents", "hooks in the settings of coding agents");
+    verbs->require_subcommand(1);
+    auto* install =
+        verb(*verbs, "install", "writes the hook into the settings of agents; shows what would change",
+             "countersign agents install --managed --approvals-url https://approvals.example.com "
+             "--token-file /etc/countersign/agent.token",
+             [this] { return agents_install_verb(agents); });
+    auto* doctor =
+        verb(*verbs, "doctor", "says where a call of a tool would not be asked about, and what closes it",
+             "countersign agents doctor", [this] { return agents_doctor_verb(agents); });
+    for (auto* each : {install, doctor}) {
+        add_agent(*each, agents.agent);
+        each->add_option("AGENT", agents.agents,
+                         "claude-code, codex, gemini-cli, …; those in the PATH by default");
+        each->add_option("--root", agents.root, "a folder in which managed files stand as in /")
+            ->type_name("DIR");
+    }
+    install->add_flag("--managed", agents.managed, "into the files that users cannot change, as root");
+    install->add_flag("--yes", agents.yes, "write over what is there, as shown");
+    install->add_option("--program", agents.program, "the program that agents start, instead of this one")
+        ->type_name("FILE");
+    doctor->add_flag("--json", agents.json, "print JSON");
 }
 
 int help(CommandLine& line, const CLI::ParseError& asked) {

@@ -73,12 +73,26 @@ int mcp_verb(const AgentOptions& options);
 struct GateOptions {
     AgentOptions agent;
     std::vector<std::string> command;  // the server that is started
+    std::string url;                   // or where it is
+    std::string url_token_file;        // of a token for it
     std::string name;                  // of the server, in actions; empty: told by the command
     std::string pins;                  // a file; empty: in the home folder
     std::string hold;                  // a duration; empty: what suits the client
     std::int64_t hold_s = 0;           // the same, read; 0: what suits the client
 };
 int gate_mcp_verb(GateOptions options);
+
+struct AgentsOptions {
+    AgentOptions agent;
+    std::vector<std::string> agents;  // empty: those that are installed
+    bool managed = false;
+    bool yes = false;     // write over what is there
+    std::string root;     // before the paths of managed files
+    std::string program;  // that the agents start; empty: this one
+    bool json = false;
+};
+int agents_install_verb(AgentsOptions options);
+int agents_doctor_verb(const AgentsOptions& options);
 
 // ---- the server and what administers it
 

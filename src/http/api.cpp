@@ -8,6 +8,7 @@
 #include "countersign/wire/problem.hpp"
 #include "http/event_calls.hpp"
 #include "http/gate.hpp"
+#include "http/hook_calls.hpp"
 #include "http/openapi.hpp"
 #include "http/request_calls.hpp"
 #include "http/subscription_calls.hpp"
@@ -84,10 +85,12 @@ class RealApi final : public Api {
                 parts.tokens, parts.workloads, runtime),
           requests_(settings_, runtime, parts, key),
           events_(settings_, runtime, parts.roster, parts.log, gate_),
-          subscriptions_(settings_, parts.webhooks) {
+          subscriptions_(settings_, parts.webhooks),
+          hooks_(runtime, parts) {
         for (auto& route : requests_.routes()) router_.add(std::move(route));
         for (auto& route : events_.routes()) router_.add(std::move(route));
         for (auto& route : subscriptions_.routes()) router_.add(std::move(route));
+        for (auto& route : hooks_.routes()) router_.add(std::move(route));
         add_open("/healthz", [](const net::HttpRequest&) {
             return json_answer(200, core::canonical(core::Value::object({{"status", "ok"}})));
         });
@@ -132,6 +135,7 @@ class RealApi final : public Api {
     };
     rt::asio::awaitable<net::HttpResponse> answer(net::HttpExchange& exchange, Router::Match match,
                                                   Target target, Course& course);
+    net::HttpResponse refusal(const Route& route, const Failure& failure) const;
     rt::asio::awaitable<net::HttpResponse> answer_caller(Call call, const Route& route, Course& course);
 
     HttpSettings settings_;
@@ -143,6 +147,7 @@ class RealApi final : public Api {
     RequestCalls requests_;
     EventCalls events_;
     SubscriptionCalls subscriptions_;
+    HookCalls hooks_;
     Router router_;
 };
 
@@ -220,7 +225,7 @@ rt::asio::awaitable<net::HttpResponse> RealApi::answer(net::HttpExchange& exchan
         co_return co_await (*open)(exchange, match.arguments);
     auto deadline = runtime_.within(call_patience);
     auto caller = co_await gate_.caller(exchange.request(), deadline);
-    if (!caller) co_return problem(told(std::move(caller).error(), false), runtime_.now());
+    if (!caller) co_return refusal(*match.route, told(std::move(caller).error(), false));
     Call call{exchange, std::move(target), std::move(match.arguments), std::move(*caller), deadline};
     co_return co_await answer_caller(std::move(call), *match.route, course);
 }
@@ -232,14 +237,18 @@ rt::asio::awaitable<net::HttpResponse> RealApi::answer_caller(Call call, const R
         // The token may have been revoked meanwhile.
         auto again = runtime_.within(call_patience);
         auto welcome = co_await gate_.again(std::move(call.caller), call.exchange.request(), again);
-        if (!welcome) co_return problem(told(std::move(welcome).error(), false), runtime_.now());
+        if (!welcome) co_return refusal(route, told(std::move(welcome).error(), false));
     }
     if (answer) co_return std::move(*answer);
     auto failure = told(std::move(answer).error(), route.method != "GET");
     if (wire::status_of(failure) >= 500)
         log::warn("http", "{} {}: {} ({})", route.method, route.path, failure.detail,
                   name_of(failure.trouble));
-    co_return problem(failure, runtime_.now());
+    co_return refusal(route, failure);
+}
+
+net::HttpResponse RealApi::refusal(const Route& route, const Failure& failure) const {
+    return route.told ? route.told(failure) : problem(failure, runtime_.now());
 }
 
 }  // namespace

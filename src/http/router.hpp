@@ -22,6 +22,8 @@ struct Route {
     std::string path;  // "/v1/requests/{id}"
     std::variant<CallerHandler, OpenHandler> handler;
     bool streams = false;
+    // How callers of this path are told of failures, a bad token's too; empty: by a problem document.
+    std::function<net::HttpResponse(const Failure&)> told = {};
 };
 
 // Which handler answers which method and path. Paths are told apart segment by segment, and each is decoded

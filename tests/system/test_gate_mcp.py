@@ -1,4 +1,5 @@
 """`countersign gate mcp` between a client and a server: calls wait for permission, all else passes as it came."""
+import http.server
 import json
 import os
 import pathlib
@@ -32,8 +33,8 @@ class Gate:
 
     def __init__(self, test, *arguments, command=None, environment=None):
         self.journal = os.path.join(test.home.path, "journal")
-        command = command or [sys.executable, SERVER, self.journal]
-        self.child = subprocess.Popen([binary(), "gate", "mcp", "--name", "files", *arguments, "--", *command],
+        command = ["--", *(command or [sys.executable, SERVER, self.journal])] if command is not False else []
+        self.child = subprocess.Popen([binary(), "gate", "mcp", "--name", "files", *arguments, *command],
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                       env=test.environment(**(environment or {})))
         self.lines, self.errors = queue.Queue(), []
@@ -376,3 +377,126 @@ class BadInput(GateTest):
         refused = gate.until(lambda m: m.get("result", {}).get("isError"), 60)
         self.assertIn("too many calls", refused["result"]["content"][0]["text"])
         self.assertGreater(refused["id"], 1000)
+
+
+class HttpServer:
+    """A server over streamable HTTP that writes down what it hears."""
+
+    def __init__(self):
+        self.heard, self.fields, self.fault = [], [], None
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self, status, text=b"", **fields):
+                self.send_response(status)
+                for name, value in {"Content_Type": "application/json", **fields, "Content_Length": str(len(text))}.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.end_headers()
+                self.wfile.write(text)
+
+            def do_DELETE(self):
+                server.heard.append({"method": "DELETE"})
+                self.answer(200)
+
+            def do_POST(self):
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                server.heard.append(message)
+                server.fields.append({name.lower(): value for name, value in self.headers.items()})
+                if "id" not in message:
+                    self.answer(202)
+                    return
+                if server.fault:
+                    self.answer(*server.fault)
+                    return
+                result = {"initialize": {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {"name": "h", "version": "0"}},
+                          "tools/list": {"tools": [{"name": "echo", "inputSchema": {"type": "object"}},
+                                                   {"name": "write", "inputSchema": {"type": "object"}}]},
+                          "tools/call": {"content": [{"type": "text", "text": "done"}]}}[message["method"]]
+                answer = {"jsonrpc": "2.0", "id": message["id"], "result": result}
+                if message["method"] == "initialize":
+                    self.answer(200, json.dumps(answer, indent=1).encode(), Mcp_Session_Id="s-1")
+                elif message["method"] == "tools/call":
+                    note = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}}
+                    text = f": hello\r\n\r\nevent: message\r\ndata: {json.dumps(note)}\r\n\r\nid: 4\ndata: {json.dumps(answer)}\n\n"
+                    self.answer(200, text.encode(), Content_Type="text/event-stream; charset=utf-8")
+                else:
+                    self.answer(200, json.dumps(answer).encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/mcp"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def calls(self):
+        return [message for message in self.heard if message["method"] == "tools/call"]
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class OverHttp(GateTest):
+    def setUp(self):
+        super().setUp()
+        self.server = HttpServer()
+        self.addCleanup(self.server.stop)
+
+    def gate(self, *arguments):
+        return Gate(self, "--url", self.server.url, *arguments, command=False)
+
+    def test_CallsWaitAndSessionsAndStreamsAreTheServers(self):
+        gate = self.gate("--url-token-file", self.home.write("upstream", "secret-of-the-server\n")).start()
+        gate.call(1, "echo", {"a": 1})
+        self.assertEqual(gate.text(1), (False, "done"))
+        self.assertEqual([m["method"] for m in gate.seen], ["notifications/message"])
+        fields = self.server.fields[-1]
+        self.assertEqual((fields["mcp-session-id"], fields["mcp-protocol-version"], fields["authorization"]),
+                         ("s-1", "2025-06-18", "Bearer secret-of-the-server"))
+        gate.call(2, "write", {"of": "http"})
+        request = self.asked(of="http")
+        self.assertEqual([m["id"] for m in self.server.calls()], [1])
+        self.workspace.with_reason("amy", request["id"], "deny", "no")
+        self.assertIn("denied by amy", gate.text(2)[1])
+        gate.call(3, "write", {"of": "http again"})
+        self.workspace.approve("amy", self.asked(of="http again")["id"])
+        self.assertEqual(gate.text(3), (False, "done"))
+        self.assertEqual([m["id"] for m in self.server.calls()], [1, 3])
+        gate.child.stdin.close()
+        self.assertEqual(gate.child.wait(15), 0)
+        self.assertIn({"method": "DELETE"}, self.server.heard)
+
+    def test_AModernCallSaysWhatItIsInItsFields(self):
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+        gate = self.gate()
+        gate.call(1, "echo", {}, _meta=meta)
+        gate.answer(1)
+        fields = self.server.fields[-1]
+        self.assertEqual((fields["mcp-method"], fields["mcp-name"], fields["mcp-protocol-version"]), ("tools/call", "echo", "2026-07-28"))
+        self.assertNotIn("mcp-session-id", fields)
+
+    def test_WhatTheServerDoesNotAnswerIsAnErrorThatSaysWhetherItMayHaveRun(self):
+        gate = self.gate().start()
+        gate.call(1, "echo")
+        gate.answer(1)
+        for fault in ((404,), (500, b"oops"), (200, b"not json"), (200, b'{"jsonrpc":"2.0","id":99,"result":{}}'), (302,)):
+            with self.subTest(fault=fault):
+                self.server.fault = fault
+                gate.call(2, "echo", {"n": str(fault)})
+                self.assertIn("not known", gate.answer(2)["error"]["message"])
+        gone = Gate(self, "--url", "http://127.0.0.1:9/mcp", command=False)
+        gone.send({"id": 1, "method": "initialize", "params": {}})
+        self.assertIn("cannot be reached", gone.answer(1)["error"]["message"])
+        gone.call(2, "echo")
+        self.assertIn("does not say which tools", gone.text(2)[1])
+
+    def test_AnUrlAndACommandAreTwoWaysAndOnlyOneIsTaken(self):
+        for arguments in (["--url", "gopher://x"], ["--url", self.server.url, "--", "true"], []):
+            done = subprocess.run([binary(), "gate", "mcp", *arguments], capture_output=True, text=True, env=self.environment(),
+                                  stdin=subprocess.DEVNULL, timeout=20)
+            self.assertEqual(done.returncode, 2, done)
+            self.assertIn("--url", done.stderr)

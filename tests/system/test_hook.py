@@ -3,11 +3,12 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 import unittest
 
 from agent_hosts import HOOKS, denies, object_in, runs
-from process import Client, Dev, TempFolder, binary, wait_until
+from process import Client, Dev, TempFolder, binary, http, wait_until
 from proxy import Proxy
 
 POLICY = """
@@ -336,3 +337,59 @@ class Failures(HookTest):
         ended = code, child.stdout.read().decode(), child.stderr.read().decode()
         child.stdout.close(), child.stderr.close()
         self.denies("claude-code", ended, "NOT RUN")
+
+
+class OverHttp(HookTest):
+    """POST /hooks/claude: each answer is 200 with a decision, since Claude Code runs the tool after any other."""
+
+    def post(self, more=None, query="?wait=1", token=None, body=None):
+        text = body if body is not None else self.input("claude-code", **(more or {})).encode()
+        fields = {"Content-Type": "application/json", "Authorization": f"Bearer {token or self.api.token}"}
+        return http("POST", f"{self.api.url}/hooks/claude{query}", text, {k: v for k, v in fields.items() if token != ""})
+
+    def denied(self, reply, words):
+        self.assertEqual(reply.status, 200, reply.body)
+        self.assertTrue(denies("claude-code", reply.json), reply.body)
+        self.assertIn(words, reply.json["hookSpecificOutput"]["permissionDecisionReason"])
+
+    def test_WhatIsAllowedRunsAndWhatIsAskedWaits(self):
+        for _ in range(3):
+            reply = self.post({"tool_name": "Read"})
+            self.assertEqual((reply.status, reply.json), (200, {}))
+        claimed = [r for r in self.api.call("GET", "/v1/requests?state=claimed&limit=200").json["requests"]
+                   if r["labels"].get("session") == self.session]
+        self.assertEqual(len(claimed), 3)
+        self.denied(self.post(), "Repeat exactly the same call")
+        [request] = self.pending()
+        self.denied(self.post(), f"#{request['number']}")
+        self.workspace.approve("amy", request["id"])
+        self.api.reaches(request["id"], "approved")
+        self.assertEqual(self.post().json, {})
+        self.denied(self.post(query="?wait=0"), "waits for people")
+        [again] = self.pending()
+        self.workspace.with_reason("ben", again["id"], "deny", "twice is enough")
+        self.api.reaches(again["id"], "denied")
+        self.denied(self.post(), "twice is enough")
+        self.denied(self.post({"tool_name": "Write"}), "refused by policy")
+
+    def test_EveryFailureIsADenial(self):
+        self.denied(self.post(token="cst_wrong"), "NOT RUN")
+        self.denied(self.post(token=""), "NOT RUN")
+        self.denied(self.post(query="?wait=soon"), "seconds")
+        self.denied(self.post(query="?nonsense=1"), "nonsense")
+        self.denied(self.post(body=b"{"), "cannot be read")
+        self.denied(self.post(body=self.input("codex").encode()), "Claude Code")
+        self.denied(self.post({"tool_input": {"$commit": "x"}}), "NOT RUN")
+        self.denied(self.post({"tool_input": {"a": "x" * 280_000}}), "NOT RUN")
+
+    def test_TwoCallsDoNotShareOneApproval(self):
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(self.post(query="?wait=8"))) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        [request] = wait_until("a request", self.pending)
+        time.sleep(1)
+        self.workspace.approve("amy", request["id"])
+        for thread in threads:
+            thread.join(30)
+        self.assertEqual(sorted(len(reply.json) for reply in answers), [0, 1])
