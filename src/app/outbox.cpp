@@ -351,7 +351,7 @@ void Outbox::changed(CasePtr now, std::int32_t before) {
     impl_->commit(std::move(now), std::move(cards));
 }
 
-void Outbox::look() {
+void Outbox::leases_freed() {
     impl_->loop.claim_more();
 }
 

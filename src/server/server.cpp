@@ -359,8 +359,8 @@ void Server::start_workers() {
     if (draining_) return;
     presence_ =
         pg::keep_presence(settings_.database, runtime_.process, ground_.executor, ground_.clock, [this] {
-            outbox_.look();
-            sender_->look();
+            outbox_.leases_freed();
+            sender_->leases_freed();
         });
     log_listener_ = pg::listen_to_log(settings_.database, runtime_.process, ground_.executor, ground_.clock,
                                       [this](const app::LogNews& news) { log_.heard(news); });

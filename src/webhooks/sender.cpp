@@ -101,6 +101,7 @@ class Sender final : public Webhooks, private app::LeasedWork {
         lanes_.try_now(lane);
         loop_.claim_more();
     }
+    void leases_freed() override { loop_.claim_more(); }
     void events_came() override {
         ++news_;
         events_came_.notify_all();

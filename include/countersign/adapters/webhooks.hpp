@@ -20,6 +20,8 @@ class Webhooks : public app::Sender {
   public:
     virtual rt::asio::awaitable<void> run() = 0;  // until cancelled
     virtual void events_came() = 0;               // the log grew: looked at now and not at the next poll
+    // Deliveries may have become due that another replica held: now, not at the next poll.
+    virtual void leases_freed() = 0;
     // Finishes what is under way for a while, hands the rest back.
     virtual Later<Done> drain(Deadline deadline) = 0;
 };

@@ -23,7 +23,7 @@ class Outbox final : public CardWorker {
     ~Outbox() override;
     void opened(CasePtr now, std::vector<CardState> cards) override;
     void changed(CasePtr now, std::int32_t before) override;
-    void look();  // rows may have become due that another replica held: now, not at the next poll
+    void leases_freed();  // rows may have become due that another replica held: now, not at the next poll
     rt::asio::awaitable<void> run();       // a loop of a task group
     Later<Done> drain(Deadline deadline);  // finishes what is under way, hands the rest back
 
