@@ -337,15 +337,19 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
                                                      .lease = runtime_.lease()},
                                              deadline);
     if (!stored) co_return pass(stored);
-    if (!stored->repeat) parts_.log.committed();
-    auto filed = with_ruling(std::move(stored->opened), std::move(stored->ruling));
+    co_return make_known(std::move(*stored));
+}
+
+Filed Requests::make_known(OpenedCase stored) {
+    auto filed = with_ruling(std::move(stored.opened), std::move(stored.ruling));
     parts_.roster.remember(filed->c.request->id, filed->c.applied);
-    if (!stored->repeat) {
+    if (!stored.repeat) {
+        parts_.log.committed();
         parts_.counters.count("request_opened", core::name_of(filed->ruling.state));
         note_filed(filed->c, filed->ruling.state);
     }
-    if (stored->leased) parts_.cards.opened(filed, std::move(stored->cards));
-    co_return Filed{std::move(filed), stored->repeat};
+    if (stored.leased) parts_.cards.opened(filed, std::move(stored.cards));
+    return Filed{std::move(filed), stored.repeat};
 }
 
 Later<Answer> Requests::vote(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline) {

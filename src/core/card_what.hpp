@@ -14,7 +14,7 @@ struct WhatText {
 };
 // As a card shows it, within so many rows of a phone.
 WhatText what_is_asked(const CardView& card, std::size_t rows_max);
-// The same in full.
+// Leaves nothing out, however long it is.
 std::vector<CardSection> all_that_is_asked(const CardView& card);
 
 }  // namespace countersign::core

@@ -17,7 +17,7 @@ bool plain_name(std::string_view name) {
     });
 }
 
-// The name of a member as a step of a path. A name that could be taken for a path is written in JSON form.
+// Appends a member's name to a path; a name that could be taken for a path is written in JSON form.
 std::string step_to(const std::string& path, const std::string& name) {
     if (!plain_name(name)) return path + "[" + canonical(Value{name}) + "]";
     return path.empty() ? name : path + "." + name;

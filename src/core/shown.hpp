@@ -21,11 +21,11 @@ struct Excerpt {
     std::string text;
     bool whole = true;
 };
-// Of a text that people wrote to be read, made visible.
+// Cuts a text that people wrote to be read, made visible.
 Excerpt prose_excerpt(std::string_view hostile, std::size_t columns_max);
-// Of a value: a plain word as it is, everything else as JSON, made visible.
+// Cuts a value: a plain word stands as it is, everything else as JSON, made visible.
 Excerpt value_excerpt(const Value& value, std::size_t columns_max);
-// The same in full.
+// Writes a value as value_excerpt does, and cuts nothing.
 std::string value_text(const Value& value);
 
 // Writes a word as people type it for a shell: as it is, within single quotes, or, where something of it

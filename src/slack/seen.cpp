@@ -14,7 +14,7 @@ SeenSeals::SeenSeals(const Secret& bot_token)
     : key_(hkdf_sha256(bot_token.reveal(), {}, "countersign slack pages seen", sizeof(Sha256))) {}
 
 std::string SeenSeals::seal_of(const wire::SlackViewNote& note, const core::AccountId& by) const {
-    // A request's id and an account hold no line end.
+    // No two notes make one text: neither a request's id nor an account holds a line end.
     auto what = fmt::format("{}\n{}\n{}\n{}", note.request, by.text(), note.seen, note.pages);
     return base64url(as_text(hmac_sha256(key_.reveal(), what)));
 }

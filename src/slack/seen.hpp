@@ -28,7 +28,7 @@ class SeenSeals {
     Secret key_;
 };
 
-// The note of a view's first page.
+// Makes the note of a view's first page.
 wire::SlackViewNote open_pages(const SeenSeals& seals, const core::AccountId& by, wire::SlackViewNote note,
                                std::size_t pages);
 // The note of the next page, or of the one before. Of a note that is not genuine, or of other pages than

@@ -113,6 +113,7 @@ class Requests {
     Later<Done> not_used_before(const Workload& workload, core::RequestId request,
                                 std::optional<Idempotency> key, Deadline deadline);
     Later<Done> ask_about_humans(core::Request request, Deadline deadline);
+    Filed make_known(OpenedCase stored);
     Later<Done> refresh_voters(core::AccountId voter, CasePtr now, Deadline deadline);
     Later<Answer> append(core::RequestId request, core::Command command, std::optional<Origin> origin,
                          Deadline deadline);
