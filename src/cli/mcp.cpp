@@ -88,6 +88,7 @@ class McpRun {
     };
     Later<Done> serve();
     Later<Done> end();
+    Later<Done> end_tasks();
     rt::asio::awaitable<void> hear();
     rt::asio::awaitable<void> tell_of_progress();
     rt::asio::awaitable<void> answer(McpApprovals::Call call);
@@ -280,10 +281,17 @@ Later<Done> McpRun::end() {
     co_return Done{};
 }
 
+Later<Done> McpRun::end_tasks() {
+    co_await tasks_.end(client_.loop().timers(), client_.now());
+    co_return Done{};
+}
+
 int McpRun::run() {
     (void)client_.finish(serve());
     const int number = client_.interrupted();
     (void)client_.finish(end());
+    // Another signal may have cut that short.
+    while (tasks_.size() > 0) (void)client_.finish(end_tasks());
     return number == 0 ? exit_ok : exit_signal_base + number;
 }
 
