@@ -49,6 +49,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
+    def handle(self):
+        try:
+            super().handle()
+        except OSError:
+            pass  # a client that has gone
+
     def do_GET(self):
         self.answer(405)
 
