@@ -40,6 +40,7 @@ constexpr core::Duration list_patience = std::chrono::seconds{10};
 constexpr core::Duration ending_patience = std::chrono::seconds{2};
 // Clients that close a server wait about two seconds themselves before they send a signal.
 constexpr core::Duration leaving_patience = std::chrono::milliseconds{800};
+constexpr core::Duration last_patience = std::chrono::milliseconds{200};
 constexpr core::Duration reporting_patience = std::chrono::seconds{30};
 constexpr std::size_t server_token_bytes_max = 16 * 1024;
 constexpr core::Duration waited_long = std::chrono::seconds{5};  // the tool may be another one afterwards
@@ -292,7 +293,7 @@ Later<Done> McpGateRun::end_tasks() {
     if (server_.child && !server_.child->ended()) server_.child->signal(SIGKILL);
     to_client_.close();
     if (to_server_) to_server_->close();
-    co_await tasks_.end(client_.loop().timers(), now());
+    co_await tasks_.end(client_.loop().timers(), now() + last_patience);
     co_return Done{};
 }
 

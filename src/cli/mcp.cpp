@@ -32,6 +32,7 @@ constexpr std::int64_t list_usual = 50;
 constexpr std::int64_t list_max = 200;
 constexpr core::Duration mcp_progress_every = std::chrono::seconds{10};
 constexpr core::Duration mcp_call_patience = std::chrono::seconds{15};
+constexpr core::Duration mcp_last_patience = std::chrono::milliseconds{200};
 constexpr core::Duration mcp_ending_patience = std::chrono::seconds{2};
 
 // What an agent needs to know of a request.
@@ -282,7 +283,7 @@ Later<Done> McpRun::end() {
 }
 
 Later<Done> McpRun::end_tasks() {
-    co_await tasks_.end(client_.loop().timers(), client_.now());
+    co_await tasks_.end(client_.loop().timers(), client_.now() + mcp_last_patience);
     co_return Done{};
 }
 
