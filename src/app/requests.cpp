@@ -300,7 +300,6 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
         callback = std::move(*made);
     }
     auto request = request_of(std::move(ask), requester_of(caller), id, now);
-    // A chat that cannot be reached makes nobody wait long.
     Deadline patience{std::min(deadline.at, now + directory_patience)};
     auto silent = settle_numbers(caller, *parts_.roster.snapshot(), request.requester.humans);
     co_await ask_about_humans(request, patience);

@@ -38,6 +38,9 @@ constexpr core::Duration tick = std::chrono::seconds{1};
 constexpr core::Duration progress_every = std::chrono::seconds{10};
 constexpr core::Duration list_patience = std::chrono::seconds{10};
 constexpr core::Duration ending_patience = std::chrono::seconds{2};
+// Clients that close a server wait about two seconds themselves before they send a signal.
+constexpr core::Duration leaving_patience = std::chrono::milliseconds{800};
+constexpr core::Duration last_patience = std::chrono::milliseconds{200};
 constexpr core::Duration reporting_patience = std::chrono::seconds{30};
 constexpr std::size_t server_token_bytes_max = 16 * 1024;
 constexpr core::Duration waited_long = std::chrono::seconds{5};  // the tool may be another one afterwards
@@ -73,6 +76,7 @@ class McpGateRun {
   private:
     Later<Done> serve();
     Later<Done> end();
+    Later<Done> end_tasks();
     rt::asio::awaitable<void> hear_client();
     rt::asio::awaitable<void> hear_server();
     rt::asio::awaitable<void> exchange(std::string line);
@@ -273,7 +277,7 @@ Later<Done> McpGateRun::end() {
     if (server_.upstream) co_await server_.upstream->end();
     if (server_.child) {
         to_server_->close();
-        co_await wait_for(ending_patience, [this] { return server_.child->ended() && server_gone_; });
+        co_await wait_for(leaving_patience, [this] { return server_.child->ended() && server_gone_; });
         if (!server_.child->ended()) server_.child->signal(SIGTERM);
         co_await wait_for(ending_patience, [this] { return server_.child->ended(); });
     }
@@ -285,10 +289,20 @@ Later<Done> McpGateRun::end() {
     co_return Done{};
 }
 
+Later<Done> McpGateRun::end_tasks() {
+    if (server_.child && !server_.child->ended()) server_.child->signal(SIGKILL);
+    to_client_.close();
+    if (to_server_) to_server_->close();
+    co_await tasks_.end(client_.loop().timers(), now() + last_patience);
+    co_return Done{};
+}
+
 int McpGateRun::run() {
     (void)client_.finish(serve());
     const int number = client_.interrupted();
     (void)client_.finish(end());
+    // Another signal may have cut that short.
+    while (tasks_.size() > 0) (void)client_.finish(end_tasks());
     if (number != 0) return exit_signal_base + number;
     return server_.child && server_.child->ended() ? server_.child->code() : exit_ok;
 }

@@ -32,6 +32,7 @@ constexpr std::int64_t list_usual = 50;
 constexpr std::int64_t list_max = 200;
 constexpr core::Duration mcp_progress_every = std::chrono::seconds{10};
 constexpr core::Duration mcp_call_patience = std::chrono::seconds{15};
+constexpr core::Duration mcp_last_patience = std::chrono::milliseconds{200};
 constexpr core::Duration mcp_ending_patience = std::chrono::seconds{2};
 
 // What an agent needs to know of a request.
@@ -88,6 +89,7 @@ class McpRun {
     };
     Later<Done> serve();
     Later<Done> end();
+    Later<Done> end_tasks();
     rt::asio::awaitable<void> hear();
     rt::asio::awaitable<void> tell_of_progress();
     rt::asio::awaitable<void> answer(McpApprovals::Call call);
@@ -280,10 +282,17 @@ Later<Done> McpRun::end() {
     co_return Done{};
 }
 
+Later<Done> McpRun::end_tasks() {
+    co_await tasks_.end(client_.loop().timers(), client_.now() + mcp_last_patience);
+    co_return Done{};
+}
+
 int McpRun::run() {
     (void)client_.finish(serve());
     const int number = client_.interrupted();
     (void)client_.finish(end());
+    // Another signal may have cut that short.
+    while (tasks_.size() > 0) (void)client_.finish(end_tasks());
     return number == 0 ? exit_ok : exit_signal_base + number;
 }
 

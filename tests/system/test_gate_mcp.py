@@ -365,6 +365,19 @@ class BadInput(GateTest):
         wait_until("the server's end", lambda: not os.path.exists(f"/proc/{children[0]}") or
                    pathlib.Path(f"/proc/{children[0]}/stat").read_text().split()[2] == "Z")
 
+    def test_SignalsWhileItEndsDoNotCutItsEndShort(self):
+        stubborn = [sys.executable, "-c", "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)"]
+        gate = Gate(self, command=stubborn)
+        time.sleep(0.5)
+        children = pathlib.Path(f"/proc/{gate.child.pid}/task/{gate.child.pid}/children").read_text().split()
+        gate.child.stdin.close()
+        for _ in range(3):
+            time.sleep(0.4)
+            gate.child.send_signal(signal.SIGTERM)
+        self.assertIn(gate.child.wait(15), (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL), gate.errors)
+        self.assertEqual(gate.errors, [])
+        self.assertFalse(os.path.exists(f"/proc/{children[0]}"))
+
     def test_AServerThatCannotBeStartedSaysSo(self):
         gate = Gate(self, command=["/nonexistent/server"])
         self.assertEqual(gate.child.wait(10), 127)
