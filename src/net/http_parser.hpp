@@ -89,6 +89,7 @@ class MessageParser : private boost::beast::http::basic_parser<is_request> {
     bool head_done_ = false;
     bool keeps_alive_ = false;
     bool expects_continue_ = false;
+    bool in_last_chunk_ = false;  // of which not everything has come
 };
 
 extern template class MessageParser<true>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "net/http_parser.hpp"
 #include "net/net_world.hpp"
 
 namespace countersign {
@@ -460,6 +461,20 @@ TEST(HttpServer, AFieldsValueCannotStartANewLine) {
     std::string answer = world.talk(get("/", last));
     EXPECT_NE(answer.find("X-Name: a  Set-Cookie: evil\r\n"), std::string::npos) << answer;
     EXPECT_EQ(answer.find("Bad Name"), std::string::npos);
+}
+
+// Whoever may connect may send so, and a parser that asserts would end the server.
+TEST(RequestParser, AChunkedBodyMayComeByteByByteAndBeLookedAtTwice) {
+    for (std::string body : {"0\r\n\r\n", "0\r\nA: b\r\n\r\n", "1\r\nx\r\n0\r\n\r\n", "00;a=b\r\n\r\n"}) {
+        net::RequestParser parser{1000, 1000};
+        ASSERT_FALSE(parser.take_head("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        std::size_t taken = 0;
+        for (std::size_t i = 1; i <= body.size(); ++i)
+            for (int again = 0; again < 2 && !parser.whole(); ++again)
+                taken += parser.take_body(std::string_view{body}.substr(taken, i - taken)).value();
+        EXPECT_TRUE(parser.whole()) << body;
+        EXPECT_EQ(taken, body.size());
+    }
 }
 
 }  // namespace
