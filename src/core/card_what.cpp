@@ -24,7 +24,8 @@ constexpr std::size_t parameters_counted_max = 1'000;  // parameters that are co
 constexpr std::size_t command_rows_max = 8;
 constexpr std::size_t raw_rows_max = 12;
 constexpr std::size_t raw_rows_min = 3;  // less of a text is not worth its label
-constexpr std::size_t value_rows_max = 3;
+constexpr std::size_t value_rows_max = 3;         // of one that is cut
+constexpr std::size_t whole_value_rows_max = 12;  // of one that is not
 constexpr std::size_t what_rows_usual = 12;  // with fewer, single values are cut to one row
 constexpr std::size_t differences_shown_max = 3;
 constexpr std::size_t mixed_words_shown_max = 3;
@@ -345,6 +346,15 @@ class What {
         add(std::move(section));
     }
 
+    // A value that can stand there whole does, if each of the `others` behind it still has a row: an approval of
+    // a card that was cut takes a second look.
+    Excerpt shown_in_table(const Value& value, std::size_t others) const {
+        const std::size_t usual = std::min(value_rows_max, rows_ - 1);
+        const std::size_t room = rows_ - 1 > others ? rows_ - 1 - others : 1;
+        auto shown = shown_value(value, columns(std::max(usual, std::min(whole_value_rows_max, room))));
+        return shown.whole ? shown : shown_value(value, columns(usual));
+    }
+
     void table() {
         CardSection section{Part::what};
         CardLine line;
@@ -367,7 +377,7 @@ class What {
                 left_out_ += table_.size() - i;
                 break;
             }
-            auto shown = shown_value(*value, columns(std::min(value_rows_max, rows_ - 1)));
+            auto shown = shown_in_table(*value, table_.size() - i - 1);
             if (!shown.whole) cut();
             const std::size_t wanted = name_columns + 1 + columns_of(shown.text);
             if (!line.empty() && columns_of_line + 3 + wanted > card_columns) flush();

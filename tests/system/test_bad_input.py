@@ -423,7 +423,9 @@ class BadInput(unittest.TestCase):
 
     def test_EveryRouteHasItsRow(self):
         described = Api(self.world.url, None).call("GET", "/openapi.json").json
-        calls = [(method.upper(), path) for path, item in described["paths"].items() for method in item if method != "parameters"]
+        # A hook answers whatever goes wrong with a decision, in 200: its table is in test_hook.
+        calls = [(method.upper(), path) for path, item in described["paths"].items() for method in item
+                 if method != "parameters" and not path.startswith("/hooks/")]
         self.assertEqual(sorted((row.method, row.path) for row in ROWS), sorted(calls))
 
     def goes_on(self):
