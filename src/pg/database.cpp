@@ -9,6 +9,7 @@
 #include "pg/people_store.hpp"
 #include "pg/schema.hpp"
 #include "pg/token_store.hpp"
+#include "pg/tree_store.hpp"
 #include "pg/webhook_store.hpp"
 
 namespace countersign::pg {
@@ -33,6 +34,7 @@ class PgDatabase final : public Database {
           outbox_(pool_, clock, entropy),
           tokens_(pool_, sealing_, clock),
           events_(pool_, sealing_, cases_.reader(), clock),
+          tree_(pool_, sealing_, clock),
           webhooks_(pool_, sealing_, clock),
           people_(pool_, sealing_, clock),
           clock_(clock) {}
@@ -42,6 +44,7 @@ class PgDatabase final : public Database {
     app::OutboxStore& outbox() override { return outbox_; }
     app::TokenStore& tokens() override { return tokens_; }
     app::EventLog& events() override { return events_; }
+    app::TreeStore& tree() override { return tree_; }
     app::SubscriptionStore& subscriptions() override { return webhooks_; }
     app::DeliveryStore& deliveries() override { return webhooks_; }
     app::PeopleStore& people() override { return people_; }
@@ -76,6 +79,7 @@ class PgDatabase final : public Database {
     PgOutboxStore outbox_;
     PgTokenStore tokens_;
     PgEventLog events_;
+    PgTreeStore tree_;
     PgWebhookStore webhooks_;
     PgPeopleStore people_;
     const rt::Clock& clock_;

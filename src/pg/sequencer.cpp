@@ -11,6 +11,7 @@
 #include "pg/case_statements.hpp"
 #include "pg/event_log.hpp"
 #include "pg/rows.hpp"
+#include "pg/tree_store.hpp"
 
 namespace countersign::pg {
 namespace {
@@ -37,13 +38,14 @@ gone AS (
     DELETE FROM unsequenced u USING unnest($3::uuid[], $4::int4[]) AS g(source, version), head
      WHERE u.source = g.source AND u.version = g.version),
 made AS (
-    INSERT INTO event (index, id, at, type, request_id, act_id, version, state, body, hash)
-    SELECT $1 + v.place - 1, v.id, v.at, v.type, v.request_id, v.act_id, v.version, v.state, v.body, v.hash
+    INSERT INTO event (index, id, at, type, request_id, act_id, version, state, body, hash, seal)
+    SELECT $1 + v.place - 1, v.id, v.at, v.type, v.request_id, v.act_id, v.version, v.state, v.body, v.hash,
+           v.seal
       FROM head, unnest($5::uuid[], $6::timestamptz[], $7::text[], $8::uuid[], $9::uuid[], $10::int4[],
           $11::text[],
-                        $12::bytea[], $13::bytea[]) WITH ORDINALITY
-               AS v(id, at, type, request_id, act_id, version, state, body, hash, place))
-SELECT size, (SELECT CASE WHEN $14::text <> '' THEN pg_notify('countersign_log', $14 || ' ' || size) END)
+                        $12::bytea[], $13::bytea[], $14::bytea[]) WITH ORDINALITY
+               AS v(id, at, type, request_id, act_id, version, state, body, hash, seal, place))
+SELECT size, (SELECT CASE WHEN $15::text <> '' THEN pg_notify('countersign_log', $15 || ' ' || size) END)
     FROM head)"};
 
 struct Made {
@@ -178,10 +180,11 @@ Batch batch_from(const pqxx::result& rows, const app::Seals& seals) {
     return batch;
 }
 
-Sql<pqxx::result> write_batch(Session& session, const Batch& batch,
+Sql<pqxx::result> write_batch(Session& session, const Batch& batch, const app::Seals& seals,
                               const std::optional<core::ProcessId>& tell) {
     Column id{Oid::uuid}, at{Oid::timestamptz}, type{Oid::text}, request{Oid::uuid}, act{Oid::uuid},
-        version{Oid::int4}, state{Oid::text}, body{Oid::bytea}, hash{Oid::bytea};
+        version{Oid::int4}, state{Oid::text}, body{Oid::bytea}, hash{Oid::bytea}, seal{Oid::bytea};
+    std::int64_t index = batch.size;
     for (const Made& made : batch.events) {
         id.add(made.id);
         at.add(made.at);
@@ -191,7 +194,17 @@ Sql<pqxx::result> write_batch(Session& session, const Batch& batch,
         version.add(made.version);
         state.add(made.state ? std::optional(name_of(*made.state)) : std::nullopt);
         body.add(std::as_bytes(std::span(made.body)));
-        hash.add(sha256(std::string(1, '\0') + made.body));
+        Sha256 leaf = tlog::leaf_hash(made.body);
+        hash.add(leaf);
+        EventRow row{.index = index++,
+                     .id = made.id.bytes(),
+                     .type = made.type,
+                     .request = made.request ? std::optional(made.request->bytes()) : std::nullopt,
+                     .act = made.act ? std::optional(made.act->bytes()) : std::nullopt,
+                     .version = made.version,
+                     .state = made.state,
+                     .hash = leaf};
+        seal.add(seals.seal(event_seal_input(row)));
     }
     Column size{Oid::int8}, more{Oid::int4}, teller{Oid::text};
     size.add(batch.size);
@@ -200,7 +213,7 @@ Sql<pqxx::result> write_batch(Session& session, const Batch& batch,
     Parameters all{size.only(), more.only()};
     for (const Column* column :
          std::initializer_list<const Column*>{&batch.sources, &batch.versions, &id, &at, &type, &request,
-                                              &act, &version, &state, &body, &hash})
+                                              &act, &version, &state, &body, &hash, &seal})
         all.push_back(column->finished());
     all.push_back(teller.only());
     return session.run(give_places, all);
@@ -215,7 +228,7 @@ Sql<app::EventLog::Sequenced> sequence_batch(Session& session, const app::Seals&
         if (!rows) return std::unexpected(rows.error());
         Batch batch = batch_from(*rows, seals);
         if (batch.taken == 0) return app::EventLog::Sequenced{.size = batch.size, .more = false};
-        auto placed = write_batch(session, batch, tell);
+        auto placed = write_batch(session, batch, seals, tell);
         if (!placed) return std::unexpected(placed.error());
         if (placed->empty() && attempt < places_attempts_max) continue;
         if (placed->empty()) return app::EventLog::Sequenced{.size = batch.size, .more = true};

@@ -10,6 +10,7 @@
 #include "countersign/app/log.hpp"
 #include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
+#include "countersign/app/tree.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/rt/clock.hpp"
 
@@ -44,6 +45,7 @@ class Database {
     virtual app::OutboxStore& outbox() = 0;
     virtual app::TokenStore& tokens() = 0;
     virtual app::EventLog& events() = 0;
+    virtual app::TreeStore& tree() = 0;
     virtual app::SubscriptionStore& subscriptions() = 0;
     virtual app::DeliveryStore& deliveries() = 0;
     virtual app::PeopleStore& people() = 0;
