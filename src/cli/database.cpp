@@ -36,7 +36,8 @@ Result<OpenDatabase> open_database(const std::string& config_file) {
     if (!keys) return pass(keys);
     pg::PgSettings settings;
     settings.uri = std::move(*uri);
-    settings.server_keys = {keys->server};
+    settings.server_keys = keys->retired_servers;
+    settings.server_keys.insert(settings.server_keys.begin(), keys->server);
     settings.pool = 2;
     settings.background = 1;
     opened.database = pg::open_database(std::move(settings), opened.loop->executor(), opened.loop->clock(),

@@ -3,6 +3,7 @@
 #include "countersign/adapters/pg.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "pg/audit_store.hpp"
 #include "pg/case_store.hpp"
 #include "pg/event_log.hpp"
 #include "pg/outbox_store.hpp"
@@ -35,6 +36,7 @@ class PgDatabase final : public Database {
           tokens_(pool_, sealing_, clock),
           events_(pool_, sealing_, cases_.reader(), clock),
           tree_(pool_, sealing_, clock),
+          audit_(pool_, sealing_, clock),
           webhooks_(pool_, sealing_, clock),
           people_(pool_, sealing_, clock),
           clock_(clock) {}
@@ -45,6 +47,7 @@ class PgDatabase final : public Database {
     app::TokenStore& tokens() override { return tokens_; }
     app::EventLog& events() override { return events_; }
     app::TreeStore& tree() override { return tree_; }
+    app::AuditStore& audit() override { return audit_; }
     app::SubscriptionStore& subscriptions() override { return webhooks_; }
     app::DeliveryStore& deliveries() override { return webhooks_; }
     app::PeopleStore& people() override { return people_; }
@@ -80,6 +83,7 @@ class PgDatabase final : public Database {
     PgTokenStore tokens_;
     PgEventLog events_;
     PgTreeStore tree_;
+    PgAuditStore audit_;
     PgWebhookStore webhooks_;
     PgPeopleStore people_;
     const rt::Clock& clock_;

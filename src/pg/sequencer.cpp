@@ -1,13 +1,13 @@
 #include "pg/sequencer.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "countersign/app/plan.hpp"
 #include "countersign/base/log.hpp"
+#include "countersign/wire/leaves.hpp"
 #include "pg/case_statements.hpp"
 #include "pg/event_log.hpp"
 #include "pg/rows.hpp"
@@ -59,15 +59,6 @@ struct Made {
     std::string body;
 };
 
-// An event of an entry has an id that follows from it: made twice, it is the same.
-core::EventId event_id_of(core::Instant at, const core::RequestId& request, std::int32_t version,
-                          std::size_t place) {
-    Sha256 hash = sha256(std::string(as_text(request.bytes())) + std::to_string(version));
-    std::array<std::byte, 10> chance{};
-    std::copy_n(hash.begin(), chance.size(), chance.begin());
-    return app::event_id(at, version, static_cast<std::uint8_t>(place), chance);
-}
-
 std::optional<app::Pseudonym> name_from(const pqxx::field& field) {
     auto id = id_from<core::RequestId>(view(field));
     return id ? std::optional(id->bytes()) : std::nullopt;
@@ -93,31 +84,24 @@ Result<std::vector<Made>> events_of_entry(const pqxx::row& row, const app::Seals
                        .seal = *seal};
     auto check = seals.check(seal_input(*source, view(row[10]), view(row[11]), entry_row, *before), *seal);
     if (check != app::SealCheck::holds) return std::unexpected(unsealed(check, "an entry to be sequenced"));
-    auto entry = wire::read_stored_entry(entry_row.record);
-    if (!entry) return pass(entry);
+    auto leaves = wire::leaves_of({.request = *source,
+                                   .version = version,
+                                   .digest = view(row[10]),
+                                   .policy = view(row[11]),
+                                   .before = *before_state,
+                                   .after = *state,
+                                   .record = entry_row.record});
+    if (!leaves) return pass(leaves);
     std::vector<Made> events;
-    for (std::string_view type : app::events_of(*entry, *before_state, *state)) {
-        Made made{.id = event_id_of(at_of(*entry), *source, version, events.size()),
-                  .at = at_of(*entry),
-                  .type = std::string(type),
-                  .request = *source,
-                  .act = {},
-                  .version = version,
-                  .state = *state,
-                  .body = {}};
-        made.body = wire::leaf_body(wire::Leaf{.type = type,
-                                               .id = made.id,
-                                               .at = made.at,
-                                               .request = *source,
-                                               .version = version,
-                                               .state = *state,
-                                               .digest = view(row[10]),
-                                               .policy = view(row[11]),
-                                               .entry_body = entry_row.record,
-                                               .person = {},
-                                               .why = {}});
-        events.push_back(std::move(made));
-    }
+    for (auto& leaf : *leaves)
+        events.push_back({.id = leaf.id,
+                          .at = leaf.at,
+                          .type = std::string(leaf.type),
+                          .request = *source,
+                          .act = {},
+                          .version = version,
+                          .state = *state,
+                          .body = std::move(leaf.body)});
     return events;
 }
 

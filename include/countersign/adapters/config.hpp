@@ -53,6 +53,12 @@ struct Settings {
     std::string signing_key;                // path; empty: in `keys`
     std::string server_key;                 // path; empty: in `keys`
     bool webhooks_to_private_networks = false;
+    struct PublishedLog {
+        std::string origin;  // empty: the host of public_url, and "/log"
+        std::string mark;    // path; empty: log.mark in `keys`
+        bool open = true;    // whether /log/ is answered without a token
+        bool signs = true;   // whether this replica may sign checkpoints
+    } published_log;
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;
 };

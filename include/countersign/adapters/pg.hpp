@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/audit.hpp"
 #include "countersign/app/events.hpp"
 #include "countersign/app/identity.hpp"
 #include "countersign/app/log.hpp"
@@ -46,6 +47,7 @@ class Database {
     virtual app::TokenStore& tokens() = 0;
     virtual app::EventLog& events() = 0;
     virtual app::TreeStore& tree() = 0;
+    virtual app::AuditStore& audit() = 0;
     virtual app::SubscriptionStore& subscriptions() = 0;
     virtual app::DeliveryStore& deliveries() = 0;
     virtual app::PeopleStore& people() = 0;

@@ -45,7 +45,7 @@ class TreeStore {
     // may give back the last one where that is of the whole tree. What `sign` refuses is refused.
     virtual Later<Published> publish(std::string origin, Sign sign, Deadline deadline) = 0;
 
-    // Of this origin; not_found: nothing was signed yet.
+    // Reads the newest one of this origin; not_found: nothing was signed yet.
     virtual Later<std::string> newest_checkpoint(std::string origin, Deadline deadline) = 0;
     // The bytes of a tile of hashes, or of a bundle of entries, exactly as wide as asked for. not_found: the
     // tree has no such tile.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "countersign/adapters/config.hpp"
+#include "countersign/adapters/evidence.hpp"
 #include "countersign/adapters/http.hpp"
 #include "countersign/adapters/identity.hpp"
 #include "countersign/adapters/pg.hpp"
@@ -60,6 +61,7 @@ class Server {
     std::unique_ptr<webhooks::Webhooks> make_sender();
     app::Requests::Parts request_parts();
     std::unique_ptr<http::Api> make_api();
+    std::unique_ptr<evidence::LogPublisher> make_publisher();
     void connect_chats();
     rt::asio::awaitable<void> watch_schema();
     void start_workers();
@@ -90,6 +92,7 @@ class Server {
     std::unique_ptr<net::HttpClient> issuer_client_;
     std::unique_ptr<app::WorkloadIdentity> workloads_;
     std::unique_ptr<http::Api> api_;
+    std::unique_ptr<evidence::LogPublisher> publisher_;
     app::Scheduler scheduler_;
     app::ReplicaFollower replicas_;
     app::PeopleFollower people_follower_;
@@ -107,5 +110,8 @@ class Server {
 
 // "0.0.0.0:8480" and port 8480 make "http://127.0.0.1:8480": how this machine reaches a listener.
 std::string local_url(const std::string& listen, std::uint16_t port, bool tls);
+
+// The name of a server's log where none is configured: "approvals.example.com/log".
+std::string default_origin(std::string_view public_url);
 
 }  // namespace countersign::server
