@@ -42,6 +42,8 @@ Result<OpenDatabase> open_database(const std::string& config_file) {
     settings.background = 1;
     opened.database = pg::open_database(std::move(settings), opened.loop->executor(), opened.loop->clock(),
                                         opened.loop->entropy());
+    opened.settings = std::move(*configured);
+    opened.keys = std::move(*keys);
     auto schema = opened.loop->finish(opened.database->schema(opened.loop->within(database_patience)));
     if (!schema) return pass(schema);
     if (schema->state != pg::SchemaState::current) return fail(Trouble::unavailable, schema->detail);

@@ -1,9 +1,12 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/loop.hpp"
+#include "countersign/adapters/config.hpp"
 #include "countersign/adapters/pg.hpp"
+#include "countersign/server/keys.hpp"
 
 // What the verbs that administer work on: the database itself, without a server in between.
 namespace countersign::cli {
@@ -14,6 +17,8 @@ inline constexpr core::Duration database_patience = std::chrono::seconds{10};
 Result<Secret> database_uri(const std::string& config_file, bool as_owner);
 
 struct OpenDatabase {
+    config::Settings settings;
+    std::optional<server::Keys> keys;  // there, once it is open
     std::unique_ptr<Loop> loop;
     std::unique_ptr<pg::Database> database;
     ~OpenDatabase() {

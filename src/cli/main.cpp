@@ -34,6 +34,9 @@ struct CommandLine {
     PolicyExplainOptions policy_explain;
     PolicyReplayOptions policy_replay;
     PeopleOptions people;
+    AuditVerifyOptions audit_verify;
+    AuditExportOptions audit_export;
+    AuditProofOptions audit_proof;
     std::string sandbox_listen = "127.0.0.1:8490";
     std::string postgres_home;
     std::function<int()> chosen;
@@ -47,6 +50,7 @@ struct CommandLine {
     void add_policy_verbs();
     void add_token_verbs();
     void add_people_verbs();
+    void add_audit_verbs();
     void add_client_verbs();
     void add_run();
 };
@@ -59,6 +63,7 @@ CommandLine::CommandLine() {
     add_policy_verbs();
     add_token_verbs();
     add_people_verbs();
+    add_audit_verbs();
     add_client_verbs();
     add_run();
 }
@@ -252,6 +257,42 @@ void CommandLine::add_people_verbs() {
                       "countersign people merge riley slack:T0SIM/U0REQ", people_merge_verb);
     account(*merge, "PERSON", people.one);
     account(*merge, "PERSON2", people.other);
+}
+
+void CommandLine::add_audit_verbs() {
+    auto* audit = app.add_subcommand("audit", "proves what was decided, and hands it to auditors");
+    audit->require_subcommand(1);
+    auto* verify = verb(*audit, "verify", "proves the database, or an exported folder; exit 1 on any finding",
+                        "countersign audit verify ./export --keys keys.json",
+                        [this] { return audit_verify_verb(audit_verify); });
+    add_config(*verify, audit_verify.config_file);
+    verify->add_option("FOLDER", audit_verify.folder, "an export; without it the database is read");
+    verify->add_option("--checkpoint", audit_verify.checkpoints, "a checkpoint that was kept elsewhere")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+    verify->add_option("--keys", audit_verify.keys, "the public keys to trust, instead of the folder's own")
+        ->type_name("FILE");
+    verify->add_flag("--json", audit_verify.json, "print JSON");
+    auto* exported = verb(*audit, "export", "writes what an auditor asks for",
+                          "countersign audit export --since 2026-01-01T00:00:00Z --out q1",
+                          [this] { return audit_export_verb(audit_export); });
+    add_config(*exported, audit_export.config_file);
+    exported->add_option("--since", audit_export.since, "an age such as 90d, or a moment")->type_name("D");
+    exported->add_option("--until", audit_export.until, "an age, or a moment")->type_name("D");
+    exported->add_option("--action", audit_export.action, "requests of one action")->type_name("A");
+    exported->add_option("--environment", audit_export.environment, "requests for one environment")
+        ->type_name("E");
+    exported->add_option("--request", audit_export.request, "one request, by its number or id")->type_name("ID");
+    exported->add_option("--format", audit_export.format, "folder or csv")
+        ->check(CLI::IsMember({"folder", "csv"}))
+        ->capture_default_str();
+    exported->add_option("--out", audit_export.out, "a folder that does not exist yet")->required();
+    exported->add_flag("--json", audit_export.json, "print JSON");
+    auto* proof = verb(*audit, "proof", "prints the proof that a decision is in the log",
+                       "countersign audit proof 1042", [this] { return audit_proof_verb(audit_proof); });
+    add_config(*proof, audit_proof.config_file);
+    proof->add_option("ID", audit_proof.id, "its number, such as 9 or '#9', or its id, req_…")->required();
+    proof->add_flag("--decision", audit_proof.decision, "print the signed statement of the decision instead");
 }
 
 void CommandLine::add_client_verbs() {

@@ -167,9 +167,14 @@ void EvidenceCalls::remember(const tlog::TileId& tile, std::shared_ptr<const std
 }
 
 net::HttpResponse EvidenceCalls::keys() const {
-    auto listed = [](const std::vector<PublicKey>& keys, const auto& describe) {
+    return log_answer(200, core::canonical(keys_document(settings_.public_keys, settings_.log_origin)),
+                      "application/json", "public, max-age=300");
+}
+
+Value keys_document(const PublicKeys& keys, const std::string& origin) {
+    auto listed = [](const std::vector<PublicKey>& all, const auto& describe) {
         auto list = Value::array();
-        for (const auto& key : keys) {
+        for (const auto& key : all) {
             Value one = describe(key);
             if (!key.until.empty()) one.set("validUntil", key.until);
             list.push(std::move(one));
@@ -178,18 +183,16 @@ net::HttpResponse EvidenceCalls::keys() const {
     };
     auto log_key = [&](const PublicKey& key) {
         tlog::NoteKey verifier;
-        verifier.name = settings_.log_origin;
+        verifier.name = origin;
         verifier.key = key.bytes;
         return Value::object({{"vkey", verifier.text()}});
     };
     auto statement_key = [](const PublicKey& key) {
         return Value::object({{"keyid", wire::statement_key_id(key.bytes)}, {"pem", ed25519_pem(key.bytes)}});
     };
-    const auto& all = settings_.public_keys;
-    auto document = Value::object({{"log", listed(all.log, log_key)},
-                                   {"decision", listed(all.decision, statement_key)},
-                                   {"grant", listed(all.grant, jwk_of)}});
-    return log_answer(200, core::canonical(document), "application/json", "public, max-age=300");
+    return Value::object({{"log", listed(keys.log, log_key)},
+                          {"decision", listed(keys.decision, statement_key)},
+                          {"grant", listed(keys.grant, jwk_of)}});
 }
 
 }  // namespace countersign::http

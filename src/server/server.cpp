@@ -46,7 +46,21 @@ app::Runtime runtime_of(const Ground& ground, const config::Settings& settings) 
             .limits = {.pending_per_requester = settings.pending_per_requester}};
 }
 
-// A retired key stays published, so that what it signed can be checked.
+// The keys of issuers are small, and there are few issuers.
+constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
+                                              .body_bytes_max = 64 * 1024,
+                                              .connections_max = 4,
+                                              .idle_max = std::chrono::seconds{5}};
+
+}  // namespace
+
+std::string local_url(const std::string& listen, std::uint16_t port, bool tls) {
+    std::size_t colon = listen.rfind(':');
+    std::string host = listen.substr(0, colon);
+    if (host.empty() || host == "0.0.0.0" || host == "[::]" || host == "::") host = "127.0.0.1";
+    return fmt::format("{}://{}:{}", tls ? "https" : "http", host, port);
+}
+
 http::PublicKeys public_keys(const Keys& keys) {
     http::PublicKeys all{.grant = {{keys.grant.public_key(), {}}},
                          .decision = {{keys.decision.public_key(), {}}},
@@ -65,25 +79,16 @@ tlog::NoteKey log_key(const std::string& origin, const std::array<std::byte, 32>
     return made;
 }
 
-// The keys of issuers are small, and there are few issuers.
-constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
-                                              .body_bytes_max = 64 * 1024,
-                                              .connections_max = 4,
-                                              .idle_max = std::chrono::seconds{5}};
-
-}  // namespace
-
-std::string local_url(const std::string& listen, std::uint16_t port, bool tls) {
-    std::size_t colon = listen.rfind(':');
-    std::string host = listen.substr(0, colon);
-    if (host.empty() || host == "0.0.0.0" || host == "[::]" || host == "::") host = "127.0.0.1";
-    return fmt::format("{}://{}:{}", tls ? "https" : "http", host, port);
-}
-
 std::string default_origin(std::string_view public_url) {
     // The port is left out: a server that is moved to another one goes on with its log.
     auto url = net::parse_url(public_url);
     return (url ? url->host : std::string("localhost")) + "/log";
+}
+
+std::string log_origin(const config::Settings& settings) {
+    if (!settings.published_log.origin.empty()) return settings.published_log.origin;
+    return default_origin(settings.public_url.empty() ? local_url(settings.listen, 1, false)
+                                                      : settings.public_url);
 }
 
 Server::Server(const Ground& ground, const config::Settings& settings, Keys keys,

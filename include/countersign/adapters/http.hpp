@@ -30,6 +30,10 @@ struct PublicKeys {
     std::vector<PublicKey> log;
 };
 
+// What is published of them: JSON by purpose, see /.well-known/countersign-keys.json. `origin`: the log's
+// name.
+core::Value keys_document(const PublicKeys& keys, const std::string& origin);
+
 struct HttpSettings {
     std::string public_url;               // issuer of grants and base of absolute links; empty: relative
     std::size_t requests_per_minute = 0;  // per token; 0: any

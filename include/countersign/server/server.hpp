@@ -111,6 +111,11 @@ class Server {
 // "0.0.0.0:8480" and port 8480 make "http://127.0.0.1:8480": how this machine reaches a listener.
 std::string local_url(const std::string& listen, std::uint16_t port, bool tls);
 
+// The public halves; a retired key stays published, so that what it signed can be checked.
+http::PublicKeys public_keys(const Keys& keys);
+tlog::NoteKey log_key(const std::string& origin, const std::array<std::byte, 32>& key);
+// The name of the log of a server with these settings.
+std::string log_origin(const config::Settings& settings);
 // The name of a server's log where none is configured: "approvals.example.com/log".
 std::string default_origin(std::string_view public_url);
 
