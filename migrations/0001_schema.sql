@@ -549,7 +549,8 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'countersign_auditor') THEN
         GRANT SELECT ON instance, request_number, request, request_state, entry, act, event, unsequenced, log_head,
-            log_tree, tile, checkpoint, published_key, refused_vote, card, person, account, subscription, delivery, webhook_head, schema_migration
+            log_tree, tile, checkpoint, published_key, refused_vote, card, person, account, people_head, subscription, delivery, webhook_head,
+            schema_migration
             TO countersign_auditor;
     END IF;
 END $$;

@@ -2,16 +2,18 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "cli/console.hpp"
 #include "cli/database.hpp"
 #include "cli/outcome.hpp"
 #include "cli/verbs.hpp"
-#include "countersign/adapters/audit_tables.hpp"
-#include "countersign/adapters/export.hpp"
+#include "countersign/adapters/audit.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/server/files.hpp"
 #include "countersign/server/server.hpp"
 #include "countersign/wire/decision.hpp"
 #include "countersign/wire/dsse.hpp"
@@ -22,6 +24,7 @@ namespace {
 
 using core::Value;
 
+constexpr core::Duration erase_patience = std::chrono::hours{1};
 constexpr std::size_t checkpoint_bytes_max = tlog::note_bytes_max;
 
 // One line that is written over, on a terminal alone.
@@ -190,9 +193,14 @@ int audit_export_verb(const AuditExportOptions& options) {
     if (!open) return failed(open.error());
     auto filter = filter_of(options, *open);
     if (!filter) return failed(filter.error());
-    if (options.format == "csv") {
-        auto done = open->loop->finish(evidence::export_tables(
-            open->database->audit(), std::move(*filter), options.out, open->loop->clock(), progress_line()));
+    if (options.format == "csv" || options.format == "ocsf") {
+        auto& store = open->database->audit();
+        const auto& clock = open->loop->clock();
+        auto work =
+            options.format == "csv"
+                ? evidence::export_tables(store, std::move(*filter), options.out, clock, progress_line())
+                : evidence::export_ocsf(store, std::move(*filter), options.out, clock, progress_line());
+        auto done = open->loop->finish(std::move(work));
         if (!done) return failed(done.error());
         if (!options.json)
             print(
@@ -206,10 +214,19 @@ int audit_export_verb(const AuditExportOptions& options) {
             core::canonical(http::keys_document(server::public_keys(*open->keys), origin)) + "\n",
         .log = server::log_key(origin, open->keys->log.public_key()),
         .decision = &open->keys->decision};
-    auto done = open->loop->finish(evidence::export_folder(open->database->audit(), open->database->tree(),
-                                                           std::move(*filter), std::move(keys), options.out,
-                                                           open->loop->clock(), progress_line()));
+    bool page = options.format == "html";
+    std::string folder = page ? options.out + ".parts" : options.out;
+    auto done = open->loop->finish(
+        evidence::export_folder(open->database->audit(), open->database->tree(),
+                                {.filter = std::move(*filter), .keys = std::move(keys), .folder = folder},
+                                open->loop->clock(), progress_line()));
     if (!done) return failed(done.error());
+    if (page) {
+        auto packed = evidence::pack_export(folder, options.out);
+        std::error_code error;
+        std::filesystem::remove_all(folder, error);
+        if (!packed) return failed(packed.error());
+    }
     if (!options.json)
         print(fmt::format("{}: events {} to {}, {} requests, {} signed decisions", visible(options.out),
                           done->first, done->end - 1, done->requests, done->decisions));
@@ -219,6 +236,27 @@ int audit_export_verb(const AuditExportOptions& options) {
                                       {"requests", done->requests},
                                       {"decisions", done->decisions}}),
                        done->findings, options.json);
+}
+
+int audit_report_verb(const AuditExportOptions& options) {
+    auto open = open_database(options.config_file);
+    if (!open) return failed(open.error());
+    auto filter = filter_of(options, *open);
+    if (!filter) return failed(filter.error());
+    auto report = open->loop->finish(evidence::audit_report(open->database->audit(), std::move(*filter),
+                                                            open->loop->clock(), progress_line()));
+    end_progress();
+    if (!report) return failed(report.error());
+    if (options.out.empty()) {
+        print(report->html);
+    } else {
+        auto written = server::write_private_file(options.out, report->html);
+        if (!written) return failed(written.error());
+        note(fmt::format("{}: {} requests", visible(options.out), report->requests));
+    }
+    for (const auto& one : report->findings)
+        complain(fmt::format("{}: {}", visible(one.where), visible(one.what)));
+    return report->findings.empty() ? exit_ok : exit_failed;
 }
 
 int audit_proof_verb(const AuditProofOptions& options) {
@@ -248,6 +286,38 @@ int audit_proof_verb(const AuditProofOptions& options) {
     std::string text = tlog::text_of(proof);
     text.pop_back();  // `print` ends the line
     print(text);
+    return exit_ok;
+}
+
+int erase_verb(const EraseOptions& options) {
+    if (!options.yes)
+        return failed(
+            {Trouble::invalid_input,
+             "what is erased is gone for good: say --yes; docs/evidence.md tells what goes and what stays",
+             {},
+             {}});
+    auto open = open_database(options.config_file, true);
+    if (!open) return failed(open.error());
+    auto before = moment_in(options.before, "--before", open->loop->now());
+    if (!before) return failed(before.error());
+    auto& database = *open->database;
+    auto erased = open->loop->finish(
+        database.erase().erase(options.persons, before->value(), open->loop->within(erase_patience)));
+    if (!erased) return failed(erased.error());
+    // The act says that, and how much, and nobody's name.
+    auto about = Value::object({{"before", core::rfc3339(**before)},
+                                {"requests", erased->requests},
+                                {"acts", erased->acts},
+                                {"by", "administrator"}});
+    auto event =
+        app::admin_event(app::AdminAct::words_erased, {}, about, open->loop->now(), open->loop->entropy());
+    auto recorded =
+        open->loop->finish(database.events().record(std::move(event), open->loop->within(database_patience)));
+    if (!recorded) return failed(recorded.error());
+    if (options.json)
+        print_json(Value::object({{"requests", erased->requests}, {"acts", erased->acts}}));
+    else
+        print(fmt::format("the words of {} requests and {} acts are erased", erased->requests, erased->acts));
     return exit_ok;
 }
 

@@ -24,8 +24,8 @@ Result<Secret> database_uri(const std::string& config_file, bool as_owner) {
     return std::unexpected(config::missing("database", "or start `countersign dev`, which has its own"));
 }
 
-Result<OpenDatabase> open_database(const std::string& config_file) {
-    auto uri = database_uri(config_file, false);
+Result<OpenDatabase> open_database(const std::string& config_file, bool as_owner) {
+    auto uri = database_uri(config_file, as_owner);
     if (!uri) return pass(uri);
     auto configured = config::load(config_file, config::process_environment());
     if (!configured) return pass(configured);

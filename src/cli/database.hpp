@@ -29,6 +29,6 @@ struct OpenDatabase {
     OpenDatabase& operator=(OpenDatabase&&) noexcept = default;
 };
 // unavailable: it cannot be reached, or its schema is not this version's.
-Result<OpenDatabase> open_database(const std::string& config_file);
+Result<OpenDatabase> open_database(const std::string& config_file, bool as_owner = false);
 
 }  // namespace countersign::cli

@@ -36,7 +36,9 @@ struct CommandLine {
     PeopleOptions people;
     AuditVerifyOptions audit_verify;
     AuditExportOptions audit_export;
+    AuditExportOptions audit_report;
     AuditProofOptions audit_proof;
+    EraseOptions erase;
     std::string sandbox_listen = "127.0.0.1:8490";
     std::string postgres_home;
     std::function<int()> chosen;
@@ -273,25 +275,48 @@ void CommandLine::add_audit_verbs() {
     verify->add_option("--keys", audit_verify.keys, "the public keys to trust, instead of the folder's own")
         ->type_name("FILE");
     verify->add_flag("--json", audit_verify.json, "print JSON");
+    auto selection = [this](CLI::App& of, AuditExportOptions& into) {
+        add_config(of, into.config_file);
+        of.add_option("--since", into.since, "an age such as 90d, or a moment")->type_name("D");
+        of.add_option("--until", into.until, "an age, or a moment")->type_name("D");
+        of.add_option("--action", into.action, "requests of one action")->type_name("A");
+        of.add_option("--environment", into.environment, "requests for one environment")->type_name("E");
+    };
     auto* exported = verb(*audit, "export", "writes what an auditor asks for",
                           "countersign audit export --since 2026-01-01T00:00:00Z --out q1",
                           [this] { return audit_export_verb(audit_export); });
-    add_config(*exported, audit_export.config_file);
-    exported->add_option("--since", audit_export.since, "an age such as 90d, or a moment")->type_name("D");
-    exported->add_option("--until", audit_export.until, "an age, or a moment")->type_name("D");
-    exported->add_option("--action", audit_export.action, "requests of one action")->type_name("A");
-    exported->add_option("--environment", audit_export.environment, "requests for one environment")
-        ->type_name("E");
-    exported->add_option("--request", audit_export.request, "one request, by its number or id")->type_name("ID");
-    exported->add_option("--format", audit_export.format, "folder or csv")
-        ->check(CLI::IsMember({"folder", "csv"}))
+    selection(*exported, audit_export);
+    exported->add_option("--request", audit_export.request, "one request, by its number or id")
+        ->type_name("ID");
+    exported->add_option("--format", audit_export.format, "folder, html, csv or ocsf")
+        ->check(CLI::IsMember({"folder", "html", "csv", "ocsf"}))
         ->capture_default_str();
-    exported->add_option("--out", audit_export.out, "a folder that does not exist yet")->required();
+    exported->add_option("--out", audit_export.out, "a folder that does not exist yet; for html a file")->required();
     exported->add_flag("--json", audit_export.json, "print JSON");
+    auto* report = verb(*audit, "report", "answers an auditor's questions on a page, as HTML",
+                        "countersign audit report --since 90d --environment production --out report.html",
+                        [this] { return audit_report_verb(audit_report); });
+    selection(*report, audit_report);
+    report->add_option("--out", audit_report.out, "a file; without it the page is printed")
+        ->type_name("FILE");
     auto* proof = verb(*audit, "proof", "prints the proof that a decision is in the log",
                        "countersign audit proof 1042", [this] { return audit_proof_verb(audit_proof); });
     add_config(*proof, audit_proof.config_file);
     proof->add_option("ID", audit_proof.id, "its number, such as 9 or '#9', or its id, req_…")->required();
+    auto* erase_app = verb(app, "erase", "erases what people wrote and who they are; every proof stays valid",
+                           "countersign erase --person slack:T0SIM/U0REQ --person riley --before 365d --yes",
+                           [this] { return erase_verb(erase); });
+    add_config(*erase_app, erase.config_file);
+    erase_app
+        ->add_option("--person", erase.persons, "a name or an account, as it is on record; one an option")
+        ->required()
+        ->type_name("P")
+        ->allow_extra_args(false);
+    erase_app->add_option("--before", erase.before, "requests that ended before: an age, or a moment")
+        ->required()
+        ->type_name("D");
+    erase_app->add_flag("--yes", erase.yes, "do it: what is erased is gone for good");
+    erase_app->add_flag("--json", erase.json, "print JSON");
     proof->add_flag("--decision", audit_proof.decision, "print the signed statement of the decision instead");
 }
 

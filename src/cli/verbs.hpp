@@ -149,6 +149,7 @@ struct AuditExportOptions {
     bool json = false;
 };
 int audit_export_verb(const AuditExportOptions& options);
+int audit_report_verb(const AuditExportOptions& options);  // `out` empty: stdout
 
 struct AuditProofOptions {
     std::string config_file;
@@ -156,6 +157,15 @@ struct AuditProofOptions {
     bool decision = false;  // the signed statement instead
 };
 int audit_proof_verb(const AuditProofOptions& options);
+
+struct EraseOptions {
+    std::string config_file;
+    std::vector<std::string> persons;  // names and accounts, as they are on record
+    std::string before;
+    bool yes = false;
+    bool json = false;
+};
+int erase_verb(const EraseOptions& options);
 
 // Parts of `dev` on their own, for tests that kill one of them: hidden verbs.
 int sandbox_verb(const std::string& listen);

@@ -7,7 +7,7 @@
 #include <set>
 #include <utility>
 
-#include "countersign/adapters/export.hpp"
+#include "countersign/adapters/audit.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/decision.hpp"
 #include "countersign/wire/dsse.hpp"

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "countersign/adapters/export.hpp"
+#include "countersign/adapters/audit.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/decision.hpp"
 #include "countersign/wire/dsse.hpp"
@@ -36,13 +36,12 @@ constexpr const char* export_readme =
 
 class FolderExport {
   public:
-    FolderExport(app::AuditStore& store, app::TreeStore& tree, ExportFilter filter, ExportKeys keys,
-                 std::string folder, const rt::Clock& clock)
+    FolderExport(app::AuditStore& store, app::TreeStore& tree, Export what, const rt::Clock& clock)
         : store_(store),
           tree_(tree),
-          filter_(std::move(filter)),
-          keys_(std::move(keys)),
-          folder_(std::move(folder)),
+          filter_(std::move(what.filter)),
+          keys_(std::move(what.keys)),
+          folder_(std::move(what.folder)),
           clock_(clock) {}
     Later<Exported> run(const AuditProgress& progress);
 
@@ -114,7 +113,7 @@ Later<core::Instant> FolderExport::time_of(std::int64_t index) {
     co_return *at;
 }
 
-// The first event of then or later. Events stand in the order of their times, but for what was recorded
+// Finds the first event of then or later. Events stand in the order of their times, but for what was recorded
 // within the same moment on several replicas.
 Later<std::int64_t> FolderExport::index_at(core::Instant at) {
     std::int64_t before = -1;
@@ -294,10 +293,9 @@ Later<Exported> FolderExport::run(const AuditProgress& progress) {
 
 }  // namespace
 
-Later<Exported> export_folder(app::AuditStore& store, app::TreeStore& tree, ExportFilter filter,
-                              ExportKeys keys, std::string folder, const rt::Clock& clock,
-                              AuditProgress progress) {
-    FolderExport work(store, tree, std::move(filter), std::move(keys), std::move(folder), clock);
+Later<Exported> export_folder(app::AuditStore& store, app::TreeStore& tree, Export what,
+                              const rt::Clock& clock, AuditProgress progress) {
+    FolderExport work(store, tree, std::move(what), clock);
     co_return co_await work.run(progress);
 }
 

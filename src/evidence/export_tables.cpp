@@ -1,20 +1,16 @@
 #include <fmt/core.h>
 
-#include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "countersign/adapters/audit_tables.hpp"
+#include "countersign/adapters/audit.hpp"
 #include "countersign/base/text.hpp"
-#include "evidence/case_check.hpp"
+#include "evidence/each_case.hpp"
 
 namespace countersign::evidence {
 namespace {
-
-constexpr core::Duration tables_patience{std::chrono::seconds{30}};
 
 // A cell that begins with one of these is taken for a formula by spreadsheets.
 bool like_a_formula(std::string_view cell) {
@@ -146,43 +142,18 @@ class Tables {
     std::ofstream votes_;
 };
 
-bool asked_for(const ExportFilter& filter, const core::Request& request) {
-    return (!filter.since || request.created_at >= *filter.since) &&
-           (!filter.until || request.created_at < *filter.until) &&
-           (!filter.action || request.action == *filter.action) &&
-           (!filter.environment || request.environment == filter.environment) &&
-           (!filter.request || request.id == *filter.request);
-}
-
 }  // namespace
 
 Later<TablesWritten> export_tables(app::AuditStore& store, ExportFilter filter, std::string folder,
                                    const rt::Clock& clock, AuditProgress progress) {
-    std::error_code error;
-    if (std::filesystem::exists(folder, error) && !std::filesystem::is_empty(folder, error))
-        co_return fail(
-            Trouble::conflict,
-            fmt::format("{} is not empty: name a folder that does not exist yet", visible(folder)));
-    std::filesystem::create_directories(folder, error);
+    auto made = make_empty_folder(folder);
+    if (!made) co_return pass(made);
     Tables tables(folder);
     TablesWritten written;
-    std::optional<core::RequestId> after;
-    for (bool more = true; more;) {
-        Deadline deadline{clock.now() + tables_patience};
-        auto page = co_await store.cases(after, app::AuditStore::cases_max, deadline);
-        if (!page) co_return pass(page);
-        more = page->size() == app::AuditStore::cases_max;
-        for (const auto& one : *page) {
-            after = one.recorded.id;
-            auto checked = check_case(one.recorded);
-            if (checked.c && !asked_for(filter, checked.c->request)) continue;
-            std::string where = fmt::format("request #{}", one.recorded.number);
-            if (!one.broken.empty()) written.findings.push_back({where, one.broken});
-            for (const auto& problem : checked.problems) written.findings.push_back({where, problem});
-            if (checked.c) tables.add(*checked.c, written);
-        }
-        if (progress) progress("requests", written.requests, -1);
-    }
+    auto add = [&](const core::Case& c) { tables.add(c, written); };
+    auto seen = co_await each_case(store, filter, clock, std::move(progress), add);
+    if (!seen) co_return pass(seen);
+    written.findings = std::move(*seen);
     if (!tables.kept())
         co_return fail(Trouble::unavailable, fmt::format("{} cannot be written", visible(folder)));
     co_return written;

@@ -3,6 +3,7 @@
 
 #include "countersign/adapters/evidence.hpp"
 #include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
 #include "evidence/signer.hpp"
 
 namespace countersign::evidence {
@@ -17,9 +18,13 @@ constexpr core::Duration publish_look{std::chrono::seconds{5}};
 
 class RealPublisher final : public LogPublisher {
   public:
-    RealPublisher(LogIdentity identity, bool signs, const app::Runtime& runtime, app::Log& log,
-                  app::TreeStore& tree)
-        : signer_(std::move(identity)), signs_(signs), runtime_(runtime), log_(log), tree_(tree) {}
+    RealPublisher(LogIdentity identity, std::vector<LoggedKey> keys, bool signs, PublisherParts parts)
+        : signer_(std::move(identity)),
+          keys_(std::move(keys)),
+          signs_(signs),
+          runtime_(parts.runtime),
+          log_(parts.log),
+          tree_(parts.tree) {}
 
     rt::asio::awaitable<void> run() override {
         for (;;) {
@@ -38,9 +43,11 @@ class RealPublisher final : public LogPublisher {
 
   private:
     Later<Done> once();
+    Later<Done> tell_keys();
     void note(const Result<Done>& done);
 
     const Signer signer_;
+    std::vector<LoggedKey> keys_;  // of which the log was not told yet
     const bool signs_;
     const app::Runtime& runtime_;
     app::Log& log_;
@@ -48,7 +55,30 @@ class RealPublisher final : public LogPublisher {
     std::string problem_;
 };
 
+Later<Done> RealPublisher::tell_keys() {
+    std::vector<app::TreeStore::KeyFact> facts;
+    for (const auto& one : keys_) {
+        bool retired = !one.until.empty();
+        std::string id = sha256_hex(as_text(one.key));
+        auto about = core::Value::object(
+            {{"purpose", one.purpose}, {"algorithm", "Ed25519"}, {"key", base64(as_text(one.key))}});
+        if (retired) about.set("until", one.until);
+        auto act = retired ? app::AdminAct::key_retired : app::AdminAct::key_published;
+        facts.push_back(
+            {one.purpose + " " + id, retired,
+             app::admin_event(act, "sha256:" + id, std::move(about), runtime_.now(), runtime_.entropy)});
+    }
+    auto told = co_await tree_.tell_keys(std::move(facts), runtime_.within(publish_patience));
+    if (told) keys_.clear();
+    if (told) log_.committed();
+    co_return told;
+}
+
 Later<Done> RealPublisher::once() {
+    if (!keys_.empty()) {
+        auto told = co_await tell_keys();
+        if (!told) co_return told;
+    }
     Result<app::TreeStore::Integrated> grown = app::TreeStore::Integrated{{}, true};
     while (grown->more) {
         grown = co_await tree_.integrate(runtime_.within(publish_patience));
@@ -75,10 +105,9 @@ void RealPublisher::note(const Result<Done>& done) {
 
 }  // namespace
 
-std::unique_ptr<LogPublisher> make_log_publisher(LogIdentity identity, bool signs,
-                                                 const app::Runtime& runtime, app::Log& log,
-                                                 app::TreeStore& tree) {
-    return std::make_unique<RealPublisher>(std::move(identity), signs, runtime, log, tree);
+std::unique_ptr<LogPublisher> make_log_publisher(LogIdentity identity, std::vector<LoggedKey> keys,
+                                                 bool signs, PublisherParts parts) {
+    return std::make_unique<RealPublisher>(std::move(identity), std::move(keys), signs, parts);
 }
 
 }  // namespace countersign::evidence

@@ -20,7 +20,8 @@ constexpr Query how_much{
     "log_head h, log_tree t"};
 constexpr Query page_of_events{R"(
 SELECT e.index, e.id, e.type, e.request_id, e.act_id, e.version, e.state, encode(e.hash, 'hex'),
-       encode(e.seal, 'hex'), encode(e.body, 'hex'), a.record, encode(a.seal, 'hex'), a.words, encode(a.salt, 'hex'),
+       encode(e.seal, 'hex'), encode(e.body, 'hex'), a.record, encode(a.seal, 'hex'), a.words,
+       encode(a.salt, 'hex'),
        e.request_id IS NULL OR EXISTS (SELECT FROM request_state s WHERE s.request_id = e.request_id)
   FROM event e LEFT JOIN act a ON a.id = e.act_id
  WHERE e.index >= $1 AND e.index < $1 + $2 ORDER BY e.index)"};

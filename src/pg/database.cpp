@@ -5,6 +5,7 @@
 #include "countersign/base/text.hpp"
 #include "pg/audit_store.hpp"
 #include "pg/case_store.hpp"
+#include "pg/erase_store.hpp"
 #include "pg/event_log.hpp"
 #include "pg/outbox_store.hpp"
 #include "pg/people_store.hpp"
@@ -37,6 +38,7 @@ class PgDatabase final : public Database {
           events_(pool_, sealing_, cases_.reader(), clock),
           tree_(pool_, sealing_, clock),
           audit_(pool_, sealing_, clock),
+          erase_(pool_, clock),
           webhooks_(pool_, sealing_, clock),
           people_(pool_, sealing_, clock),
           clock_(clock) {}
@@ -48,6 +50,7 @@ class PgDatabase final : public Database {
     app::EventLog& events() override { return events_; }
     app::TreeStore& tree() override { return tree_; }
     app::AuditStore& audit() override { return audit_; }
+    app::EraseStore& erase() override { return erase_; }
     app::SubscriptionStore& subscriptions() override { return webhooks_; }
     app::DeliveryStore& deliveries() override { return webhooks_; }
     app::PeopleStore& people() override { return people_; }
@@ -84,6 +87,7 @@ class PgDatabase final : public Database {
     PgEventLog events_;
     PgTreeStore tree_;
     PgAuditStore audit_;
+    PgEraseStore erase_;
     PgWebhookStore webhooks_;
     PgPeopleStore people_;
     const rt::Clock& clock_;

@@ -6,6 +6,7 @@
 
 #include "countersign/base/text.hpp"
 #include "pg/binary.hpp"
+#include "pg/event_log.hpp"
 #include "pg/rows.hpp"
 
 namespace countersign::pg {
@@ -36,6 +37,8 @@ constexpr Query newest_of_any{"SELECT note FROM checkpoint ORDER BY signed_at DE
 constexpr Query add_checkpoint{
     "INSERT INTO checkpoint (origin, size, root, note, signed_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO "
     "NOTHING"};
+constexpr Query first_told{
+    "INSERT INTO published_key (id, fact, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id"};
 constexpr Query find_leaf{
     "SELECT index, encode(body, 'hex') FROM event WHERE request_id = $1 AND version = $2 AND type = $3 ORDER "
     "BY "
@@ -295,6 +298,26 @@ Later<std::string> PgTreeStore::newest_checkpoint(std::string origin, Deadline d
 Later<std::string> PgTreeStore::tile(tlog::TileId tile, Deadline deadline) {
     return run_job<std::string>(pool_, rt::Lane::background, clock_, deadline,
                                 [this, tile](Session& session) { return tile_now(session, sealing_, tile); });
+}
+
+Later<Done> PgTreeStore::tell_keys(std::vector<KeyFact> facts, Deadline deadline) {
+    auto tell = [this, facts = std::move(facts)](Session& session) {
+        return in_transaction<Done>(session, [&]() -> Outcome<Done> {
+            auto seals = sealing_.of(session);
+            if (!seals) return std::unexpected(seals.error());
+            for (const auto& fact : facts) {
+                auto first = session.run(
+                    first_told,
+                    Arguments::of(fact.key, fact.retired ? "retired" : "published", fact.event.at));
+                if (!first) return std::unexpected(first.error());
+                if (first->empty()) continue;
+                auto recorded = record_act(session, fact.event, **seals);
+                if (!recorded) return std::unexpected(recorded.error());
+            }
+            return Result<Done>(Done{});
+        });
+    };
+    return run_job<Done>(pool_, rt::Lane::background, clock_, deadline, std::move(tell));
 }
 
 Later<app::TreeStore::Leaf> PgTreeStore::leaf_of(core::RequestId request, std::int32_t version,

@@ -36,6 +36,7 @@ class PgTreeStore final : public app::TreeStore {
     Later<Published> publish(std::string origin, Sign sign, Deadline deadline) override;
     Later<std::string> newest_checkpoint(std::string origin, Deadline deadline) override;
     Later<std::string> tile(tlog::TileId tile, Deadline deadline) override;
+    Later<Done> tell_keys(std::vector<KeyFact> facts, Deadline deadline) override;
     Later<Leaf> leaf_of(core::RequestId request, std::int32_t version, std::string type,
                         Deadline deadline) override;
     Later<Inclusion> prove(std::string origin, std::int64_t index, Deadline deadline) override;

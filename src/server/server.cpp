@@ -215,10 +215,15 @@ std::unique_ptr<evidence::LogPublisher> Server::make_publisher() {
             return keys_.log.sign(bytes);
         },
         .mark = keys_.mark};
-    for (const auto& key : keys_.retired)
+    std::vector<evidence::LoggedKey> logged{{"grant", keys_.grant.public_key(), {}},
+                                            {"decision", keys_.decision.public_key(), {}},
+                                            {"log", keys_.log.public_key(), {}}};
+    for (const auto& key : keys_.retired) {
+        logged.push_back({key.name, key.public_key, key.until});
         if (key.name == "log") identity.retired.push_back(log_key(identity.key.name, key.public_key));
-    return evidence::make_log_publisher(std::move(identity), settings_.published_log.signs, runtime_, log_,
-                                        database_->tree());
+    }
+    return evidence::make_log_publisher(std::move(identity), std::move(logged), settings_.published_log.signs,
+                                        {.runtime = runtime_, .log = log_, .tree = database_->tree()});
 }
 
 // Chats hear what people say, so they need all of the above; what speaks to them finds them by their surface.

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,37 @@ def check_tampering(folder, into):
     edit("proof", lambda f: shutil.copy(other[0], f / "decisions" / other[1].name))
 
 
+def verdict_of(page):
+    """What the page says of itself in a real browser; None where there is no browser."""
+    browser = shutil.which("chromium")
+    if not browser:
+        return None
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=30000", "--dump-dom"]
+    done = subprocess.run([browser, *flags, page.as_uri()], capture_output=True, text=True, timeout=120)
+    found = re.search(r'<p id="verdict"[^>]*>(.*?)</p>', done.stdout)
+    assert found, (done.stdout[-2000:], done.stderr[-2000:])
+    return found[1]
+
+
+def check_page(home, into):
+    page = into / "export.html"
+    exported = Program(["audit", "export", "--format", "html", "--out", str(page)], {"COUNTERSIGN_HOME": home})
+    assert exported.wait() == 0, exported.text()
+    said = verdict_of(page)
+    if said is None:
+        return
+    assert said == "All of it holds together.", said
+    text = page.read_text()
+    start = text.index('"requests/req_')
+    start = text.index('":"', start) + 3
+    record = base64.b64decode(text[start:text.index('"', start)])
+    changed = base64.b64encode(record.replace(b'deploy', b'depl0y')).decode()
+    (into / "tampered.html").write_text(text[:start] + changed + text[text.index('"', start):])
+    said = verdict_of(into / "tampered.html")
+    assert "do not rely on this" in said, said
+    print("the page checks itself")
+
+
 def main():
     if subprocess.run([str(HERE / "install.sh")]).returncode != 0 or not shutil.which("go") or not GO_SOURCES.exists():
         return 77
@@ -109,6 +141,7 @@ def main():
         work.mkdir()
         check_with_openssl(out, work)
         check_tampering(out, work)
+        check_page(home, work)
         return 0
     finally:
         dev.stop()

@@ -220,5 +220,60 @@ TEST_F(AnAudit, ForgedEntriesThatNeverReachedTheLogAreNamed) {
     expect_found("request #1", "but its entries come to approved");
 }
 
+// ---- roles
+
+class RolesOfTheLog : public testing::Test {
+  protected:
+    Secret uri = support::postgres().empty_database();
+    RolesOfTheLog() {
+        support::sql(uri, "CREATE ROLE countersign_app; CREATE ROLE countersign_auditor");
+        EXPECT_TRUE(pg::migrate(uri));
+    }
+    ~RolesOfTheLog() override {
+        for (const char* role : {"countersign_app", "countersign_auditor"})
+            support::sql(uri, std::string("DROP OWNED BY ") + role + "; DROP ROLE " + role);
+    }
+    Secret as(const std::string& role) const {
+        return Secret{std::string(uri.reveal()) + " options='-c role=" + role + "'"};
+    }
+};
+
+TEST_F(RolesOfTheLog, TheServersIsEnoughToKeepTheLogAndTheAuditorsToProveIt) {
+    auto key = log_key_of('a');
+    tlog::NoteKey note_key;
+    note_key.name = "approvals.example.com/log";
+    note_key.key = key.public_key();
+    {
+        OnPostgres server{as("countersign_app")};
+        auto id = server.get(server.cases().open(server.fresh(), server.soon())).value().opened.request->id;
+        ASSERT_TRUE(server.get(server.cases().append(server.vote(id, "U0AMY"), server.soon())));
+        auto event = app::admin_event(app::AdminAct::key_published, "sha256:k",
+                                      core::Value::object({{"a", 1}}), server.clock.now(), *server.entropy);
+        auto told = server.get(server.database->tree().tell_keys({{"log k", false, event}}, server.soon()));
+        ASSERT_TRUE(told) << told.error().detail;
+        while (server.get(server.log().sequence(std::nullopt, server.soon())).value().more) continue;
+        auto grown = server.get(server.database->tree().integrate(server.soon()));
+        ASSERT_TRUE(grown) << grown.error().detail;
+        auto sign = [&](const app::TreeStore::ToSign& what) -> Result<std::string> {
+            tlog::Note note{tlog::text_of(tlog::Checkpoint{note_key.name, what.head}), {}};
+            auto with = [&](std::string_view bytes) -> Result<std::array<std::byte, 64>> {
+                return key.sign(bytes);
+            };
+            note.signatures.push_back(tlog::sign_note(note.text, note_key, with).value());
+            return tlog::text_of(note);
+        };
+        auto published = server.get(server.database->tree().publish(note_key.name, sign, server.soon()));
+        ASSERT_TRUE(published) << published.error().detail;
+    }
+    OnPostgres auditor{as("countersign_auditor")};
+    auto done = auditor.get(evidence::audit_database(auditor.database->audit(), auditor.database->tree(),
+                                                     {note_key}, {}, auditor.clock, {}));
+    ASSERT_TRUE(done) << done.error().detail;
+    for (const auto& one : done->findings) ADD_FAILURE() << one.where << ": " << one.what;
+    EXPECT_EQ(done->checkpoints, 1);
+    EXPECT_FALSE(auditor.get(auditor.cases().open(auditor.fresh(), auditor.soon())))
+        << "it reads, and that is all";
+}
+
 }  // namespace
 }  // namespace countersign::contract

@@ -5,7 +5,7 @@
 #include <functional>
 #include <sstream>
 
-#include "countersign/adapters/export.hpp"
+#include "countersign/adapters/audit.hpp"
 #include "countersign/wire/dsse.hpp"
 #include "countersign/wire/json.hpp"
 #include "pg/published_log.hpp"
@@ -43,8 +43,9 @@ class AnExport : public ThePublishedLog {
     Result<evidence::Exported> exported(evidence::ExportFilter filter = {}) {
         evidence::ExportKeys keys{
             .keys_document = keys_document(), .log = note_key(key), .decision = &decision_key};
-        return on.get(evidence::export_folder(on.database->audit(), on.database->tree(), std::move(filter),
-                                              std::move(keys), out, on.clock, {}));
+        return on.get(evidence::export_folder(
+            on.database->audit(), on.database->tree(),
+            {.filter = std::move(filter), .keys = std::move(keys), .folder = out}, on.clock, {}));
     }
     std::string keys_document() const {
         auto list = [](core::Value one) {
@@ -251,6 +252,85 @@ TEST_F(AnExport, ErasedWordsLeaveEveryProofValid) {
     EXPECT_EQ(done->decisions, 1);
     expect_good();
     EXPECT_EQ(audit().erased, 2);
+    EXPECT_EQ(content(request_file()).find("amy"), std::string::npos);
+}
+
+TEST_F(AnExport, TablesHaveARowForEachRequestAndEachVoteAndNoFormula) {
+    on.get(on.cases().append(on.vote(opened("deploy.web"), "U0AMY", core::Verdict::deny, "=1+1 \"no\""),
+                             on.soon()))
+        .value();
+    auto done = on.get(evidence::export_tables(on.database->audit(), {}, out, on.clock, {}));
+    ASSERT_TRUE(done) << done.error().detail;
+    EXPECT_EQ(done->requests, 3);
+    EXPECT_EQ(done->votes, 3);
+    auto votes = content(out + "/votes.csv");
+    EXPECT_NE(votes.find(",\"'=1+1 \"\"no\"\"\","), std::string::npos) << votes;
+    EXPECT_EQ(std::ranges::count(votes, '\n'), 4);
+    EXPECT_NE(content(out + "/requests.csv").find("amy for security; ben for security"), std::string::npos);
+}
+
+TEST_F(AnExport, OcsfEventsHaveWhatTheirClassAsksFor) {
+    auto done = on.get(evidence::export_ocsf(on.database->audit(), {}, out, on.clock, {}));
+    ASSERT_TRUE(done) << done.error().detail;
+    std::istringstream lines(content(out + "/events.ocsf.jsonl"));
+    int count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+        auto event = wire::parse_json(line, {.bytes_max = 1'000'000}).value();
+        EXPECT_EQ(event["class_uid"].whole(), 3004);
+        EXPECT_EQ(event["category_uid"].whole(), 3);
+        EXPECT_EQ(event["type_uid"].whole(), 300400 + event["activity_id"].whole());
+        EXPECT_EQ(event["metadata"]["version"].text(), "1.8.0");
+        EXPECT_GT(event["time"].whole(), 0);
+        EXPECT_GT(event["severity_id"].whole(), 0);
+        EXPECT_FALSE(event["entity"]["uid"].text().empty());
+        EXPECT_FALSE(event["actor"]["user"]["name"].text().empty());
+    }
+    EXPECT_EQ(count, 4);
+}
+
+TEST_F(AnExport, AReportAnswersAndHoldsNoMarkupOfOthers) {
+    on.get(on.cases().append(
+               on.vote(opened("deploy.web"), "U0AMY", core::Verdict::deny, "<script>x</script>"), on.soon()))
+        .value();
+    auto report = on.get(evidence::audit_report(on.database->audit(), {}, on.clock, {}));
+    ASSERT_TRUE(report) << report.error().detail;
+    EXPECT_TRUE(report->findings.empty());
+    EXPECT_EQ(report->requests, 3);
+    EXPECT_EQ(report->html.find("<script"), std::string::npos);
+    EXPECT_NE(report->html.find("&lt;script&gt;x"), std::string::npos);
+    EXPECT_NE(report->html.find("amy for security, ben for security"), std::string::npos);
+}
+
+TEST_F(AnExport, ErasingAPersonTakesTheirWordsAndNothingElse) {
+    auto other = opened("deploy.web");  // nobody voted, and it is pending
+    auto erase = [this](std::vector<std::string> names, core::Instant before) {
+        auto done = on.get(on.database->erase().erase(std::move(names), before, on.soon()));
+        EXPECT_TRUE(done) << done.error().detail;
+        return done ? done->requests : -1;
+    };
+    add_events(1);
+    published();
+    EXPECT_EQ(erase({"amy"}, on.clock.now() + 1s), 0) << "what is not at an end keeps its words";
+    ASSERT_TRUE(on.get(on.cases().append(
+        on.command(id, core::Claim{core::AccountId{"token:tok_ci"}, on.fresh().request.digest, {}}),
+        on.soon())));
+    EXPECT_EQ(erase({"amy"}, on.clock.now() + 1s), 0) << "an outcome may come";
+    ASSERT_TRUE(on.get(on.cases().append(
+        on.command(id, core::Report{core::AccountId{"token:tok_ci"}, true, "done"}), on.soon())));
+    add_events(1);
+    published();
+    EXPECT_EQ(erase({"amy"}, on.clock.now()), 0) << "not all of it was before";
+    EXPECT_EQ(erase({"am", "AMY"}, on.clock.now() + 1s), 0) << "these are nobody's names";
+    EXPECT_EQ(erase({"amy"}, on.clock.now() + 1s), 1);
+    EXPECT_EQ(erase({"amy"}, on.clock.now() + 1s), 0);
+    EXPECT_EQ(on.sql("SELECT count(*) FROM request WHERE words IS NULL"), "1");
+    EXPECT_TRUE(on.get(on.cases().read(other, on.soon())));
+    auto proven = on.get(evidence::audit_database(on.database->audit(), on.database->tree(), {note_key(key)},
+                                                  {}, on.clock, {}));
+    for (const auto& one : proven->findings) ADD_FAILURE() << one.where << ": " << one.what;
+    ASSERT_TRUE(exported());
+    expect_good();
+    EXPECT_EQ(audit().erased, 1);
     EXPECT_EQ(content(request_file()).find("amy"), std::string::npos);
 }
 

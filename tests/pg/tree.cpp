@@ -157,6 +157,21 @@ TEST_F(ThePublishedLog, TwoSignersAtOnceSignOneHistory) {
     }
 }
 
+TEST_F(ThePublishedLog, AKeyIsToldOfOnceWhenItComesAndOnceWhenItGoes) {
+    auto tell = [this](bool retired) {
+        auto act = retired ? app::AdminAct::key_retired : app::AdminAct::key_published;
+        auto event = app::admin_event(act, "sha256:k", core::Value::object({{"purpose", "log"}}),
+                                      on.clock.now(), *on.entropy);
+        ASSERT_TRUE(on.get(on.database->tree().tell_keys({{"log k", retired, event}}, on.soon())));
+    };
+    tell(false);
+    tell(false);
+    tell(true);
+    tell(true);
+    add_events(0);
+    EXPECT_EQ(on.sql("SELECT string_agg(type, ' ' ORDER BY type) FROM event"), "key.published key.retired");
+}
+
 // ---- attacks
 
 TEST_F(ThePublishedLog, AnEventPutThereByHandBecomesNoLeaf) {

@@ -1,4 +1,6 @@
 #pragma once
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +19,12 @@ struct LogIdentity {
     tlog::SignBytes sign;
     std::string mark;  // path of the high-water mark: the newest checkpoint, kept outside the database
 };
+// A public key that the log tells of, so that everybody sees since when it is used.
+struct LoggedKey {
+    std::string purpose;  // "grant", "decision", "log"
+    std::array<std::byte, 32> key{};
+    std::string until;  // of a retired one
+};
 
 // Keeps the published log up with the events: makes leaves of them, and signs checkpoints, each consistent
 // with everything that was signed before. For the I/O thread.
@@ -28,8 +36,12 @@ class LogPublisher {
     virtual std::string problem() const = 0;
 };
 // `signs` false: leaves are made, and another replica signs.
-std::unique_ptr<LogPublisher> make_log_publisher(LogIdentity identity, bool signs,
-                                                 const app::Runtime& runtime, app::Log& log,
-                                                 app::TreeStore& tree);
+struct PublisherParts {
+    const app::Runtime& runtime;
+    app::Log& log;
+    app::TreeStore& tree;
+};
+std::unique_ptr<LogPublisher> make_log_publisher(LogIdentity identity, std::vector<LoggedKey> keys,
+                                                 bool signs, PublisherParts parts);
 
 }  // namespace countersign::evidence

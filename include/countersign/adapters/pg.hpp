@@ -48,6 +48,7 @@ class Database {
     virtual app::EventLog& events() = 0;
     virtual app::TreeStore& tree() = 0;
     virtual app::AuditStore& audit() = 0;
+    virtual app::EraseStore& erase() = 0;
     virtual app::SubscriptionStore& subscriptions() = 0;
     virtual app::DeliveryStore& deliveries() = 0;
     virtual app::PeopleStore& people() = 0;

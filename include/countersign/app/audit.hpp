@@ -92,4 +92,18 @@ class AuditStore {
                                                              Deadline deadline) = 0;
 };
 
+// Erases words of people, which leaves every record and every proof as it is. Works only for who may change
+// words: the owner of the tables.
+class EraseStore {
+  public:
+    virtual ~EraseStore() = default;
+    struct Erased {
+        std::int64_t requests = 0;
+        std::int64_t acts = 0;
+    };
+    // Erases the words of every request that is at its end for good, all of it before `before`, and of every act of before, in
+    // which one of these names or accounts stands as a value of its own.
+    virtual Later<Erased> erase(std::vector<std::string> names, core::Instant before, Deadline deadline) = 0;
+};
+
 }  // namespace countersign::app

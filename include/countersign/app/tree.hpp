@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/events.hpp"
 #include "countersign/core/ids.hpp"
 #include "countersign/rt/later.hpp"
 #include "countersign/tlog/checkpoint.hpp"
@@ -50,6 +51,15 @@ class TreeStore {
     // The bytes of a tile of hashes, or of a bundle of entries, exactly as wide as asked for. not_found: the
     // tree has no such tile.
     virtual Later<std::string> tile(tlog::TileId tile, Deadline deadline) = 0;
+
+    // Records that a key came into use, or went out of it: an act, which becomes a leaf like any other. What
+    // was recorded before is left as it is.
+    struct KeyFact {
+        std::string key;  // its id, under its purpose: "log be6d6059…"
+        bool retired = false;
+        AdminEvent event;
+    };
+    virtual Later<Done> tell_keys(std::vector<KeyFact> facts, Deadline deadline) = 0;
 
     struct Leaf {
         std::int64_t index = 0;
