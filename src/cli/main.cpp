@@ -291,7 +291,8 @@ void CommandLine::add_audit_verbs() {
     exported->add_option("--format", audit_export.format, "folder, html, csv or ocsf")
         ->check(CLI::IsMember({"folder", "html", "csv", "ocsf"}))
         ->capture_default_str();
-    exported->add_option("--out", audit_export.out, "a folder that does not exist yet; for html a file")->required();
+    exported->add_option("--out", audit_export.out, "a folder that does not exist yet; for html a file")
+        ->required();
     exported->add_flag("--json", audit_export.json, "print JSON");
     auto* report = verb(*audit, "report", "answers an auditor's questions on a page, as HTML",
                         "countersign audit report --since 90d --environment production --out report.html",

@@ -40,6 +40,10 @@ net::HttpResponse log_problem(const Failure& failure) {
     return response;
 }
 
+Failure closed_log() {
+    return {Trouble::not_found, "this server's log is not public (`log.public`)", "log_closed", {}};
+}
+
 // What comes a moment later is no reason to look elsewhere.
 Failure soon(Failure failure) {
     if (failure.code == "not_published") failure.trouble = Trouble::unavailable;
@@ -123,8 +127,7 @@ Later<net::HttpResponse> EvidenceCalls::proof(Call& call) {
 }
 
 rt::asio::awaitable<net::HttpResponse> EvidenceCalls::checkpoint() {
-    if (!settings_.log_open)
-        co_return log_answer(404, "the log of this server is not public\n", "text/plain", "no-store");
+    if (!settings_.log_open) co_return log_problem(closed_log());
     if (checkpoint_.empty() || runtime_.now() - checkpoint_read_at_ > checkpoint_kept) {
         auto note =
             co_await parts_.tree.newest_checkpoint(settings_.log_origin, runtime_.within(log_patience));
@@ -136,8 +139,7 @@ rt::asio::awaitable<net::HttpResponse> EvidenceCalls::checkpoint() {
 }
 
 rt::asio::awaitable<net::HttpResponse> EvidenceCalls::tile(const net::PathArguments& arguments) {
-    if (!settings_.log_open)
-        co_return log_answer(404, "the log of this server is not public\n", "text/plain", "no-store");
+    if (!settings_.log_open) co_return log_problem(closed_log());
     auto id = tlog::parse_tile_path("tile/" + arguments.front());
     if (!id)
         co_return log_problem(

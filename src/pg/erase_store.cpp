@@ -20,13 +20,15 @@ WITH page AS MATERIALIZED (
 hit AS MATERIALIZED (
     SELECT r.id FROM page JOIN request r ON r.id = page.id JOIN request_state s ON s.request_id = r.id
      WHERE s.state NOT IN ('pending', 'approved', 'claimed')
-       AND (r.words IS NOT NULL OR EXISTS (SELECT FROM entry e WHERE e.request_id = r.id AND e.words IS NOT NULL))
+       AND (r.words IS NOT NULL
+            OR EXISTS (SELECT FROM entry e WHERE e.request_id = r.id AND e.words IS NOT NULL))
        AND r.created_at < $3
        AND NOT EXISTS (SELECT FROM unsequenced u WHERE u.source = r.id)
        AND NOT EXISTS (SELECT FROM event v WHERE v.request_id = r.id AND v.at >= $3)
        AND EXISTS (SELECT FROM unnest($2::text[]) AS n(name)
                     WHERE position(n.name IN r.words) > 0
-                       OR EXISTS (SELECT FROM entry e WHERE e.request_id = r.id AND position(n.name IN e.words) > 0))),
+                       OR EXISTS (SELECT FROM entry e
+                                   WHERE e.request_id = r.id AND position(n.name IN e.words) > 0))),
 of_entries AS (
     UPDATE entry SET words = NULL WHERE request_id IN (SELECT id FROM hit) AND words IS NOT NULL),
 of_requests AS (

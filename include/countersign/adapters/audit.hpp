@@ -85,8 +85,8 @@ struct Export {
 Later<Exported> export_folder(app::AuditStore& store, app::TreeStore& tree, Export what,
                               const rt::Clock& clock, AuditProgress progress);
 
-// Makes one HTML page of an exported folder, which checks itself in a reader's browser without any network. too_large:
-// more than page_bytes_max. Blocking.
+// Makes one HTML page of an exported folder, which checks itself in a reader's browser without any network.
+// too_large: more than page_bytes_max. Blocking.
 inline constexpr std::size_t page_bytes_max = 64 * 1'048'576;
 Result<Done> pack_export(const std::string& folder, const std::string& file);
 

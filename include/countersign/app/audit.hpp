@@ -101,8 +101,8 @@ class EraseStore {
         std::int64_t requests = 0;
         std::int64_t acts = 0;
     };
-    // Erases the words of every request that is at its end for good, all of it before `before`, and of every act of before, in
-    // which one of these names or accounts stands as a value of its own.
+    // Erases the words of every request that is at its end for good, all of it before `before`, and of every
+    // act of before, in which one of these names or accounts stands as a value of its own.
     virtual Later<Erased> erase(std::vector<std::string> names, core::Instant before, Deadline deadline) = 0;
 };
 
