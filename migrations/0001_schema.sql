@@ -183,7 +183,7 @@ CREATE TABLE unsequenced (
 
 -- Every fact in its place, without a gap from 0, made from entries and acts. `body` is the leaf of the published log,
 -- byte for byte, and `hash` SHA-256(0x00 ‖ body), the leaf's hash of RFC 6962. `version` and `state`: of the request,
--- with the fact.
+-- with the fact. The seal covers the whole row: what the database's password alone put here becomes no leaf.
 CREATE TABLE event (
     index       bigint PRIMARY KEY,
     id          uuid NOT NULL,
@@ -195,13 +195,16 @@ CREATE TABLE event (
     state       text,
     body        bytea NOT NULL,
     hash        bytea NOT NULL,
+    seal        bytea NOT NULL,
     CONSTRAINT index_from_zero CHECK (index >= 0),
     CONSTRAINT hash_length CHECK (length(hash) = 32),
+    CONSTRAINT body_fits_a_bundle CHECK (octet_length(body) <= 65535),
+    CONSTRAINT seal_length CHECK (length(seal) = 40),
     CONSTRAINT state_of_a_request CHECK (state IS NULL OR request_id IS NOT NULL)
 ) PARTITION BY RANGE (index);
 CREATE TABLE event_default PARTITION OF event DEFAULT;
 -- Whoever claims an approval asks what else the log knows of the request.
-CREATE INDEX event_request ON event (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX event_request ON event (request_id, version) WHERE request_id IS NOT NULL;
 CREATE TRIGGER event_stays BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER event_stays_whole BEFORE TRUNCATE ON event FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
@@ -212,6 +215,64 @@ CREATE TABLE log_head (
 ) WITH (fillfactor = 10);
 INSERT INTO log_head (size) VALUES (0);
 CREATE TRIGGER log_head_stays BEFORE DELETE OR TRUNCATE ON log_head
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- ---- the published log
+
+-- Hashes of the tree over all leaves, 256 to a tile (C2SP tlog-tiles). A tile only ever grows to the right.
+CREATE TABLE tile (
+    level       integer NOT NULL CONSTRAINT level_in_range CHECK (level BETWEEN 0 AND 7),
+    index       bigint NOT NULL CONSTRAINT index_from_zero CHECK (index >= 0),
+    hashes      bytea NOT NULL,
+    PRIMARY KEY (level, index),
+    CONSTRAINT whole_hashes CHECK (octet_length(hashes) % 32 = 0 AND octet_length(hashes) BETWEEN 32 AND 8192)
+) WITH (fillfactor = 50);
+ALTER TABLE tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
+CREATE FUNCTION refuse_all_but_growing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.level <> OLD.level OR NEW.index <> OLD.index OR octet_length(NEW.hashes) < octet_length(OLD.hashes)
+       OR substring(NEW.hashes FOR octet_length(OLD.hashes)) <> OLD.hashes THEN
+        RAISE EXCEPTION 'hashes of the log''s tree are never changed or removed' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER tile_stays BEFORE DELETE OR TRUNCATE ON tile FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER tile_grows BEFORE UPDATE ON tile FOR EACH ROW EXECUTE FUNCTION refuse_all_but_growing();
+
+-- One row: how many events are leaves of the tree, and its root. Whoever adds leaves, or signs, holds its lock.
+CREATE TABLE log_tree (
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
+    size        bigint NOT NULL CONSTRAINT size_from_zero CHECK (size >= 0),
+    root        bytea NOT NULL CONSTRAINT root_length CHECK (length(root) = 32),
+    seal        bytea CONSTRAINT seal_length CHECK (length(seal) = 40),
+    CONSTRAINT sealed_unless_empty CHECK (seal IS NOT NULL OR size = 0)
+) WITH (fillfactor = 10);
+INSERT INTO log_tree (size, root) VALUES (0, sha256(''));
+CREATE TRIGGER log_tree_stays BEFORE DELETE OR TRUNCATE ON log_tree
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER log_tree_grows BEFORE UPDATE ON log_tree
+    FOR EACH ROW WHEN (NEW.size <= OLD.size) EXECUTE FUNCTION refuse_change();
+
+-- What was signed of the tree: signed notes (C2SP tlog-checkpoint).
+CREATE TABLE checkpoint (
+    origin      text NOT NULL,
+    size        bigint NOT NULL CHECK (size >= 0),
+    root        bytea NOT NULL CHECK (length(root) = 32),
+    note        text NOT NULL CHECK (octet_length(note) <= 65536),
+    signed_at   timestamptz NOT NULL,
+    PRIMARY KEY (origin, size)
+);
+CREATE TRIGGER checkpoint_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoint
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Public keys that the log tells of, so that it tells of each once.
+CREATE TABLE published_key (
+    id          text NOT NULL,
+    fact        text NOT NULL CHECK (fact IN ('published', 'retired')),
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (id, fact)
+);
+CREATE TRIGGER published_key_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON published_key
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- ---- messages in chats
@@ -480,7 +541,10 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'countersign_app') THEN
         GRANT SELECT ON instance, schema_migration TO countersign_app;
-        GRANT SELECT, INSERT ON request_number, request, entry, act, event TO countersign_app;
+        GRANT SELECT, INSERT ON request_number, request, entry, act, event, checkpoint, published_key
+            TO countersign_app;
+        GRANT SELECT, INSERT, UPDATE (hashes) ON tile TO countersign_app;
+        GRANT SELECT, UPDATE ON log_tree TO countersign_app;
         GRANT USAGE ON SEQUENCE request_number_sequence TO countersign_app;
         GRANT SELECT, INSERT, UPDATE ON request_state, refused_vote, idempotency, token, person, account, link_code,
             link_try TO countersign_app;
@@ -494,11 +558,14 @@ BEGIN
         GRANT SELECT ON instance, request, entry, act TO countersign_sequencer;
         GRANT SELECT, DELETE ON unsequenced TO countersign_sequencer;
         GRANT SELECT, INSERT ON event TO countersign_sequencer;
-        GRANT SELECT, UPDATE ON log_head, request_state TO countersign_sequencer;
+        GRANT SELECT, UPDATE ON log_head, request_state, log_tree TO countersign_sequencer;
+        GRANT SELECT, INSERT, UPDATE (hashes) ON tile TO countersign_sequencer;
+        GRANT SELECT, INSERT ON checkpoint TO countersign_sequencer;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'countersign_auditor') THEN
         GRANT SELECT ON instance, request_number, request, request_state, entry, act, event, unsequenced, log_head,
-            refused_vote, card, person, account, subscription, delivery, webhook_head, schema_migration
+            log_tree, tile, checkpoint, published_key, refused_vote, card, person, account, people_head, subscription, delivery, webhook_head,
+            schema_migration
             TO countersign_auditor;
     END IF;
 END $$;

@@ -10,17 +10,18 @@ import sys
 
 # Which layer may include which: includes point down, never sideways. Adapters know app and what is below
 # it, never one another; `server` knows all factories and builds everything; `cli` has the verbs.
-DOWN = ["base", "core", "rt", "net", "wire", "tokens", "agents", "app"]
-ADAPTERS = ["http", "identity", "slack", "webhooks", "sandbox", "pg", "policy", "config"]
+DOWN = ["base", "tlog", "core", "rt", "net", "wire", "tokens", "agents", "app"]
+ADAPTERS = ["http", "evidence", "identity", "slack", "webhooks", "sandbox", "pg", "policy", "config"]
 MAY_INCLUDE = {
     "base": {"base"},
+    "tlog": {"base", "tlog"},
     "core": {"base", "core"},
     "rt": {"base", "core", "rt"},
     "net": {"base", "core", "rt", "net"},
-    "wire": {"base", "core", "rt", "app", "wire"},
+    "wire": {"base", "tlog", "core", "rt", "app", "wire"},
     "tokens": {"base", "core", "rt", "net", "wire", "tokens"},
     "agents": {"base", "core", "wire", "agents"},
-    "app": {"base", "core", "rt", "app"},
+    "app": {"base", "tlog", "core", "rt", "app"},
     "server": set(DOWN) | {"adapters", "server"},
     "cli": set(DOWN) | {"adapters", "server", "cli"},
     "adapters": set(DOWN),

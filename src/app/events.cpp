@@ -8,14 +8,15 @@
 namespace countersign::app {
 namespace {
 
-constexpr std::array<std::string_view, 26> types{
+constexpr std::array<std::string_view, 29> types{
     "request.created",     "request.voted",     "request.vote_refused", "request.held",
     "request.released",    "request.approved",  "request.denied",       "request.refused",
     "request.expired",     "request.cancelled", "request.claimed",      "request.succeeded",
     "request.failed",      "request.lapsed",    "request.reminded",     "request.escalated",
     "request.rejudged",    "person.linked",     "person.unlinked",      "policy.loaded",
     "token.created",       "token.confirmed",   "token.revoked",        "breakglass.used",
-    "breakglass.reviewed", "log.published"};
+    "breakglass.reviewed", "log.published",     "key.published",        "key.retired",
+    "words.erased"};
 
 }  // namespace
 
@@ -57,6 +58,12 @@ std::string_view name_of(AdminAct act) {
             return "breakglass.reviewed";
         case AdminAct::log_published:
             return "log.published";
+        case AdminAct::key_published:
+            return "key.published";
+        case AdminAct::key_retired:
+            return "key.retired";
+        case AdminAct::words_erased:
+            return "words.erased";
     }
     COUNTERSIGN_CHECK(false && "no such act");
     return {};

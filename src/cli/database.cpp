@@ -27,8 +27,8 @@ Result<Secret> database_uri(const std::string& config_file, bool as_owner) {
     return std::unexpected(config::missing("database", "or start `countersign dev`, which has its own"));
 }
 
-Result<OpenDatabase> open_database(const std::string& config_file) {
-    auto uri = database_uri(config_file, false);
+Result<OpenDatabase> open_database(const std::string& config_file, bool as_owner) {
+    auto uri = database_uri(config_file, as_owner);
     if (!uri) return pass(uri);
     auto configured = config::load(config_file, config::process_environment());
     if (!configured) return pass(configured);
@@ -39,11 +39,14 @@ Result<OpenDatabase> open_database(const std::string& config_file) {
     if (!keys) return pass(keys);
     pg::PgSettings settings;
     settings.uri = std::move(*uri);
-    settings.server_keys = {keys->server};
+    settings.server_keys = keys->retired_servers;
+    settings.server_keys.insert(settings.server_keys.begin(), keys->server);
     settings.pool = 2;
     settings.background = 1;
     opened.database = pg::open_database(std::move(settings), opened.loop->executor(), opened.loop->clock(),
                                         opened.loop->entropy());
+    opened.settings = std::move(*configured);
+    opened.keys = std::move(*keys);
     auto schema = opened.loop->finish(opened.database->schema(opened.loop->within(database_patience)));
     if (!schema) return pass(schema);
     if (schema->state != pg::SchemaState::current) return fail(Trouble::unavailable, schema->detail);

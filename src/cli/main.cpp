@@ -39,6 +39,11 @@ struct CommandLine {
     PolicyExplainOptions policy_explain;
     PolicyReplayOptions policy_replay;
     PeopleOptions people;
+    AuditVerifyOptions audit_verify;
+    AuditExportOptions audit_export;
+    AuditExportOptions audit_report;
+    AuditProofOptions audit_proof;
+    EraseOptions erase;
     std::string sandbox_listen = "127.0.0.1:8490";
     bool sandbox_unsafe_listen = false;
     std::string postgres_home;
@@ -53,6 +58,7 @@ struct CommandLine {
     void add_policy_verbs();
     void add_token_verbs();
     void add_people_verbs();
+    void add_audit_verbs();
     void add_client_verbs();
     void add_run();
     void add_agent(CLI::App& verb, AgentOptions& agent);
@@ -68,6 +74,7 @@ CommandLine::CommandLine() {
     add_policy_verbs();
     add_token_verbs();
     add_people_verbs();
+    add_audit_verbs();
     add_client_verbs();
     add_run();
     add_agent_verbs();
@@ -269,6 +276,66 @@ void CommandLine::add_people_verbs() {
                       "countersign people merge riley slack:T0SIM/U0REQ", people_merge_verb);
     account(*merge, "PERSON", people.one);
     account(*merge, "PERSON2", people.other);
+}
+
+void CommandLine::add_audit_verbs() {
+    auto* audit = app.add_subcommand("audit", "proves what was decided, and hands it to auditors");
+    audit->require_subcommand(1);
+    auto* verify = verb(*audit, "verify", "proves the database, or an exported folder; exit 1 on any finding",
+                        "countersign audit verify ./export --keys keys.json",
+                        [this] { return audit_verify_verb(audit_verify); });
+    add_config(*verify, audit_verify.config_file);
+    verify->add_option("FOLDER", audit_verify.folder, "an export; without it the database is read");
+    verify->add_option("--checkpoint", audit_verify.checkpoints, "a checkpoint that was kept elsewhere")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+    verify->add_option("--keys", audit_verify.keys, "the public keys to trust, instead of the folder's own")
+        ->type_name("FILE");
+    verify->add_flag("--json", audit_verify.json, "print JSON");
+    auto selection = [this](CLI::App& of, AuditExportOptions& into) {
+        add_config(of, into.config_file);
+        of.add_option("--since", into.since, "an age such as 90d, or a moment")->type_name("D");
+        of.add_option("--until", into.until, "an age, or a moment")->type_name("D");
+        of.add_option("--action", into.action, "requests of one action")->type_name("A");
+        of.add_option("--environment", into.environment, "requests for one environment")->type_name("E");
+    };
+    auto* exported = verb(*audit, "export", "writes what an auditor asks for",
+                          "countersign audit export --since 2026-01-01T00:00:00Z --out q1",
+                          [this] { return audit_export_verb(audit_export); });
+    selection(*exported, audit_export);
+    exported->add_option("--request", audit_export.request, "one request, by its number or id")
+        ->type_name("ID");
+    exported->add_option("--format", audit_export.format, "folder, html, csv or ocsf")
+        ->check(CLI::IsMember({"folder", "html", "csv", "ocsf"}))
+        ->capture_default_str();
+    exported->add_option("--out", audit_export.out, "a folder that does not exist yet; for html a file")
+        ->required();
+    exported->add_flag("--json", audit_export.json, "print JSON");
+    auto* report = verb(*audit, "report", "answers an auditor's questions on a page, as HTML",
+                        "countersign audit report --since 90d --environment production --out report.html",
+                        [this] { return audit_report_verb(audit_report); });
+    selection(*report, audit_report);
+    report->add_option("--out", audit_report.out, "a file; without it the page is printed")
+        ->type_name("FILE");
+    auto* proof = verb(*audit, "proof", "prints the proof that a decision is in the log",
+                       "countersign audit proof 1042", [this] { return audit_proof_verb(audit_proof); });
+    add_config(*proof, audit_proof.config_file);
+    proof->add_option("ID", audit_proof.id, "its number, such as 9 or '#9', or its id, req_…")->required();
+    auto* erase_app = verb(app, "erase", "erases what people wrote and who they are; every proof stays valid",
+                           "countersign erase --person slack:T0SIM/U0REQ --person riley --before 365d --yes",
+                           [this] { return erase_verb(erase); });
+    add_config(*erase_app, erase.config_file);
+    erase_app
+        ->add_option("--person", erase.persons, "a name or an account, as it is on record; one an option")
+        ->required()
+        ->type_name("P")
+        ->allow_extra_args(false);
+    erase_app->add_option("--before", erase.before, "requests that ended before: an age, or a moment")
+        ->required()
+        ->type_name("D");
+    erase_app->add_flag("--yes", erase.yes, "do it: what is erased is gone for good");
+    erase_app->add_flag("--json", erase.json, "print JSON");
+    proof->add_flag("--decision", audit_proof.decision, "print the signed statement of the decision instead");
 }
 
 void CommandLine::add_client_verbs() {

@@ -181,6 +181,45 @@ struct PolicyReplayOptions {
 };
 int policy_replay_verb(const PolicyReplayOptions& options);
 
+struct AuditVerifyOptions {
+    std::string config_file;
+    std::string folder;  // an export; empty: the database
+    std::vector<std::string> checkpoints;  // files, kept elsewhere
+    std::string keys;                      // a file of published keys; empty: what the folder brings along
+    bool json = false;
+};
+int audit_verify_verb(const AuditVerifyOptions& options);
+
+struct AuditExportOptions {
+    std::string config_file;
+    std::string since;
+    std::string until;
+    std::string action;
+    std::string environment;
+    std::string request;  // its number or id
+    std::string format = "folder";
+    std::string out;
+    bool json = false;
+};
+int audit_export_verb(const AuditExportOptions& options);
+int audit_report_verb(const AuditExportOptions& options);  // `out` empty: stdout
+
+struct AuditProofOptions {
+    std::string config_file;
+    std::string id;
+    bool decision = false;  // the signed statement instead
+};
+int audit_proof_verb(const AuditProofOptions& options);
+
+struct EraseOptions {
+    std::string config_file;
+    std::vector<std::string> persons;  // names and accounts, as they are on record
+    std::string before;
+    bool yes = false;
+    bool json = false;
+};
+int erase_verb(const EraseOptions& options);
+
 // Parts of `dev` on their own, for tests that kill one of them: hidden verbs.
 int sandbox_verb(const std::string& listen, bool unsafe_listen);
 int postgres_verb(const std::string& home);

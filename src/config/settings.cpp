@@ -7,8 +7,10 @@
 #include <set>
 
 #include "config/document.hpp"
+#include "config/issuer_settings.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/tlog/note.hpp"
 
 extern char** environ;
 
@@ -20,10 +22,6 @@ constexpr std::size_t secret_bytes_max = 64 * 1024;
 // These variables are read by other parts of the program.
 constexpr std::array<std::string_view, 4> other_variables{"COUNTERSIGN_URL", "COUNTERSIGN_TOKEN",
                                                           "COUNTERSIGN_HOME", "COUNTERSIGN_CONFIG"};
-
-std::unexpected<Failure> wrong(const Item& item, std::string_view what) {
-    return fail(Trouble::invalid_input, fmt::format("{}: {} {}", item.location, item.key, what));
-}
 
 // Relative paths of an item start from `folder`, where "" is the working directory.
 using Setter = std::function<Result<Done>(Settings&, const Item&, const std::string& folder)>;
@@ -111,10 +109,10 @@ Result<Done> set_age(Settings& settings, const Item& item, const std::string&) {
     settings.identity_age_max = std::chrono::seconds{*seconds};
     return Done{};
 }
-Setter yes_or_no(bool Settings::* member) {
-    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+Setter yes_or_no(std::function<bool&(Settings&)> member) {
+    return [=](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
         if (item.text != "true" && item.text != "false") return wrong(item, "must be true or false");
-        settings.*member = item.text == "true";
+        member(settings) = item.text == "true";
         return Done{};
     };
 }
@@ -138,6 +136,18 @@ Result<Done> set_format(Settings& settings, const Item& item, const std::string&
     settings.log_format = item.text == "json" ? log::Format::json : log::Format::text;
     return Done{};
 }
+Result<Done> set_origin(Settings& settings, const Item& item, const std::string&) {
+    if (!tlog::valid_key_name(item.text))
+        return wrong(item, "must be a name such as approvals.example.com/log, without spaces and plus signs");
+    settings.published_log.origin = item.text;
+    return Done{};
+}
+Result<Done> log_path(Settings& settings, const Item& item, const std::string& folder) {
+    if (item.text.empty()) return wrong(item, "must be a path");
+    settings.published_log.mark =
+        item.text.front() == '/' || folder.empty() ? item.text : folder + "/" + item.text;
+    return Done{};
+}
 Result<Done> set_trusted_domains(Settings& settings, const Item& item, const std::string&) {
     for (const std::string& domain : item.items) {
         const bool plain =
@@ -149,102 +159,6 @@ Result<Done> set_trusted_domains(Settings& settings, const Item& item, const std
 }
 Result<Done> set_link_hosts(Settings& settings, const Item& item, const std::string&) {
     settings.link_hosts = item.items;
-    return Done{};
-}
-
-// ---- identity.issuers, which is a list of maps
-
-constexpr std::string_view issuers_key = "identity.issuers";
-constexpr std::size_t issuers_max = 50;
-constexpr std::size_t jwks_bytes_max = 64 * 1024;
-
-struct IssuerText {
-    std::string_view name;
-    std::string Settings::Issuer::* member;
-};
-constexpr std::array<IssuerText, 5> issuer_texts{{{"issuer", &Settings::Issuer::issuer},
-                                                  {"audience", &Settings::Issuer::audience},
-                                                  {"kind", &Settings::Issuer::kind},
-                                                  {"jwks_uri", &Settings::Issuer::jwks_uri},
-                                                  {"run", &Settings::Issuer::run}}};
-
-std::vector<std::string> listed(const Item& item) {
-    return item.list ? item.items : std::vector{item.text};
-}
-
-// Sets the member whose `name` follows "identity.issuers[0].". Dots part the names of a claim within a claim.
-Result<Done> set_issuer(Settings::Issuer& issuer, const std::string& name, const Item& item,
-                        const std::string& folder) {
-    constexpr std::string_view claims = "claims.";
-    if (name.starts_with(claims)) {
-        issuer.claims.emplace_back(name.substr(claims.size()), listed(item));
-        return Done{};
-    }
-    if (name == "humans") {
-        issuer.humans = listed(item);
-        return Done{};
-    }
-    if (item.list) return wrong(item, "must be one value");
-    for (const auto& known : issuer_texts) {
-        if (known.name != name) continue;
-        issuer.*known.member = item.text;
-        return Done{};
-    }
-    if (name == "single_use") {
-        if (item.text != "true" && item.text != "false") return wrong(item, "must be true or false");
-        issuer.single_use = item.text == "true";
-        return Done{};
-    }
-    if (name == "lifetime_max") {
-        auto seconds = parse_duration_s(item.text);
-        if (!seconds) return wrong(item, "must be a duration such as 1h");
-        issuer.lifetime_max = std::chrono::seconds{*seconds};
-        return Done{};
-    }
-    if (name == "jwks_file") {
-        auto file = item.text.starts_with('/') || folder.empty() ? item.text : folder + "/" + item.text;
-        auto content = read_file(file, jwks_bytes_max);
-        if (!content) return wrong(item, fmt::format("cannot be read: {}", content.error().detail));
-        issuer.jwks = std::move(*content);
-        return Done{};
-    }
-    std::vector<std::string> known{"claims", "humans", "single_use", "lifetime_max", "jwks_file"};
-    for (const auto& each : issuer_texts) known.emplace_back(each.name);
-    std::string hint;
-    if (auto near = nearest(name, known)) hint = fmt::format("; did you mean '{}'?", *near);
-    return fail(Trouble::invalid_input,
-                fmt::format("{}: unknown key '{}' of an issuer{}", item.location, visible(name), hint));
-}
-
-bool of_an_issuer(std::string_view key) {
-    return key.starts_with(std::string(issuers_key) + "[");
-}
-
-Result<Done> apply_issuer(Settings& settings, const Item& item, const std::string& folder) {
-    std::string_view rest = std::string_view(item.key).substr(issuers_key.size() + 1);
-    std::size_t index = 0;
-    auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), index);
-    auto after = rest.substr(static_cast<std::size_t>(end - rest.data()));
-    if (error != std::errc{} || !after.starts_with("].") || index >= issuers_max)
-        return wrong(item, fmt::format("is not one of at most {} issuers", issuers_max));
-    if (settings.issuers.size() <= index) {
-        settings.issuers.resize(index + 1);
-        settings.issuers[index].location = item.location;
-    }
-    return set_issuer(settings.issuers[index], std::string(after.substr(2)), item, folder);
-}
-
-// The variable holds the list as YAML, of which JSON is a part.
-Result<Done> issuers_from_variable(Settings& settings, const std::string& variable,
-                                   const std::string& value) {
-    auto items = read_document(variable, fmt::format("{{identity: {{issuers: {}}}}}", value));
-    if (!items) return pass(items);
-    settings.issuers.clear();
-    for (const Item& item : *items) {
-        if (!of_an_issuer(item.key)) return wrong(item, "must be a list of maps with issuer and audience");
-        auto applied = apply_issuer(settings, item, "");
-        if (!applied) return applied;
-    }
     return Done{};
 }
 
@@ -293,7 +207,12 @@ std::vector<Key> make_schema() {
         {"keys", key_file(&Settings::keys, "folder")},
         {"signing_key", key_file(&Settings::signing_key)},
         {"server_key", key_file(&Settings::server_key)},
-        {"webhooks.allow_private_networks", yes_or_no(&Settings::webhooks_to_private_networks)},
+        {"webhooks.allow_private_networks",
+         yes_or_no([](Settings& s) -> bool& { return s.webhooks_to_private_networks; })},
+        {"log.origin", set_origin},
+        {"log.mark", log_path},
+        {"log.public", yes_or_no([](Settings& s) -> bool& { return s.published_log.open; })},
+        {"log.signer", yes_or_no([](Settings& s) -> bool& { return s.published_log.signs; })},
         {"log.level", set_level},
         {"log.format", set_format},
     };
@@ -325,7 +244,7 @@ std::vector<std::string> known_names() {
 
 // What belongs to the documented keys and is not built yet: no slip, and not ignored either.
 constexpr std::array<std::string_view, 8> later_keys{
-    "identity.login", "signing_command", "log.mark", "log.witnesses", "stream_out",
+    "identity.login", "signing_command", "log.witnesses", "stream_out",
     "otlp",           "on_call",         "teams"};
 
 std::unexpected<Failure> unknown_key(const Item& item) {

@@ -7,6 +7,7 @@
 #include "countersign/base/text.hpp"
 #include "countersign/wire/problem.hpp"
 #include "http/event_calls.hpp"
+#include "http/evidence_calls.hpp"
 #include "http/gate.hpp"
 #include "http/hook_calls.hpp"
 #include "http/openapi.hpp"
@@ -74,20 +75,21 @@ Failure told(Failure failure, bool writes) {
 
 class RealApi final : public Api {
   public:
-    RealApi(HttpSettings settings, const app::Runtime& runtime, Parts parts, const SigningKey& key,
+    RealApi(HttpSettings settings, const app::Runtime& runtime, Parts parts, SigningKeys keys,
             std::function<std::vector<Readiness>()> readiness)
         : settings_(std::move(settings)),
           runtime_(runtime),
           parts_(parts),
-          key_(key),
           readiness_(std::move(readiness)),
           gate_({.access_key = settings_.access_key, .requests_per_minute = settings_.requests_per_minute},
                 parts.tokens, parts.workloads, runtime),
-          requests_(settings_, runtime, parts, key),
+          requests_(settings_, runtime, parts, keys.grant),
+          evidence_(settings_, runtime, parts, keys.decision, requests_),
           events_(settings_, runtime, parts.roster, parts.log, gate_),
           subscriptions_(settings_, parts.webhooks),
           hooks_(runtime, parts) {
         for (auto& route : requests_.routes()) router_.add(std::move(route));
+        for (auto& route : evidence_.routes()) router_.add(std::move(route));
         for (auto& route : events_.routes()) router_.add(std::move(route));
         for (auto& route : subscriptions_.routes()) router_.add(std::move(route));
         for (auto& route : hooks_.routes()) router_.add(std::move(route));
@@ -96,8 +98,9 @@ class RealApi final : public Api {
         });
         add_open("/readyz", [this](const net::HttpRequest&) { return ready(); });
         add_open("/metrics", [this](const net::HttpRequest&) { return metrics(); });
-        add_open("/.well-known/jwks.json",
-                 [this](const net::HttpRequest&) { return cacheable(core::canonical(key_set(key_))); });
+        add_open("/.well-known/jwks.json", [this](const net::HttpRequest&) {
+            return cacheable(core::canonical(key_set(settings_.public_keys.grant)));
+        });
         add_open("/openapi.json",
                  [](const net::HttpRequest& request) { return description_for(request.fields); });
     }
@@ -141,10 +144,10 @@ class RealApi final : public Api {
     HttpSettings settings_;
     const app::Runtime& runtime_;
     Parts parts_;
-    const SigningKey& key_;
     std::function<std::vector<Readiness>()> readiness_;
     Gate gate_;
     RequestCalls requests_;
+    EvidenceCalls evidence_;
     EventCalls events_;
     SubscriptionCalls subscriptions_;
     HookCalls hooks_;
@@ -154,10 +157,15 @@ class RealApi final : public Api {
 net::HttpResponse RealApi::ready() const {
     auto reasons = core::Value::array();
     auto warnings = core::Value::array();
+    auto notes = core::Value::array();  // warnings whatever else is the matter
     bool any_of_several = false;
     for (const auto& dependency : readiness_()) {
         bool several = dependency.weight == Readiness::Weight::one_of_several;
         auto problem = dependency.problem();
+        if (dependency.weight == Readiness::Weight::only_told) {
+            if (!problem.empty()) notes.push(dependency.name + ": " + problem);
+            continue;
+        }
         any_of_several = any_of_several || (several && problem.empty());
         if (!problem.empty()) (several ? warnings : reasons).push(dependency.name + ": " + problem);
     }
@@ -165,6 +173,7 @@ net::HttpResponse RealApi::ready() const {
         for (const auto& warning : *warnings.items()) reasons.push(warning);
         warnings = core::Value::array();
     }
+    for (const auto& one : *notes.items()) warnings.push(one);
     bool fine = reasons.items()->empty();
     auto document = core::Value::object({{"status", fine ? "ready" : "unready"}});
     if (!fine) document.set("reasons", std::move(reasons));
@@ -263,9 +272,8 @@ net::HttpResponse json_answer(unsigned status, std::string body, std::string_vie
 }
 
 std::unique_ptr<Api> make_api(HttpSettings settings, const app::Runtime& runtime, Parts parts,
-                              const SigningKey& signing_key,
-                              std::function<std::vector<Readiness>()> readiness) {
-    return std::make_unique<RealApi>(std::move(settings), runtime, parts, signing_key, std::move(readiness));
+                              SigningKeys keys, std::function<std::vector<Readiness>()> readiness) {
+    return std::make_unique<RealApi>(std::move(settings), runtime, parts, keys, std::move(readiness));
 }
 
 }  // namespace countersign::http

@@ -45,14 +45,4 @@ std::optional<Grant> grant_of(const core::Case& c, const SigningKey& key, const 
     return Grant{std::move(text), core::Instant{std::chrono::seconds{ends}}};
 }
 
-core::Value key_set(const SigningKey& key) {
-    auto x = key.public_key();
-    auto jwk = Value::object({{"kty", "OKP"},
-                              {"crv", "Ed25519"},
-                              {"x", base64url(as_text(x))},
-                              {"kid", key.key_id()},
-                              {"use", "sig"}});
-    return Value::object({{"keys", Value{Value::Array{std::move(jwk)}}}});
-}
-
 }  // namespace countersign::http

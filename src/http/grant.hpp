@@ -16,7 +16,4 @@ struct Grant {
 // nobody claimed it.
 std::optional<Grant> grant_of(const core::Case& c, const SigningKey& key, const std::string& issuer);
 
-// RFC 7517 set with the one public key.
-core::Value key_set(const SigningKey& key);
-
 }  // namespace countersign::http

@@ -222,6 +222,18 @@ Later<app::CasePtr> RequestCalls::find(const Call& call) {
     co_return read;
 }
 
+Later<app::CasePtr> RequestCalls::readable(Call& call) {
+    auto scope = may_read(call.caller);
+    if (!scope) co_return pass(scope);
+    auto known = only_known(call.target, std::span<const std::string_view>{});
+    if (!known) co_return pass(known);
+    auto read = co_await find(call);
+    if (!read) co_return read;
+    auto seen = may_see(call, **read);
+    if (!seen) co_return pass(seen);
+    co_return read;
+}
+
 // Without If-None-Match until the request is decided, with it until its version is another one.
 Later<app::CasePtr> RequestCalls::wait_it_out(Call& call, app::CasePtr now, Wait wait,
                                               const std::optional<NoneMatch>& none_match) {

@@ -19,6 +19,8 @@ class RequestCalls {
     RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
                  const SigningKey& key);
     std::vector<Route> routes();
+    // The request that the call's path names, where its caller may read it.
+    Later<app::CasePtr> readable(Call& call);
 
   private:
     Later<net::HttpResponse> create(Call& call);

@@ -13,6 +13,11 @@ bool is_hole(std::string_view segment) {
     return segment.starts_with('{') && segment.ends_with('}');
 }
 
+// "{path+}": stands for one segment or more, and comes last.
+bool is_rest(std::string_view segment) {
+    return segment.starts_with('{') && segment.ends_with("+}");
+}
+
 std::optional<std::vector<std::string>> decoded_segments(std::string_view path) {
     std::vector<std::string> segments;
     for (const auto& segment : split(path, '/')) {
@@ -25,10 +30,14 @@ std::optional<std::vector<std::string>> decoded_segments(std::string_view path) 
 
 std::optional<net::PathArguments> arguments_of(const std::vector<std::string>& pattern,
                                                const std::vector<std::string>& segments) {
-    if (pattern.size() != segments.size()) return std::nullopt;
+    bool rest = is_rest(pattern.back());
+    if (rest ? pattern.size() > segments.size() : pattern.size() != segments.size()) return std::nullopt;
     net::PathArguments arguments;
     for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (is_hole(pattern[i]) && !segments[i].empty())
+        if (rest && i + 1 == pattern.size())
+            arguments.push_back(
+                join({segments.begin() + static_cast<std::ptrdiff_t>(i), segments.end()}, "/"));
+        else if (is_hole(pattern[i]) && !segments[i].empty())
             arguments.push_back(segments[i]);
         else if (pattern[i] != segments[i])
             return std::nullopt;
@@ -69,7 +78,11 @@ Router::Match Router::find(std::string_view method, std::string_view path) const
 
 std::vector<std::pair<std::string, std::string>> Router::all() const {
     std::vector<std::pair<std::string, std::string>> all;
-    for (const auto& [route, pattern] : entries_) all.emplace_back(route.method, route.path);
+    for (const auto& [route, pattern] : entries_) {
+        std::string path = route.path;
+        if (is_rest(pattern.back())) path.erase(path.size() - 2, 1);
+        all.emplace_back(route.method, std::move(path));
+    }
     return all;
 }
 

@@ -3,12 +3,15 @@
 #include "countersign/adapters/pg.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "pg/audit_store.hpp"
 #include "pg/case_store.hpp"
+#include "pg/erase_store.hpp"
 #include "pg/event_log.hpp"
 #include "pg/outbox_store.hpp"
 #include "pg/people_store.hpp"
 #include "pg/schema.hpp"
 #include "pg/token_store.hpp"
+#include "pg/tree_store.hpp"
 #include "pg/webhook_store.hpp"
 
 namespace countersign::pg {
@@ -33,6 +36,9 @@ class PgDatabase final : public Database {
           outbox_(pool_, clock, entropy),
           tokens_(pool_, sealing_, clock),
           events_(pool_, sealing_, cases_.reader(), clock),
+          tree_(pool_, sealing_, clock),
+          audit_(pool_, sealing_, clock),
+          erase_(pool_, clock),
           webhooks_(pool_, sealing_, clock),
           people_(pool_, sealing_, clock),
           clock_(clock) {}
@@ -42,6 +48,9 @@ class PgDatabase final : public Database {
     app::OutboxStore& outbox() override { return outbox_; }
     app::TokenStore& tokens() override { return tokens_; }
     app::EventLog& events() override { return events_; }
+    app::TreeStore& tree() override { return tree_; }
+    app::AuditStore& audit() override { return audit_; }
+    app::EraseStore& erase() override { return erase_; }
     app::SubscriptionStore& subscriptions() override { return webhooks_; }
     app::DeliveryStore& deliveries() override { return webhooks_; }
     app::PeopleStore& people() override { return people_; }
@@ -76,6 +85,9 @@ class PgDatabase final : public Database {
     PgOutboxStore outbox_;
     PgTokenStore tokens_;
     PgEventLog events_;
+    PgTreeStore tree_;
+    PgAuditStore audit_;
+    PgEraseStore erase_;
     PgWebhookStore webhooks_;
     PgPeopleStore people_;
     const rt::Clock& clock_;

@@ -1,7 +1,6 @@
 #include "pg/sequencer.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,9 +8,11 @@
 #include "countersign/app/plan.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/base/log.hpp"
+#include "countersign/wire/leaves.hpp"
 #include "pg/case_statements.hpp"
 #include "pg/event_log.hpp"
 #include "pg/rows.hpp"
+#include "pg/tree_store.hpp"
 
 namespace countersign::pg {
 namespace {
@@ -38,13 +39,14 @@ gone AS (
     DELETE FROM unsequenced u USING unnest($3::uuid[], $4::int4[]) AS g(source, version), head
      WHERE u.source = g.source AND u.version = g.version),
 made AS (
-    INSERT INTO event (index, id, at, type, request_id, act_id, version, state, body, hash)
-    SELECT $1 + v.place - 1, v.id, v.at, v.type, v.request_id, v.act_id, v.version, v.state, v.body, v.hash
+    INSERT INTO event (index, id, at, type, request_id, act_id, version, state, body, hash, seal)
+    SELECT $1 + v.place - 1, v.id, v.at, v.type, v.request_id, v.act_id, v.version, v.state, v.body, v.hash,
+           v.seal
       FROM head, unnest($5::uuid[], $6::timestamptz[], $7::text[], $8::uuid[], $9::uuid[], $10::int4[],
           $11::text[],
-                        $12::bytea[], $13::bytea[]) WITH ORDINALITY
-               AS v(id, at, type, request_id, act_id, version, state, body, hash, place))
-SELECT size, (SELECT CASE WHEN $14::text <> '' THEN pg_notify('countersign_log', $14 || ' ' || size) END)
+                        $12::bytea[], $13::bytea[], $14::bytea[]) WITH ORDINALITY
+               AS v(id, at, type, request_id, act_id, version, state, body, hash, seal, place))
+SELECT size, (SELECT CASE WHEN $15::text <> '' THEN pg_notify('countersign_log', $15 || ' ' || size) END)
     FROM head)"};
 
 struct Made {
@@ -58,16 +60,7 @@ struct Made {
     std::string body;
 };
 
-// An event of an entry has an id that follows from it: made twice, it is the same.
-core::EventId event_id_of(core::Instant at, const core::RequestId& request, std::int32_t version,
-                          std::size_t place) {
-    Sha256 hash = sha256(std::string(as_text(request.bytes())) + std::to_string(version));
-    std::array<std::byte, 10> chance{};
-    std::copy_n(hash.begin(), chance.size(), chance.begin());
-    return app::event_id(at, version, static_cast<std::uint8_t>(place), chance);
-}
-
-// How many events one entry may stand for, see app::events_of.
+// Says how many events one entry may stand for, see app::events_of.
 constexpr std::size_t events_of_entry_max = 3;
 
 std::optional<app::Pseudonym> name_from(const pqxx::field& field) {
@@ -95,32 +88,25 @@ Result<std::vector<Made>> events_of_entry(const pqxx::row& row, const app::Seals
                        .seal = *seal};
     auto check = seals.check(seal_input(*source, view(row[10]), view(row[11]), entry_row, *before), *seal);
     if (check != app::SealCheck::holds) return std::unexpected(unsealed(check, "an entry to be sequenced"));
-    auto entry = wire::read_stored_entry(entry_row.record);
-    if (!entry) return pass(entry);
+    auto leaves = wire::leaves_of({.request = *source,
+                                   .version = version,
+                                   .digest = view(row[10]),
+                                   .policy = view(row[11]),
+                                   .before = *before_state,
+                                   .after = *state,
+                                   .record = entry_row.record});
+    if (!leaves) return pass(leaves);
     std::vector<Made> events;
-    for (std::string_view type : app::events_of(*entry, *before_state, *state)) {
-        COUNTERSIGN_CHECK(events.size() < events_of_entry_max);
-        Made made{.id = event_id_of(at_of(*entry), *source, version, events.size()),
-                  .at = at_of(*entry),
-                  .type = std::string(type),
-                  .request = *source,
-                  .act = {},
-                  .version = version,
-                  .state = *state,
-                  .body = {}};
-        made.body = wire::leaf_body(wire::Leaf{.type = type,
-                                               .id = made.id,
-                                               .at = made.at,
-                                               .request = *source,
-                                               .version = version,
-                                               .state = *state,
-                                               .digest = view(row[10]),
-                                               .policy = view(row[11]),
-                                               .entry_body = entry_row.record,
-                                               .person = {},
-                                               .why = {}});
-        events.push_back(std::move(made));
-    }
+    COUNTERSIGN_CHECK(leaves->size() <= events_of_entry_max);
+    for (auto& leaf : *leaves)
+        events.push_back({.id = leaf.id,
+                          .at = leaf.at,
+                          .type = std::string(leaf.type),
+                          .request = *source,
+                          .act = {},
+                          .version = version,
+                          .state = *state,
+                          .body = std::move(leaf.body)});
     return events;
 }
 
@@ -187,10 +173,11 @@ Batch batch_from(const pqxx::result& rows, const app::Seals& seals) {
     return batch;
 }
 
-Sql<pqxx::result> write_batch(Session& session, const Batch& batch,
+Sql<pqxx::result> write_batch(Session& session, const Batch& batch, const app::Seals& seals,
                               const std::optional<core::ProcessId>& tell) {
     Column id{Oid::uuid}, at{Oid::timestamptz}, type{Oid::text}, request{Oid::uuid}, act{Oid::uuid},
-        version{Oid::int4}, state{Oid::text}, body{Oid::bytea}, hash{Oid::bytea};
+        version{Oid::int4}, state{Oid::text}, body{Oid::bytea}, hash{Oid::bytea}, seal{Oid::bytea};
+    std::int64_t index = batch.size;
     for (const Made& made : batch.events) {
         id.add(made.id);
         at.add(made.at);
@@ -200,7 +187,17 @@ Sql<pqxx::result> write_batch(Session& session, const Batch& batch,
         version.add(made.version);
         state.add(made.state ? std::optional(name_of(*made.state)) : std::nullopt);
         body.add(std::as_bytes(std::span(made.body)));
-        hash.add(sha256(std::string(1, '\0') + made.body));
+        Sha256 leaf = tlog::leaf_hash(made.body);
+        hash.add(leaf);
+        EventRow row{.index = index++,
+                     .id = made.id.bytes(),
+                     .type = made.type,
+                     .request = made.request ? std::optional(made.request->bytes()) : std::nullopt,
+                     .act = made.act ? std::optional(made.act->bytes()) : std::nullopt,
+                     .version = made.version,
+                     .state = made.state,
+                     .hash = leaf};
+        seal.add(seals.seal(event_seal_input(row)));
     }
     Column size{Oid::int8}, more{Oid::int4}, teller{Oid::text};
     size.add(batch.size);
@@ -209,7 +206,7 @@ Sql<pqxx::result> write_batch(Session& session, const Batch& batch,
     Parameters all{size.only(), more.only()};
     for (const Column* column :
          std::initializer_list<const Column*>{&batch.sources, &batch.versions, &id, &at, &type, &request,
-                                              &act, &version, &state, &body, &hash})
+                                              &act, &version, &state, &body, &hash, &seal})
         all.push_back(column->finished());
     all.push_back(teller.only());
     return session.run(give_places, all);
@@ -224,7 +221,7 @@ std::vector<core::EventId> event_ids_of(const core::RequestId& request,
     for (const auto& entry : entries) {
         ++version;
         for (std::size_t place = 0; place < events_of_entry_max; ++place)
-            ids.push_back(event_id_of(at_of(entry), request, version, place));
+            ids.push_back(wire::event_id_of(at_of(entry), request, version, place));
     }
     return ids;
 }
@@ -236,7 +233,7 @@ Sql<app::EventLog::Sequenced> sequence_batch(Session& session, const app::Seals&
         if (!rows) return std::unexpected(rows.error());
         Batch batch = batch_from(*rows, seals);
         if (batch.taken == 0) return app::EventLog::Sequenced{.size = batch.size, .more = false};
-        auto placed = write_batch(session, batch, tell);
+        auto placed = write_batch(session, batch, seals, tell);
         if (!placed) return std::unexpected(placed.error());
         if (placed->empty() && attempt < places_attempts_max) continue;
         if (placed->empty()) return app::EventLog::Sequenced{.size = batch.size, .more = true};

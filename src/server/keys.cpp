@@ -2,10 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "countersign/base/text.hpp"
 #include "countersign/server/files.hpp"
@@ -16,11 +19,20 @@ namespace {
 constexpr std::size_t key_bytes_max = 16 * 1024;
 constexpr std::size_t server_key_bytes = 32;
 
+std::string keys_folder(const config::Settings& settings, const std::string& home) {
+    return settings.keys.empty() ? home + "/keys" : settings.keys;
+}
+
+// Beside the keys, where nothing else is configured: it is shared by whoever shares them.
+std::string mark_path(const config::Settings& settings, const std::string& home) {
+    return settings.published_log.mark.empty() ? keys_folder(settings, home) + "/log.mark"
+                                               : settings.published_log.mark;
+}
+
 std::string place_of(const config::Settings& settings, const std::string& home, std::string_view name) {
     if (name == "server" && !settings.server_key.empty()) return settings.server_key;
     if (name == "grant" && !settings.signing_key.empty()) return settings.signing_key;
-    std::string folder = settings.keys.empty() ? home + "/keys" : settings.keys;
-    return fmt::format("{}/{}.{}", folder, name, name == "server" ? "key" : "pem");
+    return fmt::format("{}/{}.{}", keys_folder(settings, home), name, name == "server" ? "key" : "pem");
 }
 
 // nullopt: there is none.
@@ -80,6 +92,79 @@ Result<Done> check_key(std::string_view name, const std::string& path, const std
     return Done{};
 }
 
+Result<SigningKey> load_signing_key(const config::Settings& settings, const std::string& home,
+                                    std::string_view name) {
+    auto path = place_of(settings, home, name);
+    auto text = read_key_file(path);
+    if (!text) return pass(text);
+    if (!*text) return no_key(name, path);
+    return signing_key_of(path, **text);
+}
+
+bool is_moment(std::string_view text) {
+    constexpr std::string_view midnight = "T00:00:00Z";
+    return core::parse_rfc3339(std::string(text)).has_value() ||
+           core::parse_rfc3339(std::string(text) + std::string(midnight)).has_value();
+}
+
+// Takes one retired key in: `file` is its name in the folder.
+Result<Done> take_retired(Keys& keys, const std::string& path, std::string_view file) {
+    for (std::string_view name : {"server", "grant", "decision", "log"}) {
+        std::string stem = fmt::format("{}.{}.", name, name == "server" ? "key" : "pem");
+        if (!file.starts_with(stem)) continue;
+        std::string_view until = file.substr(stem.size());
+        if (!is_moment(until)) continue;
+        auto text = config::read_file(path, key_bytes_max);
+        if (!text) return pass(text);
+        if (name == "server") {
+            auto checked = read_key_file(path);
+            if (!checked) return pass(checked);
+            auto key = server_key_of(path, *text);
+            if (!key) return pass(key);
+            keys.retired_servers.push_back(std::move(*key));
+            continue;
+        }
+        auto key = ed25519_from_pem(*text);
+        if (!key)
+            return fail(Trouble::invalid_input, fmt::format("{}: {}", visible(path), key.error().detail));
+        keys.retired.push_back({std::string(name), std::string(until), *key});
+    }
+    return Done{};
+}
+
+Result<Done> load_retired(Keys& keys, const std::string& folder) {
+    std::error_code error;
+    std::vector<std::string> files;
+    for (const auto& one : std::filesystem::directory_iterator(folder, error)) {
+        if (files.size() == retired_keys_max) break;
+        files.push_back(one.path().filename().string());
+    }
+    std::ranges::sort(files);
+    for (const auto& file : files) {
+        auto taken = take_retired(keys, folder + "/" + file, file);
+        if (!taken) return taken;
+    }
+    return Done{};
+}
+
+// One key for two purposes would let a signature of the one pass for the other.
+Result<Done> check_apart(const Keys& keys) {
+    std::vector<std::pair<std::string, std::array<std::byte, 32>>> all{
+        {"grant", keys.grant.public_key()},
+        {"decision", keys.decision.public_key()},
+        {"log", keys.log.public_key()}};
+    for (const auto& one : keys.retired) all.emplace_back(one.name, one.public_key);
+    for (std::size_t i = 0; i < all.size(); ++i)
+        for (std::size_t j = i + 1; j < all.size(); ++j)
+            if (all[i].second == all[j].second && all[i].first != all[j].first)
+                return fail(
+                    Trouble::invalid_input,
+                    fmt::format("the {} key and the {} key are the same: each purpose needs its own; move "
+                                "one away and run `countersign keys create`",
+                                all[i].first, all[j].first));
+    return Done{};
+}
+
 }  // namespace
 
 Result<Keys> load_keys(const config::Settings& settings, const std::string& home) {
@@ -89,13 +174,19 @@ Result<Keys> load_keys(const config::Settings& settings, const std::string& home
     if (!*server_text) return no_key("server", server_path);
     auto server = server_key_of(server_path, **server_text);
     if (!server) return pass(server);
-    auto grant_path = place_of(settings, home, "grant");
-    auto grant_text = read_key_file(grant_path);
-    if (!grant_text) return pass(grant_text);
-    if (!*grant_text) return no_key("grant", grant_path);
-    auto grant = signing_key_of(grant_path, **grant_text);
+    auto grant = load_signing_key(settings, home, "grant");
     if (!grant) return pass(grant);
-    return Keys{std::move(*grant), std::move(*server)};
+    auto decision = load_signing_key(settings, home, "decision");
+    if (!decision) return pass(decision);
+    auto log = load_signing_key(settings, home, "log");
+    if (!log) return pass(log);
+    Keys keys{std::move(*grant),        std::move(*decision), std::move(*log), std::move(*server), {}, {},
+              mark_path(settings, home)};
+    auto retired = load_retired(keys, keys_folder(settings, home));
+    if (!retired) return pass(retired);
+    auto apart = check_apart(keys);
+    if (!apart) return pass(apart);
+    return keys;
 }
 
 std::vector<std::string> loose_secrets(const config::Settings& settings) {

@@ -29,10 +29,11 @@ constexpr core::Duration sessions_end_max = std::chrono::milliseconds{1'500};
 constexpr core::Duration intake_end_max = std::chrono::milliseconds{7'500};
 constexpr core::Duration outbox_end_max = std::chrono::milliseconds{8'500};
 
-pg::PgSettings pg_settings(const config::Settings& settings, const Secret& server_key) {
+pg::PgSettings pg_settings(const config::Settings& settings, const Keys& keys) {
     pg::PgSettings made;
     made.uri = settings.database;
-    made.server_keys = {server_key};
+    made.server_keys = keys.retired_servers;
+    made.server_keys.insert(made.server_keys.begin(), keys.server);
     made.pool = settings.database_pool;
     return made;
 }
@@ -75,6 +76,36 @@ std::string local_url(const std::string& listen, std::uint16_t port, bool tls) {
     return fmt::format("{}://{}:{}", tls ? "https" : "http", host, port);
 }
 
+http::PublicKeys public_keys(const Keys& keys) {
+    http::PublicKeys all{.grant = {{keys.grant.public_key(), {}}},
+                         .decision = {{keys.decision.public_key(), {}}},
+                         .log = {{keys.log.public_key(), {}}}};
+    for (const auto& one : keys.retired) {
+        auto& list = one.name == "grant" ? all.grant : one.name == "decision" ? all.decision : all.log;
+        list.push_back({one.public_key, one.until});
+    }
+    return all;
+}
+
+tlog::NoteKey log_key(const std::string& origin, const std::array<std::byte, 32>& key) {
+    tlog::NoteKey made;
+    made.name = origin;
+    made.key = key;
+    return made;
+}
+
+std::string default_origin(std::string_view public_url) {
+    // The port is left out: a server that is moved to another one goes on with its log.
+    auto url = net::parse_url(public_url);
+    return (url ? url->host : std::string("localhost")) + "/log";
+}
+
+std::string log_origin(const config::Settings& settings) {
+    if (!settings.published_log.origin.empty()) return settings.published_log.origin;
+    return default_origin(settings.public_url.empty() ? local_url(settings.listen, 1, false)
+                                                      : settings.public_url);
+}
+
 Server::Server(const Ground& ground, const config::Settings& settings, Keys keys,
                std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers,
                PolicyReader reader)
@@ -85,8 +116,8 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       listener_(std::move(listener)),
       runtime_(runtime_of(ground, settings)),
       // Connects by itself and again; nothing here waits for it.
-      database_(pg::open_database(pg_settings(settings, keys_.server), ground.executor, ground.clock,
-                                  ground.entropy)),
+      database_(
+          pg::open_database(pg_settings(settings, keys_), ground.executor, ground.clock, ground.entropy)),
       // Counted by all that follow, shown by the API.
       metrics_(http::make_metrics()),
       // Whom chats know, joined with the policy: what votes are judged by.
@@ -131,6 +162,8 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       workbench_(ground.executor, {.threads = 1, .background = 1, .queue_max = bodies_waiting_max},
                  [] { return std::make_unique<rt::Bench>(); }),
       api_(make_api()),
+      // Makes leaves of events and signs the log, beside everything that people wait for.
+      publisher_(make_publisher()),
       // What time, other replicas and changes of people bring about by themselves.
       scheduler_(runtime_, database_->cases(), requests_),
       replicas_(runtime_, database_->cases(), waiters_, log_),
@@ -176,19 +209,42 @@ std::unique_ptr<http::Api> Server::make_api() {
     return http::make_api(
         {.public_url = settings_.public_url,
          .requests_per_minute = settings_.requests_per_minute,
-         .access_key = Secret{hkdf_sha256(keys_.server.reveal(), {}, "countersign access tokens", 32)}},
+         .access_key = Secret{hkdf_sha256(keys_.server.reveal(), {}, "countersign access tokens", 32)},
+         .log_origin = settings_.published_log.origin,
+         .log_open = settings_.published_log.open,
+         .public_keys = public_keys(keys_)},
         runtime_,
         {.requests = requests_,
          .webhooks = webhooks_,
          .roster = roster_,
          .log = log_,
+         .tree = database_->tree(),
          .tokens = database_->tokens(),
          .workloads = *workloads_,
          .hiding = hiding_,
          .metrics = *metrics_,
          .measures = [this] { return measures(); },
          .workbench = &workbench_},
-        keys_.grant, [this] { return readiness(); });
+        {.grant = keys_.grant, .decision = keys_.decision}, [this] { return readiness(); });
+}
+
+std::unique_ptr<evidence::LogPublisher> Server::make_publisher() {
+    evidence::LogIdentity identity{
+        .key = log_key(settings_.published_log.origin, keys_.log.public_key()),
+        .retired = {},
+        .sign = [this](std::string_view bytes) -> Result<std::array<std::byte, 64>> {
+            return keys_.log.sign(bytes);
+        },
+        .mark = keys_.mark};
+    std::vector<evidence::LoggedKey> logged{{"grant", keys_.grant.public_key(), {}},
+                                            {"decision", keys_.decision.public_key(), {}},
+                                            {"log", keys_.log.public_key(), {}}};
+    for (const auto& key : keys_.retired) {
+        logged.push_back({key.name, key.public_key, key.until});
+        if (key.name == "log") identity.retired.push_back(log_key(identity.key.name, key.public_key));
+    }
+    return evidence::make_log_publisher(std::move(identity), std::move(logged), settings_.published_log.signs,
+                                        {.runtime = runtime_, .log = log_, .tree = database_->tree()});
 }
 
 // Chats hear what people say, so they need all of the above; what speaks to them finds them by their surface.
@@ -232,6 +288,8 @@ Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config:
     if (complete.public_url.empty()) {
         complete.public_url = local_url(settings.listen, (*listener)->port(), !tls.key.empty());
     }
+    if (complete.published_log.origin.empty())
+        complete.published_log.origin = default_origin(complete.public_url);
     std::unique_ptr<Server> server{new Server{ground, complete, std::move(keys), std::move(*listener),
                                               std::move(*issuers), std::move(reader)}};
     server->policy_->begin(std::move(policy));
@@ -261,6 +319,9 @@ std::vector<http::Readiness> Server::readiness() const {
         {.problem = [this] { return database_problem(); }, .name = "database"},
         {.problem = [this] { return schema_problem(); }, .name = "schema"},
         {.problem = [this] { return std::string(draining_ ? "shutting down" : ""); }, .name = "server"}};
+    all.push_back({.problem = [this] { return publisher_->problem(); },
+                   .name = "published log",
+                   .weight = http::Readiness::Weight::only_told});
     for (const auto& chat : connected_)
         all.push_back({.problem = [&its = *chat] { return its.problem(); },
                        .name = std::string(core::name_of(chat->surface())),
@@ -365,6 +426,7 @@ void Server::start_workers() {
     log_listener_ = pg::listen_to_log(settings_.database, runtime_.process, ground_.executor, ground_.clock,
                                       [this](const app::LogNews& news) { log_.heard(news); });
     workers_.start_loop("log", log_.run());
+    workers_.start_loop("published log", publisher_->run());
     workers_.start_loop("streams", api_->follow());
     workers_.start_loop("outbox", outbox_.run());
     workers_.start_loop("uses of tokens", api_->note_uses());

@@ -13,6 +13,7 @@
 #include "countersign/net/websocket.hpp"
 #include "countersign/wire/json.hpp"
 #include "countersign/wire/token.hpp"
+#include "fakes/tree.hpp"
 
 namespace countersign::test {
 
@@ -89,23 +90,31 @@ struct Desk {
         settings.public_url = "https://approvals.example.com";
         settings.access_key = Secret{std::string(32, 'a')};
         settings.tail_events_max = 8;
+        settings.log_origin = "approvals.example.com/log";
+        settings.public_keys = {.grant = {{key.public_key(), {}}},
+                                .decision = {{decision_key.public_key(), {}}},
+                                .log = {{log_key.public_key(), {}}}};
         office.store.logs_acts = false;
         api = http::make_api(settings, process.runtime,
                              {.requests = process.requests,
                               .webhooks = process.webhooks,
                               .roster = process.roster,
                               .log = process.log,
+                              .tree = tree,
                               .tokens = office.store,
                               .workloads = *workloads,
                               .hiding = process.hiding,
                               .metrics = *metrics},
-                             key, [this] { return readiness; });
+                             {.grant = key, .decision = decision_key}, [this] { return readiness; });
         handler = api->handler();
         token = issue({app::Scope::request, app::Scope::read});
     }
     Office office;
     Process process{office};
     SigningKey key = SigningKey::from_seed({});
+    SigningKey decision_key = SigningKey::from_seed({std::byte{1}});
+    SigningKey log_key = SigningKey::from_seed({std::byte{2}});
+    fakes::Tree tree;
     std::vector<std::string> problems;  // of the database
     std::vector<http::Readiness> readiness{
         {.problem = [this] { return problems.empty() ? std::string() : problems.front(); },

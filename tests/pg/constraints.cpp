@@ -125,8 +125,8 @@ TEST_F(Constraints, RulesOfSmallTablesHaveTheirNames) {
     EXPECT_EQ(rule("UPDATE card SET shown_version = 1"), "shown_means_posted");
     EXPECT_EQ(rule("UPDATE card SET told_version = -1"), "versions_in_range");
     auto at = [](const std::string& index, const std::string& hash) {
-        return "INSERT INTO event (index, id, at, type, version, body, hash) SELECT " + index +
-               ", gen_random_uuid(), now(), 'x', 0, '', " + hash;
+        return "INSERT INTO event (index, id, at, type, version, body, seal, hash) SELECT " + index +
+               ", gen_random_uuid(), now(), 'x', 0, '', decode(repeat('00', 40), 'hex'), " + hash;
     };
     EXPECT_EQ(rule(at("-1", "sha256('')")), "index_from_zero");
     EXPECT_EQ(rule(at("0", "'short'")), "hash_length");

@@ -50,7 +50,10 @@ class Document:
         self.operations = [
             Operation(path, method.upper(), item, self.resolved(parts.get("parameters", [])))
             for path, parts in document["paths"].items() for method, item in parts.items() if method != "parameters"]
-        self.patterns = [(operation, re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path))))
+        # A hole is one segment, but for a tile's path, whose slashes are its own.
+        holes = {"path": ".+"}
+        self.patterns = [(operation, re.compile(re.sub(r"\\\{(\w+)\\\}", lambda m: holes.get(m[1], "[^/]+"),
+                                                       re.escape(operation.path))))
                          for operation in self.operations]
         self.answered = set()  # (operation, status) that were seen
 

@@ -108,10 +108,10 @@ class Proxy:
         threading.Thread(target=self.front.serve_forever, daemon=True).start()
 
     def saw(self, method, target, body, answer, text, witness):
-        self.calls.append(Call(method, target, answer.status, text.decode()))
+        self.calls.append(Call(method, target, answer.status, text.decode(errors="replace")))
         try:
             if witness:
-                witness(method, target, body, answer.status, answer.headers, text.decode())
+                witness(method, target, body, answer.status, answer.headers, text.decode(errors="replace"))
         except AssertionError as finding:
             self.wrong.append(str(finding))
 

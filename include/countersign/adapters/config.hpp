@@ -54,6 +54,12 @@ struct Settings {
     std::string server_key;                   // path; empty: in `keys`
     bool webhooks_to_private_networks = false;
     std::vector<std::string> secret_files;  // that secrets were read from
+    struct PublishedLog {
+        std::string origin;  // empty: the host of public_url, and "/log"
+        std::string mark;    // path; empty: log.mark in `keys`
+        bool open = true;    // whether /log/ is answered without a token
+        bool signs = true;   // whether this replica may sign checkpoints
+    } published_log;
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;
 };

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,12 +11,29 @@
 
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/requests.hpp"
+#include "countersign/app/tree.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/net/route.hpp"
 #include "countersign/rt/workbench.hpp"
 
 namespace countersign::http {
+
+// A key that others check our signatures with. `until`: a retired one's last day or moment; empty: in use.
+struct PublicKey {
+    std::array<std::byte, 32> bytes{};
+    std::string until;
+};
+// By what they sign; those in use come first.
+struct PublicKeys {
+    std::vector<PublicKey> grant;
+    std::vector<PublicKey> decision;
+    std::vector<PublicKey> log;
+};
+
+// What is published of them: JSON by purpose, see /.well-known/countersign-keys.json. `origin`: the log's
+// name.
+core::Value keys_document(const PublicKeys& keys, const std::string& origin);
 
 struct HttpSettings {
     std::string public_url;               // issuer of grants and base of absolute links; empty: relative
@@ -24,6 +42,9 @@ struct HttpSettings {
     // What is kept of the newest events for those who stream them; who falls behind it is cut off.
     std::size_t tail_events_max = 4'096;
     std::size_t tail_bytes_max = 8 * 1'048'576;
+    std::string log_origin = "localhost/log";  // the name of the published log
+    bool log_open = true;                      // whether /log/ is answered at all
+    PublicKeys public_keys = {};
 };
 
 // `/readyz` asks this of one dependency.
@@ -31,8 +52,8 @@ struct Readiness {
     std::function<std::string()> problem;  // empty: fine
     std::string name;                      // "database", "slack", "schema"
     // The server is unready without each of the needed ones, and without all of several. While another one
-    // of several works, a problem is a warning.
-    enum class Weight : std::uint8_t { needed, one_of_several } weight = Weight::needed;
+    // of several works, a problem is a warning; one of what is only told of always is.
+    enum class Weight : std::uint8_t { needed, one_of_several, only_told } weight = Weight::needed;
 };
 
 // A number that is looked up whenever /metrics is asked for. Names and labels come from closed lists.
@@ -80,6 +101,7 @@ struct Parts {
     app::Webhooks& webhooks;
     app::Roster& roster;
     app::Log& log;
+    app::TreeStore& tree;
     app::TokenStore& tokens;
     app::WorkloadIdentity& workloads;
     const app::Hiding& hiding;
@@ -87,8 +109,12 @@ struct Parts {
     std::function<std::vector<Measure>()> measures = {};  // may be empty
     rt::Workbench* workbench = nullptr;                   // where big bodies are read; none: here
 };
+// Each signs one thing: grants, or statements of decisions.
+struct SigningKeys {
+    const SigningKey& grant;
+    const SigningKey& decision;
+};
 std::unique_ptr<Api> make_api(HttpSettings settings, const app::Runtime& runtime, Parts parts,
-                              const SigningKey& signing_key,
-                              std::function<std::vector<Readiness>()> readiness);
+                              SigningKeys keys, std::function<std::vector<Readiness>()> readiness);
 
 }  // namespace countersign::http

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/audit.hpp"
 #include "countersign/app/events.hpp"
 #include "countersign/app/identity.hpp"
 #include "countersign/app/log.hpp"
 #include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
+#include "countersign/app/tree.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/rt/clock.hpp"
 
@@ -44,6 +46,9 @@ class Database {
     virtual app::OutboxStore& outbox() = 0;
     virtual app::TokenStore& tokens() = 0;
     virtual app::EventLog& events() = 0;
+    virtual app::TreeStore& tree() = 0;
+    virtual app::AuditStore& audit() = 0;
+    virtual app::EraseStore& erase() = 0;
     virtual app::SubscriptionStore& subscriptions() = 0;
     virtual app::DeliveryStore& deliveries() = 0;
     virtual app::PeopleStore& people() = 0;

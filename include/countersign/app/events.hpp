@@ -37,7 +37,10 @@ enum class AdminAct : std::uint8_t {
     token_confirmed,
     token_revoked,
     breakglass_reviewed,
-    log_published
+    log_published,
+    key_published,
+    key_retired,
+    words_erased
 };
 std::string_view name_of(AdminAct act);  // the event's type: "policy.loaded", …
 

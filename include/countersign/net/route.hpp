@@ -13,7 +13,7 @@ using PathArguments = std::vector<std::string>;
 // A path that an adapter answers by itself, its callers' credentials included.
 struct Route {
     std::string method;
-    std::string path;  // "/log/{name}": a hole is one whole segment
+    std::string path;  // "/log/{name}": a hole is a whole segment; "{name+}" at the end: one or more
     std::function<rt::asio::awaitable<HttpResponse>(HttpExchange& exchange, const PathArguments& arguments)>
         answer;
 };

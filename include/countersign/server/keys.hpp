@@ -1,4 +1,6 @@
 #pragma once
+#include <array>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -10,11 +12,26 @@
 // The secrets that a server keeps in files of its own, one a key; replicas share them.
 namespace countersign::server {
 
-struct Keys {
-    SigningKey grant;  // Ed25519; signs grants
-    Secret server;     // 32 bytes, from which keys for single purposes are derived (HKDF)
+// A key that was in use once. Its file is that of the key, with its last day or moment behind the name:
+// "log.pem.2027-01-31".
+struct RetiredKey {
+    std::string name;  // "grant", "decision", "log"
+    std::string until;
+    std::array<std::byte, 32> public_key{};
 };
-// invalid_input: a key is missing, is not one, or others may read its file; the detail says what to do.
+inline constexpr std::size_t retired_keys_max = 1'000;
+
+struct Keys {
+    SigningKey grant;                     // Ed25519; signs grants
+    SigningKey decision;                  // Ed25519; signs statements of decisions
+    SigningKey log;                       // Ed25519; signs checkpoints of the published log
+    Secret server;                        // 32 bytes, from which keys for single purposes are derived (HKDF)
+    std::vector<Secret> retired_servers;  // good for reading what they sealed
+    std::vector<RetiredKey> retired;      // in the order of their names and ends
+    std::string mark;                     // path of the published log's high-water mark
+};
+// invalid_input: a key is missing, is not one, two purposes share one, or others may read its file; the
+// detail says what to do.
 Result<Keys> load_keys(const config::Settings& settings, const std::string& home);
 
 // Files with secrets in them that others may read or change, TLS' key among them: a sentence for each.

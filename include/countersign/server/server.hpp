@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "countersign/adapters/config.hpp"
+#include "countersign/adapters/evidence.hpp"
 #include "countersign/adapters/http.hpp"
 #include "countersign/adapters/identity.hpp"
 #include "countersign/adapters/pg.hpp"
@@ -65,6 +66,7 @@ class Server {
     std::vector<http::Measure> measures();
     rt::asio::awaitable<void> watch_pending();
     std::unique_ptr<http::Api> make_api();
+    std::unique_ptr<evidence::LogPublisher> make_publisher();
     void connect_chats();
     rt::asio::awaitable<void> watch_schema();
     void start_workers();
@@ -99,6 +101,7 @@ class Server {
     std::optional<core::Instant> oldest_pending_;  // when the oldest of them was made
     rt::Workbench workbench_;
     std::unique_ptr<http::Api> api_;
+    std::unique_ptr<evidence::LogPublisher> publisher_;
     app::Scheduler scheduler_;
     app::ReplicaFollower replicas_;
     app::PeopleFollower people_follower_;
@@ -116,5 +119,13 @@ class Server {
 
 // "0.0.0.0:8480" and port 8480 make "http://127.0.0.1:8480": how this machine reaches a listener.
 std::string local_url(const std::string& listen, std::uint16_t port, bool tls);
+
+// The public halves; a retired key stays published, so that what it signed can be checked.
+http::PublicKeys public_keys(const Keys& keys);
+tlog::NoteKey log_key(const std::string& origin, const std::array<std::byte, 32>& key);
+// The name of the log of a server with these settings.
+std::string log_origin(const config::Settings& settings);
+// The name of a server's log where none is configured: "approvals.example.com/log".
+std::string default_origin(std::string_view public_url);
 
 }  // namespace countersign::server
