@@ -346,8 +346,8 @@ class What {
         add(std::move(section));
     }
 
-    // A value that can stand there whole does, if each of the `others` behind it still has a row: an approval of
-    // a card that was cut takes a second look.
+    // A value that can stand there whole does, if each of the `others` behind it still has a row: a card that
+    // was cut takes a second look to be approved.
     Excerpt shown_in_table(const Value& value, std::size_t others) const {
         const std::size_t usual = std::min(value_rows_max, rows_ - 1);
         const std::size_t room = rows_ - 1 > others ? rows_ - 1 - others : 1;

@@ -22,7 +22,8 @@ constexpr Query page_of_events{R"(
 SELECT e.index, e.id, e.type, e.request_id, e.act_id, e.version, e.state, encode(e.hash, 'hex'),
        encode(e.seal, 'hex'), encode(e.body, 'hex'), a.record, encode(a.seal, 'hex'), a.words,
        encode(a.salt, 'hex'),
-       e.request_id IS NULL OR EXISTS (SELECT FROM request_state s WHERE s.request_id = e.request_id)
+       e.request_id IS NULL OR EXISTS (SELECT FROM request_state s WHERE s.request_id = e.request_id),
+       (extract(epoch FROM a.at) * 1000000)::bigint, a.kind, a.request_id
   FROM event e LEFT JOIN act a ON a.id = e.act_id
  WHERE e.index >= $1 AND e.index < $1 + $2 ORDER BY e.index)"};
 constexpr Query page_of_requests{
@@ -72,7 +73,13 @@ std::string act_trouble(const pqxx::row& row, const std::string& body, const app
     std::string record(view(row[10]));
     if (record != body) return "its act is recorded otherwise";
     auto seal = seal_from(view(row[11]));
-    auto check = seal ? seals.check(act_seal_input(*id, record), *seal) : app::SealCheck::broken;
+    auto micros = whole_from(row[15]);
+    if (!micros) return "its act has no time";
+    std::optional<core::RequestId> request;
+    if (!row[17].is_null()) request = id_from<core::RequestId>(view(row[17]));
+    auto sealed = act_seal_input(
+        {*id, core::Instant{core::Duration{*micros}}, view(row[16]), request, record});
+    auto check = seal ? seals.check(sealed, *seal) : app::SealCheck::broken;
     if (check != app::SealCheck::holds) return std::string("its act ") + seal_word(check);
     auto salt = salt_from(row[13]);
     bool same =

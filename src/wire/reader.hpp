@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,8 @@
 // Bodies of the API are read strictly: what is unknown, missing or of another type is an error with a
 // pointer.
 namespace countersign::wire {
+
+inline constexpr std::size_t url_chars_max = 2'000;
 
 std::unexpected<Failure> wrong_type(const std::string& pointer, std::string_view expected,
                                     const core::Value& got);

@@ -18,7 +18,6 @@ namespace {
 using core::Value;
 
 constexpr std::size_t link_title_chars_max = 200;
-constexpr std::size_t url_chars_max = 2'000;
 constexpr std::size_t label_name_chars_max = 100;
 
 // Finds a member named "$commit", which is reserved for committed values, and returns a pointer to it.

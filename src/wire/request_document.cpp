@@ -9,6 +9,11 @@
 #include "countersign/core/hidden.hpp"
 
 namespace countersign::wire {
+
+core::Value time_or_null(const std::optional<core::Instant>& at) {
+    return at ? core::Value(core::rfc3339(*at)) : core::Value();
+}
+
 namespace {
 
 using core::Value;
@@ -18,9 +23,6 @@ Value or_null(const std::optional<std::string>& text) {
 }
 Value text_or_null(const std::string& text) {
     return text.empty() ? Value() : Value(text);
-}
-Value time_or_null(const std::optional<core::Instant>& at) {
-    return at ? Value(core::rfc3339(*at)) : Value();
 }
 
 template <class Ids>

@@ -6,6 +6,7 @@
 
 #include "countersign/app/events.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/wire/request_document.hpp"
 #include "wire/reader.hpp"
 
 namespace countersign::wire {
@@ -13,7 +14,6 @@ namespace {
 
 using core::Value;
 
-constexpr std::size_t url_chars_max = 2'000;
 constexpr std::size_t events_max = 50;
 constexpr std::size_t globs_max = 20;
 constexpr std::size_t glob_chars_max = 200;
@@ -39,10 +39,6 @@ Value texts_or_any(const std::vector<std::string>& all) {
     auto list = Value::array();
     for (const auto& one : all) list.push(one);
     return list;
-}
-
-Value time_or_null(const std::optional<core::Instant>& at) {
-    return at ? Value(core::rfc3339(*at)) : Value();
 }
 
 }  // namespace

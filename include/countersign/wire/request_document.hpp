@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <optional>
 
 #include "countersign/core/decide.hpp"
 #include "countersign/core/people.hpp"
@@ -10,6 +11,8 @@ namespace countersign::wire {
 // Makes the document of a request that every reader gets.
 core::Value request_document(const core::Case& c, const core::Ruling& ruling,
                              const core::Directory& directory, core::Instant now);
+// As text of RFC 3339, or null.
+core::Value time_or_null(const std::optional<core::Instant>& at);
 // A claimed request without an outcome is overdue after this time.
 inline constexpr core::Duration overdue_after{std::chrono::hours{24}};
 
