@@ -61,7 +61,7 @@ Result<core::Assumed> assumed_groups(const core::Policy& policy, const std::vect
         core::Assumed::Group group{core::GroupId{option.substr(0, equals)}, {}};
         auto record = std::ranges::find(policy.groups, group.name, &core::GroupRecord::name);
         if (record == policy.groups.end()) return wrong("the policy has no group of this name");
-        if (std::holds_alternative<core::GroupRecord::People>(record->members))
+        if (!std::holds_alternative<core::GroupRecord::InChat>(record->members))
             return wrong("the policy itself lists the people of this group");
         for (const std::string& member : split(option.substr(equals + 1), ',')) {
             if (trim(member).empty()) continue;

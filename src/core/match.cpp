@@ -320,7 +320,7 @@ Result<Applied> match(const Directory& directory, const Request& request, std::o
     facts.risk = risk_of(policy, facts);
     if (!policy.risk.empty()) combined.applied.risk = facts.risk;
     for (const Rule& rule : policy.rules) {
-        if (!judge_of(rule, facts).applies(rule.when)) continue;
+        if (!applies(rule, facts)) continue;
         auto taken = combined.take(rule);
         if (!taken) return pass(taken);
     }

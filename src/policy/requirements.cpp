@@ -17,13 +17,13 @@ std::string count_example(const Node& node) {
     return fmt::format("{{ count: {}, of: {} }}", of ? words[0] : "1", of ? visible(words[2]) : "reviewers");
 }
 
+}  // namespace
+
 std::vector<std::string> names_in(const std::map<std::string, std::size_t>& index) {
     std::vector<std::string> names;
     for (const auto& [name, at] : index) names.push_back(name);
     return names;
 }
-
-}  // namespace
 
 std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node, const Names& names,
                                                std::string_view what) {

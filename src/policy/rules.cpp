@@ -205,9 +205,12 @@ std::optional<core::Rule> RuleReader::read() {
     if (const Node* accept = find("accept")) read_accepted(reader_, *accept);
     if (const Node* notify = find("notify")) rule_.notify = read_channels(reader_, *notify, "`notify`");
     if (const Node* when = find("when")) {
-        auto condition = read_condition(reader_, *when, find("allow") ? Purpose::allows : Purpose::tightens);
+        auto condition =
+            read_condition(reader_, *when, find("allow") ? Purpose::allows : Purpose::tightens, names_);
         if (condition) rule_.when = std::move(*condition);
     }
+    if (const Node* unless = find("unless"))
+        rule_.unless = read_condition(reader_, *unless, Purpose::excepts, names_);
     return std::move(rule_);
 }
 

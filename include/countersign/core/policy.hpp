@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,10 +8,10 @@
 #include <vector>
 
 #include "countersign/base/result.hpp"
+#include "countersign/core/condition.hpp"
 #include "countersign/core/ids.hpp"
 #include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
-#include "countersign/core/value.hpp"
 #include "countersign/core/zone.hpp"
 
 // These are a policy's values, which src/policy loads from YAML and `match` applies. Nothing here reads files
@@ -21,13 +20,6 @@ namespace countersign::core {
 
 inline constexpr std::size_t alternatives_max = 64;
 inline constexpr std::size_t slots_max = 200;  // people that one alternative may ask for
-
-// Says where something stands in its file, counted from 1; 0 where that is unknown.
-struct FilePosition {
-    int line = 0;
-    int column = 0;
-    friend bool operator==(const FilePosition&, const FilePosition&) = default;
-};
 
 struct PersonRecord {
     PersonId name;
@@ -43,67 +35,17 @@ struct GroupRecord {
         Surface chat;
         std::string id;  // "S0SEC", or with its workspace "T0SIM/S0SEC"
     };
-    GroupId name;
-    std::variant<People, InChat> members;
-};
-
-// ---- conditions
-
-struct Condition;
-// Tests one field. A text test matches the whole value, case-sensitively; `*` in a glob matches across every
-// separator.
-struct Test {
-    enum class Operator : std::uint8_t {
-        eq,
-        ne,
-        in,
-        gt,
-        gte,
-        lt,
-        lte,
-        glob,
-        regex,
-        exists,
-        cidr,
-        starts_with,
-        ends_with,
-        size,
-        every,  // of a list: each of its elements, of which there is one at least
-        some,   // of a list: one element at least
-        host,   // a URL whose host is one of these
-        under   // a path, or a URL's, that stays within one of these
+    // Made of other groups and persons. Who a part is unknown of gets in by no way that needs it.
+    struct Combined {
+        enum class How : std::uint8_t { any, all } how = How::any;
+        using Part = std::variant<GroupId, PersonId>;
+        std::vector<Part> of;      // never empty
+        std::vector<Part> except;  // whoever is in one of these is out, by any account of theirs
     };
-    // A field is one of "action", "parameters.rows", "labels.job", "requester.name", "risk", "time.hour" (0
-    // to 23), "time.weekday" (1 Monday to 7 Sunday), …
-    std::string field;
-    Operator op = Operator::eq;
-    // The operand is an array for in, cidr, host and under, and a number or an object of gt, gte, lt, lte for
-    // size. For every and some it is what stood in the policy, to be shown.
-    Value operand;
-    // For regex, cidr, host and under this is the operand, compiled by the loader of the policy. It answers
-    // nullopt where the text is not of the kind at all (no address, no URL). It is shared, because copies of
-    // a policy share it.
-    using TextMatcher = std::function<std::optional<bool>(std::string_view)>;
-    std::shared_ptr<const TextMatcher> compiled = nullptr;
-    FilePosition at = {};
-    // For every and some this is the condition that an element meets. Its fields are paths within the
-    // element,
-    // "" for the element itself, ".kind" for a member. It is shared like `compiled`.
-    std::shared_ptr<const Condition> element = nullptr;
-    bool missing_holds = false;  // a missing field makes the rule apply, within `not` too
+    GroupId name;
+    std::variant<People, InChat, Combined> members;
 };
-struct AllOf {
-    std::vector<Condition> of;
-};  // true where empty
-struct AnyOf {
-    std::vector<Condition> of;
-};
-struct NotOf {
-    std::vector<Condition> of;
-};  // has exactly one
-struct Condition {
-    std::variant<AllOf, AnyOf, NotOf, Test> node;
-};
+inline constexpr std::size_t groups_nesting_max = 8;  // of groups made of groups
 
 // ---- requirements
 
@@ -148,6 +90,8 @@ struct SelfApproval {
 struct Rule {
     std::string name;
     Condition when;
+    // An exception, which has to be certain: a missing field or one of another type is none.
+    std::optional<Condition> unless = std::nullopt;
     std::optional<Requirement> require;
     std::optional<std::string> refuse;  // holds the reason
     bool allow = false;
