@@ -342,6 +342,24 @@ std::vector<GroupId> Facts::groups_of_humans() const {
     return groups;
 }
 
+bool Facts::is_group(const GroupId& group) const {
+    return std::ranges::find(directory_.policy().groups, group, &GroupRecord::name) !=
+           directory_.policy().groups.end();
+}
+
+bool Facts::is_part(const GroupId& part, const GroupId& of, std::size_t depth) const {
+    if (depth > groups_nesting_max) return false;
+    const auto& groups = directory_.policy().groups;
+    const auto record = std::ranges::find(groups, of, &GroupRecord::name);
+    const auto* combined =
+        record == groups.end() ? nullptr : std::get_if<GroupRecord::Combined>(&record->members);
+    return combined && combined->how == GroupRecord::Combined::How::any &&
+           std::ranges::any_of(combined->of, [&](const auto& one) {
+               const auto* group = std::get_if<GroupId>(&one);
+               return group && (*group == part || is_part(part, *group, depth + 1));
+           });
+}
+
 Membership Facts::in_group(const AccountId& human, const GroupId& group, bool by_any) const {
     return by_any ? directory_.membership(directory_.person_of(human), group)
                   : directory_.membership(human, group);

@@ -31,6 +31,9 @@ class Facts {
     Instant now() const { return now_; }
     // Returns the policy's groups in which any of the humans is, or for all we know may be.
     std::vector<GroupId> groups_of_humans() const;
+    bool is_group(const GroupId& group) const;
+    // Says whether the one group is made of the other.
+    bool is_part(const GroupId& part, const GroupId& of, std::size_t depth = 0) const;
     // Says whether one of the humans is in the group: by the account that asks, or by any account of theirs.
     Membership in_group(const AccountId& human, const GroupId& group, bool by_any) const;
     // Names of the persons behind the request: of all who are named, or of those who are proven.

@@ -297,6 +297,14 @@ std::optional<Condition> FieldReader::operation(const std::string& name, const N
     return finished(std::move(test), value);
 }
 
+bool is_text_field(Reader& reader, const Node& at, std::string_view field, Names& names) {
+    Node value = at;
+    value.kind = Node::Kind::scalar;
+    value.text = field;
+    value.plain = false;
+    return FieldReader{reader, Purpose::tightens, names}.other_field(value).has_value();
+}
+
 std::optional<Condition> read_condition(Reader& reader, const Node& node, Purpose purpose, Names& names) {
     return FieldReader{reader, purpose, names}.condition(node);
 }

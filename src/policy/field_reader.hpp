@@ -21,6 +21,9 @@ class FieldReader {
     // What is asked of one field, or of an element as a whole, where the key is empty.
     std::optional<core::Condition> tests(const Node& key, const Node& value);
 
+    // Another field, for `same_as`: of the request, or of the element at hand where it begins with a dot.
+    std::optional<core::Value> other_field(const Node& value);
+
   private:
     bool known(const Node& key);
     bool valid_path(const Node& key, std::string_view path);
@@ -34,7 +37,6 @@ class FieldReader {
     std::optional<core::Value> number_operand(const Node& value, std::string_view what);
     std::optional<core::Condition> window(const Node& value);
     std::optional<core::Condition> span(const Node& key, const Node& value);
-    std::optional<core::Value> other_field(const Node& value);
     std::optional<core::Value> plain_operand(const Node& value);
     bool fits_the_field(const core::Test& test, const Node& value);
     bool may_be_there(const core::Test& test, const Node& at);

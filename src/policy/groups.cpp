@@ -37,7 +37,7 @@ core::GroupRecord::People GroupsReader::read_members(Reader& reader, const Node&
 
 std::optional<core::GroupRecord> GroupsReader::read(Reader& reader, const Node& key, const Node& value) {
     core::GroupRecord group{core::GroupId{key.text}, {}};
-    if (!reader.is_map_of(value, "a group", group_keys.keys)) return std::nullopt;
+    if (!reader.is_map_of(value, "a group", group_keys.keys, reserved_group_keys)) return std::nullopt;
     const Node* except = Reader::find(value, "except");
     const Node* any = Reader::find(value, "any");
     const Node* all = Reader::find(value, "all");

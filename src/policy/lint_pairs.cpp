@@ -37,6 +37,19 @@ bool asks_as_much(const core::Requirement& more, const core::Requirement& less) 
     });
 }
 
+// Tells whether a request decides who is asked.
+bool depends_on_request(const core::Requirement& requirement) {
+    auto any = [](const std::vector<core::Requirement>& of) {
+        return std::ranges::any_of(of, depends_on_request);
+    };
+    return std::visit(
+        Overload{[](const core::CountOf&) { return false; }, [](const core::CountFor&) { return true; },
+                 [&](const core::RequireAll& all) { return any(all.of); },
+                 [&](const core::RequireAny& all) { return any(all.of); },
+                 [&](const core::RequireThen& all) { return any(all.of); }},
+        requirement.node);
+}
+
 // What a rule grants that another one beside it takes away by not granting it: the key, or nothing.
 std::string_view taken_away(const core::Rule& rule, const core::Rule& other) {
     if (rule.self_approval && !other.self_approval) return "self_approval";
@@ -107,13 +120,16 @@ bool Lint::within(std::size_t i, std::size_t j) const {
 
 // Tells whether a rule adds nothing to another that always matches beside it.
 bool Lint::asks_no_more(const core::Rule& rule, const core::Rule& other) const {
-    const bool plain =
-        !rule.deny && rule.remind.empty() && !rule.escalate && core::all_channels(rule.notify).empty();
+    const bool plain = !rule.deny && rule.remind.empty() && !rule.escalate &&
+                       core::all_channels(rule.notify).empty() && !rule.reason_required &&
+                       rule.exclude.empty() && !rule.claim;
     const bool grants_as_much = (!other.release || rule.release == other.release) &&
                                 (!other.self_approval || rule.self_approval == other.self_approval) &&
                                 (!other.unlinked_allowed || rule.unlinked_allowed) &&
                                 (other.hide.empty() || rule.hide == other.hide);
-    if (!plain || !grants_as_much || !rule.require || !other.require || other.deny) return false;
+    const bool certain = !rule.require || !other.require ||
+                         (!depends_on_request(*rule.require) && !depends_on_request(*other.require));
+    if (!plain || !certain || !grants_as_much || !rule.require || !other.require || other.deny) return false;
     if (rule.expires.value_or(core::expires_default) < other.expires.value_or(core::expires_default) ||
         rule.grant.value_or(core::grant_default) < other.grant.value_or(core::grant_default))
         return false;

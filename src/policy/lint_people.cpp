@@ -33,7 +33,9 @@ void each_count(const core::Requirement& requirement, const Node& node,
     };
     std::visit(Overload{[&](const core::CountOf& one) { see(one, node); },
                         [&](const core::RequireAll& all) { inside(all.of, "all"); },
-                        [&](const core::RequireAny& any) { inside(any.of, "any"); }},
+                        [&](const core::RequireAny& any) { inside(any.of, "any"); },
+                        [&](const core::RequireThen& then) { inside(then.of, "then"); },
+                        [](const core::CountFor&) {}},
                requirement.node);
 }
 

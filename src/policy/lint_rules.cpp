@@ -111,7 +111,7 @@ void Lint::lint_rule(std::size_t i) {
     lint_people(*rule.require, *Reader::find(node, "require"), asker(i));
     lint_excluded(i);
     lint_times(i);
-    if (rule.deny) {
+    if (rule.deny && !rule.deny_any) {
         const auto* people = members(rule.deny->of);
         if (people && people->size() < rule.deny->count)
             warn("never_comes", i, "deny",

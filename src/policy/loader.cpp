@@ -118,7 +118,9 @@ class Loader {
 };
 
 void Loader::read_shell(Reader& reader, const Node& root) {
-    if (!reader.is_map_of(root, "a policy", policy_keys.keys) && root.kind != Node::Kind::map) return;
+    if (!reader.is_map_of(root, "a policy", policy_keys.keys, reserved_policy_keys) &&
+        root.kind != Node::Kind::map)
+        return;
     const Node* version = Reader::find(root, "version");
     auto number = version ? scalar_value(*version) : std::nullopt;
     if (!number || number->integer() != 1)

@@ -71,6 +71,8 @@ std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node,
 // The name of a group that `groups` defines; marks it as used.
 std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, Names& names,
                                              std::string_view what);
+// Checks a field that `{field}`, `exclude` or `same_as` names, as conditions do. False: a finding says why.
+bool is_text_field(Reader& reader, const Node& at, std::string_view field, Names& names);
 // The channels under `notify` or `to`: one text or a list for each chat, `{ slack: …, teams: … }`.
 core::ChannelsByChat read_channels(Reader& reader, const Node& node, std::string_view what);
 

@@ -3,8 +3,8 @@
 
 #include "core/tally.hpp"
 #include "core/world.hpp"
-#include "countersign/core/match.hpp"
 #include "countersign/core/card.hpp"
+#include "countersign/core/match.hpp"
 
 // These tests prove what rules can say of denials, holds and approvals of one's own request.
 namespace countersign::core::testing {

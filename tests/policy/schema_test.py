@@ -41,6 +41,7 @@ LOADER_ALONE = [re.compile(pattern) for pattern in (
     r"there is no (freeze|group or person) `", r"is a group and a person", r"is made of itself", r"a date is written like",
     r"do not go together", r"cannot be compared with another field", r"unknown field", r"is no part of an element",
     r"is not a path like", r"is not about time", r"this field is a number",
+    r"`\{` without `\}`", r"stands in an earlier step", r"`exclude` reads parameters", r"must be text, not blank",
     r"is not a host", r"is not a folder", r"would let through who says nothing", r"this field is no list")]
 
 HEAD = {"version": 1, "people": {"amy": {"slack": "U1"}, "ben": {"slack": "U2"}, "x": {"slack": "U3"}},
@@ -82,6 +83,14 @@ GOOD = {
                          hide=["/parameters/password", "/parameters/env/*"])),
     "combined": {**HEAD, "groups": {"g": {"any": ["x", "amy"], "except": ["h"]}, "h": {"all": ["x", "k"]},
                                     "k": {"people": ["ben"]}, "x": {"slack_usergroup": "S1"}}},
+    "decided": rules(rule(require={"then": [
+        {"of": "{labels.team}", "one_of": ["g", "x"], "not_from": ["requester.groups", "x", "{labels.team}"]},
+        {"any": [{"of_requester": {"amy": "ben", "ben": "x"}}, {"count": 2, "of": "x", "not_from": "g"}]}]})),
+    "terms": rules(rule(require={"of": "g"}, deny=["any", {"count": 2, "of": "x"}], reason="required",
+                        exclude=["parameters.authors[*]", {"github": "labels.author"}],
+                        escalate={"after": "5m", "to": {"slack": "#x"}, "approvers": "x"},
+                        claim={"not_before": "30m", "not_when": {"freeze": "f", "time.weekday": "sat"}},
+                        self_approval={"allow": ["amy", "g"]}), freeze={"f": {"time.hour": {"lt": 6}}}),
     "windows": rules(rule(refuse="no", when={"freeze": ["f", "h"], "time.date": ["2026-12-24"], "all": [
         {"freeze": "f"}, {"time.date": "2026-12-24"}, {"time.of_day": {"from": "22:00", "to": "06:00"}}]}),
         freeze={"f": {"time.date": {"from": "2026-12-20", "to": "2027-01-04"}},
@@ -142,6 +151,10 @@ BAD = {
     "hour of an equality": rules(rule(refuse="no", when={"time.hour": 24})),
     "falling units": rules(rule(refuse="no", expires="30m1h")),
     "step up": rules(rule(require={"of": "g"}, step_up=True)),
+    "history": rules(rule(require={"count": 1, "of": "g", "not_last": 2})),
+    "budget": rules(rule(allow=True, budget={"count": 20, "per": "1h"})),
+    "a table beside a group": rules(rule(require={"of": "g", "of_requester": {"amy": "ben"}})),
+    "claim of a refusal": rules(rule(refuse="no", claim={})),
     "two ways to make a group": {"version": 1, "groups": {"g": {"any": ["h"], "all": ["h"]}, "h": {"teams_team": "t"}}},
     "nothing to except from": {"version": 1, "groups": {"g": {"slack_usergroup": "S1", "except": ["h"]}}},
     "night without an end": rules(rule(refuse="no", when={"time.of_day": {"from": "22:00"}})),

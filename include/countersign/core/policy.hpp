@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -53,15 +54,34 @@ struct Requirement;
 struct CountOf {
     std::uint32_t count = 1;
     GroupId of;
+    // Groups whose slots come first. While one of those is empty, the slots of this group are listed and
+    // filled by nobody; votes for them are on record and are judged once it is their turn.
+    std::vector<GroupId> after = {};
 };
+// A slot whose group the request decides, once it is there. Where it decides nothing, nobody can fill it.
+struct CountFor {
+    std::uint32_t count = 1;
+    // A group's name, in which `{labels.project}` stands for what the request says there; then it has to come
+    // to one of `one_of`. Empty where `of_requester` says it.
+    std::string of;
+    std::vector<GroupId> one_of = {};
+    // For each human behind the request, who is asked: all of them are.
+    std::vector<std::pair<PersonId, GroupId>> of_requester = {};
+    // Whose people may not fill it: groups, written as `of` is, or "requester.groups".
+    std::vector<std::string> not_from = {};
+};
+inline constexpr std::string_view requesters_groups = "requester.groups";
 struct RequireAll {
     std::vector<Requirement> of;
 };
 struct RequireAny {
     std::vector<Requirement> of;
 };
+struct RequireThen {  // all of these, one after the other
+    std::vector<Requirement> of;
+};
 struct Requirement {
-    std::variant<CountOf, RequireAll, RequireAny> node;
+    std::variant<CountOf, RequireAll, RequireAny, CountFor, RequireThen> node;
 };
 
 // Lists slots that people fill, each group once, in policy order: "2 of security, 1 of dba".
@@ -70,13 +90,14 @@ struct Slots {
     friend bool operator==(const Slots&, const Slots&) = default;
 };
 inline bool operator==(const CountOf& a, const CountOf& b) {
-    return a.count == b.count && a.of == b.of;
+    return a.count == b.count && a.of == b.of && a.after == b.after;
 }
 
-// Tells others when a request is still pending so long after it was opened. Adds no approver.
+// Tells others when a request is still pending so long after it was opened.
 struct Escalation {
     Duration after{};
     ChannelsByChat to;
+    std::optional<GroupId> approvers = std::nullopt;  // whose people may fill any slot from then on
     friend bool operator==(const Escalation&, const Escalation&) = default;
 };
 
@@ -84,7 +105,21 @@ struct Escalation {
 struct SelfApproval {
     std::vector<PersonId> allow;  // names of the policy; never empty
     bool reason_required = true;
+    std::vector<GroupId> groups = {};  // whose people may as well
     friend bool operator==(const SelfApproval&, const SelfApproval&) = default;
+};
+
+// Whose approvals do not count although they do not ask: whom a field names, like the authors of commits.
+struct Exclusion {
+    std::string kind;   // of accounts, "github"; empty: the field holds a person's name or a whole account
+    std::string field;  // "parameters.authors[*]"
+    friend bool operator==(const Exclusion&, const Exclusion&) = default;
+};
+
+// When an approval may be claimed.
+struct ClaimTerms {
+    Duration not_before{};              // counted from the opening
+    std::optional<Condition> not_when;  // of time alone, judged at the claim
 };
 
 struct Rule {
@@ -102,11 +137,15 @@ struct Rule {
     // The members from here to unlinked_allowed stand only beside `require`. Where `deny` is absent, one
     // denial is enough.
     std::optional<CountOf> deny;
+    bool deny_any = false;           // beside `deny`, one denial by anybody eligible is enough as well
     std::optional<GroupId> release;  // `hold: { release: … }`
     std::vector<Duration> remind;    // counted from the opening
     std::optional<Escalation> escalate;
     std::optional<SelfApproval> self_approval;
     bool unlinked_allowed = false;
+    bool reason_required = false;  // of every approval
+    std::vector<Exclusion> exclude = {};
+    std::optional<ClaimTerms> claim = std::nullopt;
     // Holds JSON Pointers (RFC 6901) below /parameters/, in which a token `*` stands for any one member or
     // item.
     std::vector<std::string> hide;
@@ -149,6 +188,24 @@ struct Denial {
     friend bool operator==(const Denial&, const Denial&) = default;
 };
 
+// From so long after the opening on, and once that is on record, whoever is in every one of these groups may
+// fill any slot.
+struct Widening {
+    Duration after{};
+    std::vector<GroupId> approvers;
+    friend bool operator==(const Widening&, const Widening&) = default;
+};
+
+// Stands for ever: the last moment that JSON can hold in microseconds, in the year 2255.
+inline constexpr Instant end_of_time{Duration{9'007'199'254'740'991}};
+
+// A stretch of time, `to` not included.
+struct Span {
+    Instant from;
+    Instant to;
+    friend bool operator==(const Span&, const Span&) = default;
+};
+
 // Holds what all matching rules together ask of one request. It is frozen when the request is opened.
 struct Applied {
     enum class Kind : std::uint8_t { refuse, require, allow } kind = Kind::refuse;
@@ -169,6 +226,11 @@ struct Applied {
     std::optional<SelfApproval> self_approval;
     // A voter counts although nothing shows that they are none of the humans behind the request.
     bool unlinked_allowed = false;
+    bool reason_required = false;       // of every approval
+    std::vector<Exclusion> exclude;     // whom these fields name, their approvals do not count
+    std::optional<Widening> widening;   // only where every `require` rule grants it
+    Duration claim_after{};             // counted from the opening: no claim before
+    std::vector<Span> claim_closed;     // no claim meanwhile; sorted, apart from one another
     std::vector<std::string> hide;      // as in Rule; may_hide reads it
     std::optional<std::uint32_t> risk;  // points; absent where the policy has no risk table
     friend bool operator==(const Applied&, const Applied&) = default;
@@ -180,7 +242,8 @@ std::string_view name_of(Applied::Kind kind);  // "refuse", "require", "allow"
 std::vector<GroupId> groups_of(const Applied& applied);
 // Returns groups_of, then the groups whose people may deny or hold without filling a slot.
 std::vector<GroupId> denial_groups_of(const Applied& applied);
-// Returns denial_groups_of, then the groups whose people may release alone: everybody who has a say.
+// Returns denial_groups_of, then the groups whose people may release alone, may approve after an escalation,
+// or may approve what they ask for themselves: everybody who has a say.
 std::vector<GroupId> all_groups_of(const Applied& applied);
 // Returns those of the persons behind a request whose approvals never count, because no rule lets them
 // approve their own.
