@@ -118,7 +118,10 @@ Value told_of(const core::RuleReport& report) {
                           // It applies because nobody can tell, or does not because nobody can.
                           {"known", report.when.truth != core::Truth::unknown},
                           {"asks", asks(*report.rule)},
-                          {"because", because(report.when)}});
+                          {"because", because(report.when)},
+                          // What `unless` came to: it makes an exception, or it does not.
+                          {"excepted", report.excepted},
+                          {"unless", report.unless ? because(*report.unless) : Value{}}});
 }
 
 Value told_of(const core::RiskReport& report) {
@@ -208,6 +211,10 @@ void print_rules(const Value& rules, bool applying, std::string_view heading) {
         print(fmt::format("  {} ({})", visible(rule["name"].text()), place_of(rule)));
         if (applying) print(fmt::format("      -> {}", printable(rule["asks"].text())));
         print_reasons(rule["because"]);
+        if (rule["unless"].is_null()) continue;
+        print(rule["excepted"].truth(false) ? "      but for `unless`:"
+                                            : "      and `unless` makes no exception:");
+        print_reasons(rule["unless"]);
     }
 }
 

@@ -131,7 +131,8 @@ GOOD = {
             "action": "db.export", "resource": "orders", "environment": "production", "intent": "why",
             "parameters": {"rows": 5}, "labels": {"job": "x"}, "on_behalf_of": ["amy"],
             "links": [{"title": "t", "url": "https://x.example/"}], "sensitive": ["/parameters/rows"], "expires_in": "30m",
-            "requester": {"name": "ci", "kind": "workload", "account": "token:tok_1", "humans": ["amy"]},
+            "requester": {"name": "ci", "kind": "workload", "account": "token:tok_1", "humans": ["amy"],
+                          "claims": {"ref": "refs/heads/main"}},
             "at": "2026-01-05T12:00:00Z"}}]),
 }
 BAD = {
