@@ -31,6 +31,7 @@ struct CommandLine {
     RunOptions run;
     PolicyCheckOptions policy_check;
     PolicyTestOptions policy_test;
+    PolicyDiffOptions policy_diff;
     PolicyExplainOptions policy_explain;
     PolicyReplayOptions policy_replay;
     PeopleOptions people;
@@ -45,6 +46,7 @@ struct CommandLine {
     void add_ask(CLI::App& verb, AskOptions& ask);
     void add_server_verbs();
     void add_policy_verbs();
+    void add_policy_diff(CLI::App& policy);
     void add_token_verbs();
     void add_people_verbs();
     void add_client_verbs();
@@ -141,6 +143,18 @@ void CommandLine::add_server_verbs() {
     postgres->group("");
 }
 
+void CommandLine::add_policy_diff(CLI::App& policy) {
+    auto* diff =
+        verb(policy, "diff", "says what a policy makes easier and harder; exit 1 when anything got easier",
+             "countersign policy diff old.yaml new.yaml", [this] { return policy_diff_verb(policy_diff); });
+    diff->add_option("OLD", policy_diff.older, "a file or folder")->required();
+    diff->add_option("NEW", policy_diff.newer, "a file or folder")->required();
+    diff->add_option("--allow-easier", policy_diff.allowed,
+                     "a difference that was reviewed, by its id; may be repeated")
+        ->type_name("ID");
+    diff->add_flag("--json", policy_diff.json, "print JSON");
+}
+
 void CommandLine::add_policy_verbs() {
     auto* policy = app.add_subcommand("policy", "works on policy files");
     policy->require_subcommand(1);
@@ -150,6 +164,8 @@ void CommandLine::add_policy_verbs() {
     check->add_option("FILE", policy_check.files, "files or folders")->required();
     check->add_flag("--strict", policy_check.strict, "warnings are errors");
     check->add_flag("--json", policy_check.json, "print JSON");
+    check->add_flag("--matrix", policy_check.matrix, "also print who is asked, by action and environment");
+    add_policy_diff(*policy);
     auto* test =
         verb(*policy, "test", "runs the tests beside policies; exit 1 when one fails",
              "countersign policy test policy.yaml", [this] { return policy_test_verb(policy_test); });
