@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "countersign/core/advance.hpp"
 #include "countersign/core/decide.hpp"
 
 namespace countersign::core {
