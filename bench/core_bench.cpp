@@ -143,8 +143,11 @@ BENCHMARK(decide_with_50_votes_and_8_groups)->Unit(benchmark::kMicrosecond);
 void decide_with_one_vote(benchmark::State& state) {
     auto c = sample_case();
     c.entries.resize(2, c.entries.front());
-    c.applied.alternatives.front().groups.resize(1, c.applied.alternatives.front().groups.front());
-    c.applied.alternatives.front().groups.front().count = 1;
+    c.applied.change([](core::Applied& rules) {
+        auto& groups = rules.alternatives.front().groups;
+        groups.resize(1, groups.front());
+        groups.front().count = 1;
+    });
     auto& vote = std::get<core::Voted>(c.entries[1]);
     vote.recheck = {vote.voter};
     if (core::decide(c).state != core::State::approved)
