@@ -8,6 +8,7 @@
 #include "cli/console.hpp"
 #include "cli/database.hpp"
 #include "cli/outcome.hpp"
+#include "cli/policy_matrix.hpp"
 #include "cli/verbs.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/adapters/policy.hpp"
@@ -251,6 +252,7 @@ int policy_check_verb(const PolicyCheckOptions& options) {
         if (loaded && mended && !options.json)
             print(fmt::format("{}: {} rules, {} groups and {} people, nothing to mend", visible(file),
                               (*loaded)->rules.size(), (*loaded)->groups.size(), (*loaded)->people.size()));
+        if (loaded && options.matrix && !options.json) print_policy_matrix(file, **loaded);
         if (loaded) continue;
         wrong = true;
         if (!has_error) complain(loaded.error().detail);

@@ -61,7 +61,7 @@ Result<core::Assumed> assumed_groups(const core::Policy& policy, const std::vect
         core::Assumed::Group group{core::GroupId{option.substr(0, equals)}, {}};
         auto record = std::ranges::find(policy.groups, group.name, &core::GroupRecord::name);
         if (record == policy.groups.end()) return wrong("the policy has no group of this name");
-        if (std::holds_alternative<core::GroupRecord::People>(record->members))
+        if (!std::holds_alternative<core::GroupRecord::InChat>(record->members))
             return wrong("the policy itself lists the people of this group");
         for (const std::string& member : split(option.substr(equals + 1), ',')) {
             if (trim(member).empty()) continue;
@@ -118,7 +118,10 @@ Value told_of(const core::RuleReport& report) {
                           // It applies because nobody can tell, or does not because nobody can.
                           {"known", report.when.truth != core::Truth::unknown},
                           {"asks", asks(*report.rule)},
-                          {"because", because(report.when)}});
+                          {"because", because(report.when)},
+                          // What `unless` came to: it makes an exception, or it does not.
+                          {"excepted", report.excepted},
+                          {"unless", report.unless ? because(*report.unless) : Value{}}});
 }
 
 Value told_of(const core::RiskReport& report) {
@@ -208,6 +211,10 @@ void print_rules(const Value& rules, bool applying, std::string_view heading) {
         print(fmt::format("  {} ({})", visible(rule["name"].text()), place_of(rule)));
         if (applying) print(fmt::format("      -> {}", printable(rule["asks"].text())));
         print_reasons(rule["because"]);
+        if (rule["unless"].is_null()) continue;
+        print(rule["excepted"].truth(false) ? "      but for `unless`:"
+                                            : "      and `unless` makes no exception:");
+        print_reasons(rule["unless"]);
     }
 }
 

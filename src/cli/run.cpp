@@ -17,6 +17,7 @@ namespace {
 
 constexpr core::Duration cancelling_patience = std::chrono::seconds{5};
 constexpr core::Duration reporting_patience = std::chrono::seconds{30};
+constexpr core::Duration early_claims_every = std::chrono::seconds{15};
 
 // One wrapped command, from filing to its outcome. Every step returns an exit code, or nothing to go on.
 class Wrapped {
@@ -42,6 +43,7 @@ class Wrapped {
     std::optional<int> wait();
     std::optional<int> unchanged();
     std::optional<int> claim();
+    Result<Reply> claimed();
     std::optional<int> trust(const std::string& grant);
     int execute();
     int interrupted_while_filing();
@@ -142,14 +144,30 @@ std::optional<int> Wrapped::unchanged() {
     return exit_changed;
 }
 
-std::optional<int> Wrapped::claim() {
+// One claim, with a key of its own, because an answer is repeated to whoever repeats the key.
+Result<Reply> Wrapped::claimed() {
     Call call{.method = "POST",
               .path = fmt::format("/v1/requests/{}/claim", id_),
               .fields = {{"Idempotency-Key", fresh_key(client_)}},
               .body = core::Value::object({{"digest", ask_.digest}}),
               .shape = is_claim};
     auto trouble = [&](const Failure& failure) { progress_.trouble(failure); };
-    auto claimed = client_.finish(client_.insist(std::move(call), patience_, trouble));
+    return client_.finish(client_.insist(std::move(call), patience_, trouble));
+}
+
+// Policies may keep an approval from being used at once. It is claimed as soon as it can be, and the server
+// ends the wait when the approval lapses.
+std::optional<int> Wrapped::claim() {
+    auto claimed = this->claimed();
+    for (bool told = false; claimed && claimed->status == 409; told = true) {
+        const Failure early = failure_of(*claimed);
+        if (early.code != "too_early") break;
+        if (!told) note(fmt::format("countersign: {} Waiting.", early.detail));
+        auto paused = client_.finish(client_.pause(1, client_.now() + early_claims_every));
+        if (!paused && client_.interrupted() != 0) return withdrawn_after(client_.interrupted());
+        if (!paused) return complained(paused.error());
+        claimed = this->claimed();
+    }
     if (!claimed && client_.interrupted() != 0) return given_back_after(client_.interrupted());
     if (!claimed) return complained(claimed.error());
     if (claimed->status != 200) return not_claimed(*claimed);

@@ -152,8 +152,17 @@ struct PolicyCheckOptions {
     std::vector<std::string> files;
     bool strict = false;
     bool json = false;
+    bool matrix = false;  // also print what is asked for each action and environment
 };
 int policy_check_verb(const PolicyCheckOptions& options);
+
+struct PolicyDiffOptions {
+    std::string older;  // a file or folder
+    std::string newer;
+    std::vector<std::string> allowed;  // ids of differences that were reviewed
+    bool json = false;
+};
+int policy_diff_verb(const PolicyDiffOptions& options);
 
 struct PolicyTestOptions {
     std::vector<std::string> files;

@@ -16,7 +16,7 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<std::string_view, 25> codes{"self_approval",
+constexpr std::array<std::string_view, 27> codes{"self_approval",
                                                  "not_eligible",
                                                  "guest",
                                                  "bot",
@@ -40,8 +40,10 @@ constexpr std::array<std::string_view, 25> codes{"self_approval",
                                                  "not_claimed",
                                                  "reported",
                                                  "not_behind",
-                                                 "case_full"};
-static_assert(codes.size() == static_cast<std::size_t>(Why::case_full) + 1);
+                                                 "case_full",
+                                                 "excluded",
+                                                 "too_early"};
+static_assert(codes.size() == static_cast<std::size_t>(Why::too_early) + 1);
 
 std::string clipped(std::string_view reason) {
     if (!readable(reason)) return {};
@@ -138,30 +140,6 @@ std::optional<Refusal> CaseUpdate::not_pending() const {
                    decided_sentence(case_, tally_.ruling())};
 }
 
-std::optional<Refusal> wrong_class(const Standing& voter) {
-    switch (voter.klass) {
-        case AccountClass::member:
-            return std::nullopt;
-        case AccountClass::guest:
-            return Refusal{Why::guest, "Guests of a workspace cannot vote; ask a full member to."};
-        case AccountClass::bot:
-            return Refusal{Why::bot, "Bots cannot vote; a person has to."};
-        case AccountClass::deleted:
-            return Refusal{Why::deleted,
-                           "This account is deactivated; an admin of the workspace can restore it."};
-        case AccountClass::foreign:
-            return Refusal{Why::foreign,
-                           "People of other workspaces cannot vote; ask a member of this workspace to."};
-        case AccountClass::unknown:
-            break;
-    }
-    return Refusal{
-        Why::directory_stale,
-        fmt::format("Nothing is known yet about the account {}; try again in a moment, or vote from a "
-                    "chat account that the policy lists.",
-                    visible(voter.account.text()))};
-}
-
 std::optional<Refusal> CaseUpdate::not_a_voter(const Cast& cast, const Standing& voter) const {
     if (auto wrong = wrong_class(voter)) return wrong;
     if (auto behind = behind_it(cast, voter)) return behind;
@@ -176,6 +154,11 @@ std::optional<Refusal> CaseUpdate::not_a_voter(const Cast& cast, const Standing&
     if (cast.verdict == Verdict::withdraw || cast.verdict == Verdict::release) return std::nullopt;
     if (auto old = not_fresh(voter)) return old;
     if (auto stranger = not_eligible(cast, voter)) return stranger;
+    if (voter.excluded && cast.verdict == Verdict::approve)
+        return Refusal{
+            Why::excluded,
+            "This request names you as somebody whose approval does not count, like the author of a "
+            "change; ask somebody else, or deny it if it must not go on."};
     return not_apart(voter);
 }
 
@@ -190,8 +173,9 @@ std::optional<Refusal> CaseUpdate::behind_it(const Cast& cast, const Standing& v
 std::optional<Refusal> CaseUpdate::not_eligible(const Cast& cast, const Standing& voter) const {
     const bool approval = cast.verdict == Verdict::approve;
     const auto groups = approval ? groups_of(case_.applied) : denial_groups_of(case_.applied);
+    const auto own = slots_open_to(case_, voter);
     const bool eligible =
-        std::ranges::any_of(voter.groups, [&](const GroupId& group) { return contains(groups, group); });
+        std::ranges::any_of(own, [&](const GroupId& group) { return contains(groups, group); });
     if (eligible) return std::nullopt;
     return Refusal{Why::not_eligible,
                    fmt::format("Only members of {} can {} this request; ask to be added there, or ask one "
@@ -247,8 +231,13 @@ std::optional<Refusal> CaseUpdate::no_reason(const Cast& cast, const Standing& v
         return Refusal{Why::reason_required, "Say why you deny this request, so that others can act on it."};
     if (cast.verdict == Verdict::hold)
         return Refusal{Why::reason_required, "Say why you hold this request, so that others can act on it."};
-    const bool own = cast.verdict == Verdict::approve && voter.behind;
-    if (!own || !case_.applied->self_approval->reason_required) return std::nullopt;
+    if (cast.verdict != Verdict::approve) return std::nullopt;
+    if (!voter.behind && case_.applied->reason_required)
+        return Refusal{Why::reason_required,
+                       "The policy asks for a reason with every approval of this request."};
+    if (!voter.behind || !case_.applied->self_approval) return std::nullopt;
+    if (!case_.applied->self_approval->reason_required && !case_.applied->reason_required)
+        return std::nullopt;
     std::string sentence =
         "You are behind this request, and the policy lets you approve it all the same if you say why";
     if (case_.request->number != 0)
@@ -363,7 +352,7 @@ void CaseUpdate::vote(const Cast& cast, const Standing& voter, const Behind& beh
         voted.recheck = std::move(*again);
         after = with_it().state();
     }
-    if (after == State::pending) voted.dead_end = dead_end(case_.applied, behind, directory_);
+    if (after == State::pending) voted.dead_end = dead_end(case_.request, case_.applied, behind, directory_);
     append(std::move(entry));
 }
 
@@ -380,14 +369,18 @@ void CaseUpdate::on(const Rejudge&) {
     if (tally_.state() != State::pending || case_.entries.size() + entries_reserved >= case_entries_max)
         return;
     const Behind behind{case_.request, case_.entries, directory_};
-    Rejudged again{
-        now_, behind.persons(), behind.accounts(), {}, dead_end(case_.applied, behind, directory_)};
+    Rejudged again{now_,
+                   behind.persons(),
+                   behind.accounts(),
+                   {},
+                   dead_end(case_.request, case_.applied, behind, directory_)};
     bool changed = behind.grew() || again.dead_end;
     for (const Tally::Mark& mark : tally_.marks()) {
         const Standing& before = *mark.standing;
         again.recheck.push_back(standing_of(case_, behind, directory_, before.account));
         const Standing& now = again.recheck.back();
-        changed = changed || now.person != before.person || now.behind != before.behind;
+        changed = changed || now.person != before.person || now.behind != before.behind ||
+                  now.excluded != before.excluded;
     }
     if (changed) append(std::move(again));
 }
@@ -443,6 +436,16 @@ void CaseUpdate::on(const Claim& claim) {
     if (claim.digest != case_.request->digest) {
         return refuse(Why::digest_differs,
                       "What is about to happen differs from what was approved; file a new request for it.");
+    }
+    const Instant opened = at_of(case_.entries.front());
+    if (!may_be_claimed(case_.applied, opened, now_)) {
+        const auto from = claimable_from(case_.applied, opened, now_);
+        return refuse(
+            Why::too_early,
+            from && *from < ruling.grant_ends.value_or(*from)
+                ? fmt::format("This approval can be claimed from {} on.", rfc3339(*from))
+                : "This approval cannot be claimed while the policy lets nothing happen, and lapses before "
+                  "that is over; file the request again then.");
     }
     append(Claimed{now_, claim.by, claim.key});
 }

@@ -1,9 +1,11 @@
 #include "core/conditions.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
+#include "core/fields.hpp"
 #include "core/lists.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
@@ -11,114 +13,6 @@
 
 namespace countersign::core {
 namespace {
-
-// Stands for a path that leads through a value without such parts: `tags[*]` where tags is a text.
-struct Mismatch {};
-// Refers to a field's value, wherever it lives in the request.
-using FieldValue = std::variant<std::string_view, double, const Value*, Mismatch>;
-
-std::optional<std::string_view> text_of(const FieldValue& seen) {
-    if (const auto* text = std::get_if<std::string_view>(&seen)) return *text;
-    if (const auto* value = std::get_if<const Value*>(&seen))
-        if (const std::string* text = (*value)->string()) return std::string_view{*text};
-    return std::nullopt;
-}
-
-std::optional<double> number_of(const FieldValue& seen) {
-    if (const double* number = std::get_if<double>(&seen)) return *number;
-    if (const auto* value = std::get_if<const Value*>(&seen))
-        if (const double* number = (*value)->number()) return *number;
-    return std::nullopt;
-}
-
-// Calls `see` with everything a path like `.where.tags[*]` leads to.
-template <class See>
-void walk(const Value* at, std::string_view path, const See& see) {
-    while (at && !path.empty()) {
-        if (path.front() == '.') {
-            path.remove_prefix(1);
-            auto name = path.substr(0, path.find_first_of(".["));
-            path.remove_prefix(name.size());
-            if (!at->members()) return see(FieldValue{Mismatch{}});
-            at = at->members()->find(name);
-            continue;
-        }
-        auto close = path.find(']');
-        const Value::Array* items = at->items();
-        if (path.front() != '[' || close == std::string_view::npos || !items)
-            return see(FieldValue{Mismatch{}});
-        auto inside = path.substr(1, close - 1);
-        path.remove_prefix(close + 1);
-        if (inside == "*") {
-            for (const Value& item : *items) walk(&item, path, see);
-            return;
-        }
-        std::size_t index = 0;
-        std::from_chars(inside.data(), inside.data() + inside.size(), index);
-        at = index < items->size() ? &(*items)[index] : nullptr;
-    }
-    if (at) see(FieldValue{at});
-}
-
-// A test and where it stands: within an odd number of `not`, what makes it true makes its rule apply less.
-struct Standpoint {
-    const Judge& judge;
-    bool negated = false;
-
-    // An allow counts those humans alone who are proven. Whom the caller names may only hold it back.
-    bool proven_count() const { return !judge.tightens; }
-    bool proven_people() const { return !judge.tightens && !negated; }
-};
-
-// The fields of `requester.`, without that.
-template <class See>
-void look_up_requester(const Standpoint& from, std::string_view field, const See& see) {
-    const Facts& facts = from.judge.facts;
-    const Requester& requester = facts.request().requester;
-    auto text = [&](std::string_view t) { see(FieldValue{t}); };
-    if (field == "name") return text(requester.name);
-    if (field == "account") return text(requester.account.text());
-    if (field == "kind") return text(requester.kind == Requester::Kind::person ? "person" : "workload");
-    if (field == "humans") {
-        return see(FieldValue{static_cast<double>(facts.humans(from.proven_count()))});
-    }
-    if (field == "people" || field == "people[*]") {
-        // A right that rests on a person ends with their account: who is nobody fits no allow.
-        const bool all_there = facts.humans(true) == proven_humans(facts.request()).size();
-        if (from.proven_people() && !all_there) return see(FieldValue{Mismatch{}});
-        for (const std::string& person : facts.people(from.proven_people())) text(person);
-        return;
-    }
-    constexpr std::string_view claims = "claims";
-    if (field.starts_with(claims) && requester.claims)
-        walk(&*requester.claims, field.substr(claims.size()), see);
-}
-
-template <class See>
-void look_up(const Standpoint& from, std::string_view field, const See& see) {
-    const Judge& judge = from.judge;
-    if (judge.element) return walk(judge.element, field, see);
-    const Request& request = judge.facts.request();
-    auto text = [&](std::string_view t) { see(FieldValue{t}); };
-    auto number = [&](auto n) { see(FieldValue{static_cast<double>(n)}); };
-    if (field == "action") return text(request.action);
-    if (field == "intent") return text(request.intent);
-    if (field == "resource" && request.resource) return text(*request.resource);
-    if (field == "environment" && request.environment) return text(*request.environment);
-    constexpr std::string_view requester = "requester.";
-    if (field.starts_with(requester)) return look_up_requester(from, field.substr(requester.size()), see);
-    if (field == "risk" && judge.facts.risk) return number(*judge.facts.risk);
-    if (field == "time.hour") return number(judge.facts.local(judge.zone).hour);
-    if (field == "time.weekday") return number(judge.facts.local(judge.zone).weekday);
-    if (field.starts_with("labels.")) {
-        field.remove_prefix(7);
-        for (const auto& [name, value] : request.labels)
-            if (name == field) return text(value);
-        return;
-    }
-    if (field.starts_with("parameters") && request.parameters)
-        walk(&*request.parameters, field.substr(std::string_view{"parameters"}.size()), see);
-}
 
 Truth truth(bool b) {
     return b ? Truth::yes : Truth::no;
@@ -214,6 +108,34 @@ Truth text_test(const Test& test, std::string_view text) {
     return truth(text.ends_with(*operand));
 }
 
+// A list with all of these elements, or a text with all of these parts.
+Truth contains_all(const FieldValue& seen, const Value& wanted) {
+    if (!wanted.items()) return Truth::unknown;
+    const auto text = text_of(seen);
+    const auto* value = std::get_if<const Value*>(&seen);
+    const Value::Array* items = value ? (*value)->items() : nullptr;
+    if (!items && !text) return Truth::unknown;
+    return truth(std::ranges::all_of(*wanted.items(), [&](const Value& one) {
+        if (text) return one.string() && text->find(*one.string()) != std::string_view::npos;
+        return std::ranges::any_of(
+            *items, [&](const Value& item) { return equals(FieldValue{&item}, one) == Truth::yes; });
+    }));
+}
+
+// Dates and times of day are written so that they sort as they come.
+Truth lies_between(std::string_view value, const Value& span) {
+    std::string_view from = span["from"].text();
+    std::string_view to = span["to"].text();
+    const bool day = value.find('-') != std::string_view::npos;
+    constexpr std::size_t of_every_year = std::string_view{"12-24"}.size();
+    const bool yearly = day && (from.empty() ? to : from).size() == of_every_year;
+    if (yearly) value.remove_prefix(std::string_view{"2026-"}.size());
+    const bool begun = from.empty() || value >= from;
+    const bool over = !to.empty() && (day ? value > to : value >= to);
+    const bool past_the_end = (yearly || !day) && !from.empty() && !to.empty() && from > to;
+    return truth(past_the_end ? begun || !over : begun && !over);
+}
+
 Truth one_value(const Test& test, const FieldValue& seen) {
     using enum Test::Operator;
     if (std::holds_alternative<Mismatch>(seen)) return Truth::unknown;
@@ -237,7 +159,14 @@ Truth one_value(const Test& test, const FieldValue& seen) {
             return Truth::yes;
         case every:
         case some:
-            return Truth::unknown;  // what its elements meet is not for one value to say
+        case same_as:
+            return Truth::unknown;  // what its elements or another field say is not for one value to tell
+        case contains:
+            return contains_all(seen, test.operand);
+        case between: {
+            auto text = text_of(seen);
+            return text ? lies_between(*text, test.operand) : Truth::unknown;
+        }
         case glob:
         case regex:
         case cidr:
@@ -283,15 +212,70 @@ std::optional<Truth> of_elements(const Test& test, const FieldValue& seen, const
     return together;
 }
 
+// Says whether one value equals another field's; nullopt: that field is missing.
+std::optional<Truth> same_as(const Test& test, const FieldValue& seen, const Standpoint& from) {
+    Judge whole = from.judge;
+    const std::string_view field = test.operand.text();
+    if (!field.starts_with('.') && !field.starts_with('[')) whole.element = nullptr;
+    bool found = false;
+    Truth any = Truth::no;
+    look_up(Standpoint{whole, from.negated}, field, [&](const FieldValue& its) {
+        found = true;
+        if (std::holds_alternative<Mismatch>(its) || std::holds_alternative<Mismatch>(seen)) {
+            any = std::max(any, Truth::unknown);
+            return;
+        }
+        const Value wanted =
+            std::visit(Overload{[](std::string_view text) { return Value{text}; },
+                                [](double number) { return Value{number}; },
+                                [](const Value* value) { return *value; }, [](Mismatch) { return Value{}; }},
+                       its);
+        const bool comparable = !wanted.items() && !wanted.members();
+        any = std::max(any, comparable ? equals(seen, wanted) : Truth::unknown);
+    });
+    if (!found) return std::nullopt;
+    return any;
+}
+
+// Those humans behind a request count who make the policy stricter: where the rule applies the more
+// the more it holds, anybody who is named; else all who are proven.
+Truth of_requesters_groups(const Test& test, const Standpoint& from) {
+    const Facts& facts = from.judge.facts;
+    const bool loosens = from.judge.tightens == from.negated;
+    std::vector<std::string> groups;
+    if (const auto* items = test.operand.items())
+        for (const Value& one : *items) groups.emplace_back(one.text());
+    else
+        groups.emplace_back(test.operand.text());
+    const auto humans = loosens ? proven_humans(facts.request()) : humans_behind(facts.request());
+    if (humans.empty()) return missing(test, from);
+    // As with a person's name, a right that rests on a group ends with the account.
+    if (loosens && !facts.all_there()) return Truth::unknown;
+    Truth together = loosens ? Truth::yes : Truth::no;
+    for (const AccountId& human : humans) {
+        Membership best = Membership::no;
+        for (const std::string& group : groups)
+            best = std::max(best, facts.in_group(human, GroupId{group}, !loosens));
+        const Truth one = best == Membership::yes  ? Truth::yes
+                          : best == Membership::no ? Truth::no
+                                                   : Truth::unknown;
+        together = loosens ? std::min(together, one) : std::max(together, one);
+    }
+    return together;
+}
+
 // One of several values (`[*]`) that fits is enough, but `ne` means that none is equal. In an allow every
 // proven human has to fit, and within `not` none of those who are named.
-Truth evaluate(const Test& test, const Standpoint& from) {
+Truth evaluate_here(const Test& test, const Standpoint& from) {
+    if (test.field == "requester.groups") return of_requesters_groups(test, from);
     const bool of_list = test.op == Test::Operator::every || test.op == Test::Operator::some;
     bool found = false;
     Truth any = Truth::no;
     Truth all = Truth::yes;
     look_up(from, test.field, [&](const FieldValue& seen) {
-        const auto one = of_list ? of_elements(test, seen, from) : std::optional{one_value(test, seen)};
+        const auto one = of_list                              ? of_elements(test, seen, from)
+                         : test.op == Test::Operator::same_as ? same_as(test, seen, from)
+                                                              : std::optional{one_value(test, seen)};
         if (!one) return;
         found = true;
         any = std::max(any, *one);
@@ -302,6 +286,13 @@ Truth evaluate(const Test& test, const Standpoint& from) {
     const bool people = !from.judge.tightens && test.field.starts_with("requester.people");
     if (test.op == Test::Operator::ne) return negated(people && from.negated ? all : any);
     return people && !from.negated ? all : any;
+}
+
+Truth evaluate(const Test& test, const Standpoint& from) {
+    if (!test.zone) return evaluate_here(test, from);
+    Judge judge = from.judge;
+    judge.zone = test.zone->get();
+    return evaluate_here(test, {judge, from.negated});
 }
 
 // `all` is the least of its parts, `any` the greatest. Depth is bounded by the loader.
@@ -334,9 +325,46 @@ Truth evaluate(const Condition& condition, const Standpoint& from) {
 
 }  // namespace
 
-LocalTime Facts::local(const Zone* zone) const {
-    if (!local_ || local_->first != zone) local_ = {zone, zone ? zone->local(now_) : utc_time(now_)};
-    return local_->second;
+const Facts::Clock& Facts::clock(const Zone* zone) const {
+    if (clock_ && clock_->first == zone) return clock_->second;
+    const LocalTime time = zone ? zone->local(now_) : utc_time(now_);
+    clock_ = {zone, Clock{time,
+                          fmt::format("{:04}-{:02}-{:02}", static_cast<int>(time.date.year()),
+                                      static_cast<unsigned>(time.date.month()),
+                                      static_cast<unsigned>(time.date.day())),
+                          fmt::format("{:02}:{:02}", time.hour, time.minute)}};
+    return clock_->second;
+}
+
+std::vector<GroupId> Facts::groups_of_humans() const {
+    std::vector<GroupId> groups;
+    for (const GroupRecord& group : directory_.policy().groups)
+        for (const AccountId& human : humans_behind(request_))
+            if (in_group(human, group.name, true) != Membership::no) add_once(groups, group.name);
+    return groups;
+}
+
+bool Facts::is_group(const GroupId& group) const {
+    return std::ranges::find(directory_.policy().groups, group, &GroupRecord::name) !=
+           directory_.policy().groups.end();
+}
+
+bool Facts::is_part(const GroupId& part, const GroupId& of, std::size_t depth) const {
+    if (depth > groups_nesting_max) return false;
+    const auto& groups = directory_.policy().groups;
+    const auto record = std::ranges::find(groups, of, &GroupRecord::name);
+    const auto* combined =
+        record == groups.end() ? nullptr : std::get_if<GroupRecord::Combined>(&record->members);
+    return combined && combined->how == GroupRecord::Combined::How::any &&
+           std::ranges::any_of(combined->of, [&](const auto& one) {
+               const auto* group = std::get_if<GroupId>(&one);
+               return group && (*group == part || is_part(part, *group, depth + 1));
+           });
+}
+
+Membership Facts::in_group(const AccountId& human, const GroupId& group, bool by_any) const {
+    return by_any ? directory_.membership(directory_.person_of(human), group)
+                  : directory_.membership(human, group);
 }
 
 // An account that nobody has is no human, however many of them a caller names.
@@ -345,6 +373,10 @@ std::size_t Facts::humans(bool proven) const {
     return static_cast<std::size_t>(std::ranges::count_if(humans, [&](const AccountId& human) {
         return directory_.presence(human) != Directory::Presence::nobody;
     }));
+}
+
+bool Facts::all_there() const {
+    return humans(true) == proven_humans(request_).size();
 }
 
 const std::vector<std::string>& Facts::people(bool proven) const {
@@ -371,6 +403,17 @@ void Judge::each_value(std::string_view field, const std::function<void(std::opt
 
 Judge judge_of(const Rule& rule, const Facts& facts) {
     return {facts, rule.zone.get(), rule.refuse.has_value() || rule.require.has_value()};
+}
+
+Judge judge_of_exception(const Rule& rule, const Facts& facts) {
+    Judge judge = judge_of(rule, facts);
+    judge.tightens = !judge.tightens;
+    return judge;
+}
+
+bool applies(const Rule& rule, const Facts& facts) {
+    return judge_of(rule, facts).applies(rule.when) &&
+           !(rule.unless && judge_of_exception(rule, facts).applies(*rule.unless));
 }
 
 Judge judge_of(const RiskEntry& entry, const Facts& facts) {

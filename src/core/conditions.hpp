@@ -9,6 +9,7 @@
 #include "countersign/core/people.hpp"
 #include "countersign/core/policy.hpp"
 #include "countersign/core/request.hpp"
+#include "countersign/core/zone.hpp"
 
 namespace countersign::core {
 
@@ -21,9 +22,24 @@ class Facts {
     const Request& request() const { return request_; }
     // Holds the risk's points, and nothing while they are still being added up.
     std::optional<std::uint32_t> risk;
-    LocalTime local(const Zone* zone) const;
     // How many humans are behind the request: of all who are named, or of those who are proven.
     std::size_t humans(bool proven) const;
+    // Says whether every proven human is somebody whom their chat knows or was not asked about.
+    bool all_there() const;
+    struct Clock {
+        LocalTime time;
+        std::string date;    // "2026-12-24"
+        std::string of_day;  // "22:30"
+    };
+    const Clock& clock(const Zone* zone) const;
+    Instant now() const { return now_; }
+    // Returns the policy's groups in which any of the humans is, or for all we know may be.
+    std::vector<GroupId> groups_of_humans() const;
+    bool is_group(const GroupId& group) const;
+    // Says whether the one group is made of the other.
+    bool is_part(const GroupId& part, const GroupId& of, std::size_t depth = 0) const;
+    // Says whether one of the humans is in the group: by the account that asks, or by any account of theirs.
+    Membership in_group(const AccountId& human, const GroupId& group, bool by_any) const;
     // Names of the persons behind the request: of all who are named, or of those who are proven.
     const std::vector<std::string>& people(bool proven) const;
 
@@ -32,7 +48,7 @@ class Facts {
     const Request& request_;
     Instant now_;
     // Both are worked out when a condition first asks.
-    mutable std::optional<std::pair<const Zone*, LocalTime>> local_;
+    mutable std::optional<std::pair<const Zone*, Clock>> clock_;
     mutable std::optional<std::vector<std::string>> named_;
     mutable std::optional<std::vector<std::string>> proven_;
 };
@@ -58,6 +74,9 @@ struct Judge {
 };
 
 Judge judge_of(const Rule& rule, const Facts& facts);
+// Judges a rule's `unless`: an exception from a rule that tightens loosens, and the other way round.
+Judge judge_of_exception(const Rule& rule, const Facts& facts);
+bool applies(const Rule& rule, const Facts& facts);
 Judge judge_of(const RiskEntry& entry, const Facts& facts);
 
 // Lists the entries of the policy's risk table that apply, most points first.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <functional>
 
 #include "core/lists.hpp"
@@ -32,33 +31,6 @@ bool final(State state) {
     return state != State::pending && state != State::approved && state != State::claimed;
 }
 
-bool GroupSet::any_below(std::size_t end) const {
-    if (end < word_bits) return (first_ & ((std::uint64_t{1} << end) - 1)) != 0;
-    if (first_ != 0) return true;
-    const auto last =
-        further_.begin() + static_cast<std::ptrdiff_t>(std::min(end - word_bits, further_.size()));
-    return std::find(further_.begin(), last, true) != last;
-}
-
-void GroupSet::add_further(std::size_t index) {
-    if (further_.size() <= index - word_bits) further_.resize(index - word_bits + 1, false);
-    further_[index - word_bits] = true;
-}
-
-bool GroupSet::has_further(std::size_t index) const {
-    return index - word_bits < further_.size() && further_[index - word_bits];
-}
-
-std::uint64_t fingerprint_of(std::string_view text) {
-    std::uint64_t head = 0;
-    std::uint64_t tail = 0;
-    const std::size_t bytes = std::min(text.size(), sizeof head);
-    if (bytes == 0) return 0;
-    std::memcpy(&head, text.data(), bytes);
-    std::memcpy(&tail, text.data() + text.size() - bytes, bytes);
-    return (head * 0x9E3779B97F4A7C15U) ^ (tail + text.size());
-}
-
 Tally::Tally(const Request& request, const Applied& applied) : request_(request), applied_(applied) {
     auto add = [&](const GroupId& group) {
         if (!index_of(group)) groups_.push_back({&group, fingerprint_of(group.text())});
@@ -79,13 +51,14 @@ void Tally::read(const Entry& entry) {
 void Tally::on(const Opened& entry) {
     if (next_ != 0) return;
     behind_ = entry.behind;
+    opened_at_ = entry.at;
     switch (applied_.kind) {
         case Applied::Kind::refuse:
             leave_pending(State::refused, entry.at, applied_.refusal);
             break;
         case Applied::Kind::allow:
             leave_pending(State::approved, entry.at, {});
-            grant_ends_ = entry.at + applied_.grant;
+            grant_ends_ = grant_end(entry.at);
             break;
         case Applied::Kind::require:
             if (entry.dead_end) leave_pending(State::refused, entry.at, *entry.dead_end);
@@ -190,13 +163,19 @@ void Tally::on(const Cancelled& entry) {
 }
 
 void Tally::on(const Claimed& entry) {
-    if (state_ != State::approved || !grant_ends_ || entry.at >= *grant_ends_) return;
+    if (state_ != State::approved || !grant_ends_ || entry.at >= *grant_ends_ || !claimable(entry.at)) return;
     state_ = State::claimed;
     grant_ends_.reset();
 }
 
 void Tally::on(const Reported& entry) {
     if (state_ == State::claimed) state_ = entry.succeeded ? State::succeeded : State::failed;
+}
+
+void Tally::on(const Escalated& entry) {
+    if (!in_time(entry.at) || !applied_.widening) return;
+    widened_ = widened_ || entry.at >= opened_at_ + applied_.widening->after;
+    for (Mark& mark : marks_) mark.groups = groups_among(*mark.standing);
 }
 
 // ---- who may do what
@@ -212,7 +191,15 @@ GroupSet Tally::groups_among(const Standing& standing) const {
     GroupSet set;
     for (const GroupId& group : standing.groups)
         if (auto index = index_of(group)) set.add(*index);
+    if (widened_for(standing))
+        for (std::size_t index = 0; index < slot_groups_; ++index) set.add(index);
     return set;
+}
+
+bool Tally::widened_for(const Standing& standing) const {
+    return widened_ && std::ranges::all_of(applied_.widening->approvers, [&](const GroupId& group) {
+               return contains(standing.groups, group);
+           });
 }
 
 // Says whether this is somebody behind the request, as recorded by now.
@@ -226,13 +213,14 @@ bool Tally::able(const Standing& standing) {
 
 // Somebody behind the request may approve it only by a vote that was cast as such, with its reason.
 bool Tally::may_approve(const Mark& mark) const {
-    return able(*mark.standing) && mark.groups.any_below(slot_groups_) &&
+    return able(*mark.standing) && !mark.standing->excluded && mark.groups.any_below(slot_groups_) &&
+           (!applied_.reason_required || !mark.vote->reason.empty()) &&
            (!excluded(*mark.standing) || self_approves(mark));
 }
 
 bool Tally::self_approves(const Mark& mark) const {
     return applied_.self_approval && mark.vote->voter.self_approval && mark.standing->self_approval &&
-           contains(applied_.self_approval->allow, mark.standing->person) &&
+           may_approve_own(*applied_.self_approval, *mark.standing) &&
            !(applied_.self_approval->reason_required && mark.vote->reason.empty());
 }
 
@@ -287,7 +275,7 @@ void Tally::recheck_approvals(Subset standings, Instant at) {
         assert_quorum(seats);
         count(seats);
         leave_pending(State::approved, at, {});
-        grant_ends_ = at + applied_.grant;
+        grant_ends_ = grant_end(at);
         return;
     }
 }
@@ -299,10 +287,10 @@ bool Tally::denied_by_count(Subset subset) const {
 }
 
 std::size_t Tally::denials(const GroupId& group, Subset subset) const {
-    const auto index = index_of(group);
     std::vector<const PersonId*> people;
     for (const Mark& mark : marks_) {
-        if (mark.vote->verdict != Verdict::deny || !index || !mark.groups.has(*index)) continue;
+        // Whom an escalation lets fill a slot of the group is not in it.
+        if (mark.vote->verdict != Verdict::deny || !contains(mark.standing->groups, group)) continue;
         if (!may_object(*mark.standing, mark.groups) || !among(subset, mark)) continue;
         const PersonId& person = mark.standing->person;
         if (std::ranges::none_of(people, [&](const PersonId* seen) { return *seen == person; }))
@@ -350,7 +338,7 @@ Tally::Seats Tally::seat(std::size_t alternative, std::vector<std::size_t> marks
         for (std::size_t voter = 0; voter < marks.size(); ++voter)
             if (index && marks_[marks[voter]].groups.has(*index)) by_group[g].push_back(voter);
     }
-    Assignment assignment = assign(slots, std::move(by_group), marks.size());
+    Assignment assignment = assign_in_turn(slots, std::move(by_group), marks.size());
     return {alternative, std::move(marks), std::move(assignment)};
 }
 
@@ -404,13 +392,29 @@ void Tally::assert_quorum(const Seats& seats) const {
         const std::size_t group = seats.assignment.group_of[slot];
         COUNTERSIGN_CHECK(mark.vote->verdict == Verdict::approve);
         COUNTERSIGN_CHECK((!now.behind && !contains(behind_, now.person)) || self_approves(mark));
-        COUNTERSIGN_CHECK(contains(now.groups, slots.groups[group].of));
+        COUNTERSIGN_CHECK(!now.excluded);
+        COUNTERSIGN_CHECK(contains(now.groups, slots.groups[group].of) || widened_for(now));
         COUNTERSIGN_CHECK(!contains(seen, now.person));
         seen.push_back(now.person);
         ++filled[group];
     }
     for (std::size_t group = 0; group < slots.groups.size(); ++group)
         COUNTERSIGN_CHECK(filled[group] == slots.groups[group].count);
+}
+
+bool may_approve_own(const SelfApproval& own, const Standing& standing) {
+    return contains(own.allow, standing.person) || std::ranges::any_of(own.groups, [&](const GroupId& group) {
+               return contains(standing.groups, group);
+           });
+}
+
+bool Tally::claimable(Instant at) const {
+    return may_be_claimed(applied_, opened_at_, at);
+}
+
+// Nobody can use a grant before it may be claimed at all.
+Instant Tally::grant_end(Instant approved_at) const {
+    return std::max(approved_at, opened_at_ + applied_.claim_after) + applied_.grant;
 }
 
 bool Tally::quorum() const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/exclusions.hpp"
 #include "core/lists.hpp"
 #include "core/quorum.hpp"
 #include "core/tally.hpp"
@@ -35,9 +36,12 @@ std::string sentence(const Slots& slots, const Shortage& shortage) {
 // own list counts, because a link never gives a right.
 bool may_approve_own(const Applied& applied, const Directory& directory, const AccountId& account,
                      const PersonId& person) {
-    if (!applied.self_approval || !contains(applied.self_approval->allow, person)) return false;
+    if (!applied.self_approval) return false;
+    const auto& own = *applied.self_approval;
     const PersonId* listed = directory.listed_as(account);
-    return listed && *listed == person;
+    if (contains(own.allow, person)) return listed && *listed == person;
+    return std::ranges::any_of(own.groups,
+                               [&](const GroupId& group) { return directory.eligible(account, group); });
 }
 // Says whether the rules let the person do so by some account of theirs that is in the group.
 bool may_approve_own(const Applied& applied, const Directory& directory, const PersonId& person,
@@ -56,16 +60,40 @@ struct Scarce {
     std::map<PersonId, GroupsOfVoter> people;
 };
 
-Scarce scarce_part(const Slots& slots, const Applied& applied, const Behind& behind,
+// Returns whoever is in every group whose people an escalation adds; nullopt: nobody knows.
+std::optional<std::vector<PersonId>> added_approvers(const Applied& applied, const Directory& directory) {
+    std::optional<std::vector<PersonId>> all = std::vector<PersonId>{};
+    bool first = true;
+    for (const GroupId& group : applied.widening ? applied.widening->approvers : std::vector<GroupId>{}) {
+        auto members = directory.members(group);
+        if (!members) return std::nullopt;
+        if (first) all = members;
+        std::erase_if(*all, [&](const PersonId& person) { return !contains(*members, person); });
+        first = false;
+    }
+    return all;
+}
+
+struct NeverCount {
+    const Behind& behind;
+    const Behind& excluded;
+};
+
+Scarce scarce_part(const Slots& slots, const Applied& applied, const NeverCount& who,
                    const Directory& directory) {
     std::size_t total = 0;
     for (const CountOf& one : slots.groups) total += one.count;
     Scarce scarce;
+    const auto added = added_approvers(applied, directory);
+    if (!added) return scarce;
     for (const CountOf& one : slots.groups) {
-        auto members = directory.members(one.of, total + behind.persons().size());
+        auto members =
+            directory.members(one.of, total + who.behind.persons().size() + who.excluded.persons().size());
         if (!members) continue;
+        for (const PersonId& person : *added) add_once(*members, person);
         std::erase_if(*members, [&](const PersonId& person) {
-            return behind.includes(person) && !may_approve_own(applied, directory, person, one.of);
+            return who.excluded.includes(person) ||
+                   (who.behind.includes(person) && !may_approve_own(applied, directory, person, one.of));
         });
         if (members->size() >= total) continue;
         scarce.slots.groups.push_back(one);
@@ -76,6 +104,20 @@ Scarce scarce_part(const Slots& slots, const Applied& applied, const Behind& beh
 
 }  // namespace
 
+Behind::Behind(std::vector<AccountId> accounts, Instant since, const Directory& directory)
+    : directory_(directory), humans_(std::move(accounts)) {
+    add_humans();
+    follow_ended(since);
+}
+
+void Behind::add_humans() {
+    for (const AccountId& human : humans_) {
+        add_once(persons_, directory_.person_of(human));
+        for (const PersonId& person : directory_.persons_alike(directory_.full(human)))
+            add_once(persons_, person);
+    }
+}
+
 Behind::Behind(const Request& request, std::span<const Entry> entries, const Directory& directory)
     : directory_(directory), humans_(humans_behind(request)) {
     for (const Entry& entry : entries) {
@@ -84,11 +126,7 @@ Behind::Behind(const Request& request, std::span<const Entry> entries, const Dir
     }
     const std::size_t recorded = persons_.size();
     const std::size_t recorded_accounts = accounts_.size();
-    for (const AccountId& human : humans_) {
-        add_once(persons_, directory.person_of(human));
-        for (const PersonId& person : directory.persons_alike(directory.full(human)))
-            add_once(persons_, person);
-    }
+    add_humans();
     for (std::size_t i = 0; i < recorded; ++i)
         add_once(persons_, directory.person_of(AccountId{persons_[i].text()}));
     for (std::size_t i = 0; i < recorded_accounts; ++i) add_once(persons_, directory.person_of(accounts_[i]));
@@ -160,6 +198,25 @@ std::vector<AccountId> Behind::unlinked_from(const AccountId& voter) const {
     return unlinked;
 }
 
+bool widened(const Case& c) {
+    if (!c.applied->widening || c.entries.empty()) return false;
+    const Instant from = at_of(c.entries.front()) + c.applied->widening->after;
+    return std::ranges::any_of(c.entries, [&](const Entry& entry) {
+        return std::holds_alternative<Escalated>(entry) && at_of(entry) >= from;
+    });
+}
+
+std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing) {
+    auto groups = standing.groups;
+    const bool all =
+        widened(c) && std::ranges::all_of(c.applied->widening->approvers, [&](const GroupId& group) {
+            return contains(standing.groups, group);
+        });
+    if (all)
+        for (const GroupId& group : groups_of(c.applied)) add_once(groups, group);
+    return groups;
+}
+
 AccountId voting_account(const Directory& directory, const AccountId& account) {
     AccountId whole = directory.full(account);
     if (in_chat(whole)) return whole;
@@ -195,6 +252,13 @@ Standing standing_of(const Case& c, const Behind& behind, const Directory& direc
     standing.self_approval = standing.behind && may_approve_own(c.applied, directory, voter, standing.person);
     const bool may_count = !standing.behind || standing.self_approval;
     if (may_count && !c.applied->unlinked_allowed) standing.unlinked = behind.unlinked_from(voter);
+    if (!c.applied->exclude.empty()) {
+        auto named = excluded_accounts(c.applied->exclude, c.request);
+        const Behind excluded{std::move(named.accounts), c.request->created_at, directory};
+        standing.excluded = named.problem || excluded.includes(voter, standing.person);
+        if (may_count && !standing.excluded && !c.applied->unlinked_allowed)
+            for (const AccountId& one : excluded.unlinked_from(voter)) add_once(standing.unlinked, one);
+    }
     standing.as_of = directory.as_of(voter, standing.groups).value_or(Instant{});
     return standing;
 }
@@ -203,12 +267,15 @@ Standing standing(const Case& c, const Directory& directory, const AccountId& ac
     return standing_of(c, Behind{c.request, c.entries, directory}, directory, account);
 }
 
-std::optional<std::string> dead_end(const Applied& applied, const Behind& behind,
+std::optional<std::string> dead_end(const Request& request, const Applied& applied, const Behind& behind,
                                     const Directory& directory) {
     if (applied.kind != Applied::Kind::require) return std::nullopt;
+    auto named = excluded_accounts(applied.exclude, request);
+    if (named.problem) return "nobody can approve this: " + *named.problem;
+    const Behind excluded{std::move(named.accounts), request.created_at, directory};
     std::vector<std::string> reasons;
     for (const Slots& slots : applied.alternatives) {
-        Scarce scarce = scarce_part(slots, applied, behind, directory);
+        Scarce scarce = scarce_part(slots, applied, {behind, excluded}, directory);
         std::vector<const GroupsOfVoter*> people;
         for (const auto& [person, groups] : scarce.people) people.push_back(&groups);
         auto short_of = shortage(scarce.slots, people);
@@ -229,7 +296,7 @@ Opened opening(const Request& request, const Applied& applied, const Directory& 
         if (!linked || directory.presence(human) == Directory::Presence::nobody)
             opened.unlinked.push_back(human);
     }
-    opened.dead_end = dead_end(applied, behind, directory);
+    opened.dead_end = dead_end(request, applied, behind, directory);
     return opened;
 }
 
@@ -252,13 +319,14 @@ Present present_of(const Case& c) {
     Present present;
     for (const Standing& standing : tally.approvals()) {
         present.persons.push_back(standing.person);
-        present.groups.push_back(standing.groups);
+        present.groups.push_back(slots_open_to(c, standing));
     }
     return present;
 }
 
 bool may_approve(const Standing& now, const std::vector<GroupId>& asked) {
-    return (!now.behind || now.self_approval) && now.unlinked.empty() && now.klass == AccountClass::member &&
+    return (!now.behind || now.self_approval) && !now.excluded && now.unlinked.empty() &&
+           now.klass == AccountClass::member &&
            std::ranges::any_of(now.groups, [&](const GroupId& group) { return contains(asked, group); });
 }
 
@@ -273,6 +341,7 @@ bool person_may(const Case& c, const Behind& behind, const Directory& directory,
         any = true;
         Standing now = standing_of(c, behind, directory, account);
         if (!directory.connected(account) && !directory.elsewhere(account)) now.klass = AccountClass::member;
+        now.groups = slots_open_to(c, now);
         if (may_approve(now, asked)) return true;
     }
     return !any;
@@ -307,8 +376,10 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
     Present present = present_of(c);
     auto voters = present.pointers();
     const auto asked = groups_of(c.applied);
+    const auto added = widened(c) ? added_approvers(c.applied, directory) : std::nullopt;
     for (const Slots& slots : c.applied->alternatives) {
-        Assignment assignment = assign(slots, voters);
+        Assignment assignment = assign_in_turn(slots, voters);
+        const auto turn = turns(slots, assignment);
         std::vector<Lack> lacks;
         for (const CountOf& missing : unfilled(slots, assignment).groups) {
             auto wanted = static_cast<std::size_t>(std::ranges::find(slots.groups, missing.of, &CountOf::of) -
@@ -318,10 +389,12 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
                 auto members = directory.members(slots.groups[g].of);
                 if (members) candidates.insert(candidates.end(), members->begin(), members->end());
             }
+            if (added) candidates.insert(candidates.end(), added->begin(), added->end());
             std::ranges::sort(candidates);
             auto repeated = std::ranges::unique(candidates);
             candidates.erase(repeated.begin(), repeated.end());
             Lack lack{missing.of, missing.count, {}};
+            lack.later = !turn[wanted];
             std::vector<PersonId> away;
             std::size_t could = 0;
             for (const PersonId& person : candidates) {
@@ -359,15 +432,16 @@ bool could_approve(const Case& c, const Ruling& ruling, const Directory& directo
     if (ruling.state != State::pending) return false;
     Behind behind{c.request, c.entries, directory};
     Standing now = standing_of(c, behind, directory, account);
+    now.groups = slots_open_to(c, now);
     if (!may_approve(now, groups_of(c.applied))) return false;
     Present present = present_of(c);
     if (contains(present.persons, now.person)) return false;
     auto voters = present.pointers();
     return std::ranges::any_of(c.applied->alternatives, [&](const Slots& slots) {
-        Assignment before = assign(slots, voters);
+        Assignment before = assign_in_turn(slots, voters);
         auto more = voters;
         more.push_back(&now.groups);
-        return assign(slots, more).filled > before.filled;
+        return assign_in_turn(slots, more).filled > before.filled;
     });
 }
 

@@ -13,6 +13,8 @@ namespace countersign::core {
 class Behind {
   public:
     Behind(const Request& request, std::span<const Entry> entries, const Directory& directory);
+    // Knows whoever these accounts belong to, links that ended since then included.
+    Behind(std::vector<AccountId> accounts, Instant since, const Directory& directory);
     bool includes(const PersonId& person) const;
     bool includes(const AccountId& full_account, const PersonId& person) const;
     const std::vector<PersonId>& persons() const { return persons_; }
@@ -27,6 +29,7 @@ class Behind {
   private:
     void recall(const std::vector<PersonId>& persons, const std::vector<AccountId>& accounts);
     void follow_ended(Instant since);
+    void add_humans();
 
     const Directory& directory_;
     bool grew_ = false;
@@ -39,11 +42,17 @@ class Behind {
 // the policy's name): the first of the same person that the policy lists. A chat's account stands for itself.
 AccountId voting_account(const Directory& directory, const AccountId& account);
 
+// Says whether an escalation has added approvers by now.
+bool widened(const Case& c);
+// Returns the groups of a standing, and all that have slots where an escalation has opened those to it.
+std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing);
+
 Standing standing_of(const Case& c, const Behind& behind, const Directory& directory,
                      const AccountId& account);
 
 // Says in a sentence why no choice of people could ever meet the requirement; nullopt where some could. A
 // group that was never read can meet anything.
-std::optional<std::string> dead_end(const Applied& applied, const Behind& behind, const Directory& directory);
+std::optional<std::string> dead_end(const Request& request, const Applied& applied, const Behind& behind,
+                                    const Directory& directory);
 
 }  // namespace countersign::core

@@ -39,6 +39,14 @@ std::string wanted_size(const Value& operand) {
     return "of size " + join(bounds, " and ");
 }
 
+std::string wanted_span(const Value& span) {
+    std::string text;
+    if (const Value& from = span["from"]; !from.is_null()) text = "from " + std::string{from.text()};
+    if (const Value& to = span["to"]; !to.is_null())
+        text += (text.empty() ? "to " : " to ") + std::string{to.text()};
+    return text;
+}
+
 std::string wanted(const Test& test) {
     using enum Test::Operator;
     switch (test.op) {
@@ -76,6 +84,12 @@ std::string wanted(const Test& test) {
             return "a URL of " + shown(test.operand);
         case under:
             return "a path under " + shown(test.operand);
+        case contains:
+            return "something that contains " + shown(test.operand);
+        case same_as:
+            return "the same as " + std::string{test.operand.text()};
+        case between:
+            return wanted_span(test.operand);
         case starts_with:
             return "something that starts with " + shown(test.operand);
         case ends_with:
@@ -86,7 +100,9 @@ std::string wanted(const Test& test) {
     return {};
 }
 
-Reason reason_of(const Test& test, const Judge& judge, Truth truth) {
+Reason reason_of(const Test& test, const Judge& rules, Truth truth) {
+    Judge judge = rules;
+    if (test.zone) judge.zone = test.zone->get();
     Reason reason{Reason::Kind::test, truth, test.field, wanted(test), {}, {}, test.at, {}};
     std::vector<std::string> found;
     bool mismatch = false;
@@ -173,8 +189,15 @@ Explanation explain(const Directory& directory, const Request& request, std::opt
     facts.risk = all.points;
     for (const Rule& rule : policy.rules) {
         Judge judge = judge_of(rule, facts);
-        all.rules.push_back({&rule, judge.applies(rule.when), reason_of(rule.when, judge)});
-        all.by_default = all.by_default && !all.rules.back().applies;
+        RuleReport report{&rule, judge.applies(rule.when), reason_of(rule.when, judge)};
+        if (rule.unless) {
+            const Judge exception = judge_of_exception(rule, facts);
+            report.unless = reason_of(*rule.unless, exception);
+            report.excepted = report.applies && exception.applies(*rule.unless);
+            report.applies = report.applies && !report.excepted;
+        }
+        all.by_default = all.by_default && !report.applies;
+        all.rules.push_back(std::move(report));
     }
     return all;
 }

@@ -9,7 +9,7 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::string_view root = "/parameters";
+constexpr std::string_view parameters_root = "/parameters";
 
 std::unexpected<Failure> wrong(std::size_t index, std::string detail, const char* code) {
     return fail(Trouble::invalid_input, std::move(detail), code, fmt::format("/sensitive/{}", index));
@@ -24,7 +24,7 @@ bool within(std::string_view inner, std::string_view outer) {
 Value* parameter_at(Request& request, std::string_view pointer) {
     if (!request.parameters || !pointer.starts_with("/parameters/")) return nullptr;
     // The request may be changed here; only at_pointer is const.
-    return const_cast<Value*>(request.parameters->at_pointer(pointer.substr(root.size())));
+    return const_cast<Value*>(request.parameters->at_pointer(pointer.substr(parameters_root.size())));
 }
 
 // The depth is bounded by nesting_max.
@@ -76,7 +76,7 @@ Result<Done> hide(Request& request, const std::vector<std::string>& pointers, st
 
 std::vector<std::string> hidden_in(const Request& request) {
     std::vector<std::string> found;
-    if (request.parameters) collect(found, std::string{root}, *request.parameters);
+    if (request.parameters) collect(found, std::string{parameters_root}, *request.parameters);
     return found;
 }
 

@@ -4,130 +4,17 @@
 
 #include <algorithm>
 
+#include "core/claim_windows.hpp"
 #include "core/conditions.hpp"
+#include "core/exclusions.hpp"
 #include "core/lists.hpp"
 #include "core/pointer_pattern.hpp"
+#include "core/requirements.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::core {
 namespace {
-
-constexpr std::size_t interim_alternatives_max = 512;
-
-using Alternatives = std::vector<Slots>;
-
-std::unexpected<Failure> too_many_alternatives() {
-    return fail(Trouble::invalid_input,
-                fmt::format("the matching rules combine to more than {} alternatives; simplify their `any`",
-                            alternatives_max),
-                "policy_alternatives");
-}
-
-// Says whether filling `more` always fills `less` too.
-bool covers(const Slots& more, const Slots& less) {
-    return std::ranges::all_of(less.groups, [&](const CountOf& wanted) {
-        return std::ranges::any_of(more.groups, [&](const CountOf& given) {
-            return given.of == wanted.of && given.count >= wanted.count;
-        });
-    });
-}
-
-Alternatives pruned(Alternatives all) {
-    Alternatives kept;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        bool needless = false;
-        for (std::size_t j = 0; !needless && j < all.size(); ++j)
-            needless = i != j && covers(all[i], all[j]) && (j < i || !covers(all[j], all[i]));
-        if (!needless) kept.push_back(all[i]);
-    }
-    return kept;
-}
-
-std::uint32_t add(std::uint32_t a, std::uint32_t b) {
-    return a + b;
-}
-std::uint32_t larger(std::uint32_t a, std::uint32_t b) {
-    return std::max(a, b);
-}
-
-template <class Combine>
-Slots merged(const Slots& a, const Slots& b, Combine combine) {
-    Slots both = a;
-    for (const CountOf& one : b.groups) {
-        auto same = std::ranges::find(both.groups, one.of, &CountOf::of);
-        if (same == both.groups.end())
-            both.groups.push_back(one);
-        else
-            same->count = combine(same->count, one.count);
-    }
-    return both;
-}
-
-std::size_t people(const Slots& slots) {
-    std::size_t total = 0;
-    for (const CountOf& one : slots.groups) total += one.count;
-    return total;
-}
-
-template <class Combine>
-Result<Alternatives> product(const Alternatives& a, const Alternatives& b, Combine combine) {
-    if (a.size() * b.size() > interim_alternatives_max) return too_many_alternatives();
-    Alternatives both;
-    for (const Slots& x : a) {
-        for (const Slots& y : b) {
-            both.push_back(merged(x, y, combine));
-            if (people(both.back()) > slots_max) {
-                return fail(Trouble::invalid_input,
-                            fmt::format("the matching rules ask for more than {} people", slots_max),
-                            "policy_slots");
-            }
-        }
-    }
-    return pruned(std::move(both));
-}
-
-Result<Alternatives> alternatives(const Requirement& requirement);
-
-Result<Alternatives> all_of(const RequireAll& all) {
-    Alternatives sum{Slots{}};
-    for (const Requirement& one : all.of) {
-        auto more = alternatives(one);
-        if (!more) return more;
-        auto both = product(sum, *more, add);
-        if (!both) return both;
-        sum = std::move(*both);
-    }
-    return sum;
-}
-
-Result<Alternatives> any_of(const RequireAny& any) {
-    Alternatives union_of;
-    for (const Requirement& one : any.of) {
-        auto more = alternatives(one);
-        if (!more) return more;
-        union_of.insert(union_of.end(), more->begin(), more->end());
-        if (union_of.size() > interim_alternatives_max) return too_many_alternatives();
-    }
-    return pruned(std::move(union_of));
-}
-
-// The loader bounds the depth.
-Result<Alternatives> alternatives(const Requirement& requirement) {
-    return std::visit(Overload{
-                          [](const CountOf& one) -> Result<Alternatives> {
-                              if (one.count > slots_max) {
-                                  return fail(Trouble::invalid_input,
-                                              fmt::format("a rule asks for more than {} people", slots_max),
-                                              "policy_slots");
-                              }
-                              return Alternatives{Slots{{one}}};
-                          },
-                          [](const RequireAll& all) { return all_of(all); },
-                          [](const RequireAny& any) { return any_of(any); },
-                      },
-                      requirement.node);
-}
 
 void unite(std::vector<std::string>& all, const std::vector<std::string>& more) {
     for (const std::string& one : more)
@@ -168,7 +55,10 @@ std::vector<std::string> common(const std::vector<std::string>& a, const std::ve
 
 // ---- what the matching rules ask together
 
-struct Combined {
+class Combined {
+  public:
+    Combined(const Directory& directory, const Facts& facts) : directory_(directory), facts_(facts) {}
+
     Applied applied;
     std::optional<Alternatives> asked;
     std::optional<Duration> expires;
@@ -187,6 +77,8 @@ struct Combined {
         allowed = allowed || rule.allow;
         shorten(expires, rule.expires.value_or(expires_default));
         shorten(grant, rule.grant.value_or(grant_default));
+        if (rule.claim) applied.claim_after = std::max(applied.claim_after, rule.claim->not_before);
+        if (rule.claim && rule.claim->not_when) closing_.push_back(&rule);
         unite(applied.notify, rule.notify);
         if (!rule.require) {
             unite(hide, rule.hide);
@@ -201,6 +93,9 @@ struct Combined {
         deny(rule);
         unite_sorted(applied.remind, rule.remind);
         if (rule.escalate) escalate(*rule.escalate);
+        widen(rule);
+        exclude(rule);
+        applied.reason_required = applied.reason_required || rule.reason_required;
         const bool first = !required;
         required = true;
         if (first) {
@@ -218,10 +113,8 @@ struct Combined {
 
     void deny(const Rule& rule) {
         if (!required) applied.deny.any = false;
-        if (!rule.deny) {
-            applied.deny.any = true;
-            return;
-        }
+        applied.deny.any = applied.deny.any || !rule.deny || rule.deny_any;
+        if (!rule.deny) return;
         auto same = std::ranges::find(applied.deny.counts, rule.deny->of, &CountOf::of);
         if (same == applied.deny.counts.end())
             applied.deny.counts.push_back(*rule.deny);
@@ -243,12 +136,42 @@ struct Combined {
         std::erase_if(both.allow, [&](const PersonId& person) {
             return std::ranges::find(rule.self_approval->allow, person) == rule.self_approval->allow.end();
         });
-        if (both.allow.empty()) applied.self_approval.reset();
+        std::erase_if(both.groups,
+                      [&](const GroupId& group) { return !contains(rule.self_approval->groups, group); });
+        if (both.allow.empty() && both.groups.empty()) applied.self_approval.reset();
+    }
+
+    // Adds approvers only where every rule does, and not before the last one would.
+    void widen(const Rule& rule) {
+        const bool widens = rule.escalate && rule.escalate->approvers;
+        if (!required && widens) applied.widening = Widening{rule.escalate->after, {}};
+        if (!widens) applied.widening.reset();
+        if (!applied.widening) return;
+        applied.widening->after = std::max(applied.widening->after, rule.escalate->after);
+        add_once(applied.widening->approvers, *rule.escalate->approvers);
+    }
+
+    // A request that does not say whose approvals do not count is refused, or leaving it out were a way
+    // round.
+    void exclude(const Rule& rule) {
+        for (const Exclusion& one : rule.exclude) add_once(applied.exclude, one);
+        const auto excluded = excluded_accounts(rule.exclude, facts_.request());
+        if (excluded.problem) refuse(*excluded.problem);
+        for (const AccountId& account : excluded.accounts)
+            if (account.text().find(':') == std::string::npos && !directory_.listed_in_policy(account))
+                refuse(fmt::format("`{}` is nobody whom the policy lists, nor an account",
+                                   visible(account.text())));
+    }
+
+    void refuse(std::string_view reason) {
+        if (applied.refusal.find(reason) != std::string::npos) return;
+        applied.refusal += (refused ? "; " : "") + std::string{reason};
+        refused = true;
     }
 
     void escalate(const Escalation& escalation) {
         if (!applied.escalate || escalation.after < applied.escalate->after)
-            applied.escalate = escalation;
+            applied.escalate = Escalation{escalation.after, escalation.to};
         else if (escalation.after == applied.escalate->after)
             unite(applied.escalate->to, escalation.to);
     }
@@ -261,9 +184,14 @@ struct Combined {
     }
 
     Result<Done> ask(const Requirement& requirement) {
-        auto more = alternatives(requirement);
+        Resolver resolver{facts_};
+        auto more = alternatives(requirement, &resolver);
         if (!more) return pass(more);
-        auto both = asked ? product(*asked, *more, larger) : std::move(more);
+        if (more->empty()) {
+            refuse(join(resolver.problems(), "; "));
+            return Done{};
+        }
+        auto both = asked ? product(*asked, *more, Together::larger) : std::move(more);
         if (!both) return pass(both);
         asked = std::move(*both);
         return Done{};
@@ -293,6 +221,7 @@ struct Combined {
         } else if (asked) {
             applied.kind = Applied::Kind::require;
             applied.alternatives = std::move(*asked);
+            for (Slots& slots : applied.alternatives) put_in_order(slots);
         } else {
             applied.kind = Applied::Kind::allow;
         }
@@ -300,14 +229,25 @@ struct Combined {
         applied.expires = expires.value_or(expires_default);
         if (expires_in) applied.expires = std::min(applied.expires, *expires_in);
         applied.grant = grant.value_or(grant_default);
+        if (applied.kind == Applied::Kind::refuse) return std::move(applied);
+        const Instant now = facts_.now();
+        for (const Rule* rule : closing_)
+            unite(applied.claim_closed,
+                  closed_spans(*rule, directory_, facts_.request(),
+                               {now, now + applied.expires + applied.claim_after + applied.grant}));
         return std::move(applied);
     }
+
+  private:
+    const Directory& directory_;
+    const Facts& facts_;
+    std::vector<const Rule*> closing_;  // those that say when nothing may be claimed
 };
 
 }  // namespace
 
 Result<std::vector<Slots>> alternatives_of(const Requirement& requirement) {
-    auto all = alternatives(requirement);
+    auto all = alternatives(requirement, nullptr);
     if (all && all->size() > alternatives_max) return too_many_alternatives();
     return all;
 }
@@ -316,7 +256,7 @@ Result<Applied> match(const Directory& directory, const Request& request, std::o
                       Instant now) {
     const Policy& policy = directory.policy();
     Facts facts{directory, request, now};
-    Combined combined;
+    Combined combined{directory, facts};
     const auto risks = risks_of(policy, facts);
     facts.risk = points_of(risks);
     if (!policy.risk.empty()) combined.applied.risk = facts.risk;
@@ -324,7 +264,7 @@ Result<Applied> match(const Directory& directory, const Request& request, std::o
         if (risks[i]->points > 0)
             combined.applied.risk_parts.push_back({name_of(*risks[i]), risks[i]->points});
     for (const Rule& rule : policy.rules) {
-        if (!judge_of(rule, facts).applies(rule.when)) continue;
+        if (!applies(rule, facts)) continue;
         auto taken = combined.take(rule);
         if (!taken) return pass(taken);
     }

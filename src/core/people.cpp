@@ -359,39 +359,50 @@ Directory::Presence Directory::presence(const AccountId& account) const {
     return strange && !untold ? Presence::nobody : Presence::somebody;
 }
 
-bool Directory::eligible(const AccountId& account, const GroupId& group) const {
+const GroupRecord* Directory::find_group(const GroupId& group) const {
     auto record = index_->groups.find(group);
-    if (record == index_->groups.end()) return false;
+    return record == index_->groups.end() ? nullptr : record->second;
+}
+
+Membership Directory::listed_or_kept(const AccountId& account, const GroupRecord& group) const {
+    auto truth = [](bool in) { return in ? Membership::yes : Membership::no; };
     std::optional<AccountId> made;
     const AccountId& whole = full(account, made);
     const PersonId* person = index_->listed_person(whole, *this);
     const PersonId named{account.text()};
     if (!person && index_->named(named.text())) person = &named;
-    if (const auto* people = std::get_if<GroupRecord::People>(&record->second->members))
-        return person &&
-               std::find(people->people.begin(), people->people.end(), *person) != people->people.end();
+    if (const auto* people = std::get_if<GroupRecord::People>(&group.members))
+        return truth(person && std::find(people->people.begin(), people->people.end(), *person) !=
+                                   people->people.end());
     const Workspace* home = nullptr;
-    const ChatGroup* chats = chat_group(*record->second, &home);
-    if (!chats || !chats->enabled) return false;
+    const ChatGroup* chats = chat_group(group, &home);
+    if (!chats || !chats->enabled) return Membership::unknown;
     auto in_it = [&](const AccountId& one) {
         auto of = parts(one);
         return of.kind == home->surface && of.workspace == home->id &&
                std::ranges::binary_search(chats->members, of.id, std::less<>{});
     };
-    if (in_it(whole)) return true;
+    if (in_it(whole)) return Membership::yes;
     // Another account of a person whom the policy lists with one in the group.
     auto own = person ? index_->own.find(*person) : index_->own.end();
-    return own != index_->own.end() && std::ranges::any_of(own->second, in_it);
+    return truth(own != index_->own.end() && std::ranges::any_of(own->second, in_it));
 }
 
-std::optional<std::vector<PersonId>> Directory::members(const GroupId& group, std::size_t at_most) const {
-    auto record = index_->groups.find(group);
-    if (record == index_->groups.end()) return std::vector<PersonId>{};
+std::optional<Instant> Directory::read_at(const GroupRecord& group) const {
+    if (std::holds_alternative<GroupRecord::People>(group.members)) return Instant::max();
+    const Workspace* home = nullptr;
+    const ChatGroup* read = chat_group(group, &home);
+    if (!read) return std::nullopt;
+    return home->age_of(read->as_of);
+}
+
+std::optional<std::vector<PersonId>> Directory::own_members(const GroupRecord& group,
+                                                            std::size_t at_most) const {
     std::set<PersonId> found;
     auto all = [&] { return std::vector<PersonId>(found.begin(), found.end()); };
     // An account that its chat was asked about and does not know is nobody's, and can approve nothing.
     auto may = [](const ChatUser& seen) { return seen.klass == AccountClass::member; };
-    if (const auto* people = std::get_if<GroupRecord::People>(&record->second->members)) {
+    if (const auto* people = std::get_if<GroupRecord::People>(&group.members)) {
         for (const PersonId& person : people->people) {
             if (found.size() >= at_most) break;
             bool known = false;
@@ -406,7 +417,7 @@ std::optional<std::vector<PersonId>> Directory::members(const GroupId& group, st
         return all();
     }
     const Workspace* home = nullptr;
-    const ChatGroup* chats = chat_group(*record->second, &home);
+    const ChatGroup* chats = chat_group(group, &home);
     if (!chats) return std::nullopt;
     if (!chats->enabled) return all();
     for (const std::string& id : chats->members) {
@@ -415,24 +426,6 @@ std::optional<std::vector<PersonId>> Directory::members(const GroupId& group, st
         if (!seen || may(*seen)) found.insert(person_of(chat_account(home->surface, home->id, id)));
     }
     return all();
-}
-
-std::optional<Instant> Directory::as_of(const AccountId& account, const std::vector<GroupId>& groups) const {
-    const ChatUser* seen = user(account);
-    if (!seen) return std::nullopt;
-    auto of = parts(account);
-    const Workspace* own = workspace(of.kind, of.workspace);
-    Instant oldest = own ? own->age_of(seen->as_of) : seen->as_of;
-    for (const GroupId& group : groups) {
-        auto record = index_->groups.find(group);
-        if (record == index_->groups.end()) continue;
-        if (std::holds_alternative<GroupRecord::People>(record->second->members)) continue;
-        const Workspace* home = nullptr;
-        const ChatGroup* read = chat_group(*record->second, &home);
-        if (!read) return std::nullopt;
-        oldest = std::min(oldest, home->age_of(read->as_of));
-    }
-    return oldest;
 }
 
 std::vector<PersonId> Directory::persons_alike(const AccountId& email) const {

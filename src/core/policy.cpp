@@ -35,11 +35,17 @@ std::vector<GroupId> denial_groups_of(const Applied& applied) {
 std::vector<GroupId> all_groups_of(const Applied& applied) {
     auto groups = denial_groups_of(applied);
     for (const GroupId& group : applied.release) add_once(groups, group);
+    if (applied.widening)
+        for (const GroupId& group : applied.widening->approvers) add_once(groups, group);
+    if (applied.self_approval)
+        for (const GroupId& group : applied.self_approval->groups) add_once(groups, group);
     return groups;
 }
 
 std::vector<PersonId> barred(const Applied& applied, const std::vector<PersonId>& behind) {
     auto people = behind;
+    // Who is in a group is not known here.
+    if (applied.self_approval && !applied.self_approval->groups.empty()) return {};
     if (applied.self_approval)
         std::erase_if(people,
                       [&](const PersonId& person) { return contains(applied.self_approval->allow, person); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 namespace countersign::core {
@@ -77,7 +78,6 @@ class Matcher {
             if (voter_of_[slot]) slot_of_[*voter_of_[slot]] = slot;
     }
 
-  private:
     static VotersByGroup by_group(const Slots& slots, std::span<const GroupsOfVoter* const> voters) {
         VotersByGroup all(slots.groups.size());
         for (std::size_t g = 0; g < slots.groups.size(); ++g)
@@ -87,6 +87,7 @@ class Matcher {
         return all;
     }
 
+  private:
     void pair(std::size_t slot, std::size_t voter) {
         voter_of_[slot] = voter;
         slot_of_[voter] = slot;
@@ -181,6 +182,60 @@ Assignment assign(const Slots& slots, std::span<const GroupsOfVoter* const> vote
 
 Assignment assign(const Slots& slots, VotersByGroup by_group, std::size_t voters) {
     return assign(Matcher{slots, std::move(by_group), voters});
+}
+
+namespace {
+
+std::vector<bool> full_groups(const Slots& slots, const Assignment& assignment) {
+    std::vector<bool> full(slots.groups.size(), true);
+    for (std::size_t slot = 0; slot < assignment.voter_of.size(); ++slot)
+        if (!assignment.voter_of[slot]) full[assignment.group_of[slot]] = false;
+    return full;
+}
+
+// Says whose turn it is, beside those whose turn it was already.
+std::vector<bool> turns_after(const Slots& slots, const Assignment& assignment, std::vector<bool> turn) {
+    const auto full = full_groups(slots, assignment);
+    bool any_open = false;
+    for (std::size_t g = 0; g < slots.groups.size(); ++g) {
+        turn[g] = turn[g] || std::ranges::all_of(slots.groups[g].after, [&](const GroupId& before) {
+                      auto first = std::ranges::find(slots.groups, before, &CountOf::of);
+                      return first == slots.groups.end() ||
+                             full[static_cast<std::size_t>(first - slots.groups.begin())];
+                  });
+        any_open = any_open || (turn[g] && !full[g]);
+    }
+    if (!any_open) turn.assign(turn.size(), true);
+    return turn;
+}
+
+}  // namespace
+
+// Where rules contradict one another about the order, everything that waits for nothing but one another is
+// due.
+std::vector<bool> turns(const Slots& slots, const Assignment& assignment) {
+    return turns_after(slots, assignment, std::vector<bool>(slots.groups.size(), false));
+}
+
+// Whoever sits where it was their turn first stays there, because those groups stand first.
+Assignment assign_in_turn(const Slots& slots, VotersByGroup by_group, std::size_t voters) {
+    if (std::ranges::all_of(slots.groups, [](const CountOf& one) { return one.after.empty(); }))
+        return assign(slots, std::move(by_group), voters);
+    Assignment so_far = assign(slots, VotersByGroup(slots.groups.size()), voters);
+    std::vector<bool> turn(slots.groups.size(), false);
+    for (auto next = turns_after(slots, so_far, turn); next != turn;
+         next = turns_after(slots, so_far, turn)) {
+        turn = next;
+        VotersByGroup open = by_group;
+        for (std::size_t g = 0; g < open.size(); ++g)
+            if (!turn[g]) open[g].clear();
+        so_far = assign(slots, std::move(open), voters);
+    }
+    return so_far;
+}
+
+Assignment assign_in_turn(const Slots& slots, std::span<const GroupsOfVoter* const> voters) {
+    return assign_in_turn(slots, Matcher::by_group(slots, voters), voters.size());
 }
 
 Slots unfilled(const Slots& slots, const Assignment& assignment) {

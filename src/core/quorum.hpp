@@ -27,6 +27,13 @@ Assignment assign(const Slots& slots, std::span<const GroupsOfVoter* const> vote
 using VotersByGroup = std::vector<std::vector<std::size_t>>;
 Assignment assign(const Slots& slots, VotersByGroup by_group, std::size_t voters);
 
+// Does the same where some slots come after others: those are filled by nobody while what they follow is not
+// full. Whether all slots can be filled does not depend on their order.
+Assignment assign_in_turn(const Slots& slots, VotersByGroup by_group, std::size_t voters);
+Assignment assign_in_turn(const Slots& slots, std::span<const GroupsOfVoter* const> voters);
+// Says for each of slots.groups whether it is its turn.
+std::vector<bool> turns(const Slots& slots, const Assignment& assignment);
+
 Slots unfilled(const Slots& slots, const Assignment& assignment);
 
 // Returns the groups in which one more voter would let some slot of group `wanted` (an index into

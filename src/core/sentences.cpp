@@ -138,4 +138,28 @@ std::string unlinked_sentence(const std::vector<AccountId>& humans, const Accoun
         join(names, " or "), humans.size() == 1 ? "is" : "are", join(ways, " and "), join(names, " and "));
 }
 
+std::optional<Refusal> wrong_class(const Standing& voter) {
+    switch (voter.klass) {
+        case AccountClass::member:
+            return std::nullopt;
+        case AccountClass::guest:
+            return Refusal{Why::guest, "Guests of a workspace cannot vote; ask a full member to."};
+        case AccountClass::bot:
+            return Refusal{Why::bot, "Bots cannot vote; a person has to."};
+        case AccountClass::deleted:
+            return Refusal{Why::deleted,
+                           "This account is deactivated; an admin of the workspace can restore it."};
+        case AccountClass::foreign:
+            return Refusal{Why::foreign,
+                           "People of other workspaces cannot vote; ask a member of this workspace to."};
+        case AccountClass::unknown:
+            break;
+    }
+    return Refusal{
+        Why::directory_stale,
+        fmt::format("Nothing is known yet about the account {}; try again in a moment, or vote from a "
+                    "chat account that the policy lists.",
+                    visible(voter.account.text()))};
+}
+
 }  // namespace countersign::core

@@ -1,8 +1,10 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "countersign/core/advance.hpp"
 #include "countersign/core/decide.hpp"
 
 namespace countersign::core {
@@ -21,5 +23,8 @@ std::string denial_text(const Denial& deny);
 std::string decided_sentence(const Case& c, const Ruling& ruling);
 // Why a vote cannot count while these humans might be the voter, and what would link them.
 std::string unlinked_sentence(const std::vector<AccountId>& humans, const AccountId& voter);
+
+// Refuses whoever is no full member of a workspace that is connected.
+std::optional<Refusal> wrong_class(const Standing& voter);
 
 }  // namespace countersign::core

@@ -4,36 +4,15 @@
 #include <span>
 #include <vector>
 
+#include "core/claims.hpp"
+#include "core/group_set.hpp"
 #include "core/quorum.hpp"
 #include "countersign/core/decide.hpp"
 
 namespace countersign::core {
 
-// Holds some of a case's groups, by their indices in all_groups_of.
-class GroupSet {
-  public:
-    void add(std::size_t index) {
-        if (index < word_bits)
-            first_ |= std::uint64_t{1} << index;
-        else
-            add_further(index);
-    }
-    bool has(std::size_t index) const {
-        return index < word_bits ? ((first_ >> index) & 1U) != 0 : has_further(index);
-    }
-    bool any_below(std::size_t end) const;
-
-  private:
-    static constexpr std::size_t word_bits = 64;
-    void add_further(std::size_t index);
-    bool has_further(std::size_t index) const;
-
-    std::uint64_t first_ = 0;
-    std::vector<bool> further_;
-};
-
-// Hashes a text so that most comparisons of different texts end without reading either.
-std::uint64_t fingerprint_of(std::string_view text);
+// Says whether the rules name this person, or a group of theirs, as one who may approve what they ask for.
+bool may_approve_own(const SelfApproval& own, const Standing& standing);
 
 // Reads a case's entries one after the other. An entry that cannot follow what was read before means nothing.
 // Entries are referred to, not copied, so they must outlive the tally and every copy of it.
@@ -95,13 +74,16 @@ class Tally {
     void on(const Claimed& entry);
     void on(const Reported& entry);
     void on(const Reminded&) {}
-    void on(const Escalated&) {}
+    void on(const Escalated& entry);
 
     std::optional<std::size_t> index_of(const GroupId& group) const;
     GroupSet groups_among(const Standing& standing) const;
     bool excluded(const Standing& standing) const;
     static bool able(const Standing& standing);
     bool may_approve(const Mark& mark) const;
+    bool widened_for(const Standing& standing) const;
+    bool claimable(Instant at) const;
+    Instant grant_end(Instant approved_at) const;
     bool self_approves(const Mark& mark) const;
     bool may_object(const Standing& standing, const GroupSet& groups) const;
     bool may_release(const Released& entry) const;
@@ -132,6 +114,8 @@ class Tally {
     std::size_t slot_groups_ = 0;    // so many of them, the first ones, have slots
     std::size_t denial_groups_ = 0;  // so many of them, the first ones, have people who may deny and hold
     std::vector<PersonId> behind_;
+    Instant opened_at_{};
+    bool widened_ = false;  // the approvers of an escalation may fill any slot
     std::vector<Mark> marks_;
     std::optional<Hold> held_;
     State state_ = State::pending;

@@ -128,8 +128,9 @@ int year_of(std::int64_t at_s) {
 LocalTime local_time(std::int64_t local_s) {
     const std::chrono::sys_seconds at{std::chrono::seconds{local_s}};
     const auto day = std::chrono::floor<std::chrono::days>(at);
-    return {static_cast<int>(std::chrono::floor<std::chrono::hours>(at - day).count()),
-            static_cast<int>(std::chrono::weekday{day}.iso_encoding())};
+    const auto minutes = std::chrono::floor<std::chrono::minutes>(at - day).count();
+    return {static_cast<int>(minutes / 60), static_cast<int>(std::chrono::weekday{day}.iso_encoding()),
+            static_cast<int>(minutes % 60), std::chrono::year_month_day{day}};
 }
 
 // Describes a day of every year on which daylight saving time begins or ends.

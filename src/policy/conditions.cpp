@@ -3,16 +3,18 @@
 #include <algorithm>
 
 #include "countersign/base/text.hpp"
+#include "policy/field_reader.hpp"
 #include "policy/logic.hpp"
-#include "policy/reader.hpp"
+#include "policy/operands.hpp"
 
 namespace countersign::policy {
-namespace {
 
 using core::Condition;
 using core::Test;
 using core::Value;
 using Operator = core::Test::Operator;
+
+namespace {
 
 constexpr std::pair<std::string_view, Operator> operators[] = {{"eq", Operator::eq},
                                                                {"ne", Operator::ne},
@@ -31,47 +33,11 @@ constexpr std::pair<std::string_view, Operator> operators[] = {{"eq", Operator::
                                                                {"every", Operator::every},
                                                                {"some", Operator::some},
                                                                {"host", Operator::host},
-                                                               {"under", Operator::under}};
+                                                               {"under", Operator::under},
+                                                               {"contains", Operator::contains},
+                                                               {"same_as", Operator::same_as}};
 
-enum class FieldType : std::uint8_t { text, number, hour, weekday, any };
-
-constexpr std::string_view weekdays[] = {"monday", "tuesday",  "wednesday", "thursday",
-                                         "friday", "saturday", "sunday"};
-
-// The tests of one field, and what its rule does.
-class FieldReader {
-  public:
-    enum class Of : std::uint8_t { request, element };
-    FieldReader(Reader& reader, Purpose purpose, Of of = Of::request)
-        : reader_(reader), purpose_(purpose), of_(of) {}
-
-    std::optional<Condition> condition(const Node& node);
-    // What is asked of one field, or of an element as a whole, where the key is empty.
-    std::optional<Condition> tests(const Node& key, const Node& value);
-
-  private:
-    bool known(const Node& key);
-    bool valid_path(const Node& key, std::string_view path);
-    std::optional<Condition> field(const Node& key, const Node& value);
-    std::optional<Condition> operation(const std::string& name, const Node& key, const Node& value);
-    std::optional<Condition> of_elements(Test test, const Node& value);
-    bool missing_holds(const Node& key, const Node& value);
-    std::optional<Condition> list_of(const Node& node, bool every);
-    std::optional<Value> operand(Operator op, const Node& value);
-    std::optional<Value> list_operand(const Node& value);
-    std::optional<Value> size_operand(const Node& value);
-    std::optional<Value> number_operand(const Node& value, std::string_view what);
-    std::optional<Value> weekday_operand(const Node& value);
-    bool fits_the_field(const Test& test, const Node& value);
-    bool may_be_there(const Test& test, const Node& at);
-    std::optional<Condition> finished(Test test, const Node& value);
-
-    Reader& reader_;
-    Purpose purpose_;
-    Of of_;
-    FieldType type_ = FieldType::any;
-    std::string field_;
-};
+}  // namespace
 
 bool FieldReader::valid_path(const Node& key, std::string_view path) {
     while (!path.empty()) {
@@ -103,6 +69,11 @@ bool FieldReader::known(const Node& key) {
         return false;
     }
     type_ = FieldType::text;
+    if (purpose_ == Purpose::clock && !name.starts_with("time.")) {
+        reader_.error(key,
+                      fmt::format("`{}` is not about time, which is all that matters here", visible(name)));
+        return false;
+    }
     if (name.starts_with("parameters") || name.starts_with("requester.claims.")) {
         constexpr std::string_view claims = "requester.claims";
         type_ = FieldType::any;
@@ -119,6 +90,9 @@ bool FieldReader::known(const Node& key) {
         if (name == "requester.humans" || name == "risk") type_ = FieldType::number;
         if (name == "time.hour") type_ = FieldType::hour;
         if (name == "time.weekday") type_ = FieldType::weekday;
+        if (name == "time.date") type_ = FieldType::date;
+        if (name == "time.of_day") type_ = FieldType::of_day;
+        if (name == "requester.groups") type_ = FieldType::group;
         return true;
     }
     if (name.starts_with("labels.") && name.size() > 7) return true;
@@ -170,6 +144,8 @@ std::optional<Condition> FieldReader::condition(const Node& node) {
         } else if (key.text == "not") {
             auto inner = condition(value);
             if (inner) one = Condition{core::NotOf{{std::move(*inner)}}};
+        } else if (key.text == "freeze" && of_ == Of::request) {
+            one = window(value);
         } else {
             one = field(key, value);
         }
@@ -183,15 +159,67 @@ std::optional<Condition> FieldReader::condition(const Node& node) {
     return Condition{std::move(all)};
 }
 
+// A named window of time, or any of several.
+std::optional<Condition> FieldReader::window(const Node& value) {
+    core::AnyOf any;
+    const auto names = reader_.texts(value, "`freeze`");
+    for (const std::string& name : names) {
+        auto found = names_.windows.find(name);
+        if (found == names_.windows.end()) {
+            std::vector<std::string> known;
+            for (const auto& [one, condition] : names_.windows) known.push_back(one);
+            reader_.error(value,
+                          fmt::format("there is no freeze `{}`{}", visible(name), Reader::hint(name, known)));
+            return std::nullopt;
+        }
+        names_.windows_used.insert(name);
+        any.of.push_back(found->second);
+    }
+    if (any.of.empty()) return std::nullopt;
+    if (any.of.size() == 1) return std::move(any.of.front());
+    return Condition{std::move(any)};
+}
+
+std::optional<Condition> FieldReader::span(const Node& key, const Node& value) {
+    auto bounds = read_span(reader_, value, type_ == FieldType::of_day);
+    if (!bounds) return std::nullopt;
+    return Condition{Test{key.text, Operator::between, std::move(*bounds), nullptr, {key.line, key.column}}};
+}
+
+// Another field, for `same_as`: of the request, or of the element at hand where it begins with a dot.
+std::optional<Value> FieldReader::other_field(const Node& value) {
+    auto text = reader_.text(value, "`same_as`");
+    if (!text) return std::nullopt;
+    Node named = value;
+    named.text = *text;
+    const bool element = of_ == Of::element && (text->starts_with('.') || text->starts_with('['));
+    FieldReader other{reader_, purpose_, names_, element ? Of::element : Of::request};
+    if (!other.known(named)) return std::nullopt;
+    const bool comparable = !text->starts_with("time.") && !text->starts_with("requester.people") &&
+                            *text != "requester.groups" && *text != "requester.humans" && *text != "risk";
+    if (comparable) return Value{std::move(*text)};
+    reader_.error(value, fmt::format("`{}` cannot be compared with another field", visible(*text)));
+    return std::nullopt;
+}
+
 std::optional<Condition> FieldReader::field(const Node& key, const Node& value) {
     if (!known(key)) return std::nullopt;
     return tests(key, value);
 }
 
 std::optional<Condition> FieldReader::tests(const Node& key, const Node& value) {
+    const bool spans =
+        type_ == FieldType::of_day || (type_ == FieldType::date && value.kind == Node::Kind::map);
+    if (spans) return span(key, value);
+    if (type_ == FieldType::group && value.kind == Node::Kind::map) {
+        reader_.error(
+            value, "`requester.groups` takes a group or a list of them; write not: { requester.groups: … }");
+        return std::nullopt;
+    }
     if (value.kind == Node::Kind::list) return operation("in", key, value);
     if (value.kind != Node::Kind::map) {
-        const bool star = value.kind == Node::Kind::scalar && value.text.find('*') != std::string::npos;
+        const bool star = value.kind == Node::Kind::scalar && value.text.find('*') != std::string::npos &&
+                          type_ != FieldType::group && type_ != FieldType::date;
         return operation(star ? "glob" : "eq", key, value);
     }
     if (!reader_.is_map_of(value, "a test", test_keys.keys)) return std::nullopt;
@@ -220,9 +248,10 @@ bool FieldReader::missing_holds(const Node& key, const Node& value) {
         reader_.error(value, "`missing` can only be holds: a missing field then makes the rule apply");
         return false;
     }
-    if (purpose_ == Purpose::allows) {
-        reader_.error(value,
-                      "`missing: holds` in an `allow` would let through who says nothing; leave it out");
+    if (purpose_ == Purpose::allows || purpose_ == Purpose::excepts) {
+        reader_.error(
+            value,
+            "`missing: holds` in an `allow` or `unless` would let through who says nothing; leave it out");
         return false;
     }
     if (Reader::find(key, "exists")) {
@@ -242,7 +271,7 @@ std::optional<Condition> FieldReader::of_elements(Test test, const Node& value) 
         reader_.error(value, "this field is no list; `every` and `some` are for parameters and claims");
         return std::nullopt;
     }
-    FieldReader inner{reader_, purpose_, Of::element};
+    FieldReader inner{reader_, purpose_, names_, Of::element};
     const bool parts =
         value.kind == Node::Kind::map && !value.keys.empty() &&
         (value.keys.front().text.starts_with('.') || value.keys.front().text.starts_with('[') ||
@@ -268,211 +297,16 @@ std::optional<Condition> FieldReader::operation(const std::string& name, const N
     return finished(std::move(test), value);
 }
 
-// Days by name or, as ISO 8601 has them, by number; kept as the number.
-std::optional<Value> FieldReader::weekday_operand(const Node& value) {
-    auto found = reader_.scalar(value, "a weekday");
-    if (!found) return std::nullopt;
-    auto number = found->integer();
-    if (number && *number >= 1 && *number <= 7) return found;
-    if (const std::string* text = found->string()) {
-        const std::string name = lower_ascii(*text);
-        for (std::size_t day = 0; day < std::size(weekdays); ++day)
-            if (name == weekdays[day] || name == weekdays[day].substr(0, 3)) return Value{day + 1};
-    }
-    reader_.error(value, "a weekday is mon, tue, wed, thu, fri, sat or sun (or 1 for Monday to 7)");
-    return std::nullopt;
+bool is_text_field(Reader& reader, const Node& at, std::string_view field, Names& names) {
+    Node value = at;
+    value.kind = Node::Kind::scalar;
+    value.text = field;
+    value.plain = false;
+    return FieldReader{reader, Purpose::tightens, names}.other_field(value).has_value();
 }
 
-std::optional<Value> FieldReader::number_operand(const Node& value, std::string_view what) {
-    if (type_ == FieldType::weekday) return weekday_operand(value);
-    auto found = reader_.scalar(value, what);
-    if (!found) return std::nullopt;
-    if (found->number()) return found;
-    reader_.error(value, fmt::format("{} must be a number", what));
-    return std::nullopt;
-}
-
-std::optional<Value> FieldReader::list_operand(const Node& value) {
-    if (value.kind != Node::Kind::list || value.items.empty()) {
-        reader_.error(value, "`in` takes a list of at least one value");
-        return std::nullopt;
-    }
-    Value list = Value::array();
-    for (const Node& item : value.items) {
-        auto one = operand(Operator::eq, item);
-        if (!one) return std::nullopt;
-        list.push(std::move(*one));
-    }
-    return list;
-}
-
-std::optional<Value> FieldReader::size_operand(const Node& value) {
-    auto whole = [&](const Node& node) -> std::optional<Value> {
-        auto size = reader_.scalar(node, "`size`");
-        if (size && size->integer() && *size->integer() >= 0) return size;
-        if (size) reader_.error(node, "a size is a whole number, from 0");
-        return std::nullopt;
-    };
-    if (value.kind != Node::Kind::map) return whole(value);
-    if (!reader_.is_map_of(value, "`size`", size_keys.keys)) return std::nullopt;
-    if (value.keys.empty()) {
-        reader_.error(value, "`size` needs a bound, like { lte: 10 }");
-        return std::nullopt;
-    }
-    Value bounds = Value::object();
-    for (std::size_t i = 0; i < value.keys.size(); ++i) {
-        auto bound = whole(value.items[i]);
-        if (!bound) return std::nullopt;
-        bounds.set(value.keys[i].text, std::move(*bound));
-    }
-    return bounds;
-}
-
-std::optional<Value> FieldReader::operand(Operator op, const Node& value) {
-    using enum Operator;
-    switch (op) {
-        case in:
-            return list_operand(value);
-        case size:
-            return size_operand(value);
-        case gt:
-        case gte:
-        case lt:
-        case lte:
-            return number_operand(value, "what is compared with");
-        case exists: {
-            auto found = reader_.scalar(value, "`exists`");
-            if (found && !found->boolean()) {
-                reader_.error(value, "`exists` is true or false");
-                return std::nullopt;
-            }
-            return found;
-        }
-        case cidr:
-        case host:
-        case under: {
-            Value list = Value::array();
-            for (std::string& one : reader_.texts(value, "what is compared with")) list.push(std::move(one));
-            if (list.items()->empty()) return std::nullopt;
-            return list;
-        }
-        case glob:
-        case regex:
-        case starts_with:
-        case ends_with: {
-            auto text = reader_.text(value, "a pattern");
-            if (!text) return std::nullopt;
-            return Value{std::move(*text)};
-        }
-        case every:
-        case some:
-            return std::nullopt;  // read by of_elements
-        case eq:
-        case ne:
-            break;
-    }
-    if (type_ == FieldType::weekday) return weekday_operand(value);
-    auto found = reader_.scalar(value, "what is compared with");
-    if (!found) return std::nullopt;
-    if (type_ == FieldType::text && !found->string()) {
-        reader_.error(value, fmt::format("this field is text, so a {} never equals it; put it in quotes",
-                                         found->type_name()));
-        return std::nullopt;
-    }
-    if ((type_ == FieldType::number || type_ == FieldType::hour) && !found->number()) {
-        reader_.error(value, "this field is a number; write it without quotes");
-        return std::nullopt;
-    }
-    return found;
-}
-
-bool FieldReader::may_be_there(const Test& test, const Node& at) {
-    using enum Operator;
-    auto one = [&](const Value& value, const Node& where) {
-        const std::string* text = value.string();
-        const bool star = text && text->find('*') != std::string::npos;
-        const bool part = test.op == glob || test.op == starts_with || test.op == ends_with;
-        return !text || type_ != FieldType::text ||
-               is_possible(reader_, where, field_, *text, part || (star && test.op == in));
-    };
-    if (test.op == regex || test.op == cidr || test.op == host || test.op == under) return true;
-    const auto* items = test.operand.items();
-    if (!items) return one(test.operand, at);
-    bool good = true;
-    for (std::size_t i = 0; i < items->size(); ++i)
-        good = one((*items)[i], i < at.items.size() ? at.items[i] : at) && good;
-    return good;
-}
-
-// Values that a field with a few possible ones can never have.
-bool FieldReader::fits_the_field(const Test& test, const Node& value) {
-    auto each = [&](auto&& good) {
-        if (const auto* items = test.operand.items()) return std::ranges::all_of(*items, good);
-        return test.op == Operator::exists || good(test.operand);
-    };
-    const bool equality = test.op == Operator::eq || test.op == Operator::ne || test.op == Operator::in;
-    if (type_ == FieldType::hour && !each([&](const Value& hour) {
-            auto whole = hour.integer();
-            return whole && *whole >= 0 && *whole <= (equality ? 23 : 24);
-        })) {
-        reader_.error(value, "hours are whole, from 0 to 23 (before midnight: { lt: 24 })");
-        return false;
-    }
-    if (test.field == "requester.kind" && equality && !each([](const Value& kind) {
-            return kind.text() == "person" || kind.text() == "workload" ||
-                   kind.text().find('*') != std::string_view::npos;
-        })) {
-        reader_.error(value, "`requester.kind` is person or workload");
-        return false;
-    }
-    return true;
-}
-
-std::optional<Condition> FieldReader::finished(Test test, const Node& value) {
-    using enum Operator;
-    const bool of_text = test.op == glob || test.op == regex || test.op == starts_with ||
-                         test.op == ends_with || test.op == cidr || test.op == size || test.op == host ||
-                         test.op == under;
-    const bool of_numbers = test.op == gt || test.op == gte || test.op == lt || test.op == lte;
-    const bool number = type_ != FieldType::text && type_ != FieldType::any;
-    if ((of_text && number) || (of_numbers && type_ == FieldType::text)) {
-        reader_.error(value, of_text ? "this field is a number" : "this field is text, which has no order");
-        return std::nullopt;
-    }
-    if (!fits_the_field(test, value) || !may_be_there(test, value)) return std::nullopt;
-    const std::string* text = test.operand.string();
-    if (text && text->size() > policy_pattern_chars_max) {
-        reader_.error(value, fmt::format("longer than {} bytes", policy_pattern_chars_max));
-        return std::nullopt;
-    }
-    if (test.op == ne && text && text->find('*') != std::string::npos) {
-        reader_.error(value, "`ne` compares the text as it is, `*` too; write not: { field: pattern }");
-        return std::nullopt;
-    }
-    if (test.op == regex || test.op == cidr || test.op == host || test.op == under) {
-        std::string why;
-        if (test.op == regex) {
-            test.compiled = compile_regex(*text, why);
-            why = fmt::format("`{}` is no regular expression that RE2 takes: {}", visible(*text), why);
-        } else {
-            std::vector<std::string> all;
-            for (const Value& one : *test.operand.items()) all.emplace_back(one.text());
-            test.compiled = test.op == cidr   ? compile_cidrs(all, why)
-                            : test.op == host ? compile_hosts(all, why)
-                                              : compile_folders(all, why);
-        }
-        if (!test.compiled) {
-            reader_.error(value, why);
-            return std::nullopt;
-        }
-    }
-    return Condition{std::move(test)};
-}
-
-}  // namespace
-
-std::optional<Condition> read_condition(Reader& reader, const Node& node, Purpose purpose) {
-    return FieldReader{reader, purpose}.condition(node);
+std::optional<Condition> read_condition(Reader& reader, const Node& node, Purpose purpose, Names& names) {
+    return FieldReader{reader, purpose, names}.condition(node);
 }
 
 }  // namespace countersign::policy

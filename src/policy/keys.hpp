@@ -15,7 +15,8 @@ struct MapSchema {
 };
 
 inline const MapSchema policy_keys{
-    "policy", {"version", "timezone", "default", "people", "groups", "risk", "rules", "tests", "accept"}};
+    "policy",
+    {"version", "timezone", "default", "people", "groups", "freeze", "risk", "rules", "tests", "accept"}};
 // What `first` lists and each chat's own key, in the order of the chats.
 inline std::vector<std::string> with_chats(std::vector<std::string> first,
                                            std::string_view core::ChatKind::* key) {
@@ -24,11 +25,12 @@ inline std::vector<std::string> with_chats(std::vector<std::string> first,
 }
 inline const MapSchema person_keys{"person",
                                    with_chats({"email", "github", "oidc", "token"}, &core::ChatKind::name)};
-inline const MapSchema group_keys{"group", with_chats({"people"}, &core::ChatKind::group_key)};
+inline const MapSchema group_keys{"group",
+                                  with_chats({"people", "any", "all", "except"}, &core::ChatKind::group_key)};
 inline const MapSchema rule_keys{
-    "rule",
-    {"name", "when", "require", "refuse", "allow", "expires", "grant", "notify", "deny", "hold", "remind",
-     "escalate", "self_approval", "unlinked", "hide", "timezone", "accept"}};
+    "rule", {"name",     "when",   "unless",   "require", "refuse", "allow",    "expires",
+             "grant",    "notify", "deny",     "hold",    "remind", "escalate", "self_approval",
+             "unlinked", "hide",   "timezone", "accept",  "reason", "exclude",  "claim"}};
 // The kinds of warnings, each of which may be accepted with a reason.
 inline const MapSchema accept_keys{"accept",
                                    {"all_members",
@@ -60,21 +62,26 @@ inline const MapSchema accept_keys{"accept",
                                     "unmeetable",
                                     "unproven",
                                     "untested",
+                                    "unused_freeze",
                                     "unused_group",
                                     "void_grant",
                                     "weak_default",
                                     "whole_value"}};
 inline const MapSchema default_keys{"default", {"require"}};
 inline const MapSchema count_keys{"count", {"count", "of"}};
+inline const MapSchema slot_keys{"slot", {"count", "of", "one_of", "of_requester", "not_from"}};
+inline const MapSchema claim_keys{"claim", {"not_before", "not_when"}};
+inline const MapSchema exclusion_keys{"exclusion", {"email", "github", "oidc", "slack", "teams", "token"}};
 inline const MapSchema notify_keys{"notify", with_chats({}, &core::ChatKind::name)};
 inline const MapSchema hold_keys{"hold", {"release"}};
-inline const MapSchema escalate_keys{"escalate", {"after", "to"}};
+inline const MapSchema escalate_keys{"escalate", {"after", "to", "approvers"}};
 inline const MapSchema self_approval_keys{"self_approval", {"allow", "reason"}};
 inline const MapSchema risk_keys{"risk", {"when", "points"}};
 inline const MapSchema test_keys{
-    "operators",
-    {"eq", "ne", "in", "gt", "gte", "lt", "lte", "glob", "regex", "exists", "cidr", "starts_with",
-     "ends_with", "size", "every", "some", "host", "under", "missing"}};
+    "operators", {"eq",    "ne",    "in",     "gt",    "gte",         "lt",        "lte",
+                  "glob",  "regex", "exists", "cidr",  "starts_with", "ends_with", "size",
+                  "every", "some",  "host",   "under", "contains",    "same_as",   "missing"}};
+inline const MapSchema span_keys{"span", {"from", "to"}};
 inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
 // Of what stands under `tests`.
 inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "votes", "expect"}};
@@ -86,25 +93,45 @@ inline const MapSchema missing_keys{"missing", {"any"}};
 inline const MapSchema lack_keys{"lack", {"count", "of", "group", "could_approve"}};
 
 // Keys that the language keeps for later: refused, never ignored.
-inline const std::vector<std::string> reserved_rule_keys{"step_up"};
+inline const std::vector<std::string> reserved_rule_keys{"step_up",       "delegate",  "confirm", "review",
+                                                         "shadow",        "budget",    "lower",   "session",
+                                                         "one_at_a_time", "visible_to"};
+inline const std::vector<std::string> reserved_slot_keys{"not_last"};
+inline const std::vector<std::string> reserved_group_keys{"on_call"};
+inline const std::vector<std::string> reserved_policy_keys{"visible_to"};
 // Keys of a rule that mean nothing without `require`.
-inline const std::vector<std::string> require_only_keys{"deny",     "hold",          "remind",
-                                                        "escalate", "self_approval", "unlinked"};
+inline const std::vector<std::string> require_only_keys{"deny",          "hold",     "remind", "escalate",
+                                                        "self_approval", "unlinked", "reason", "exclude"};
 
 // Fields of conditions that have one name; the others start with one of the prefixes.
-inline const std::vector<std::string> plain_fields{
-    "action",         "resource",          "environment",      "intent",           "requester.name",
-    "requester.kind", "requester.account", "requester.humans", "requester.people", "requester.people[*]",
-    "risk",           "time.hour",         "time.weekday",     "parameters"};
+inline const std::vector<std::string> plain_fields{"action",
+                                                   "resource",
+                                                   "environment",
+                                                   "intent",
+                                                   "requester.name",
+                                                   "requester.kind",
+                                                   "requester.account",
+                                                   "requester.humans",
+                                                   "requester.people",
+                                                   "requester.people[*]",
+                                                   "requester.groups",
+                                                   "risk",
+                                                   "time.hour",
+                                                   "time.weekday",
+                                                   "time.date",
+                                                   "time.of_day",
+                                                   "parameters"};
 inline const std::vector<std::string> field_prefixes{"labels.", "parameters.", "parameters[",
                                                      "requester.claims."};
 inline const std::vector<std::string> combinators{"all", "any", "not"};
+inline const std::vector<std::string> requirement_words{"all", "any", "then"};
+inline const std::string freeze_key = "freeze";  // a named window, where a field might stand
 
 inline std::vector<const MapSchema*> all_maps() {
-    return {&policy_keys, &person_keys, &group_keys,   &rule_keys,     &default_keys,
-            &count_keys,  &notify_keys, &hold_keys,    &escalate_keys, &self_approval_keys,
-            &risk_keys,   &test_keys,   &accept_keys,  &size_keys,     &policy_test_keys,
-            &vote_keys,   &expect_keys, &missing_keys, &lack_keys};
+    return {&policy_keys, &person_keys, &group_keys,       &rule_keys,          &default_keys,  &count_keys,
+            &notify_keys, &hold_keys,   &escalate_keys,    &self_approval_keys, &risk_keys,     &test_keys,
+            &accept_keys, &size_keys,   &policy_test_keys, &vote_keys,          &expect_keys,   &missing_keys,
+            &lack_keys,   &span_keys,   &slot_keys,        &claim_keys,         &exclusion_keys};
 }
 
 }  // namespace countersign::policy

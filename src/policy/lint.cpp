@@ -80,11 +80,12 @@ core::FilePosition place_of(const Node& node) {
 
 Lint::Lint(const Loaded& loaded, Findings& findings) : loaded_(loaded), findings_(findings) {
     for (const core::RiskEntry& entry : loaded.policy.risk) risk_max_ += entry.points;
-    for (const core::GroupRecord& group : loaded.policy.groups) {
-        const auto* people = std::get_if<core::GroupRecord::People>(&group.members);
-        members_.push_back(people ? people->people : std::vector<core::PersonId>{});
-        std::ranges::sort(members_.back());
-    }
+    // The directory does not own the policy, because it does not outlive the loading.
+    offline_ = std::make_shared<const core::Directory>(
+        std::shared_ptr<const core::Policy>{std::shared_ptr<const core::Policy>{}, &loaded.policy},
+        std::vector<std::shared_ptr<const core::Workspace>>{});
+    for (const core::GroupRecord& group : loaded.policy.groups)
+        members_.push_back(offline_->members(group.name).value_or(std::vector<core::PersonId>{}));
 }
 
 void Lint::run() {
@@ -94,6 +95,7 @@ void Lint::run() {
     lint_default();
     lint_addresses();
     lint_groups();
+    lint_windows();
     lint_pairs();
     for (std::size_t i = 0; i < rules().size(); ++i) lint_interplay(i);
     lint_environments();
@@ -167,8 +169,12 @@ const std::vector<core::PersonId>* Lint::members(const core::GroupId& group) con
 
 void Lint::prepare() {
     pointless_.resize(rules().size(), false);
-    for (const core::Rule& rule : rules()) {
-        Ways ways = ways_of(rule.when);
+    for (const core::Rule& rule : rules())
+        whens_.push_back(rule.unless ? core::Condition{core::AllOf{
+                                           {rule.when, core::Condition{core::NotOf{{*rule.unless}}}}}}
+                                     : rule.when);
+    for (const core::Condition& when : whens_) {
+        Ways ways = ways_of(when);
         std::erase_if(ways.ways, [&](const Way& way) { return !possible(way, risk_max_); });
         std::vector<std::string> heads;
         for (const Way& way : ways.ways) {

@@ -77,11 +77,14 @@ class Lint {
     void lint_person(std::string_view person, const std::string& file, core::FilePosition at,
                      const Node* rule);
     void lint_addresses();
+    std::set<std::string> groups_used() const;
     void lint_groups();
     // lint_tests.cpp
     void lint_condition(const core::Condition& condition, const std::string& file, Purpose purpose,
                         const Node* rule);
-    void lint_clock(const core::Condition& condition, const std::string& file, const Node* rule);
+    void lint_clock(const core::Condition& condition, const std::string& file, const Node* rule,
+                    bool window = false);
+    void lint_windows();
     void lint_spelling();
     void lint_bands();
     void lint_tested();
@@ -106,6 +109,7 @@ class Lint {
     Findings& findings_;
     std::uint32_t risk_max_ = 0;
     std::vector<std::vector<core::PersonId>> members_;  // beside policy.groups, sorted; empty: unknown
+    std::vector<core::Condition> whens_;                // beside the rules: `when`, and not `unless`
     std::vector<Ways> ways_;                            // beside the rules: those that are possible
     std::vector<std::vector<std::string>> heads_;       // of each way: what its action starts with
     std::map<std::pair<std::string, std::string>, std::vector<core::PersonId>> in_both_;

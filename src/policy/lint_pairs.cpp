@@ -37,6 +37,19 @@ bool asks_as_much(const core::Requirement& more, const core::Requirement& less) 
     });
 }
 
+// Tells whether a request decides who is asked.
+bool depends_on_request(const core::Requirement& requirement) {
+    auto any = [](const std::vector<core::Requirement>& of) {
+        return std::ranges::any_of(of, depends_on_request);
+    };
+    return std::visit(
+        Overload{[](const core::CountOf&) { return false; }, [](const core::CountFor&) { return true; },
+                 [&](const core::RequireAll& all) { return any(all.of); },
+                 [&](const core::RequireAny& all) { return any(all.of); },
+                 [&](const core::RequireThen& all) { return any(all.of); }},
+        requirement.node);
+}
+
 // What a rule grants that another one beside it takes away by not granting it: the key, or nothing.
 std::string_view taken_away(const core::Rule& rule, const core::Rule& other) {
     if (rule.self_approval && !other.self_approval) return "self_approval";
@@ -102,18 +115,21 @@ bool Lint::may_meet(std::size_t i, std::size_t j) const {
 bool Lint::within(std::size_t i, std::size_t j) const {
     return ways_[i].complete && !ways_[i].ways.empty() &&
            std::ranges::all_of(ways_[i].ways,
-                               [&](const Way& way) { return implies(way, rules()[j].when, risk_max_); });
+                               [&](const Way& way) { return implies(way, whens_[j], risk_max_); });
 }
 
 // Tells whether a rule adds nothing to another that always matches beside it.
 bool Lint::asks_no_more(const core::Rule& rule, const core::Rule& other) const {
-    const bool plain =
-        !rule.deny && rule.remind.empty() && !rule.escalate && core::all_channels(rule.notify).empty();
+    const bool plain = !rule.deny && rule.remind.empty() && !rule.escalate &&
+                       core::all_channels(rule.notify).empty() && !rule.reason_required &&
+                       rule.exclude.empty() && !rule.claim;
     const bool grants_as_much = (!other.release || rule.release == other.release) &&
                                 (!other.self_approval || rule.self_approval == other.self_approval) &&
                                 (!other.unlinked_allowed || rule.unlinked_allowed) &&
                                 (other.hide.empty() || rule.hide == other.hide);
-    if (!plain || !grants_as_much || !rule.require || !other.require || other.deny) return false;
+    const bool certain = !rule.require || !other.require ||
+                         (!depends_on_request(*rule.require) && !depends_on_request(*other.require));
+    if (!plain || !certain || !grants_as_much || !rule.require || !other.require || other.deny) return false;
     if (rule.expires.value_or(core::expires_default) < other.expires.value_or(core::expires_default) ||
         rule.grant.value_or(core::grant_default) < other.grant.value_or(core::grant_default))
         return false;
@@ -205,7 +221,7 @@ std::optional<std::string> Lint::lets_go_on(const Way& way, std::optional<std::s
     for (std::size_t j = 0; j < rules().size(); ++j) {
         if (++comparisons_ > comparisons_max) return std::nullopt;
         const core::Rule& other = rules()[j];
-        if (implies(way, other.when, risk_max_)) {
+        if (implies(way, whens_[j], risk_max_)) {
             if (j == rule || other.refuse) return std::nullopt;
             if (asked && other.require && asks_as_much(*other.require, *asked)) return std::nullopt;
             certain = true;
@@ -248,9 +264,12 @@ void Lint::lint_omission(const Condition& condition, const Ways& ways, const Ask
 void Lint::lint_omissions() {
     comparisons_ = 0;
     for (std::size_t i = 0; i < rules().size(); ++i)
-        if (!rules()[i].allow) lint_omission(rules()[i].when, ways_[i], asker(i), i);
+        if (!rules()[i].allow) lint_omission(whens_[i], ways_[i], asker(i), i);
     const bool risk_matters = std::ranges::any_of(rules(), [](const core::Rule& rule) {
-        return any_test(rule.when, [](const Test& test, bool) { return test.field == "risk"; });
+        auto asks = [](const Condition& condition) {
+            return any_test(condition, [](const Test& test, bool) { return test.field == "risk"; });
+        };
+        return asks(rule.when) || (rule.unless && asks(*rule.unless));
     });
     for (std::size_t i = 0; risk_matters && i < loaded_.policy.risk.size(); ++i) {
         const core::RiskEntry& entry = loaded_.policy.risk[i];
@@ -282,7 +301,7 @@ void Lint::lint_environments() {
             });
         });
     };
-    for (const core::Rule& rule : rules()) collect(rule.when, rule.file);
+    for (std::size_t i = 0; i < rules().size(); ++i) collect(whens_[i], rules()[i].file);
     for (const core::RiskEntry& entry : loaded_.policy.risk) collect(entry.when, entry.file);
     for (const auto& [environment, place] : named) {
         if (covered(environment)) continue;

@@ -33,7 +33,9 @@ void each_count(const core::Requirement& requirement, const Node& node,
     };
     std::visit(Overload{[&](const core::CountOf& one) { see(one, node); },
                         [&](const core::RequireAll& all) { inside(all.of, "all"); },
-                        [&](const core::RequireAny& any) { inside(any.of, "any"); }},
+                        [&](const core::RequireAny& any) { inside(any.of, "any"); },
+                        [&](const core::RequireThen& then) { inside(then.of, "then"); },
+                        [](const core::CountFor&) {}},
                requirement.node);
 }
 
@@ -76,11 +78,6 @@ void Lint::lint_together(const core::Requirement& requirement, const Node& node,
                  });
     }
     if (!scarce) return;
-    // The directory does not own the policy, because it does not outlive the loading.
-    if (!offline_)
-        offline_ = std::make_shared<const core::Directory>(
-            std::shared_ptr<const core::Policy>{std::shared_ptr<const core::Policy>{}, &loaded_.policy},
-            std::vector<std::shared_ptr<const core::Workspace>>{});
     core::Applied applied;
     applied.kind = core::Applied::Kind::require;
     applied.alternatives = std::move(*alternatives);
@@ -199,10 +196,34 @@ void Lint::lint_addresses() {
     }
 }
 
+// A group that others are made of is used where one of them is.
+std::set<std::string> Lint::groups_used() const {
+    std::set<std::string> used;
+    std::vector<std::string> open(loaded_.names.groups_used.begin(), loaded_.names.groups_used.end());
+    while (!open.empty()) {
+        const std::string name = std::move(open.back());
+        open.pop_back();
+        if (!used.insert(name).second) continue;
+        const core::GroupRecord& group = loaded_.policy.groups[loaded_.names.groups.at(name)];
+        const auto* combined = std::get_if<core::GroupRecord::Combined>(&group.members);
+        if (!combined) continue;
+        for (const auto* parts : {&combined->of, &combined->except})
+            for (const auto& part : *parts)
+                if (const auto* of = std::get_if<core::GroupId>(&part)) open.push_back(of->text());
+    }
+    return used;
+}
+
 void Lint::lint_groups() {
+    const auto used = groups_used();
     for (const auto& [name, index] : loaded_.names.groups) {
         const NameSource& source = loaded_.groups[index];
-        if (!loaded_.names.groups_used.contains(name))
+        const core::GroupRecord& group = loaded_.policy.groups[index];
+        const bool combined = std::holds_alternative<core::GroupRecord::Combined>(group.members);
+        if (combined && members_[index].empty() && offline_->members(group.name))
+            warn("unmeetable", source.file, place_of(*source.key),
+                 fmt::format("group `{}` is empty: nobody is in all that it is made of", name));
+        if (!used.contains(name))
             warn("unused_group", source.file, place_of(*source.key),
                  fmt::format("no rule asks for group `{}`", name));
         else if (members_[index].size() == 1)
@@ -211,7 +232,7 @@ void Lint::lint_groups() {
                              "nobody at all what `{}` asks for",
                              name, members_[index].front().text(), members_[index].front().text()));
         std::vector<core::PersonId> silent;
-        for (const core::PersonId& person : members_[index]) {
+        for (const core::PersonId& person : combined ? std::vector<core::PersonId>{} : members_[index]) {
             const auto& accounts = loaded_.policy.people[loaded_.names.people.at(person.text())].accounts;
             if (std::ranges::none_of(accounts, [](const core::AccountId& one) { return core::in_chat(one); }))
                 silent.push_back(person);

@@ -44,7 +44,10 @@ std::size_t fewest_people(const core::Requirement& requirement) {
 }
 
 bool asks_for_humans(const core::Rule& rule) {
-    return any_test(rule.when, [](const Test& test, bool) { return test.field == "requester.humans"; });
+    auto asks = [](const core::Condition& condition) {
+        return any_test(condition, [](const Test& test, bool) { return test.field == "requester.humans"; });
+    };
+    return asks(rule.when) || (rule.unless && asks(*rule.unless));
 }
 
 // Tells whether a test can only hold for certain credentials. A token without an owner is a workload, so that
@@ -98,13 +101,17 @@ void Lint::lint_rule(std::size_t i) {
         warn("never_matches", i, "when", "can never match: its conditions exclude each other");
     lint_condition(rule.when, rule.file, rule.allow ? Purpose::allows : Purpose::tightens, &node);
     lint_clock(rule.when, rule.file, &node);
+    if (rule.unless) {
+        lint_condition(*rule.unless, rule.file, rule.allow ? Purpose::tightens : Purpose::allows, &node);
+        lint_clock(*rule.unless, rule.file, &node);
+    }
     if (rule.allow) lint_allow(i);
     if (!rule.refuse) lint_humans(i);
     if (!rule.require) return;
     lint_people(*rule.require, *Reader::find(node, "require"), asker(i));
     lint_excluded(i);
     lint_times(i);
-    if (rule.deny) {
+    if (rule.deny && !rule.deny_any) {
         const auto* people = members(rule.deny->of);
         if (people && people->size() < rule.deny->count)
             warn("never_comes", i, "deny",
@@ -157,7 +164,8 @@ bool Lint::refused_without_humans(std::size_t i, const core::Value& environment)
         way.push_back(literal(nobody));
         way.push_back(literal(there));
         return !possible(way, risk_max_) || std::ranges::any_of(rules(), [&](const core::Rule& other) {
-            return other.refuse && implies(way, other.when, risk_max_);
+            return other.refuse &&
+                   implies(way, whens_[static_cast<std::size_t>(&other - rules().data())], risk_max_);
         });
     });
 }

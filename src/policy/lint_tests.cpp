@@ -152,13 +152,14 @@ void Lint::lint_condition(const Condition& condition, const std::string& file, P
     });
 }
 
-void Lint::lint_clock(const Condition& condition, const std::string& file, const Node* rule) {
+// Windows of time have clocks of their own, which are looked at where they are named.
+void Lint::lint_clock(const Condition& condition, const std::string& file, const Node* rule, bool window) {
     const Node* zone = rule ? Reader::find(*rule, "timezone") : nullptr;
     auto shell = loaded_.files.find(file);
     if (!zone && shell != loaded_.files.end()) zone = Reader::find(shell->second->root, "timezone");
     bool told = false;
     each_test(condition, [&](const Test& test, bool) {
-        if (!test.field.starts_with("time.")) return;
+        if (!test.field.starts_with("time.") || test.zone.has_value() != window) return;
         if (!zone && !std::exchange(told, true))
             warn("no_timezone", file, test.at,
                  "no `timezone` is given, so this is on the clocks of UTC; say so, or say which", rule);
@@ -169,6 +170,15 @@ void Lint::lint_clock(const Condition& condition, const std::string& file, const
                              *hour + 1),
                  rule);
     });
+}
+
+void Lint::lint_windows() {
+    for (const auto& [name, source] : loaded_.windows) {
+        lint_clock(loaded_.names.windows.at(name), source.file, nullptr, true);
+        if (!loaded_.names.windows_used.contains(name))
+            warn("unused_freeze", source.file, place_of(*source.key),
+                 fmt::format("no rule refers to freeze `{}`", name));
+    }
 }
 
 // ---- across rules
@@ -200,8 +210,7 @@ void Lint::lint_spelling() {
             }
         });
     };
-    for (std::size_t i = 0; i < rules().size(); ++i)
-        collect(rules()[i].when, rules()[i].file, loaded_.rules[i]);
+    for (std::size_t i = 0; i < rules().size(); ++i) collect(whens_[i], rules()[i].file, loaded_.rules[i]);
     for (const core::RiskEntry& entry : loaded_.policy.risk) collect(entry.when, entry.file, nullptr);
     for (const auto& [field, all] : words) {
         for (std::size_t i = 1; i < all.size(); ++i) {
@@ -238,8 +247,7 @@ void Lint::lint_bands() {
                 bounds[test.field].push_back({test.op, *number, file, test.at, rule});
         });
     };
-    for (std::size_t i = 0; i < rules().size(); ++i)
-        collect(rules()[i].when, rules()[i].file, loaded_.rules[i]);
+    for (std::size_t i = 0; i < rules().size(); ++i) collect(whens_[i], rules()[i].file, loaded_.rules[i]);
     for (const core::RiskEntry& entry : loaded_.policy.risk) collect(entry.when, entry.file, nullptr);
     for (const auto& [field, all] : bounds) {
         for (const Bound& below : all) {

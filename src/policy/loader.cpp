@@ -7,6 +7,7 @@
 
 #include "countersign/adapters/policy.hpp"
 #include "countersign/base/crypto.hpp"
+#include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/account_text.hpp"
 #include "countersign/core/match.hpp"
@@ -25,16 +26,6 @@ bool is_name(Reader& reader, const Node& key) {
     reader.error(key,
                  fmt::format("`{}` is not a name: use letters, digits, `.`, `_` and `-`", visible(key.text)));
     return false;
-}
-
-// "S0SEC" or "T0SIM/S0SEC", of these characters.
-bool valid_group_id(std::string_view text, std::string_view characters) {
-    auto fits = [&](std::string_view part) {
-        return !part.empty() && part.find_first_not_of(characters) == std::string_view::npos;
-    };
-    auto slash = text.find('/');
-    if (slash == std::string_view::npos) return fits(text);
-    return fits(text.substr(0, slash)) && fits(text.substr(slash + 1));
 }
 
 struct Source {
@@ -66,8 +57,7 @@ class Loader {
     void read_accounts(Reader& reader, const Node& map, core::PersonRecord& person);
     void claim_account(Reader& reader, const Node& at, const core::AccountId& account,
                        const std::string& name);
-    std::optional<core::GroupRecord> read_group(Reader& reader, const Node& key, const Node& value);
-    core::GroupRecord::People read_members(Reader& reader, const Node& list);
+    void read_windows(Reader& reader, const Node& map);
     void read_risk(Reader& reader, const Node& list);
     void read_risk_entry(Reader& reader, const Node& node);
     void read_rules(Reader& reader, const Node& list);
@@ -82,6 +72,7 @@ class Loader {
     Loaded loaded_;
     core::Policy& policy_ = loaded_.policy;
     Names& names_ = loaded_.names;
+    GroupsReader groups_{policy_, names_};
     std::shared_ptr<const core::Zone> zone_;  // of the file being read; nullptr: UTC
     // By account without its workspace: the workspaces and the persons it is listed under.
     std::map<std::string, std::vector<std::pair<std::string, std::string>>> account_owners_;
@@ -89,10 +80,13 @@ class Loader {
     std::map<std::string, std::string> person_places_;
     std::map<std::string, std::string> group_places_;
     std::map<std::string, std::string> rule_places_;
+    std::map<std::string, std::string> window_places_;
 };
 
 void Loader::read_shell(Reader& reader, const Node& root) {
-    if (!reader.is_map_of(root, "a policy", policy_keys.keys) && root.kind != Node::Kind::map) return;
+    if (!reader.is_map_of(root, "a policy", policy_keys.keys, reserved_policy_keys) &&
+        root.kind != Node::Kind::map)
+        return;
     const Node* version = Reader::find(root, "version");
     auto number = version ? scalar_value(*version) : std::nullopt;
     if (!number || number->integer() != 1)
@@ -159,60 +153,45 @@ void Loader::read_people(Reader& reader, const Node& map) {
     }
 }
 
-core::GroupRecord::People Loader::read_members(Reader& reader, const Node& list) {
-    core::GroupRecord::People people;
-    if (list.kind != Node::Kind::list || list.items.empty()) {
-        reader.error(list, "`people` takes a list of at least one person");
-        return people;
-    }
-    std::set<std::string> seen;
-    for (const Node& item : list.items) {
-        auto person = read_person_name(reader, item, names_, "a person's name");
-        if (!person) continue;
-        if (seen.insert(person->text()).second)
-            people.people.push_back(std::move(*person));
-        else
-            reader.error(item, fmt::format("person `{}` is in this group twice", person->text()));
-    }
-    return people;
-}
-
-std::optional<core::GroupRecord> Loader::read_group(Reader& reader, const Node& key, const Node& value) {
-    core::GroupRecord group{core::GroupId{key.text}, {}};
-    if (!reader.is_map_of(value, "a group", group_keys.keys)) return std::nullopt;
-    if (value.keys.size() != 1) {
-        reader.error(key, fmt::format("a group has exactly one of `{}`", join(group_keys.keys, "`, `")));
-        return std::nullopt;
-    }
-    const std::string& kind = value.keys.front().text;
-    const Node& members = value.items.front();
-    if (kind == "people") {
-        group.members = read_members(reader, members);
-        return group;
-    }
-    auto id = reader.text(members, fmt::format("`{}`", kind));
-    if (!id) return std::nullopt;
-    const auto chats = core::chat_kinds();
-    const auto chat = std::ranges::find(chats, kind, &core::ChatKind::group_key);
-    if (!valid_group_id(*id, chat->group_characters)) {
-        reader.error(members, fmt::format("`{}` is not an id like {}", visible(*id), chat->group_example));
-        return std::nullopt;
-    }
-    group.members = core::GroupRecord::InChat{chat->surface, *id};
-    return group;
-}
-
 void Loader::read_groups(Reader& reader, const Node& map) {
     if (!reader.is_map(map, "`groups`")) return;
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& name = map.keys[i].text;
         if (!is_name(reader, map.keys[i])) continue;
         if (!is_new(group_places_, reader, map.keys[i], "groups")) continue;
-        if (auto group = read_group(reader, map.keys[i], map.items[i])) {
+        if (auto group = groups_.read(reader, map.keys[i], map.items[i])) {
             names_.groups.emplace(name, policy_.groups.size());
             policy_.groups.push_back(std::move(*group));
             loaded_.groups.push_back({reader.file(), &map.keys[i]});
         }
+    }
+}
+
+namespace {
+
+// Gives every test of a window its own clocks, whichever rule refers to it.
+void set_clocks(core::Condition& condition, const std::shared_ptr<const core::Zone>& zone) {
+    auto each = [&](std::vector<core::Condition>& of) {
+        for (core::Condition& one : of) set_clocks(one, zone);
+    };
+    std::visit(
+        Overload{[&](core::AllOf& all) { each(all.of); }, [&](core::AnyOf& any) { each(any.of); },
+                 [&](core::NotOf& inner) { each(inner.of); }, [&](core::Test& test) { test.zone = zone; }},
+        condition.node);
+}
+
+}  // namespace
+
+void Loader::read_windows(Reader& reader, const Node& map) {
+    if (!reader.is_map(map, "`freeze`")) return;
+    for (std::size_t i = 0; i < map.keys.size(); ++i) {
+        if (!is_name(reader, map.keys[i])) continue;
+        if (!is_new(window_places_, reader, map.keys[i], "freezes")) continue;
+        auto condition = read_condition(reader, map.items[i], Purpose::clock, names_);
+        if (!condition) continue;
+        set_clocks(*condition, zone_);
+        loaded_.windows.emplace(map.keys[i].text, NameSource{reader.file(), &map.keys[i]});
+        names_.windows.emplace(map.keys[i].text, std::move(*condition));
     }
 }
 
@@ -222,7 +201,7 @@ void Loader::read_risk_entry(Reader& reader, const Node& node) {
     const Node* points = Reader::find(node, "points");
     if (!when || !points)
         return reader.error(node, "a risk entry is { when: { environment: production }, points: 40 }");
-    auto condition = read_condition(reader, *when, Purpose::risk);
+    auto condition = read_condition(reader, *when, Purpose::risk, names_);
     auto value = reader.scalar(*points, "`points`");
     auto number = value ? value->integer() : std::nullopt;
     if (value && (!number || *number < 1 || *number > policy_points_max))
@@ -299,14 +278,15 @@ void Loader::refuse_low_risk_doors() {
         policy_.risk, [&](const core::RiskEntry& entry) { return any_test(entry.when, silent); });
     if (open == policy_.risk.end()) return;
     for (const core::Rule& rule : policy_.rules) {
-        if (!rule.allow) continue;
-        each_test(rule.when, [&](const core::Test& test, bool) {
+        const core::Condition* opens = rule.allow ? &rule.when : rule.unless ? &*rule.unless : nullptr;
+        if (!opens) continue;
+        each_test(*opens, [&](const core::Test& test, bool) {
             if (test.field == "risk")
                 findings_.error(
                     rule.file, test.at.line, test.at.column,
-                    fmt::format("this `allow` opens to whoever leaves out what the risk is made of: add "
+                    fmt::format("this `{}` opens to whoever leaves out what the risk is made of: add "
                                 "`missing: holds` to the tests of the risk table ({}:{})",
-                                open->file, open->at.line));
+                                rule.allow ? "allow" : "unless", open->file, open->at.line));
         });
     }
 }
@@ -328,6 +308,8 @@ std::shared_ptr<const core::Policy> Loader::finish(std::string digest) {
     }
     each("people", [&](Reader& reader, const Node& node) { read_people(reader, node); });
     each("groups", [&](Reader& reader, const Node& node) { read_groups(reader, node); });
+    groups_.finish();
+    each("freeze", [&](Reader& reader, const Node& node) { read_windows(reader, node); });
     each("default", [&](Reader& reader, const Node& node) { read_default(reader, node); });
     each("risk", [&](Reader& reader, const Node& node) { read_risk(reader, node); });
     each("rules", [&](Reader& reader, const Node& node) { read_rules(reader, node); });

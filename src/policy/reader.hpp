@@ -19,6 +19,8 @@ struct Names {
     std::map<std::string, std::size_t> people;  // index into Policy::people
     std::map<std::string, std::size_t> groups;  // index into Policy::groups
     std::set<std::string> groups_used;
+    std::map<std::string, core::Condition> windows;  // what `freeze` names
+    std::set<std::string> windows_used;
 };
 
 // Reads nodes of one file with the schema in mind; whatever does not fit becomes a finding.
@@ -52,10 +54,12 @@ class Reader {
     Findings& findings_;
 };
 
-// What a condition belongs to.
-enum class Purpose : std::uint8_t { tightens, allows, risk };
+// What a condition belongs to. `excepts`: an `unless`; `clock`: a window of time, which asks for nothing
+// else.
+enum class Purpose : std::uint8_t { tightens, allows, risk, excepts, clock };
 // A `when`. nullopt: findings say why.
-std::optional<core::Condition> read_condition(Reader& reader, const Node& node, Purpose purpose);
+std::optional<core::Condition> read_condition(Reader& reader, const Node& node, Purpose purpose,
+                                              Names& names);
 // A `require`; marks the groups it names as used.
 std::optional<core::Requirement> read_requirement(Reader& reader, const Node& node, Names& names);
 // `{ count: 2, of: group }`, in a requirement or a `deny`; `what` is the key's name.
@@ -67,6 +71,8 @@ std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node,
 // The name of a group that `groups` defines; marks it as used.
 std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, Names& names,
                                              std::string_view what);
+// Checks a field that `{field}`, `exclude` or `same_as` names, as conditions do. False: a finding says why.
+bool is_text_field(Reader& reader, const Node& at, std::string_view field, Names& names);
 // The channels under `notify` or `to`: one text or a list for each chat, `{ slack: …, teams: … }`.
 core::ChannelsByChat read_channels(Reader& reader, const Node& node, std::string_view what);
 
@@ -77,6 +83,39 @@ bool is_possible(Reader& reader, const Node& at, const std::string& field, std::
 
 // Checks an `accept`: kinds of warnings, each with the reason why it is taken.
 void read_accepted(Reader& reader, const Node& node);
+
+// `groups`, of all files: first their names, then what they are made of.
+class GroupsReader {
+  public:
+    GroupsReader(core::Policy& policy, Names& names) : policy_(policy), names_(names) {}
+    // nullopt: findings say why.
+    std::optional<core::GroupRecord> read(Reader& reader, const Node& key, const Node& value);
+    // Reads what groups are made of, once every group has its name.
+    void finish();
+
+  private:
+    struct Pending {
+        Reader reader;
+        const Node* value;
+        std::size_t group;  // index into Policy::groups
+    };
+    core::GroupRecord::People read_members(Reader& reader, const Node& list);
+    std::vector<core::GroupRecord::Combined::Part> read_parts(Reader& reader, const Node& list);
+    struct Extent {
+        std::size_t depth;
+        std::size_t parts;
+    };
+    Extent extent_of(std::size_t group, std::vector<std::optional<Extent>>& known) const;
+
+    core::Policy& policy_;
+    Names& names_;
+    std::vector<Pending> pending_;
+};
+
+// The names in such an index, for hints.
+std::vector<std::string> names_in(const std::map<std::string, std::size_t>& index);
+// Tells whether a text is the id of a chat's group, "S0SEC" or "T0SIM/S0SEC", of these characters.
+bool valid_group_id(std::string_view text, std::string_view characters);
 
 // Zones by name, each read once.
 class Zones {
@@ -118,9 +157,10 @@ struct NameSource {
 struct Loaded {
     core::Policy policy;
     Names names;
-    std::vector<const Node*> rules;   // beside policy.rules
-    std::vector<NameSource> people;   // beside policy.people
-    std::vector<NameSource> groups;   // beside policy.groups
+    std::vector<const Node*> rules;  // beside policy.rules
+    std::vector<NameSource> people;  // beside policy.people
+    std::vector<NameSource> groups;  // beside policy.groups
+    std::map<std::string, NameSource> windows;
     const Node* otherwise = nullptr;  // `default`
     std::string otherwise_file;
     std::map<std::string, const Document*> files;  // by name

@@ -29,6 +29,10 @@ class RuleReader {
     void what_goes_with_require();
     void times();
     void deny(const Node& node);
+    void deny_in_two_ways(const Node& node);
+    void reason(const Node& node);
+    void exclude(const Node& node);
+    void claim(const Node& node);
     void hold(const Node& node);
     void remind(const Node& node);
     void escalate(const Node& node);
@@ -88,12 +92,70 @@ void RuleReader::times() {
 }
 
 void RuleReader::deny(const Node& node) {
+    if (node.kind == Node::Kind::list) return deny_in_two_ways(node);
     if (node.kind == Node::Kind::map) {
         rule_.deny = read_count_of(reader_, node, names_, "`deny`");
         return;
     }
     auto value = scalar_value(node);
     if (!value || value->text() != "any") reader_.error(node, "`deny` is any, or { count: 2, of: a group }");
+}
+
+// `[any, { of: captains }]`: whoever is eligible, and whoever may only say no.
+void RuleReader::deny_in_two_ways(const Node& node) {
+    const bool any = node.items.size() == 2 && node.items[0].kind == Node::Kind::scalar &&
+                     node.items[0].text == "any" && node.items[1].kind == Node::Kind::map;
+    if (!any)
+        return reader_.error(node, "`deny` is any, { count: 2, of: a group }, or [any, { of: a group }]");
+    rule_.deny = read_count_of(reader_, node.items[1], names_, "`deny`");
+    rule_.deny_any = true;
+}
+
+void RuleReader::reason(const Node& node) {
+    auto value = scalar_value(node);
+    rule_.reason_required = node.kind == Node::Kind::scalar && value && value->text() == "required";
+    if (!rule_.reason_required) reader_.error(node, "`reason` can only be required");
+}
+
+// `[parameters.authors[*], { github: parameters.author }]`
+void RuleReader::exclude(const Node& node) {
+    const std::string_view example = "`exclude` is a list: [{ github: \"parameters.authors[*]\" }]";
+    if (node.kind != Node::Kind::list || node.items.empty() || node.items.size() > policy_excluded_max)
+        return reader_.error(node, fmt::format("{}, of at most {}", example, policy_excluded_max));
+    for (const Node& item : node.items) {
+        core::Exclusion one;
+        const Node* field = &item;
+        if (item.kind == Node::Kind::map) {
+            if (!reader_.is_map_of(item, "`exclude`", exclusion_keys.keys)) continue;
+            if (item.keys.size() != 1) {
+                reader_.error(item, std::string{example});
+                continue;
+            }
+            one.kind = item.keys.front().text;
+            field = &item.items.front();
+        }
+        auto text = reader_.text(*field, "a field");
+        if (!text || !is_text_field(reader_, *field, *text, names_)) continue;
+        if (!text->starts_with("parameters") && !text->starts_with("labels.") &&
+            !text->starts_with("requester.claims."))
+            reader_.error(*field, "`exclude` reads parameters, labels and claims");
+        one.field = std::move(*text);
+        rule_.exclude.push_back(std::move(one));
+    }
+}
+
+void RuleReader::claim(const Node& node) {
+    if (!reader_.is_map_of(node, "`claim`", claim_keys.keys)) return;
+    if (find("refuse")) return reader_.error(node, "`claim` means nothing beside `refuse`");
+    core::ClaimTerms terms;
+    const Node* not_before = Reader::find(node, "not_before");
+    const Node* not_when = Reader::find(node, "not_when");
+    if (!not_before && !not_when)
+        return reader_.error(node, "`claim` says when nothing may be claimed: { not_before: 30m }");
+    if (not_before)
+        terms.not_before = reader_.duration(*not_before, "`not_before`").value_or(core::Duration{});
+    if (not_when) terms.not_when = read_condition(reader_, *not_when, Purpose::clock, names_);
+    rule_.claim = std::move(terms);
 }
 
 void RuleReader::hold(const Node& node) {
@@ -123,7 +185,10 @@ void RuleReader::escalate(const Node& node) {
     auto targets = read_channels(reader_, *to, "`to`");
     if (to->kind == Node::Kind::map && to->keys.empty())
         reader_.error(*to, "`to` names nobody: { slack: \"#oncall\" }");
-    if (duration) rule_.escalate = core::Escalation{*duration, std::move(targets)};
+    const Node* approvers = Reader::find(node, "approvers");
+    std::optional<core::GroupId> added;
+    if (approvers) added = read_group_name(reader_, *approvers, names_, "`approvers`");
+    if (duration) rule_.escalate = core::Escalation{*duration, std::move(targets), std::move(added)};
 }
 
 void RuleReader::self_approval(const Node& node) {
@@ -133,7 +198,11 @@ void RuleReader::self_approval(const Node& node) {
         return reader_.error(node, "`self_approval` names people: { allow: [amy], reason: required }");
     core::SelfApproval self;
     auto one = [&](const Node& item) {
-        if (auto person = read_person_name(reader_, item, names_, "`allow`"))
+        const bool group = item.kind == Node::Kind::scalar && !names_.people.contains(item.text) &&
+                           names_.groups.contains(item.text);
+        if (group)
+            self.groups.push_back(*read_group_name(reader_, item, names_, "`allow`"));
+        else if (auto person = read_person_name(reader_, item, names_, "`allow`"))
             self.allow.push_back(std::move(*person));
     };
     if (allow->kind != Node::Kind::list) one(*allow);
@@ -146,7 +215,7 @@ void RuleReader::self_approval(const Node& node) {
         if (self.reason_required && (!word || word->text() != "required"))
             reader_.error(*reason, "`reason` is required or optional");
     }
-    if (!self.allow.empty()) rule_.self_approval = std::move(self);
+    if (!self.allow.empty() || !self.groups.empty()) rule_.self_approval = std::move(self);
 }
 
 void RuleReader::unlinked(const Node& node) {
@@ -189,6 +258,9 @@ void RuleReader::what_goes_with_require() {
         if (key == "self_approval") self_approval(value);
         if (key == "unlinked") unlinked(value);
         if (key == "hide") hide(value);
+        if (key == "reason") reason(value);
+        if (key == "exclude") exclude(value);
+        if (key == "claim") claim(value);
     }
 }
 
@@ -205,9 +277,12 @@ std::optional<core::Rule> RuleReader::read() {
     if (const Node* accept = find("accept")) read_accepted(reader_, *accept);
     if (const Node* notify = find("notify")) rule_.notify = read_channels(reader_, *notify, "`notify`");
     if (const Node* when = find("when")) {
-        auto condition = read_condition(reader_, *when, find("allow") ? Purpose::allows : Purpose::tightens);
+        auto condition =
+            read_condition(reader_, *when, find("allow") ? Purpose::allows : Purpose::tightens, names_);
         if (condition) rule_.when = std::move(*condition);
     }
+    if (const Node* unless = find("unless"))
+        rule_.unless = read_condition(reader_, *unless, Purpose::excepts, names_);
     return std::move(rule_);
 }
 

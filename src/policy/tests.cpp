@@ -5,6 +5,7 @@
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/groups.hpp"
 #include "countersign/wire/request.hpp"
 #include "policy/files.hpp"
 #include "policy/reader.hpp"
@@ -73,7 +74,12 @@ std::optional<core::AccountId> TestReader::somebody(const Node& at, const std::s
 }
 
 bool TestReader::is_group(const Node& at, const std::string& name) {
-    if (std::ranges::find(groups_, name) != groups_.end()) return true;
+    const std::string plain = core::group_before_not_from(core::GroupId{name}).text();
+    if (std::ranges::find(groups_, plain) != groups_.end()) return true;
+    constexpr std::string_view alone = " alone";
+    if (plain.ends_with(alone) &&
+        std::ranges::find(people_, plain.substr(0, plain.size() - alone.size())) != people_.end())
+        return true;
     reader_.error(at, fmt::format("there is no group `{}`{}", visible(name), Reader::hint(name, groups_)));
     return false;
 }
@@ -96,7 +102,7 @@ void TestReader::read_groups(const Node& node, PolicyTest& test) {
         const std::string& name = node.keys[i].text;
         if (!is_group(node.keys[i], name)) continue;
         auto record = std::ranges::find(policy_.groups, core::GroupId{name}, &core::GroupRecord::name);
-        if (std::holds_alternative<core::GroupRecord::People>(record->members)) {
+        if (!std::holds_alternative<core::GroupRecord::InChat>(record->members)) {
             reader_.error(
                 node.keys[i],
                 fmt::format("the policy itself lists the people of `{}`; a test may only say who is "
@@ -355,11 +361,14 @@ Result<core::Requester> requester_from(const core::Value& value) {
         } else if (key == "humans" && is_texts(member)) {
             for (const core::Value& human : *member.items())
                 requester.humans.emplace_back(std::string{human.text()});
+        } else if (key == "claims" && member.members()) {
+            requester.claims = member;
         } else {
-            return wrong("/" + key,
-                         fmt::format("`{}` is no member of a requester, or not of this form; it has "
-                                     "name, kind (person or workload), account and humans (a list)",
-                                     visible(key)));
+            return wrong(
+                "/" + key,
+                fmt::format("`{}` is no member of a requester, or not of this form; it has name, kind "
+                            "(person or workload), account, humans (a list) and claims (a map)",
+                            visible(key)));
         }
     }
     return requester;
@@ -374,8 +383,11 @@ core::Value asked_part(const core::Value& document) {
     if (!document["related"].is_null()) body.set("links", document["related"]);
     body.set("at", document["created_at"]);
     const core::Value& who = document["requester"];
-    body.set("requester",
-             core::Value::object({{"name", who["name"]}, {"kind", who["kind"]}, {"humans", who["people"]}}));
+    core::Value requester =
+        core::Value::object({{"name", who["name"]}, {"kind", who["kind"]}, {"humans", who["people"]}});
+    for (const char* proven : {"account", "claims"})
+        if (!who[proven].is_null()) requester.set(proven, who[proven]);
+    body.set("requester", std::move(requester));
     return body;
 }
 

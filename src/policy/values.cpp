@@ -6,6 +6,15 @@
 
 namespace countersign::policy {
 
+bool valid_group_id(std::string_view text, std::string_view characters) {
+    auto made = [&](std::string_view part) {
+        return !part.empty() && part.find_first_not_of(characters) == std::string_view::npos;
+    };
+    auto slash = text.find('/');
+    if (slash == std::string_view::npos) return made(text);
+    return made(text.substr(0, slash)) && made(text.substr(slash + 1));
+}
+
 bool is_possible(Reader& reader, const Node& at, const std::string& field, std::string_view text,
                  bool pattern) {
     if (field == "intent") return true;

@@ -74,6 +74,7 @@ Failure failure_of(const core::Refusal& refusal) {
         case Why::foreign:
         case Why::unlinked:
         case Why::not_releaser:
+        case Why::excluded:
             trouble = Trouble::forbidden;
             break;
         case Why::not_behind:

@@ -36,10 +36,13 @@ Value missing_of(const core::Case& c, const core::Ruling& ruling, const core::Di
     if (!core::open(ruling.state)) return Value::array();
     auto slots = [](const std::vector<core::Lack>& lacks) {
         auto list = Value::array();
-        for (const auto& lack : lacks)
-            list.push(Value::object({{"group", lack.group.text()},
-                                     {"count", lack.count},
-                                     {"could_approve", texts(lack.could_approve)}}));
+        for (const auto& lack : lacks) {
+            auto one = Value::object({{"group", lack.group.text()},
+                                      {"count", lack.count},
+                                      {"could_approve", texts(lack.could_approve)}});
+            if (lack.later) one.set("later", true);
+            list.push(std::move(one));
+        }
         return list;
     };
     auto alternatives = core::lacking(c, ruling, directory);

@@ -106,7 +106,9 @@ void write_owns(Writer& w, const std::vector<core::AccountId>& accounts) {
 
 void write(Writer& w, const core::Standing& s) {
     w.begin().key("account").own(s.account.text()).key("as_of").at(s.as_of).key("behind").truth(s.behind);
-    w.key("class").text(name_of(s.klass)).key("groups").begin_list();
+    w.key("class").text(name_of(s.klass));
+    if (s.excluded) w.key("excluded").truth(true);
+    w.key("groups").begin_list();
     for (const auto& group : s.groups) w.text(group.text());
     w.end_list().key("person").own(s.person.text());
     if (s.self_approval) w.key("self_approval").truth(true);
@@ -267,7 +269,8 @@ core::Standing read_standing(StoredReader& outer, const Value& value) {
                      .behind = r.truth("behind"),
                      .unlinked = r.ids<core::AccountId>("unlinked"),
                      .as_of = r.at("as_of"),
-                     .self_approval = r.truth_if_there("self_approval")};
+                     .self_approval = r.truth_if_there("self_approval"),
+                     .excluded = r.truth_if_there("excluded")};
     outer.must(r.ok());
     return s;
 }
@@ -383,8 +386,15 @@ core::Requester read_requester(StoredReader& outer, const Value& value) {
 
 void write(Writer& w, const std::vector<core::CountOf>& counts) {
     w.begin_list();
-    for (const auto& one : counts)
-        w.begin().key("count").whole(one.count).key("of").text(one.of.text()).end();
+    for (const auto& one : counts) {
+        w.begin();
+        if (!one.after.empty()) {
+            w.key("after").begin_list();
+            for (const auto& group : one.after) w.text(group.text());
+            w.end_list();
+        }
+        w.key("count").whole(one.count).key("of").text(one.of.text()).end();
+    }
     w.end_list();
 }
 
@@ -414,7 +424,8 @@ std::vector<core::CountOf> read_counts(StoredReader& outer, const Value& list) {
         StoredReader r(list[i]);
         std::int64_t count = r.whole("count");
         outer.must(count > 0 && count <= UINT32_MAX);
-        counts.push_back({static_cast<std::uint32_t>(count), core::GroupId{r.text("of")}});
+        counts.push_back({static_cast<std::uint32_t>(count), core::GroupId{r.text("of")}, {}});
+        if (!r.member("after").is_null()) counts.back().after = r.ids<core::GroupId>("after");
         outer.must(r.ok());
     }
     return counts;
@@ -498,6 +509,16 @@ std::string stored_applied(const core::Applied& a) {
     w.begin().key("alternatives").begin_list();
     for (const auto& slots : a.alternatives) write(w, slots.groups);
     w.end_list();
+    if (a.claim_after.count() != 0) w.key("claim_after").whole(a.claim_after.count());
+    if (!a.claim_closed.empty()) {
+        w.key("claim_closed").begin_list();
+        for (const core::Span& one : a.claim_closed)
+            w.begin_list()
+                .whole(one.from.time_since_epoch().count())
+                .whole(one.to.time_since_epoch().count())
+                .end_list();
+        w.end_list();
+    }
     if (a.deny != core::Denial{}) {
         w.key("deny").begin().key("any").truth(a.deny.any).key("counts");
         write(w, a.deny.counts);
@@ -508,11 +529,18 @@ std::string stored_applied(const core::Applied& a) {
         write(w, "to", a.escalate->to);
         w.end();
     }
+    if (!a.exclude.empty()) {
+        w.key("exclude").begin_list();
+        for (const core::Exclusion& one : a.exclude) w.begin_list().text(one.kind).text(one.field).end_list();
+        w.end_list();
+    }
     w.key("expires").whole(a.expires.count()).key("grant").whole(a.grant.count());
     if (!a.hide.empty()) write(w, "hide", a.hide);
     w.key("kind").text(core::name_of(a.kind));
     write(w, "notify", a.notify);
-    w.key("policy_digest").text(a.policy_digest).key("refusal").text(a.refusal);
+    w.key("policy_digest").text(a.policy_digest);
+    if (a.reason_required) w.key("reason_required").truth(true);
+    w.key("refusal").text(a.refusal);
     if (!a.release.empty()) write_texts(w, "release", a.release);
     if (!a.remind.empty()) {
         w.key("remind").begin_list();
@@ -530,9 +558,15 @@ std::string stored_applied(const core::Applied& a) {
     if (a.self_approval) {
         w.key("self_approval").begin();
         write_texts(w, "allow", a.self_approval->allow);
+        if (!a.self_approval->groups.empty()) write_texts(w, "groups", a.self_approval->groups);
         w.key("reason_required").truth(a.self_approval->reason_required).end();
     }
     if (a.unlinked_allowed) w.key("unlinked_allowed").truth(true);
+    if (a.widening) {
+        w.key("widening").begin().key("after").whole(a.widening->after.count());
+        write_texts(w, "approvers", a.widening->approvers);
+        w.end();
+    }
     w.end();
     return w.take();
 }
@@ -580,6 +614,35 @@ Result<core::Request> read_stored_request(std::string_view text, core::RequestId
 
 namespace {
 
+// When an approval may be claimed, and whose count.
+void read_terms(StoredReader& r, core::Applied& a) {
+    auto there = [&](std::string_view name) { return !r.member(name).is_null(); };
+    if (there("claim_after")) a.claim_after = core::Duration{r.whole("claim_after")};
+    if (there("claim_closed")) {
+        for (const Value& one : r.list("claim_closed")) {
+            const auto from = one[0].integer();
+            const auto to = one[1].integer();
+            r.must(from && to && *from < *to);
+            if (from && to)
+                a.claim_closed.push_back(
+                    {core::Instant{core::Duration{*from}}, core::Instant{core::Duration{*to}}});
+        }
+    }
+    if (there("exclude")) {
+        for (const Value& one : r.list("exclude")) {
+            r.must(one[0].string() && one[1].string());
+            a.exclude.push_back({std::string(one[0].text()), std::string(one[1].text())});
+        }
+    }
+    if (there("widening")) {
+        StoredReader widening(r.member("widening"));
+        a.widening =
+            core::Widening{core::Duration{widening.whole("after")}, widening.ids<core::GroupId>("approvers")};
+        r.must(widening.ok());
+    }
+    a.reason_required = r.truth_if_there("reason_required");
+}
+
 // Whatever `stored_applied` leaves out where no rule says it.
 void read_extras(StoredReader& r, core::Applied& a) {
     auto there = [&](std::string_view name) { return !r.member(name).is_null(); };
@@ -619,9 +682,11 @@ void read_extras(StoredReader& r, core::Applied& a) {
     if (there("self_approval")) {
         StoredReader self(r.member("self_approval"));
         a.self_approval =
-            core::SelfApproval{self.ids<core::PersonId>("allow"), self.truth("reason_required")};
+            core::SelfApproval{self.ids<core::PersonId>("allow"), self.truth("reason_required"), {}};
+        if (!self.member("groups").is_null()) a.self_approval->groups = self.ids<core::GroupId>("groups");
         r.must(self.ok());
     }
+    read_terms(r, a);
     a.unlinked_allowed = r.truth_if_there("unlinked_allowed");
 }
 

@@ -29,6 +29,24 @@ struct Dice {
 
 const std::vector<std::string> words{"a", "b", "c"};
 
+// `one` and `two` list people, `made` is made of them; `chat` was never read.
+const std::vector<std::string> groups{"one", "two", "made", "chat"};
+
+void add_groups(Policy& policy) {
+    using Combined = GroupRecord::Combined;
+    for (const std::string& word : words) policy.people.push_back({PersonId{word}, {}});
+    policy.groups.push_back({GroupId{"one"}, GroupRecord::People{{PersonId{"a"}}}});
+    policy.groups.push_back({GroupId{"two"}, GroupRecord::People{{PersonId{"a"}, PersonId{"b"}}}});
+    policy.groups.push_back(
+        {GroupId{"made"}, Combined{Combined::How::any, {GroupId{"two"}, PersonId{"c"}}, {GroupId{"one"}}}});
+    policy.groups.push_back({GroupId{"chat"}, GroupRecord::InChat{Surface::slack, "S1"}});
+}
+
+bool is_in(const std::string& person, std::string_view group) {
+    if (group == "one") return person == "a";
+    return group == "two" ? person != "c" : person != "a";
+}
+
 Value some_scalar(Dice& dice) {
     if (dice.one_in(3)) return Value{dice.below(3)};
     return Value{words[dice.below(3)]};
@@ -67,7 +85,18 @@ core::Test scalar_test(Dice& dice, const std::string& field) {
 
 core::Test some_test(Dice& dice, bool allow) {
     core::Test test;
-    switch (dice.below(5)) {
+    switch (dice.below(8)) {
+        case 5:
+            test = {"requester.groups", Operator::in,
+                    Value::Array{groups[dice.below(4)], groups[dice.below(4)]}};
+            break;
+        case 6:
+            test = {dice.one_in(2) ? "parameters.list" : "parameters.scalar", Operator::contains,
+                    some_list(dice)};
+            break;
+        case 7:
+            test = {"parameters.scalar", Operator::same_as, Value{"parameters.other"}};
+            break;
         case 0:
             test = scalar_test(dice, "requester.people");
             test.operand = test.op == Operator::in
@@ -148,6 +177,34 @@ struct Naive {
         if (test.missing_holds) return surely(!negated);
         return allow ? nobody_knows : surely(false);
     }
+    // Who counts is who makes the rule stricter, and of those the proven have to be so one and all.
+    Holds in_groups(const core::Test& test, bool negated) const {
+        const bool loosens = allow != negated;
+        std::set<std::string> named;
+        for (const AccountId& one : request.requester.humans) named.insert(one.text());
+        if (!loosens)
+            for (const AccountId& one : request.on_behalf_of) named.insert(one.text());
+        if (named.empty()) return missing(test, negated);
+        std::vector<Holds> each;
+        for (const std::string& person : named) {
+            std::vector<Holds> ways;
+            for (const Value& group : *test.operand.items())
+                ways.push_back(group.text() == "chat" ? nobody_knows : surely(is_in(person, group.text())));
+            each.push_back(some_of(ways));
+        }
+        return loosens ? all_of(each) : some_of(each);
+    }
+    Holds contained(const core::Test& test, const Value& value) const {
+        std::vector<Holds> each{surely(true)};
+        for (const Value& wanted : *test.operand.items()) {
+            if (!value.string() && !value.items()) return nobody_knows;
+            if (value.string())
+                each.push_back(surely(wanted.string() && value.text() == wanted.text()));
+            else
+                each.push_back(surely(std::ranges::find(*value.items(), wanted) != value.items()->end()));
+        }
+        return value.string() || value.items() ? all_of(each) : nobody_knows;
+    }
     Holds people(const core::Test& test, bool negated) const {
         std::set<std::string> named;
         for (const AccountId& one : request.requester.humans) named.insert(one.text());
@@ -163,6 +220,17 @@ struct Naive {
     }
     Holds of(const core::Test& test, bool negated) const {
         if (test.field == "requester.people") return people(test, negated);
+        if (test.field == "requester.groups") return in_groups(test, negated);
+        if (test.op == Operator::contains) {
+            const Value& value = (*request.parameters)[test.field.substr(11)];
+            return value.is_null() ? missing(test, negated) : contained(test, value);
+        }
+        if (test.op == Operator::same_as) {
+            const Value& one = (*request.parameters)["scalar"];
+            const Value& other = (*request.parameters)["other"];
+            if (one.is_null() || other.is_null()) return missing(test, negated);
+            return one.type_name() == other.type_name() ? surely(one == other) : nobody_knows;
+        }
         const Value& scalar = (*request.parameters)["scalar"];
         if (test.op == Operator::exists) return surely(scalar.is_null() != test.operand.truth());
         if (test.field == "parameters.scalar")
@@ -204,6 +272,7 @@ Request some_request(Dice& dice) {
     Value parameters = Value::object();
     if (!dice.one_in(3)) parameters.set("scalar", some_scalar(dice));
     if (!dice.one_in(3)) parameters.set("list", some_list(dice));
+    if (!dice.one_in(3)) parameters.set("other", some_scalar(dice));
     request.parameters = std::move(parameters);
     return request;
 }
@@ -220,13 +289,16 @@ TEST(Property, ConditionsAgreeWithTheNaiveWay) {
         rule.allow = dice.one_in(2);
         if (!rule.allow) rule.refuse = "no";
         rule.when = some_condition(dice, rule.allow, 3);
+        if (dice.one_in(3)) rule.unless = some_condition(dice, true, 2);
         const Request request = some_request(dice);
         Policy policy;
+        add_groups(policy);
         policy.rules = {rule};
         for (const std::string& word : words) policy.people.push_back({PersonId{word}, {}});
         auto applied = match(policy, request, std::nullopt, start);
         ASSERT_TRUE(applied);
-        const bool expected = Naive{request, rule.allow}.applies(rule.when);
+        const bool excepted = rule.unless && Naive{request, !rule.allow}.applies(*rule.unless);
+        const bool expected = Naive{request, rule.allow}.applies(rule.when) && !excepted;
         EXPECT_EQ(!applied->rules.empty(), expected);
         ++seen[{rule.allow, expected}];
     }

@@ -80,10 +80,66 @@ TEST(PolicyLanguage, ARuleCarriesEverythingItSays) {
                 ElementsAre("/parameters/password", "/parameters/env/*"));
 }
 
+TEST(PolicyLanguage, ARequirementMayDependOnTheRequest) {
+    auto slot = [](std::string_view require) {
+        return std::get<core::CountFor>(rule("require: " + std::string{require}).require->node);
+    };
+    const auto named =
+        slot("{count: 2, of: 'team-{labels.team}', one_of: [g, h], not_from: [requester.groups, h]}");
+    EXPECT_EQ(named.count, 2U);
+    EXPECT_EQ(named.of, "team-{labels.team}");
+    EXPECT_THAT(named.one_of, ElementsAre(core::GroupId{"g"}, core::GroupId{"h"}));
+    EXPECT_THAT(named.not_from, ElementsAre("requester.groups", "h"));
+    const auto table = slot("{of_requester: {amy: ben, ben: g}}");
+    EXPECT_THAT(table.of_requester, ElementsAre(std::pair{core::PersonId{"amy"}, core::GroupId{"ben alone"}},
+                                                std::pair{core::PersonId{"ben"}, core::GroupId{"g"}}));
+    for (const auto& [require, message] : std::vector<std::pair<std::string, std::string>>{
+             {"{of: '{labels.team}'}", "say which groups `of` may come to"},
+             {"{of: g, one_of: [g]}", "`one_of` goes with a field in `of`"},
+             {"{of: '{labels.team', one_of: [g]}", "`{` without `}`"},
+             {"{of: '{risk}', one_of: [g]}", "`risk` cannot be compared"},
+             {"{of: g, not_from: z}", "there is no group `z`"},
+             {"{of_requester: {zoe: ben}}", "there is no person `zoe`"},
+             {"{of_requester: {amy: z}}", "there is no group `z`"},
+             {"{of: g, of_requester: {amy: ben}}", "`require` needs a group"},
+             {"{then: [{of: g}, {all: [{of: h}, {of: g}]}]}", "group `g` stands in an earlier step too"},
+             {"{of: g, not_last: 2}", "`not_last` is not supported yet"}})
+        EXPECT_THAT(errors_of(with_rule("require: " + require)), ElementsAre(HasSubstr(message))) << require;
+}
+
+TEST(PolicyLanguage, ARuleCarriesItsTerms) {
+    core::Rule told = rule(
+        "require: {then: [{of: h}, {of: g}]}\n    deny: [any, {of: h}]\n    reason: required\n"
+        "    exclude: ['parameters.authors[*]', {github: labels.author}]\n"
+        "    escalate: {after: 5m, to: {slack: x}, approvers: h}\n    self_approval: {allow: [amy, h]}\n"
+        "    claim: {not_before: 30m, not_when: {time.weekday: sat}}");
+    EXPECT_TRUE(std::holds_alternative<core::RequireThen>(told.require->node));
+    EXPECT_EQ(told.deny, (core::CountOf{1, core::GroupId{"h"}}));
+    EXPECT_TRUE(told.deny_any && told.reason_required);
+    EXPECT_THAT(told.exclude, ElementsAre(core::Exclusion{"", "parameters.authors[*]"},
+                                          core::Exclusion{"github", "labels.author"}));
+    EXPECT_EQ(told.escalate->approvers, core::GroupId{"h"});
+    EXPECT_THAT(told.self_approval->groups, ElementsAre(core::GroupId{"h"}));
+    EXPECT_EQ(told.claim->not_before, core::Duration{30min});
+    EXPECT_TRUE(told.claim->not_when);
+    for (const auto& [keys, message] : std::vector<std::pair<std::string, std::string>>{
+             {"deny: [any]", "`deny` is any, { count: 2, of: a group }, or [any"},
+             {"reason: optional", "`reason` can only be required"},
+             {"exclude: []", "`exclude` is a list"},
+             {"exclude: [action]", "`exclude` reads parameters"},
+             {"exclude: [{gitlab: parameters.a}]", "unknown key `gitlab`"},
+             {"claim: {}", "`claim` says when"},
+             {"claim: {not_when: {action: x}}", "`action` is not about time"},
+             {"budget: {count: 20, per: 1h}", "`budget` is not supported yet"},
+             {"one_at_a_time: [action]", "`one_at_a_time` is not supported yet"}})
+        EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    " + keys)), Contains(HasSubstr(message)))
+            << keys;
+}
+
 TEST(PolicyLanguage, WhatGoesWithRequireMeansNothingWithoutIt) {
     for (const std::string key :
          {"deny: any", "hold: {release: g}", "remind: 10m", "escalate: {after: 1m, to: {slack: x}}",
-          "self_approval: {allow: [amy]}", "unlinked: allow"})
+          "self_approval: {allow: [amy]}", "unlinked: allow", "reason: required", "exclude: [labels.a]"})
         EXPECT_THAT(errors_of(with_rule("refuse: no way\n    " + key)),
                     ElementsAre(HasSubstr("p.yaml:7:5: error: `" + key.substr(0, key.find(':')) +
                                           "` means nothing without `require`")));

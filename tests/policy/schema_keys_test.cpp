@@ -50,6 +50,7 @@ TEST(PolicyJsonSchema, ConditionsHaveTheFieldsThatTheLoaderKnows) {
     const Value& condition = definitions()["condition"];
     std::set<std::string> known{plain_fields.begin(), plain_fields.end()};
     known.insert(combinators.begin(), combinators.end());
+    known.insert(freeze_key);
     EXPECT_EQ(members_of(condition["properties"]), known);
     EXPECT_EQ(condition["patternProperties"].members()->size(), 3U) << "labels, parameters and claims";
     EXPECT_EQ(condition["additionalProperties"], Value{false});

@@ -38,6 +38,10 @@ LOADER_ALONE = [re.compile(pattern) for pattern in (
     r"combine to more than", r"ask for more than", r"neither a person of this policy nor an account",
     r"is not supported by this version yet", r"the policy itself lists the people", r"must be one visible line",
     r"`at` is a moment", r"callback", r"no request has", r"is never missing",
+    r"there is no (freeze|group or person) `", r"is a group and a person", r"is made of itself", r"a date is written like",
+    r"do not go together", r"cannot be compared with another field", r"unknown field", r"is no part of an element",
+    r"is not a path like", r"is not about time", r"this field is a number",
+    r"`\{` without `\}`", r"stands in an earlier step", r"`exclude` reads parameters", r"must be text, not blank",
     r"is not a host", r"is not a folder", r"would let through who says nothing", r"this field is no list")]
 
 HEAD = {"version": 1, "people": {"amy": {"slack": "U1"}, "ben": {"slack": "U2"}, "x": {"slack": "U3"}},
@@ -77,6 +81,25 @@ GOOD = {
                        rule(require={"of": "g"}, remind="10m", name="s")),
     "selves": rules(rule(require={"of": "g"}, self_approval={"allow": ["amy"], "reason": "optional"},
                          hide=["/parameters/password", "/parameters/env/*"])),
+    "combined": {**HEAD, "groups": {"g": {"any": ["x", "amy"], "except": ["h"]}, "h": {"all": ["x", "k"]},
+                                    "k": {"people": ["ben"]}, "x": {"slack_usergroup": "S1"}}},
+    "decided": rules(rule(require={"then": [
+        {"of": "{labels.team}", "one_of": ["g", "x"], "not_from": ["requester.groups", "x", "{labels.team}"]},
+        {"any": [{"of_requester": {"amy": "ben", "ben": "x"}}, {"count": 2, "of": "x", "not_from": "g"}]}]})),
+    "terms": rules(rule(require={"of": "g"}, deny=["any", {"count": 2, "of": "x"}], reason="required",
+                        exclude=["parameters.authors[*]", {"github": "labels.author"}],
+                        escalate={"after": "5m", "to": {"slack": "#x"}, "approvers": "x"},
+                        claim={"not_before": "30m", "not_when": {"freeze": "f", "time.weekday": "sat"}},
+                        self_approval={"allow": ["amy", "g"]}), freeze={"f": {"time.hour": {"lt": 6}}}),
+    "windows": rules(rule(refuse="no", when={"freeze": ["f", "h"], "time.date": ["2026-12-24"], "all": [
+        {"freeze": "f"}, {"time.date": "2026-12-24"}, {"time.of_day": {"from": "22:00", "to": "06:00"}}]}),
+        freeze={"f": {"time.date": {"from": "2026-12-20", "to": "2027-01-04"}},
+                "h": {"any": [{"time.date": {"from": "12-24", "to": "01-06"}}, {"time.weekday": "sat"}],
+                      "not": {"time.hour": {"lt": 6}}}}),
+    "exceptions": rules(rule(require={"of": "g"}, when={"action": "a", "environment": {"same_as": "requester.claims.environment"},
+                                                        "requester.groups": ["g", "x"]},
+                             unless={"parameters.tags": {"contains": ["a", 5]}, "requester.groups": "g", "not": {
+                                 "parameters.list": {"some": {".a": {"same_as": ".b"}, ".c": {"contains": "x"}}}}})),
     "trees": rules(rule(require={"all": [{"count": 1, "of": "g"}, {"any": [{"of": "g"}, {"all": [{"of": "x"}]}]}]}),
                    rule(refuse="no", name="s"), rule(allow=True, name="t")),
     "anything": rules(rule(refuse="no", when={"parameters.rows": 5, "parameters": {"exists": True},
@@ -108,7 +131,8 @@ GOOD = {
             "action": "db.export", "resource": "orders", "environment": "production", "intent": "why",
             "parameters": {"rows": 5}, "labels": {"job": "x"}, "on_behalf_of": ["amy"],
             "links": [{"title": "t", "url": "https://x.example/"}], "sensitive": ["/parameters/rows"], "expires_in": "30m",
-            "requester": {"name": "ci", "kind": "workload", "account": "token:tok_1", "humans": ["amy"]},
+            "requester": {"name": "ci", "kind": "workload", "account": "token:tok_1", "humans": ["amy"],
+                          "claims": {"ref": "refs/heads/main"}},
             "at": "2026-01-05T12:00:00Z"}}]),
 }
 BAD = {
@@ -128,6 +152,15 @@ BAD = {
     "hour of an equality": rules(rule(refuse="no", when={"time.hour": 24})),
     "falling units": rules(rule(refuse="no", expires="30m1h")),
     "step up": rules(rule(require={"of": "g"}, step_up=True)),
+    "history": rules(rule(require={"count": 1, "of": "g", "not_last": 2})),
+    "budget": rules(rule(allow=True, budget={"count": 20, "per": "1h"})),
+    "a table beside a group": rules(rule(require={"of": "g", "of_requester": {"amy": "ben"}})),
+    "claim of a refusal": rules(rule(refuse="no", claim={})),
+    "two ways to make a group": {"version": 1, "groups": {"g": {"any": ["h"], "all": ["h"]}, "h": {"teams_team": "t"}}},
+    "nothing to except from": {"version": 1, "groups": {"g": {"slack_usergroup": "S1", "except": ["h"]}}},
+    "night without an end": rules(rule(refuse="no", when={"time.of_day": {"from": "22:00"}})),
+    "window of more than time": {"version": 1, "freeze": {"f": {"action": "a"}}},
+    "silence in an exception": rules(rule(require={"of": "g"}, unless={"parameters.x": {"eq": 1, "exists": True, "missing": "holds"}})),
     "name with a space": {"version": 1, "people": {"a b": {}}},
 }
 

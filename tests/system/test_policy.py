@@ -33,6 +33,37 @@ def countersign(*arguments, **more):
     return subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=60, **more)
 
 
+class DiffTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = TempFolder()
+        self.addCleanup(self.folder.remove)
+        self.policy = self.folder.write("policy.yaml", POLICY)
+        self.tighter = self.folder.write("tighter.yaml", TIGHTER)
+
+    def test_what_got_easier_fails_until_it_is_named_as_reviewed(self):
+        said = countersign("policy", "diff", self.tighter, self.policy)
+        self.assertEqual(said.returncode, 1, said.stdout)
+        self.assertIn("db.export in production: needs 1 of security instead of 2 of security", said.stdout)
+        told = json.loads(countersign("policy", "diff", self.tighter, self.policy, "--json").stdout)
+        reviewed = [word for one in told if one["direction"] == "easier" for word in ("--allow-easier", one["id"])]
+        self.assertEqual(countersign("policy", "diff", self.tighter, self.policy, *reviewed).returncode, 0)
+        example = self.folder.write("example.json", json.dumps(told[0]["example"]))
+        explained = countersign("policy", "explain", "--policy", self.policy, "--request", example)
+        self.assertIn("needs 1 of security", explained.stdout)
+
+    def test_what_got_harder_does_not_fail(self):
+        said = countersign("policy", "diff", self.policy, self.tighter)
+        self.assertEqual(said.returncode, 0, said.stdout)
+        self.assertIn("harder", said.stdout)
+        self.assertEqual(countersign("policy", "diff", self.policy, self.policy).stdout.count("\n"), 1)
+
+    def test_the_matrix_says_who_is_asked(self):
+        said = countersign("policy", "check", "--matrix", self.policy)
+        self.assertEqual(said.returncode, 0, said.stdout)
+        self.assertRegex(said.stdout, r"production +needs 1 of security")
+        self.assertRegex(said.stdout, r"dev +allowed")
+
+
 class ExplainTest(unittest.TestCase):
     def setUp(self):
         self.folder = TempFolder()

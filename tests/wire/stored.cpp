@@ -104,6 +104,13 @@ TEST(Stored, EverythingARuleCanSayReadsBackAsItWas) {
     applied.hide = {"/parameters/env/*", "/parameters/password"};
     applied.risk = 70;
     applied.risk_parts = {{"production", 40}, {"rows", 30}};
+    applied.alternatives[0].groups.push_back({2, core::GroupId{"dba"}, {core::GroupId{"security"}}});
+    applied.self_approval->groups = {core::GroupId{"leads"}};
+    applied.reason_required = true;
+    applied.exclude = {{"github", "parameters.authors[*]"}, {"", "labels.author"}};
+    applied.widening = core::Widening{1h, {core::GroupId{"leads"}}};
+    applied.claim_after = 30min;
+    applied.claim_closed = {{core::Instant{5s}, core::Instant{9s}}, {core::Instant{20s}, core::end_of_time}};
     const std::string text = stored_applied(applied);
     EXPECT_EQ(read_stored_applied(text).value(), applied);
     EXPECT_EQ(core::canonical(parse_json(text, {.bytes_max = 100'000}).value()), text);

@@ -66,7 +66,9 @@ enum class Why : std::uint8_t {
     not_claimed,
     reported,
     not_behind,
-    case_full
+    case_full,
+    excluded,
+    too_early
 };
 std::string_view code_of(Why why);  // as in problem documents: "self_approval", "decided", …
 struct Refusal {
@@ -105,6 +107,7 @@ struct Lack {
     std::uint32_t count = 1;
     std::vector<PersonId> could_approve;
     std::size_t more = 0;  // so many further people could too, those who are away among them
+    bool later = false;  // other slots come first, so nobody is asked for these yet
     friend bool operator==(const Lack&, const Lack&) = default;
 };
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory);

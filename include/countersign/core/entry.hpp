@@ -35,6 +35,7 @@ struct Standing {
     // The voter is behind the request, and the rules let them approve it all the same, with this very
     // account.
     bool self_approval = false;
+    bool excluded = false;  // named by the request as somebody whose approval does not count
     friend bool operator==(const Standing&, const Standing&) = default;
 };
 

@@ -42,6 +42,8 @@ struct RuleReport {
     bool applies = false;
     // Where `applies` is set and the truth is unknown, the rule applies because nobody can tell.
     Reason when;
+    std::optional<Reason> unless = std::nullopt;
+    bool excepted = false;  // it would apply, and `unless` holds
 };
 struct RiskReport {
     const RiskEntry* entry;  // in the directory's policy

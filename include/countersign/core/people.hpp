@@ -19,6 +19,9 @@ namespace countersign::core {
 struct Policy;
 struct GroupRecord;
 
+// Says whether somebody is in a group. `unknown`: the group, or a part that it takes, was never read.
+enum class Membership : std::uint8_t { no, unknown, yes };
+
 enum class AccountClass : std::uint8_t { member, guest, bot, deleted, foreign, unknown };
 std::string_view name_of(AccountClass klass);
 
@@ -164,7 +167,12 @@ class Directory {
     Presence presence(const AccountId& account) const;
     // Whether this very account may fill slots of the group: it is in the chat's group, or listed in the
     // policy under a person of the group. Links never count here.
-    bool eligible(const AccountId& account, const GroupId& group) const;
+    bool eligible(const AccountId& account, const GroupId& group) const {
+        return membership(account, group) == Membership::yes;
+    }
+    Membership membership(const AccountId& account, const GroupId& group) const;
+    // The same by any account of the person's, those that links add included. For taking rights away.
+    Membership membership(const PersonId& person, const GroupId& group) const;
     // Persons of a group, sorted; nullopt: unknown (a chat group that was never read). Stops once it has
     // found `at_most`, whichever those are.
     std::optional<std::vector<PersonId>> members(const GroupId& group,
@@ -186,6 +194,14 @@ class Directory {
     const AccountId& full(const AccountId& account, std::optional<AccountId>& made) const;
     const Workspace* workspace(std::string_view surface, std::string_view id) const;
     bool has_chat(std::string_view surface) const;
+    // nullptr: the policy has no such group.
+    const GroupRecord* find_group(const GroupId& group) const;
+    // Of a group that is not made of others. Unknown: kept in a chat, and never read or disabled.
+    Membership listed_or_kept(const AccountId& account, const GroupRecord& group) const;
+    std::optional<std::vector<PersonId>> own_members(const GroupRecord& group, std::size_t at_most) const;
+    // Instant::max(): it rests on nothing that is read; nullopt: it was never read.
+    std::optional<Instant> read_at(const GroupRecord& group) const;
+    friend class GroupTree;
     // The chat group that a policy's group stands for, and its workspace; nullptr: never read.
     const ChatGroup* chat_group(const GroupRecord& group, const Workspace** home) const;
     bool trusts(std::string_view address) const;

@@ -1,18 +1,18 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "countersign/base/result.hpp"
+#include "countersign/core/condition.hpp"
 #include "countersign/core/ids.hpp"
 #include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
-#include "countersign/core/value.hpp"
 #include "countersign/core/zone.hpp"
 
 // These are a policy's values, which src/policy loads from YAML and `match` applies. Nothing here reads files
@@ -21,13 +21,6 @@ namespace countersign::core {
 
 inline constexpr std::size_t alternatives_max = 64;
 inline constexpr std::size_t slots_max = 200;  // people that one alternative may ask for
-
-// Says where something stands in its file, counted from 1; 0 where that is unknown.
-struct FilePosition {
-    int line = 0;
-    int column = 0;
-    friend bool operator==(const FilePosition&, const FilePosition&) = default;
-};
 
 struct PersonRecord {
     PersonId name;
@@ -43,67 +36,17 @@ struct GroupRecord {
         Surface chat;
         std::string id;  // "S0SEC", or with its workspace "T0SIM/S0SEC"
     };
-    GroupId name;
-    std::variant<People, InChat> members;
-};
-
-// ---- conditions
-
-struct Condition;
-// Tests one field. A text test matches the whole value, case-sensitively; `*` in a glob matches across every
-// separator.
-struct Test {
-    enum class Operator : std::uint8_t {
-        eq,
-        ne,
-        in,
-        gt,
-        gte,
-        lt,
-        lte,
-        glob,
-        regex,
-        exists,
-        cidr,
-        starts_with,
-        ends_with,
-        size,
-        every,  // of a list: each of its elements, of which there is one at least
-        some,   // of a list: one element at least
-        host,   // a URL whose host is one of these
-        under   // a path, or a URL's, that stays within one of these
+    // Made of other groups and persons. Who a part is unknown of gets in by no way that needs it.
+    struct Combined {
+        enum class How : std::uint8_t { any, all } how = How::any;
+        using Part = std::variant<GroupId, PersonId>;
+        std::vector<Part> of;      // never empty
+        std::vector<Part> except;  // whoever is in one of these is out, by any account of theirs
     };
-    // A field is one of "action", "parameters.rows", "labels.job", "requester.name", "risk", "time.hour" (0
-    // to 23), "time.weekday" (1 Monday to 7 Sunday), …
-    std::string field;
-    Operator op = Operator::eq;
-    // The operand is an array for in, cidr, host and under, and a number or an object of gt, gte, lt, lte for
-    // size. For every and some it is what stood in the policy, to be shown.
-    Value operand;
-    // For regex, cidr, host and under this is the operand, compiled by the loader of the policy. It answers
-    // nullopt where the text is not of the kind at all (no address, no URL). It is shared, because copies of
-    // a policy share it.
-    using TextMatcher = std::function<std::optional<bool>(std::string_view)>;
-    std::shared_ptr<const TextMatcher> compiled = nullptr;
-    FilePosition at = {};
-    // For every and some this is the condition that an element meets. Its fields are paths within the
-    // element,
-    // "" for the element itself, ".kind" for a member. It is shared like `compiled`.
-    std::shared_ptr<const Condition> element = nullptr;
-    bool missing_holds = false;  // a missing field makes the rule apply, within `not` too
+    GroupId name;
+    std::variant<People, InChat, Combined> members;
 };
-struct AllOf {
-    std::vector<Condition> of;
-};  // true where empty
-struct AnyOf {
-    std::vector<Condition> of;
-};
-struct NotOf {
-    std::vector<Condition> of;
-};  // has exactly one
-struct Condition {
-    std::variant<AllOf, AnyOf, NotOf, Test> node;
-};
+inline constexpr std::size_t groups_nesting_max = 8;  // of groups made of groups
 
 // ---- requirements
 
@@ -111,15 +54,34 @@ struct Requirement;
 struct CountOf {
     std::uint32_t count = 1;
     GroupId of;
+    // Groups whose slots come first. While one of those is empty, the slots of this group are listed and
+    // filled by nobody; votes for them are on record and are judged once it is their turn.
+    std::vector<GroupId> after = {};
 };
+// A slot whose group the request decides, once it is there. Where it decides nothing, nobody can fill it.
+struct CountFor {
+    std::uint32_t count = 1;
+    // A group's name, in which `{labels.project}` stands for what the request says there; then it has to come
+    // to one of `one_of`. Empty where `of_requester` says it.
+    std::string of;
+    std::vector<GroupId> one_of = {};
+    // For each human behind the request, who is asked: all of them are.
+    std::vector<std::pair<PersonId, GroupId>> of_requester = {};
+    // Whose people may not fill it: groups, written as `of` is, or "requester.groups".
+    std::vector<std::string> not_from = {};
+};
+inline constexpr std::string_view requesters_groups = "requester.groups";
 struct RequireAll {
     std::vector<Requirement> of;
 };
 struct RequireAny {
     std::vector<Requirement> of;
 };
+struct RequireThen {  // all of these, one after the other
+    std::vector<Requirement> of;
+};
 struct Requirement {
-    std::variant<CountOf, RequireAll, RequireAny> node;
+    std::variant<CountOf, RequireAll, RequireAny, CountFor, RequireThen> node;
 };
 
 // Lists slots that people fill, each group once, in policy order: "2 of security, 1 of dba".
@@ -128,13 +90,14 @@ struct Slots {
     friend bool operator==(const Slots&, const Slots&) = default;
 };
 inline bool operator==(const CountOf& a, const CountOf& b) {
-    return a.count == b.count && a.of == b.of;
+    return a.count == b.count && a.of == b.of && a.after == b.after;
 }
 
-// Tells others when a request is still pending so long after it was opened. Adds no approver.
+// Tells others when a request is still pending so long after it was opened.
 struct Escalation {
     Duration after{};
     ChannelsByChat to;
+    std::optional<GroupId> approvers = std::nullopt;  // whose people may fill any slot from then on
     friend bool operator==(const Escalation&, const Escalation&) = default;
 };
 
@@ -142,12 +105,28 @@ struct Escalation {
 struct SelfApproval {
     std::vector<PersonId> allow;  // names of the policy; never empty
     bool reason_required = true;
+    std::vector<GroupId> groups = {};  // whose people may as well
     friend bool operator==(const SelfApproval&, const SelfApproval&) = default;
+};
+
+// Whose approvals do not count although they do not ask: whom a field names, like the authors of commits.
+struct Exclusion {
+    std::string kind;   // of accounts, "github"; empty: the field holds a person's name or a whole account
+    std::string field;  // "parameters.authors[*]"
+    friend bool operator==(const Exclusion&, const Exclusion&) = default;
+};
+
+// When an approval may be claimed.
+struct ClaimTerms {
+    Duration not_before{};              // counted from the opening
+    std::optional<Condition> not_when;  // of time alone, judged at the claim
 };
 
 struct Rule {
     std::string name;
     Condition when;
+    // An exception, which has to be certain: a missing field or one of another type is none.
+    std::optional<Condition> unless = std::nullopt;
     std::optional<Requirement> require;
     std::optional<std::string> refuse;  // holds the reason
     bool allow = false;
@@ -158,11 +137,15 @@ struct Rule {
     // The members from here to unlinked_allowed stand only beside `require`. Where `deny` is absent, one
     // denial is enough.
     std::optional<CountOf> deny;
+    bool deny_any = false;           // beside `deny`, one denial by anybody eligible is enough as well
     std::optional<GroupId> release;  // `hold: { release: … }`
     std::vector<Duration> remind;    // counted from the opening
     std::optional<Escalation> escalate;
     std::optional<SelfApproval> self_approval;
     bool unlinked_allowed = false;
+    bool reason_required = false;  // of every approval
+    std::vector<Exclusion> exclude = {};
+    std::optional<ClaimTerms> claim = std::nullopt;
     // Holds JSON Pointers (RFC 6901) below /parameters/, in which a token `*` stands for any one member or
     // item.
     std::vector<std::string> hide;
@@ -213,6 +196,24 @@ struct RiskPart {
 };
 inline constexpr std::size_t risk_parts_max = 20;  // remembered of one request, the first ones
 
+// From so long after the opening on, and once that is on record, whoever is in every one of these groups may
+// fill any slot.
+struct Widening {
+    Duration after{};
+    std::vector<GroupId> approvers;
+    friend bool operator==(const Widening&, const Widening&) = default;
+};
+
+// Stands for ever: the last moment that JSON can hold in microseconds, in the year 2255.
+inline constexpr Instant end_of_time{Duration{9'007'199'254'740'991}};
+
+// A stretch of time, `to` not included.
+struct Span {
+    Instant from;
+    Instant to;
+    friend bool operator==(const Span&, const Span&) = default;
+};
+
 // Holds what all matching rules together ask of one request. It is frozen when the request is opened.
 struct Applied {
     enum class Kind : std::uint8_t { refuse, require, allow } kind = Kind::refuse;
@@ -233,8 +234,13 @@ struct Applied {
     std::optional<SelfApproval> self_approval;
     // A voter counts although nothing shows that they are none of the humans behind the request.
     bool unlinked_allowed = false;
-    std::vector<std::string> hide;          // as in Rule; may_hide reads it
-    std::optional<std::uint32_t> risk;      // points; absent where the policy has no risk table
+    bool reason_required = false;       // of every approval
+    std::vector<Exclusion> exclude;     // whom these fields name, their approvals do not count
+    std::optional<Widening> widening;   // only where every `require` rule grants it
+    Duration claim_after{};             // counted from the opening: no claim before
+    std::vector<Span> claim_closed;     // no claim meanwhile; sorted, apart from one another
+    std::vector<std::string> hide;      // as in Rule; may_hide reads it
+    std::optional<std::uint32_t> risk;  // points; absent where the policy has no risk table
     std::vector<RiskPart> risk_parts = {};  // what the points are made of
     friend bool operator==(const Applied&, const Applied&) = default;
 };
@@ -245,7 +251,8 @@ std::string_view name_of(Applied::Kind kind);  // "refuse", "require", "allow"
 std::vector<GroupId> groups_of(const Applied& applied);
 // Returns groups_of, then the groups whose people may deny or hold without filling a slot.
 std::vector<GroupId> denial_groups_of(const Applied& applied);
-// Returns denial_groups_of, then the groups whose people may release alone: everybody who has a say.
+// Returns denial_groups_of, then the groups whose people may release alone, may approve after an escalation,
+// or may approve what they ask for themselves: everybody who has a say.
 std::vector<GroupId> all_groups_of(const Applied& applied);
 // Returns those of the persons behind a request whose approvals never count, because no rule lets them
 // approve their own.

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,10 +10,12 @@
 
 namespace countersign::core {
 
-// Holds the hour and weekday in some time zone.
+// Holds a moment on the clocks of some time zone.
 struct LocalTime {
     int hour = 0;     // 0 to 23
     int weekday = 1;  // ISO 8601: 1 Monday to 7 Sunday
+    int minute = 0;   // 0 to 59
+    std::chrono::year_month_day date{std::chrono::year{1970}, std::chrono::month{1}, std::chrono::day{1}};
     friend bool operator==(const LocalTime&, const LocalTime&) = default;
 };
 LocalTime utc_time(Instant at);

@@ -1,0 +1,165 @@
+// The verbs that ask a server: of people and pipelines, and of agents.
+#include "cli/command_line.hpp"
+
+#include <fmt/core.h>
+
+namespace countersign::cli {
+
+void CommandLine::add_ask(CLI::App& verb, AskOptions& ask) {
+    // One value per option: what follows belongs to the command line again.
+    auto many = [&](const char* name, std::vector<std::string>& list, const char* does, const char* type) {
+        verb.add_option(name, list, does)->type_name(type)->allow_extra_args(false);
+    };
+    verb.add_option("--action", ask.action, "what is to be done, e.g. db.export")->required()->type_name("A");
+    verb.add_option("--resource", ask.resource, "what it is done to")->type_name("R");
+    verb.add_option("--environment", ask.environment, "where, e.g. production")->type_name("E");
+    verb.add_option("--intent", ask.intent, "why, in words for the reviewers")->type_name("TEXT");
+    many("--param", ask.params, "a parameter; JSON where it reads as JSON, else text", "K=V");
+    verb.add_option("--params-file", ask.params_file, "parameters as a JSON object; - is stdin")
+        ->type_name("FILE");
+    many("--on-behalf-of", ask.on_behalf_of, "a person this is for: a name of the policy, or an account",
+         "P");
+    many("--label", ask.labels, "a label", "K=V");
+    many("--link", ask.links, "a link for the reviewers", "TITLE=URL");
+    many("--sensitive", ask.sensitive, "JSON Pointer of a value nobody is to see", "POINTER");
+    verb.add_option("--expires-in", ask.expires_in, "shorten the time to decide, e.g. 10m")->type_name("D");
+    verb.add_option("--unreachable-after", ask.unreachable_after,
+                    "give up when the server has been unreachable this long without a break (10m)")
+        ->type_name("D");
+}
+
+void CommandLine::add_client_verbs() {
+    auto* request_app = verb(app, "request", "files a request",
+                             "countersign request --action deploy.api --environment production --wait",
+                             [this] { return request_verb(request); });
+    add_ask(*request_app, request.ask);
+    request_app->add_flag("--wait", request.wait, "wait for the decision; the exit code tells it");
+    request_app->add_flag("--json", request.ask.json, "print the request as JSON");
+
+    auto one = [this](const char* name, const char* does, const char* example, int (*act)(const IdOptions&)) {
+        auto* made = verb(app, name, does, example, [this, act] { return act(id); });
+        made->add_option("ID", id.id, "its number, such as 9 or '#9', or its id, req_…")->required();
+        made->add_flag("--json", id.json, "print the request as JSON");
+        return made;
+    };
+    auto* wait = one("wait", "waits for a decision", "countersign wait 1042", wait_verb);
+    wait->add_option("--unreachable-after", id.unreachable_after,
+                     "give up when the server has been unreachable this long without a break (10m)")
+        ->type_name("D");
+    one("show", "shows a request", "countersign show 1042 --json", show_verb);
+    one("cancel", "takes a request back", "countersign cancel 1042", cancel_verb);
+
+    auto* list_app = verb(app, "list", "lists requests, newest first",
+                          "countersign list --state pending --for me", [this] { return list_verb(list); });
+    list_app->add_option("--state", list.state, "pending, approved, denied, …")->type_name("S");
+    list_app->add_option("--for", list.approver, "those a person could approve; me: the token's owner")
+        ->type_name("P");
+    list_app->add_option("--action", list.action, "of one action")->type_name("A");
+    list_app->add_option("--requester", list.requester, "asked for by this name")->type_name("N");
+    list_app->add_option("--since", list.since, "created at or after, RFC 3339")->type_name("TIME");
+    list_app->add_option("--limit", list.limit, "at most this many")->capture_default_str();
+    list_app->add_flag("--json", list.json, "print a JSON array");
+}
+
+void CommandLine::add_run() {
+    auto* run_app = verb(app, "run", "runs a command once it is approved, and never otherwise",
+                         "countersign run --action db.export --environment production -- ./export.sh --all",
+                         [this] { return run_verb(run); });
+    add_ask(*run_app, run.ask);
+    run_app->add_option("--attach", run.command.attach, "a file whose content is approved too")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+    run_app->add_flag("!--no-attach-arguments", run.command.attach_arguments,
+                      "do not attach the files that arguments name");
+    run_app->add_option("--env", run.command.env, "a variable whose value is approved too")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    run_app->add_option("CMD", run.command.argv, "the command and its arguments, after --")->required();
+    run_app->positionals_at_end();
+}
+
+void CommandLine::add_agent(CLI::App& verb, AgentOptions& agent) {
+    verb.add_option("--approvals-url", agent.server.url, "the server, instead of COUNTERSIGN_URL")
+        ->type_name("URL");
+    verb.add_option("--token-file", agent.server.token_file,
+                    "a file with the token, instead of COUNTERSIGN_TOKEN")
+        ->type_name("FILE");
+    verb.add_option("--grant-key", agent.server.grant_keys, "the id of a key whose grants are trusted")
+        ->type_name("ID")
+        ->allow_extra_args(false);
+    verb.add_option("--environment", agent.environment, "where the agent works, e.g. desk")->type_name("E");
+    verb.add_option("--on-behalf-of", agent.on_behalf_of,
+                    "whose agent it is; {login} is the account it runs as, e.g. email:{login}@example.com")
+        ->type_name("P")
+        ->allow_extra_args(false);
+}
+
+void CommandLine::add_agent_verbs() {
+    auto* hook_app =
+        verb(app, "hook", "asks before a coding agent runs a tool; the agent starts it as a hook",
+             "countersign hook --approvals-url https://approvals.example.com --token-file "
+             "/etc/countersign/agent.token",
+             [this] { return hook_verb(hook); });
+    add_agent(*hook_app, hook.agent);
+    hook_app
+        ->add_option("--deadline", hook.deadline,
+                     "answer within this time, which must be less than the agent's own timeout")
+        ->type_name("D");
+    hook_app->add_flag("--defer", hook.defers,
+                       "Claude Code with -p: end it while people decide; `claude -p --resume` goes on");
+    hook_app->add_flag("--skip-prompt", hook.skips_prompt,
+                       "what people approved is not asked again by the agent itself");
+
+    auto* mcp_app = verb(
+        app, "mcp", "tools with which an agent asks for approval, as a server of the Model Context Protocol",
+        "countersign mcp --on-behalf-of email:{login}@example.com", [this] { return mcp_verb(mcp); });
+    add_agent(*mcp_app, mcp);
+
+    auto* gates = app.add_subcommand("gate", "stands before tools of an agent and asks before each call");
+    gates->require_subcommand(1);
+    auto* gate_app =
+        verb(*gates, "mcp", "starts a server of the Model Context Protocol behind a gate",
+             "countersign gate mcp --name files -- npx -y @modelcontextprotocol/server-filesystem /srv",
+             [this] { return gate_mcp_verb(gate); });
+    add_agent(*gate_app, gate.agent);
+    gate_app->add_option("--name", gate.name, "what the server is called in actions: mcp.NAME.TOOL")
+        ->type_name("NAME");
+    gate_app->add_option("--url", gate.url, "a server over HTTP, instead of one that is started")
+        ->type_name("URL");
+    gate_app
+        ->add_option("--url-token-file", gate.url_token_file, "a file with a token for the server at --url")
+        ->type_name("FILE");
+    gate_app->add_option("--pins", gate.pins, "a file with the definitions of tools that were accepted")
+        ->type_name("FILE");
+    gate_app->add_option("--hold", gate.hold, "how long a call waits for people before it is answered")
+        ->type_name("D");
+    gate_app->add_option("SERVER", gate.command, "the server and its arguments, after --");
+    gate_app->positionals_at_end();
+}
+
+void CommandLine::add_agents_files() {
+    auto* verbs = app.add_subcommand("agents", "hooks in the settings of coding agents");
+    verbs->require_subcommand(1);
+    auto* install =
+        verb(*verbs, "install", "writes the hook into the settings of agents; shows what would change",
+             "countersign agents install --managed --approvals-url https://approvals.example.com "
+             "--token-file /etc/countersign/agent.token",
+             [this] { return agents_install_verb(agents); });
+    auto* doctor =
+        verb(*verbs, "doctor", "says where a call of a tool would not be asked about, and what closes it",
+             "countersign agents doctor", [this] { return agents_doctor_verb(agents); });
+    for (auto* each : {install, doctor}) {
+        add_agent(*each, agents.agent);
+        each->add_option("AGENT", agents.agents,
+                         "claude-code, codex, gemini-cli, …; those in the PATH by default");
+        each->add_option("--root", agents.root, "a folder in which managed files stand as in /")
+            ->type_name("DIR");
+    }
+    install->add_flag("--managed", agents.managed, "into the files that users cannot change, as root");
+    install->add_flag("--yes", agents.yes, "write over what is there, as shown");
+    install->add_option("--program", agents.program, "the program that agents start, instead of this one")
+        ->type_name("FILE");
+    doctor->add_flag("--json", agents.json, "print JSON");
+}
+
+}  // namespace countersign::cli

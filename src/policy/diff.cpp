@@ -1,0 +1,211 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "countersign/adapters/policy_diff.hpp"
+#include "countersign/adapters/policy_tests.hpp"
+#include "countersign/base/crypto.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/core/match.hpp"
+#include "policy/samples.hpp"
+
+namespace countersign {
+namespace {
+
+using core::Applied;
+using core::Value;
+using Direction = PolicyDifference::Direction;
+
+std::string outcome_of(const Result<Applied>& applied) {
+    if (!applied) return "fails: " + applied.error().detail;
+    if (applied->kind == Applied::Kind::refuse) return "refused";
+    if (applied->kind == Applied::Kind::allow) return "allowed";
+    return "needs " + slots_text(applied->alternatives);
+}
+
+bool fills(const core::Slots& given, const core::Slots& wanted) {
+    return std::ranges::all_of(wanted.groups, [&](const core::CountOf& one) {
+        return std::ranges::any_of(given.groups, [&](const core::CountOf& other) {
+            return other.of == one.of && other.count >= one.count;
+        });
+    });
+}
+
+int level(const Result<Applied>& applied) {
+    if (!applied || applied->kind == Applied::Kind::refuse) return 2;
+    return applied->kind == Applied::Kind::require ? 1 : 0;
+}
+
+// Writes "needs 1 of g instead of 2 of g".
+std::string instead(const Result<Applied>& now, const Result<Applied>& then) {
+    std::string was = outcome_of(then);
+    const std::string is = outcome_of(now);
+    constexpr std::string_view needs = "needs ";
+    if (is.starts_with(needs) && was.starts_with(needs)) was.erase(0, needs.size());
+    return fmt::format("{} instead of {}", is, was);
+}
+
+// Says what of the one lets more through than the other does; empty: nothing.
+std::vector<std::string> looser(const Result<Applied>& loose, const Result<Applied>& strict) {
+    if (level(loose) != level(strict) || level(loose) == 2)
+        return level(loose) < level(strict) ? std::vector{instead(loose, strict)}
+                                            : std::vector<std::string>{};
+    std::vector<std::string> all;
+    const bool as_many = std::ranges::all_of(loose->alternatives, [&](const core::Slots& one) {
+        return std::ranges::any_of(strict->alternatives,
+                                   [&](const core::Slots& other) { return fills(one, other); });
+    });
+    if (level(loose) == 1 && !as_many) all.push_back(instead(loose, strict));
+    auto words = [](core::Duration one) {
+        return duration_text(std::chrono::duration_cast<std::chrono::seconds>(one).count());
+    };
+    if (loose->grant > strict->grant)
+        all.push_back(fmt::format("an approval may be claimed for {} instead of {}", words(loose->grant),
+                                  words(strict->grant)));
+    if (loose->claim_after < strict->claim_after) all.push_back("an approval may be claimed sooner");
+    if (loose->claim_closed != strict->claim_closed &&
+        loose->claim_closed.size() < strict->claim_closed.size())
+        all.push_back("an approval may be claimed at more times");
+    if (level(loose) == 0) return all;
+    if (loose->self_approval && loose->self_approval != strict->self_approval)
+        all.push_back("more people may approve what they ask for themselves");
+    if (loose->unlinked_allowed && !strict->unlinked_allowed)
+        all.push_back("voters need not be shown to be somebody else");
+    if (!loose->reason_required && strict->reason_required) all.push_back("an approval needs no reason");
+    if (loose->widening && loose->widening != strict->widening) all.push_back("an escalation adds approvers");
+    if (!loose->deny.any && strict->deny.any) all.push_back("one denial no longer ends it");
+    for (const core::Exclusion& one : strict->exclude)
+        if (std::ranges::find(loose->exclude, one) == loose->exclude.end())
+            all.push_back(fmt::format("whom {} names may approve", one.field));
+    return all;
+}
+
+Value example_of(const core::Request& request) {
+    Value body = Value::object({{"action", request.action}, {"at", core::rfc3339(request.created_at)}});
+    if (request.resource) body.set("resource", *request.resource);
+    if (request.environment) body.set("environment", *request.environment);
+    if (!request.intent.empty()) body.set("intent", request.intent);
+    if (request.parameters) body.set("parameters", *request.parameters);
+    if (!request.labels.empty()) {
+        Value labels = Value::object();
+        for (const auto& [name, text] : request.labels) labels.set(name, text);
+        body.set("labels", std::move(labels));
+    }
+    auto accounts = [](const std::vector<core::AccountId>& list) {
+        Value all = Value::array();
+        for (const core::AccountId& one : list) all.push(one.text());
+        return all;
+    };
+    if (!request.on_behalf_of.empty()) body.set("on_behalf_of", accounts(request.on_behalf_of));
+    const bool person = request.requester.kind == core::Requester::Kind::person;
+    Value requester =
+        Value::object({{"name", request.requester.name}, {"kind", person ? "person" : "workload"}});
+    if (!request.requester.humans.empty()) requester.set("humans", accounts(request.requester.humans));
+    if (request.requester.claims) requester.set("claims", *request.requester.claims);
+    body.set("requester", std::move(requester));
+    return body;
+}
+
+std::string place_of(const core::Request& request) {
+    return visible(request.action) + (request.environment ? " in " + visible(*request.environment) : "");
+}
+
+class Comparison {
+  public:
+    Comparison(const core::Policy& older, const core::Policy& newer) : older_(older), newer_(newer) {}
+
+    void look(const core::Request& request) {
+        const auto before = core::match(older_, request, std::nullopt, request.created_at);
+        const auto after = core::match(newer_, request, std::nullopt, request.created_at);
+        for (const std::string& what : looser(after, before)) tell(Direction::easier, request, what);
+        for (const std::string& what : looser(before, after))
+            tell(Direction::harder, request, turned(before, after, what));
+    }
+    // Whoever is in a group now and was not, or the other way round; of groups kept in a chat nothing is
+    // known.
+    void look_at_groups() {
+        const auto had = members_of(older_);
+        const auto has = members_of(newer_);
+        for (const auto& [group, people] : has) {
+            const auto before = had.find(group);
+            if (before == had.end()) continue;
+            for (const core::PersonId& one : people)
+                if (!before->second.contains(one)) tell_of_member(Direction::easier, group, one, "is in");
+            for (const core::PersonId& one : before->second)
+                if (!people.contains(one)) tell_of_member(Direction::harder, group, one, "is no longer in");
+        }
+    }
+    std::vector<PolicyDifference> take() {
+        std::vector<PolicyDifference> sorted;
+        for (const Direction direction : {Direction::easier, Direction::harder})
+            for (const PolicyDifference& one : found_)
+                if (one.direction == direction) sorted.push_back(one);
+        return sorted;
+    }
+
+  private:
+    using People = std::set<core::PersonId>;
+    static std::map<core::GroupId, People> members_of(const core::Policy& policy) {
+        std::map<core::GroupId, People> all;
+        const core::Directory offline{
+            std::shared_ptr<const core::Policy>{std::shared_ptr<const core::Policy>{}, &policy}, {}};
+        for (const core::GroupRecord& group : policy.groups)
+            if (auto members = offline.members(group.name))
+                all[group.name] = People(members->begin(), members->end());
+        return all;
+    }
+    static std::string turned(const Result<Applied>& before, const Result<Applied>& after,
+                              const std::string& what) {
+        const bool outcome =
+            what.find(" instead of ") != std::string::npos && outcome_of(before) != outcome_of(after);
+        return outcome ? instead(after, before) : "no longer so: " + what;
+    }
+    void tell_of_member(Direction direction, const core::GroupId& group, const core::PersonId& person,
+                        std::string_view verb) {
+        add(direction, fmt::format("{} {} group {}", person.text(), verb, group.text()), {});
+    }
+    void tell(Direction direction, const core::Request& request, const std::string& what) {
+        add(direction, fmt::format("{}: {}", place_of(request), what), example_of(request));
+    }
+    void add(Direction direction, std::string sentence, Value example) {
+        if (found_.size() >= policy_differences_max || !told_.insert({direction, sentence}).second) return;
+        auto id = sha256_hex(sentence).substr(0, 8);
+        found_.push_back({direction, std::move(sentence), std::move(example), std::move(id)});
+    }
+
+    const core::Policy& older_;
+    const core::Policy& newer_;
+    std::set<std::pair<Direction, std::string>> told_;
+    std::vector<PolicyDifference> found_;
+};
+
+}  // namespace
+
+std::vector<PolicyDifference> policy_differences(const core::Policy& older, const core::Policy& newer,
+                                                 const std::vector<core::Request>& more) {
+    Comparison comparison{older, newer};
+    comparison.look_at_groups();
+    for (const core::Request& request : more) comparison.look(request);
+    for (const core::Request& request : policy::Samples{{&older, &newer}}.make()) comparison.look(request);
+    return comparison.take();
+}
+
+std::vector<PolicyMatrixRow> policy_matrix(const core::Policy& policy,
+                                           const std::vector<core::Request>& more) {
+    std::map<std::pair<std::string, std::string>, std::set<std::string>> rows;
+    auto look = [&](const core::Request& request) {
+        const auto applied = core::match(policy, request, std::nullopt, request.created_at);
+        rows[{request.action, request.environment.value_or("")}].insert(outcome_of(applied));
+    };
+    for (const core::Request& request : more) look(request);
+    for (const core::Request& request : policy::Samples{{&policy}}.make()) look(request);
+    std::vector<PolicyMatrixRow> all;
+    for (auto& [place, outcomes] : rows)
+        all.push_back(
+            {place.first, place.second, std::vector<std::string>(outcomes.begin(), outcomes.end())});
+    return all;
+}
+
+}  // namespace countersign

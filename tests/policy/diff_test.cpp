@@ -1,0 +1,143 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "countersign/adapters/policy.hpp"
+#include "countersign/adapters/policy_diff.hpp"
+#include "countersign/adapters/policy_tests.hpp"
+#include "countersign/core/match.hpp"
+
+namespace countersign {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::Each;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using Direction = PolicyDifference::Direction;
+
+std::shared_ptr<const core::Policy> policy_of(const std::string& rules) {
+    std::vector<PolicyFinding> findings;
+    auto policy =
+        read_policy("version: 1\npeople: {amy: {slack: U1}, ben: {slack: U2}, cat: {slack: U3}}\n" + rules,
+                    "p.yaml", findings);
+    EXPECT_TRUE(policy) << rules << (policy ? "" : policy.error().detail);
+    return policy ? *policy : std::make_shared<const core::Policy>();
+}
+
+std::vector<std::string> sentences(const std::string& older, const std::string& newer, Direction direction) {
+    std::vector<std::string> all;
+    const auto before = policy_of(older);
+    const auto after = policy_of(newer);
+    for (const PolicyDifference& one : policy_differences(*before, *after, {})) {
+        if (one.direction == direction) all.push_back(one.sentence);
+        if (one.example.is_null()) continue;
+        // Whatever is told can be seen with the example.
+        auto worded = worded_request(one.example);
+        EXPECT_TRUE(worded) << core::canonical(one.example);
+        if (!worded) continue;
+        auto was = core::match(*before, worded->request, std::nullopt, worded->request.created_at);
+        auto is = core::match(*after, worded->request, std::nullopt, worded->request.created_at);
+        EXPECT_NE(*was, *is) << one.sentence;
+    }
+    return all;
+}
+std::vector<std::string> easier(const std::string& older, const std::string& newer) {
+    return sentences(older, newer, Direction::easier);
+}
+std::vector<std::string> harder(const std::string& older, const std::string& newer) {
+    return sentences(older, newer, Direction::harder);
+}
+
+const std::string two_groups = "groups: {g: {people: [amy, ben]}, h: {people: [cat]}}\n";
+const std::string two_of_g =
+    two_groups +
+    "rules: [{name: r, when: {action: db.export, environment: production}, require: {count: 2, of: g}}]\n";
+
+TEST(PolicyDiff, TheSamePolicyIsNeitherEasierNorHarder) {
+    EXPECT_THAT(easier(two_of_g, two_of_g), IsEmpty());
+    EXPECT_THAT(harder(two_of_g, two_of_g), IsEmpty());
+}
+
+TEST(PolicyDiff, AskingForFewerPeopleIsEasierAndForMoreHarder) {
+    const std::string one =
+        two_groups +
+        "rules: [{name: r, when: {action: db.export, environment: production}, require: {of: g}}]\n";
+    EXPECT_THAT(easier(two_of_g, one), Contains("db.export in production: needs 1 of g instead of 2 of g"));
+    EXPECT_THAT(harder(two_of_g, one), IsEmpty());
+    EXPECT_THAT(harder(one, two_of_g), Contains("db.export in production: needs 2 of g instead of 1 of g"));
+    EXPECT_THAT(easier(one, two_of_g), IsEmpty());
+}
+
+TEST(PolicyDiff, AnotherGroupIsBothEasierAndHarder) {
+    const std::string other =
+        two_groups +
+        "rules: [{name: r, when: {action: db.export, environment: production}, require: {of: h}}]\n";
+    EXPECT_THAT(easier(two_of_g, other), Contains(HasSubstr("needs 1 of h instead of 2 of g")));
+    EXPECT_THAT(harder(two_of_g, other), Contains(HasSubstr("needs 1 of h instead of 2 of g")));
+}
+
+TEST(PolicyDiff, ABoundThatMovedIsFoundAtItsOwnValues) {
+    auto above = [](const char* rows) {
+        return two_groups +
+               "default: allow\nrules: [{name: r, when: {action: x, parameters.rows: {gt: " + rows +
+               "}}, require: {of: g}}]\n";
+    };
+    EXPECT_THAT(easier(above("1000"), above("5000")), Contains("x: allowed instead of needs 1 of g"));
+    EXPECT_THAT(harder(above("1000"), above("5000")), IsEmpty());
+    EXPECT_THAT(harder(above("5000"), above("1000")), Contains("x: needs 1 of g instead of allowed"));
+}
+
+TEST(PolicyDiff, ANewExceptionIsEasier) {
+    const std::string rule =
+        two_groups + "default: allow\nrules: [{name: r, when: {action: x}, require: {of: g}";
+    EXPECT_THAT(easier(rule + "}]\n",
+                       rule + ", unless: {labels.small: 'yes', parameters.plan.types: {every: [a]}}}]\n"),
+                Contains("x: allowed instead of needs 1 of g"));
+}
+
+TEST(PolicyDiff, TermsAndMembersAreLookedAtToo) {
+    const std::string rule = two_groups + "rules: [{name: r, when: {action: x}, require: {of: g}";
+    for (const auto& [terms, sentence] : std::vector<std::pair<std::string, std::string>>{
+             {", grant: 1h", "may be claimed for 1h instead of 15m"},
+             {", unlinked: allow", "voters need not be shown"},
+             {", self_approval: {allow: [amy]}", "more people may approve what they ask for themselves"},
+             {", deny: {count: 2, of: g}", "one denial no longer ends it"}})
+        EXPECT_THAT(easier(rule + "}]\n", rule + terms + "}]\n"), Contains(HasSubstr(sentence))) << terms;
+    for (const char* terms :
+         {", reason: required", ", exclude: [labels.author]", ", claim: {not_before: 5m}"}) {
+        EXPECT_THAT(easier(rule + terms + "}]\n", rule + "}]\n"), Not(IsEmpty())) << terms;
+        EXPECT_THAT(easier(rule + "}]\n", rule + terms + "}]\n"), IsEmpty()) << terms;
+    }
+    const std::string more = "groups: {g: {people: [amy, ben, cat]}, h: {people: [cat]}}\n";
+    EXPECT_THAT(easier(two_groups, more), Contains("cat is in group g"));
+    EXPECT_THAT(harder(more, two_groups), Contains("cat is no longer in group g"));
+}
+
+TEST(PolicyDiff, AnIdIsOfTheSentenceAlone) {
+    const std::string one =
+        two_groups +
+        "rules: [{name: s, when: {action: db.export, environment: production}, require: {of: g}}]\n";
+    const auto differences = policy_differences(*policy_of(two_of_g), *policy_of(one), {});
+    ASSERT_FALSE(differences.empty());
+    EXPECT_EQ(differences[0].id.size(), 8U);
+    EXPECT_EQ(differences[0].id, policy_differences(*policy_of(two_of_g), *policy_of(one), {})[0].id);
+}
+
+TEST(PolicyMatrix, TellsWhatIsAskedOfEachActionAndEnvironment) {
+    const auto rows = policy_matrix(*policy_of(two_of_g), {});
+    auto row = std::ranges::find_if(rows, [](const PolicyMatrixRow& one) {
+        return one.environment == "production" && one.action == "db.export";
+    });
+    ASSERT_NE(row, rows.end());
+    EXPECT_THAT(row->outcomes, testing::ElementsAre("needs 2 of g"));
+    auto without = std::ranges::find_if(rows, [](const PolicyMatrixRow& one) {
+        return one.environment.empty() && one.action == "db.export";
+    });
+    ASSERT_NE(without, rows.end());
+    EXPECT_THAT(without->outcomes, testing::ElementsAre("refused"));
+}
+
+}  // namespace
+}  // namespace countersign
