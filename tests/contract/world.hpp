@@ -149,11 +149,13 @@ struct InMemory : Base {
 };
 
 struct OnPostgres : Base {
-    explicit OnPostgres(Secret migrated = support::postgres().fresh_database()) : uri(std::move(migrated)) {}
-    Secret uri;  // as the owner of the tables
-    // The store has the rights of the application alone.
+    explicit OnPostgres(Secret migrated = support::postgres().fresh_database())
+        : uri(std::move(migrated)), seen_as(support::as_app(uri)) {}
+    OnPostgres(Secret migrated, Secret as) : uri(std::move(migrated)), seen_as(std::move(as)) {}
+    Secret uri;      // as the owner of the tables
+    Secret seen_as;  // the store's rights: of the application alone, unless told otherwise
     std::unique_ptr<pg::Database> database =
-        pg::open_database({.uri = support::as_app(uri), .server_keys = {server_key}, .pool = 6},
+        pg::open_database({.uri = seen_as, .server_keys = {server_key}, .pool = 6},
                           io.get_executor(), clock, *entropy);
     app::CaseStore& cases() { return database->cases(); }
     app::OutboxStore& outbox() { return database->outbox(); }
