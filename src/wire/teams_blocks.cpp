@@ -141,9 +141,9 @@ Json execute(std::string_view title, const Press& press, bool with_inputs) {
                        "Action.Execute", "verb", press.act);
 }
 
-Json submit(std::string_view title, const Press& press, bool opens_dialog) {
-    return json_object("associatedInputs", "none", "data", data_of(press, opens_dialog), "title", title,
-                       "type", "Action.Submit");
+Json submit(std::string_view title, const Press& press, bool opens_dialog, bool with_inputs) {
+    return json_object("associatedInputs", with_inputs ? "auto" : "none", "data",
+                       data_of(press, opens_dialog), "title", title, "type", "Action.Submit");
 }
 
 Json reason_input(std::string_view act, bool of_own_request) {

@@ -43,7 +43,7 @@ struct Press {
 };
 Json execute(std::string_view title, const Press& press, bool with_inputs = false);
 // Answers with a message that has a value, for clients and places without Action.Execute.
-Json submit(std::string_view title, const Press& press, bool opens_dialog);
+Json submit(std::string_view title, const Press& press, bool opens_dialog, bool with_inputs = false);
 // Asks for the reason of an act; `of_own_request`: of approving what one is behind.
 Json reason_input(std::string_view act, bool of_own_request);
 Json show_card(std::string_view title, Items body, const Json& action);

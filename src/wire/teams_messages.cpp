@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "countersign/base/text.hpp"
-#include "countersign/wire/teams_activity.hpp"
 #include "wire/teams_blocks.hpp"
 
 namespace countersign::wire {
@@ -168,6 +167,21 @@ JsonText teams_dialog_answer(std::string_view title, const JsonText& card) {
 
 JsonText teams_dialog_words(std::string_view words) {
     return json_object("task", json_object("type", "message", "value", inert(words)));
+}
+
+JsonText teams_reason_form(core::Verdict verdict, const TeamsPress& press) {
+    const bool own = verdict == core::Verdict::approve;
+    const std::string_view act = core::name_of(verdict);
+    const std::string_view title = own ? "Approve" : verdict == core::Verdict::deny ? "Deny" : "Hold";
+    c::Press again{.act = act,
+                   .request = press.request,
+                   .digest = press.digest,
+                   .version = press.version,
+                   .page = press.page,
+                   .pass = press.pass};
+    auto words = c::said("Why? It is shown on the card.");
+    return c::card(c::Items(words, c::reason_input(act, own)), c::Items(c::submit(title, again, false, true)),
+                   title);
 }
 
 JsonText teams_results_answer(const std::vector<core::CardSummary>& items) {

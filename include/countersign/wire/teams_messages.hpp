@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "countersign/wire/teams_activity.hpp"
 #include "countersign/wire/teams_card.hpp"
 
 // What is said in Teams beside the cards of requests: to one person, in a card's thread, and as the body that
@@ -30,6 +31,8 @@ JsonText teams_error_answer(std::string_view code, std::string_view words);
 // Bodies that answer task/fetch and task/submit.
 JsonText teams_dialog_answer(std::string_view title, const JsonText& card);
 JsonText teams_dialog_words(std::string_view words);
+// A form in a dialog that sends the same press again, with a reason.
+JsonText teams_reason_form(core::Verdict verdict, const TeamsPress& press);
 // The body that answers composeExtension/query.
 JsonText teams_results_answer(const std::vector<core::CardSummary>& items);
 JsonText teams_results_words(std::string_view words);
