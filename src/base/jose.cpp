@@ -2,12 +2,14 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/rsa.h>
 
 #include <array>
 #include <string>
 #include <utility>
 
 #include "base/openssl.hpp"
+#include "countersign/base/check.hpp"
 
 namespace countersign {
 namespace {
@@ -143,6 +145,52 @@ bool VerifyingKey::verifies(std::string_view bytes, std::string_view signature) 
                                  bytes.size()) == 1;
     ERR_clear_error();
     return good;
+}
+
+struct RsaSigningKey::Key {
+    Pkey pkey;
+    std::string number(const char* name) const {
+        BIGNUM* raw = nullptr;
+        COUNTERSIGN_CHECK(EVP_PKEY_get_bn_param(pkey.get(), name, &raw) == 1);
+        BigNumber value{raw};
+        std::string bytes(static_cast<std::size_t>(BN_num_bytes(value.get())), '\0');
+        BN_bn2bin(value.get(), reinterpret_cast<unsigned char*>(bytes.data()));
+        return bytes;
+    }
+};
+
+RsaSigningKey::RsaSigningKey(std::unique_ptr<Key> key) : key_(std::move(key)) {}
+RsaSigningKey::RsaSigningKey(RsaSigningKey&&) noexcept = default;
+RsaSigningKey& RsaSigningKey::operator=(RsaSigningKey&&) noexcept = default;
+RsaSigningKey::~RsaSigningKey() = default;
+
+RsaSigningKey RsaSigningKey::generate() {
+    Pkey made{EVP_RSA_gen(static_cast<unsigned>(VerifyingKey::rsa_bits_min))};
+    COUNTERSIGN_CHECK(made != nullptr);
+    return RsaSigningKey{std::make_unique<Key>(std::move(made))};
+}
+
+std::string RsaSigningKey::sign(std::string_view bytes) const {
+    DigestContext context{EVP_MD_CTX_new()};
+    std::size_t length = 0;
+    const bool begun =
+        context &&
+        EVP_DigestSignInit(context.get(), nullptr, sha256_method(), nullptr, key_->pkey.get()) == 1 &&
+        EVP_DigestSign(context.get(), nullptr, &length, bytes_of(bytes), bytes.size()) == 1;
+    COUNTERSIGN_CHECK(begun);
+    std::string signature(length, '\0');
+    auto* out = reinterpret_cast<unsigned char*>(signature.data());
+    COUNTERSIGN_CHECK(EVP_DigestSign(context.get(), out, &length, bytes_of(bytes), bytes.size()) == 1);
+    signature.resize(length);
+    return signature;
+}
+
+std::string RsaSigningKey::modulus() const {
+    return key_->number(OSSL_PKEY_PARAM_RSA_N);
+}
+
+std::string RsaSigningKey::exponent() const {
+    return key_->number(OSSL_PKEY_PARAM_RSA_E);
 }
 
 }  // namespace countersign

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "countersign/base/crypto.hpp"
+
 namespace countersign::server {
 namespace {
 
@@ -18,18 +20,44 @@ slack::SlackSettings slack_settings(const config::Settings& settings) {
     };
 }
 
+teams::TeamsSettings teams_settings(const config::Settings& settings, Secret page_key) {
+    return teams::TeamsSettings{
+        .app_id = settings.teams.app_id,
+        .app_password = settings.teams.app_password,
+        .tenant = settings.teams.tenant,
+        .openid_metadata_url = settings.teams.openid_metadata_url,
+        .login_url = settings.teams.login_url,
+        .service_url_allow = settings.teams.service_url_allow,
+        .channel = settings.teams.channel,
+        .link_hosts = settings.link_hosts,
+        .page_key = std::move(page_key),
+    };
+}
+
 }  // namespace
 
-std::vector<std::unique_ptr<app::ConnectedChat>> make_chats(const config::Settings& settings,
-                                                            const app::Runtime& runtime,
-                                                            app::Conversation::Parts parts,
-                                                            net::Dialer& dialer,
-                                                            rt::asio::any_io_executor executor) {
-    std::vector<std::unique_ptr<app::ConnectedChat>> chats;
+Result<Done> check_chats(const config::Settings& settings) {
+    if (settings.teams.app_id.empty()) return Done{};
+    auto problem = teams::problem_of(teams_settings(settings, Secret{}));
+    if (problem) return fail(Trouble::invalid_input, std::move(*problem));
+    return Done{};
+}
+
+MadeChats make_chats(const config::Settings& settings, const Secret& server_key, const app::Runtime& runtime,
+                     app::Conversation::Parts parts, app::ReferenceStore& references, const Ground& ground) {
+    MadeChats made;
     if (!settings.slack.app_token.empty())
-        chats.push_back(
-            slack::make_slack(slack_settings(settings), runtime, parts, dialer, std::move(executor)));
-    return chats;
+        made.chats.push_back(
+            slack::make_slack(slack_settings(settings), runtime, parts, ground.network, ground.executor));
+    if (!settings.teams.app_id.empty()) {
+        constexpr std::size_t key_bytes = 32;
+        Secret page_key{hkdf_sha256(server_key.reveal(), {}, "countersign pages of full views", key_bytes)};
+        auto teams = teams::make_teams(teams_settings(settings, std::move(page_key)), runtime, parts,
+                                       references, ground.network, ground.executor);
+        for (auto& route : teams->routes()) made.routes.push_back(std::move(route));
+        made.chats.push_back(std::move(teams));
+    }
+    return made;
 }
 
 }  // namespace countersign::server

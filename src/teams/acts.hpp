@@ -34,10 +34,10 @@ class Passes {
     explicit Passes(const Secret& key) : key_(key) {}
     std::string of(const core::RequestId& request, std::string_view digest, std::string_view object,
                    std::size_t page) const;
-    // Whether that press may see page `press.page`: the first one, or a neighbour of one that was seen.
+    // Says whether that press may see page `press.page`: the first one, or a neighbour of one that was seen.
     bool lets_see(const wire::TeamsPress& press, const core::RequestId& request,
                   std::string_view object) const;
-    // Whether everything before `press.page` was shown.
+    // Says whether everything before `press.page` was shown.
     bool shows_all_before(const wire::TeamsPress& press, const core::RequestId& request,
                           std::string_view object) const;
 

@@ -12,7 +12,7 @@
 
 namespace countersign::teams {
 
-// One call of the Bot Connector's REST interface.
+// Describes one call of the Bot Connector's REST interface.
 struct ConnectorCall {
     std::string_view method;  // "GET", "POST", "PUT"
     std::string service_url;  // of the conversation

@@ -119,11 +119,17 @@ void TeamsDirectory::doubt(const std::string& key) {
 
 void TeamsDirectory::acted(const std::string& object, const std::string& mri, std::string_view conversation) {
     if (seen_.size() >= users_max) seen_.clear();
-    seen_[object] = {mri, std::string(wire::teams_channel_of(conversation))};
+    Seen now{mri, std::string(wire::teams_channel_of(conversation))};
+    Seen& before = seen_[object];
+    const auto* known = users_.find(object);
+    const bool unknown = known != nullptr && known->klass == core::AccountClass::unknown;
+    const bool otherwise =
+        !before.mri.empty() && (before.mri != now.mri || before.conversation != now.conversation);
+    before = std::move(now);
     auto told = mris_.find(object);
-    if (told == mris_.end() || told->second == mri) return;
-    mris_.erase(told);
-    doubt(user_key(object));
+    const bool contradicted = told != mris_.end() && told->second != mri;
+    if (contradicted) mris_.erase(told);
+    if (contradicted || (unknown && otherwise)) doubt(user_key(object));
 }
 
 void TeamsDirectory::changed(std::string_view conversation) {

@@ -39,7 +39,8 @@ class TeamsDirectory {
                         core::Duration age_max, Deadline deadline);
 
     // Somebody acted as this object under this id, in that conversation: where to look them up. Where the
-    // rosters told another id of them so far, what is known of them counts as never read.
+    // rosters told another id of them so far, or nothing when they were looked up elsewhere, what is known of
+    // them counts as never read.
     void acted(const std::string& object, const std::string& mri, std::string_view conversation);
     // Members came or went.
     void changed(std::string_view conversation);

@@ -54,7 +54,7 @@ class Inbox {
     };
     using FlightPtr = std::shared_ptr<Flight>;
 
-    // Somebody pressed something.
+    // Holds what somebody pressed, and where.
     struct Asked {
         ActivityPtr activity;
         wire::TeamsPress press;
@@ -72,7 +72,7 @@ class Inbox {
     core::AccountId account_of(const wire::TeamsActivity& activity) const;
     app::Act act_of(const wire::TeamsActivity& activity, app::Origin origin, core::Instant at) const;
     app::Act act_of(const Asked& asked) const;
-    // Whether the sender is known as a full member; `age_max`: of what is known.
+    // Says whether the sender is known as a full member; `age_max`: of what is known.
     rt::asio::awaitable<bool> is_member(const wire::TeamsActivity& activity, core::Duration age_max,
                                         Deadline deadline);
 

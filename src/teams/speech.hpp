@@ -23,7 +23,7 @@ class Speech {
     Later<Done> refresh(const app::MessageRef& message, const core::CardView& card, Deadline deadline);
     Later<Done> retire(const app::MessageRef& message, const core::CardView& card, Deadline deadline);
     Later<Done> say(const app::MessageRef& card, const core::ThreadLine& line, Deadline deadline);
-    // In the person's own conversation with the bot.
+    // Says it in the person's own conversation with the bot.
     Later<Done> tell(std::string object, const wire::TeamsCard& what, Deadline deadline);
     // Tells a conversation that somebody was not answered there.
     Later<Done> answer_in(std::string conversation, const wire::TeamsCard& what, Deadline deadline);

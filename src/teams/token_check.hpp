@@ -28,7 +28,7 @@ class TokenCheck {
     // `header`: the whole Authorization field. Fails with unauthenticated, or with unavailable where no keys
     // can be had.
     Later<Believed> check(std::string_view header, Deadline deadline);
-    // Whether the token was given for this very activity, and for us.
+    // Says whether the token was given for this very activity, and for us.
     Result<Done> speaks_for(const Believed& believed, const wire::TeamsActivity& activity) const;
 
   private:

@@ -60,6 +60,7 @@ Json data_of(const Press& press, bool in_dialog) {
 // A line as it is drawn: runs, and a new block at each line end.
 class LineWriter {
   public:
+    explicit LineWriter(bool close) : close_(close) {}
     void add(std::string_view text, const Look& look) {
         for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
             push(text.substr(0, end), look);
@@ -80,8 +81,10 @@ class LineWriter {
     }
     void flush() {
         if (runs_.empty()) return;
-        blocks_.push_back(rich(std::exchange(runs_, {}), true));
+        blocks_.push_back(rich(std::exchange(runs_, {}), close_));
+        close_ = true;
     }
+    bool close_;  // without a gap above
     Items runs_;
     std::vector<Json> blocks_;
 };
@@ -187,13 +190,13 @@ Short shortened(std::string safe, std::size_t chars_max) {
             false};
 }
 
-std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, std::size_t chars_max,
+std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, const LineShape& shape,
                        bool& whole) {
     using Kind = core::CardRun::Kind;
-    LineWriter writer;
+    LineWriter writer{shape.close};
     for (const core::CardRun& part : line) {
         auto cut = [&](std::string safe) {
-            const std::size_t most = part.chars_max == 0 ? chars_max : part.chars_max;
+            const std::size_t most = part.chars_max == 0 ? shape.chars_max : part.chars_max;
             if (most == 0) return safe;
             auto shown = shortened(std::move(safe), most);
             whole = whole && shown.whole;

@@ -55,9 +55,13 @@ struct Short {
 // Beyond `chars_max` its head, how much is missing, and its tail, so that nothing hides behind the cut.
 Short shortened(std::string safe, std::size_t chars_max);
 
-// A line's blocks: one, and one more for each line end in its texts. `chars_max`: of each run without a
-// limit of its own; 0: none. `whole` becomes false where something was cut.
-std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, std::size_t chars_max,
+struct LineShape {
+    std::size_t chars_max = 0;  // of each run without a limit of its own; 0: none
+    bool close = true;          // without a gap above
+};
+// A line's blocks: one, and one more for each line end in its texts. `whole` becomes false where something
+// was cut.
+std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, const LineShape& shape,
                        bool& whole);
 
 }  // namespace countersign::wire::cards

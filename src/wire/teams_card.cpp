@@ -136,7 +136,8 @@ class TeamsCardWriter {
         std::size_t shown = 0;
         const std::size_t most = section.lines_max == 0 ? section.lines.size() : section.lines_max;
         for (; shown < std::min(most, section.lines.size()); ++shown) {
-            auto line = fitting(section, section.lines[shown], room);
+            const bool begins = shown == 0 && section.heading.empty() && section.note.empty();
+            auto line = fitting(section, section.lines[shown], room, !begins);
             if (line.empty()) break;
             for (c::Json& block : line) put(std::move(block));
         }
@@ -157,13 +158,14 @@ class TeamsCardWriter {
     }
 
     // A line that is too long for the room is cut until it fits; empty: it does not.
-    std::vector<c::Json> fitting(const CardSection& section, const core::CardLine& line, std::size_t room) {
+    std::vector<c::Json> fitting(const CardSection& section, const core::CardLine& line, std::size_t room,
+                                 bool close) {
         if (room <= note_bytes) return {};
         room -= note_bytes;
         std::size_t chars_max = 0;
         for (;;) {
             bool whole = true;
-            auto blocks = c::line(line, style_, chars_max, whole);
+            auto blocks = c::line(line, style_, {.chars_max = chars_max, .close = close}, whole);
             std::size_t bytes = 0;
             for (const c::Json& block : blocks) bytes += block.text.size() + 1;
             if (bytes <= room) {

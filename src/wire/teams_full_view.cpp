@@ -50,7 +50,7 @@ std::vector<c::Json> blocks_of(const CardView& card, const TeamsStyle& style) {
         if (!section.heading.empty()) blocks.push_back(c::heading(section.heading));
         for (const CardLine& line : section.lines)
             for (const CardLine& piece : in_pieces(line))
-                for (c::Json& block : c::line(piece, style, 0, whole)) blocks.push_back(std::move(block));
+                for (c::Json& block : c::line(piece, style, {}, whole)) blocks.push_back(std::move(block));
         if (!section.note.empty()) blocks.push_back(c::said(section.note));
     }
     return blocks;

@@ -81,7 +81,7 @@ TeamsCard teams_thread_line(const core::ThreadLine& line, const TeamsStyle& styl
     summary = c::shortened(summary + printable(line.text), summary_chars_max).text;
     bool whole = true;
     c::Items body;
-    for (const c::Json& block : c::line(said, style, 0, whole)) body.push_back(block);
+    for (const c::Json& block : c::line(said, style, {}, whole)) body.push_back(block);
     std::string mentions;
     c::Items entities;
     for (std::size_t i = 0; i < line.asks.size() && i < core::asked_max; ++i) {
