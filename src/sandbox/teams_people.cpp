@@ -114,6 +114,8 @@ awaitable<std::optional<Value>> TeamsPeople::act(std::string name, Value order) 
         answer = co_await install(std::move(order));
     else if (name == "send")
         answer = co_await raw(std::move(order));
+    else if (name == "bot")
+        answer = set_bot(order);
     else if (name == "users")
         answer = set_user(order);
     else if (name == "faults")
@@ -389,6 +391,13 @@ awaitable<Value> TeamsPeople::install(Value order) {
 // Any activity at all, with whatever claims its token is to have.
 awaitable<Value> TeamsPeople::raw(Value order) {
     co_return co_await deliver(order["activity"], order["claims"]);
+}
+
+Value TeamsPeople::set_bot(const Value& order) {
+    auto url = net::parse_url(order["messages_url"].text());
+    if (!url) return trouble("invalid_url", "messages_url is not an address");
+    bot_is_at(std::string(order["messages_url"].text()));
+    return Value::object({{"ok", true}});
 }
 
 Value TeamsPeople::set_user(const Value& order) {

@@ -38,6 +38,7 @@ class TeamsPeople {
     rt::asio::awaitable<core::Value> query(core::Value order);
     rt::asio::awaitable<core::Value> install(core::Value order);
     rt::asio::awaitable<core::Value> raw(core::Value order);
+    core::Value set_bot(const core::Value& order);
     core::Value set_user(const core::Value& order);
     core::Value set_faults(const core::Value& order);
 
