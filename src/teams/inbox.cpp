@@ -125,6 +125,8 @@ awaitable<net::HttpResponse> Inbox::take(wire::TeamsActivity activity, core::Ins
     if (under_way != flights_.end()) {
         flight = under_way->second;
     } else {
+        // What is turned away comes again, and is not to be taken for a repetition then.
+        if (tasks_.size() >= in_flight_max) co_return status_alone(503);
         if (shared->kind == Kind::message && !messages_.add(key)) co_return status_alone(200);
         flight = std::make_shared<Flight>(executor_);
         flights_.emplace(key, flight);

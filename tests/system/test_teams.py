@@ -1,9 +1,16 @@
 """One request in Slack and Teams: the real server, PostgreSQL and the workspace's two chats."""
 import json
+import os
+import pathlib
 import re
+import struct
+import subprocess
+import sys
 import unittest
+import zipfile
+import zlib
 
-from process import Api, Dev, Parts, Program, TempFolder, http, wait_until
+from process import ROOT, Api, Dev, Parts, Program, TempFolder, http, wait_until
 
 CHANNEL = "19:approvals@thread.tacv2"
 TENANT = "00000000-0000-4000-8000-00000000051a"
@@ -146,6 +153,91 @@ class InDev(unittest.TestCase):
             answer = http("POST", self.api.url + "/api/messages", {"type": "message"}, headers)
             self.assertEqual(answer.status, 401)
         self.assertEqual(http("GET", self.api.url + "/api/messages").status, 405)
+
+
+class App(unittest.TestCase):
+    """What `countersign teams` makes and prints."""
+    environment = {"COUNTERSIGN_TEAMS_APP_ID": APP, "COUNTERSIGN_TEAMS_APP_PASSWORD": "secret-of-the-app",
+                   "COUNTERSIGN_PUBLIC_URL": "https://approvals.harbor.example:8443"}
+
+    def setUp(self):
+        self.folder = TempFolder()
+        self.addCleanup(self.folder.remove)
+        self.output = os.path.join(self.folder.path, "app.zip")
+
+    def verb(self, *arguments, **environment):
+        program = Program(["teams", *arguments], {**self.environment, **environment})
+        program.code = program.wait(30)
+        return program
+
+    def test_the_package_is_an_app_of_this_bot(self):
+        made = self.verb("package", "--output", self.output)
+        self.assertEqual(made.code, 0, made.text())
+        with zipfile.ZipFile(self.output) as archive:
+            self.assertIsNone(archive.testzip())
+            self.assertEqual(sorted(archive.namelist()), ["color.png", "manifest.json", "outline.png"])
+            manifest = json.loads(archive.read("manifest.json"))
+            icons = {name: archive.read(name) for name in ("color.png", "outline.png")}
+        self.assertEqual({manifest["id"], manifest["bots"][0]["botId"], manifest["composeExtensions"][0]["botId"]}, {APP})
+        self.assertEqual(manifest["validDomains"], ["approvals.harbor.example"])
+        self.assertNotIn("example.com", json.dumps(manifest))
+        self.assertIn(manifest["manifestVersion"], manifest["$schema"])
+        for name, side in (("color.png", 192), ("outline.png", 32)):
+            self.assertEqual(struct.unpack(">II", icons[name][16:24]), (side, side), name)
+        # An outline is white wherever it is anything.
+        pixels = zlib.decompress(b"".join(chunk for kind, chunk in chunks(icons["outline.png"]) if kind == b"IDAT"))
+        rows = [pixels[1 + row * 129:(row + 1) * 129] for row in range(32)]
+        self.assertEqual({bytes(row[i:i + 3]) for row in rows for i in range(0, 128, 4)}, {b"\xff\xff\xff"})
+        self.assertTrue(any(row[3::4].count(255) for row in rows))
+        self.fits_the_schema(manifest)
+
+    def fits_the_schema(self, manifest):
+        schema = pathlib.Path(__file__).resolve().parents[3] / "shared/reference/schemas/teams-app.json"
+        try:
+            import jsonschema
+        except ImportError:
+            return
+        if schema.exists():
+            jsonschema.Draft4Validator(json.loads(schema.read_text())).validate(manifest)
+
+    def test_the_commands_are_those_that_the_bot_hears(self):
+        manifest = json.loads((ROOT / "manifests" / "teams" / "manifest.json").read_text())
+        commands = {one["title"] for group in manifest["bots"][0]["commandLists"] for one in group["commands"]}
+        words = (ROOT / "src" / "app" / "conversation.cpp").read_text()
+        for command in commands:
+            self.assertIn(f'{{"{command}", ', words)
+
+    def test_the_icons_are_what_their_script_draws(self):
+        copy = self.folder.write("draw_icons.py", (ROOT / "manifests" / "teams" / "draw_icons.py").read_text())
+        subprocess.run([sys.executable, copy], check=True, timeout=60)
+        for name in ("color.png", "outline.png"):
+            drawn = pathlib.Path(self.folder.path, name).read_bytes()
+            kept = (ROOT / "manifests" / "teams" / name).read_bytes()
+            self.assertEqual(*([zlib.decompress(b"".join(c for k, c in chunks(png) if k == b"IDAT"))
+                                for png in (drawn, kept)]), name)
+
+    def test_setup_prints_the_address_and_no_secret(self):
+        printed = self.verb("setup")
+        self.assertEqual(printed.code, 0)
+        self.assertIn("https://approvals.harbor.example:8443/api/messages", printed.text())
+        self.assertIn("@microsoft/teams.cli app create", printed.text())
+        self.assertNotIn("secret-of-the-app", printed.text())
+
+    def test_what_is_missing_is_named(self):
+        refused = self.verb("package", COUNTERSIGN_PUBLIC_URL="http://approvals.harbor.example")
+        self.assertNotEqual(refused.code, 0)
+        self.assertIn("must be https", refused.text())
+        refused = self.verb("package", COUNTERSIGN_TEAMS_APP_ID="", COUNTERSIGN_TEAMS_APP_PASSWORD="")
+        self.assertNotEqual(refused.code, 0)
+        self.assertIn("teams.app_id", refused.text())
+
+
+def chunks(png):
+    at = 8
+    while at < len(png):
+        length = struct.unpack(">I", png[at:at + 4])[0]
+        yield png[at + 4:at + 8], png[at + 8:at + 8 + length]
+        at += 12 + length
 
 
 class Apart(unittest.TestCase):

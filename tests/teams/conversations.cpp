@@ -128,6 +128,28 @@ TEST(TeamsConversation, GuestsStrangersAndTheAnonymousAreRefused) {
     EXPECT_TRUE(has(office.words_to("nobody"), "full members"));
 }
 
+TEST(TeamsConversation, MembersOfATeamOrAChannelAreAGroupAndGuestsInItAreNot) {
+    TeamsOffice office;
+    // Riley, who asks, has no account here: what tells dan apart from her is not known, amy is listed.
+    auto by_team = office.ask("team");
+    auto by_channel = office.ask("channel");
+    office.pass(3s);
+    std::string team_card;
+    std::string channel_card;
+    for (const auto& card : office.teams_cards()) {
+        auto& its = has(core::canonical(card), by_team.text()) ? team_card : channel_card;
+        its = card["id"].text();
+    }
+    office.press("guest", team_card, "Approve");
+    EXPECT_EQ(office.state(by_team), State::pending);
+    office.press("cat", channel_card, "Approve");  // in the team, not in the channel
+    EXPECT_EQ(office.state(by_channel), State::pending);
+    office.press("cat", team_card, "Approve");
+    EXPECT_EQ(office.state(by_team), State::approved);
+    office.press("ben", channel_card, "Approve");
+    EXPECT_EQ(office.state(by_channel), State::approved);
+}
+
 TEST(TeamsConversation, GuestsAndStrangersAreToldNothing) {
     TeamsOffice office;
     office.ask("deploy");

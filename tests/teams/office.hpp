@@ -36,6 +36,7 @@ people:
 groups:
   reviewers: {{ people: [amy, ben, cat, riley] }}
   team: {{ teams_team: "19:harbor@thread.tacv2" }}
+  chat: {{ teams_channel: "00000000-0000-4000-8000-00000000051a/19:ops@thread.v2" }}
 rules:
   - name: deploys
     when: {{ action: deploy }}
@@ -44,6 +45,10 @@ rules:
   - name: pairs
     when: {{ action: pair }}
     require: {{ count: 2, of: reviewers }}
+    expires: 30m
+  - name: channel
+    when: {{ action: channel }}
+    require: {{ count: 1, of: chat }}
     expires: 30m
   - name: teams
     when: {{ action: team }}
