@@ -22,10 +22,10 @@ Pacer::Lane& Pacer::lane(std::string_view name, core::Instant now) {
 }
 
 // A turn fits when each window that ends with it holds few enough others.
-core::Instant Pacer::next(const Lane& lane, std::span<const Window> windows, core::Instant now) {
+core::Instant Pacer::next(const Lane& lane, core::Instant now) {
     auto at = std::max(now, lane.closed_until);
     if (!lane.taken.empty()) at = std::max(at, lane.taken.back());
-    for (const Window& window : windows) {
+    for (const Window& window : conversation) {
         if (lane.taken.size() < window.calls_max) continue;
         auto before = lane.taken[lane.taken.size() - window.calls_max];
         at = std::max(at, before + window.length);
@@ -33,19 +33,30 @@ core::Instant Pacer::next(const Lane& lane, std::span<const Window> windows, cor
     return at;
 }
 
+// Turns of other conversations may lie in the future already: none of a second around the new one may be one
+// too many.
+core::Instant Pacer::next_of_all(core::Instant at) const {
+    for (;;) {
+        auto first = std::ranges::upper_bound(all_, at - everywhere.length);
+        auto last = std::ranges::lower_bound(all_, at + everywhere.length);
+        if (static_cast<std::size_t>(last - first) < everywhere.calls_max) return at;
+        at = *first + everywhere.length;
+    }
+}
+
 std::optional<core::Instant> Pacer::take(std::string_view name, core::Instant now, core::Instant latest) {
     Lane& its = lane(name, now);
     forget(its, conversation.back().length, now);
-    forget(all_, everywhere.back().length, now);
-    auto at = std::max(next(its, conversation, now), next(all_, everywhere, now));
+    while (!all_.empty() && all_.front() + everywhere.length <= now) all_.pop_front();
+    auto at = next_of_all(next(its, now));
     if (at > latest) return std::nullopt;
     its.taken.push_back(at);
-    all_.taken.insert(std::ranges::upper_bound(all_.taken, at), at);
+    all_.insert(std::ranges::upper_bound(all_, at), at);
     return at;
 }
 
 core::Instant Pacer::opens_at(std::string_view name, core::Instant now) {
-    return std::max(next(lane(name, now), conversation, now), next(all_, everywhere, now));
+    return next_of_all(next(lane(name, now), now));
 }
 
 void Pacer::limited(std::string_view name, core::Instant until) {

@@ -3,7 +3,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,7 +22,7 @@ class Pacer {
     static constexpr std::array<Window, 3> conversation{Window{std::chrono::seconds{1}, 7},
                                                         Window{std::chrono::seconds{30}, 60},
                                                         Window{std::chrono::hours{1}, 1'800}};
-    static constexpr std::array<Window, 1> everywhere{Window{std::chrono::seconds{1}, 30}};
+    static constexpr Window everywhere{std::chrono::seconds{1}, 30};
     static constexpr std::size_t lanes_max = 4'096;
 
     // Takes the next turn at or before `latest`; nullopt: none, and none was taken.
@@ -39,10 +38,11 @@ class Pacer {
         core::Instant closed_until{};
     };
     Lane& lane(std::string_view name, core::Instant now);
-    static core::Instant next(const Lane& lane, std::span<const Window> windows, core::Instant now);
+    static core::Instant next(const Lane& lane, core::Instant now);
+    core::Instant next_of_all(core::Instant at) const;
     static void forget(Lane& lane, core::Duration length, core::Instant now);
 
-    Lane all_;
+    std::deque<core::Instant> all_;  // turns of all conversations, in order
     std::map<std::string, Lane, std::less<>> lanes_;
 };
 
