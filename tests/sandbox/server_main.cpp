@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
     }
     sandbox::SandboxSettings settings;
     settings.base_url = fmt::format("http://127.0.0.1:{}", (*listener)->port());
+    settings.dialer = network.get();
     auto workspace = sandbox::make_sandbox(settings, io.get_executor(), *clock, *timers, *entropy);
 
     rt::TaskGroup sessions{io.get_executor(), 10'000, rt::report_bug};
