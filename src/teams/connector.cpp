@@ -54,15 +54,16 @@ Later<Done> Connector::turn(const ConnectorCall& call, Deadline deadline) {
     if (call.lane.empty()) co_return Done{};
     const auto now = clock_.now();
     auto at = pacer_.take(call.lane, now, std::min(deadline.at, now + call.patience));
-    if (!at) {
+    if (at && *at > now) {
+        auto cancelled = co_await timers_.sleep_until(*at);
+        if (cancelled) co_return fail(Trouble::cancelled, "cancelled while waiting for its turn");
+    }
+    if (!at || !pacer_.stands(call.lane, clock_.now())) {
         Failure failure{Trouble::overloaded, "this conversation has had as many messages as Teams allows",
                         "Throttled", ""};
-        failure.not_before = pacer_.opens_at(call.lane, now);
+        failure.not_before = pacer_.opens_at(call.lane, clock_.now());
         co_return std::unexpected(std::move(failure));
     }
-    if (*at <= now) co_return Done{};
-    auto cancelled = co_await timers_.sleep_until(*at);
-    if (cancelled) co_return fail(Trouble::cancelled, "cancelled while waiting for its turn");
     co_return Done{};
 }
 

@@ -290,9 +290,7 @@ Later<Done> TeamsDirectory::fetch_roster(std::string conversation) {
                            .lane = "members:" + conversation};
         auto page = co_await connector_.call(std::move(call), deadline);
         if (!page) {
-            if (absent(page.error()))
-                note_ = fmt::format("the members of {} cannot be read: add the app there ({})",
-                                    visible(conversation), page.error().detail);
+            if (absent(page.error())) page.error().detail += "; add the app there";
             co_return pass(page);
         }
         if (const auto* items = (*page)["members"].items())
@@ -346,8 +344,11 @@ awaitable<std::vector<std::string>> TeamsDirectory::viewers(std::string_view con
     auto known = viewers_.find(id);
     const bool wanted = known == viewers_.end() || runtime_.now() - known->second.as_of > viewers_age_max;
     if (wanted && !home_.empty()) {
-        auto read = co_await await_all({group_key(id)}, deadline);
-        if (!read) log::debug("teams", "nobody's card is made anew there: {}", read.error().detail);
+        // A card waits for them no longer than that, and is everybody's then.
+        Deadline patience{std::min(deadline.at, runtime_.now() + viewers_patience)};
+        auto read = co_await await_all({group_key(id)}, patience);
+        if (!read && !viewers_.contains(id))
+            viewers_[id].as_of = runtime_.now() - viewers_age_max + viewers_again_after;
         known = viewers_.find(id);
     }
     if (known == viewers_.end() || known->second.too_many) co_return std::vector<std::string>{};

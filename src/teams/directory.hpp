@@ -27,6 +27,8 @@ class TeamsDirectory {
     static constexpr std::size_t members_max = 25'000;  // of one roster, as teams may have
     static constexpr std::size_t rosters_max = 1'000;   // remembered
     static constexpr core::Duration viewers_age_max = std::chrono::hours{1};
+    static constexpr core::Duration viewers_patience = std::chrono::seconds{2};
+    static constexpr core::Duration viewers_again_after = std::chrono::minutes{5};  // a failure
 
     TeamsDirectory(const TeamsSettings& settings, Connector& connector, Places& places,
                    const app::Runtime& runtime, app::Roster& roster, rt::asio::any_io_executor executor);
@@ -53,7 +55,6 @@ class TeamsDirectory {
     // Reads rosters that votes may soon rest on again before they get old. Until `stop`.
     rt::asio::awaitable<void> keep_warm();
     rt::asio::awaitable<void> stop(core::Instant deadline);
-    const std::string& note() const { return note_; }  // what an admin should know; empty: nothing
 
   private:
     // A look-up under way; shared by the task and by all who wait for it.
@@ -106,7 +107,6 @@ class TeamsDirectory {
     std::unordered_map<std::string, std::string> objects_;  // the other way round
     std::unordered_map<std::string, Viewers> viewers_;      // by conversation
     core::Instant warm_not_before_{};
-    std::string note_;
     bool stopped_ = false;
     core::ChatUsers users_;
     // shared: published snapshots share them

@@ -80,19 +80,24 @@ awaitable<net::HttpResponse> Inbox::receive(net::HttpExchange& exchange) {
     const bool one_token = request.fields.count("authorization") == 1;
     const auto header = one_token ? *request.fields.find("authorization") : std::string_view{};
     auto believed = co_await parts_.tokens.check(header, {at + token_patience});
-    if (!believed) {
-        const bool later = believed.error().trouble == Trouble::unavailable;
-        log::warn("teams", "a call is not believed: {} ({})", believed.error().detail, believed.error().code);
-        co_return status_alone(later ? 503 : 401);
-    }
+    if (!believed) co_return not_believed(believed.error());
     auto activity = wire::read_teams_activity(request.body);
     if (!activity) co_return status_alone(400);
     auto meant = parts_.tokens.speaks_for(*believed, *activity);
-    if (!meant) {
-        log::warn("teams", "an activity is not believed: {} ({})", meant.error().detail, meant.error().code);
-        co_return status_alone(401);
-    }
+    if (!meant) co_return not_believed(meant.error());
     co_return co_await take(std::move(*activity), at);
+}
+
+net::HttpResponse Inbox::not_believed(const Failure& failure) {
+    constexpr core::Duration told_every = std::chrono::seconds{1};
+    ++untold_;
+    if (runtime_.now() - told_at_ >= told_every) {
+        log::warn("teams", "a call is not believed: {} ({}); {} since the last such line", failure.detail,
+                  failure.code, untold_);
+        told_at_ = runtime_.now();
+        untold_ = 0;
+    }
+    return status_alone(failure.trouble == Trouble::unavailable ? 503 : 401);
 }
 
 // The conversation's tenant says little of who acts, but what is of another organisation ends here.

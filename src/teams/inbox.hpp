@@ -65,6 +65,8 @@ class Inbox {
     };
 
     app::Conversation::Manner manner() const;
+    // Anybody may call and be refused: the log gets one line a second.
+    net::HttpResponse not_believed(const Failure& failure);
     rt::asio::awaitable<net::HttpResponse> take(wire::TeamsActivity activity, core::Instant at);
     rt::asio::awaitable<void> work(std::string key, ActivityPtr activity, FlightPtr flight, core::Instant at);
     rt::asio::awaitable<net::HttpResponse> handle(ActivityPtr activity, FlightPtr flight, core::Instant at);
@@ -100,6 +102,8 @@ class Inbox {
     rt::asio::any_io_executor executor_;
     rt::TaskGroup tasks_;
     std::map<std::string, FlightPtr> flights_;  // by conversation and activity
+    core::Instant told_at_{};                   // of a call that was not believed
+    std::uint64_t untold_ = 0;                  // such calls since then
     std::uint64_t nameless_ = 0;                // activities without an id so far
     app::RecentlySeen messages_{messages_remembered_max};
 };

@@ -59,6 +59,11 @@ core::Instant Pacer::opens_at(std::string_view name, core::Instant now) {
     return next_of_all(next(lane(name, now), now));
 }
 
+bool Pacer::stands(std::string_view name, core::Instant now) const {
+    auto found = lanes_.find(name);
+    return found == lanes_.end() || found->second.closed_until <= now;
+}
+
 void Pacer::limited(std::string_view name, core::Instant until) {
     Lane& its = lane(name, until);
     its.closed_until = std::max(its.closed_until, until);

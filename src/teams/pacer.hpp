@@ -29,7 +29,9 @@ class Pacer {
     std::optional<core::Instant> take(std::string_view lane, core::Instant now, core::Instant latest);
     // When the next turn would be, for telling whoever got none.
     core::Instant opens_at(std::string_view lane, core::Instant now);
-    // The service refused (429, 412): no turn in this lane before then.
+    // Says whether a turn that was taken still stands: the service may have refused others meanwhile.
+    bool stands(std::string_view lane, core::Instant now) const;
+    // The service refused (429): no turn in this lane before then.
     void limited(std::string_view lane, core::Instant until);
 
   private:

@@ -37,8 +37,13 @@ Places::Places(const TeamsSettings& settings, Connector& connector, app::Referen
 void Places::remember(app::ConversationReference reference) {
     if (known_.size() >= remembered_max) known_.clear();  // the store has them all
     if (owned_.size() >= remembered_max) owned_.clear();
-    if (!reference.user.empty() && !reference.gone)
-        owned_[owner_key(reference.tenant, reference.user)] = reference.conversation;
+    if (!reference.user.empty()) {
+        auto owner = owner_key(reference.tenant, reference.user);
+        if (reference.gone)
+            owned_.erase(owner);
+        else
+            owned_[std::move(owner)] = reference.conversation;
+    }
     auto id = reference.conversation;
     known_.insert_or_assign(std::move(id), std::move(reference));
 }

@@ -23,6 +23,9 @@ namespace {
 bool approved(Part part) {
     return part == Part::what || part == Part::intent || part == Part::parameters;
 }
+constexpr std::size_t notice_chars_max = 500;
+constexpr std::size_t viewer_id_bytes_max = 128;
+
 // What may be long, and gets what the rest leaves.
 bool spends_the_rest(Part part) {
     return part == Part::intent || part == Part::parameters;
@@ -106,7 +109,8 @@ class TeamsCardWriter {
     std::vector<c::Json> notes() {
         std::vector<c::Json> blocks;
         if (viewer_ == nullptr) return blocks;
-        if (!viewer_->notice.empty()) blocks.push_back(c::heading(printable(viewer_->notice)));
+        if (!viewer_->notice.empty())
+            blocks.push_back(c::heading(c::shortened(printable(viewer_->notice), notice_chars_max).text));
         if (viewer_->voted && viewer_->notice.empty()) blocks.push_back(c::heading(word_of(*viewer_->voted)));
         for (const c::Json& block : blocks) spend(block.text.size() + 1);
         return blocks;
@@ -200,7 +204,9 @@ class TeamsCardWriter {
         return verdict == Verdict::deny ? "Deny" : verdict == Verdict::hold ? "Hold" : "Approve";
     }
     c::Json with_reason(std::string_view title, std::string_view act) const {
-        auto names = fmt::format("{} request #{}: {}", title, card_.number, visible(card_.action));
+        constexpr std::size_t action_chars_shown = 100;
+        auto names = fmt::format("{} request #{}: {}", title, card_.number,
+                                 c::shortened(visible(card_.action), action_chars_shown).text);
         c::Items body(c::heading(names), c::reason_input(act, false));
         return c::show_card(title, std::move(body), c::execute(title, press(act), true));
     }
@@ -220,11 +226,14 @@ TeamsCard teams_card(const CardView& card, const TeamsStyle& style, const TeamsV
 }
 
 bool teams_card_is_whole(const CardView& card, const TeamsStyle& style) {
-    // As it stands where all can be asked for, which is where there is least room.
+    // It is judged as it stands where there is least room: with everybody it can be made anew for, and with
+    // the longest notice.
     TeamsStyle fullest = style;
-    const std::string id(128, '2');
+    const std::string id(viewer_id_bytes_max, '2');
     fullest.viewers.assign(teams_viewers_max, id);
-    return teams_card(card, fullest).whole;
+    TeamsViewer told;
+    for (std::size_t i = 0; i < notice_chars_max; ++i) told.notice += "\U0001F4A5";
+    return teams_card(card, fullest, &told).whole;
 }
 
 TeamsCard teams_private_card(const CardView& card, const TeamsStyle& style) {

@@ -440,6 +440,35 @@ TEST(TeamsTrouble, ACardThatMayHaveBeenPostedTwiceIsOneInTheEnd) {
     for (const auto& card : office.teams_cards()) EXPECT_FALSE(has(core::canonical(card), "\"Approve\""));
 }
 
+TEST(TeamsTenant, OfABotForSeveralIsThatOfItsChannelOnceSomethingWasSaidThere) {
+    auto settings = TeamsOffice::teams_settings();
+    settings.tenant.clear();
+    TeamsOffice office(settings, false);
+    EXPECT_TRUE(has(office.teams_bot_->problem(), "teams.channel"));
+    EXPECT_EQ(office.teams_bot_->workspace(), nullptr);
+    office.say("amy", "list");  // in her own conversation, which says nothing of whose the bot is
+    EXPECT_EQ(office.teams_bot_->workspace(), nullptr);
+    EXPECT_FALSE(has(office.told("amy"), "Nothing waits"));
+    office.order("say",
+                 Value::object({{"user", "amy"}, {"conversation", test::approvals}, {"text", "list"}}));
+    EXPECT_EQ(office.teams_bot_->problem(), "");
+    ASSERT_NE(office.teams_bot_->workspace(), nullptr);
+    EXPECT_EQ(office.teams_bot_->workspace()->id, test::teams_home);
+    EXPECT_TRUE(has(office.told("amy"), "Nothing waits"));
+}
+
+TEST(TeamsTrouble, ARosterThatCannotBeReadDelaysNoCard) {
+    TeamsOffice office;
+    office.order("faults", Value::object({{"method", "GET"},
+                                          {"path", "pagedmembers"},
+                                          {"times", 1'000},
+                                          {"status", 403},
+                                          {"code", "NotEnoughPermissions"}}));
+    office.ask("deploy");
+    auto message = office.teams_card();
+    EXPECT_FALSE(message.empty());
+}
+
 TEST(TeamsTrouble, AConversationThatMovedIsAnsweredWhereItIsNow) {
     auto settings = TeamsOffice::teams_settings();
     TeamsOffice office(settings);
