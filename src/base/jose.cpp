@@ -2,6 +2,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 
 #include <array>
@@ -170,19 +171,45 @@ RsaSigningKey RsaSigningKey::generate() {
     return RsaSigningKey{std::make_unique<Key>(std::move(made))};
 }
 
-std::string RsaSigningKey::sign(std::string_view bytes) const {
+Result<RsaSigningKey> RsaSigningKey::from_pem(std::string_view pem) {
+    Bio bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
+    COUNTERSIGN_CHECK(bio != nullptr);
+    auto no_pass_phrase = [](char*, int, int, void*) { return 0; };
+    Pkey made{PEM_read_bio_PrivateKey(bio.get(), nullptr, no_pass_phrase, nullptr)};
+    if (!made || EVP_PKEY_get_id(made.get()) != EVP_PKEY_RSA)
+        return bad_key("not an unencrypted RSA private key in PEM form");
+    if (EVP_PKEY_get_bits(made.get()) < VerifyingKey::rsa_bits_min)
+        return bad_key("an RSA key needs at least 2048 bits");
+    return RsaSigningKey{std::make_unique<Key>(std::move(made))};
+}
+
+namespace {
+
+std::string rsa_signature(EVP_PKEY* key, std::string_view bytes, bool pss) {
     DigestContext context{EVP_MD_CTX_new()};
+    EVP_PKEY_CTX* padding = nullptr;  // belongs to `context`
     std::size_t length = 0;
-    const bool begun =
-        context &&
-        EVP_DigestSignInit(context.get(), nullptr, sha256_method(), nullptr, key_->pkey.get()) == 1 &&
-        EVP_DigestSign(context.get(), nullptr, &length, bytes_of(bytes), bytes.size()) == 1;
+    bool begun = context && EVP_DigestSignInit(context.get(), &padding, sha256_method(), nullptr, key) == 1;
+    if (begun && pss)
+        begun = EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PSS_PADDING) == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_saltlen(padding, RSA_PSS_SALTLEN_DIGEST) == 1;
     COUNTERSIGN_CHECK(begun);
+    COUNTERSIGN_CHECK(EVP_DigestSign(context.get(), nullptr, &length, bytes_of(bytes), bytes.size()) == 1);
     std::string signature(length, '\0');
     auto* out = reinterpret_cast<unsigned char*>(signature.data());
     COUNTERSIGN_CHECK(EVP_DigestSign(context.get(), out, &length, bytes_of(bytes), bytes.size()) == 1);
     signature.resize(length);
     return signature;
+}
+
+}  // namespace
+
+std::string RsaSigningKey::sign(std::string_view bytes) const {
+    return rsa_signature(key_->pkey.get(), bytes, false);
+}
+
+std::string RsaSigningKey::sign_pss(std::string_view bytes) const {
+    return rsa_signature(key_->pkey.get(), bytes, true);
 }
 
 std::string RsaSigningKey::modulus() const {

@@ -79,6 +79,18 @@ Setter slack_text(std::string Settings::Slack::* member) {
         return Done{};
     };
 }
+// The value of these keys is the path of a file whose content counts.
+template <class Content>
+Setter teams_file(Content Settings::Teams::* member) {
+    return [member](Settings& settings, const Item& item, const std::string& folder) -> Result<Done> {
+        if (item.text.empty()) return wrong(item, "must be a path");
+        const bool whole = item.text.front() == '/' || folder.empty();
+        auto content = read_file(whole ? item.text : folder + "/" + item.text, secret_bytes_max);
+        if (!content) return wrong(item, fmt::format("cannot be read: {}", content.error().detail));
+        settings.teams.*member = Content{std::move(*content)};
+        return Done{};
+    };
+}
 Setter teams_text(std::string Settings::Teams::* member) {
     return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
         settings.teams.*member = item.text;
@@ -215,6 +227,8 @@ std::vector<Key> make_schema() {
         {"slack.channel", slack_text(&Settings::Slack::channel)},
         {"teams.app_id", teams_guid(&Settings::Teams::app_id)},
         {"teams.app_password", set_teams_password, Key::Shape::secret},
+        {"teams.certificate", teams_file(&Settings::Teams::certificate)},
+        {"teams.certificate_key", teams_file(&Settings::Teams::certificate_key)},
         {"teams.tenant", teams_guid(&Settings::Teams::tenant)},
         {"teams.openid_metadata_url", teams_text(&Settings::Teams::openid_metadata_url)},
         {"teams.login_url", teams_text(&Settings::Teams::login_url)},
@@ -343,14 +357,24 @@ Result<Done> apply_environment(Settings& settings, const Environment& environmen
 
 // Half a registration would be no Teams at all, in silence.
 Result<Done> complete(const Settings::Teams& teams) {
-    const bool some = !teams.app_password.empty() || !teams.tenant.empty() ||
+    const bool certified = !teams.certificate.empty() || !teams.certificate_key.empty();
+    const bool some = !teams.app_password.empty() || certified || !teams.tenant.empty() ||
                       !teams.openid_metadata_url.empty() || !teams.login_url.empty() ||
                       !teams.service_url_allow.empty() || !teams.channel.empty();
     if (teams.app_id.empty() && some)
         return std::unexpected(missing("teams.app_id", "the other keys of teams need it"));
-    if (!teams.app_id.empty() && teams.app_password.empty())
+    if (teams.app_id.empty()) return Done{};
+    if (certified && (teams.certificate.empty() || teams.certificate_key.empty()))
         return std::unexpected(
-            missing("teams.app_password", "it is a client secret of the bot's registration"));
+            missing(teams.certificate.empty() ? "teams.certificate" : "teams.certificate_key",
+                    "a certificate and its key come together"));
+    if (certified && !teams.app_password.empty())
+        return fail(Trouble::invalid_input,
+                    "teams.app_password and teams.certificate are both given; keep one");
+    if (!certified && teams.app_password.empty())
+        return std::unexpected(
+            missing("teams.app_password",
+                    "it is a client secret of the bot's registration; or give teams.certificate"));
     return Done{};
 }
 

@@ -37,7 +37,7 @@ class Adapter final : public Teams {
         : settings_(completed(std::move(settings))),
           runtime_(runtime),
           client_(net::make_http_client(dialer, runtime.clock, runtime.timers, executor, limits)),
-          token_(settings_, *client_, runtime.clock, runtime.timers, executor),
+          token_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, executor),
           connector_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, token_),
           places_(settings_, connector_, references, runtime, executor),
           directory_(settings_, connector_, places_, runtime, parts.roster, executor),

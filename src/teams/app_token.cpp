@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "countersign/base/log.hpp"
@@ -25,8 +26,13 @@ std::string first_line(std::string_view text) {
 }  // namespace
 
 AppToken::AppToken(const TeamsSettings& settings, net::HttpClient& client, const rt::Clock& clock,
-                   rt::Timers& timers, rt::asio::any_io_executor executor)
-    : settings_(settings), client_(client), clock_(clock), timers_(timers), got_(std::move(executor)) {}
+                   rt::Timers& timers, rt::Entropy& entropy, rt::asio::any_io_executor executor)
+    : settings_(settings),
+      client_(client),
+      clock_(clock),
+      timers_(timers),
+      entropy_(entropy),
+      got_(std::move(executor)) {}
 
 Later<Secret> AppToken::get(Deadline deadline) {
     for (;;) {
@@ -71,19 +77,43 @@ rt::asio::awaitable<void> AppToken::renew(Deadline deadline) {
 
 Later<AppToken::Kept> AppToken::ask(Deadline deadline) {
     const auto authority = settings_.tenant.empty() ? std::string(multi_tenant_authority) : settings_.tenant;
-    auto url = net::parse_url(fmt::format("{}/{}/oauth2/v2.0/token", settings_.login_url, authority));
+    const auto address = fmt::format("{}/{}/oauth2/v2.0/token", settings_.login_url, authority);
+    auto url = net::parse_url(address);
     if (!url) co_return pass(url);
     net::HttpRequest request{.method = "POST", .target = url->target, .fields = {}, .body = {}, .peer = {}};
     request.fields.add("Content-Type", "application/x-www-form-urlencoded");
     request.fields.add("Accept", "application/json");
-    request.body = fmt::format("grant_type=client_credentials&client_id={}&client_secret={}&scope={}",
+    request.body = fmt::format("grant_type=client_credentials&client_id={}&scope={}&{}",
                                net::percent_encode(settings_.app_id),
-                               net::percent_encode(settings_.app_password.reveal()),
-                               net::percent_encode(cloud_of(settings_).scope));
+                               net::percent_encode(cloud_of(settings_).scope), proof(address));
     auto response = co_await client_.send(*url, std::move(request), deadline);
     if (!response)
         co_return fail(Trouble::unavailable, "teams.login_url: not reached: " + response.error().detail);
     co_return read(*response);
+}
+
+// Microsoft, "Application authentication certificate credentials": PS256, good for a few minutes, once.
+std::string AppToken::proof(const std::string& audience) const {
+    if (!settings_.certificate_key)
+        return "client_secret=" + net::percent_encode(settings_.app_password.reveal());
+    constexpr std::int64_t good_for_s = 300;
+    const auto now = std::chrono::floor<std::chrono::seconds>(clock_.now().time_since_epoch()).count();
+    std::array<std::byte, 16> once{};
+    entropy_.fill(once);
+    auto header =
+        core::Value::object({{"alg", "PS256"}, {"typ", "JWT"}, {"x5t#S256", settings_.certificate_digest}});
+    auto claims = core::Value::object({{"aud", audience},
+                                       {"iss", settings_.app_id},
+                                       {"sub", settings_.app_id},
+                                       {"jti", hex(once)},
+                                       {"nbf", now},
+                                       {"iat", now},
+                                       {"exp", now + good_for_s}});
+    auto input = base64url(core::canonical(header)) + "." + base64url(core::canonical(claims));
+    auto assertion = input + "." + base64url(settings_.certificate_key->sign_pss(input));
+    return "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+           "&client_assertion=" +
+           assertion;
 }
 
 Result<AppToken::Kept> AppToken::read(const net::HttpResponse& response) const {
@@ -100,8 +130,9 @@ Result<AppToken::Kept> AppToken::read(const net::HttpResponse& response) const {
         return fail(Trouble::unavailable,
                     fmt::format("teams.login_url: answered with status {}", response.status));
     return fail(Trouble::unauthenticated,
-                fmt::format("teams.app_password: Entra gives no token ({}): {}", first_line(word),
-                            first_line((*answer)["error_description"].text())),
+                fmt::format("{}: Entra gives no token ({}): {}",
+                            settings_.certificate_key ? "teams.certificate" : "teams.app_password",
+                            first_line(word), first_line((*answer)["error_description"].text())),
                 std::string(word));
 }
 

@@ -19,7 +19,7 @@ class AppToken {
     static constexpr core::Duration rest = std::chrono::seconds{5};  // after a failure
 
     AppToken(const TeamsSettings& settings, net::HttpClient& client, const rt::Clock& clock,
-             rt::Timers& timers, rt::asio::any_io_executor executor);
+             rt::Timers& timers, rt::Entropy& entropy, rt::asio::any_io_executor executor);
 
     // unauthenticated: the settings are wrong (code: Entra's word); overloaded, unavailable: not now.
     Later<Secret> get(Deadline deadline);
@@ -35,12 +35,15 @@ class AppToken {
     };
     rt::asio::awaitable<void> renew(Deadline deadline);
     Later<Kept> ask(Deadline deadline);
+    // What says to Entra that it is us: the secret, or something that the certificate's key signs.
+    std::string proof(const std::string& audience) const;
     Result<Kept> read(const net::HttpResponse& response) const;
 
     const TeamsSettings& settings_;
     net::HttpClient& client_;
     const rt::Clock& clock_;
     rt::Timers& timers_;
+    rt::Entropy& entropy_;
     rt::Signal got_;
     std::optional<Kept> token_;
     std::optional<Failure> failure_;

@@ -157,6 +157,15 @@ TEST_F(ConfigTest, TeamsNeedsItsBotsIdAndPasswordTogether) {
     EXPECT_THAT(problem(fmt::format("teams: {{ app_id: {} }}\n", id)),
                 HasSubstr("teams.app_password is not set"));
     EXPECT_THAT(problem("teams: { app_password: x }\n"), HasSubstr("teams.app_id is not set"));
+    write("bot.pem", "pem");
+    EXPECT_THAT(problem(fmt::format("teams: {{ app_id: {}, certificate: bot.pem }}\n", id)),
+                HasSubstr("teams.certificate_key is not set"));
+    EXPECT_THAT(problem(fmt::format("teams: {{ app_id: {}, certificate: none.pem }}\n", id)),
+                HasSubstr("teams.certificate cannot be read"));
+    EXPECT_THAT(problem(fmt::format("teams: {{ app_id: {}, app_password: x, certificate: bot.pem, "
+                                    "certificate_key: bot.pem }}\n",
+                                    id)),
+                HasSubstr("both given"));
     EXPECT_THAT(problem("teams: { channel: 19:a@thread.tacv2 }\n"), HasSubstr("teams.app_id is not set"));
     auto settings =
         read(fmt::format("teams: {{ app_id: {0}, app_password: secret, tenant: {0}, "

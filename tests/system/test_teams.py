@@ -1,4 +1,7 @@
 """One request in Slack and Teams: the real server, PostgreSQL and the workspace's two chats."""
+import base64
+import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -6,11 +9,14 @@ import re
 import struct
 import subprocess
 import sys
+import threading
 import unittest
+import urllib.parse
 import zipfile
 import zlib
 
-from process import ROOT, Api, Dev, Parts, Program, TempFolder, http, wait_until
+from process import ROOT, Api, Dev, Parts, Program, TempFolder, wait_until
+from process import http as call
 
 CHANNEL = "19:approvals@thread.tacv2"
 TENANT = "00000000-0000-4000-8000-00000000051a"
@@ -150,9 +156,9 @@ class InDev(unittest.TestCase):
 
     def test_a_call_without_a_token_is_refused(self):
         for headers in ({}, {"Authorization": "Bearer a.b.c"}):
-            answer = http("POST", self.api.url + "/api/messages", {"type": "message"}, headers)
+            answer = call("POST", self.api.url + "/api/messages", {"type": "message"}, headers)
             self.assertEqual(answer.status, 401)
-        self.assertEqual(http("GET", self.api.url + "/api/messages").status, 405)
+        self.assertEqual(call("GET", self.api.url + "/api/messages").status, 405)
 
 
 class App(unittest.TestCase):
@@ -350,7 +356,7 @@ class Apart(unittest.TestCase):
         self.parts.environment["COUNTERSIGN_TEAMS_APP_PASSWORD"] = "wrong-secret"
         self.start()
         def warned():
-            body = http("GET", self.parts.url + "/readyz").json
+            body = call("GET", self.parts.url + "/readyz").json
             return body if "teams.app_password" in json.dumps(body.get("warnings", "")) else None
         ready = wait_until("a warning of the password", warned)
         self.assertEqual(ready["status"], "ready")
@@ -358,6 +364,51 @@ class Apart(unittest.TestCase):
         request = self.api.open("one.x")
         self.workspace.approve("amy", request["id"])
         self.api.reaches(request["id"], "approved")
+
+    def test_a_certificate_proves_the_bot_and_its_key_signs(self):
+        key, certificate = (os.path.join(self.folder.path, name) for name in ("bot.key", "bot.crt"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+                        "-subj", "/CN=bot", "-days", "2"], check=True, capture_output=True, timeout=60)
+        asked = []
+
+        class Login(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                asked.append((self.path, urllib.parse.parse_qs(body)))
+                answer = json.dumps({"access_token": "t", "expires_in": 3599, "token_type": "Bearer"}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+        login = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Login)
+        threading.Thread(target=login.serve_forever, daemon=True).start()
+        self.addCleanup(login.shutdown)
+        address = f"http://127.0.0.1:{login.server_port}"
+        del self.parts.environment["COUNTERSIGN_TEAMS_APP_PASSWORD"]
+        self.parts.environment.update({"COUNTERSIGN_TEAMS_LOGIN_URL": address, "COUNTERSIGN_TEAMS_CERTIFICATE": certificate,
+                                       "COUNTERSIGN_TEAMS_CERTIFICATE_KEY": key})
+        self.parts.start_server()
+        path, form = wait_until("the bot asking for a token", lambda: asked and asked[0])
+        self.assertNotIn("client_secret", form)
+        assertion = form["client_assertion"][0]
+        header, claims, signature = (base64.urlsafe_b64decode(part + "==") for part in assertion.split("."))
+        header, claims = json.loads(header), json.loads(claims)
+        self.assertEqual((header["alg"], claims["iss"], claims["sub"]), ("PS256", APP, APP))
+        self.assertEqual(claims["aud"], address + path)
+        self.assertEqual(claims["exp"] - claims["nbf"], 300)
+        der = subprocess.run(["openssl", "x509", "-in", certificate, "-outform", "DER"], check=True, capture_output=True).stdout
+        digest = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).decode().rstrip("=")
+        self.assertEqual(header["x5t#S256"], digest)
+        public = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=True,
+                                capture_output=True, text=True).stdout
+        files = [self.folder.write("public.pem", public), self.folder.write("signed", assertion.rpartition(".")[0])]
+        pathlib.Path(self.folder.path, "signature").write_bytes(signature)
+        subprocess.run(["openssl", "dgst", "-sha256", "-verify", files[0], "-signature",
+                        os.path.join(self.folder.path, "signature"), "-sigopt", "rsa_padding_mode:pss",
+                        "-sigopt", "rsa_pss_saltlen:digest", files[1]], check=True, capture_output=True)
 
     def test_settings_that_are_not_fit_are_named(self):
         for name, value, said in (

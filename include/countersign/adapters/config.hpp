@@ -31,8 +31,10 @@ struct Settings {
         std::string channel;
     } slack;
     struct Teams {
-        std::string app_id;  // of the bot's registration, a GUID; empty: no Teams
-        Secret app_password;
+        std::string app_id;       // of the bot's registration, a GUID; empty: no Teams
+        Secret app_password;      // either this or a certificate with its key
+        std::string certificate;  // the content of the file, as is the key's
+        Secret certificate_key;
         std::string tenant;                          // empty: that of the conversation `channel`
         std::string openid_metadata_url;             // empty: of the public cloud
         std::string login_url;                       // empty: of the cloud that the metadata belong to

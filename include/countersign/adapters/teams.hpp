@@ -6,6 +6,7 @@
 
 #include "countersign/app/conversation.hpp"
 #include "countersign/app/references.hpp"
+#include "countersign/base/jose.hpp"
 #include "countersign/base/secret.hpp"
 #include "countersign/net/route.hpp"
 #include "countersign/net/stream.hpp"
@@ -13,8 +14,11 @@
 namespace countersign::teams {
 
 struct TeamsSettings {
-    std::string app_id;  // a GUID, lower case
-    Secret app_password;
+    std::string app_id;                   // a GUID, lower case
+    Secret app_password;                  // either this or a certificate with its key
+    std::string certificate_digest = {};  // SHA-256 of the certificate's DER form, base64url
+    // It is shared by copies of the settings.
+    std::shared_ptr<const RsaSigningKey> certificate_key = {};
     std::string tenant;                          // a GUID, lower case; empty: that of `channel`
     std::string openid_metadata_url;             // empty: of the public cloud
     std::string login_url;                       // empty: the cloud's
