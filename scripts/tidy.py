@@ -11,7 +11,7 @@ import sys
 # Which layer may include which: includes point down, never sideways. Adapters know app and what is below
 # it, never one another; `server` knows all factories and builds everything; `cli` has the verbs.
 DOWN = ["base", "core", "rt", "net", "wire", "tokens", "agents", "app"]
-ADAPTERS = ["http", "identity", "slack", "webhooks", "sandbox", "pg", "policy", "config"]
+ADAPTERS = ["http", "identity", "slack", "teams", "webhooks", "sandbox", "pg", "policy", "config"]
 MAY_INCLUDE = {
     "base": {"base"},
     "core": {"base", "core"},

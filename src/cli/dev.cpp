@@ -86,6 +86,7 @@ class Workspace {
         listener_->close();
         co_await sessions_.end(ground_.timers, ground_.clock.now() + std::chrono::milliseconds{200});
     }
+    void bot_is_at(const std::string& api) { sandbox_->teams_bot_is_at(api + "/api/messages"); }
     const std::string& url() const { return settings_.base_url; }
     const sandbox::SandboxSettings& settings() const { return settings_; }
 
@@ -101,6 +102,7 @@ class Workspace {
         settings_.app_token = std::move(tokens.app);
         settings_.bot_token = std::move(tokens.bot);
         sandbox::make_tokens(settings_, ground.entropy);
+        settings_.dialer = &ground.network;
         sandbox_ =
             sandbox::make_sandbox(settings_, ground.executor, ground.clock, ground.timers, ground.entropy);
     }
@@ -251,6 +253,14 @@ Result<config::Settings> dev_settings(const DevOptions& options, const std::stri
     settings.slack.bot_token = workspace.settings().bot_token;
     settings.slack.api_url = workspace.url() + "/api/";
     settings.slack.channel = "#approvals";
+    const auto teams = sandbox::teams_of(workspace.url());
+    settings.teams.app_id = teams.app_id;
+    settings.teams.app_password = workspace.settings().teams_password;
+    settings.teams.tenant = teams.tenant;
+    settings.teams.openid_metadata_url = teams.openid_metadata_url;
+    settings.teams.login_url = teams.login_url;
+    settings.teams.service_url_allow = {teams.service_url};
+    settings.teams.channel = teams.channel;
     settings.webhooks_to_private_networks = true;  // whoever tries it has an endpoint on this machine
     return settings;
 }
@@ -319,10 +329,11 @@ int dev_verb(const DevOptions& options) {
             note(fresh ? "policy reloaded" : "policy not reloaded, the last good one stays");
         });
     };
+    std::string api = server::local_url(options.listen, (*server)->port(), false);
+    (*workspace)->bot_is_at(api);
     (*workspace)->start(process);
     (*server)->start();
     bool fine = true;
-    std::string api = server::local_url(options.listen, (*server)->port(), false);
     process.start("announcement", announce(process, **server, **workspace, api, fine));
     process.run(reload, [&]() -> rt::asio::awaitable<void> {
         co_await (*server)->drain();

@@ -72,6 +72,10 @@ struct DocumentReader {
 
 }  // namespace
 
+std::unexpected<Failure> wrong(const Item& item, std::string_view what) {
+    return fail(Trouble::invalid_input, fmt::format("{}: {} {}", item.location, item.key, what));
+}
+
 Result<std::vector<Item>> read_document(const std::string& file, const std::string& text) {
     DocumentReader reader{file, {}};
     try {

@@ -18,6 +18,9 @@ struct Item {
     std::vector<std::string> items;  // where it is a list
 };
 
+// Says of an item what is wrong with it: "countersign.yaml:3:7: slack.pace must be auto or strict".
+std::unexpected<Failure> wrong(const Item& item, std::string_view what);
+
 // Reads the leaves of a YAML document, in its order. Refuses duplicate keys, tags, and nesting past the
 // schema's.
 Result<std::vector<Item>> read_document(const std::string& file, const std::string& text);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "config/document.hpp"
+#include "config/issuers.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
 
@@ -20,10 +21,6 @@ constexpr std::size_t secret_bytes_max = 64 * 1024;
 // These variables are read by other parts of the program.
 constexpr std::array<std::string_view, 4> other_variables{"COUNTERSIGN_URL", "COUNTERSIGN_TOKEN",
                                                           "COUNTERSIGN_HOME", "COUNTERSIGN_CONFIG"};
-
-std::unexpected<Failure> wrong(const Item& item, std::string_view what) {
-    return fail(Trouble::invalid_input, fmt::format("{}: {} {}", item.location, item.key, what));
-}
 
 // Relative paths of an item start from `folder`, where "" is the working directory.
 using Setter = std::function<Result<Done>(Settings&, const Item&, const std::string& folder)>;
@@ -80,6 +77,45 @@ Setter slack_text(std::string Settings::Slack::* member) {
         settings.slack.*member = item.text;
         return Done{};
     };
+}
+// The value of these keys is the path of a file whose content counts.
+template <class Content>
+Setter teams_file(Content Settings::Teams::* member) {
+    return [member](Settings& settings, const Item& item, const std::string& folder) -> Result<Done> {
+        if (item.text.empty()) return wrong(item, "must be a path");
+        const bool whole = item.text.front() == '/' || folder.empty();
+        auto content = read_file(whole ? item.text : folder + "/" + item.text, secret_bytes_max);
+        if (!content) return wrong(item, fmt::format("cannot be read: {}", content.error().detail));
+        settings.teams.*member = Content{std::move(*content)};
+        return Done{};
+    };
+}
+Setter teams_text(std::string Settings::Teams::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        settings.teams.*member = item.text;
+        return Done{};
+    };
+}
+// Ids of Entra are the same in either letter case; one of them is compared everywhere.
+Setter teams_guid(std::string Settings::Teams::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        constexpr std::size_t guid_chars = 36;
+        auto id = lower_ascii(item.text);
+        const bool guid = id.size() == guid_chars && std::ranges::count(id, '-') == 4 &&
+                          id.find_first_not_of("0123456789abcdef-") == std::string::npos;
+        if (!guid && !id.empty())
+            return wrong(item, "must be an id such as 5d0c4b1e-9f3a-4c55-8a1d-2c7b1f0e9a33");
+        settings.teams.*member = std::move(id);
+        return Done{};
+    };
+}
+Result<Done> set_teams_password(Settings& settings, const Item& item, const std::string&) {
+    settings.teams.app_password = Secret{item.text};
+    return Done{};
+}
+Result<Done> set_service_urls(Settings& settings, const Item& item, const std::string&) {
+    settings.teams.service_url_allow = item.items;
+    return Done{};
 }
 
 Result<std::size_t> whole(const Item& item, std::size_t least, std::size_t most) {
@@ -152,102 +188,6 @@ Result<Done> set_link_hosts(Settings& settings, const Item& item, const std::str
     return Done{};
 }
 
-// ---- identity.issuers, which is a list of maps
-
-constexpr std::string_view issuers_key = "identity.issuers";
-constexpr std::size_t issuers_max = 50;
-constexpr std::size_t jwks_bytes_max = 64 * 1024;
-
-struct IssuerText {
-    std::string_view name;
-    std::string Settings::Issuer::* member;
-};
-constexpr std::array<IssuerText, 5> issuer_texts{{{"issuer", &Settings::Issuer::issuer},
-                                                  {"audience", &Settings::Issuer::audience},
-                                                  {"kind", &Settings::Issuer::kind},
-                                                  {"jwks_uri", &Settings::Issuer::jwks_uri},
-                                                  {"run", &Settings::Issuer::run}}};
-
-std::vector<std::string> listed(const Item& item) {
-    return item.list ? item.items : std::vector{item.text};
-}
-
-// Sets the member whose `name` follows "identity.issuers[0].". Dots part the names of a claim within a claim.
-Result<Done> set_issuer(Settings::Issuer& issuer, const std::string& name, const Item& item,
-                        const std::string& folder) {
-    constexpr std::string_view claims = "claims.";
-    if (name.starts_with(claims)) {
-        issuer.claims.emplace_back(name.substr(claims.size()), listed(item));
-        return Done{};
-    }
-    if (name == "humans") {
-        issuer.humans = listed(item);
-        return Done{};
-    }
-    if (item.list) return wrong(item, "must be one value");
-    for (const auto& known : issuer_texts) {
-        if (known.name != name) continue;
-        issuer.*known.member = item.text;
-        return Done{};
-    }
-    if (name == "single_use") {
-        if (item.text != "true" && item.text != "false") return wrong(item, "must be true or false");
-        issuer.single_use = item.text == "true";
-        return Done{};
-    }
-    if (name == "lifetime_max") {
-        auto seconds = parse_duration_s(item.text);
-        if (!seconds) return wrong(item, "must be a duration such as 1h");
-        issuer.lifetime_max = std::chrono::seconds{*seconds};
-        return Done{};
-    }
-    if (name == "jwks_file") {
-        auto file = item.text.starts_with('/') || folder.empty() ? item.text : folder + "/" + item.text;
-        auto content = read_file(file, jwks_bytes_max);
-        if (!content) return wrong(item, fmt::format("cannot be read: {}", content.error().detail));
-        issuer.jwks = std::move(*content);
-        return Done{};
-    }
-    std::vector<std::string> known{"claims", "humans", "single_use", "lifetime_max", "jwks_file"};
-    for (const auto& each : issuer_texts) known.emplace_back(each.name);
-    std::string hint;
-    if (auto near = nearest(name, known)) hint = fmt::format("; did you mean '{}'?", *near);
-    return fail(Trouble::invalid_input,
-                fmt::format("{}: unknown key '{}' of an issuer{}", item.location, visible(name), hint));
-}
-
-bool of_an_issuer(std::string_view key) {
-    return key.starts_with(std::string(issuers_key) + "[");
-}
-
-Result<Done> apply_issuer(Settings& settings, const Item& item, const std::string& folder) {
-    std::string_view rest = std::string_view(item.key).substr(issuers_key.size() + 1);
-    std::size_t index = 0;
-    auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), index);
-    auto after = rest.substr(static_cast<std::size_t>(end - rest.data()));
-    if (error != std::errc{} || !after.starts_with("].") || index >= issuers_max)
-        return wrong(item, fmt::format("is not one of at most {} issuers", issuers_max));
-    if (settings.issuers.size() <= index) {
-        settings.issuers.resize(index + 1);
-        settings.issuers[index].location = item.location;
-    }
-    return set_issuer(settings.issuers[index], std::string(after.substr(2)), item, folder);
-}
-
-// The variable holds the list as YAML, of which JSON is a part.
-Result<Done> issuers_from_variable(Settings& settings, const std::string& variable,
-                                   const std::string& value) {
-    auto items = read_document(variable, fmt::format("{{identity: {{issuers: {}}}}}", value));
-    if (!items) return pass(items);
-    settings.issuers.clear();
-    for (const Item& item : *items) {
-        if (!of_an_issuer(item.key)) return wrong(item, "must be a list of maps with issuer and audience");
-        auto applied = apply_issuer(settings, item, "");
-        if (!applied) return applied;
-    }
-    return Done{};
-}
-
 // These keys belong to the contract, but this version does not support them. None is ignored silently: any
 // value but the one that turns the feature off is an error.
 Setter unsupported(std::string nothing) {
@@ -284,6 +224,15 @@ std::vector<Key> make_schema() {
         {"slack.connections", whole_number(connections, 1, 10)},
         {"slack.pace", set_pace},
         {"slack.channel", slack_text(&Settings::Slack::channel)},
+        {"teams.app_id", teams_guid(&Settings::Teams::app_id)},
+        {"teams.app_password", set_teams_password, Key::Shape::secret},
+        {"teams.certificate", teams_file(&Settings::Teams::certificate)},
+        {"teams.certificate_key", teams_file(&Settings::Teams::certificate_key)},
+        {"teams.tenant", teams_guid(&Settings::Teams::tenant)},
+        {"teams.openid_metadata_url", teams_text(&Settings::Teams::openid_metadata_url)},
+        {"teams.login_url", teams_text(&Settings::Teams::login_url)},
+        {"teams.service_url_allow", set_service_urls, Key::Shape::list},
+        {"teams.channel", teams_text(&Settings::Teams::channel)},
         {"identity.max_age", set_age},
         {"identity.trust_email_domains", set_trusted_domains, Key::Shape::list},
         {std::string(issuers_key), set_no_issuers, Key::Shape::list},
@@ -297,11 +246,7 @@ std::vector<Key> make_schema() {
         {"log.level", set_level},
         {"log.format", set_format},
     };
-    for (const char* name :
-         {"app_id", "app_password", "tenant", "openid_metadata_url", "login_url", "channel"}) {
-        keys.push_back({fmt::format("teams.{}", name), unsupported("")});
-    }
-    keys.push_back({"teams.service_url_allow", unsupported(""), Key::Shape::list});
+    keys.push_back({"teams.streaming", unsupported("false")});
     return keys;
 }
 const std::vector<Key>& schema() {
@@ -418,6 +363,29 @@ Result<Done> apply_environment(Settings& settings, const Environment& environmen
     return Done{};
 }
 
+// Half a registration would be no Teams at all, in silence.
+Result<Done> complete(const Settings::Teams& teams) {
+    const bool certified = !teams.certificate.empty() || !teams.certificate_key.empty();
+    const bool some = !teams.app_password.empty() || certified || !teams.tenant.empty() ||
+                      !teams.openid_metadata_url.empty() || !teams.login_url.empty() ||
+                      !teams.service_url_allow.empty() || !teams.channel.empty();
+    if (teams.app_id.empty() && some)
+        return std::unexpected(missing("teams.app_id", "the other keys of teams need it"));
+    if (teams.app_id.empty()) return Done{};
+    if (certified && (teams.certificate.empty() || teams.certificate_key.empty()))
+        return std::unexpected(
+            missing(teams.certificate.empty() ? "teams.certificate" : "teams.certificate_key",
+                    "a certificate and its key come together"));
+    if (certified && !teams.app_password.empty())
+        return fail(Trouble::invalid_input,
+                    "teams.app_password and teams.certificate are both given; keep one");
+    if (!certified && teams.app_password.empty())
+        return std::unexpected(
+            missing("teams.app_password",
+                    "it is a client secret of the bot's registration; or give teams.certificate"));
+    return Done{};
+}
+
 }  // namespace
 
 std::string variable_of(std::string_view key) {
@@ -474,6 +442,8 @@ Result<Settings> load(const std::string& file, const Environment& environment) {
             Trouble::invalid_input,
             fmt::format("{}: an issuer needs `issuer`, as its tokens have it in `iss`", issuer.location));
     }
+    auto teams = complete(settings.teams);
+    if (!teams) return pass(teams);
     if (!settings.slack.api_url.ends_with('/')) settings.slack.api_url += '/';
     return settings;
 }

@@ -1,0 +1,243 @@
+#include "wire/teams_blocks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "countersign/base/text.hpp"
+#include "countersign/core/request.hpp"
+#include "countersign/wire/teams_activity.hpp"
+#include "wire/links.hpp"
+
+namespace countersign::wire::cards {
+namespace {
+
+constexpr std::int64_t form = 1;  // of the data that our buttons carry
+
+// Renderers drop blanks at the ends of a run and draw several as one: all but single ones in between become
+// blanks that do not break. Nobody else's text has such: they are shown as escapes.
+std::string kept_blanks(std::string_view text) {
+    constexpr std::string_view no_break = "\xC2\xA0";
+    std::string out;
+    out.reserve(text.size() + 8);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool lost = text[i] == ' ' && (i == 0 || i + 1 == text.size() || text[i - 1] == ' ');
+        if (lost)
+            out += no_break;
+        else
+            out += text[i];
+    }
+    return out;
+}
+
+std::string moment_text(core::Instant at) {
+    std::string utc = core::rfc3339(at);
+    return fmt::format("{} {} UTC", utc.substr(0, 10), utc.substr(11, 5));
+}
+
+std::string name_of_person(const core::Who& who) {
+    constexpr std::size_t name_chars_max = 80;
+    auto name = shortened(visible(who.name), name_chars_max).text;
+    return trim(name).empty() ? "somebody" : name;
+}
+
+Json data_of(const Press& press, bool in_dialog) {
+    auto dialog = json_object("type", "task/fetch");
+    if (!press.about.empty())
+        return json_object("about", press.about, "act", press.act, "form", form, "id", press.id);
+    if (in_dialog)
+        return json_object("act", press.act, "digest", press.digest, "form", form, "msteams", dialog, "page",
+                           press.page, "pass", press.pass, "request", press.request, "version",
+                           press.version);
+    if (press.pass.empty())
+        return json_object("act", press.act, "digest", press.digest, "form", form, "request", press.request,
+                           "version", press.version);
+    return json_object("act", press.act, "digest", press.digest, "form", form, "page", press.page, "pass",
+                       press.pass, "request", press.request, "version", press.version);
+}
+
+// A line as it is drawn: runs, and a new block at each line end.
+class LineWriter {
+  public:
+    explicit LineWriter(bool close) : close_(close) {}
+    void add(std::string_view text, const Look& look) {
+        for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
+            push(text.substr(0, end), look);
+            if (runs_.empty()) runs_.push_back(run(" "));  // else an empty line would leave no trace
+            flush();
+            text.remove_prefix(end + 1);
+        }
+        push(text, look);
+    }
+    std::vector<Json> take() {
+        flush();
+        return std::move(blocks_);
+    }
+
+  private:
+    void push(std::string_view text, const Look& look) {
+        if (!text.empty()) runs_.push_back(run(text, look));
+    }
+    void flush() {
+        if (runs_.empty()) return;
+        blocks_.push_back(rich(std::exchange(runs_, {}), close_));
+        close_ = true;
+    }
+    bool close_;  // without a gap above
+    Items runs_;
+    std::vector<Json> blocks_;
+};
+
+}  // namespace
+
+Json run(std::string_view text, const Look& look) {
+    std::string made = "{";
+    auto member = [&](std::string_view name, std::string_view json) {
+        if (made.size() > 1) made += ',';
+        made.append("\"").append(name).append("\":").append(json);
+    };
+    if (look.literal) member("fontType", "\"Monospace\"");
+    if (look.quiet) member("isSubtle", "true");
+    if (!look.opens.empty())
+        member("selectAction", json_object("type", "Action.OpenUrl", "url", look.opens).text);
+    if (look.large) member("size", "\"Medium\"");
+    std::string quoted;
+    core::quote_to(quoted, kept_blanks(text));
+    member("text", quoted);
+    member("type", "\"TextRun\"");
+    if (look.strong) member("weight", "\"Bolder\"");
+    made += '}';
+    return {std::move(made)};
+}
+
+Json rich(Items runs, bool close) {
+    auto inlines = std::move(runs).take();
+    if (close) return json_object("inlines", inlines, "spacing", "None", "type", "RichTextBlock");
+    return json_object("inlines", inlines, "type", "RichTextBlock");
+}
+
+Json said(std::string_view words) {
+    return rich(Items(run(words)));
+}
+
+Json heading(std::string_view words) {
+    return rich(Items(run(words, {.strong = true})));
+}
+
+Json card(Items body, Items actions, std::string_view fallback) {
+    constexpr std::string_view schema = "http://adaptivecards.io/schemas/adaptive-card.json";
+    auto elements = std::move(body).take();
+    if (actions.empty())
+        return json_object("$schema", schema, "body", elements, "fallbackText", fallback, "type",
+                           "AdaptiveCard", "version", "1.5");
+    return json_object("$schema", schema, "actions", std::move(actions).take(), "body", elements,
+                       "fallbackText", fallback, "type", "AdaptiveCard", "version", "1.5");
+}
+
+Json execute(std::string_view title, const Press& press, bool with_inputs) {
+    std::string_view inputs = with_inputs ? "auto" : "none";
+    auto data = data_of(press, false);
+    auto fallback =
+        json_object("associatedInputs", inputs, "data", data, "title", title, "type", "Action.Submit");
+    return json_object("associatedInputs", inputs, "data", data, "fallback", fallback, "title", title, "type",
+                       "Action.Execute", "verb", press.act);
+}
+
+Json submit(std::string_view title, const Press& press, bool opens_dialog, bool with_inputs) {
+    return json_object("associatedInputs", with_inputs ? "auto" : "none", "data",
+                       data_of(press, opens_dialog), "title", title, "type", "Action.Submit");
+}
+
+Json reason_input(std::string_view act, bool of_own_request) {
+    auto id = fmt::format("{}_reason", act);
+    std::string_view label = of_own_request
+                                 ? "You are behind this request. The policy lets you approve it all the "
+                                   "same, if you say why:"
+                                 : "Reason, shown on the card and to the requester:";
+    return json_object("errorMessage", "Say why", "id", id, "isMultiline", true, "isRequired", true, "label",
+                       label, "maxLength", core::reason_chars_max, "type", "Input.Text");
+}
+
+Json show_card(std::string_view title, Items body, const Json& action) {
+    auto inner = json_object("actions", Items(action).take(), "body", std::move(body).take(), "type",
+                             "AdaptiveCard", "version", "1.5");
+    return json_object("card", inner, "title", title, "type", "Action.ShowCard");
+}
+
+Short shortened(std::string safe, std::size_t chars_max) {
+    const std::size_t chars = code_points(safe);
+    if (chars <= chars_max) return {std::move(safe), true};
+    constexpr std::size_t note_chars = 40;
+    const std::size_t room = chars_max > note_chars ? chars_max - note_chars : 0;
+    const std::size_t head = room - room / 4;
+    const std::size_t tail = room / 4;
+    std::size_t seen = 0;
+    std::size_t head_end = 0;
+    std::size_t tail_begin = safe.size();
+    for (std::size_t at = 0; at < safe.size(); ++at) {
+        const bool begins = (static_cast<unsigned char>(safe[at]) & 0xC0U) != 0x80U;
+        if (!begins) continue;
+        if (seen == head) head_end = at;
+        if (seen == chars - tail) {
+            tail_begin = at;
+            break;
+        }
+        ++seen;
+    }
+    return {fmt::format("{} […{} more characters…] {}", std::string_view{safe}.substr(0, head_end),
+                        chars - head - tail, std::string_view{safe}.substr(tail_begin)),
+            false};
+}
+
+std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, const LineShape& shape,
+                       bool& whole) {
+    using Kind = core::CardRun::Kind;
+    LineWriter writer{shape.close};
+    for (const core::CardRun& part : line) {
+        auto cut = [&](std::string safe) {
+            const std::size_t most = part.chars_max == 0 ? shape.chars_max : part.chars_max;
+            if (most == 0) return safe;
+            auto shown = shortened(std::move(safe), most);
+            whole = whole && shown.whole;
+            return std::move(shown.text);
+        };
+        switch (part.kind) {
+            case Kind::words:
+                writer.add(part.text, {});
+                break;
+            case Kind::strong:
+                writer.add(part.text, {.strong = true});
+                break;
+            case Kind::quiet:
+                writer.add(part.text, {.quiet = true});
+                break;
+            case Kind::literal:
+                writer.add(cut(part.text), {.literal = true});
+                break;
+            case Kind::prose:
+                writer.add(cut(part.text), {});
+                break;
+            case Kind::address: {
+                const bool opens = may_link(part.text, style.link_hosts);
+                writer.add(opens ? " " : " address ", {.strong = !opens});
+                writer.add(
+                    cut(quoted_text(part.text)),
+                    {.literal = true, .opens = opens ? std::string_view{part.text} : std::string_view{}});
+                break;
+            }
+            case Kind::people:
+                for (std::size_t i = 0; i < part.people.size(); ++i) {
+                    if (i > 0) writer.add(", ", {});
+                    writer.add(name_of_person(part.people[i]), {.literal = true});
+                }
+                break;
+            case Kind::moment:
+                writer.add(moment_text(part.at), {});
+                break;
+        }
+    }
+    return writer.take();
+}
+
+}  // namespace countersign::wire::cards
