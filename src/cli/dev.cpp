@@ -66,6 +66,7 @@ class Workspace {
     struct Tokens {
         Secret app;
         Secret bot;
+        Secret teams_password;
     };
     static Result<std::unique_ptr<Workspace>> make(Process& process, const std::string& listen,
                                                    Tokens tokens) {
@@ -101,6 +102,7 @@ class Workspace {
         settings_.base_url = server::local_url(listen, listener_->port(), false);
         settings_.app_token = std::move(tokens.app);
         settings_.bot_token = std::move(tokens.bot);
+        settings_.teams_password = std::move(tokens.teams_password);
         sandbox::make_tokens(settings_, ground.entropy);
         settings_.dialer = &ground.network;
         sandbox_ =
@@ -361,9 +363,11 @@ int sandbox_verb(const std::string& listen, bool unsafe_listen) {
         const char* text = std::getenv(variable);
         return Secret{text != nullptr ? text : ""};
     };
-    Workspace::Tokens tokens{given("COUNTERSIGN_SLACK_APP_TOKEN"), given("COUNTERSIGN_SLACK_BOT_TOKEN")};
+    Workspace::Tokens tokens{given("COUNTERSIGN_SLACK_APP_TOKEN"), given("COUNTERSIGN_SLACK_BOT_TOKEN"),
+                             given("COUNTERSIGN_TEAMS_APP_PASSWORD")};
     const bool made_app = tokens.app.empty();
     const bool made_bot = tokens.bot.empty();
+    const bool made_password = tokens.teams_password.empty();
     auto workspace = Workspace::make(process, listen, std::move(tokens));
     if (!workspace) return failed_on_names(workspace.error());
     (*workspace)->start(process);
@@ -371,6 +375,8 @@ int sandbox_verb(const std::string& listen, bool unsafe_listen) {
     // Those of the environment may be of a real workspace.
     if (made_app) print(fmt::format("app token  {}", (*workspace)->settings().app_token.reveal()));
     if (made_bot) print(fmt::format("bot token  {}", (*workspace)->settings().bot_token.reveal()));
+    if (made_password)
+        print(fmt::format("Teams password  {}", (*workspace)->settings().teams_password.reveal()));
     process.run({}, [&] { return (*workspace)->end(); });
     log::stop();
     return exit_ok;

@@ -230,6 +230,7 @@ class SandboxImpl final : public Sandbox {
 void make_tokens(SandboxSettings& settings, rt::Entropy& entropy) {
     if (settings.app_token.empty()) settings.app_token = made_token("xapp-1-A0SIM-", entropy);
     if (settings.bot_token.empty()) settings.bot_token = made_token("xoxb-sim-", entropy);
+    if (settings.teams_password.empty()) settings.teams_password = made_token("sim-teams-", entropy);
 }
 
 SandboxTeams teams_of(const std::string& base_url) {

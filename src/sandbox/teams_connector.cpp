@@ -154,7 +154,7 @@ net::HttpResponse TeamsConnector::token(const net::HttpRequest& request, std::st
     if (!known) return refuse("invalid_request", "AADSTS90002: Tenant not found.");
     if (field_of(request.body, "client_id") != teams_app_id)
         return refuse("unauthorized_client", "AADSTS700016: Application was not found in the directory.");
-    if (Secret{field_of(request.body, "client_secret")} != app_password_)
+    if (app_password_.empty() || Secret{field_of(request.body, "client_secret")} != app_password_)
         return refuse("invalid_client", "AADSTS7000215: Invalid client secret provided.");
     if (field_of(request.body, "scope") != "https://api.botframework.com/.default")
         return refuse("invalid_scope", "AADSTS70011: The provided value for 'scope' is not valid.");

@@ -36,6 +36,20 @@ app::Reply said(std::string_view words) {
     return {app::Lines{{std::string(words)}}};
 }
 
+// The button that asks for a reason where one is missing.
+std::optional<app::CardButton> button_of(core::Verdict verdict) {
+    switch (verdict) {
+        case core::Verdict::deny:
+            return app::CardButton::deny;
+        case core::Verdict::hold:
+            return app::CardButton::hold;
+        case core::Verdict::release:
+            return app::CardButton::release;
+        default:
+            return std::nullopt;
+    }
+}
+
 std::string parameter_of(const core::Value& value, std::string_view name) {
     if (const auto* items = value["parameters"].items())
         for (const core::Value& item : *items)
@@ -252,9 +266,11 @@ awaitable<app::Reply> Inbox::act(const Asked& asked) {
                                                app::CardExtent::part);
     const auto verdict = *verdict_of(press.act);
     if (verdict == core::Verdict::approve) co_return co_await approve(asked);
-    const bool needs_reason = verdict == core::Verdict::deny || verdict == core::Verdict::hold;
-    if (needs_reason && trim(press.reason).empty()) co_return app::Reply{app::ReasonDialog{request, verdict}};
-    co_return co_await conversation_.submit(std::move(act), request, verdict, press.reason);
+    const auto button = button_of(verdict);
+    if (trim(press.reason).empty() && button)
+        co_return co_await conversation_.press(std::move(act), request, *button, app::CardExtent::unknown);
+    co_return co_await conversation_.submit(std::move(act), request, verdict, press.reason,
+                                            app::CardExtent::unknown);
 }
 
 // What does not stand on the card whole is approved at the end of the full view alone.
@@ -277,8 +293,8 @@ awaitable<app::Reply> Inbox::approve(const Asked& asked) {
     }
     auto act = act_of(asked);
     if (reasoned)
-        co_return co_await conversation_.submit(std::move(act), request, core::Verdict::approve,
-                                                press.reason);
+        co_return co_await conversation_.submit(std::move(act), request, core::Verdict::approve, press.reason,
+                                                app::CardExtent::whole);
     co_return co_await conversation_.press(std::move(act), request, app::CardButton::approve, extent);
 }
 
@@ -287,12 +303,15 @@ awaitable<app::Reply> Inbox::approve(const Asked& asked) {
 awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply& reply) {
     if (const auto* view = std::get_if<app::FullView>(&reply.what))
         co_return page_body(asked, view->card, 0, view->can_approve);
-    if (asked.in_dialog) {
-        const auto* asks = std::get_if<app::ReasonDialog>(&reply.what);
-        if (asks == nullptr) co_return words_for(*asked.activity, words_of(reply));
-        auto card = wire::teams_reason_form(asks->verdict, asked.press);
-        co_return json_body(wire::teams_dialog_answer("Reason", card));
+    const auto* asks = std::get_if<app::ReasonDialog>(&reply.what);
+    // At the end of a full view the form carries on what was read; on the card its own input asks.
+    if (asks != nullptr && (asked.in_dialog || asked.press.page > 0)) {
+        auto form =
+            wire::teams_reason_form({asks->verdict, asks->number, asks->about}, asked.press, asked.in_dialog);
+        co_return json_body(asked.in_dialog ? wire::teams_dialog_answer("Reason", form)
+                                            : wire::teams_card_answer(form));
     }
+    if (asked.in_dialog) co_return words_for(*asked.activity, words_of(reply));
     if (const auto* done = std::get_if<app::Silence>(&reply.what)) {
         auto view = conversation_.view_of(*done->now, account_of(*asked.activity));
         wire::TeamsViewer viewer{.behind = view.can_never_approve, .voted = view.voted};
@@ -302,7 +321,7 @@ awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply
     }
     wire::TeamsViewer viewer;
     if (const auto* lines = std::get_if<app::Lines>(&reply.what)) viewer.notice = join(lines->text, " ");
-    if (const auto* asks = std::get_if<app::ReasonDialog>(&reply.what)) viewer.asks_reason = asks->verdict;
+    if (asks != nullptr) viewer.asks_reason = asks->verdict;
     if (!asked.request) {
         auto shown = private_card(reply, parts_.speech.style());
         if (!shown) co_return words_for(*asked.activity, words_of(reply));

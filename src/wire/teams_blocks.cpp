@@ -127,12 +127,14 @@ Json heading(std::string_view words) {
 
 Json card(Items body, Items actions, std::string_view fallback) {
     constexpr std::string_view schema = "http://adaptivecards.io/schemas/adaptive-card.json";
+    constexpr std::size_t fallback_chars_max = 200;
     auto elements = std::move(body).take();
+    const std::string words = without_markup(fallback, fallback_chars_max);
     if (actions.empty())
-        return json_object("$schema", schema, "body", elements, "fallbackText", fallback, "type",
-                           "AdaptiveCard", "version", "1.5");
+        return json_object("$schema", schema, "body", elements, "fallbackText", words, "type", "AdaptiveCard",
+                           "version", "1.5");
     return json_object("$schema", schema, "actions", std::move(actions).take(), "body", elements,
-                       "fallbackText", fallback, "type", "AdaptiveCard", "version", "1.5");
+                       "fallbackText", words, "type", "AdaptiveCard", "version", "1.5");
 }
 
 Json execute(std::string_view title, const Press& press, bool with_inputs) {
@@ -147,6 +149,22 @@ Json execute(std::string_view title, const Press& press, bool with_inputs) {
 Json submit(std::string_view title, const Press& press, bool opens_dialog, bool with_inputs) {
     return json_object("associatedInputs", with_inputs ? "auto" : "none", "data",
                        data_of(press, opens_dialog), "title", title, "type", "Action.Submit");
+}
+
+std::string_view title_of(core::Verdict verdict) {
+    switch (verdict) {
+        case core::Verdict::approve:
+            return "Approve";
+        case core::Verdict::deny:
+            return "Deny";
+        case core::Verdict::hold:
+            return "Hold";
+        case core::Verdict::release:
+            return "Release";
+        case core::Verdict::withdraw:
+            break;
+    }
+    return "Take my vote back";
 }
 
 Json reason_input(std::string_view act, bool of_own_request) {
@@ -190,20 +208,22 @@ Short shortened(std::string safe, std::size_t chars_max) {
             false};
 }
 
-std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, const LineShape& shape,
-                       bool& whole) {
+std::string without_markup(std::string_view text, std::size_t chars_max) {
+    std::string plain = shortened(printable(text), chars_max).text;
+    for (char& ch : plain) {
+        const bool letter = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
+        if (!letter && std::string_view{" .,:-/#"}.find(ch) == std::string_view::npos) ch = '?';
+    }
+    return plain;
+}
+
+std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, bool close) {
     using Kind = core::CardRun::Kind;
-    LineWriter writer{shape.close};
+    LineWriter writer{close};
     for (const core::CardRun& part : line) {
-        auto cut = [&](std::string safe) {
-            const std::size_t most = part.chars_max == 0 ? shape.chars_max : part.chars_max;
-            if (most == 0) return safe;
-            auto shown = shortened(std::move(safe), most);
-            whole = whole && shown.whole;
-            return std::move(shown.text);
-        };
         switch (part.kind) {
             case Kind::words:
+            case Kind::prose:
                 writer.add(part.text, {});
                 break;
             case Kind::strong:
@@ -213,17 +233,12 @@ std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, cons
                 writer.add(part.text, {.quiet = true});
                 break;
             case Kind::literal:
-                writer.add(cut(part.text), {.literal = true});
-                break;
-            case Kind::prose:
-                writer.add(cut(part.text), {});
+                writer.add(part.text, {.literal = true});
                 break;
             case Kind::address: {
                 const bool opens = may_link(part.text, style.link_hosts);
-                writer.add(opens ? " " : " address ", {.strong = !opens});
-                writer.add(
-                    cut(quoted_text(part.text)),
-                    {.literal = true, .opens = opens ? std::string_view{part.text} : std::string_view{}});
+                const auto url = opens ? std::string_view{part.text} : std::string_view{};
+                writer.add(quoted_text(part.text), {.literal = true, .opens = url});
                 break;
             }
             case Kind::people:
@@ -238,6 +253,34 @@ std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, cons
         }
     }
     return writer.take();
+}
+
+std::vector<Json> fixed_width(std::string_view raw) {
+    constexpr std::size_t piece_bytes_max = 3'000;
+    std::vector<Json> blocks;
+    while (!raw.empty()) {
+        const auto end = raw.find('\n');
+        auto rest = raw.substr(0, end);
+        do {
+            const auto piece = clip_utf8(rest, piece_bytes_max);
+            // An empty line would leave no trace.
+            blocks.push_back(
+                rich(Items(run(piece.empty() ? std::string_view{" "} : piece, {.literal = true})), true));
+            rest.remove_prefix(piece.size());
+        } while (!rest.empty());
+        raw.remove_prefix(end == raw.npos ? raw.size() : end + 1);
+    }
+    return blocks;
+}
+
+Json quoted(Items blocks) {
+    return json_object("items", std::move(blocks).take(), "style", "emphasis", "type", "Container");
+}
+
+std::size_t bytes_of(const std::vector<Json>& blocks) {
+    std::size_t bytes = 0;
+    for (const Json& block : blocks) bytes += block.text.size() + 1;
+    return bytes;
 }
 
 }  // namespace countersign::wire::cards

@@ -28,6 +28,7 @@ Json run(std::string_view text, const Look& look = {});
 Json rich(Items runs, bool close = false);  // `close`: without a gap above
 Json said(std::string_view words);          // one block of plain text, hostile or not
 Json heading(std::string_view words);
+// `fallback`: what clients that know no such cards show instead. They may read markup, so none is left in it.
 Json card(Items body, Items actions, std::string_view fallback);
 
 // Data that a button carries back; all of them carry `form` and `act`.
@@ -44,6 +45,7 @@ struct Press {
 Json execute(std::string_view title, const Press& press, bool with_inputs = false);
 // Answers with a message that has a value, for clients and places without Action.Execute.
 Json submit(std::string_view title, const Press& press, bool opens_dialog, bool with_inputs = false);
+std::string_view title_of(core::Verdict verdict);  // of the button that sends it
 // Asks for the reason of an act; `of_own_request`: of approving what one is behind.
 Json reason_input(std::string_view act, bool of_own_request);
 Json show_card(std::string_view title, Items body, const Json& action);
@@ -55,13 +57,14 @@ struct Short {
 // Beyond `chars_max` its head, how much is missing, and its tail, so that nothing hides behind the cut.
 Short shortened(std::string safe, std::size_t chars_max);
 
-struct LineShape {
-    std::size_t chars_max = 0;  // of each run without a limit of its own; 0: none
-    bool close = true;          // without a gap above
-};
-// A line's blocks: one, and one more for each line end in its texts. `whole` becomes false where something
-// was cut.
-std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, const LineShape& shape,
-                       bool& whole);
+// Leaves what no renderer takes for markup; all else becomes a question mark.
+std::string without_markup(std::string_view text, std::size_t chars_max);
+
+// A line's blocks: one, and one more for each line end in its texts. `close`: without a gap above.
+std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, bool close = true);
+// What is raw, in a fixed width: a block for each of its lines, and more for one that is long.
+std::vector<Json> fixed_width(std::string_view raw);
+Json quoted(Items blocks);  // set off from what is around them
+std::size_t bytes_of(const std::vector<Json>& blocks);
 
 }  // namespace countersign::wire::cards

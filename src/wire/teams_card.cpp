@@ -19,16 +19,16 @@ using Part = CardSection::Part;
 
 namespace {
 
-// Cut in one of these, and the card no longer shows everything that is approved.
-bool approved(Part part) {
-    return part == Part::what || part == Part::intent || part == Part::parameters;
-}
 constexpr std::size_t notice_chars_max = 500;
 constexpr std::size_t viewer_id_bytes_max = 128;
 
-// What may be long, and gets what the rest leaves.
-bool spends_the_rest(Part part) {
-    return part == Part::intent || part == Part::parameters;
+// What is asked for gets the bytes that the rest leaves.
+bool drawn_last(Part part) {
+    return part == Part::what || part == Part::parameters;
+}
+
+std::string words_for_old_clients(const CardView& card) {
+    return fmt::format("Request #{}: {}", card.number, core::state_text(card));
 }
 
 std::string_view word_of(Verdict verdict) {
@@ -54,27 +54,30 @@ class TeamsCardWriter {
         : card_(card), style_(style), viewer_(viewer), id_(card.id.text()) {}
 
     TeamsCard write(bool details_only) {
-        const auto sections = core::card_sections(card_);
-        const bool buttons = card_.buttons() && !details_only;
-        const std::string summary = core::notification_text(card_);
-        auto refresh = buttons ? refreshing() : c::Json{};
-        spend(refresh.text.size() + summary.size() + frame_bytes + (buttons ? buttons_bytes : button_bytes));
+        const core::CardText text = core::card_text(card_);
+        whole_ = text.whole;
+        using Buttons = std::vector<core::CardButton>;
+        const auto buttons = details_only ? Buttons{core::CardButton::details} : core::card_buttons(card_);
+        const bool votes = !details_only && !buttons.empty();
+        auto refresh = votes ? refreshing() : c::Json{};
+        spend(refresh.text.size() + frame_bytes + (votes ? buttons_bytes : button_bytes));
+        spend(text.sections.size() * kept_for_each);
         auto above = notes();
-        std::vector<std::vector<c::Json>> drawn(sections.size());
+        std::vector<std::vector<c::Json>> drawn(text.sections.size());
         for (bool last : {false, true})
-            for (std::size_t i = 0; i < sections.size(); ++i)
-                if (spends_the_rest(sections[i].part) == last) drawn[i] = draw(sections[i]);
+            for (std::size_t i = 0; i < drawn.size(); ++i)
+                if (drawn_last(text.sections[i].part) == last) drawn[i] = draw(text.sections[i]);
         c::Items body;
         for (const c::Json& note : above) body.push_back(note);
         for (const auto& blocks : drawn)
             for (const c::Json& block : blocks) body.push_back(block);
         c::Items actions;
-        if (buttons) add_buttons(actions, body);
-        if (details_only) actions.push_back(c::submit("Details", press(teams_details), true));
-        auto card = c::card(std::move(body), std::move(actions), summary);
+        if (votes) add_reason_asked(actions, body);
+        for (core::CardButton button : buttons) add_button(actions, button);
+        auto card = c::card(std::move(body), std::move(actions), words_for_old_clients(card_));
         if (!refresh.text.empty())
             card.text.insert(card.text.rfind(",\"type\""), ",\"refresh\":" + refresh.text);
-        return {.card = std::move(card), .summary = summary, .whole = whole_};
+        return {.card = std::move(card), .summary = core::notification_text(card_), .whole = whole_};
     }
 
   private:
@@ -82,9 +85,7 @@ class TeamsCardWriter {
     static constexpr std::size_t buttons_bytes = 4'600;
     static constexpr std::size_t button_bytes = 500;
     static constexpr std::size_t section_bytes_max = 4'000;
-    static constexpr std::size_t kept_for_parameters = 6'000;
-    static constexpr std::size_t long_line_chars_min = 80;
-    static constexpr std::size_t note_bytes = 220;  // of a line that says what was left out
+    static constexpr std::size_t kept_for_each = 300;  // section: what says that some of it was left out
 
     void spend(std::size_t bytes) { left_ -= std::min(left_, bytes); }
     c::Press press(std::string_view act) const {
@@ -116,97 +117,91 @@ class TeamsCardWriter {
         return blocks;
     }
 
-    std::size_t room_for(Part part) const {
-        if (!spends_the_rest(part)) return std::min(left_, section_bytes_max);
-        if (part == Part::parameters) return left_;
-        return left_ > 2 * kept_for_parameters ? left_ - kept_for_parameters : left_ / 2;
-    }
-
+    // Texts were cut to what fits a screen. Where characters of many bytes are too much all the same, the
+    // card is not whole.
     std::vector<c::Json> draw(const CardSection& section) {
-        std::size_t room = room_for(section.part);
-        std::vector<c::Json> blocks;
-        auto put = [&](c::Json block) {
-            const std::size_t bytes = block.text.size() + 1;
-            spend(bytes);
-            room -= std::min(room, bytes);
-            blocks.push_back(std::move(block));
-        };
         if (section.part == Part::headline) {
-            put(headline(section));
-            return blocks;
+            std::vector<c::Json> line{headline(section)};
+            spend(c::bytes_of(line));
+            return line;
         }
-        if (!section.heading.empty()) put(c::heading(section.heading));
-        if (!section.note.empty()) put(c::said(section.note));
-        std::size_t shown = 0;
-        const std::size_t most = section.lines_max == 0 ? section.lines.size() : section.lines_max;
-        for (; shown < std::min(most, section.lines.size()); ++shown) {
-            const bool begins = shown == 0 && section.heading.empty() && section.note.empty();
-            auto line = fitting(section, section.lines[shown], room, !begins);
-            if (line.empty()) break;
-            for (c::Json& block : line) put(std::move(block));
+        std::vector<c::Json> blocks;
+        if (!section.heading.empty()) blocks.push_back(c::heading(section.heading));
+        std::size_t room = drawn_last(section.part) ? left_ : std::min(left_, section_bytes_max);
+        std::size_t left_out = 0;
+        std::vector<c::Json> shown;
+        auto put = [&](std::vector<c::Json> more) {
+            const std::size_t bytes = c::bytes_of(more);
+            if (left_out > 0 || bytes > room) {
+                ++left_out;
+                return;
+            }
+            room -= bytes;
+            for (c::Json& block : more) shown.push_back(std::move(block));
+        };
+        for (const core::CardLine& line : section.lines)
+            put(c::line(line, style_, !shown.empty() || !blocks.empty()));
+        for (c::Json& line : c::fixed_width(section.raw)) put({std::move(line)});
+        if (section.part == Part::intent && !shown.empty()) shown = {c::quoted(items_of(shown))};
+        for (c::Json& block : shown) blocks.push_back(std::move(block));
+        if (left_out > 0) {
+            if (section.part != Part::votes) whole_ = false;
+            blocks.push_back(c::said(fmt::format("and {} more: see Details", left_out)));
         }
-        if (shown < section.lines.size()) {
-            if (approved(section.part)) whole_ = false;
-            put(c::said(fmt::format("and {} more: see Details", section.lines.size() - shown)));
-        }
+        if (!section.note.empty()) blocks.push_back(c::said(section.note));
+        spend(c::bytes_of(blocks));
         return blocks;
+    }
+    static c::Items items_of(const std::vector<c::Json>& blocks) {
+        c::Items items;
+        for (const c::Json& block : blocks) items.push_back(block);
+        return items;
     }
     c::Json headline(const CardSection& section) const {
         c::Items runs;
         for (const core::CardLine& line : section.lines)
-            for (const core::CardRun& part : line)
-                runs.push_back(c::run(
-                    part.text,
-                    {.strong = true, .literal = part.kind == core::CardRun::Kind::literal, .large = true}));
+            for (const core::CardRun& part : line) {
+                const bool literal = part.kind == core::CardRun::Kind::literal;
+                if (part.text.empty()) continue;
+                runs.push_back(c::run(part.text, {.strong = true, .literal = literal, .large = true}));
+            }
         return c::rich(std::move(runs));
     }
 
-    // A line that is too long for the room is cut until it fits; empty: it does not.
-    std::vector<c::Json> fitting(const CardSection& section, const core::CardLine& line, std::size_t room,
-                                 bool close) {
-        if (room <= note_bytes) return {};
-        room -= note_bytes;
-        std::size_t chars_max = 0;
-        for (;;) {
-            bool whole = true;
-            auto blocks = c::line(line, style_, {.chars_max = chars_max, .close = close}, whole);
-            std::size_t bytes = 0;
-            for (const c::Json& block : blocks) bytes += block.text.size() + 1;
-            if (bytes <= room) {
-                if (approved(section.part) && !whole) whole_ = false;
-                return blocks;
-            }
-            chars_max = chars_max == 0 ? room : chars_max * 3 / 4;
-            if (chars_max < long_line_chars_min) return {};
-        }
+    // What takes a reason before it counts is asked on the card itself.
+    void add_reason_asked(c::Items& actions, c::Items& body) const {
+        if (!viewer_ || !viewer_->asks_reason) return;
+        const auto act = core::name_of(*viewer_->asks_reason);
+        body.push_back(c::reason_input(act, *viewer_->asks_reason == Verdict::approve));
+        actions.push_back(c::execute(c::title_of(*viewer_->asks_reason), press(act), true));
     }
-
-    void add_buttons(c::Items& actions, c::Items& body) const {
-        const bool voted_yes = viewer_ && viewer_->voted == Verdict::approve;
+    void add_button(c::Items& actions, core::CardButton button) const {
         const bool asks = viewer_ && viewer_->asks_reason.has_value();
-        if (asks) {
-            const auto act = core::name_of(*viewer_->asks_reason);
-            body.push_back(c::reason_input(act, *viewer_->asks_reason == Verdict::approve));
-            actions.push_back(c::execute(title_of(*viewer_->asks_reason), press(act), true));
+        const std::string_view title = core::name_of(button);
+        switch (button) {
+            case core::CardButton::approve:
+                if (viewer_ && viewer_->voted == Verdict::approve)
+                    actions.push_back(c::execute("Take my approval back", press(teams_withdraw)));
+                else if (!asks && !(viewer_ && viewer_->behind))
+                    actions.push_back(c::execute(title, press(whole_ ? teams_approve : teams_read)));
+                return;
+            case core::CardButton::deny:
+                if (!asks) actions.push_back(with_reason(title, teams_deny));
+                return;
+            case core::CardButton::hold:
+                if (!asks) actions.push_back(with_reason(title, teams_hold));
+                return;
+            case core::CardButton::release:
+                if (!asks) actions.push_back(c::execute(title, press(teams_release)));
+                return;
+            case core::CardButton::details:
+                actions.push_back(c::submit(title, press(teams_details), true));
         }
-        if (voted_yes)
-            actions.push_back(c::execute("Take my approval back", press(teams_withdraw)));
-        else if (!asks && !(viewer_ && viewer_->behind))
-            actions.push_back(c::execute("Approve", press(teams_approve)));
-        if (!asks) actions.push_back(with_reason("Deny", teams_deny));
-        if (card_.held)
-            actions.push_back(c::execute("Release", press(teams_release)));
-        else if (!asks)
-            actions.push_back(with_reason("Hold", teams_hold));
-        actions.push_back(c::submit("Details", press(teams_details), true));
-    }
-    static std::string_view title_of(Verdict verdict) {
-        return verdict == Verdict::deny ? "Deny" : verdict == Verdict::hold ? "Hold" : "Approve";
     }
     c::Json with_reason(std::string_view title, std::string_view act) const {
-        constexpr std::size_t action_chars_shown = 100;
+        constexpr std::size_t headline_chars_shown = 100;
         auto names = fmt::format("{} request #{}: {}", title, card_.number,
-                                 c::shortened(visible(card_.action), action_chars_shown).text);
+                                 c::shortened(core::headline_text(card_), headline_chars_shown).text);
         c::Items body(c::heading(names), c::reason_input(act, false));
         return c::show_card(title, std::move(body), c::execute(title, press(act), true));
     }

@@ -51,16 +51,6 @@ std::string plain_name(std::string_view name) {
     return shown.empty() ? "reviewer" : shown;
 }
 
-// Previews are drawn by a kind of card that reads markup: what could be some becomes a question mark.
-std::string without_markup(std::string_view text, std::size_t chars_max) {
-    std::string plain = c::shortened(printable(text), chars_max).text;
-    for (char& ch : plain) {
-        const bool letter = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
-        if (!letter && std::string_view{" .,:-/#"}.find(ch) == std::string_view::npos) ch = '?';
-    }
-    return plain;
-}
-
 bool object_id(std::string_view id) {
     constexpr std::size_t guid_chars = 36;
     return id.size() == guid_chars && id.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
@@ -70,18 +60,15 @@ bool object_id(std::string_view id) {
 
 TeamsCard teams_thread_line(const core::ThreadLine& line, const TeamsStyle& style) {
     core::CardLine said;
-    std::string summary;
     if (!line.who.name.empty() || line.who.account) {
         said.push_back({.kind = core::CardRun::Kind::people, .people = {line.who}});
         said.push_back({.text = " "});
-        summary = printable(line.who.name) + " ";
     }
-    said.push_back(
-        {.kind = core::CardRun::Kind::prose, .text = visible(line.text), .chars_max = line_chars_max});
-    summary = c::shortened(summary + printable(line.text), summary_chars_max).text;
-    bool whole = true;
+    auto words = c::shortened(visible(line.text), line_chars_max).text;
+    said.push_back({.kind = core::CardRun::Kind::prose, .text = std::move(words)});
+    auto summary = inert(core::thread_line_text(line));
     c::Items body;
-    for (const c::Json& block : c::line(said, style, {}, whole)) body.push_back(block);
+    for (const c::Json& block : c::line(said, style)) body.push_back(block);
     std::string mentions;
     c::Items entities;
     for (std::size_t i = 0; i < line.asks.size() && i < core::asked_max; ++i) {
@@ -169,19 +156,21 @@ JsonText teams_dialog_words(std::string_view words) {
     return json_object("task", json_object("type", "message", "value", inert(words)));
 }
 
-JsonText teams_reason_form(core::Verdict verdict, const TeamsPress& press) {
-    const bool own = verdict == core::Verdict::approve;
-    const std::string_view act = core::name_of(verdict);
-    const std::string_view title = own ? "Approve" : verdict == core::Verdict::deny ? "Deny" : "Hold";
+JsonText teams_reason_form(const TeamsReasonAsked& asked, const TeamsPress& press, bool in_dialog) {
+    const bool own = asked.verdict == core::Verdict::approve;
+    const std::string_view act = core::name_of(asked.verdict);
+    const std::string_view title = c::title_of(asked.verdict);
     c::Press again{.act = act,
                    .request = press.request,
                    .digest = press.digest,
                    .version = press.version,
                    .page = press.page,
                    .pass = press.pass};
-    auto words = c::said("Why? It is shown on the card.");
-    return c::card(c::Items(words, c::reason_input(act, own)), c::Items(c::submit(title, again, false, true)),
-                   title);
+    constexpr std::size_t about_chars_max = 300;
+    auto about = c::shortened(printable(asked.about), about_chars_max).text;
+    auto names = fmt::format("{} request #{}: {}", title, asked.number, about);
+    auto button = in_dialog ? c::submit(title, again, false, true) : c::execute(title, again, true);
+    return c::card(c::Items(c::heading(names), c::reason_input(act, own)), c::Items(button), title);
 }
 
 JsonText teams_results_answer(const std::vector<core::CardSummary>& items) {
@@ -189,9 +178,10 @@ JsonText teams_results_answer(const std::vector<core::CardSummary>& items) {
     for (const core::CardSummary& item : items) {
         const std::string id = item.id.text();
         auto card = teams_list(fmt::format("Request #{}", item.number), {item});
-        constexpr std::size_t preview_chars_max = 240;
-        auto title = without_markup(fmt::format("#{} {}", item.number, item.line), preview_chars_max);
-        auto content = json_object("text", without_markup(item.detail, preview_chars_max), "title", title);
+        constexpr std::size_t preview_chars_max =
+            240;  // previews are drawn by a kind of card that reads markup
+        auto title = c::without_markup(fmt::format("#{} {}", item.number, item.line), preview_chars_max);
+        auto content = json_object("text", c::without_markup(item.detail, preview_chars_max), "title", title);
         auto preview =
             json_object("content", content, "contentType", "application/vnd.microsoft.card.thumbnail");
         results.push_back(json_object("content", card.card, "contentType", card_type, "preview", preview));

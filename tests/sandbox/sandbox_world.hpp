@@ -60,11 +60,12 @@ struct SandboxWorld : NetWorld {
     std::list<Bot> bots;
     std::unique_ptr<net::Listener> home_door;
 
-    explicit SandboxWorld(bool with_teams = false) {
+    explicit SandboxWorld(bool with_teams = false, std::string_view password = teams_password) {
         sandbox::SandboxSettings settings;
         settings.base_url = with_teams ? "http://127.0.0.1" : "http://server";
         settings.app_token = Secret{std::string{app_token}};
         settings.bot_token = Secret{std::string{bot_token}};
+        settings.teams_password = Secret{std::string{password}};
         settings.dialer = with_teams ? network.get() : nullptr;
         workspace = sandbox::make_sandbox(settings, io.get_executor(), time, time, entropy);
         serve(workspace->handler());
@@ -136,6 +137,7 @@ struct SandboxWorld : NetWorld {
         return request;
     }
     static constexpr std::string_view bot_token = "xoxb-sim-dev";
+    static constexpr std::string_view teams_password = "sim-teams-dev";
     static constexpr std::string_view app_token = "xapp-1-A0SIM-dev";
 
     Reply call(std::string_view method, const Value& args, std::string_view token = bot_token) {

@@ -341,6 +341,7 @@ class Parts:
         for kind in ("app", "bot"):
             token = self.sandbox.line(rf"^{kind} token\s+(\S+)").group(1)
             self.environment[f"COUNTERSIGN_SLACK_{kind.upper()}_TOKEN"] = token
+        self.teams_password = self.sandbox.line(r"^Teams password\s+(\S+)").group(1)
         self.environment["COUNTERSIGN_SLACK_API_URL"] = self.workspace.url + "/api/"
 
     def migrate(self):

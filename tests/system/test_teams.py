@@ -261,7 +261,7 @@ class Apart(unittest.TestCase):
         self.teams = Teams(self.workspace)
         self.parts.environment.update({
             "COUNTERSIGN_TEAMS_APP_ID": APP,
-            "COUNTERSIGN_TEAMS_APP_PASSWORD": "sim-teams-dev",
+            "COUNTERSIGN_TEAMS_APP_PASSWORD": self.parts.teams_password,
             "COUNTERSIGN_TEAMS_TENANT": TENANT,
             "COUNTERSIGN_TEAMS_OPENID_METADATA_URL":
                 self.workspace.url + "/teams/v1/.well-known/openidconfiguration",

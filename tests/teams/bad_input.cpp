@@ -22,6 +22,7 @@ struct KeyHouse {
     RsaSigningKey unpublished = RsaSigningKey::generate();
     SigningKey ed25519 = SigningKey::from_seed({});
     int fetched = 0;
+    std::string keys_at = "http://127.0.0.1:81/keys";
 
     static Value jwk(const RsaSigningKey& key, std::string_view id, std::string_view channel) {
         Value channels = Value::array();
@@ -34,8 +35,8 @@ struct KeyHouse {
     }
     std::string answer(std::string_view target) {
         if (target.ends_with("openidconfiguration"))
-            return core::canonical(Value::object(
-                {{"issuer", "https://api.botframework.com"}, {"jwks_uri", "http://127.0.0.1:81/keys"}}));
+            return core::canonical(
+                Value::object({{"issuer", "https://api.botframework.com"}, {"jwks_uri", keys_at}}));
         ++fetched;
         Value all = Value::array();
         all.push(jwk(endorsed, "good", "msteams")).push(jwk(other_channel, "webchat", "webchat"));
@@ -178,6 +179,15 @@ const std::vector<std::pair<std::string, std::string>> invokes{
     {"approve", "adaptiveCard/action"}, {"deny", "adaptiveCard/action"},  {"hold", "adaptiveCard/action"},
     {"view", "adaptiveCard/action"},    {"details", "task/fetch"},        {"deny", "task/submit"},
     {"approve", "task/submit"},         {"all", "composeExtension/query"}};
+
+// The settings name the server of the document; what that says of others of this machine is a stranger's
+// word.
+TEST_F(BadInput, KeysComeOverHttpFromTheServerOfTheSettingsAlone) {
+    house.keys_at = "http://127.0.0.1/teams/v1/.well-known/keys";
+    EXPECT_EQ(post(activity("approve")).status, 503U);
+    EXPECT_EQ(house.fetched, 0);
+    expect_unchanged("keys from another port");
+}
 
 TEST_F(BadInput, NoInvokeIsBelievedWithoutAGoodToken) {
     using Signed = TokenShape::Signed;

@@ -100,7 +100,7 @@ struct TeamsOffice : SlackOffice {
         auto its = sandbox::teams_of("http://127.0.0.1");
         teams::TeamsSettings settings;
         settings.app_id = its.app_id;
-        settings.app_password = Secret{"sim-teams-dev"};
+        settings.app_password = Secret{std::string{teams_password}};
         settings.tenant = its.tenant;
         settings.openid_metadata_url = its.openid_metadata_url;
         settings.login_url = its.login_url;

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <random>
 
 #include "countersign/base/text.hpp"
@@ -33,9 +34,14 @@ core::Instant moment(int hour, int minute) {
 core::Who teams_person(const char* name, const char* id) {
     return {name, core::AccountId{std::string("teams:9f1c3a52-7d2e-4c0b-9f5e-1d2c3b4a5f60/") + id}};
 }
+void teams_ask(CardView& card, std::vector<Value::Member> parameters) {
+    auto asked = Value::object();
+    for (auto& [name, value] : parameters) asked.set(name, std::move(value));
+    card.parameters = std::make_shared<const Value>(std::move(asked));
+}
 constexpr const char* amy_id = "8a1c2f5e-0d1b-4f3a-9e55-0c1d2e3f4a5b";
 
-CardView asked() {
+CardView teams_asked() {
     CardView card;
     card.id = *core::RequestId::parse("req_01JD0000000000000000000001");
     card.number = 1042;
@@ -46,7 +52,7 @@ CardView asked() {
     card.intent = "Monthly churn analysis";
     card.requester = {"ci", std::nullopt};
     card.on_behalf_of = {teams_person("riley", "00000000-0000-0000-0000-000000000001")};
-    card.parameters = {{"destination", "\"s3://exports/x\""}, {"rows", "120000"}};
+    teams_ask(card, {{"destination", "s3://exports/x"}, {"rows", 120000}});
     card.labels = {{"job", "nightly"}};
     card.links = {{"Run", "https://ci.example.com/run/7"}, {"Elsewhere", "https://evil.example/x"}};
     card.digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -56,8 +62,8 @@ CardView asked() {
     return card;
 }
 
-CardView denied() {
-    auto card = asked();
+CardView teams_denied() {
+    auto card = teams_asked();
     card.state = State::denied;
     card.version = 3;
     card.missing.clear();
@@ -114,62 +120,63 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(TeamsCard, LooksAsAgreed) {
-    test::expect_golden("teams_card_pending", parsed(teams_card(asked(), team).card));
-    test::expect_golden("teams_card_denied", parsed(teams_card(denied(), team).card));
-    auto held = asked();
+    test::expect_golden("teams_card_pending", parsed(teams_card(teams_asked(), team).card));
+    test::expect_golden("teams_card_denied", parsed(teams_card(teams_denied(), team).card));
+    auto held = teams_asked();
     held.held = core::CardVote{
         teams_person("amy", amy_id), Verdict::hold, core::Surface::teams, moment(10, 0), "wait", {}};
     test::expect_golden("teams_card_held", parsed(teams_card(held, team).card));
     TeamsViewer behind{.behind = true, .notice = "You are behind this request."};
-    test::expect_golden("teams_card_behind", parsed(teams_card(asked(), team, &behind).card));
-    test::expect_golden("teams_full_view",
-                        parsed(teams_full_view(asked(), team, {.pass = "p", .can_approve = true}).card));
+    test::expect_golden("teams_card_behind", parsed(teams_card(teams_asked(), team, &behind).card));
+    test::expect_golden(
+        "teams_full_view",
+        parsed(teams_full_view(teams_asked(), team, {.pass = "p", .can_approve = true}).card));
     test::expect_golden("teams_question", parsed(teams_question({"Is it you?"}, "link", "lnk_1").card));
     core::ThreadLine line{
         teams_person("amy", amy_id), "approved for security", {teams_person("B*n", amy_id)}};
     test::expect_golden("teams_thread_line", parsed(teams_thread_line(line, team).card));
-    core::CardSummary item{asked().id, 1042, "db.export in production", "pending, asked by ci"};
+    core::CardSummary item{teams_asked().id, 1042, "db.export in production", "pending, asked by ci"};
     test::expect_golden("teams_list", parsed(teams_list("Waiting for you", {item}).card));
 }
 
 TEST(TeamsCard, WhoIsBehindTheRequestSeesNoApproveAndAVoterTheirVote) {
     TeamsViewer behind{.behind = true};
-    EXPECT_THAT(titles_on(parsed(teams_card(asked(), team, &behind).card)),
+    EXPECT_THAT(titles_on(parsed(teams_card(teams_asked(), team, &behind).card)),
                 ElementsAre("Deny", "Hold", "Details"));
     TeamsViewer voter{.voted = Verdict::approve};
-    auto card = parsed(teams_card(asked(), team, &voter).card);
+    auto card = parsed(teams_card(teams_asked(), team, &voter).card);
     EXPECT_THAT(titles_on(card), ElementsAre("Take my approval back", "Deny", "Hold", "Details"));
     EXPECT_THAT(words_on(card), HasSubstr("You approved this."));
-    EXPECT_THAT(titles_on(parsed(teams_card(asked(), team).card)),
+    EXPECT_THAT(titles_on(parsed(teams_card(teams_asked(), team).card)),
                 ElementsAre("Approve", "Deny", "Hold", "Details"));
 }
 
 TEST(TeamsCard, AFinalCardHasNeitherButtonsNorRefresh) {
     for (State state : {State::approved, State::denied, State::refused, State::expired, State::cancelled,
                         State::claimed, State::succeeded, State::failed, State::lapsed}) {
-        auto card = denied();
+        auto card = teams_denied();
         card.state = state;
         auto drawn = parsed(teams_card(card, team).card);
         EXPECT_TRUE(drawn["actions"].is_null());
         EXPECT_TRUE(drawn["refresh"].is_null());
     }
-    EXPECT_FALSE(parsed(teams_card(asked(), team).card)["refresh"].is_null());
+    EXPECT_FALSE(parsed(teams_card(teams_asked(), team).card)["refresh"].is_null());
 }
 
 TEST(TeamsCard, IsMadeAnewForEachViewerOnlyWhereTheyAreFewEnough) {
     TeamsStyle many = team;
     many.viewers.assign(teams_viewers_max, "29:somebody");
-    EXPECT_EQ(parsed(teams_card(asked(), many).card)["refresh"]["userIds"].items()->size(),
+    EXPECT_EQ(parsed(teams_card(teams_asked(), many).card)["refresh"]["userIds"].items()->size(),
               teams_viewers_max);
     many.viewers.emplace_back("29:one-more");
-    EXPECT_TRUE(parsed(teams_card(asked(), many).card)["refresh"].is_null());
+    EXPECT_TRUE(parsed(teams_card(teams_asked(), many).card)["refresh"].is_null());
     many.viewers.clear();
-    EXPECT_TRUE(parsed(teams_card(asked(), many).card)["refresh"].is_null());
+    EXPECT_TRUE(parsed(teams_card(teams_asked(), many).card)["refresh"].is_null());
 }
 
 TEST(TeamsCard, HostileTextStandsInRunsAlone) {
     const std::string hostile = "**b** [x](https://evil) <at>Ada</at> {{DATE(2026-01-02T00:00:00Z)}} \n# h";
-    auto card = asked();
+    auto card = teams_asked();
     card.action = card.intent = card.digest = hostile;
     card.resource = card.environment = hostile;
     card.requester = {hostile, std::nullopt};
@@ -177,7 +184,7 @@ TEST(TeamsCard, HostileTextStandsInRunsAlone) {
     card.rules = {hostile};
     card.labels = {{hostile, hostile}};
     card.links = {{hostile, hostile}, {hostile, "https://ci.example.com@evil.example/"}};
-    card.parameters = {{hostile, core::canonical(Value{hostile})}};
+    teams_ask(card, {{hostile, Value{hostile}}});
     card.missing = {{{hostile, 1, {{hostile, std::nullopt}}}}};
     card.votes = {
         {{hostile, std::nullopt}, Verdict::deny, core::Surface::teams, moment(10, 0), hostile, hostile}};
@@ -194,6 +201,7 @@ TEST(TeamsCard, HostileTextStandsInRunsAlone) {
     for (const JsonText& json : drawn) {
         each_object(parsed(json), [&](const Value& one) {
             auto type = one["type"].text();
+            EXPECT_THAT(std::string(one["fallbackText"].text()), Not(HasSubstr("*")));
             EXPECT_NE(type, "Action.OpenUrl");
             EXPECT_NE(type, "FactSet");
             if (type == "TextBlock") {
@@ -210,14 +218,14 @@ TEST(TeamsCard, HostileTextStandsInRunsAlone) {
 }
 
 TEST(TeamsCard, BlanksThatARendererWouldDropStayVisible) {
-    auto card = asked();
-    card.parameters = {{"a", "\"x  y\""}, {"b", "\"x y\""}};
-    EXPECT_THAT(words_on(parsed(teams_card(card, team).card)), HasSubstr("a = \"x \xC2\xA0y\""));
+    auto card = teams_asked();
+    teams_ask(card, {{"a", "x  y"}, {"b", "x y"}});
+    EXPECT_THAT(words_on(parsed(teams_card(card, team).card)), HasSubstr("x \xC2\xA0y"));
 }
 
 TEST(TeamsCard, OnlyLinksToNamedHostsOpen) {
     std::vector<std::string> opened;
-    each_object(parsed(teams_card(asked(), team).card), [&](const Value& one) {
+    each_object(parsed(teams_card(teams_asked(), team).card), [&](const Value& one) {
         if (one["type"].text() == "Action.OpenUrl") opened.emplace_back(one["url"].text());
     });
     EXPECT_THAT(opened, ElementsAre("https://ci.example.com/run/7"));
@@ -233,13 +241,15 @@ TEST(TeamsCard, NeverOutgrowsItsBytesAndSaysWhatItCut) {
         return made;
     };
     for (int i = 0; i < 50; ++i) {
-        auto card = asked();
+        auto card = teams_asked();
         const std::size_t big = i % 3 == 0 ? 4'000 : 200;
         card.action = text(128);
         card.resource = text(1'000);
         card.intent = text(big);
-        card.parameters.clear();
-        for (auto n = chance() % 60; n > 0; --n) card.parameters.push_back({text(40), text(big)});
+        std::vector<Value::Member> asked;
+        for (auto n = chance() % 60; n > 0; --n)
+            asked.emplace_back(fmt::format("{}{}", text(40), n), Value{text(big)});
+        teams_ask(card, std::move(asked));
         card.labels.assign(chance() % 50, {text(100), text(400)});
         card.links.assign(chance() % 20, {text(100), "https://ci.example.com/" + std::string(1'500, 'x')});
         card.rules.assign(chance() % 20, text(200));
@@ -250,21 +260,23 @@ TEST(TeamsCard, NeverOutgrowsItsBytesAndSaysWhatItCut) {
         TeamsStyle many = team;
         many.viewers.assign(chance() % 2 ? teams_viewers_max : 0, std::string(128, 'm'));
         TeamsViewer viewer{.behind = chance() % 2 == 0, .notice = text(300)};
-        auto drawn = teams_card(card, many, chance() % 2 ? &viewer : nullptr);
+        const bool is_viewed = chance() % 2 != 0;
+        const bool viewer_is_behind = is_viewed && viewer.behind;
+        auto drawn = teams_card(card, many, is_viewed ? &viewer : nullptr);
         EXPECT_LE(drawn.card.text.size(), teams_card_bytes_max);
         parsed(drawn.card);
-        auto said = words_on(parsed(drawn.card));
-        if (!drawn.whole) EXPECT_TRUE(said.contains("more characters") || said.contains("more: see Details"));
-        EXPECT_TRUE(teams_card(card, team).whole || !teams_card_is_whole(card, team));
+        EXPECT_TRUE(core::card_text(card).whole || !drawn.whole);
+        EXPECT_TRUE(drawn.whole || !teams_card_is_whole(card, team));
+        EXPECT_EQ(drawn.card.text.contains(R"("verb":"approve")"), drawn.whole && !viewer_is_behind);
     }
 }
 
 TEST(TeamsCard, TheFullViewShowsEverythingPageByPage) {
-    auto card = asked();
-    card.parameters.clear();
+    auto card = teams_asked();
+    std::vector<Value::Member> asked;
     for (int i = 0; i < 40; ++i)
-        card.parameters.push_back(
-            {fmt::format("p{}", i), core::canonical(Value{std::string(5'000, 'a' + i % 26)})});
+        asked.emplace_back(fmt::format("p{}", i), Value{std::string(5'000, static_cast<char>('a' + i % 26))});
+    teams_ask(card, asked);
     EXPECT_FALSE(teams_card_is_whole(card, team));
     const auto pages = teams_full_view_pages(card, team);
     ASSERT_GT(pages, 5U);
@@ -282,7 +294,80 @@ TEST(TeamsCard, TheFullViewShowsEverythingPageByPage) {
     std::string joined;
     for (char ch : all)
         if (ch != '\n') joined += ch;
-    for (const auto& one : card.parameters) EXPECT_THAT(joined, HasSubstr(core::parameter_text(one)));
+    for (const auto& [name, value] : asked) {
+        EXPECT_THAT(joined, HasSubstr(name));
+        EXPECT_THAT(joined, HasSubstr(value.text()));
+    }
+}
+
+TEST(TeamsCard, WhatDoesNotAllStandThereLeadsToTheFullView) {
+    auto approve_of = [](const CardView& card) {
+        auto drawn = parsed(teams_card(card, team).card);
+        EXPECT_EQ(drawn["actions"][0]["title"].text(), "Approve");
+        return std::string(drawn["actions"][0]["verb"].text());
+    };
+    auto card = teams_asked();
+    EXPECT_EQ(approve_of(card), teams_approve);
+    card.intent = std::string(2'000, 'i');
+    EXPECT_EQ(approve_of(card), teams_read);
+    card = teams_asked();
+    teams_ask(card, {{"script", std::string(5'000, 's')}});
+    EXPECT_EQ(approve_of(card), teams_read);
+}
+
+TEST(TeamsCard, TextOfSeveralLinesStandsLineByLineInAFixedWidth) {
+    auto card = teams_asked();
+    teams_ask(card, {{"script", "set -e\n\n  rm -r  /srv/old\ndate"}});
+    const auto drawn = teams_card(card, team);
+    EXPECT_TRUE(drawn.whole);
+    std::vector<std::string> fixed;
+    each_object(parsed(drawn.card), [&](const Value& one) {
+        if (one["fontType"].text() == "Monospace") fixed.emplace_back(one["text"].text());
+    });
+    const std::string blank = "\xC2\xA0";
+    auto at = std::ranges::find(fixed, "set -e");
+    ASSERT_NE(at, fixed.end());
+    ASSERT_GE(fixed.end() - at, 4);
+    EXPECT_EQ(at[1], blank);
+    EXPECT_EQ(at[3], "date");
+    EXPECT_TRUE(at[2].ends_with("/srv/old")) << at[2];
+}
+
+TEST(TeamsCard, AHeldRequestCanBeReleased) {
+    auto card = teams_asked();
+    card.held = core::CardVote{
+        teams_person("amy", amy_id), Verdict::hold, core::Surface::teams, moment(10, 0), "wait", {}};
+    EXPECT_THAT(titles_on(parsed(teams_card(card, team).card)),
+                ElementsAre("Approve", "Deny", "Release", "Details"));
+}
+
+TEST(TeamsCard, VotesChangeNoPageOfTheFullView) {
+    auto card = teams_asked();
+    const auto pages = teams_full_view_pages(card, team);
+    const core::CardVote vote{
+        teams_person("amy", amy_id), Verdict::deny, core::Surface::teams, {}, std::string(1'900, 'w'), {}};
+    card.votes.assign(30, vote);
+    EXPECT_EQ(teams_full_view_pages(card, team), pages);
+    auto last = teams_full_view(card, team, {.number = pages - 1, .pass = "p", .can_approve = true});
+    EXPECT_LE(last.card.text.size(), teams_card_bytes_max);
+    EXPECT_THAT(words_on(parsed(last.card)), HasSubstr("more lines about votes"));
+}
+
+TEST(TeamsMessage, AFormForAReasonSaysForWhatAndKeepsWhatWasRead) {
+    TeamsPress press;
+    press.act = "approve";
+    press.request = "req_1";
+    press.digest = "sha256:0";
+    press.page = 3;
+    press.pass = "p";
+    for (bool in_dialog : {true, false}) {
+        auto form = parsed(
+            teams_reason_form({Verdict::approve, 1042, "db.export \u2192 production"}, press, in_dialog));
+        EXPECT_THAT(words_on(form), HasSubstr("Approve request #1042: db.export \u2192 production"));
+        EXPECT_EQ(form["actions"][0]["data"]["pass"].text(), "p");
+        EXPECT_EQ(form["actions"][0]["data"]["page"].whole(), 3);
+        EXPECT_EQ(form["actions"][0]["type"].text(), in_dialog ? "Action.Submit" : "Action.Execute");
+    }
 }
 
 TEST(TeamsCard, AQuestionCarriesWhatItIsAbout) {
@@ -297,7 +382,7 @@ TEST(TeamsCard, AQuestionCarriesWhatItIsAbout) {
 }
 
 TEST(TeamsMessage, HasNoTextBesideItsCard) {
-    auto message = parsed(teams_message(teams_card(asked(), team)));
+    auto message = parsed(teams_message(teams_card(teams_asked(), team)));
     EXPECT_TRUE(message["text"].is_null());  // with both, Teams gives no id that could be updated
     EXPECT_THAT(std::string(message["summary"].text()), HasSubstr("1042"));
 }

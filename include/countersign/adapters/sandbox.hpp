@@ -16,15 +16,15 @@ inline constexpr std::size_t request_bytes_max = 4 * 1024 * 1024;
 struct SandboxSettings {
     std::string base_url;  // "http://127.0.0.1:8490", what the links it hands out start with
     // What the app has to show. Empty: nothing it shows is right.
-    Secret app_token;  // "xapp-…"
-    Secret bot_token;  // "xoxb-…"
+    Secret app_token;       // "xapp-…"
+    Secret bot_token;       // "xoxb-…"
+    Secret teams_password;  // "sim-teams-…", the client secret of the bot
     core::Duration ack_within{std::chrono::seconds{3}};
-    Secret teams_password{"sim-teams-dev"};
     net::Dialer* dialer = nullptr;  // how Teams reaches the bot; nullptr: the workspace has no Teams
 };
 
-// Makes tokens that nobody can guess, where the settings have none: any page in a browser of this machine can
-// reach the workspace.
+// Makes tokens and a password that nobody can guess, where the settings have none: any page in a browser of
+// this machine can reach the workspace.
 void make_tokens(SandboxSettings& settings, rt::Entropy& entropy);
 
 // What the settings of a bot say to be connected to the workspace's Teams; addresses start with `base_url`.

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,13 @@ JsonText teams_error_answer(std::string_view code, std::string_view words);
 // Bodies that answer task/fetch and task/submit.
 JsonText teams_dialog_answer(std::string_view title, const JsonText& card);
 JsonText teams_dialog_words(std::string_view words);
-// A form in a dialog that sends the same press again, with a reason.
-JsonText teams_reason_form(core::Verdict verdict, const TeamsPress& press);
+struct TeamsReasonAsked {
+    core::Verdict verdict;
+    std::int64_t number = 0;  // of the request
+    std::string about;        // the request in a few words, hostile
+};
+// A form that sends the same press again, with a reason; in a dialog, or in the card's place.
+JsonText teams_reason_form(const TeamsReasonAsked& asked, const TeamsPress& press, bool in_dialog);
 // The body that answers composeExtension/query.
 JsonText teams_results_answer(const std::vector<core::CardSummary>& items);
 JsonText teams_results_words(std::string_view words);
