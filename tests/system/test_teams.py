@@ -58,8 +58,11 @@ class Teams:
     def card(self, request):
         """The message that shows this request, once it is posted."""
         def look():
+            # Its buttons carry the id, which ends with them; its last line says the number.
+            last_line = json.dumps(f"#{request['number']} \u00b7")[:-1]
             for message in self.messages():
-                if message["id"] == message["root"] and request["id"] in json.dumps(message["activity"]):
+                shown = json.dumps(message["activity"])
+                if message["id"] == message["root"] and (request["id"] in shown or last_line in shown):
                     return message
             return None
         return wait_until(f"a card in Teams for {request['id']}", look)
