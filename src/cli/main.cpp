@@ -44,6 +44,7 @@ struct CommandLine {
     AuditExportOptions audit_report;
     AuditProofOptions audit_proof;
     EraseOptions erase;
+    TeamsOptions teams;
     std::string sandbox_listen = "127.0.0.1:8490";
     bool sandbox_unsafe_listen = false;
     std::string postgres_home;
@@ -59,6 +60,7 @@ struct CommandLine {
     void add_token_verbs();
     void add_people_verbs();
     void add_audit_verbs();
+    void add_teams_verbs();
     void add_client_verbs();
     void add_run();
     void add_agent(CLI::App& verb, AgentOptions& agent);
@@ -75,6 +77,7 @@ CommandLine::CommandLine() {
     add_token_verbs();
     add_people_verbs();
     add_audit_verbs();
+    add_teams_verbs();
     add_client_verbs();
     add_run();
     add_agent_verbs();
@@ -336,6 +339,21 @@ void CommandLine::add_audit_verbs() {
     erase_app->add_flag("--yes", erase.yes, "do it: what is erased is gone for good");
     erase_app->add_flag("--json", erase.json, "print JSON");
     proof->add_flag("--decision", audit_proof.decision, "print the signed statement of the decision instead");
+}
+
+void CommandLine::add_teams_verbs() {
+    auto* verbs = app.add_subcommand("teams", "sets up Microsoft Teams");
+    verbs->require_subcommand(1);
+    auto* package = verb(*verbs, "package", "makes the app that is uploaded in Teams",
+                         "countersign teams package --output countersign-teams.zip",
+                         [this] { return teams_package_verb(teams); });
+    add_config(*package, teams.config_file);
+    package->add_option("--output", teams.output, "the archive to write")
+        ->capture_default_str()
+        ->type_name("FILE");
+    auto* setup = verb(*verbs, "setup", "prints the commands that register the bot",
+                       "countersign teams setup", [this] { return teams_setup_verb(teams); });
+    add_config(*setup, teams.config_file);
 }
 
 void CommandLine::add_client_verbs() {

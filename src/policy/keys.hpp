@@ -24,7 +24,15 @@ inline std::vector<std::string> with_chats(std::vector<std::string> first,
 }
 inline const MapSchema person_keys{"person",
                                    with_chats({"email", "github", "oidc", "token"}, &core::ChatKind::name)};
-inline const MapSchema group_keys{"group", with_chats({"people"}, &core::ChatKind::group_key)};
+// "people", and what each chat calls its groups.
+inline std::vector<std::string> all_group_keys() {
+    std::vector<std::string> keys{"people"};
+    for (const core::ChatKind& chat : core::chat_kinds())
+        for (std::string_view key : chat.group_keys)
+            if (!key.empty()) keys.emplace_back(key);
+    return keys;
+}
+inline const MapSchema group_keys{"group", all_group_keys()};
 inline const MapSchema rule_keys{
     "rule",
     {"name", "when", "require", "refuse", "allow", "expires", "grant", "notify", "deny", "hold", "remind",

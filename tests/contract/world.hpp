@@ -14,6 +14,7 @@
 #include "countersign/app/plan.hpp"
 #include "countersign/base/text.hpp"
 #include "fakes/people.hpp"
+#include "fakes/references.hpp"
 #include "fakes/store.hpp"
 #include "support/postgres.hpp"
 
@@ -137,6 +138,8 @@ struct InMemory : Base {
     app::SeenTokens& seen_tokens() { return store; }
     fakes::People persons;
     app::PeopleStore& people() { return persons; }
+    fakes::References places;
+    app::ReferenceStore& references() { return places; }
     app::LinkCodeStore& link_codes() { return persons; }
     std::vector<std::string> people_events() { return persons.events; }
     app::EventLog& log() { return store; }
@@ -162,6 +165,7 @@ struct OnPostgres : Base {
     app::TokenStore& tokens() { return database->tokens(); }
     app::SeenTokens& seen_tokens() { return database->seen_tokens(); }
     app::PeopleStore& people() { return database->people(); }
+    app::ReferenceStore& references() { return database->references(); }
     app::LinkCodeStore& link_codes() { return database->link_codes(); }
     std::vector<std::string> people_events() { return acts(); }
     app::EventLog& log() { return database->events(); }
