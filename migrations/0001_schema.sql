@@ -521,6 +521,23 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due ON delivery (lane, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX delivery_held ON delivery (holder) WHERE holder IS NOT NULL;
 
+-- Where a chat's service says that a conversation is reached, as it was last heard of.
+CREATE TABLE conversation_reference (
+    chat         text NOT NULL CHECK (chat IN ('slack', 'teams')),
+    conversation text NOT NULL CHECK (octet_length(conversation) BETWEEN 1 AND 500),
+    service_url  text NOT NULL CHECK (octet_length(service_url) BETWEEN 1 AND 500),
+    tenant       text NOT NULL,
+    person       text NOT NULL,
+    chat_person  text NOT NULL,
+    gone         boolean NOT NULL,
+    heard_at     timestamptz NOT NULL,
+    seal         bytea NOT NULL CHECK (octet_length(seal) = 40),
+    PRIMARY KEY (chat, conversation),
+    CONSTRAINT person_named_twice CHECK ((person = '') = (chat_person = ''))
+) WITH (fillfactor = 80);
+CREATE INDEX conversation_reference_person ON conversation_reference (chat, tenant, person, heard_at)
+    WHERE person <> '';
+
 -- ---- cutting by time
 
 -- Makes parts of the big tables for ids from `first` until before `last`, so that what is older than a month, say, can
@@ -547,7 +564,7 @@ BEGIN
         GRANT SELECT, UPDATE ON log_tree TO countersign_app;
         GRANT USAGE ON SEQUENCE request_number_sequence TO countersign_app;
         GRANT SELECT, INSERT, UPDATE ON request_state, refused_vote, idempotency, token, person, account, link_code,
-            link_try TO countersign_app;
+            link_try, conversation_reference TO countersign_app;
         GRANT SELECT, INSERT, DELETE ON unsequenced TO countersign_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, card, seen_token, absence, subscription, delivery
             TO countersign_app;

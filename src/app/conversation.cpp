@@ -96,6 +96,24 @@ core::CardView Conversation::card_of(const CaseNow& now) const {
     return core::card(now.c, now.ruling, *directory, manner_.chat);
 }
 
+Conversation::PersonalView Conversation::view_of(const CaseNow& now, const core::AccountId& account) const {
+    auto directory = parts_.roster.snapshot();
+    const auto standing = core::standing(now.c, *directory, account);
+    PersonalView view{.card = card_of(now),
+                      .can_never_approve = standing.behind && !standing.self_approval,
+                      .voted = {}};
+    for (const auto& vote : now.ruling.votes)
+        if (vote.person == standing.person) view.voted = vote.verdict;
+    return view;
+}
+
+Later<Conversation::PersonalView> Conversation::look(core::RequestId request, core::AccountId account,
+                                                     Deadline deadline) {
+    auto now = co_await parts_.requests.read(request, deadline);
+    if (!now) co_return pass(now);
+    co_return view_of(**now, account);
+}
+
 // "/approvals away off", as people type it in this chat.
 std::string Conversation::typed(std::string_view words) const {
     return fmt::format("{} {}", core::chat_kind(manner_.chat)->command, words);
@@ -109,7 +127,7 @@ awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::Reques
                     .verdict = verdict,
                     .reason = std::move(reason),
                     .via = manner_.chat,
-                    .shown_digest = {}};
+                    .shown_digest = act.shown_digest};
     auto answer = co_await parts_.requests.vote(request, cast, act.origin, Deadline{act.answer_by});
     if (unknown_outcome(answer)) {
         // Whatever became of the first attempt, a second one with the same origin tells, and never counts
@@ -162,7 +180,7 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
     if (lacks_reason(answer) && !outcome.late)
         co_return co_await ask_reason(std::move(act), request, verdict);
     bool recorded = answer && !answer->refusal;
-    if (recorded && !outcome.late) co_return Reply{Silence{}};
+    if (recorded && !outcome.late) co_return Reply{Silence{answer->now}};
     co_return told(vote_sentence(verdict, answer, outcome.late), outcome.late);
 }
 
@@ -172,7 +190,7 @@ awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict 
         co_return co_await full_view(std::move(act), request);
     auto outcome = co_await vote(act, request, verdict, std::string(trim(reason)));
     const auto& answer = outcome.answer;
-    if (answer && !answer->refusal && !outcome.late) co_return Reply{Silence{}};
+    if (answer && !answer->refusal && !outcome.late) co_return Reply{Silence{answer->now}};
     const bool again = verdict != Verdict::approve ? !answer || lacks_reason(answer) : lacks_reason(answer);
     Lines lines{.text = {vote_sentence(verdict, answer, outcome.late)}, .ask_again = again};
     co_return Reply{.what = std::move(lines), .late = outcome.late};

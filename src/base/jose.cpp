@@ -2,12 +2,15 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include <array>
 #include <string>
 #include <utility>
 
 #include "base/openssl.hpp"
+#include "countersign/base/check.hpp"
 
 namespace countersign {
 namespace {
@@ -143,6 +146,78 @@ bool VerifyingKey::verifies(std::string_view bytes, std::string_view signature) 
                                  bytes.size()) == 1;
     ERR_clear_error();
     return good;
+}
+
+struct RsaSigningKey::Key {
+    Pkey pkey;
+    std::string number(const char* name) const {
+        BIGNUM* raw = nullptr;
+        COUNTERSIGN_CHECK(EVP_PKEY_get_bn_param(pkey.get(), name, &raw) == 1);
+        BigNumber value{raw};
+        std::string bytes(static_cast<std::size_t>(BN_num_bytes(value.get())), '\0');
+        BN_bn2bin(value.get(), reinterpret_cast<unsigned char*>(bytes.data()));
+        return bytes;
+    }
+};
+
+RsaSigningKey::RsaSigningKey(std::unique_ptr<Key> key) : key_(std::move(key)) {}
+RsaSigningKey::RsaSigningKey(RsaSigningKey&&) noexcept = default;
+RsaSigningKey& RsaSigningKey::operator=(RsaSigningKey&&) noexcept = default;
+RsaSigningKey::~RsaSigningKey() = default;
+
+RsaSigningKey RsaSigningKey::generate() {
+    Pkey made{EVP_RSA_gen(static_cast<unsigned>(VerifyingKey::rsa_bits_min))};
+    COUNTERSIGN_CHECK(made != nullptr);
+    return RsaSigningKey{std::make_unique<Key>(std::move(made))};
+}
+
+Result<RsaSigningKey> RsaSigningKey::from_pem(std::string_view pem) {
+    Bio bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
+    COUNTERSIGN_CHECK(bio != nullptr);
+    auto no_pass_phrase = [](char*, int, int, void*) { return 0; };
+    Pkey made{PEM_read_bio_PrivateKey(bio.get(), nullptr, no_pass_phrase, nullptr)};
+    if (!made || EVP_PKEY_get_id(made.get()) != EVP_PKEY_RSA)
+        return bad_key("not an unencrypted RSA private key in PEM form");
+    if (EVP_PKEY_get_bits(made.get()) < VerifyingKey::rsa_bits_min)
+        return bad_key("an RSA key needs at least 2048 bits");
+    return RsaSigningKey{std::make_unique<Key>(std::move(made))};
+}
+
+namespace {
+
+std::string rsa_signature(EVP_PKEY* key, std::string_view bytes, bool pss) {
+    DigestContext context{EVP_MD_CTX_new()};
+    EVP_PKEY_CTX* padding = nullptr;  // belongs to `context`
+    std::size_t length = 0;
+    bool begun = context && EVP_DigestSignInit(context.get(), &padding, sha256_method(), nullptr, key) == 1;
+    if (begun && pss)
+        begun = EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PSS_PADDING) == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_saltlen(padding, RSA_PSS_SALTLEN_DIGEST) == 1;
+    COUNTERSIGN_CHECK(begun);
+    COUNTERSIGN_CHECK(EVP_DigestSign(context.get(), nullptr, &length, bytes_of(bytes), bytes.size()) == 1);
+    std::string signature(length, '\0');
+    auto* out = reinterpret_cast<unsigned char*>(signature.data());
+    COUNTERSIGN_CHECK(EVP_DigestSign(context.get(), out, &length, bytes_of(bytes), bytes.size()) == 1);
+    signature.resize(length);
+    return signature;
+}
+
+}  // namespace
+
+std::string RsaSigningKey::sign(std::string_view bytes) const {
+    return rsa_signature(key_->pkey.get(), bytes, false);
+}
+
+std::string RsaSigningKey::sign_pss(std::string_view bytes) const {
+    return rsa_signature(key_->pkey.get(), bytes, true);
+}
+
+std::string RsaSigningKey::modulus() const {
+    return key_->number(OSSL_PKEY_PARAM_RSA_N);
+}
+
+std::string RsaSigningKey::exponent() const {
+    return key_->number(OSSL_PKEY_PARAM_RSA_E);
 }
 
 }  // namespace countersign

@@ -13,6 +13,7 @@ CommandLine::CommandLine() {
     add_token_verbs();
     add_people_verbs();
     add_audit_verbs();
+    add_teams_verbs();
     add_client_verbs();
     add_run();
     add_agent_verbs();
@@ -205,6 +206,21 @@ void CommandLine::add_people_verbs() {
                       "countersign people merge riley slack:T0SIM/U0REQ", people_merge_verb);
     account(*merge, "PERSON", people.one);
     account(*merge, "PERSON2", people.other);
+}
+
+void CommandLine::add_teams_verbs() {
+    auto* verbs = app.add_subcommand("teams", "sets up Microsoft Teams");
+    verbs->require_subcommand(1);
+    auto* package = verb(*verbs, "package", "makes the app that is uploaded in Teams",
+                         "countersign teams package --output countersign-teams.zip",
+                         [this] { return teams_package_verb(teams); });
+    add_config(*package, teams.config_file);
+    package->add_option("--output", teams.output, "the archive to write")
+        ->capture_default_str()
+        ->type_name("FILE");
+    auto* setup = verb(*verbs, "setup", "prints the commands that register the bot",
+                       "countersign teams setup", [this] { return teams_setup_verb(teams); });
+    add_config(*setup, teams.config_file);
 }
 
 void CommandLine::add_audit_verbs() {

@@ -66,6 +66,7 @@ class Workspace {
     struct Tokens {
         Secret app;
         Secret bot;
+        Secret teams_password;
     };
     static Result<std::unique_ptr<Workspace>> make(Process& process, const std::string& listen,
                                                    Tokens tokens) {
@@ -86,6 +87,7 @@ class Workspace {
         listener_->close();
         co_await sessions_.end(ground_.timers, ground_.clock.now() + std::chrono::milliseconds{200});
     }
+    void bot_is_at(const std::string& api) { sandbox_->teams_bot_is_at(api + "/api/messages"); }
     const std::string& url() const { return settings_.base_url; }
     const sandbox::SandboxSettings& settings() const { return settings_; }
 
@@ -100,7 +102,9 @@ class Workspace {
         settings_.base_url = server::local_url(listen, listener_->port(), false);
         settings_.app_token = std::move(tokens.app);
         settings_.bot_token = std::move(tokens.bot);
+        settings_.teams_password = std::move(tokens.teams_password);
         sandbox::make_tokens(settings_, ground.entropy);
+        settings_.dialer = &ground.network;
         sandbox_ =
             sandbox::make_sandbox(settings_, ground.executor, ground.clock, ground.timers, ground.entropy);
     }
@@ -251,6 +255,14 @@ Result<config::Settings> dev_settings(const DevOptions& options, const std::stri
     settings.slack.bot_token = workspace.settings().bot_token;
     settings.slack.api_url = workspace.url() + "/api/";
     settings.slack.channel = "#approvals";
+    const auto teams = sandbox::teams_of(workspace.url());
+    settings.teams.app_id = teams.app_id;
+    settings.teams.app_password = workspace.settings().teams_password;
+    settings.teams.tenant = teams.tenant;
+    settings.teams.openid_metadata_url = teams.openid_metadata_url;
+    settings.teams.login_url = teams.login_url;
+    settings.teams.service_url_allow = {teams.service_url};
+    settings.teams.channel = teams.channel;
     settings.webhooks_to_private_networks = true;  // whoever tries it has an endpoint on this machine
     return settings;
 }
@@ -319,10 +331,11 @@ int dev_verb(const DevOptions& options) {
             note(fresh ? "policy reloaded" : "policy not reloaded, the last good one stays");
         });
     };
+    std::string api = server::local_url(options.listen, (*server)->port(), false);
+    (*workspace)->bot_is_at(api);
     (*workspace)->start(process);
     (*server)->start();
     bool fine = true;
-    std::string api = server::local_url(options.listen, (*server)->port(), false);
     process.start("announcement", announce(process, **server, **workspace, api, fine));
     process.run(reload, [&]() -> rt::asio::awaitable<void> {
         co_await (*server)->drain();
@@ -350,9 +363,11 @@ int sandbox_verb(const std::string& listen, bool unsafe_listen) {
         const char* text = std::getenv(variable);
         return Secret{text != nullptr ? text : ""};
     };
-    Workspace::Tokens tokens{given("COUNTERSIGN_SLACK_APP_TOKEN"), given("COUNTERSIGN_SLACK_BOT_TOKEN")};
+    Workspace::Tokens tokens{given("COUNTERSIGN_SLACK_APP_TOKEN"), given("COUNTERSIGN_SLACK_BOT_TOKEN"),
+                             given("COUNTERSIGN_TEAMS_APP_PASSWORD")};
     const bool made_app = tokens.app.empty();
     const bool made_bot = tokens.bot.empty();
+    const bool made_password = tokens.teams_password.empty();
     auto workspace = Workspace::make(process, listen, std::move(tokens));
     if (!workspace) return failed_on_names(workspace.error());
     (*workspace)->start(process);
@@ -360,6 +375,8 @@ int sandbox_verb(const std::string& listen, bool unsafe_listen) {
     // Those of the environment may be of a real workspace.
     if (made_app) print(fmt::format("app token  {}", (*workspace)->settings().app_token.reveal()));
     if (made_bot) print(fmt::format("bot token  {}", (*workspace)->settings().bot_token.reveal()));
+    if (made_password)
+        print(fmt::format("Teams password  {}", (*workspace)->settings().teams_password.reveal()));
     process.run({}, [&] { return (*workspace)->end(); });
     log::stop();
     return exit_ok;

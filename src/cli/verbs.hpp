@@ -148,6 +148,13 @@ int people_link_verb(const PeopleOptions& options);
 int people_unlink_verb(const PeopleOptions& options);
 int people_merge_verb(const PeopleOptions& options);
 
+struct TeamsOptions {
+    std::string config_file;
+    std::string output = "countersign-teams.zip";
+};
+int teams_package_verb(const TeamsOptions& options);
+int teams_setup_verb(const TeamsOptions& options);
+
 struct PolicyCheckOptions {
     std::vector<std::string> files;
     bool strict = false;

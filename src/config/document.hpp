@@ -18,7 +18,7 @@ struct Item {
     std::vector<std::string> items;  // where it is a list
 };
 
-// What is wrong with an item: where it stands, its key, then `what`.
+// Says of an item what is wrong with it: "countersign.yaml:3:7: slack.pace must be auto or strict".
 std::unexpected<Failure> wrong(const Item& item, std::string_view what);
 
 // Reads the leaves of a YAML document, in its order. Refuses duplicate keys, tags, and nesting past the

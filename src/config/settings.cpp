@@ -79,6 +79,45 @@ Setter slack_text(std::string Settings::Slack::* member) {
         return Done{};
     };
 }
+// The value of these keys is the path of a file whose content counts.
+template <class Content>
+Setter teams_file(Content Settings::Teams::* member) {
+    return [member](Settings& settings, const Item& item, const std::string& folder) -> Result<Done> {
+        if (item.text.empty()) return wrong(item, "must be a path");
+        const bool whole = item.text.front() == '/' || folder.empty();
+        auto content = read_file(whole ? item.text : folder + "/" + item.text, secret_bytes_max);
+        if (!content) return wrong(item, fmt::format("cannot be read: {}", content.error().detail));
+        settings.teams.*member = Content{std::move(*content)};
+        return Done{};
+    };
+}
+Setter teams_text(std::string Settings::Teams::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        settings.teams.*member = item.text;
+        return Done{};
+    };
+}
+// Ids of Entra are the same in either letter case; one of them is compared everywhere.
+Setter teams_guid(std::string Settings::Teams::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        constexpr std::size_t guid_chars = 36;
+        auto id = lower_ascii(item.text);
+        const bool guid = id.size() == guid_chars && std::ranges::count(id, '-') == 4 &&
+                          id.find_first_not_of("0123456789abcdef-") == std::string::npos;
+        if (!guid && !id.empty())
+            return wrong(item, "must be an id such as 5d0c4b1e-9f3a-4c55-8a1d-2c7b1f0e9a33");
+        settings.teams.*member = std::move(id);
+        return Done{};
+    };
+}
+Result<Done> set_teams_password(Settings& settings, const Item& item, const std::string&) {
+    settings.teams.app_password = Secret{item.text};
+    return Done{};
+}
+Result<Done> set_service_urls(Settings& settings, const Item& item, const std::string&) {
+    settings.teams.service_url_allow = item.items;
+    return Done{};
+}
 
 Result<std::size_t> whole(const Item& item, std::size_t least, std::size_t most) {
     std::size_t number = 0;
@@ -198,6 +237,15 @@ std::vector<Key> make_schema() {
         {"slack.connections", whole_number(connections, 1, 10)},
         {"slack.pace", set_pace},
         {"slack.channel", slack_text(&Settings::Slack::channel)},
+        {"teams.app_id", teams_guid(&Settings::Teams::app_id)},
+        {"teams.app_password", set_teams_password, Key::Shape::secret},
+        {"teams.certificate", teams_file(&Settings::Teams::certificate)},
+        {"teams.certificate_key", teams_file(&Settings::Teams::certificate_key)},
+        {"teams.tenant", teams_guid(&Settings::Teams::tenant)},
+        {"teams.openid_metadata_url", teams_text(&Settings::Teams::openid_metadata_url)},
+        {"teams.login_url", teams_text(&Settings::Teams::login_url)},
+        {"teams.service_url_allow", set_service_urls, Key::Shape::list},
+        {"teams.channel", teams_text(&Settings::Teams::channel)},
         {"identity.max_age", set_age},
         {"identity.trust_email_domains", set_trusted_domains, Key::Shape::list},
         {std::string(issuers_key), set_no_issuers, Key::Shape::list},
@@ -216,11 +264,7 @@ std::vector<Key> make_schema() {
         {"log.level", set_level},
         {"log.format", set_format},
     };
-    for (const char* name :
-         {"app_id", "app_password", "tenant", "openid_metadata_url", "login_url", "channel"}) {
-        keys.push_back({fmt::format("teams.{}", name), unsupported("")});
-    }
-    keys.push_back({"teams.service_url_allow", unsupported(""), Key::Shape::list});
+    keys.push_back({"teams.streaming", unsupported("false")});
     return keys;
 }
 const std::vector<Key>& schema() {
@@ -337,6 +381,29 @@ Result<Done> apply_environment(Settings& settings, const Environment& environmen
     return Done{};
 }
 
+// Half a registration would be no Teams at all, in silence.
+Result<Done> complete(const Settings::Teams& teams) {
+    const bool certified = !teams.certificate.empty() || !teams.certificate_key.empty();
+    const bool some = !teams.app_password.empty() || certified || !teams.tenant.empty() ||
+                      !teams.openid_metadata_url.empty() || !teams.login_url.empty() ||
+                      !teams.service_url_allow.empty() || !teams.channel.empty();
+    if (teams.app_id.empty() && some)
+        return std::unexpected(missing("teams.app_id", "the other keys of teams need it"));
+    if (teams.app_id.empty()) return Done{};
+    if (certified && (teams.certificate.empty() || teams.certificate_key.empty()))
+        return std::unexpected(
+            missing(teams.certificate.empty() ? "teams.certificate" : "teams.certificate_key",
+                    "a certificate and its key come together"));
+    if (certified && !teams.app_password.empty())
+        return fail(Trouble::invalid_input,
+                    "teams.app_password and teams.certificate are both given; keep one");
+    if (!certified && teams.app_password.empty())
+        return std::unexpected(
+            missing("teams.app_password",
+                    "it is a client secret of the bot's registration; or give teams.certificate"));
+    return Done{};
+}
+
 }  // namespace
 
 std::string variable_of(std::string_view key) {
@@ -393,6 +460,8 @@ Result<Settings> load(const std::string& file, const Environment& environment) {
             Trouble::invalid_input,
             fmt::format("{}: an issuer needs `issuer`, as its tokens have it in `iss`", issuer.location));
     }
+    auto teams = complete(settings.teams);
+    if (!teams) return pass(teams);
     if (!settings.slack.api_url.ends_with('/')) settings.slack.api_url += '/';
     return settings;
 }

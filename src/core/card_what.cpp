@@ -411,7 +411,7 @@ class What {
             const auto& [path, value] = details_only_[i];
             const std::string name = parameter_name(path);
             columns_of_line += columns_of(name) + 10;
-            if (columns_of_line > columns(rows_ < 2 ? 1 : value_rows_max)) {
+            if (columns_of_line > columns(rows_ < 2 ? 2 : value_rows_max)) {
                 cut();
                 line.push_back(words(fmt::format(" and {} more", details_only_.size() - i)));
                 break;

@@ -9,6 +9,7 @@
 #include "pg/event_log.hpp"
 #include "pg/outbox_store.hpp"
 #include "pg/people_store.hpp"
+#include "pg/reference_store.hpp"
 #include "pg/schema.hpp"
 #include "pg/token_store.hpp"
 #include "pg/tree_store.hpp"
@@ -41,6 +42,7 @@ class PgDatabase final : public Database {
           erase_(pool_, clock),
           webhooks_(pool_, sealing_, clock),
           people_(pool_, sealing_, clock),
+          references_(pool_, sealing_, clock),
           clock_(clock) {}
     ~PgDatabase() override { stop(); }
 
@@ -56,6 +58,7 @@ class PgDatabase final : public Database {
     app::PeopleStore& people() override { return people_; }
     app::LinkCodeStore& link_codes() override { return people_; }
     app::SeenTokens& seen_tokens() override { return tokens_; }
+    app::ReferenceStore& references() override { return references_; }
     bool reachable() const override { return health_.up(); }
     std::size_t queued() const override { return pool_.queued() + cases_.waiting(); }
     void stop() override {
@@ -90,6 +93,7 @@ class PgDatabase final : public Database {
     PgEraseStore erase_;
     PgWebhookStore webhooks_;
     PgPeopleStore people_;
+    PgReferenceStore references_;
     const rt::Clock& clock_;
 };
 

@@ -63,7 +63,9 @@ std::optional<core::GroupRecord> GroupsReader::read(Reader& reader, const Node& 
     auto id = reader.text(members, fmt::format("`{}`", kind));
     if (!id) return std::nullopt;
     const auto chats = core::chat_kinds();
-    const auto chat = std::ranges::find(chats, kind, &core::ChatKind::group_key);
+    const auto chat = std::ranges::find_if(chats, [&](const core::ChatKind& one) {
+        return std::ranges::find(one.group_keys, kind) != one.group_keys.end();
+    });
     if (!valid_group_id(*id, chat->group_characters)) {
         reader.error(members, fmt::format("`{}` is not an id like {}", visible(*id), chat->group_example));
         return std::nullopt;

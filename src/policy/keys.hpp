@@ -25,8 +25,15 @@ inline std::vector<std::string> with_chats(std::vector<std::string> first,
 }
 inline const MapSchema person_keys{"person",
                                    with_chats({"email", "github", "oidc", "token"}, &core::ChatKind::name)};
-inline const MapSchema group_keys{"group",
-                                  with_chats({"people", "any", "all", "except"}, &core::ChatKind::group_key)};
+// What a group is made of, and what each chat calls its groups.
+inline std::vector<std::string> all_group_keys() {
+    std::vector<std::string> keys{"people", "any", "all", "except"};
+    for (const core::ChatKind& chat : core::chat_kinds())
+        for (std::string_view key : chat.group_keys)
+            if (!key.empty()) keys.emplace_back(key);
+    return keys;
+}
+inline const MapSchema group_keys{"group", all_group_keys()};
 inline const MapSchema rule_keys{
     "rule", {"name",     "when",   "unless",   "require", "refuse", "allow",    "expires",
              "grant",    "notify", "deny",     "hold",    "remind", "escalate", "self_approval",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +15,9 @@
 #include "sandbox/interactions.hpp"
 #include "sandbox/json.hpp"
 #include "sandbox/sockets.hpp"
+#include "sandbox/teams_connector.hpp"
+#include "sandbox/teams_people.hpp"
+#include "sandbox/teams_world.hpp"
 #include "sandbox/web_api.hpp"
 #include "sandbox/workspace.hpp"
 
@@ -68,6 +72,8 @@ class SandboxImpl final : public Sandbox {
           api_(workspace_, sockets_, settings.app_token, settings.bot_token, timers),
           interactions_(workspace_, sockets_, api_),
           control_(workspace_, sockets_, api_, interactions_) {
+        if (settings.dialer != nullptr)
+            teams_.emplace(settings, *settings.dialer, clock, timers, entropy, executor);
         auto start = settings.base_url.find("://");
         if (start != std::string::npos) authority_ = settings.base_url.substr(start + 3);
     }
@@ -76,6 +82,9 @@ class SandboxImpl final : public Sandbox {
         return [this](net::HttpExchange& exchange) { return route(exchange); };
     }
     rt::asio::awaitable<void> run() override { return sockets_.run(); }
+    void teams_bot_is_at(std::string messages_url) override {
+        if (teams_) teams_->people.bot_is_at(std::move(messages_url));
+    }
 
   private:
     rt::asio::awaitable<void> route(net::HttpExchange& exchange) {
@@ -99,9 +108,16 @@ class SandboxImpl final : public Sandbox {
             co_await sockets_.serve(exchange, ticket);
             co_return;
         }
+        if (teams_ && path.starts_with("/teams/")) {
+            co_await teams_->connector.serve(exchange, path.substr(7), query);
+            co_return;
+        }
         bool answered = co_await api_.serve_response_url(exchange, path);
         if (answered) co_return;
-        if (path.starts_with("/control/")) {
+        if (teams_ && path.starts_with("/control/teams/")) {
+            auto response = co_await teams_->people.serve(exchange.request(), path.substr(15), query);
+            co_await exchange.respond(std::move(response));
+        } else if (path.starts_with("/control/")) {
             co_await control_.serve(exchange, path.substr(9), query);
         } else if (path == "/events") {
             co_await stream_events(exchange, query);
@@ -188,8 +204,20 @@ class SandboxImpl final : public Sandbox {
         }
     }
 
+    struct Teams {
+        Teams(const SandboxSettings& settings, net::Dialer& dialer, const rt::Clock& clock,
+              rt::Timers& timers, rt::Entropy& entropy, rt::asio::any_io_executor executor)
+            : world(clock),
+              connector(world, settings.base_url, settings.teams_password, entropy),
+              people(world, connector, dialer, clock, timers, std::move(executor)) {}
+        TeamsWorld world;
+        TeamsConnector connector;
+        TeamsPeople people;
+    };
+
     rt::Timers& timers_;
     std::string authority_;
+    std::optional<Teams> teams_;
     Workspace workspace_;
     Sockets sockets_;
     WebApi api_;
@@ -202,6 +230,16 @@ class SandboxImpl final : public Sandbox {
 void make_tokens(SandboxSettings& settings, rt::Entropy& entropy) {
     if (settings.app_token.empty()) settings.app_token = made_token("xapp-1-A0SIM-", entropy);
     if (settings.bot_token.empty()) settings.bot_token = made_token("xoxb-sim-", entropy);
+    if (settings.teams_password.empty()) settings.teams_password = made_token("sim-teams-", entropy);
+}
+
+SandboxTeams teams_of(const std::string& base_url) {
+    return {.app_id = std::string(teams_app_id),
+            .tenant = std::string(teams_tenant),
+            .openid_metadata_url = base_url + "/teams/v1/.well-known/openidconfiguration",
+            .login_url = base_url + "/teams/login",
+            .service_url = base_url + "/teams/connector/",
+            .channel = std::string(teams_channel)};
 }
 
 std::unique_ptr<Sandbox> make_sandbox(SandboxSettings settings, rt::asio::any_io_executor executor,

@@ -2,6 +2,11 @@
 
 #include <utility>
 
+#include "countersign/base/check.hpp"
+#include "countersign/base/crypto.hpp"
+#include "countersign/base/jose.hpp"
+#include "countersign/base/text.hpp"
+
 namespace countersign::server {
 namespace {
 
@@ -18,18 +23,73 @@ slack::SlackSettings slack_settings(const config::Settings& settings) {
     };
 }
 
+teams::TeamsSettings teams_settings(const config::Settings& settings, Secret page_key) {
+    return teams::TeamsSettings{
+        .app_id = settings.teams.app_id,
+        .app_password = settings.teams.app_password,
+        .tenant = settings.teams.tenant,
+        .openid_metadata_url = settings.teams.openid_metadata_url,
+        .login_url = settings.teams.login_url,
+        .service_url_allow = settings.teams.service_url_allow,
+        .channel = settings.teams.channel,
+        .link_hosts = settings.link_hosts,
+        .page_key = std::move(page_key),
+    };
+}
+
+// The first certificate of a PEM file (RFC 7468 §5), as DER.
+std::optional<std::string> certificate_in(std::string_view pem) {
+    constexpr std::string_view begin = "-----BEGIN CERTIFICATE-----";
+    auto from = pem.find(begin);
+    auto to = pem.find("-----END CERTIFICATE-----");
+    if (from == pem.npos || to == pem.npos || to < from) return std::nullopt;
+    std::string encoded;
+    for (char c : pem.substr(from + begin.size(), to - from - begin.size()))
+        if (c != '\n' && c != '\r' && c != ' ') encoded += c;
+    return unbase64(encoded);
+}
+
+// Adds the bot's certificate and its key, where there are some.
+Result<teams::TeamsSettings> with_certificate(teams::TeamsSettings made, const config::Settings& settings) {
+    const auto& its = settings.teams;
+    if (its.certificate.empty()) return made;
+    auto der = certificate_in(its.certificate);
+    if (!der) return fail(Trouble::invalid_input, "teams.certificate: no certificate in PEM form");
+    auto key = RsaSigningKey::from_pem(its.certificate_key.reveal());
+    if (!key) return fail(Trouble::invalid_input, "teams.certificate_key: " + key.error().detail);
+    made.certificate_digest = base64url(as_text(sha256(*der)));
+    made.certificate_key = std::make_shared<const RsaSigningKey>(std::move(*key));
+    return made;
+}
+
 }  // namespace
 
-std::vector<std::unique_ptr<app::ConnectedChat>> make_chats(const config::Settings& settings,
-                                                            const app::Runtime& runtime,
-                                                            app::Conversation::Parts parts,
-                                                            net::Dialer& dialer,
-                                                            rt::asio::any_io_executor executor) {
-    std::vector<std::unique_ptr<app::ConnectedChat>> chats;
+Result<Done> check_chats(const config::Settings& settings) {
+    if (settings.teams.app_id.empty()) return Done{};
+    auto read = with_certificate(teams_settings(settings, Secret{}), settings);
+    if (!read) return pass(read);
+    auto problem = teams::problem_of(*read);
+    if (problem) return fail(Trouble::invalid_input, std::move(*problem));
+    return Done{};
+}
+
+MadeChats make_chats(const config::Settings& settings, const Secret& server_key, const app::Runtime& runtime,
+                     app::Conversation::Parts parts, app::ReferenceStore& references, const Ground& ground) {
+    MadeChats made;
     if (!settings.slack.app_token.empty())
-        chats.push_back(
-            slack::make_slack(slack_settings(settings), runtime, parts, dialer, std::move(executor)));
-    return chats;
+        made.chats.push_back(
+            slack::make_slack(slack_settings(settings), runtime, parts, ground.network, ground.executor));
+    if (!settings.teams.app_id.empty()) {
+        constexpr std::size_t key_bytes = 32;
+        Secret page_key{hkdf_sha256(server_key.reveal(), {}, "countersign pages of full views", key_bytes)};
+        auto its = with_certificate(teams_settings(settings, std::move(page_key)), settings);
+        COUNTERSIGN_CHECK(its.has_value());  // these settings were checked
+        auto teams =
+            teams::make_teams(std::move(*its), runtime, parts, references, ground.network, ground.executor);
+        for (auto& route : teams->routes()) made.routes.push_back(std::move(route));
+        made.chats.push_back(std::move(teams));
+    }
+    return made;
 }
 
 }  // namespace countersign::server

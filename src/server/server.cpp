@@ -249,13 +249,15 @@ std::unique_ptr<evidence::LogPublisher> Server::make_publisher() {
 
 // Chats hear what people say, so they need all of the above; what speaks to them finds them by their surface.
 void Server::connect_chats() {
-    connected_ = make_chats(settings_, runtime_,
-                            {.requests = requests_,
-                             .linking = linking_,
-                             .voting_tokens = voting_tokens_,
-                             .roster = roster_,
-                             .outbox = database_->outbox()},
-                            ground_.network, ground_.executor);
+    auto made = make_chats(settings_, keys_.server, runtime_,
+                           {.requests = requests_,
+                            .linking = linking_,
+                            .voting_tokens = voting_tokens_,
+                            .roster = roster_,
+                            .outbox = database_->outbox()},
+                           database_->references(), ground_);
+    connected_ = std::move(made.chats);
+    for (auto& route : made.routes) api_->add(std::move(route));
     for (const auto& chat : connected_) {
         chats_.add({.surface = chat->surface(),
                     .chat = *chat,
@@ -278,6 +280,8 @@ Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config:
                                              Keys keys, PolicyPtr policy, PolicyReader reader) {
     auto issuers = trusted_issuers(settings);
     if (!issuers) return pass(issuers);
+    auto chats = check_chats(settings);
+    if (!chats) return pass(chats);
     net::TlsFiles tls{.certificate = settings.tls_certificate, .key = settings.tls_key};
     auto listener = ground.network.listen(settings.listen, tls.key.empty() ? nullptr : &tls);
     if (!listener) {

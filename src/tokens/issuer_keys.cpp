@@ -148,10 +148,13 @@ Later<std::string> IssuerKeys::discover(Deadline deadline) {
     // Otherwise one issuer could speak for another (OpenID Connect Discovery 1.0 §4.3).
     if ((*document)["issuer"].text() != source_.issuer)
         co_return unreachable("its discovery document is of another issuer");
-    // What a document says is a stranger's word: this machine is meant only where the settings say so.
+    // What a document says is a stranger's word: this machine is meant only where the settings say so, which
+    // they do of the server that they name for the document itself.
     auto address = (*document)["jwks_uri"].text();
     auto url = net::parse_url(address);
-    if (!url || url->scheme != "https")
+    auto named = net::parse_url(source_.metadata_url);
+    const bool same_server = url && named && url->origin() == named->origin();
+    if (!url || (url->scheme != "https" && !same_server))
         co_return unreachable("its discovery document names no jwks_uri with https");
     co_return std::string(address);
 }

@@ -126,7 +126,11 @@ Result<std::vector<PublishedKey>> read_key_set(std::string_view text) {
         auto id = item["kid"].text();
         if (id.size() > key_id_bytes_max) continue;
         auto key = key_in(item);
-        if (key) keys.push_back({std::string(id), std::move(*key)});
+        if (!key) continue;
+        PublishedKey published{.id = std::string(id), .key = std::move(*key)};
+        if (const auto* channels = item["endorsements"].items())
+            for (const Value& channel : *channels) published.endorsements.emplace_back(channel.text());
+        keys.push_back(std::move(published));
     }
     return keys;
 }

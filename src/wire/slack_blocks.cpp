@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "countersign/base/text.hpp"
+#include "wire/links.hpp"
 
 namespace countersign::wire {
 
@@ -245,15 +246,7 @@ void push_text(Items& to, std::string_view words) {
 }
 
 bool may_link(std::string_view url, const SlackStyle& style) {
-    bool secure = url.starts_with("https://");
-    if (!secure && !url.starts_with("http://")) return false;
-    if (visible(url) != url || url.find_first_of(" \"<>\\^`{|}") != std::string_view::npos) return false;
-    auto rest = url.substr(secure ? 8 : 7);
-    auto authority = rest.substr(0, rest.find_first_of("/?#"));
-    if (authority.find('@') != std::string_view::npos) return false;
-    auto host = lower_ascii(authority.substr(0, authority.find(':')));
-    return std::ranges::any_of(style.link_hosts,
-                               [&](const std::string& allowed) { return lower_ascii(allowed) == host; });
+    return wire::may_link(url, style.link_hosts);
 }
 
 // ---- runs of text

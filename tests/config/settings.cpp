@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -145,8 +146,36 @@ TEST_F(ConfigTest, AnIllTypedValueSaysWhatItMustBe) {
 }
 
 TEST_F(ConfigTest, WhatThisVersionCannotHonourIsNeverDroppedInSilence) {
-    EXPECT_THAT(problem("teams: { app_id: x }\n"), HasSubstr("teams.app_id is not supported"));
+    EXPECT_THAT(problem("teams: { streaming: true }\n"), HasSubstr("teams.streaming is not supported"));
+    EXPECT_EQ(problem("teams: { streaming: false }\n"), "no problem");
     EXPECT_EQ(problem("teams:\n"), "no problem");
+}
+
+TEST_F(ConfigTest, TeamsNeedsItsBotsIdAndPasswordTogether) {
+    constexpr std::string_view id = "5D0C4B1E-9f3a-4c55-8a1d-2c7b1f0e9a33";
+    EXPECT_THAT(problem("teams: { app_id: x }\n"), HasSubstr("teams.app_id must be an id such as"));
+    EXPECT_THAT(problem(fmt::format("teams: {{ app_id: {} }}\n", id)),
+                HasSubstr("teams.app_password is not set"));
+    EXPECT_THAT(problem("teams: { app_password: x }\n"), HasSubstr("teams.app_id is not set"));
+    write("bot.pem", "pem");
+    EXPECT_THAT(problem(fmt::format("teams: {{ app_id: {}, certificate: bot.pem }}\n", id)),
+                HasSubstr("teams.certificate_key is not set"));
+    EXPECT_THAT(problem(fmt::format("teams: {{ app_id: {}, certificate: none.pem }}\n", id)),
+                HasSubstr("teams.certificate cannot be read"));
+    EXPECT_THAT(problem(fmt::format("teams: {{ app_id: {}, app_password: x, certificate: bot.pem, "
+                                    "certificate_key: bot.pem }}\n",
+                                    id)),
+                HasSubstr("both given"));
+    EXPECT_THAT(problem("teams: { channel: 19:a@thread.tacv2 }\n"), HasSubstr("teams.app_id is not set"));
+    auto settings =
+        read(fmt::format("teams: {{ app_id: {0}, app_password: secret, tenant: {0}, "
+                         "service_url_allow: [https://a.example/] }}\n",
+                         id));
+    ASSERT_TRUE(settings) << settings.error().detail;
+    EXPECT_EQ(settings->teams.app_id, "5d0c4b1e-9f3a-4c55-8a1d-2c7b1f0e9a33");
+    EXPECT_EQ(settings->teams.tenant, settings->teams.app_id);
+    EXPECT_EQ(settings->teams.app_password.reveal(), "secret");
+    EXPECT_EQ(settings->teams.service_url_allow, std::vector<std::string>{"https://a.example/"});
 }
 
 TEST_F(ConfigTest, TrustedEmailDomainsAreNamedInFull) {

@@ -14,6 +14,7 @@
 #include "countersign/app/plan.hpp"
 #include "countersign/base/text.hpp"
 #include "fakes/people.hpp"
+#include "fakes/references.hpp"
 #include "fakes/store.hpp"
 #include "support/postgres.hpp"
 
@@ -137,6 +138,8 @@ struct InMemory : Base {
     app::SeenTokens& seen_tokens() { return store; }
     fakes::People persons;
     app::PeopleStore& people() { return persons; }
+    fakes::References places;
+    app::ReferenceStore& references() { return places; }
     app::LinkCodeStore& link_codes() { return persons; }
     std::vector<std::string> people_events() { return persons.events; }
     app::EventLog& log() { return store; }
@@ -149,17 +152,20 @@ struct InMemory : Base {
 };
 
 struct OnPostgres : Base {
-    explicit OnPostgres(Secret migrated = support::postgres().fresh_database()) : uri(std::move(migrated)) {}
-    Secret uri;  // as the owner of the tables
-    // The store has the rights of the application alone.
+    explicit OnPostgres(Secret migrated = support::postgres().fresh_database())
+        : uri(std::move(migrated)), seen_as(support::as_app(uri)) {}
+    OnPostgres(Secret migrated, Secret as) : uri(std::move(migrated)), seen_as(std::move(as)) {}
+    Secret uri;      // as the owner of the tables
+    Secret seen_as;  // the store's rights: of the application alone, unless told otherwise
     std::unique_ptr<pg::Database> database =
-        pg::open_database({.uri = support::as_app(uri), .server_keys = {server_key}, .pool = 6},
+        pg::open_database({.uri = seen_as, .server_keys = {server_key}, .pool = 6},
                           io.get_executor(), clock, *entropy);
     app::CaseStore& cases() { return database->cases(); }
     app::OutboxStore& outbox() { return database->outbox(); }
     app::TokenStore& tokens() { return database->tokens(); }
     app::SeenTokens& seen_tokens() { return database->seen_tokens(); }
     app::PeopleStore& people() { return database->people(); }
+    app::ReferenceStore& references() { return database->references(); }
     app::LinkCodeStore& link_codes() { return database->link_codes(); }
     std::vector<std::string> people_events() { return acts(); }
     app::EventLog& log() { return database->events(); }

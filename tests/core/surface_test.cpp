@@ -16,7 +16,8 @@ TEST(Surfaces, EveryChatIsKnownByItsNameAndByItself) {
     std::set<std::string_view> names;
     for (const ChatKind& chat : chat_kinds()) {
         EXPECT_TRUE(names.insert(chat.name).second) << chat.name;
-        EXPECT_TRUE(names.insert(chat.group_key).second) << chat.group_key;
+        for (std::string_view key : chat.group_keys)
+            if (!key.empty()) EXPECT_TRUE(names.insert(key).second) << key;
         EXPECT_EQ(chat_kind(chat.name), &chat);
         EXPECT_EQ(chat_kind(chat.surface), &chat);
         EXPECT_EQ(parse_surface(name_of(chat.surface)), chat.surface);

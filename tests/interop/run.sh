@@ -24,3 +24,4 @@ case $target in
     done ;;
 esac
 node bolt.mjs "$url"
+node botbuilder.mjs "$url"

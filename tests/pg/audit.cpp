@@ -226,12 +226,8 @@ class RolesOfTheLog : public testing::Test {
   protected:
     Secret uri = support::postgres().empty_database();
     RolesOfTheLog() {
-        support::sql(uri, "CREATE ROLE countersign_app; CREATE ROLE countersign_auditor");
+        support::postgres().have_role("countersign_auditor");
         EXPECT_TRUE(pg::migrate(uri));
-    }
-    ~RolesOfTheLog() override {
-        for (const char* role : {"countersign_app", "countersign_auditor"})
-            support::sql(uri, std::string("DROP OWNED BY ") + role + "; DROP ROLE " + role);
     }
     Secret as(const std::string& role) const {
         return Secret{std::string(uri.reveal()) + " options='-c role=" + role + "'"};
@@ -244,7 +240,7 @@ TEST_F(RolesOfTheLog, TheServersIsEnoughToKeepTheLogAndTheAuditorsToProveIt) {
     note_key.name = "approvals.example.com/log";
     note_key.key = key.public_key();
     {
-        OnPostgres server{as("countersign_app")};
+        OnPostgres server{uri};
         auto id = server.get(server.cases().open(server.fresh(), server.soon())).value().opened.request->id;
         ASSERT_TRUE(server.get(server.cases().append(server.vote(id, "U0AMY"), server.soon())));
         auto event = app::admin_event(app::AdminAct::key_published, "sha256:k",
@@ -265,7 +261,7 @@ TEST_F(RolesOfTheLog, TheServersIsEnoughToKeepTheLogAndTheAuditorsToProveIt) {
         auto published = server.get(server.database->tree().publish(note_key.name, sign, server.soon()));
         ASSERT_TRUE(published) << published.error().detail;
     }
-    OnPostgres auditor{as("countersign_auditor")};
+    OnPostgres auditor{uri, as("countersign_auditor")};
     auto done = auditor.get(evidence::audit_database(auditor.database->audit(), auditor.database->tree(),
                                                      {note_key}, {}, auditor.clock, {}));
     ASSERT_TRUE(done) << done.error().detail;

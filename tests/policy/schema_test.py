@@ -69,7 +69,7 @@ GOOD = {
         "amy": {"email": ["amy@example.com", "a@example.com"], "slack": "T0SIM/U1", "teams": "8f0c/1-2",
                 "github": "amy-dev", "oidc": "https://issuer|subject", "token": "tok_01"}, "ben": {}},
         "groups": {"g": {"people": ["amy", "ben"]}, "s": {"slack_usergroup": "T0SIM/S0SEC"},
-                   "t": {"teams_team": "tenant/19:team@thread"}}},
+                   "t": {"teams_team": "tenant/19:team@thread"}, "c": {"teams_channel": "19:channel@thread.tacv2"}}},
     "shell": {"version": 1, "timezone": "UTC", "default": "allow", "risk": [{"when": {"action": "a"}, "points": 40}],
               "rules": [], "tests": []},
     "default": {**HEAD, "default": {"require": {"count": 2, "of": "g"}}},

@@ -58,14 +58,22 @@ struct SandboxWorld : NetWorld {
     std::unique_ptr<net::HttpClient> client = net::make_http_client(*network, time, time, io.get_executor());
     rt::TaskGroup tasks{io.get_executor(), 100, rt::report_bug};
     std::list<Bot> bots;
+    std::unique_ptr<net::Listener> home_door;
 
-    SandboxWorld() {
+    explicit SandboxWorld(bool with_teams = false, std::string_view password = teams_password) {
         sandbox::SandboxSettings settings;
-        settings.base_url = "http://server";
+        settings.base_url = with_teams ? "http://127.0.0.1" : "http://server";
         settings.app_token = Secret{std::string{app_token}};
         settings.bot_token = Secret{std::string{bot_token}};
+        settings.teams_password = Secret{std::string{password}};
+        settings.dialer = with_teams ? network.get() : nullptr;
         workspace = sandbox::make_sandbox(settings, io.get_executor(), time, time, entropy);
         serve(workspace->handler());
+        // Keys are fetched over http from this machine alone, so there it has a second name.
+        if (with_teams) {
+            home_door = network->listen("127.0.0.1:80");
+            spawn(net::serve_http(*home_door, workspace->handler(), sessions, time, time));
+        }
         tasks.start_loop("workspace", workspace->run());
     }
     ~SandboxWorld() {
@@ -73,6 +81,7 @@ struct SandboxWorld : NetWorld {
             if (bot.socket) bot.socket->shut();
         spawn(end_tasks());
         until([&] { return tasks.size() == 0; });
+        if (home_door) home_door->close();
         stop();
         until([&] { return sessions.size() == 0; });
     }
@@ -94,7 +103,9 @@ struct SandboxWorld : NetWorld {
     asio::awaitable<void> exchange(net::HttpRequest request, std::string target,
                                    std::optional<Reply>& reply) {
         auto deadline = Deadline{time.now() + std::chrono::seconds{120}};
-        auto response = co_await client->send(url(target), std::move(request), deadline);
+        auto to = url(target);
+        if (home_door) to.host = "127.0.0.1";
+        auto response = co_await client->send(to, std::move(request), deadline);
         Reply got;
         if (response) {
             got.status = response->status;
@@ -126,6 +137,7 @@ struct SandboxWorld : NetWorld {
         return request;
     }
     static constexpr std::string_view bot_token = "xoxb-sim-dev";
+    static constexpr std::string_view teams_password = "sim-teams-dev";
     static constexpr std::string_view app_token = "xapp-1-A0SIM-dev";
 
     Reply call(std::string_view method, const Value& args, std::string_view token = bot_token) {

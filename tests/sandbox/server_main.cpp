@@ -41,7 +41,9 @@ int main(int argc, char** argv) {
     sandbox::SandboxSettings settings;
     settings.app_token = Secret{"xapp-1-A0SIM-dev"};
     settings.bot_token = Secret{"xoxb-sim-dev"};
+    settings.teams_password = Secret{"sim-teams-dev"};
     settings.base_url = fmt::format("http://127.0.0.1:{}", (*listener)->port());
+    settings.dialer = network.get();
     auto workspace = sandbox::make_sandbox(settings, io.get_executor(), *clock, *timers, *entropy);
 
     rt::TaskGroup sessions{io.get_executor(), 10'000, rt::report_bug};

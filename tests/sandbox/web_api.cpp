@@ -374,6 +374,47 @@ TEST(Control, PagesOfOtherSitesReachNothingElseEither) {
     EXPECT_NE(status_of("/link/?ticket=x", "Host: server\r\nOrigin: https://api.slack.com"), "403");
 }
 
+TEST(Control, PagesOfOtherSitesReachNothingOfTeamsEither) {
+    SandboxWorld world{true};
+    auto status_of = [&](const std::string& target, const std::string& header) {
+        std::string answer;
+        world.spawn(world.talk_to_server("POST " + target + " HTTP/1.1\r\n" + header +
+                                             "\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+                                             "Connection: close\r\n\r\n{}",
+                                         answer));
+        EXPECT_TRUE(world.until([&] { return !answer.empty(); }));
+        return answer.substr(9, 3);
+    };
+    for (const std::string target :
+         {"/teams/login/botframework.com/oauth2/v2.0/token", "/teams/connector/v3/conversations",
+          "/teams/v1/.well-known/openidconfiguration", "/control/teams/press", "/control/teams/send"}) {
+        EXPECT_EQ(status_of(target, "Host: server\r\nOrigin: http://server"), "403") << target;
+        EXPECT_EQ(status_of(target, "Host: 127.0.0.1\r\nOrigin: http://evil.example"), "403") << target;
+        EXPECT_EQ(status_of(target, "Host: 127.0.0.1\r\nOrigin: null"), "403") << target;
+        EXPECT_EQ(status_of(target, "Host: evil.example"), "403") << target;
+        EXPECT_NE(status_of(target, "Host: 127.0.0.1"), "403") << target;
+    }
+}
+
+TEST(Control, ABotWithoutAPasswordIsLetIntoTeamsByNone) {
+    SandboxWorld world{true, ""};
+    auto signs_in = [](SandboxWorld& at, std::string_view secret) {
+        net::HttpRequest request;
+        request.method = "POST";
+        request.fields.add("Content-Type", "application/x-www-form-urlencoded");
+        request.body = fmt::format("client_id={}&client_secret={}&scope={}",
+                                   sandbox::teams_of("http://127.0.0.1").app_id, secret,
+                                   net::percent_encode("https://api.botframework.com/.default"));
+        return at.finish(at.begin(std::move(request), "/teams/login/botframework.com/oauth2/v2.0/token"))
+            .status;
+    };
+    EXPECT_EQ(signs_in(world, ""), 401U);
+    EXPECT_EQ(signs_in(world, "sim-teams-dev"), 401U);
+    SandboxWorld with_one{true};
+    EXPECT_EQ(signs_in(with_one, SandboxWorld::teams_password), 200U);
+    EXPECT_EQ(signs_in(with_one, "wrong"), 401U);
+}
+
 TEST(Control, TokensAreMadeAtTheStartAndWithoutThemNothingIsLetIn) {
     test::SeededEntropy entropy;
     sandbox::SandboxSettings first;
@@ -384,7 +425,10 @@ TEST(Control, TokensAreMadeAtTheStartAndWithoutThemNothingIsLetIn) {
     EXPECT_GE(first.bot_token.reveal().size(), std::string_view{"xoxb-sim-"}.size() + 32);
     EXPECT_FALSE(first.app_token == second.app_token);
     EXPECT_FALSE(first.bot_token == second.bot_token);
-    sandbox::SandboxSettings given{.base_url = {}, .app_token = Secret{"xapp-mine"}, .bot_token = {}};
+    EXPECT_GE(first.teams_password.reveal().size(), std::string_view{"sim-teams-"}.size() + 32);
+    EXPECT_FALSE(first.teams_password == second.teams_password);
+    sandbox::SandboxSettings given;
+    given.app_token = Secret{"xapp-mine"};
     sandbox::make_tokens(given, entropy);
     EXPECT_EQ(given.app_token.reveal(), "xapp-mine");
 }

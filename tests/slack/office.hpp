@@ -126,7 +126,10 @@ struct SlackOffice : SandboxWorld {
     std::unique_ptr<slack::Slack> bot;
     rt::TaskGroup bot_tasks{io.get_executor(), 16, rt::report_bug};
 
-    explicit SlackOffice(bool connect = true, slack::SlackSettings settings = default_settings()) {
+    explicit SlackOffice(bool connect = true, slack::SlackSettings settings = default_settings(),
+                         bool with_teams = false)
+        : SandboxWorld(with_teams) {
+        if (with_teams) settings.api_url = "http://127.0.0.1/api/";
         bot =
             slack::make_slack(std::move(settings), runtime, {requests, linking, voting_tokens, roster, store},
                               *network, io.get_executor());

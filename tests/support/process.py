@@ -73,12 +73,17 @@ class Clusters:
         subprocess.run(["cp", "-a", cls.template, os.path.join(home, "postgres")], check=True)
 
 
+# Cards show the search path of `run`: with one of usual length they are whole, and approved by one click.
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
 class Program:
     """One run of the binary, its lines collected as they come."""
 
     def __init__(self, arguments, environment=None, program=None):
         clean = {k: v for k, v in os.environ.items()
                  if not k.startswith("COUNTERSIGN_") or k in ("COUNTERSIGN_LOG_LEVEL",)}
+        clean["PATH"] = SEARCH_PATH
         clean.update(environment or {})
         self.child = subprocess.Popen([program or binary(), *arguments], env=clean, stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
@@ -341,6 +346,7 @@ class Parts:
         for kind in ("app", "bot"):
             token = self.sandbox.line(rf"^{kind} token\s+(\S+)").group(1)
             self.environment[f"COUNTERSIGN_SLACK_{kind.upper()}_TOKEN"] = token
+        self.teams_password = self.sandbox.line(r"^Teams password\s+(\S+)").group(1)
         self.environment["COUNTERSIGN_SLACK_API_URL"] = self.workspace.url + "/api/"
 
     def migrate(self):

@@ -95,7 +95,7 @@ class Caddy(Front):
         "flush_interval -1", "flush_interval -1\n        transport http {\n            response_header_timeout 2s\n        }"))
 
     def around(self, text):
-        return "{\n    admin off\n    auto_https off\n}\n" + text.replace("approvals.example.com {", f"http://127.0.0.1:{self.port} {{")
+        return "{\n    admin off\n    auto_https off\n}\n" + text.replace("approvals.example.com {", f"http://127.0.0.1:{self.port} {{\n    bind 127.0.0.1")
 
     def arguments(self):
         return ["run", "--config", self.path, "--adapter", "caddyfile"]

@@ -5,7 +5,7 @@ import pathlib
 import signal
 import unittest
 
-from process import Api, Dev, Program, TempFolder, wait_until
+from process import SEARCH_PATH, Api, Dev, Program, TempFolder, wait_until
 
 PRODUCTION = {"action": "db.export", "environment": "production", "resource": "postgres://orders/users",
               "intent": "Monthly churn", "parameters": {"rows": 120000}}
@@ -284,7 +284,7 @@ class CommandLine(DevTest):
         self.assertEqual(shown["argv"], ["echo", "a b"])
         self.assertEqual(shown["cwd"], os.getcwd())
         self.assertEqual(shown["env"]["COUNTERSIGN_URL"], self.client.environment["COUNTERSIGN_URL"])
-        self.assertEqual(shown["env"]["PATH"], os.environ["PATH"])
+        self.assertEqual(shown["env"]["PATH"], SEARCH_PATH)
         self.assertEqual(shown["attachments"], {})
         self.assertRegex(shown["executable"]["sha256"], "^[0-9a-f]{64}$")
 
@@ -418,7 +418,8 @@ class Restarted(unittest.TestCase):
             clicked = dev.workspace.approve(who, pending["id"])
             self.assertTrue(clicked["acked"], (who, clicked, dev.program.text()[-1500:]))
         dev.api.reaches(pending["id"], "approved")
-        cards = [m for m in dev.workspace.messages() if m.get("metadata", {}).get("event_payload", {}).get("request_id") == pending["id"]]
+        cards = [m for m in dev.workspace.messages() if m.get("thread_ts") in (None, m["ts"])
+                 and m.get("metadata", {}).get("event_payload", {}).get("request_id") == pending["id"]]
         self.assertEqual(len(cards), 1)
         self.assertEqual(dev.stop(), 0)
 

@@ -19,6 +19,7 @@ class PartsTest(unittest.TestCase):
 
 class Lifecycle(PartsTest):
     def test_ItDumpsNoCoreAndNobodyElseReadsItsMemory(self):
+        self.parts.start()
         limits = pathlib.Path(f"/proc/{self.parts.server.child.pid}/limits").read_text()
         self.assertRegex(limits, r"Max core file size\s+0\s+0\s")
 

@@ -30,6 +30,17 @@ struct Settings {
         bool strict_pace = false;
         std::string channel;
     } slack;
+    struct Teams {
+        std::string app_id;       // of the bot's registration, a GUID; empty: no Teams
+        Secret app_password;      // either this or a certificate with its key
+        std::string certificate;  // the content of the file, as is the key's
+        Secret certificate_key;
+        std::string tenant;                          // empty: that of the conversation `channel`
+        std::string openid_metadata_url;             // empty: of the public cloud
+        std::string login_url;                       // empty: of the cloud that the metadata belong to
+        std::vector<std::string> service_url_allow;  // empty: likewise
+        std::string channel;
+    } teams;
     core::Duration identity_age_max{std::chrono::minutes{5}};
     std::vector<std::string> trust_email_domains;
     struct Issuer {  // whose tokens workloads may call with

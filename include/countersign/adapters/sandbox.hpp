@@ -5,6 +5,7 @@
 
 #include "countersign/base/secret.hpp"
 #include "countersign/net/http_server.hpp"
+#include "countersign/net/stream.hpp"
 #include "countersign/rt/clock.hpp"
 
 namespace countersign::sandbox {
@@ -15,23 +16,39 @@ inline constexpr std::size_t request_bytes_max = 4 * 1024 * 1024;
 struct SandboxSettings {
     std::string base_url;  // "http://127.0.0.1:8490", what the links it hands out start with
     // What the app has to show. Empty: nothing it shows is right.
-    Secret app_token;  // "xapp-…"
-    Secret bot_token;  // "xoxb-…"
+    Secret app_token;       // "xapp-…"
+    Secret bot_token;       // "xoxb-…"
+    Secret teams_password;  // "sim-teams-…", the client secret of the bot
     core::Duration ack_within{std::chrono::seconds{3}};
+    net::Dialer* dialer = nullptr;  // how Teams reaches the bot; nullptr: the workspace has no Teams
 };
 
-// Makes tokens that nobody can guess, where the settings have none: any page in a browser of this machine can
-// reach the workspace.
+// Makes tokens and a password that nobody can guess, where the settings have none: any page in a browser of
+// this machine can reach the workspace.
 void make_tokens(SandboxSettings& settings, rt::Entropy& entropy);
 
-// The local workspace: Slack's Web API and Socket Mode with their real limits and refusals, a control API
-// for scripts and faults under /control/, and a web page. Users and groups of the sample team are in it.
-// It outlives every exchange given to its handler: end the listener's sessions first.
+// What the settings of a bot say to be connected to the workspace's Teams; addresses start with `base_url`.
+struct SandboxTeams {
+    std::string app_id;
+    std::string tenant;
+    std::string openid_metadata_url;
+    std::string login_url;
+    std::string service_url;
+    std::string channel;
+};
+SandboxTeams teams_of(const std::string& base_url);
+
+// The local workspace: Slack's Web API and Socket Mode with their real limits and refusals, Teams' Connector
+// with its login and keys, a control API for scripts and faults under /control/, and a web page. The people
+// of the sample team are in both chats. It outlives every exchange given to its handler: end the listener's
+// sessions first.
 class Sandbox {
   public:
     virtual ~Sandbox() = default;
     virtual net::HttpHandler handler() = 0;
     virtual rt::asio::awaitable<void> run() = 0;  // pings, redelivery, refresh; until cancelled
+    // Where the bot hears activities: "http://127.0.0.1:8480/api/messages".
+    virtual void teams_bot_is_at(std::string messages_url) = 0;
 };
 std::unique_ptr<Sandbox> make_sandbox(SandboxSettings settings, rt::asio::any_io_executor executor,
                                       const rt::Clock& clock, rt::Timers& timers, rt::Entropy& entropy);

@@ -22,6 +22,8 @@ struct Act {
     core::AccountId account;  // as the chat authenticated it
     Origin origin;            // the same when the chat delivers the act twice
     core::Instant answer_by;  // until when the chat waits for an answer to it
+    // Digest of the request on the card that was acted on, where the chat's buttons carry it.
+    std::optional<std::string> shown_digest = {};
 };
 
 // The words of a command: "approve #1042 looks right" is {approve, 1042, looks right}.
@@ -63,7 +65,10 @@ struct Question {
 
 // ---- replies, each for the one person alone whose act it answers
 
-struct Silence {};  // the card tells the rest
+// The vote is recorded, and the card tells the rest.
+struct Silence {
+    CasePtr now;  // as it became; never null
+};
 struct Lines {
     std::vector<std::string> text;  // hostile as far as a renderer is concerned
     // A reason was typed in a dialog and is what is wrong: the dialog stays open for another.
@@ -143,6 +148,16 @@ class Conversation {
     void knows_card(const MessageRef& message) { known_cards_.add(key_of(message)); }
 
     core::CardView card_of(const CaseNow& now) const;
+
+    // A request as one person sees it.
+    struct PersonalView {
+        core::CardView card;
+        bool can_never_approve = false;  // they are behind it, and no rule lets them approve it all the same
+        std::optional<core::Verdict> voted;  // their latest vote
+    };
+    PersonalView view_of(const CaseNow& now, const core::AccountId& account) const;
+    // Fails with not_found, or as stores do.
+    Later<PersonalView> look(core::RequestId request, core::AccountId account, Deadline deadline);
 
   private:
     struct Verb;

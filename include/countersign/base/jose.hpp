@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "countersign/base/result.hpp"
@@ -36,6 +37,29 @@ class VerifyingKey {
   private:
     struct Key;
     explicit VerifyingKey(std::unique_ptr<Key> key);
+    std::unique_ptr<Key> key_;
+};
+
+// Signs with RSA, where others ask for it: Entra, for which a bot signs with its certificate's key, and
+// whoever stands for an issuer in the local workspace and in tests.
+class RsaSigningKey {
+  public:
+    static RsaSigningKey generate();  // 2048 bits, in some hundred milliseconds
+    // Reads an unencrypted private key. Fails with invalid_input (bad_key).
+    static Result<RsaSigningKey> from_pem(std::string_view pem);
+    RsaSigningKey(RsaSigningKey&&) noexcept;
+    RsaSigningKey& operator=(RsaSigningKey&&) noexcept;
+    ~RsaSigningKey();
+
+    std::string sign(std::string_view bytes) const;      // RS256 (RFC 7518 §3.3)
+    std::string sign_pss(std::string_view bytes) const;  // PS256 (RFC 7518 §3.5)
+    // The members `n` and `e` of its JWK, decoded.
+    std::string modulus() const;
+    std::string exponent() const;
+
+  private:
+    struct Key;
+    explicit RsaSigningKey(std::unique_ptr<Key> key);
     std::unique_ptr<Key> key_;
 };
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -21,9 +22,10 @@ struct ChatKind {
     // Names the kind of its accounts ("slack:T0SIM/U0REQ"), and is its key under `people` and `notify` of a
     // policy.
     std::string_view name;
-    std::string_view group_key;           // under `groups` of a policy: who is in it is the chat's to say
-    std::string_view account_example;     // what a policy may write for an account
-    std::string_view account_characters;  // the characters of user and workspace ids
+    // Keys under `groups` of a policy: who is in it is the chat's to say. Ids under either are of one kind.
+    std::array<std::string_view, 2> group_keys;  // the second may be empty
+    std::string_view account_example;            // what a policy may write for an account
+    std::string_view account_characters;         // the characters of user and workspace ids
     std::string_view group_example;
     std::string_view group_characters;
     // Says whether a text without a kind and a workspace can only be an account's id here.

@@ -33,6 +33,8 @@ Result<Jws> read_jws(std::string_view compact);
 struct PublishedKey {
     std::string id;  // empty where it has none
     VerifyingKey key;
+    // Channels for which the Bot Framework says that this key signs; other issuers say nothing of the kind.
+    std::vector<std::string> endorsements = {};
 };
 // Leaves out keys that are of no use here (another type or curve, meant for encryption, too weak), because
 // sets hold such beside the ones that matter. Fails with invalid_input (bad_key_set).

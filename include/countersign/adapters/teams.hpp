@@ -1,0 +1,46 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "countersign/app/conversation.hpp"
+#include "countersign/app/references.hpp"
+#include "countersign/base/jose.hpp"
+#include "countersign/base/secret.hpp"
+#include "countersign/net/route.hpp"
+#include "countersign/net/stream.hpp"
+
+namespace countersign::teams {
+
+struct TeamsSettings {
+    std::string app_id;                   // a GUID, lower case
+    Secret app_password;                  // either this or a certificate with its key
+    std::string certificate_digest = {};  // SHA-256 of the certificate's DER form, base64url
+    // It is shared by copies of the settings.
+    std::shared_ptr<const RsaSigningKey> certificate_key = {};
+    std::string tenant;                          // a GUID, lower case; empty: that of `channel`
+    std::string openid_metadata_url;             // empty: of the public cloud
+    std::string login_url;                       // empty: the cloud's
+    std::vector<std::string> service_url_allow;  // empty: the cloud's
+    std::string channel;                         // default conversation
+    std::vector<std::string> link_hosts;
+    // What passes through full views are made with, the same on every replica.
+    Secret page_key;
+};
+// Why these settings are not fit for use, with the key's name; nullopt: they are.
+std::optional<std::string> problem_of(const TeamsSettings& settings);
+
+// Teams as one adapter: activities come in at POST /api/messages, messages go out through the Connector, and
+// rosters say who people are. `run` learns whether the bot's credentials are good.
+class Teams : public app::ConnectedChat {
+  public:
+    // What the API is to answer for it. It outlives whoever answers.
+    virtual std::vector<net::Route> routes() = 0;
+};
+// `parts`: what people in Teams come to by their buttons and words.
+std::unique_ptr<Teams> make_teams(TeamsSettings settings, const app::Runtime& runtime,
+                                  app::Conversation::Parts parts, app::ReferenceStore& references,
+                                  net::Dialer& dialer, rt::asio::any_io_executor executor);
+
+}  // namespace countersign::teams

@@ -1,0 +1,47 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "countersign/core/card_sections.hpp"
+#include "countersign/wire/json_text.hpp"
+
+// What people see in Teams of a request: Adaptive Cards 1.5.
+namespace countersign::wire {
+
+inline constexpr std::size_t teams_card_bytes_max = 28 * 1024;
+// Cards are made anew for each viewer where a conversation has no more members than that.
+inline constexpr std::size_t teams_viewers_max = 60;
+
+struct TeamsStyle {
+    std::vector<std::string> link_hosts;  // only links to these can be opened
+    std::vector<std::string> viewers;     // ids ("29:…") for whom the card is made anew; empty: for nobody
+};
+
+// Who looks at a card that is made for one person alone.
+struct TeamsViewer {
+    bool behind = false;                            // the request, so that approving is not offered
+    std::optional<core::Verdict> voted = {};        // their latest vote
+    std::string notice = {};                        // said above the card, hostile; empty: nothing
+    std::optional<core::Verdict> asks_reason = {};  // asks for the reason of this vote, on the card itself
+};
+
+struct TeamsCard {
+    JsonText card;
+    std::string summary;  // for notifications
+    bool whole = true;    // all that is asked for stands on it, unshortened
+};
+// `viewer` null: everybody's.
+TeamsCard teams_card(const core::CardView& card, const TeamsStyle& style,
+                     const TeamsViewer* viewer = nullptr);
+// Says whether a card shows all of what its approvers approve; if not, that takes the full view.
+bool teams_card_is_whole(const core::CardView& card, const TeamsStyle& style);
+// For a person who asked to see it, in their own chat: with Details alone.
+TeamsCard teams_private_card(const core::CardView& card, const TeamsStyle& style);
+// A second message of the same request in the same conversation, which must not be used any more.
+TeamsCard teams_retired_card(const core::CardView& card);
+
+}  // namespace countersign::wire

@@ -1,0 +1,100 @@
+#include "teams/acts.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <span>
+#include <utility>
+
+#include "countersign/base/crypto.hpp"
+#include "countersign/base/text.hpp"
+
+namespace countersign::teams {
+namespace {
+
+constexpr std::int64_t pages_max = 10'000;
+
+// Long ids of an activity are folded, so that an origin never outgrows its column.
+app::Origin folded(std::string key) {
+    if (key.size() > app::origin_bytes_max) key = "teams:folded:" + sha256_hex(key);
+    return {std::move(key)};
+}
+
+}  // namespace
+
+std::optional<core::RequestId> request_of(const wire::TeamsPress& press) {
+    auto id = core::RequestId::parse(press.request);
+    if (id && id->text() != press.request) return std::nullopt;
+    return id;
+}
+
+std::optional<core::Verdict> verdict_of(std::string_view act) {
+    struct Vote {
+        std::string_view act;
+        core::Verdict verdict;
+    };
+    static constexpr std::array votes{
+        Vote{wire::teams_approve, core::Verdict::approve}, Vote{wire::teams_deny, core::Verdict::deny},
+        Vote{wire::teams_hold, core::Verdict::hold}, Vote{wire::teams_release, core::Verdict::release},
+        Vote{wire::teams_withdraw, core::Verdict::withdraw}};
+    for (const Vote& vote : votes)
+        if (vote.act == act) return vote.verdict;
+    return std::nullopt;
+}
+
+std::optional<app::Question> question_of(const wire::TeamsPress& press) {
+    if (press.act != wire::teams_agree && press.act != wire::teams_decline) return std::nullopt;
+    if (press.about == "link") return app::Question{app::Question::About::link, press.id};
+    if (press.about == "token") return app::Question{app::Question::About::voting_token, press.id};
+    return std::nullopt;
+}
+
+app::Origin origin_of(const wire::TeamsPress& press, std::string_view object) {
+    constexpr std::size_t digest_digits = 16;
+    return folded(fmt::format("teams:press:{}:{}:{}:{}:{}", press.request, press.version, object, press.act,
+                              sha256_hex(press.reason).substr(0, digest_digits)));
+}
+
+app::Origin origin_of(const wire::TeamsActivity& activity) {
+    return folded(fmt::format("teams:message:{}:{}", activity.conversation, activity.id));
+}
+
+bool is_channel(std::string_view conversation) {
+    return conversation.ends_with("@thread.tacv2") || conversation.ends_with("@thread.skype");
+}
+
+std::optional<app::MessageRef> message_of(const wire::TeamsActivity& activity) {
+    if (activity.reply_to.empty() || activity.conversation.empty()) return std::nullopt;
+    const bool root = wire::teams_thread_of(activity.conversation) == activity.reply_to;
+    const auto channel = root ? wire::teams_channel_of(activity.conversation) : activity.conversation;
+    return app::MessageRef{std::string(channel), activity.reply_to};
+}
+
+std::string thread_of(const app::MessageRef& message) {
+    return is_channel(message.channel) ? message.channel + ";messageid=" + message.message : message.channel;
+}
+
+std::string Passes::of(const core::RequestId& request, std::string_view digest, std::string_view object,
+                       std::size_t page) const {
+    constexpr std::size_t mac_bytes = 16;
+    auto input = fmt::format("{}\n{}\n{}\n{}", request.text(), digest, object, page);
+    auto mac = hmac_sha256(key_.reveal(), input);
+    return base64url(as_text(std::span{mac}.first(mac_bytes)));
+}
+
+bool Passes::shows_all_before(const wire::TeamsPress& press, const core::RequestId& request,
+                              std::string_view object) const {
+    if (press.page < 1 || press.page > pages_max) return false;
+    auto needed = of(request, press.digest, object, static_cast<std::size_t>(press.page) - 1);
+    return equal_in_constant_time(press.pass, needed);
+}
+
+bool Passes::lets_see(const wire::TeamsPress& press, const core::RequestId& request,
+                      std::string_view object) const {
+    if (press.page < 0 || press.page > pages_max) return false;
+    if (press.page == 0 || shows_all_before(press, request, object)) return true;
+    auto back = of(request, press.digest, object, static_cast<std::size_t>(press.page) + 1);
+    return equal_in_constant_time(press.pass, back);
+}
+
+}  // namespace countersign::teams

@@ -1,0 +1,74 @@
+#include "teams/answers.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "countersign/base/overload.hpp"
+#include "countersign/base/text.hpp"
+
+namespace countersign::teams {
+namespace {
+
+std::string reason_wanted(const app::ReasonDialog& asked) {
+    return fmt::format("Say why, as a message to me: {} {} and your reason", core::name_of(asked.verdict),
+                       asked.request.text());
+}
+
+}  // namespace
+
+net::HttpResponse status_alone(unsigned status) {
+    net::HttpResponse response;
+    response.status = status;
+    return response;
+}
+
+net::HttpResponse json_body(wire::JsonText body, unsigned status) {
+    net::HttpResponse response;
+    response.status = status;
+    response.fields.add("Content-Type", "application/json; charset=utf-8");
+    response.fields.add("Cache-Control", "no-store");
+    response.body = std::move(body.text);
+    return response;
+}
+
+net::HttpResponse words_for(const wire::TeamsActivity& activity, std::string_view words) {
+    if (activity.kind != wire::TeamsActivity::Kind::invoke) return status_alone(200);
+    if (activity.invoke == card_invoke) return json_body(wire::teams_words_answer(words));
+    if (activity.invoke == query_invoke) return json_body(wire::teams_results_words(words));
+    return json_body(wire::teams_dialog_words(words));
+}
+
+std::optional<wire::TeamsCard> private_card(const app::Reply& reply, const wire::TeamsStyle& style) {
+    using Drawn = std::optional<wire::TeamsCard>;
+    return std::visit(
+        Overload{
+            [](const app::Silence&) { return Drawn{}; },
+            [](const app::Lines& lines) { return Drawn{wire::teams_lines(lines.text)}; },
+            [](const app::RequestList& list) { return Drawn{wire::teams_list(list.heading, list.items)}; },
+            [&](const app::PrivateCard& shown) { return Drawn{wire::teams_private_card(shown.card, style)}; },
+            [](const app::FullViewOffer& offer) {
+                return Drawn{wire::teams_full_view_offer(offer.sentence, offer.request)};
+            },
+            [](const app::FullView& view) {
+                return Drawn{wire::teams_full_view_offer(
+                    fmt::format("What #{} asks for does not fit a message.", view.card.number),
+                    view.card.id)};
+            },
+            [](const app::YesNoQuestion& asked) {
+                const auto& [about, id] = asked.question;
+                const bool link = about == app::Question::About::link;
+                return Drawn{wire::teams_question(asked.lines, link ? "link" : "token", id)};
+            },
+            [](const app::ReasonDialog& asked) { return Drawn{wire::teams_lines({reason_wanted(asked)})}; }},
+        reply.what);
+}
+
+std::string words_of(const app::Reply& reply) {
+    if (const auto* lines = std::get_if<app::Lines>(&reply.what)) return join(lines->text, " ");
+    if (const auto* asked = std::get_if<app::ReasonDialog>(&reply.what)) return reason_wanted(*asked);
+    if (std::holds_alternative<app::Silence>(reply.what)) return "Recorded: the card tells the rest.";
+    return "This is answered in your own conversation with me.";
+}
+
+}  // namespace countersign::teams

@@ -1,0 +1,373 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "countersign/base/jose.hpp"
+#include "countersign/base/text.hpp"
+#include "teams/office.hpp"
+
+// What comes in at the messages endpoint and must change nothing: each invoke with each thing that can be
+// wrong with its token, its activity and its button.
+namespace countersign::teams {
+namespace {
+
+using namespace std::chrono_literals;
+using core::State;
+using core::Value;
+using test::has;
+
+// A stand-in for the Bot Framework's keys, so that tokens of any kind can be made.
+struct KeyHouse {
+    RsaSigningKey endorsed = RsaSigningKey::generate();
+    RsaSigningKey other_channel = RsaSigningKey::generate();
+    RsaSigningKey unpublished = RsaSigningKey::generate();
+    SigningKey ed25519 = SigningKey::from_seed({});
+    int fetched = 0;
+    std::string keys_at = "http://127.0.0.1:81/keys";
+
+    static Value jwk(const RsaSigningKey& key, std::string_view id, std::string_view channel) {
+        Value channels = Value::array();
+        if (!channel.empty()) channels.push(channel);
+        return Value::object({{"kty", "RSA"},
+                              {"kid", id},
+                              {"n", base64url(key.modulus())},
+                              {"e", base64url(key.exponent())},
+                              {"endorsements", channels}});
+    }
+    std::string answer(std::string_view target) {
+        if (target.ends_with("openidconfiguration"))
+            return core::canonical(
+                Value::object({{"issuer", "https://api.botframework.com"}, {"jwks_uri", keys_at}}));
+        ++fetched;
+        Value all = Value::array();
+        all.push(jwk(endorsed, "good", "msteams")).push(jwk(other_channel, "webchat", "webchat"));
+        all.push(jwk(unpublished, "bare", ""));
+        all.push(Value::object({{"kty", "OKP"},
+                                {"crv", "Ed25519"},
+                                {"kid", "ed"},
+                                {"x", base64url(as_text(ed25519.public_key()))},
+                                {"endorsements", Value{Value::Array{Value{"msteams"}}}}}));
+        return core::canonical(Value::object({{"keys", all}}));
+    }
+};
+
+struct TokenShape {
+    Value header = Value::object({{"alg", "RS256"}, {"kid", "good"}, {"typ", "JWT"}});
+    Value claims = Value::object();
+    enum class Signed : std::uint8_t {
+        good,
+        other_channel,
+        bare,
+        ed25519,
+        hmac,
+        no,
+        broken
+    } how = Signed::good;
+};
+
+struct BadInput : ::testing::Test {
+    KeyHouse house;
+    static teams::TeamsSettings settings() {
+        auto made = test::TeamsOffice::teams_settings();
+        made.openid_metadata_url = "http://127.0.0.1:81/openidconfiguration";
+        return made;
+    }
+    test::TeamsOffice office{settings()};
+    std::unique_ptr<net::Listener> keys = office.network->listen("127.0.0.1:81");
+    core::RequestId request{core::RequestId::Bytes{}};
+    std::string message;
+
+    BadInput() {
+        auto serve = [this](net::HttpExchange& exchange) -> test::asio::awaitable<void> {
+            net::HttpResponse response;
+            response.body = house.answer(exchange.request().target);
+            co_await exchange.respond(std::move(response));
+        };
+        office.spawn(net::serve_http(*keys, serve, office.sessions, office.time, office.time));
+        request = office.ask("pair");
+        message = office.teams_card();
+    }
+    ~BadInput() override { keys->close(); }
+
+    std::int64_t seconds() const {
+        return std::chrono::floor<std::chrono::seconds>(office.time.now().time_since_epoch()).count();
+    }
+    std::string token(const TokenShape& shape) {
+        auto claims = Value::object({{"iss", "https://api.botframework.com"},
+                                     {"aud", test::teams_bot},
+                                     {"serviceurl", "http://127.0.0.1/teams/connector/"},
+                                     {"nbf", seconds() - 60},
+                                     {"exp", seconds() + 3'600}});
+        for (const auto& [name, value] : *shape.claims.members()) claims.set(name, value);
+        auto input = base64url(core::canonical(shape.header)) + "." + base64url(core::canonical(claims));
+        using Signed = TokenShape::Signed;
+        std::string signature;
+        if (shape.how == Signed::good) signature = house.endorsed.sign(input);
+        if (shape.how == Signed::other_channel) signature = house.other_channel.sign(input);
+        if (shape.how == Signed::bare) signature = house.unpublished.sign(input);
+        if (shape.how == Signed::ed25519) signature = as_text(house.ed25519.sign(input));
+        if (shape.how == Signed::hmac) signature = as_text(hmac_sha256(house.endorsed.modulus(), input));
+        if (shape.how == Signed::broken) signature = house.endorsed.sign(input + "x");
+        return input + "." + base64url(signature);
+    }
+    static Value data(const core::RequestId& id, std::string_view digest, std::string_view act) {
+        return Value::object({{"act", act},
+                              {"form", 1},
+                              {"request", id.text()},
+                              {"digest", digest},
+                              {"version", 1},
+                              {"deny_reason", "no"},
+                              {"hold_reason", "wait"}});
+    }
+    std::string digest() { return office.read(request)->c.request->digest; }
+    // Makes what Teams sends when amy presses a button of the card.
+    Value activity(std::string_view act, std::string_view invoke = "adaptiveCard/action") {
+        auto its_data = data(request, digest(), act);
+        auto value = Value::object({{"data", its_data}});
+        if (invoke == "adaptiveCard/action")
+            value = Value::object(
+                {{"action", Value::object({{"type", "Action.Execute"}, {"verb", act}, {"data", its_data}})}});
+        auto tenant = Value::object({{"id", test::teams_home}});
+        return Value::object(
+            {{"type", "invoke"},
+             {"name", invoke},
+             {"id", fmt::format("f:{}", ++sent)},
+             {"channelId", "msteams"},
+             {"serviceUrl", "http://127.0.0.1/teams/connector/"},
+             {"from", Value::object({{"id", "29:1amy"}, {"aadObjectId", test::object_of("amy")}})},
+             {"recipient", Value::object({{"id", "28:" + test::teams_bot}})},
+             {"conversation", Value::object({{"id", test::approvals + ";messageid=" + message},
+                                             {"conversationType", "channel"},
+                                             {"tenantId", test::teams_home}})},
+             {"channelData", Value::object({{"tenant", tenant},
+                                            {"team", Value::object({{"id", "19:harbor@thread.tacv2"}})}})},
+             {"replyToId", message},
+             {"value", std::move(value)}});
+    }
+    test::Reply post(std::string body, std::optional<std::string> authorization) {
+        net::HttpRequest to_bot{
+            .method = "POST", .target = "/api/messages", .fields = {}, .body = std::move(body), .peer = {}};
+        to_bot.fields.add("Content-Type", "application/json; charset=utf-8");
+        if (authorization) to_bot.fields.add("Authorization", *authorization);
+        std::optional<Result<net::HttpResponse>> answer;
+        auto run = [](test::TeamsOffice& its, net::HttpRequest to,
+                      std::optional<Result<net::HttpResponse>>& out) -> test::asio::awaitable<void> {
+            net::Url url{"http", "bot", 80, "/api/messages"};
+            auto deadline = Deadline{its.time.now() + 20s};
+            out = co_await its.client->send(url, std::move(to), deadline);
+        };
+        office.spawn(run(office, std::move(to_bot), answer));
+        EXPECT_TRUE(office.until([&] { return answer.has_value(); }));
+        test::Reply reply;
+        if (answer && *answer) {
+            reply.status = (*answer)->status;
+            reply.text = (*answer)->body;
+        }
+        return reply;
+    }
+    test::Reply post(const Value& what, const TokenShape& shape = {}) {
+        return post(core::canonical(what), "Bearer " + token(shape));
+    }
+    // Nothing of the request, and nobody's vote, is any different.
+    void expect_unchanged(const std::string& what) {
+        EXPECT_EQ(office.entries(request), 1U) << what;
+        EXPECT_EQ(office.state(request), State::pending) << what;
+    }
+    int sent = 0;
+};
+
+const std::vector<std::pair<std::string, std::string>> invokes{
+    {"approve", "adaptiveCard/action"}, {"deny", "adaptiveCard/action"},  {"hold", "adaptiveCard/action"},
+    {"view", "adaptiveCard/action"},    {"details", "task/fetch"},        {"deny", "task/submit"},
+    {"approve", "task/submit"},         {"all", "composeExtension/query"}};
+
+// The settings name the server of the document; what that says of others of this machine is a stranger's
+// word.
+TEST_F(BadInput, KeysComeOverHttpFromTheServerOfTheSettingsAlone) {
+    house.keys_at = "http://127.0.0.1/teams/v1/.well-known/keys";
+    EXPECT_EQ(post(activity("approve")).status, 503U);
+    EXPECT_EQ(house.fetched, 0);
+    expect_unchanged("keys from another port");
+}
+
+TEST_F(BadInput, NoInvokeIsBelievedWithoutAGoodToken) {
+    using Signed = TokenShape::Signed;
+    const auto now = seconds();
+    const std::vector<std::pair<std::string, TokenShape>> wrong{
+        {"audience", {.claims = Value::object({{"aud", "00000000-0000-4000-8000-00000000aaaa"}})}},
+        {"audience of a tab", {.claims = Value::object({{"aud", "api://" + test::teams_bot}})}},
+        {"two audiences", {.claims = Value::object({{"aud", Value{Value::Array{test::teams_bot, "x"}}}})}},
+        {"no audience", {.claims = Value::object({{"aud", nullptr}})}},
+        {"issuer",
+         {.claims =
+              Value::object({{"iss", "https://sts.windows.net/d6d49420-f39b-4df7-a1dc-d59a935871db/"}})}},
+        {"issuer with a slash", {.claims = Value::object({{"iss", "https://api.botframework.com/"}})}},
+        {"service address", {.claims = Value::object({{"serviceurl", "http://127.0.0.1/teams/elsewhere/"}})}},
+        {"no service address", {.claims = Value::object({{"serviceurl", nullptr}})}},
+        {"expired", {.claims = Value::object({{"exp", now - 301}})}},
+        {"no end", {.claims = Value::object({{"exp", nullptr}})}},
+        {"future", {.claims = Value::object({{"nbf", now + 400}})}},
+        {"none", {.header = Value::object({{"alg", "none"}, {"kid", "good"}}), .how = Signed::no}},
+        {"HS256", {.header = Value::object({{"alg", "HS256"}, {"kid", "good"}}), .how = Signed::hmac}},
+        {"another algorithm",
+         {.header = Value::object({{"alg", "EdDSA"}, {"kid", "ed"}}), .how = Signed::ed25519}},
+        {"key of another channel",
+         {.header = Value::object({{"alg", "RS256"}, {"kid", "webchat"}}), .how = Signed::other_channel}},
+        {"key without endorsements",
+         {.header = Value::object({{"alg", "RS256"}, {"kid", "bare"}}), .how = Signed::bare}},
+        {"unknown key", {.header = Value::object({{"alg", "RS256"}, {"kid", "new"}})}},
+        {"key brought along",
+         {.header = Value::object({{"alg", "RS256"}, {"kid", "good"}, {"jku", "http://evil/"}})}},
+        {"unknown crit",
+         {.header = Value::object({{"alg", "RS256"}, {"kid", "good"}, {"crit", Value{Value::Array{"x"}}}})}},
+        {"wrong signature", {.how = Signed::broken}},
+    };
+    for (const auto& [act, invoke] : invokes)
+        for (const auto& [what, shape] : wrong) {
+            auto answer = post(activity(act, invoke), shape);
+            EXPECT_EQ(answer.status, 401U) << act << " " << invoke << ": " << what << answer.text;
+            EXPECT_EQ(answer.text, "");
+            expect_unchanged(what);
+        }
+    EXPECT_EQ(post(core::canonical(activity("approve")), std::nullopt).status, 401U);
+    for (const char* header : {"", "Bearer", "Bearer ", "Basic eDp5", "Bearer a.b.c", "Bearer a b"})
+        EXPECT_EQ(post(core::canonical(activity("approve")), header).status, 401U) << header;
+    expect_unchanged("no token");
+    EXPECT_EQ(post(activity("approve")).status, 200U);
+    EXPECT_EQ(office.entries(request), 2U);
+}
+
+TEST_F(BadInput, ClocksMayDifferByFiveMinutes) {
+    EXPECT_EQ(post(activity("view"), {.claims = Value::object({{"exp", seconds() - 290}})}).status, 200U);
+    EXPECT_EQ(post(activity("view"), {.claims = Value::object({{"nbf", seconds() + 290}})}).status, 200U);
+}
+
+TEST_F(BadInput, AStormOfUnknownKeysFetchesKeysNowAndThen) {
+    post(activity("view"));
+    const int before = house.fetched;
+    for (int i = 0; i < 200; ++i) {
+        TokenShape shape;
+        shape.header.set("kid", fmt::format("k{}", i));
+        EXPECT_EQ(post(activity("approve"), shape).status, 401U);
+    }
+    EXPECT_LE(house.fetched, before + 1);
+    expect_unchanged("unknown keys");
+}
+
+TEST_F(BadInput, ActivitiesThatSayTheWrongThingChangeNothing) {
+    auto with = [&](Value changed, std::string_view name, Value value) {
+        changed.set(std::string(name), std::move(value));
+        return changed;
+    };
+    auto nested = [&](Value changed, std::string_view outer, std::string_view name, Value value) {
+        auto inner = changed[outer];
+        inner.set(std::string(name), std::move(value));
+        changed.set(std::string(outer), std::move(inner));
+        return changed;
+    };
+    for (const auto& [act, invoke] : invokes) {
+        const auto fine = activity(act, invoke);
+        // Not from Teams, not for us, or from elsewhere: not believed.
+        for (const auto& wrong :
+             {with(fine, "serviceUrl", "https://evil.example/"), with(fine, "serviceUrl", nullptr),
+              with(fine, "channelId", "webchat"), with(fine, "channelId", "msteams:COPILOT"),
+              nested(fine, "recipient", "id", "28:another")}) {
+            EXPECT_EQ(post(wrong).status, 401U) << core::canonical(wrong);
+            expect_unchanged(act);
+        }
+        // Another organisation, or nobody that a tenant knows: told so, politely.
+        const auto elsewhere =
+            Value::object({{"tenant", Value::object({{"id", "00000000-0000-4000-8000-00000000051b"}})}});
+        for (const auto& wrong :
+             {nested(fine, "conversation", "tenantId", "00000000-0000-4000-8000-00000000051b"),
+              with(fine, "channelData", elsewhere), with(fine, "channelData", nullptr),
+              nested(fine, "conversation", "tenantId", nullptr), nested(fine, "from", "aadObjectId", nullptr),
+              nested(fine, "from", "id", "28:a-bot"), nested(fine, "from", "id", "8:skype")}) {
+            auto answer = post(wrong);
+            EXPECT_EQ(answer.status, 200U) << core::canonical(wrong);
+            EXPECT_FALSE(has(answer.text, "deploy"));
+            expect_unchanged(act);
+        }
+    }
+    auto unknown = with(activity("approve"), "name", "adaptiveCard/somethingNew");
+    EXPECT_EQ(post(unknown).status, 501U);
+    EXPECT_EQ(post(with(activity("approve"), "name", nullptr)).status, 501U);
+    for (const char* type :
+         {"messageReaction", "typing", "messageUpdate", "messageDelete", "event", "brandNew"})
+        EXPECT_EQ(post(with(activity("approve"), "type", type)).status, 200U) << type;
+    expect_unchanged("types");
+}
+
+TEST_F(BadInput, BodiesThatAreNoActivitiesAreRefused) {
+    auto good = "Bearer " + token({});
+    for (std::string body :
+         {std::string{}, std::string{"[]"}, std::string{"{}"}, std::string{"{\"type\":\"invoke\""},
+          std::string{"{\"type\":\"invoke\",\"type\":\"invoke\"}"}})
+        EXPECT_EQ(post(body, good).status, 400U) << body;
+    auto doubled = core::canonical(activity("approve"));
+    doubled.insert(1, "\"from\":{\"id\":\"29:1ben\"},");
+    EXPECT_EQ(post(doubled, good).status, 400U);
+    auto fine = core::canonical(activity("approve"));
+    EXPECT_EQ(post(fine + std::string(257 * 1024, ' '), good).status, 413U);
+    expect_unchanged("bodies");
+}
+
+TEST_F(BadInput, ButtonsThatWereMadeUpChangeNothing) {
+    auto other = office.ask("deploy");
+    office.pass(2s);
+    auto with_data = [&](std::string_view act, Value changed) {
+        auto made = activity(act);
+        made.set("value",
+                 Value::object({{"action", Value::object({{"verb", act}, {"data", std::move(changed)}})}}));
+        return made;
+    };
+    auto fine = data(request, digest(), "approve");
+    auto changed = [&](std::string_view name, Value value) {
+        auto copy = fine;
+        copy.set(std::string(name), std::move(value));
+        return copy;
+    };
+    const std::vector<Value> wrong{
+        with_data("unknown", changed("act", "unknown")),
+        with_data("deny", fine),                   // the verb says something else
+        with_data("approve", changed("form", 2)),  // a card of another kind
+        with_data("approve", changed("form", nullptr)),
+        with_data("approve", changed("request", "req_nonsense")),
+        with_data("approve", changed("request", other.text())),  // with this card's digest
+        with_data("approve", changed("digest", "sha256:00")),
+        with_data("approve", Value{}),
+        with_data("approve", Value{Value::Array{}}),
+        with_data("approve", changed("request", "req_00000000000000000000000000")),
+    };
+    for (const auto& one : wrong) {
+        auto answer = post(one);
+        EXPECT_EQ(answer.status, 200U) << core::canonical(one);
+        expect_unchanged(core::canonical(one["value"]));
+        EXPECT_EQ(office.entries(other), 1U) << core::canonical(one["value"]);
+    }
+}
+
+TEST_F(BadInput, ASenderWhomTheRosterContradictsIsNobody) {
+    auto forged = activity("approve");
+    // Amy's id with Ben's object, and the other way round.
+    forged.set("from", Value::object({{"id", "29:1amy"}, {"aadObjectId", test::object_of("ben")}}));
+    EXPECT_EQ(post(forged).status, 200U);
+    expect_unchanged("from");
+    forged = activity("approve");
+    forged.set("from", Value::object({{"id", "29:1unknown"}, {"aadObjectId", test::object_of("amy")}}));
+    EXPECT_EQ(post(forged).status, 200U);
+    expect_unchanged("from");
+    office.pass(1s);
+    EXPECT_EQ(post(activity("approve")).status, 200U);  // the real Amy
+    EXPECT_EQ(office.entries(request), 2U);
+}
+
+TEST_F(BadInput, AReplayedVoteIsAnsweredAndCountsOnce) {
+    auto vote = activity("approve");
+    EXPECT_EQ(post(vote).status, 200U);
+    EXPECT_EQ(office.entries(request), 2U);
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(post(vote).status, 200U);
+    EXPECT_EQ(office.entries(request), 2U);
+}
+
+}  // namespace
+}  // namespace countersign::teams

@@ -1,0 +1,500 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "teams/office.hpp"
+
+// The adapter, the use cases and the reconciler against the local workspace's Teams, over the real protocols.
+namespace countersign::teams {
+namespace {
+
+using namespace std::chrono_literals;
+using core::State;
+using core::Value;
+using test::has;
+using test::TeamsOffice;
+
+TEST(TeamsConversation, ARequestBecomesACardInBothChats) {
+    TeamsOffice office;
+    auto request = office.ask("deploy");
+    auto message = office.teams_card();
+    EXPECT_EQ(office.cards(request).size(), 1U);
+    EXPECT_TRUE(has(office.shown(message), "because <!here>"));
+    EXPECT_TRUE(has(office.shown(message), "\"title\":\"Approve\""));
+    EXPECT_TRUE(has(office.shown(message), "\"refresh\""));
+}
+
+TEST(TeamsConversation, APressIsAVoteAndBothCardsShowTheDecision) {
+    TeamsOffice office;
+    auto request = office.ask("deploy");
+    auto message = office.teams_card();
+    auto pressed = office.press("amy", message, "Approve");
+    EXPECT_EQ(pressed["status"].whole(), 200) << core::canonical(pressed);
+    EXPECT_EQ(office.state(request), State::approved);  // committed before it was answered
+    EXPECT_FALSE(has(core::canonical(pressed["body"]), "\"Approve\""));
+    EXPECT_TRUE(has(core::canonical(pressed["body"]), "Approved"));
+    office.pass(2s);
+    EXPECT_FALSE(has(office.shown(message), "\"actions\""));
+    EXPECT_FALSE(has(office.shown(message), "\"refresh\""));
+    EXPECT_TRUE(has(core::canonical(office.cards(request).front()["blocks"]), "Approved"));
+    auto line = office.teams_messages();
+    EXPECT_EQ(line.items()->size(), 2U);
+    EXPECT_EQ((*line.items())[1]["root"].text(), message);
+    EXPECT_TRUE(has(core::canonical((*line.items())[1]), "approved"));
+}
+
+TEST(TeamsConversation, AVoteInSlackShowsInTeams) {
+    TeamsOffice office;
+    auto request = office.ask("deploy");
+    auto message = office.teams_card();
+    office.click(office.posted(request), "U0AMY", "approve");
+    office.pass(2s);
+    EXPECT_TRUE(has(office.shown(message), "Approved"));
+    EXPECT_FALSE(has(office.shown(message), "\"actions\""));
+}
+
+TEST(TeamsConversation, OnePersonsVotesInTwoChatsCountOnce) {
+    TeamsOffice office;
+    auto request = office.ask("pair");
+    auto message = office.teams_card();
+    office.click(office.posted(request), "U0AMY", "approve");
+    office.press("amy", message, "Approve");
+    EXPECT_EQ(office.state(request), State::pending);
+    office.press("ben", message, "Approve");
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(TeamsConversation, TheCardThatAVoterSeesTellsTheirVote) {
+    TeamsOffice office;
+    office.ask("pair");
+    auto message = office.teams_card();
+    office.press("amy", message, "Approve");
+    office.pass(2s);  // the message is edited for everybody, and amy's client asks for hers
+    office.order("refresh", Value::object({{"user", "amy"}, {"message", message}}));
+    EXPECT_TRUE(has(office.seen_by("amy", message), "You approved this."));
+    EXPECT_TRUE(has(office.seen_by("amy", message), "Take my approval back"));
+    EXPECT_FALSE(has(office.seen_by("ben", message), "You approved this."));
+    auto back = office.press("amy", message, "Take my approval back");
+    EXPECT_EQ(back["status"].whole(), 200);
+    EXPECT_TRUE(has(core::canonical(back["body"]), "\"title\":\"Approve\""));
+}
+
+TEST(TeamsConversation, ARequesterWhoseAccountsAreLinkedCannotApproveInTeams) {
+    TeamsOffice office;
+    ASSERT_EQ(office.say("riley", "link")["status"].whole(), 200);
+    auto said = office.told("riley");
+    auto at = said.find("Your code is ");
+    ASSERT_NE(at, std::string::npos) << said;
+    auto code = said.substr(at + 13, 16);
+    office.command("U0RILEY", "link " + code);
+    ASSERT_TRUE(office.until([&] { return has(office.told("riley"), "Yes, both are mine"); }, 20s))
+        << office.told("riley");
+    // Both sides agree.
+    std::string question;
+    auto messages = office.teams_messages("a:1riley");
+    for (const auto& one : *messages.items())
+        if (has(core::canonical(one), "Yes, both are mine")) question = one["id"].text();
+    auto agreed = office.press("riley", question, "Yes, both are mine");
+    EXPECT_TRUE(has(core::canonical(agreed), "once the other side agrees")) << core::canonical(agreed);
+    auto whispered = office.look("ephemerals?user=U0RILEY");
+    const auto& asked = whispered["ephemerals"].items()->back();
+    office.control("click", Value::object({{"user", "U0RILEY"},
+                                           {"channel", "C0APPROVALS"},
+                                           {"ts", asked["message"]["ts"]},
+                                           {"action_id", "link_agree"}}));
+    office.pass(3s);
+    auto request = office.ask("deploy");
+    auto message = office.teams_card();
+    auto pressed = office.press("riley", message, "Approve");
+    EXPECT_EQ(pressed["status"].whole(), 200);
+    EXPECT_EQ(office.state(request), State::pending);
+    EXPECT_EQ(office.entries(request), 1U);
+    // They see why, and no Approve any more.
+    EXPECT_TRUE(has(office.seen_by("riley", message), "You are behind this request"))
+        << office.seen_by("riley", message);
+    EXPECT_FALSE(has(office.seen_by("riley", message), "\"title\":\"Approve\""));
+    EXPECT_TRUE(has(office.seen_by("amy", message), "\"title\":\"Approve\""));
+}
+
+TEST(TeamsConversation, GuestsStrangersAndTheAnonymousAreRefused) {
+    TeamsOffice office;
+    auto request = office.ask("deploy");
+    auto message = office.teams_card();
+    for (const char* user : {"guest", "stranger", "nobody", "dan"}) {
+        auto pressed = office.press(user, message, "Approve");
+        EXPECT_EQ(pressed["status"].whole(), 200) << user;
+        EXPECT_EQ(office.state(request), State::pending) << user;
+    }
+    EXPECT_EQ(office.entries(request), 1U);
+    EXPECT_TRUE(has(office.words_to("nobody"), "full members"));
+}
+
+TEST(TeamsConversation, MembersOfATeamOrAChannelAreAGroupAndGuestsInItAreNot) {
+    TeamsOffice office;
+    // Riley, who asks, has no account here: what tells dan apart from her is not known, amy is listed.
+    auto by_team = office.ask("team");
+    auto by_channel = office.ask("channel");
+    office.pass(3s);
+    std::string team_card;
+    std::string channel_card;
+    for (const auto& card : office.teams_cards()) {
+        auto& its = has(core::canonical(card), by_team.text()) ? team_card : channel_card;
+        its = card["id"].text();
+    }
+    office.press("guest", team_card, "Approve");
+    EXPECT_EQ(office.state(by_team), State::pending);
+    office.press("cat", channel_card, "Approve");  // in the team, not in the channel
+    EXPECT_EQ(office.state(by_channel), State::pending);
+    office.press("cat", team_card, "Approve");
+    EXPECT_EQ(office.state(by_team), State::approved);
+    office.press("ben", channel_card, "Approve");
+    EXPECT_EQ(office.state(by_channel), State::approved);
+}
+
+TEST(TeamsConversation, GuestsAndStrangersAreToldNothing) {
+    TeamsOffice office;
+    office.ask("deploy");
+    auto message = office.teams_card();
+    for (const char* user : {"guest", "stranger"}) {
+        office.press(user, message, "Details");
+        EXPECT_TRUE(has(office.words_to(user), "full members")) << user;
+        office.say(user, "all");
+        EXPECT_TRUE(has(office.told(user), "full members"));
+        EXPECT_FALSE(has(office.told(user), "deploy"));
+    }
+}
+
+TEST(TeamsConversation, DenyAsksForAReasonAndShowsIt) {
+    TeamsOffice office;
+    auto request = office.ask("deploy");
+    auto message = office.teams_card();
+    EXPECT_EQ(office.press("ben", message, "Deny")["error"].text(), "input_required");
+    auto blank = office.press("ben", message, "Deny", "\u200B");
+    EXPECT_EQ(office.state(request), State::pending) << core::canonical(blank);
+    office.press("ben", message, "Deny", "window closed **now**");
+    EXPECT_EQ(office.state(request), State::denied);
+    office.pass(2s);
+    EXPECT_TRUE(has(office.shown(message), "window closed **now**"));
+    EXPECT_TRUE(has(office.shown(message), "Denied"));
+}
+
+TEST(TeamsConversation, HoldOffersRelease) {
+    TeamsOffice office;
+    auto request = office.ask("deploy");
+    auto message = office.teams_card();
+    office.press("amy", message, "Hold", "wait for the backup");
+    EXPECT_TRUE(office.read(request)->ruling.held.has_value());
+    office.pass(2s);
+    EXPECT_TRUE(has(office.shown(message), "\"title\":\"Release\""));
+    office.press("amy", message, "Release");
+    EXPECT_FALSE(office.read(request)->ruling.held.has_value());
+}
+
+TEST(TeamsConversation, TheCardIsMadeAnewForWhoLooksAtIt) {
+    TeamsOffice office;
+    office.ask("pair");
+    auto message = office.teams_card();
+    office.click(office.posted(office.read(office.ask("deploy"))->c.request->id), "U0AMY", "approve");
+    auto shown = office.order("refresh", Value::object({{"user", "amy"}, {"message", message}}));
+    EXPECT_EQ(shown["status"].whole(), 200);
+    EXPECT_TRUE(has(office.seen_by("amy", message), "\"title\":\"Approve\""));
+    EXPECT_TRUE(has(office.seen_by("amy", message), "29:1amy"));
+    EXPECT_FALSE(has(office.seen_by("amy", message), "29:1ben"));  // it is nobody else's
+}
+
+TEST(TeamsConversation, WordsAreAnsweredInTheOwnConversationAlone) {
+    TeamsOffice office;
+    auto request = office.ask("deploy");
+    office.teams_card();
+    office.order("say",
+                 Value::object({{"user", "amy"}, {"conversation", test::approvals}, {"text", "list"}}));
+    EXPECT_TRUE(has(office.told("amy"), "Waiting for you"));
+    EXPECT_EQ(office.teams_cards().size(), 1U);  // nothing more in the channel
+    office.say("amy", "approve 1");
+    EXPECT_EQ(office.state(request), State::approved);
+    EXPECT_TRUE(has(office.told("amy"), "is recorded"));
+}
+
+TEST(TeamsConversation, WhoHasNotAddedTheAppIsToldSoInTheThread) {
+    TeamsOffice office;
+    office.ask("deploy");
+    office.teams_card();
+    office.order("users", Value::object({{"name", "amy"}, {"installed", false}}));
+    office.order("say",
+                 Value::object({{"user", "amy"}, {"conversation", test::approvals}, {"text", "list"}}));
+    office.pass(3s);
+    auto all = core::canonical(office.teams_messages());
+    EXPECT_TRUE(has(all, "I answer in private"));
+    EXPECT_FALSE(has(all, "Waiting for you"));
+}
+
+TEST(TeamsConversation, AwayNamesAPersonByMention) {
+    TeamsOffice office;
+    office.ask("deploy");
+    office.teams_card();
+    Value mentions = Value::array();
+    mentions.push("ben");
+    office.order(
+        "say",
+        Value::object({{"user", "amy"}, {"text", "away until 2026-02-03 @ben"}, {"mentions", mentions}}));
+    EXPECT_TRUE(has(office.told("amy"), "You are away until")) << office.told("amy");
+}
+
+TEST(TeamsConversation, AMessageExtensionListsPendingRequests) {
+    TeamsOffice office;
+    office.ask("deploy");
+    office.teams_card();
+    auto found = office.order("query", Value::object({{"user", "amy"}, {"text", "DEPLOY"}}));
+    EXPECT_EQ(found["body"]["composeExtension"]["attachments"].items()->size(), 1U);
+    auto none = office.order("query", Value::object({{"user", "amy"}, {"text", "nothing"}}));
+    EXPECT_EQ(none["body"]["composeExtension"]["attachments"].items()->size(), 0U);
+    auto guest = office.order("query", Value::object({{"user", "guest"}, {"text", ""}}));
+    EXPECT_EQ(guest["body"]["composeExtension"]["type"].text(), "message");
+}
+
+// ---- what does not fit a card
+
+Value big_parameters() {
+    auto parameters = Value::object();
+    for (int i = 0; i < 30; ++i) parameters.set(fmt::format("p{:02}", i), std::string(3'000, 'x'));
+    return parameters;
+}
+
+TEST(TeamsFullView, WhatWasCutIsApprovedOnlyAfterItsLastPage) {
+    TeamsOffice office;
+    auto request = office.ask("deploy", big_parameters());
+    auto message = office.teams_card();
+    office.press("amy", message, "Approve");
+    EXPECT_EQ(office.state(request), State::pending);
+    EXPECT_TRUE(has(office.seen_by("amy", message), "Page 1 of "));
+    EXPECT_EQ(office.press("amy", message, "Approve")["error"].text(), "no_button");
+    int pages = 1;
+    while (office.press("amy", message, "Next")["status"].whole() == 200) ++pages;
+    EXPECT_GT(pages, 3);
+    EXPECT_EQ(office.state(request), State::pending);
+    office.press("amy", message, "Back");
+    office.press("amy", message, "Next");
+    office.press("amy", message, "Approve");
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(TeamsFullView, NobodyJumpsToItsEndNorUsesAnothersPass) {
+    TeamsOffice office;
+    auto request = office.ask("deploy", big_parameters());
+    auto message = office.teams_card();
+    auto first = office.press("amy", message, "Approve");
+    auto next = office.press("amy", message, "Next");
+    auto jump = next["activity"];
+    auto approve_at_end = [&](Value activity, std::string_view pass, int page) {
+        auto value = activity["value"];
+        auto action = value["action"];
+        auto data = action["data"];
+        data.set("act", "approve").set("page", page);
+        if (!pass.empty()) data.set("pass", pass);
+        action.set("verb", "approve").set("data", data);
+        value.set("action", action);
+        activity.set("value", value).set("id", fmt::format("f:{}{}", pass, page));
+        return office.order("send", Value::object({{"activity", activity}}));
+    };
+    for (int page : {0, 1, 2, 5, 9, 100, -1})
+        for (std::string_view pass : {"", "x", "AAAAAAAAAAAAAAAAAAAAAA"}) {
+            auto answer = approve_at_end(jump, pass, page);
+            EXPECT_EQ(answer["status"].whole(), 200);
+            EXPECT_EQ(office.state(request), State::pending) << page << pass;
+        }
+    // Ben reads to the end; his pass is not Amy's.
+    office.press("ben", message, "Approve");
+    Value last;
+    for (;;) {
+        auto answer = office.press("ben", message, "Next");
+        if (answer["status"].whole() != 200) break;
+        last = answer;
+    }
+    auto buttons = office.view("ben", message)["card"]["actions"];
+    Value data;
+    for (const auto& one : *buttons.items())
+        if (one["title"].text() == "Approve") data = one["data"];
+    ASSERT_FALSE(data.is_null());
+    approve_at_end(jump, data["pass"].text(), static_cast<int>(data["page"].whole()));
+    EXPECT_EQ(office.state(request), State::pending);
+    office.press("ben", message, "Approve");
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(TeamsFullView, DetailsPagesThroughInADialogAndApprovesAtItsEndAlone) {
+    TeamsOffice office;
+    auto request = office.ask("deploy", big_parameters());
+    auto message = office.teams_card();
+    office.press("amy", message, "Details");
+    EXPECT_TRUE(has(office.dialog_of("amy"), "Page 1 of"));
+    int pages = 1;
+    auto next = [&] { return office.order("dialog", Value::object({{"user", "amy"}, {"title", "Next"}})); };
+    auto approves = [&] { return has(office.dialog_of("amy"), "\"title\":\"Approve\""); };
+    EXPECT_FALSE(approves());
+    for (bool at_end = false; next()["status"].whole() == 200; ++pages) {
+        EXPECT_FALSE(at_end) << pages;
+        at_end = approves();
+    }
+    EXPECT_TRUE(approves());
+    EXPECT_GT(pages, 3);
+    EXPECT_EQ(office.state(request), State::pending);
+    office.order("dialog", Value::object({{"user", "amy"}, {"title", "Approve"}}));
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(TeamsFullView, WordsOfferItAndItsDialogApproves) {
+    TeamsOffice office;
+    auto request = office.ask("deploy", big_parameters());
+    office.teams_card();
+    office.say("amy", "approve 1");
+    EXPECT_EQ(office.state(request), State::pending);
+    ASSERT_TRUE(has(office.told("amy"), "Open the full view"));
+    auto offer = std::string(office.teams_messages("a:1amy").items()->back()["id"].text());
+    office.press("amy", offer, "Open the full view");
+    auto press = [&](std::string_view title) {
+        return office.order("dialog", Value::object({{"user", "amy"}, {"title", title}}));
+    };
+    while (press("Next")["status"].whole() == 200) continue;
+    auto approved = press("Approve");
+    EXPECT_EQ(office.state(request), State::approved) << core::canonical(approved);
+    EXPECT_TRUE(has(office.words_to("amy"), "Recorded"));
+}
+
+// ---- trouble
+
+TEST(TeamsTrouble, ARepeatedPressCountsOnceUnderTheSameAndUnderAnotherId) {
+    TeamsOffice office;
+    auto request = office.ask("pair");
+    auto message = office.teams_card();
+    auto pressed = office.press("amy", message, "Approve");
+    auto again = office.order("send", Value::object({{"activity", pressed["activity"]}}));
+    EXPECT_EQ(again["status"].whole(), 200);
+    auto renamed = pressed["activity"];
+    renamed.set("id", "f:another");
+    auto other = office.order("send", Value::object({{"activity", renamed}}));
+    EXPECT_EQ(other["status"].whole(), 200);
+    EXPECT_EQ(office.entries(request), 2U);
+    EXPECT_EQ(office.state(request), State::pending);
+}
+
+TEST(TeamsTrouble, ACommitThatTakesLongIsAnsweredInTimeAndToldLater) {
+    TeamsOffice office;
+    auto request = office.ask("deploy");
+    auto message = office.teams_card();
+    office.slow.delay = 6s;
+    auto pressed = office.press("amy", message, "Approve");
+    EXPECT_EQ(pressed["status"].whole(), 200);
+    EXPECT_LE(pressed["ms"].whole(), 4'600);
+    EXPECT_TRUE(has(office.words_to("amy"), "longer than Teams waits"));
+    office.slow.delay = 0s;
+    office.pass(15s);
+    EXPECT_EQ(office.state(request), State::approved);
+    EXPECT_TRUE(has(office.told("amy"), "It took long, but"));
+}
+
+TEST(TeamsTrouble, AThrottledServiceDelaysTheCardAndLosesNothing) {
+    TeamsOffice office;
+    office.order("faults", Value::object({{"method", "POST"},
+                                          {"path", "/v3/conversations"},
+                                          {"times", 2},
+                                          {"status", 429},
+                                          {"code", "Throttled"},
+                                          {"retry_after", 5}}));
+    auto request = office.ask("deploy");
+    office.pass(30s);
+    EXPECT_EQ(office.teams_cards().size(), 1U);
+    EXPECT_EQ(office.state(request), State::pending);
+}
+
+TEST(TeamsTrouble, AConflictIsTriedAgain) {
+    TeamsOffice office;
+    office.ask("deploy");
+    auto message = office.teams_card();
+    office.order(
+        "faults",
+        Value::object({{"method", "PUT"}, {"times", 2}, {"status", 412}, {"code", "PreconditionFailed"}}));
+    office.press("amy", message, "Approve");
+    office.pass(10s);
+    EXPECT_FALSE(has(office.shown(message), "\"actions\""));
+}
+
+TEST(TeamsTrouble, ATokenThatWasTakenBackIsReplacedOnce) {
+    TeamsOffice office;
+    office.order("faults", Value::object({{"method", "POST"},
+                                          {"path", "/v3/conversations"},
+                                          {"times", 1},
+                                          {"status", 401},
+                                          {"code", "Unauthorized"}}));
+    office.ask("deploy");
+    office.teams_card();
+}
+
+TEST(TeamsTrouble, ACardThatMayHaveBeenPostedTwiceIsOneInTheEnd) {
+    TeamsOffice office;
+    office.order("faults", Value::object({{"method", "POST"},
+                                          {"path", "/v3/conversations"},
+                                          {"times", 1},
+                                          {"status", 504},
+                                          {"code", "GatewayTimeout"},
+                                          {"work", true}}));
+    auto request = office.ask("deploy");
+    office.pass(60s);
+    auto cards = office.teams_cards();
+    ASSERT_EQ(cards.size(), 2U);
+    // The copy that nobody knew of is found when somebody uses it.
+    office.press("amy", cards.front()["id"].text(), "Approve");
+    EXPECT_EQ(office.state(request), State::approved);
+    office.pass(20s);
+    for (const auto& card : office.teams_cards()) EXPECT_FALSE(has(core::canonical(card), "\"Approve\""));
+}
+
+TEST(TeamsTenant, OfABotForSeveralIsThatOfItsChannelOnceSomethingWasSaidThere) {
+    auto settings = TeamsOffice::teams_settings();
+    settings.tenant.clear();
+    TeamsOffice office(settings, false);
+    EXPECT_TRUE(has(office.teams_bot_->problem(), "teams.channel"));
+    EXPECT_EQ(office.teams_bot_->workspace(), nullptr);
+    office.say("amy", "list");  // in her own conversation, which says nothing of whose the bot is
+    EXPECT_EQ(office.teams_bot_->workspace(), nullptr);
+    EXPECT_FALSE(has(office.told("amy"), "Nothing waits"));
+    office.order("say",
+                 Value::object({{"user", "amy"}, {"conversation", test::approvals}, {"text", "list"}}));
+    EXPECT_EQ(office.teams_bot_->problem(), "");
+    ASSERT_NE(office.teams_bot_->workspace(), nullptr);
+    EXPECT_EQ(office.teams_bot_->workspace()->id, test::teams_home);
+    EXPECT_TRUE(has(office.told("amy"), "Nothing waits"));
+}
+
+TEST(TeamsTrouble, ARosterThatCannotBeReadDelaysNoCard) {
+    TeamsOffice office;
+    office.order("faults", Value::object({{"method", "GET"},
+                                          {"path", "pagedmembers"},
+                                          {"times", 1'000},
+                                          {"status", 403},
+                                          {"code", "NotEnoughPermissions"}}));
+    office.ask("deploy");
+    auto message = office.teams_card();
+    EXPECT_FALSE(message.empty());
+}
+
+TEST(TeamsTrouble, AConversationThatMovedIsAnsweredWhereItIsNow) {
+    auto settings = TeamsOffice::teams_settings();
+    TeamsOffice office(settings);
+    office.ask("deploy");
+    office.teams_card();
+    EXPECT_TRUE(office.references.all.empty());
+    office.say("amy", "list");
+    office.pass(2s);
+    auto kept = office.references.all.find({core::Surface::teams, "a:1amy"});
+    ASSERT_NE(kept, office.references.all.end());
+    EXPECT_EQ(kept->second.user, test::object_of("amy"));
+    EXPECT_EQ(kept->second.service_url, "http://127.0.0.1/teams/connector/");
+    office.order("install", Value::object({{"user", "amy"}, {"installed", false}}));
+    office.pass(2s);
+    EXPECT_TRUE(office.references.all.find({core::Surface::teams, "a:1amy"})->second.gone);
+    office.order("install", Value::object({{"user", "amy"}, {"installed", true}}));
+    office.pass(2s);
+    EXPECT_FALSE(office.references.all.find({core::Surface::teams, "a:1amy"})->second.gone);
+}
+
+}  // namespace
+}  // namespace countersign::teams
