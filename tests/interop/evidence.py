@@ -32,7 +32,7 @@ def decide_something(dev):
     denied = dev.api.open()
     dev.workspace.with_reason("ben", denied["id"], "deny", "not today")
     dev.api.reaches(denied["id"], "denied")
-    for _ in range(140):  # more than one tile of events
+    for _ in range(200):  # more than one tile of events
         dev.api.call("POST", f"/v1/requests/{dev.api.open()['id']}/cancel", {})
     claimed = dev.api.call("POST", f"/v1/requests/{approved['id']}/claim", {"digest": approved["digest"]})
     assert claimed.status == 200, claimed.body
