@@ -9,7 +9,7 @@ namespace countersign::pg {
 // that lives may be without it for a moment: when the database restarts, or its own look-out connects anew.
 class AbsentHolders {
   public:
-    static constexpr int looks_max = 5;  // in a row, one a second
+    static constexpr int looks_max = 4;  // in a row, one a second
 
     // `without`: the holders that had no lock at this look. Answers with those that are to lose their leases.
     std::vector<std::string> look(const std::vector<std::string>& without) {

@@ -65,7 +65,7 @@ std::unique_ptr<Database> open_database(PgSettings settings, rt::asio::any_io_ex
                                         const rt::Clock& clock, rt::Entropy& entropy);
 
 // Shows the other replicas that this process lives, through a session of its own, and frees what is leased to
-// processes that five looks in a row, one a second, saw without theirs. After a `kill -9` the leases of the
+// processes that four looks in a row, one a second, saw without theirs. After a `kill -9` the leases of the
 // dead are anybody's within five seconds, instead of when they run out; `freed` then runs on the I/O thread.
 class Presence {
   public:
