@@ -6,7 +6,8 @@
 #include "countersign/core/policy.hpp"
 #include "countersign/core/request.hpp"
 
-// What two policies make of the same requests, found by trying the values that their own conditions name.
+// Two policies are compared by what they make of the same requests, made of the values that their own
+// conditions name.
 namespace countersign {
 
 inline constexpr std::size_t policy_samples_max = 20'000;     // requests that are tried
@@ -22,7 +23,8 @@ struct PolicyDifference {
 std::vector<PolicyDifference> policy_differences(const core::Policy& older, const core::Policy& newer,
                                                  const std::vector<core::Request>& more);
 
-// What a policy makes of an action in an environment; several outcomes where other fields decide.
+// A row tells what a policy makes of an action in an environment; it has several outcomes where other fields
+// decide.
 struct PolicyMatrixRow {
     std::string action;
     std::string environment;            // empty: none is given

@@ -27,7 +27,7 @@ struct SandboxSettings {
 // this machine can reach the workspace.
 void make_tokens(SandboxSettings& settings, rt::Entropy& entropy);
 
-// What the settings of a bot say to be connected to the workspace's Teams; addresses start with `base_url`.
+// A bot with these settings is connected to the workspace's Teams; the addresses start with `base_url`.
 struct SandboxTeams {
     std::string app_id;
     std::string tenant;
@@ -47,7 +47,7 @@ class Sandbox {
     virtual ~Sandbox() = default;
     virtual net::HttpHandler handler() = 0;
     virtual rt::asio::awaitable<void> run() = 0;  // pings, redelivery, refresh; until cancelled
-    // Where the bot hears activities: "http://127.0.0.1:8480/api/messages".
+    // Tells where the bot hears activities: "http://127.0.0.1:8480/api/messages".
     virtual void teams_bot_is_at(std::string messages_url) = 0;
 };
 std::unique_ptr<Sandbox> make_sandbox(SandboxSettings settings, rt::asio::any_io_executor executor,

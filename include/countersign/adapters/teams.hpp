@@ -35,7 +35,7 @@ std::optional<std::string> problem_of(const TeamsSettings& settings);
 // rosters say who people are. `run` learns whether the bot's credentials are good.
 class Teams : public app::ConnectedChat {
   public:
-    // What the API is to answer for it. It outlives whoever answers.
+    // Returns the routes that the API serves for Teams. The adapter must outlive the API.
     virtual std::vector<net::Route> routes() = 0;
 };
 // `parts`: what people in Teams come to by their buttons and words.

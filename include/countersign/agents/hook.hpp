@@ -56,7 +56,7 @@ enum class HookWord : std::uint8_t {
     defer,  // Claude Code alone: the process ends, and a resumed session asks again about the same call
 };
 
-// What the process writes and ends with.
+// This is all that an agent sees of a hook: what the process writes, and its exit code.
 struct HookAnswer {
     std::string out;    // one JSON object and a newline; empty: nothing is written
     std::string error;  // for stderr; hosts show it to the model with exit code 2

@@ -37,8 +37,8 @@ Result<std::string> with_hook(Host host, std::string_view before, const HookComm
 
 // What is missing or weak in a file for the hook to be asked always; empty: nothing.
 std::vector<std::string> weak_points(Host host, std::string_view content, bool managed);
-// What in a user's or a project's own settings of this agent would turn hooks off where no managed file says
-// otherwise.
+// Names what in a user's or a project's own settings of this agent would turn hooks off where no managed file
+// says otherwise.
 std::vector<std::string> ways_round(Host host, std::string_view own_settings);
 
 // Shows both texts as one: lines that went with "- ", lines that came with "+ " before them.

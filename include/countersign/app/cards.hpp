@@ -56,7 +56,7 @@ struct OutboxRow {
     std::vector<CardState> cards = {};
 };
 
-// What became of a leased row.
+// Tells the store what became of a leased row.
 struct SettledRow {
     enum class How : std::uint8_t {
         done,     // every card shows and tells `version`

@@ -20,8 +20,8 @@ using Seal = std::array<std::byte, 40>;
 // A keyed hash that stands for a text (a person, a caller) in a column that is only compared.
 using Pseudonym = std::array<std::byte, 16>;
 
-// What a seal covers: a kind of row and its fields in order, each with its length before it, so that no two
-// different rows are the same bytes.
+// A seal covers these bytes: a kind of row and its fields in order, each with its length before it, so that
+// no two different rows are the same bytes.
 class SealInput {
   public:
     explicit SealInput(std::string_view kind) { add(kind); }

@@ -62,7 +62,7 @@ struct CardText {
 };
 // Bounded whatever is asked for: about one and a half screens of a phone.
 CardText card_text(const CardView& card);
-// The same sections with nothing cut, for a reader that scrolls: a terminal.
+// Returns the sections of a card with nothing cut, for a reader who scrolls, as in a terminal.
 std::vector<CardSection> uncut_card(const CardView& card);
 // The same request in full, for a view that has room: headline and footer are part of `what`. What can still
 // change comes last: `votes`.
