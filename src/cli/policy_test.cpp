@@ -9,6 +9,7 @@
 #include "cli/verbs.hpp"
 #include "countersign/adapters/policy.hpp"
 #include "countersign/adapters/policy_tests.hpp"
+#include "countersign/base/markup.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/server/files.hpp"
 
@@ -20,32 +21,6 @@ struct Outcome {
     PolicyTestResult result;
     bool passed() const { return result.differences.empty(); }
 };
-
-std::string in_xml(std::string_view text) {
-    std::string out;
-    for (char c : text) {
-        switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            case '\n':
-                out += "&#10;";
-                break;
-            default:
-                out += c;
-        }
-    }
-    return out;
-}
 
 std::size_t failures(const std::vector<Outcome>& outcomes) {
     return static_cast<std::size_t>(
@@ -60,14 +35,16 @@ std::string junit_of(const std::vector<Outcome>& outcomes) {
         outcomes.size(), failures(outcomes));
     for (const Outcome& one : outcomes) {
         xml += fmt::format("  <testcase classname=\"{0}\" file=\"{0}\" line=\"{1}\" name=\"{2}\"",
-                           in_xml(visible(one.test.file)), one.test.line, in_xml(one.test.name));
+                           escape_markup(visible(one.test.file)), one.test.line,
+                           escape_markup(one.test.name));
         if (one.passed()) {
             xml += "/>\n";
             continue;
         }
         xml += fmt::format(">\n    <failure message=\"{}\">{}</failure>\n  </testcase>\n",
-                           in_xml(one.result.differences.front()),
-                           in_xml(join(one.result.differences, "\n") + "\n" + join(one.result.story, "\n")));
+                           escape_markup(one.result.differences.front()),
+                           escape_markup(join(one.result.differences, "\n") + "\n" +
+                                         join(one.result.story, "\n")));
     }
     return xml + "</testsuite>\n";
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "countersign/adapters/audit.hpp"
+#include "countersign/base/markup.hpp"
 #include "countersign/base/text.hpp"
 #include "evidence/each_case.hpp"
 
@@ -29,31 +30,9 @@ constexpr const char* report_head =
     "@media print{body{margin:0;max-width:none}h2{break-after:avoid}}\n"
     "</style>\n</head>\n<body>\n";
 
-// Text from outside, as it may stand in a page: what cannot be seen is shown, and nothing is markup.
+// Makes text from outside one that may stand in a page: what cannot be seen is shown, and nothing is markup.
 std::string escaped(std::string_view text) {
-    std::string out;
-    for (char c : printable(text)) {
-        switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            case '\'':
-                out += "&#39;";
-                break;
-            default:
-                out += c;
-        }
-    }
-    return out;
+    return escape_markup(printable(text));
 }
 
 class List {
