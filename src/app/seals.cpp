@@ -9,7 +9,7 @@ namespace countersign::app {
 namespace {
 
 constexpr std::size_t derived_bytes = 32;
-constexpr std::size_t key_id_bytes = 8;
+constexpr std::size_t seal_key_id_bytes = 8;
 
 void append_number(std::string& out, std::uint64_t number) {
     for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>((number >> shift) & 0xFF);
@@ -45,8 +45,8 @@ Seals::Seals(std::span<const Secret> server_keys, const std::array<std::byte, 16
     for (const Secret& server_key : server_keys) {
         COUNTERSIGN_CHECK(!server_key.empty());
         Key key{{}, Secret{hkdf_sha256(server_key.reveal(), {}, "countersign seal", derived_bytes)}};
-        std::string id = hkdf_sha256(server_key.reveal(), {}, "countersign seal key id", key_id_bytes);
-        for (std::size_t i = 0; i < key_id_bytes; ++i) key.id[i] = static_cast<std::byte>(id[i]);
+        std::string id = hkdf_sha256(server_key.reveal(), {}, "countersign seal key id", seal_key_id_bytes);
+        for (std::size_t i = 0; i < seal_key_id_bytes; ++i) key.id[i] = static_cast<std::byte>(id[i]);
         keys_.push_back(std::move(key));
     }
     naming_ =
@@ -59,7 +59,7 @@ Seal Seals::made_with(const Key& key, std::string_view instance, const SealInput
     Sha256 hash = hmac_sha256(key.sealing.reveal(), message);
     Seal seal{};
     std::ranges::copy(key.id, seal.begin());
-    std::ranges::copy(hash, seal.begin() + key_id_bytes);
+    std::ranges::copy(hash, seal.begin() + seal_key_id_bytes);
     return seal;
 }
 
@@ -70,7 +70,7 @@ Seal Seals::seal(const SealInput& input) const {
 SealCheck Seals::check(const SealInput& input, std::span<const std::byte> seal) const {
     if (seal.size() != Seal{}.size()) return SealCheck::broken;
     for (const Key& key : keys_) {
-        if (!std::ranges::equal(key.id, seal.first(key_id_bytes))) continue;
+        if (!std::ranges::equal(key.id, seal.first(seal_key_id_bytes))) continue;
         Seal expected = made_with(key, instance_, input);
         return equal_in_constant_time(as_text(expected), as_text(seal)) ? SealCheck::holds
                                                                         : SealCheck::broken;

@@ -62,8 +62,13 @@ SlackDirectory::SlackDirectory(WebApi& api, Workbench& workbench, const app::Run
       workbench_(workbench),
       runtime_(runtime),
       roster_(roster),
-      executor_(executor),
-      tasks_(executor, flights_max, rt::report_bug),
+      look_ups_(runtime,
+                {.area = "slack",
+                 .chat = "Slack",
+                 .fetch = [this](std::string key) { return fetch(key); },
+                 .doubt = [this](const std::string& key) { doubt_again(key); },
+                 .failed = [this] { warm_not_before_ = runtime_.now() + warm_rest; }},
+                executor),
       nudge_(executor),
       stopping_(executor) {}
 
@@ -135,22 +140,8 @@ Later<Done> SlackDirectory::refresh(std::optional<core::AccountId> account, std:
     for (const std::string& group : groups)
         if (auto id = local_id(group); !id.empty()) keys.push_back(group_key(id));
     std::erase_if(keys, [&](const std::string& key) { return fresh(key, age_max); });
-    if (keys.empty()) co_return Done{};
-
-    std::vector<FlightPtr> under_way;
-    for (const std::string& key : keys) {
-        auto flight = look_up(key);
-        if (!flight) co_return fail(Trouble::overloaded, "too many look-ups in Slack are under way");
-        under_way.push_back(std::move(flight));
-    }
-    for (const FlightPtr& flight : under_way) {
-        if (!flight->over) {
-            bool landed = co_await flight->landed.wait_until(runtime_.timers, deadline.at);
-            if (!landed) co_return fail(Trouble::unavailable, "Slack did not answer in time");
-        }
-        if (flight->failure) co_return std::unexpected(*flight->failure);
-    }
-    co_return Done{};
+    for (std::string& key : keys) key = look_up_of(key);
+    co_return co_await look_ups_.finish(std::move(keys), deadline);
 }
 
 // The policy's groups of this workspace.
@@ -169,60 +160,21 @@ const std::vector<std::string>& SlackDirectory::policy_groups() const {
 }
 
 // Reading a group is rationed by the minute (Tier 2): many are read together.
-std::string SlackDirectory::flight_of(const std::string& key) const {
+std::string SlackDirectory::look_up_of(const std::string& key) const {
     const bool together = key.starts_with('g') && runtime_.now() >= groups_alone_until_ &&
                           policy_groups().size() > groups_alone_max;
     return together ? std::string{all_groups} : key;
 }
 
-SlackDirectory::FlightPtr SlackDirectory::look_up(const std::string& wanted) {
-    const std::string key = flight_of(wanted);
-    if (auto it = flights_.find(key); it != flights_.end()) return it->second;
-    auto flight = std::make_shared<Flight>(executor_);
-    flights_.emplace(key, flight);
-    if (tasks_.start("slack look-up", fly(key, flight))) return flight;
-    flights_.erase(key);
-    return nullptr;
-}
-
-rt::asio::awaitable<void> SlackDirectory::fly(std::string key, FlightPtr flight) {
-    // Whoever waits must hear of the end, however it comes.
-    struct Landing {
-        SlackDirectory& self;
-        const std::string& key;
-        FlightPtr& flight;
-        ~Landing() {
-            self.flights_.erase(key);
-            flight->over = true;
-            flight->landed.notify_all();
-        }
-    } landing{*this, key, flight};
-    flight->failure = Failure{Trouble::cancelled, "the look-up in Slack was ended", {}, {}};
-    for (int round = 0; round < 3; ++round) {
-        flight->again = false;
-        auto fetched = co_await fetch(key);
-        if (fetched) {
-            flight->failure.reset();
-        } else {
-            flight->failure = std::move(fetched).error();
-            warm_not_before_ = runtime_.now() + warm_rest;
-            log::warn("slack", "could not look up {}: {}", visible(key), flight->failure->detail);
-            co_return;
-        }
-        if (!flight->again) co_return;
-        if (key != all_groups) {
-            doubt(key);
-            continue;
-        }
-        for (const std::string& id : policy_groups()) doubt(group_key(id));
-    }
-}
-
 Later<Done> SlackDirectory::fetch(const std::string& key) {
     auto id = key.substr(2);
-    if (key == all_groups) co_return co_await fetch_all_groups();
-    if (key.starts_with('u')) co_return co_await fetch_user(std::move(id));
-    co_return co_await fetch_group(std::move(id));
+    if (key == all_groups) return fetch_all_groups();
+    return key.starts_with('u') ? fetch_user(std::move(id)) : fetch_group(std::move(id));
+}
+
+void SlackDirectory::doubt_again(const std::string& key) {
+    if (key != all_groups) return doubt(key);
+    for (const std::string& id : policy_groups()) doubt(group_key(id));
 }
 
 Later<Done> SlackDirectory::fetch_user(std::string id) {
@@ -322,7 +274,7 @@ void SlackDirectory::keep_group(core::ChatGroup group) {
 }
 
 void SlackDirectory::doubt(const std::string& key) {
-    if (auto it = flights_.find(flight_of(key)); it != flights_.end()) it->second->again = true;
+    look_ups_.again(look_up_of(key));
     auto id = key.substr(2);
     if (const auto* known = users_.find(id); key.starts_with('u') && known) {
         auto user = *known;
@@ -339,7 +291,7 @@ void SlackDirectory::doubt(const std::string& key) {
 
 void SlackDirectory::doubt_all() {
     // What is asked for right now may be answered from before.
-    for (auto& [key, flight] : flights_) flight->again = true;
+    look_ups_.all_again();
     doubted_before_ = runtime_.now();
     group_flags_as_of_ = {};
     published_.reset();
@@ -404,10 +356,11 @@ std::size_t SlackDirectory::warm_up() {
     if (!home_ || runtime_.now() < warm_not_before_) return 0;
     std::size_t started = 0;
     for (const std::string& key : wanted()) {
-        if (flights_.size() >= at_once_max) break;
+        if (look_ups_.size() >= at_once_max) break;
         auto known = as_of(key);
         if (known && runtime_.now() - *known < roster_.age_max() * 6 / 10) continue;
-        if (!flights_.contains(flight_of(key)) && look_up(key)) ++started;
+        const auto look_up = look_up_of(key);
+        if (!look_ups_.under_way(look_up) && look_ups_.start(look_up)) ++started;
     }
     return started;
 }
@@ -478,7 +431,7 @@ rt::asio::awaitable<void> SlackDirectory::stop(core::Instant deadline) {
     stopped_ = true;
     nudge_.notify_all();
     stopping_.notify_all();
-    co_await tasks_.end(runtime_.timers, deadline);
+    co_await look_ups_.end(deadline);
 }
 
 }  // namespace countersign::slack

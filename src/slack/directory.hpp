@@ -1,5 +1,4 @@
 #pragma once
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -7,11 +6,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "countersign/app/look_ups.hpp"
 #include "countersign/app/roster.hpp"
 #include "countersign/app/runtime.hpp"
 #include "countersign/core/people.hpp"
 #include "countersign/rt/signal.hpp"
-#include "countersign/rt/tasks.hpp"
 #include "countersign/wire/slack_payload.hpp"
 #include "slack/web_api.hpp"
 
@@ -21,7 +20,6 @@ namespace countersign::slack {
 // change that Slack announces makes them old at once. For the I/O thread.
 class SlackDirectory {
   public:
-    static constexpr std::size_t flights_max = 64;      // look-ups under way
     static constexpr std::size_t users_max = 200'000;   // remembered
     static constexpr std::size_t warm_users_max = 200;  // kept fresh without being asked
     static constexpr core::Duration asked_lately = std::chrono::minutes{30};
@@ -51,31 +49,20 @@ class SlackDirectory {
     const std::string& note() const { return note_; }        // what an admin should know; empty: nothing
 
   private:
-    // A look-up under way; shared by the task and by all who wait for it.
-    struct Flight {
-        explicit Flight(rt::asio::any_io_executor executor) : landed(std::move(executor)) {}
-        rt::Signal landed;
-        bool over = false;
-        bool again = false;  // doubted meanwhile: what comes back may be from before the change
-        std::optional<Failure> failure;
-    };
-    using FlightPtr = std::shared_ptr<Flight>;
-
-    FlightPtr look_up(const std::string& key);
-    rt::asio::awaitable<void> fly(std::string key, FlightPtr flight);
     Later<Done> fetch(const std::string& key);
     Later<Done> fetch_user(std::string id);
     Later<Done> fetch_group(std::string id);
     Later<Done> fetch_group_flags(Deadline deadline);
     Later<Done> fetch_all_groups();
     Later<Done> list_users();
-    std::string flight_of(const std::string& key) const;
+    std::string look_up_of(const std::string& key) const;
     const std::vector<std::string>& policy_groups() const;
     void keep_user(core::ChatUser user);
     void keep_group(core::ChatGroup group);
     bool fresh(const std::string& key, core::Duration age_max) const;
     std::optional<core::Instant> as_of(const std::string& key) const;
     void doubt(const std::string& key);
+    void doubt_again(const std::string& key);  // what a look-up brought
     void hear_user(const core::Value& user);
     std::vector<std::string> wanted() const;
     std::size_t warm_up();
@@ -85,13 +72,10 @@ class SlackDirectory {
     Workbench& workbench_;
     const app::Runtime& runtime_;
     app::Roster& roster_;
-    rt::asio::any_io_executor executor_;
-    rt::TaskGroup tasks_;
+    app::LookUps look_ups_;  // keys are "U…" of a person, "S…" of a group, prefixed u: or g:
     rt::Signal nudge_;
     rt::Signal stopping_;
     std::optional<wire::SlackHome> home_;
-    std::map<std::string, FlightPtr>
-        flights_;  // keys are "U…" of a person, "S…" of a group, prefixed u: or g:
     std::unordered_map<std::string, core::Instant> asked_;  // users asked for, and when last
     struct GroupFlags {
         std::string handle;

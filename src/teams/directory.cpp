@@ -43,8 +43,13 @@ TeamsDirectory::TeamsDirectory(const TeamsSettings& settings, Connector& connect
       places_(places),
       runtime_(runtime),
       roster_(roster),
-      executor_(executor),
-      tasks_(executor, flights_max, rt::report_bug),
+      look_ups_(runtime,
+                {.area = "teams",
+                 .chat = "Teams",
+                 .fetch = [this](std::string key) { return fetch(key); },
+                 .doubt = [this](const std::string& key) { doubt(key); },
+                 .failed = [this] { warm_not_before_ = runtime_.now() + warm_rest; }},
+                executor),
       nudge_(executor),
       home_(settings.tenant) {}
 
@@ -99,7 +104,7 @@ bool TeamsDirectory::fresh(const std::string& key, core::Duration age_max) const
 }
 
 void TeamsDirectory::doubt(const std::string& key) {
-    if (auto flight = flights_.find(key); flight != flights_.end()) flight->second->again = true;
+    look_ups_.again(key);
     auto id = key.substr(2);
     if (key.starts_with('u')) {
         const auto* user = users_.find(id);
@@ -168,64 +173,12 @@ Later<Done> TeamsDirectory::refresh(std::optional<core::AccountId> account, std:
         if (ours && !its.id.empty()) keys.push_back(user_key(lower_ascii(its.id)));
     }
     std::erase_if(keys, [&](const std::string& key) { return fresh(key, age_max); });
-    co_return co_await await_all(std::move(keys), deadline);
+    co_return co_await look_ups_.finish(std::move(keys), deadline);
 }
 
-Later<Done> TeamsDirectory::await_all(std::vector<std::string> keys, Deadline deadline) {
-    std::vector<FlightPtr> under_way;
-    for (const std::string& key : keys) {
-        auto flight = look_up(key);
-        if (!flight) co_return fail(Trouble::overloaded, "too many look-ups in Teams are under way");
-        under_way.push_back(std::move(flight));
-    }
-    for (const FlightPtr& flight : under_way) {
-        if (!flight->over) {
-            bool landed = co_await flight->landed.wait_until(runtime_.timers, deadline.at);
-            if (!landed) co_return fail(Trouble::unavailable, "Teams did not answer in time");
-        }
-        if (flight->failure) co_return std::unexpected(*flight->failure);
-    }
-    co_return Done{};
-}
-
-TeamsDirectory::FlightPtr TeamsDirectory::look_up(const std::string& key) {
-    if (auto it = flights_.find(key); it != flights_.end()) return it->second;
-    auto flight = std::make_shared<Flight>(executor_);
-    flights_.emplace(key, flight);
-    if (tasks_.start("teams look-up", fly(key, flight))) return flight;
-    flights_.erase(key);
-    return nullptr;
-}
-
-awaitable<void> TeamsDirectory::fly(std::string key, FlightPtr flight) {
-    // Whoever waits must hear of the end, however it comes.
-    struct Landing {
-        TeamsDirectory& self;
-        const std::string& key;
-        FlightPtr& flight;
-        ~Landing() {
-            self.flights_.erase(key);
-            flight->over = true;
-            flight->landed.notify_all();
-        }
-    } landing{*this, key, flight};
-    flight->failure = Failure{Trouble::cancelled, "the look-up in Teams was ended", {}, {}};
-    for (int round = 0; round < 3; ++round) {
-        flight->again = false;
-        auto id = key.substr(2);
-        const bool user = key.starts_with('u');
-        auto fetch = user ? fetch_user(std::move(id)) : fetch_roster(std::move(id));
-        auto fetched = co_await std::move(fetch);
-        if (!fetched) {
-            flight->failure = std::move(fetched).error();
-            warm_not_before_ = runtime_.now() + warm_rest;
-            log::warn("teams", "could not look up {}: {}", visible(key), flight->failure->detail);
-            co_return;
-        }
-        flight->failure.reset();
-        if (!flight->again) co_return;
-        doubt(key);
-    }
+Later<Done> TeamsDirectory::fetch(const std::string& key) {
+    auto id = key.substr(2);
+    return key.starts_with('u') ? fetch_user(std::move(id)) : fetch_roster(std::move(id));
 }
 
 // Somebody is asked about where they acted last, then where the policy and the settings know people.
@@ -346,7 +299,7 @@ awaitable<std::vector<std::string>> TeamsDirectory::viewers(std::string_view con
     if (wanted && !home_.empty()) {
         // A card waits for them no longer than that, and is everybody's then.
         Deadline patience{std::min(deadline.at, runtime_.now() + viewers_patience)};
-        auto read = co_await await_all({group_key(id)}, patience);
+        auto read = co_await look_ups_.finish({group_key(id)}, patience);
         if (!read && !viewers_.contains(id))
             viewers_[id].as_of = runtime_.now() - viewers_age_max + viewers_again_after;
         known = viewers_.find(id);
@@ -362,10 +315,10 @@ std::size_t TeamsDirectory::warm_up() {
     std::size_t started = 0;
     for (const std::string& id : policy_groups()) {
         constexpr std::size_t at_once_max = 8;
-        if (flights_.size() >= at_once_max) break;
+        if (look_ups_.size() >= at_once_max) break;
         const auto key = group_key(id);
         if (fresh(key, roster_.age_max() * 6 / 10)) continue;
-        if (!flights_.contains(key) && look_up(key)) ++started;
+        if (!look_ups_.under_way(key) && look_ups_.start(key)) ++started;
     }
     return started;
 }
@@ -381,7 +334,7 @@ awaitable<void> TeamsDirectory::keep_warm() {
 awaitable<void> TeamsDirectory::stop(core::Instant deadline) {
     stopped_ = true;
     nudge_.notify_all();
-    co_await tasks_.end(runtime_.timers, deadline);
+    co_await look_ups_.end(deadline);
 }
 
 }  // namespace countersign::teams

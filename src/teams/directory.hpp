@@ -1,5 +1,4 @@
 #pragma once
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -7,11 +6,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "countersign/app/look_ups.hpp"
 #include "countersign/app/roster.hpp"
 #include "countersign/app/runtime.hpp"
 #include "countersign/core/people.hpp"
 #include "countersign/rt/signal.hpp"
-#include "countersign/rt/tasks.hpp"
 #include "teams/connector.hpp"
 #include "teams/places.hpp"
 
@@ -22,7 +21,6 @@ namespace countersign::teams {
 // thread.
 class TeamsDirectory {
   public:
-    static constexpr std::size_t flights_max = 64;      // look-ups under way
     static constexpr std::size_t users_max = 100'000;   // remembered
     static constexpr std::size_t members_max = 25'000;  // of one roster, as teams may have
     static constexpr std::size_t rosters_max = 1'000;   // remembered
@@ -57,15 +55,6 @@ class TeamsDirectory {
     rt::asio::awaitable<void> stop(core::Instant deadline);
 
   private:
-    // A look-up under way; shared by the task and by all who wait for it.
-    struct Flight {
-        explicit Flight(rt::asio::any_io_executor executor) : landed(std::move(executor)) {}
-        rt::Signal landed;
-        bool over = false;
-        bool again = false;  // doubted meanwhile
-        std::optional<Failure> failure;
-    };
-    using FlightPtr = std::shared_ptr<Flight>;
     struct Seen {
         std::string mri;
         std::string conversation;
@@ -76,9 +65,7 @@ class TeamsDirectory {
         core::Instant as_of;
     };
 
-    FlightPtr look_up(const std::string& key);
-    rt::asio::awaitable<void> fly(std::string key, FlightPtr flight);
-    Later<Done> await_all(std::vector<std::string> keys, Deadline deadline);
+    Later<Done> fetch(const std::string& key);
     Later<Done> fetch_user(std::string object);
     Later<bool> fetch_member(std::string object, std::string id, std::string conversation);
     Later<Done> fetch_roster(std::string conversation);
@@ -97,11 +84,9 @@ class TeamsDirectory {
     Places& places_;
     const app::Runtime& runtime_;
     app::Roster& roster_;
-    rt::asio::any_io_executor executor_;
-    rt::TaskGroup tasks_;
+    app::LookUps look_ups_;  // keys are "u:" and an object, "g:" and a conversation
     rt::Signal nudge_;
     std::string home_;
-    std::map<std::string, FlightPtr> flights_;    // keys are "u:" and an object, "g:" and a conversation
     std::unordered_map<std::string, Seen> seen_;  // by object: where they acted last
     std::unordered_map<std::string, std::string> mris_;     // by object, as rosters say
     std::unordered_map<std::string, std::string> objects_;  // the other way round
