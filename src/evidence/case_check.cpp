@@ -8,6 +8,7 @@
 
 #include "countersign/wire/leaves.hpp"
 #include "countersign/wire/stored.hpp"
+#include "countersign/wire/stored_entry.hpp"
 
 namespace countersign::evidence {
 namespace {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "countersign/base/log.hpp"
+#include "countersign/wire/leaves.hpp"
 #include "pg/case_statements.hpp"
 #include "pg/event_log.hpp"
 #include "pg/job.hpp"

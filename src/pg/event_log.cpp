@@ -6,7 +6,7 @@
 
 #include "countersign/base/log.hpp"
 #include "countersign/wire/json.hpp"
-#include "countersign/wire/stored.hpp"
+#include "countersign/wire/leaves.hpp"
 #include "pg/case_writer.hpp"
 #include "pg/rows.hpp"
 #include "pg/sequencer.hpp"

@@ -5,6 +5,7 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/core/decide.hpp"
+#include "countersign/wire/stored_entry.hpp"
 #include "pg/sealing.hpp"
 
 namespace countersign::pg {

@@ -1,356 +1,16 @@
 #include "countersign/wire/stored.hpp"
 
-#include <charconv>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "countersign/base/crypto.hpp"
-#include "countersign/base/overload.hpp"
-#include "countersign/base/text.hpp"
-#include "countersign/core/value.hpp"
-#include "countersign/wire/json.hpp"
+#include "wire/stored_text.hpp"
 
 namespace countersign::wire {
-
-using core::Value;
-
 namespace {
 
-constexpr std::size_t stored_bytes_max = 4 * 1024 * 1024;
-constexpr std::size_t stored_nesting_max = core::nesting_max + 8;
-// Not strict: a double of 1e20 is written as an integer that strict readers refuse.
-constexpr JsonRules stored_rules{
-    .bytes_max = stored_bytes_max, .nesting_max = stored_nesting_max, .strict = false};
-
-// Writes canonical JSON straight away: members are put in RFC 8785 order by hand, which for the names used
-// here is plain byte order. An entry is written twice for every vote, so no Value is built.
-class Writer {
-  public:
-    explicit Writer(const Salt* seal) : seal_(seal) { out_.reserve(512); }
-    std::string take() { return std::move(out_); }
-
-    Writer& begin() { return raw('{'); }
-    Writer& end() { return close('}'); }
-    Writer& begin_list() { return raw('['); }
-    Writer& end_list() { return close(']'); }
-    Writer& key(std::string_view name) {
-        comma();
-        out_ += '"';
-        out_ += name;
-        out_ += "\":";
-        fresh_ = true;
-        return *this;
-    }
-    Writer& text(std::string_view value) {
-        comma();
-        core::quote_to(out_, value);
-        return *this;
-    }
-    // A text of a person.
-    Writer& own(std::string_view value) {
-        if (!seal_) return text(value);
-        comma();
-        out_ += '"';
-        out_ += sealed(*seal_, value);
-        out_ += '"';
-        return *this;
-    }
-    Writer& whole(std::int64_t value) {
-        comma();
-        char digits[24];
-        auto done = std::to_chars(digits, digits + sizeof digits, value);
-        out_.append(digits, done.ptr);
-        return *this;
-    }
-    Writer& truth(bool value) {
-        comma();
-        out_ += value ? "true" : "false";
-        return *this;
-    }
-    Writer& value(const Value& value) {
-        comma();
-        core::canonical_to(out_, value);
-        return *this;
-    }
-    Writer& at(core::Instant value) { return whole(value.time_since_epoch().count()); }
-    const Salt* seal() const { return seal_; }
-
-  private:
-    Writer& raw(char c) {
-        comma();
-        out_ += c;
-        fresh_ = true;
-        return *this;
-    }
-    Writer& close(char c) {
-        out_ += c;
-        fresh_ = false;
-        return *this;
-    }
-    void comma() {
-        if (!fresh_) out_ += ',';
-        fresh_ = false;
-    }
-
-    const Salt* seal_;
-    std::string out_;
-    bool fresh_ = true;
-};
-
-void write_owns(Writer& w, const std::vector<core::AccountId>& accounts) {
-    w.begin_list();
-    for (const auto& account : accounts) w.own(account.text());
-    w.end_list();
-}
-
-void write(Writer& w, const core::Standing& s) {
-    w.begin().key("account").own(s.account.text()).key("as_of").at(s.as_of).key("behind").truth(s.behind);
-    w.key("class").text(name_of(s.klass));
-    if (s.excluded) w.key("excluded").truth(true);
-    w.key("groups").begin_list();
-    for (const auto& group : s.groups) w.text(group.text());
-    w.end_list().key("person").own(s.person.text());
-    if (s.self_approval) w.key("self_approval").truth(true);
-    w.key("unlinked");
-    write_owns(w, s.unlinked);
-    w.end();
-}
-
-void write(Writer& w, std::string_view name, const std::vector<core::Standing>& standings) {
-    w.key(name).begin_list();
-    for (const auto& one : standings) write(w, one);
-    w.end_list();
-}
-
-void write_members(Writer& w, const core::Opened& e, const OpeningFacts* facts = nullptr) {
-    w.key("at").at(e.at).key("behind").begin_list();
-    for (const auto& person : e.behind) w.own(person.text());
-    w.end_list().key("behind_accounts");
-    write_owns(w, e.behind_accounts);
-    if (e.dead_end) w.key("dead_end").own(*e.dead_end);
-    w.key("kind").text("opened");
-    if (facts) {
-        w.key("request").begin().key("number").whole(facts->number);
-        w.key("record_sha256").text(sha256_hex(facts->request));
-        w.key("rules_sha256").text(sha256_hex(facts->rules)).end();
-    }
-    w.key("unlinked");
-    write_owns(w, e.unlinked);
-}
-void write_members(Writer& w, const core::Voted& e) {
-    w.key("at").at(e.at);
-    if (e.dead_end) w.key("dead_end").own(*e.dead_end);
-    w.key("kind").text("voted").key("reason").own(e.reason);
-    write(w, "recheck", e.recheck);
-    w.key("verdict").text(name_of(e.verdict)).key("via").text(name_of(e.via)).key("voter");
-    write(w, e.voter);
-}
-void write_members(Writer& w, const core::Held& e) {
-    w.key("at").at(e.at).key("kind").text("held").key("reason").own(e.reason);
-    w.key("via").text(name_of(e.via)).key("voter");
-    write(w, e.voter);
-}
-void write_members(Writer& w, const core::Released& e) {
-    if (e.as_releaser) w.key("as_releaser").truth(true);
-    w.key("at").at(e.at).key("kind").text("released").key("reason").own(e.reason);
-    write(w, "recheck", e.recheck);
-    w.key("via").text(name_of(e.via)).key("voter");
-    write(w, e.voter);
-}
-void write_members(Writer& w, const core::Rejudged& e) {
-    w.key("at").at(e.at).key("behind").begin_list();
-    for (const auto& person : e.behind) w.own(person.text());
-    w.end_list().key("behind_accounts");
-    write_owns(w, e.behind_accounts);
-    if (e.dead_end) w.key("dead_end").own(*e.dead_end);
-    w.key("kind").text("rejudged");
-    write(w, "recheck", e.recheck);
-}
-void write_members(Writer& w, const core::Reminded& e) {
-    w.key("at").at(e.at).key("kind").text("reminded");
-}
-void write_members(Writer& w, const core::Escalated& e) {
-    w.key("at").at(e.at).key("kind").text("escalated");
-}
-void write_members(Writer& w, const core::Lapsed& e) {
-    w.key("at").at(e.at).key("kind").text("lapsed");
-}
-void write_members(Writer& w, const core::Cancelled& e) {
-    w.key("at").at(e.at).key("by").own(e.by.text()).key("kind").text("cancelled").key("reason").own(e.reason);
-}
-void write_members(Writer& w, const core::Claimed& e) {
-    w.key("at").at(e.at).key("by").own(e.by.text()).key("key").text(e.key).key("kind").text("claimed");
-}
-void write_members(Writer& w, const core::Reported& e) {
-    w.key("at").at(e.at).key("by").own(e.by.text()).key("detail").own(e.detail);
-    w.key("kind").text("reported").key("succeeded").truth(e.succeeded);
-}
-
-// ---- reading. A stored text was written by us; anything else is corrupt.
-
-class StoredReader {
-  public:
-    explicit StoredReader(const Value& value) : value_(value) {}
-    bool ok() const { return ok_; }
-    void must(bool condition) { ok_ = ok_ && condition; }
-
-    const Value& member(std::string_view name) { return value_[name]; }
-    std::string text(std::string_view name) {
-        const std::string* found = value_[name].string();
-        must(found != nullptr);
-        return found ? *found : std::string{};
-    }
-    std::optional<std::string> maybe_text(std::string_view name) {
-        if (value_[name].is_null()) return std::nullopt;
-        return text(name);
-    }
-    std::int64_t whole(std::string_view name) {
-        auto found = value_[name].integer();
-        must(found.has_value());
-        return found.value_or(0);
-    }
-    // Of what is written only where it is so.
-    bool truth_if_there(std::string_view name) { return !value_[name].is_null() && truth(name); }
-    bool truth(std::string_view name) {
-        const bool* found = value_[name].boolean();
-        must(found != nullptr);
-        return found && *found;
-    }
-    core::Instant at(std::string_view name) { return core::Instant{core::Duration{whole(name)}}; }
-    const Value::Array& list(std::string_view name) {
-        static const Value::Array none;
-        const Value::Array* found = value_[name].items();
-        must(found != nullptr);
-        return found ? *found : none;
-    }
-    template <class Id>
-    std::vector<Id> ids(std::string_view name) {
-        std::vector<Id> all;
-        for (const Value& item : list(name)) {
-            must(item.string() != nullptr);
-            all.emplace_back(std::string(item.text()));
-        }
-        return all;
-    }
-    std::vector<std::string> texts(std::string_view name) {
-        std::vector<std::string> all;
-        for (const Value& item : list(name)) {
-            must(item.string() != nullptr);
-            all.emplace_back(item.text());
-        }
-        return all;
-    }
-    template <class T>
-    T known(std::optional<T> parsed) {
-        must(parsed.has_value());
-        return parsed.value_or(T{});
-    }
-
-  private:
-    const Value& value_;
-    bool ok_ = true;
-};
-
-std::optional<core::AccountClass> parse_class(std::string_view text) {
-    using enum core::AccountClass;
-    for (auto klass : {member, guest, bot, deleted, foreign, unknown}) {
-        if (name_of(klass) == text) return klass;
-    }
-    return std::nullopt;
-}
-
-core::Standing read_standing(StoredReader& outer, const Value& value) {
-    StoredReader r(value);
-    core::Standing s{.account = core::AccountId{r.text("account")},
-                     .person = core::PersonId{r.text("person")},
-                     .klass = r.known(parse_class(r.text("class"))),
-                     .groups = r.ids<core::GroupId>("groups"),
-                     .behind = r.truth("behind"),
-                     .unlinked = r.ids<core::AccountId>("unlinked"),
-                     .as_of = r.at("as_of"),
-                     .self_approval = r.truth_if_there("self_approval"),
-                     .excluded = r.truth_if_there("excluded")};
-    outer.must(r.ok());
-    return s;
-}
-
-std::vector<core::Standing> read_standings(StoredReader& r, std::string_view name) {
-    std::vector<core::Standing> all;
-    for (const Value& item : r.list(name)) all.push_back(read_standing(r, item));
-    return all;
-}
-
-std::optional<core::Entry> read_kind(StoredReader& r, const std::string& kind) {
-    if (kind == "opened") {
-        return core::Opened{.at = r.at("at"),
-                            .behind = r.ids<core::PersonId>("behind"),
-                            .unlinked = r.ids<core::AccountId>("unlinked"),
-                            .dead_end = r.maybe_text("dead_end"),
-                            .behind_accounts = r.ids<core::AccountId>("behind_accounts")};
-    }
-    if (kind == "voted") {
-        return core::Voted{.at = r.at("at"),
-                           .voter = read_standing(r, r.member("voter")),
-                           .verdict = r.known(core::parse_verdict(r.text("verdict"))),
-                           .reason = r.text("reason"),
-                           .via = r.known(core::parse_surface(r.text("via"))),
-                           .recheck = read_standings(r, "recheck"),
-                           .dead_end = r.maybe_text("dead_end")};
-    }
-    if (kind == "held") {
-        return core::Held{.at = r.at("at"),
-                          .voter = read_standing(r, r.member("voter")),
-                          .reason = r.text("reason"),
-                          .via = r.known(core::parse_surface(r.text("via")))};
-    }
-    if (kind == "released") {
-        return core::Released{.at = r.at("at"),
-                              .voter = read_standing(r, r.member("voter")),
-                              .reason = r.text("reason"),
-                              .via = r.known(core::parse_surface(r.text("via"))),
-                              .recheck = read_standings(r, "recheck"),
-                              .as_releaser = r.truth_if_there("as_releaser")};
-    }
-    if (kind == "rejudged") {
-        return core::Rejudged{.at = r.at("at"),
-                              .behind = r.ids<core::PersonId>("behind"),
-                              .behind_accounts = r.ids<core::AccountId>("behind_accounts"),
-                              .recheck = read_standings(r, "recheck"),
-                              .dead_end = r.maybe_text("dead_end")};
-    }
-    if (kind == "reminded") return core::Reminded{.at = r.at("at")};
-    if (kind == "escalated") return core::Escalated{.at = r.at("at")};
-    if (kind == "lapsed") return core::Lapsed{.at = r.at("at")};
-    if (kind == "cancelled") {
-        return core::Cancelled{
-            .at = r.at("at"), .by = core::AccountId{r.text("by")}, .reason = r.text("reason")};
-    }
-    if (kind == "claimed") {
-        return core::Claimed{.at = r.at("at"), .by = core::AccountId{r.text("by")}, .key = r.text("key")};
-    }
-    if (kind == "reported") {
-        return core::Reported{.at = r.at("at"),
-                              .by = core::AccountId{r.text("by")},
-                              .succeeded = r.truth("succeeded"),
-                              .detail = r.text("detail")};
-    }
-    return std::nullopt;
-}
-
-Result<Value> parse_stored(std::string_view text) {
-    auto value = parse_json(text, stored_rules);
-    if (!value) return fail(Trouble::corrupt, "stored text is not JSON: " + value.error().detail);
-    return value;
-}
-
-std::unexpected<Failure> not_ours(const char* what) {
-    return fail(Trouble::corrupt,
-                std::string("a stored ") + what + " does not have the form it was written in");
-}
-
 // A value full of a person's words: sealed, it is one hash.
-void write_words(Writer& w, std::string_view name, const Value& value) {
+void write_words(StoredWriter& w, std::string_view name, const Value& value) {
     w.key(name);
     if (w.seal())
         w.begin().key("erased").own(core::canonical(value)).end();
@@ -358,7 +18,7 @@ void write_words(Writer& w, std::string_view name, const Value& value) {
         w.value(value);
 }
 
-void write_requester(Writer& w, const core::Requester& r) {
+void write_requester(StoredWriter& w, const core::Requester& r) {
     w.begin().key("account").own(r.account.text());
     if (r.claims) write_words(w, "claims", *r.claims);
     w.key("humans");
@@ -384,7 +44,7 @@ core::Requester read_requester(StoredReader& outer, const Value& value) {
     return requester;
 }
 
-void write(Writer& w, const std::vector<core::CountOf>& counts) {
+void write(StoredWriter& w, const std::vector<core::CountOf>& counts) {
     w.begin_list();
     for (const auto& one : counts) {
         w.begin();
@@ -398,20 +58,20 @@ void write(Writer& w, const std::vector<core::CountOf>& counts) {
     w.end_list();
 }
 
-void write(Writer& w, std::string_view name, const std::vector<std::string>& texts) {
+void write(StoredWriter& w, std::string_view name, const std::vector<std::string>& texts) {
     w.key(name).begin_list();
     for (const auto& text : texts) w.text(text);
     w.end_list();
 }
 
 template <class Id>
-void write_texts(Writer& w, std::string_view name, const std::vector<Id>& ids) {
+void write_texts(StoredWriter& w, std::string_view name, const std::vector<Id>& ids) {
     w.key(name).begin_list();
     for (const auto& id : ids) w.text(id.text());
     w.end_list();
 }
 
-void write(Writer& w, std::string_view name, const core::ChannelsByChat& channels) {
+void write(StoredWriter& w, std::string_view name, const core::ChannelsByChat& channels) {
     w.key(name).begin();
     for (const auto& [chat, its] : channels) write(w, core::name_of(chat), its);
     w.end();
@@ -445,45 +105,8 @@ core::ChannelsByChat read_channels(StoredReader& outer, const Value& stored) {
 
 }  // namespace
 
-std::string sealed(const Salt& salt, std::string_view text) {
-    std::string input;
-    input.reserve(salt.size() + text.size());
-    input += as_text(salt);
-    input += text;
-    return sha256_hex(input);
-}
-
-std::string sealed_uuid(const Salt& salt, std::string_view text) {
-    return sealed(salt, text).substr(0, 32);
-}
-
-std::string stored_entry(const core::Entry& entry, const Salt* seal) {
-    Writer w(seal);
-    w.begin();
-    std::visit([&](const auto& e) { write_members(w, e); }, entry);
-    w.end();
-    return w.take();
-}
-
-std::string stored_opening(const core::Opened& opened, const OpeningFacts& facts, const Salt& seal) {
-    Writer w(&seal);
-    w.begin();
-    write_members(w, opened, &facts);
-    w.end();
-    return w.take();
-}
-
-bool opens(std::string_view stored_opening, const OpeningFacts& facts) {
-    auto value = parse_stored(stored_opening);
-    if (!value) return false;
-    const Value& said = (*value)["request"];
-    return said["number"].integer() == facts.number &&
-           said["record_sha256"].text() == sha256_hex(facts.request) &&
-           said["rules_sha256"].text() == sha256_hex(facts.rules);
-}
-
 std::string stored_request(const core::Request& request, const Salt* seal) {
-    Writer w(seal);
+    StoredWriter w(seal);
     w.begin().key("action").text(request.action).key("created_at").at(request.created_at);
     w.key("digest").text(request.digest);
     if (request.environment) w.key("environment").text(*request.environment);
@@ -505,7 +128,7 @@ std::string stored_request(const core::Request& request, const Salt* seal) {
 // What is as it is without a word of any rule is left out; so is it in what was stored before there were such
 // words. Keys in byte order.
 std::string stored_applied(const core::Applied& a) {
-    Writer w(nullptr);
+    StoredWriter w(nullptr);
     w.begin().key("alternatives").begin_list();
     for (const auto& slots : a.alternatives) write(w, slots.groups);
     w.end_list();
@@ -569,15 +192,6 @@ std::string stored_applied(const core::Applied& a) {
     }
     w.end();
     return w.take();
-}
-
-Result<core::Entry> read_stored_entry(std::string_view text) {
-    auto value = parse_stored(text);
-    if (!value) return pass(value);
-    StoredReader r(*value);
-    std::optional<core::Entry> entry = read_kind(r, r.text("kind"));
-    if (!entry || !r.ok()) return not_ours("entry");
-    return std::move(*entry);
 }
 
 Result<core::Request> read_stored_request(std::string_view text, core::RequestId id, std::int64_t number) {
@@ -713,46 +327,6 @@ Result<core::Applied> read_stored_applied(std::string_view text) {
     read_extras(r, a);
     if (!r.ok()) return not_ours("set of rules");
     return a;
-}
-
-std::string leaf_body(const Leaf& leaf) {
-    Writer w(nullptr);
-    w.begin().key("digest").text(leaf.digest);
-    if (!leaf.entry_body.empty()) w.key("entry_sha256").text(sha256_hex(leaf.entry_body));
-    w.key("id").text(leaf.id.text()).key("occurred_at").text(core::rfc3339(leaf.at));
-    if (!leaf.person.empty()) w.key("person").text(leaf.person);
-    w.key("policy").text(leaf.policy).key("request_id").text(leaf.request.text());
-    w.key("state").text(name_of(leaf.state)).key("type").text(leaf.type).key("v").whole(1);
-    w.key("version").whole(leaf.version);
-    if (!leaf.why.empty()) w.key("why").text(leaf.why);
-    w.end();
-    return w.take();
-}
-
-Result<LeafFacts> read_leaf(std::string_view text) {
-    auto value = parse_stored(text);
-    if (!value) return pass(value);
-    StoredReader r(*value);
-    LeafFacts facts;
-    facts.act = r.member("state").is_null();
-    if (facts.act) {
-        facts.subject = r.maybe_text("subject").value_or("");
-    } else {
-        facts.version = static_cast<std::int32_t>(r.whole("version"));
-        facts.state = r.known(core::parse_state(r.text("state")));
-    }
-    if (!r.ok()) return not_ours("event");
-    return facts;
-}
-
-std::string leaf_body(const app::AdminEvent& event) {
-    Writer w(nullptr);
-    w.begin().key("facts_sha256").text(sealed(event.salt, core::canonical(event.facts)));
-    w.key("id").text(event.id.text()).key("occurred_at").text(core::rfc3339(event.at));
-    if (event.request) w.key("request_id").text(event.request->text());
-    if (!event.subject.empty()) w.key("subject").text(event.subject);
-    w.key("type").text(name_of(event.act)).key("v").whole(1).end();
-    return w.take();
 }
 
 }  // namespace countersign::wire

@@ -3,6 +3,7 @@
 
 #include "contract/cases.hpp"
 #include "countersign/wire/stored.hpp"
+#include "countersign/wire/stored_entry.hpp"
 
 namespace countersign::contract {
 namespace {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "contract/world.hpp"
-#include "countersign/wire/stored.hpp"
+#include "countersign/wire/leaves.hpp"
 
 namespace countersign::contract {
 namespace {

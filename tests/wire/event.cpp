@@ -5,6 +5,7 @@
 #include "core/world.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/wire/json.hpp"
+#include "countersign/wire/leaves.hpp"
 #include "countersign/wire/stored.hpp"
 
 namespace countersign::wire {

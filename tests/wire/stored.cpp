@@ -1,3 +1,4 @@
+#include "countersign/wire/leaves.hpp"
 #include "countersign/wire/stored.hpp"
 
 #include <gtest/gtest.h>
@@ -6,6 +7,7 @@
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
+#include "countersign/wire/stored_entry.hpp"
 
 namespace countersign::wire {
 namespace {
