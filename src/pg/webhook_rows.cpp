@@ -8,13 +8,10 @@
 #include "pg/rows.hpp"
 
 namespace countersign::pg {
-namespace {
 
-std::unexpected<Failure> unreadable(std::string_view what) {
+std::unexpected<Failure> unreadable_row(std::string_view what) {
     return fail(Trouble::corrupt, "the row of a " + std::string(what) + " is not readable");
 }
-
-}  // namespace
 
 const Query lasting_subscriptions =
     composed(std::string("SELECT ") + subscription_columns +
@@ -36,7 +33,7 @@ Result<app::Subscription> subscription_from(const pqxx::row& row, const app::Sea
     auto id = id_from<core::SubscriptionId>(view(row[at]));
     auto token = id_from<core::TokenId>(view(row[at + 1]));
     auto created = instant_from(row[at + 12]);
-    if (!id || !token || !created) return unreadable("subscription");
+    if (!id || !token || !created) return unreadable_row("subscription");
     app::Subscription one{.id = *id,
                           .token = *token,
                           .owner = {},
@@ -63,7 +60,7 @@ Result<app::Subscription> subscription_from(const pqxx::row& row, const app::Sea
 Result<app::EventRef> event_from(const pqxx::row& row, int at) {
     auto id = id_from<core::EventId>(view(row[at]));
     auto when = instant_from(row[at + 2]);
-    if (!id || !when) return unreadable("delivery");
+    if (!id || !when) return unreadable_row("delivery");
     app::EventRef event{.id = *id,
                         .type = std::string(view(row[at + 1])),
                         .at = *when,
@@ -80,7 +77,7 @@ Result<app::Delivery> delivery_from(const pqxx::row& row) {
     if (!event) return pass(event);
     auto begun = instant_from(row[7]);
     auto state = app::parse_delivery_state(view(row[8]));
-    if (!begun || !state) return unreadable("delivery");
+    if (!begun || !state) return unreadable_row("delivery");
     app::Delivery delivery{.state = *state,
                            .event = std::move(*event),
                            .attempts = row[6].as<std::int32_t>(),

@@ -21,6 +21,8 @@ inline constexpr const char* delivery_columns =
 // All live subscriptions that are no callbacks, with the columns above.
 extern const Query lasting_subscriptions;
 
+// The failure of a row of a `what` ("delivery") that does not have the form it was written in.
+std::unexpected<Failure> unreadable_row(std::string_view what);
 // What the seal of a subscription covers: where it goes, what it hears, and with which secret it is signed.
 app::SealInput seal_input(const app::Subscription& one);
 // `at`: where the columns of the subscription begin.

@@ -262,7 +262,7 @@ Later<std::vector<app::DeliveryJob>> PgWebhookStore::claim_deliveries(app::Lease
                 auto event = event_from(row);
                 auto begun = instant_from(row[7]);
                 auto lane = id_from<core::LaneId>(view(row[lane_column]));
-                if (!event || !begun || !lane) return unreadable("delivery");
+                if (!event || !begun || !lane) return unreadable_row("delivery");
                 auto& to = destinations[std::string(view(row[destination_column]))];
                 if (!to) {
                     auto read = subscription_from(row, **seals, destination_column);
