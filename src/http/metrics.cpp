@@ -33,6 +33,7 @@ class PrometheusMetrics final : public Metrics {
 
   private:
     using Pair = std::pair<std::string, std::string>;
+    prometheus::Counter& counter_of(std::string_view what, std::string_view label);
     using PairView = std::pair<std::string_view, std::string_view>;
     struct Less {
         using is_transparent = void;
@@ -89,15 +90,25 @@ PrometheusMetrics::PrometheusMetrics()
         .Register(registry_)
         .Add({{"version", COUNTERSIGN_VERSION}})
         .Set(1);
+    // What first appears at 1 has not increased, says Prometheus: counters that alerts rest on begin at 0.
+    for (std::string_view what : {"card_failed", "line_failed", "vote_failed", "webhook_failed"})
+        for (auto trouble = 0; trouble <= std::to_underlying(Trouble::corrupt); ++trouble)
+            counter_of(what, name_of(static_cast<Trouble>(trouble)));
+    for (std::string_view why : {"gone", "given_up"}) counter_of("webhook_parked", why);
+    counter_of("webhook_failed", "status");
 }
 
-void PrometheusMetrics::count(std::string_view what, std::string_view label) {
+prometheus::Counter& PrometheusMetrics::counter_of(std::string_view what, std::string_view label) {
     auto it = event_counters_.find(PairView{what, label});
     if (it == event_counters_.end()) {
         auto& counter = events_.Add({{"event", std::string(what)}, {"result", std::string(label)}});
         it = event_counters_.emplace(Pair{what, label}, &counter).first;
     }
-    it->second->Increment();
+    return *it->second;
+}
+
+void PrometheusMetrics::count(std::string_view what, std::string_view label) {
+    counter_of(what, label).Increment();
 }
 
 void PrometheusMetrics::answered(std::string_view route, unsigned status, core::Duration took, bool timed) {

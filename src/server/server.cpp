@@ -349,6 +349,9 @@ std::vector<http::Measure> Server::measures() {
     for (const auto& chat : connected_)
         all.push_back({"countersign_chat_connections", "Connections over which people are heard", "chat",
                        std::string(core::name_of(chat->surface())), number(chat->connections())});
+    for (const auto& part : readiness())
+        all.push_back({"countersign_part_ready", "Whether /readyz knows of no problem of this part", "part",
+                       part.name, number(part.problem().empty())});
     return all;
 }
 
