@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/request.hpp"
 #include "countersign/wire/json.hpp"
@@ -25,12 +26,25 @@ std::unexpected<Failure> unknown(std::string_view what) {
                 "unknown_dialect");
 }
 
+// Copilot's events before and after a tool differ in this member alone.
+constexpr const char* copilot_result = "toolResult";
+
 bool has(const Value& input, std::string_view name) {
     return input.members()->find(name) != nullptr;
 }
 
 bool has_text(const Value& input, std::string_view name) {
     return !input[name].text().empty();
+}
+
+Result<Value> parsed_input(std::string_view input) {
+    auto parsed = wire::parse_json(input, {.bytes_max = hook_input_bytes_max});
+    if (!parsed)
+        return fail(Trouble::invalid_input,
+                    fmt::format("the hook's input cannot be read: {}", parsed.error().detail),
+                    parsed.error().code);
+    if (parsed->members() == nullptr) return unknown("it is no JSON object");
+    return std::move(*parsed);
 }
 
 // Some hosts write the tool's input as an object, some as a text that holds one.
@@ -138,6 +152,7 @@ Result<HookCall> read_gemini(const Value& input) {
 Result<HookCall> read_copilot(const Value& input) {
     bool permission = input["hookName"].text() == "permissionRequest";
     if (has(input, "hookName") && !permission) return unknown("Copilot's event is another one");
+    if (input[copilot_result].members() != nullptr) return unknown("Copilot's tool has run already");
     if (!has_text(input, "sessionId") || !has_text(input, "toolName"))
         return unknown("it names no session or no tool");
     HookCall call =
@@ -152,7 +167,7 @@ Result<HookCall> read_copilot(const Value& input) {
     return call;
 }
 
-// Without the named members; what a file holds is not what is done to it.
+// Only the named members; what a file holds is not what is done to it.
 Value picked(const Value& input, std::initializer_list<std::string_view> names) {
     Value some = Value::object();
     for (auto name : names)
@@ -237,6 +252,56 @@ Result<HookCall> read_by_marks(const Value& input) {
     return read_claude_like(input, Host::claude_code);
 }
 
+// ---- outcomes
+
+struct Event {
+    std::string_view after;
+    std::string_view before;  // as the same host calls it
+    bool failed = false;
+};
+constexpr std::array<Event, 11> events_after{{
+    {"PostToolUse", "PreToolUse"},
+    {"PostToolUseFailure", "PreToolUse", true},
+    {"AfterTool", "BeforeTool"},
+    {"postToolUse", "preToolUse"},
+    {"postToolUseFailure", "preToolUse", true},
+    {"afterShellExecution", "beforeShellExecution"},
+    {"afterMCPExecution", "beforeMCPExecution"},
+    {"post_run_command", "pre_run_command"},
+    {"post_write_code", "pre_write_code"},
+    {"post_read_code", "pre_read_code"},
+    {"post_mcp_tool_use", "pre_mcp_tool_use"},
+}};
+
+// What a host says of the tool's end beside its event's name; nothing: it does not say how it ended. A
+// command's exit code stands at most in the text that Codex, Gemini CLI and Copilot CLI show to the model,
+// which the command has a hand in.
+std::optional<bool> told_failure(Host host, const Value& input) {
+    const Value& response = input["tool_response"];
+    if (host == Host::claude_code) return response["interrupted"].truth();
+    auto copilots = input[copilot_result]["resultType"].text("success");
+    const bool failed = (host == Host::gemini_cli && !response["error"].is_null()) ||
+                        (host == Host::copilot_cli && copilots != "success");
+    return failed ? std::optional{true} : std::nullopt;
+}
+
+// The input as the host would have written it before the tool ran.
+Result<Value> turned_back(const Value& input, bool& failed) {
+    Value before = input;
+    if (has(input, "toolName") && input[copilot_result].members() != nullptr) {
+        before.members()->erase(copilot_result);
+        return before;
+    }
+    for (const char* name : {"hook_event_name", "hookEventName", "agent_action_name"}) {
+        auto found = std::ranges::find(events_after, input[name].text(), &Event::after);
+        if (found == events_after.end()) continue;
+        failed = found->failed;
+        before.set(name, found->before);
+        return before;
+    }
+    return unknown("it tells of no tool that has ended");
+}
+
 Value specific(const HookCall& call, Value::Object members) {
     members.set("hookEventName", call.event);
     return Value::object({{"hookSpecificOutput", Value{std::move(members)}}});
@@ -312,13 +377,36 @@ Result<std::string> tool_action(std::string_view before, std::string_view tool) 
 }
 
 Result<HookCall> read_hook(std::string_view input) {
-    auto parsed = wire::parse_json(input, {.bytes_max = hook_input_bytes_max});
-    if (!parsed)
-        return fail(Trouble::invalid_input,
-                    fmt::format("the hook's input cannot be read: {}", parsed.error().detail),
-                    parsed.error().code);
-    if (parsed->members() == nullptr) return unknown("it is no JSON object");
+    auto parsed = parsed_input(input);
+    if (!parsed) return pass(parsed);
     return read_by_marks(*parsed);
+}
+
+Result<HookOutcome> read_hook_outcome(std::string_view input) {
+    auto parsed = parsed_input(input);
+    if (!parsed) return pass(parsed);
+    HookOutcome outcome;
+    auto before = turned_back(*parsed, outcome.failed);
+    if (!before) return pass(before);
+    auto call = read_by_marks(*before);
+    if (!call) return pass(call);
+    outcome.call = std::move(*call);
+    auto told = told_failure(outcome.call.host, *parsed);
+    const bool says_how = outcome.failed || told.has_value();
+    outcome.failed = outcome.failed || told.value_or(false);
+    outcome.detail = fmt::format("told by {}{}", name_of(outcome.call.host),
+                                 says_how ? "" : ", which says that the call ended and not how");
+    return outcome;
+}
+
+std::vector<std::string> hook_call_names(const HookCall& call) {
+    auto named = [&](std::string_view what) {
+        return sha256_hex(fmt::format("{}\n{}\n{}\n{}", name_of(call.host), call.session, call.tool, what));
+    };
+    std::vector<std::string> names;
+    if (!call.call_id.empty()) names.push_back(named("id " + call.call_id));
+    names.push_back(named(core::canonical(call.parameters)));
+    return names;
 }
 
 HookAnswer hook_answer(const HookCall& call, HookWord word, std::string_view reason) {

@@ -18,6 +18,8 @@ using core::Value;
 constexpr std::size_t settings_bytes_max = 4 * 1024 * 1024;
 constexpr std::size_t compared_lines_max = 3'000;
 constexpr std::string_view ours = "countersign hook ";  // within a command of ours
+constexpr std::string_view outcome_option = " --outcome";
+constexpr std::int64_t outcome_timeout_s = 30;  // which the agent waits for a server that does not answer
 constexpr std::string_view toml_mark = "# Written by `countersign agents install`.\n";
 
 struct Place {
@@ -109,12 +111,45 @@ std::vector<std::string> events_of(Host host) {
     return {"pre_run_command", "pre_write_code", "pre_read_code", "pre_mcp_tool_use"};
 }
 
-Value entry_of(Host host, std::string_view event, const HookCommand& hook) {
+// What each host calls the end of a tool's call: there the outcome is reported.
+std::vector<std::string> events_after_of(Host host) {
+    switch (host) {
+        case Host::claude_code:
+            return {"PostToolUse", "PostToolUseFailure"};
+        case Host::codex:
+        case Host::vscode:
+            return {"PostToolUse"};
+        case Host::gemini_cli:
+            return {"AfterTool"};
+        case Host::copilot_cli:
+            return {"postToolUse"};
+        case Host::cursor:
+            return {"afterShellExecution", "afterMCPExecution", "postToolUse", "postToolUseFailure"};
+        case Host::windsurf:
+            break;
+    }
+    return {"post_run_command", "post_write_code", "post_read_code", "post_mcp_tool_use"};
+}
+
+bool is_after(Host host, std::string_view event) {
+    auto events = events_after_of(host);
+    return std::ranges::find(events, event) != events.end();
+}
+
+std::vector<std::string> all_events_of(Host host) {
+    auto events = events_of(host);
+    for (auto& event : events_after_of(host)) events.push_back(std::move(event));
+    return events;
+}
+
+Value entry_of(Host host, std::string_view event, HookCommand hook) {
+    const bool after = is_after(host, event);
+    if (after) hook = {.command = hook.outcome_command, .timeout_s = outcome_timeout_s};
     const std::int64_t timeout = hook.timeout_s;
     Value command = Value::object({{"type", "command"}, {"command", hook.command}, {"timeout", timeout}});
     switch (host) {
         case Host::claude_code:
-            command.set("onFailure", "block");
+            if (!after) command.set("onFailure", "block");
             break;
         case Host::gemini_cli:
             command.set("timeout", timeout * 1'000);
@@ -122,10 +157,11 @@ Value entry_of(Host host, std::string_view event, const HookCommand& hook) {
         case Host::copilot_cli:
             return Value::object({{"type", "command"}, {"bash", hook.command}, {"timeoutSec", timeout}});
         case Host::cursor: {
-            Value entry =
-                Value::object({{"command", hook.command}, {"timeout", timeout}, {"failClosed", true}});
+            Value entry = Value::object({{"command", hook.command}, {"timeout", timeout}});
+            if (!after) entry.set("failClosed", true);
             // The shell, MCP and reading have steps of their own: nobody is asked twice about one call.
-            if (event == "preToolUse") entry.set("matcher", "Write|Edit|Delete|Task");
+            if (event.find("ToolUse") != std::string_view::npos)
+                entry.set("matcher", "Write|Edit|Delete|Task");
             return entry;
         }
         case Host::windsurf:
@@ -159,10 +195,17 @@ std::string toml_text(std::string_view text) {
 std::string codex_requirements(const HookCommand& hook) {
     auto program = hook.command.substr(0, hook.command.find(' '));
     auto folder = program.substr(0, program.rfind('/'));
-    return fmt::format(
-        "{}allow_managed_hooks_only = true\n\n[hooks]\nmanaged_dir = {}\n\n[[hooks.PreToolUse]]\nmatcher = "
-        "\".*\"\n\n[[hooks.PreToolUse.hooks]]\ntype = \"command\"\ncommand = {}\ntimeout = {}\n",
-        toml_mark, toml_text(folder), toml_text(hook.command), hook.timeout_s);
+    auto text = fmt::format("{}allow_managed_hooks_only = true\n\n[hooks]\nmanaged_dir = {}\n", toml_mark,
+                            toml_text(folder));
+    for (const auto& event : all_events_of(Host::codex)) {
+        const bool after = is_after(Host::codex, event);
+        text += fmt::format(
+            "\n[[hooks.{0}]]\nmatcher = \".*\"\n\n[[hooks.{0}.hooks]]\ntype = \"command\"\ncommand = "
+            "{1}\ntimeout = {2}\n",
+            event, toml_text(after ? hook.outcome_command : hook.command),
+            after ? outcome_timeout_s : hook.timeout_s);
+    }
+    return text;
 }
 
 Result<Value> settings_in(std::string_view text) {
@@ -173,16 +216,39 @@ Result<Value> settings_in(std::string_view text) {
     return std::move(*value);
 }
 
+// ---- commands
+
+std::string shell_line(const std::vector<std::string>& words) {
+    constexpr std::string_view plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,{}";
+    std::string line;
+    for (const std::string& word : words) {
+        if (!line.empty()) line += ' ';
+        if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
+            line += word;
+            continue;
+        }
+        line += '\'';
+        for (char c : word) line += c == '\'' ? std::string{"'\\''"} : std::string(1, c);
+        line += '\'';
+    }
+    return line;
+}
+
 // ---- weak points
 
 std::string weak_entry(Host host, std::string_view event, const Value& entry) {
     const Value& hook = nests(host) ? entry["hooks"][std::size_t{0}] : entry;
     auto missing = [&](std::string_view what) { return fmt::format("{}: {}", event, what); };
+    auto command = hook["command"].text(hook["bash"].text());
+    if (is_after(host, event))
+        return command.find(outcome_option) == std::string_view::npos
+                   ? missing("the command does not report outcomes")
+                   : std::string{};
     if (host == Host::claude_code && hook["onFailure"].text() != "block")
         return missing("onFailure is not \"block\": a hook that fails lets the tool run");
     if (host == Host::cursor && !hook["failClosed"].truth())
         return missing("failClosed is not true: a hook that fails lets the tool run");
-    auto command = hook["command"].text(hook["bash"].text());
     if (command.find("exit 2") == std::string_view::npos)
         return missing("the command has no `|| … exit 2`: a hook that is killed lets the tool run");
     auto matcher = entry["matcher"].text("*");
@@ -224,22 +290,13 @@ std::string program_of(Host host) {
 }
 
 std::string hook_command_line(const std::vector<std::string>& words) {
-    constexpr std::string_view plain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,{}";
-    std::string line;
-    for (const std::string& word : words) {
-        if (!line.empty()) line += ' ';
-        if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
-            line += word;
-            continue;
-        }
-        line += '\'';
-        for (char c : word) line += c == '\'' ? std::string{"'\\''"} : std::string(1, c);
-        line += '\'';
-    }
-    return line +
+    return shell_line(words) +
            " || { c=$?; [ $c = 2 ] || echo \"countersign: NOT RUN: the gate itself failed ($c)\" >&2; exit "
            "2; }";
+}
+
+std::string outcome_command_line(const std::vector<std::string>& words) {
+    return shell_line(words) + std::string{outcome_option};
 }
 
 Result<std::string> with_hook(Host host, std::string_view before, const HookCommand& hook, bool managed) {
@@ -252,7 +309,7 @@ Result<std::string> with_hook(Host host, std::string_view before, const HookComm
     if (!settings) return pass(settings);
     Value hooks = (*settings)["hooks"].is_null() ? Value::object() : (*settings)["hooks"];
     if (hooks.members() == nullptr) return fail(Trouble::invalid_input, "its `hooks` are no object");
-    for (const auto& event : events_of(host)) {
+    for (const auto& event : all_events_of(host)) {
         Value kept = Value::array();
         if (const auto* there = hooks[event].items())
             for (const Value& entry : *there)
@@ -279,7 +336,7 @@ std::vector<std::string> weak_points(Host host, std::string_view content, bool m
     }
     auto settings = settings_in(content);
     if (!settings) return {"it cannot be read: " + settings.error().detail};
-    for (const auto& event : events_of(host)) {
+    for (const auto& event : all_events_of(host)) {
         const auto* entries = (*settings)["hooks"][event].items();
         auto found =
             entries == nullptr ? decltype(entries->begin()){} : std::ranges::find_if(*entries, is_ours);

@@ -68,6 +68,7 @@ Result<std::string> content_of(const std::string& path) {
 agents::HookCommand command_for(Host host, const AgentsOptions& options) {
     std::vector<std::string> words{options.program,          "hook",         "--approvals-url",
                                    options.agent.server.url, "--token-file", options.agent.server.token_file};
+    auto outcome = agents::outcome_command_line(words);
     for (const auto& key : options.agent.server.grant_keys) words.insert(words.end(), {"--grant-key", key});
     if (!options.agent.environment.empty())
         words.insert(words.end(), {"--environment", options.agent.environment});
@@ -75,7 +76,9 @@ agents::HookCommand command_for(Host host, const AgentsOptions& options) {
         words.insert(words.end(), {"--on-behalf-of", person});
     // Windsurf documents no timeout of its own: the hook keeps to the shortest that anybody has reported.
     if (host != Host::windsurf) words.insert(words.end(), {"--deadline", fmt::format("{}s", own_deadline_s)});
-    return {.command = agents::hook_command_line(words), .timeout_s = host_timeout_s};
+    return {.command = agents::hook_command_line(words),
+            .timeout_s = host_timeout_s,
+            .outcome_command = std::move(outcome)};
 }
 
 // What stands in a file of somebody else is shown as what it is, line by line.

@@ -109,6 +109,8 @@ void CommandLine::add_agent_verbs() {
                        "Claude Code with -p: end it while people decide; `claude -p --resume` goes on");
     hook_app->add_flag("--skip-prompt", hook.skips_prompt,
                        "what people approved is not asked again by the agent itself");
+    hook_app->add_flag("--outcome", hook.outcome,
+                       "after a tool: report how a call ended that was asked about before");
 
     auto* mcp_app = verb(
         app, "mcp", "tools with which an agent asks for approval, as a server of the Model Context Protocol",

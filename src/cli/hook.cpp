@@ -15,8 +15,10 @@
 #include <optional>
 #include <utility>
 
+#include "cli/call_notes.hpp"
 #include "cli/client.hpp"
 #include "cli/follow.hpp"
+#include "cli/home.hpp"
 #include "cli/inherited.hpp"
 #include "cli/outcome.hpp"
 #include "cli/permission.hpp"
@@ -34,6 +36,7 @@ using agents::Host;
 constexpr int exit_blocks = 2;  // in every host that is known, with a reason on stderr
 constexpr std::chrono::seconds input_patience{5};
 constexpr core::Duration withdrawing_patience = std::chrono::seconds{2};
+constexpr core::Duration outcome_patience = std::chrono::seconds{10};
 constexpr core::Duration defers_after = std::chrono::seconds{2};
 constexpr std::chrono::seconds guard_slack{5};  // between the hook's own deadline and the guard's
 constexpr std::int64_t deadline_s_max = 24 * 3600;
@@ -43,11 +46,14 @@ constexpr std::int64_t deadline_s_max = 24 * 3600;
 constexpr std::string_view guard_reason =
     "countersign: NOT RUN: the gate itself failed, and what it cannot ask about does not run; tell the "
     "user\n";
+constexpr std::string_view unreported_reason = "countersign: the outcome of a call was not reported\n";
 // A denial in the host's own words, as soon as the host is known. Signal handlers read it.
 std::array<char, agents::hook_answer_bytes_max> guard_answer{};
 volatile std::sig_atomic_t guard_answer_bytes = 0;
 volatile std::sig_atomic_t guard_silent_code = exit_blocks;
 volatile std::sig_atomic_t answered = 0;  // stdout has had its one write
+// Once a tool has run there is nothing to block, and hosts take 2 for a word about the tool.
+volatile std::sig_atomic_t has_run = 0;
 
 // Writes with one call, and says whether all of it was taken.
 bool write_at_once(int fd, const char* bytes, std::size_t size) {
@@ -58,6 +64,10 @@ bool write_at_once(int fd, const char* bytes, std::size_t size) {
 }
 
 [[noreturn]] void end_blocked() {
+    if (has_run != 0) {
+        write_at_once(STDERR_FILENO, unreported_reason.data(), unreported_reason.size());
+        ::_exit(exit_failed);
+    }
     bool out = false;
     if (answered == 0 && guard_answer_bytes > 0) {
         answered = 1;
@@ -134,6 +144,11 @@ int give(const HookAnswer& answer) {
 }
 
 // ---- the question
+
+// Where a hook leaves word for the one that is started after the tool.
+std::string outcome_note(std::string_view name) {
+    return fmt::format("ran-{}", name);
+}
 
 std::string login_name() {
     const passwd* account = ::getpwuid(::getuid());
@@ -227,11 +242,49 @@ HookAnswer asked(const HookOptions& options, const HookCall& call, core::Duratio
     }
     if (!permission)
         return agents::hook_answer(call, HookWord::deny, "NOT RUN: " + permission.error().detail);
+    if (permission->word == Permission::Word::granted)
+        CallNotes{home_folder(), client.now()}.add(outcome_note(agents::hook_call_names(call).front()),
+                                                   permission->request);
     return agents::hook_answer(call, word_of(options, call, *permission), permission->text);
+}
+
+// The request with which a call was allowed that has ended now; nothing: it was not asked about by this
+// account within two days.
+std::optional<std::string> request_of(const HookCall& call, const CallNotes& notes) {
+    for (const auto& name : agents::hook_call_names(call))
+        if (auto id = notes.take(outcome_note(name))) return id;
+    return std::nullopt;
+}
+
+HookAnswer reported(const HookOptions& options, std::optional<Client>& alive) {
+    auto input = read_input();
+    auto outcome = input ? agents::read_hook_outcome(*input) : Result<agents::HookOutcome>{pass(input)};
+    // It might be the question whether a tool may run, which is not answered by silence.
+    if (!outcome) return agents::unread_hook_answer("countersign: NOT RUN: " + outcome.error().detail);
+    has_run = 1;
+    guard_until(std::chrono::ceil<std::chrono::seconds>(outcome_patience) + guard_slack);
+    const HookAnswer done{.out = "{}\n", .error = {}, .code = 0};
+    auto settings = client_settings(options.agent.server);
+    Result<core::Value> told = core::Value{};
+    if (settings) {
+        Client& client = alive.emplace(std::move(*settings));
+        auto id = request_of(outcome->call, CallNotes{home_folder(), client.now()});
+        if (!id) return done;
+        Permissions permissions{client};
+        told = client.finish(
+            permissions.report(std::move(*id), outcome->failed, outcome->detail, outcome_patience));
+    }
+    if (settings && told) return done;
+    auto why = settings ? told.error().detail : settings.error().detail;
+    return {.out = {},
+            .error = fmt::format("countersign: the outcome of a call was not reported: {}\n", why),
+            .code = exit_failed,
+            .silent_code = exit_failed};
 }
 
 HookAnswer answered_call(HookOptions options, std::optional<Client>& alive) {
     options.agent.server.quiet = true;
+    if (options.outcome) return reported(options, alive);
     auto input = read_input();
     if (!input) return agents::unread_hook_answer("countersign: NOT RUN: " + input.error().detail);
     auto call = agents::read_hook(*input);

@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 #include "cli/answer.hpp"
+#include "cli/call_notes.hpp"
 #include "cli/console.hpp"
 #include "cli/grant.hpp"
 #include "cli/home.hpp"
 #include "cli/outcome.hpp"
-#include "cli/repetitions.hpp"
 #include "cli/watch.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
@@ -21,6 +22,15 @@ namespace {
 
 constexpr core::Duration attempt_patience = std::chrono::seconds{15};
 constexpr core::Duration attempt_least = std::chrono::milliseconds{200};
+
+// How often the same call was asked about is noted, so that the next one need not look at each of the
+// requests before it. Where the note is lost every request is looked at, and where it lies a new one is
+// filed.
+std::size_t repetitions_in(const std::optional<std::string>& note) {
+    std::size_t number = 0;
+    if (note) std::from_chars(note->data(), note->data() + note->size(), number);
+    return number;
+}
 
 // Keys belong to the token, so the caller need not be part of it.
 std::string repeated_key(const Wanted& wanted, std::size_t repetition) {
@@ -194,10 +204,11 @@ Later<std::optional<Permission>> Permissions::claim(const Wanted& wanted, const 
 }
 
 Later<Permission> Permissions::search(const Wanted& wanted) {
-    const Repetitions repetitions{home_folder(), repeated_key(wanted, 0), client_.now()};
-    const std::size_t first = repetitions.next();
+    const CallNotes notes{home_folder(), client_.now()};
+    const auto call = repeated_key(wanted, 0);
+    const std::size_t first = repetitions_in(notes.read(call));
     for (std::size_t repetition = first;; ++repetition) {
-        if (repetition > first) repetitions.passed(repetition);
+        if (repetition > first) notes.write(call, std::to_string(repetition));
         const bool known = repetition < first + repetitions_max;
         auto key = known ? repeated_key(wanted, repetition) : random_text();
         auto filed = co_await file(wanted, std::move(key));
@@ -214,7 +225,7 @@ Later<Permission> Permissions::search(const Wanted& wanted) {
         auto granted = co_await claim(wanted, *request);
         if (!granted) co_return pass(granted);
         if (*granted) {
-            if (repetition > 0) repetitions.passed(repetition + 1);
+            if (repetition > 0) notes.write(call, std::to_string(repetition + 1));
             co_return std::move(**granted);
         }
         if (!known || client_.now() >= wanted.until)

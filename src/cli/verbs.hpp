@@ -57,6 +57,7 @@ struct HookOptions {
     std::string deadline;       // a duration; empty: what suits the host
     bool defers = false;        // Claude Code without a terminal: end the process rather than wait
     bool skips_prompt = false;  // what people approved is not asked again by the agent itself
+    bool outcome = false;       // the tool has run: report how it ended
 };
 // Makes every end of this process one that blocks the tool, unless `hook_verb` comes to another answer: to be
 // called first of all. A killed process cannot say no: see docs/agents.md.

@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "countersign/base/text.hpp"
 #include "countersign/wire/request.hpp"
@@ -15,6 +17,8 @@ namespace {
 using agents::HookWord;
 using core::State;
 
+constexpr core::Duration hook_patience{std::chrono::seconds{5}};
+constexpr std::size_t outcomes_looked_at_max = 200;  // calls of one tool that have not ended, newest first
 constexpr core::Duration running_pause{std::chrono::milliseconds{50}};
 
 // Claude Code alone sends hooks here, so its words are known even where its input is not understood.
@@ -81,11 +85,47 @@ std::vector<Route> HookCalls::routes() {
 Later<net::HttpResponse> HookCalls::claude(Call& call) {
     auto scope = needs(call.caller, app::Scope::request);
     if (!scope) co_return pass(scope);
+    if (auto outcome = agents::read_hook_outcome(call.exchange.request().body))
+        co_return co_await report(call, *outcome);
     auto question = asked(call);
     if (!question) co_return pass(question);
     auto answer = co_await decide(call, *question);
     if (!answer) co_return not_run(question->hook, answer.error().detail);
     co_return answer;
+}
+
+Later<net::HttpResponse> HookCalls::report(Call& call, const agents::HookOutcome& outcome) {
+    auto id = co_await claimed_by(call, outcome.call);
+    if (!id) co_return pass(id);
+    if (*id) {
+        core::Report command{call.caller.account(), !outcome.failed, outcome.detail};
+        app::Origin origin{"api:outcome:" + call.caller.token.id.text() + ":" + random_text()};
+        auto told = co_await parts_.requests.report(**id, std::move(command), std::move(origin),
+                                                    runtime_.within(hook_patience));
+        if (!told) co_return pass(told);
+    }
+    co_return json_answer(200, "{}\n");
+}
+
+// Takes the oldest of equal calls that run at once, since any one of them is as good as another.
+Later<std::optional<core::RequestId>> HookCalls::claimed_by(const Call& call, const agents::HookCall& hook) {
+    app::ListFilter filter;
+    filter.states = {State::claimed};
+    filter.action = hook.action;
+    filter.asked_by = call.caller.key();
+    filter.limit = outcomes_looked_at_max;
+    auto page = co_await parts_.requests.list(std::move(filter), runtime_.within(hook_patience));
+    if (!page) co_return pass(page);
+    const std::pair<std::string, std::string> session{"session", visible(hook.session)};
+    std::optional<core::RequestId> found;
+    for (const auto& now : page->cases) {
+        const core::Request& request = *now->c.request;
+        const bool same = request.parameters && *request.parameters == hook.parameters &&
+                          request.resource.value_or("") == hook.resource &&
+                          std::ranges::find(request.labels, session) != request.labels.end();
+        if (same) found = request.id;
+    }
+    co_return found;
 }
 
 Result<HookCalls::Asked> HookCalls::asked(const Call& call) const {
@@ -129,7 +169,7 @@ Later<app::Filed> HookCalls::file(Call& call, const Asked& asked, std::string ke
     running_.insert(mine);
     ask->idempotency_key = std::move(key);
     ask->fingerprint = sha256("POST\n/hooks/claude\n" + core::canonical(asked.body));
-    auto deadline = runtime_.within(std::chrono::seconds{5});
+    auto deadline = runtime_.within(hook_patience);
     auto filed = co_await parts_.requests.open(call.caller, std::move(*ask), deadline);
     running_.erase(mine);
     co_return filed;
@@ -155,7 +195,7 @@ Later<bool> HookCalls::claim(Call& call, const app::CasePtr& now) {
     if (call.waited && call.exchange.peer_gone()) co_return fail(Trouble::cancelled, "the agent is gone");
     core::Claim command{call.caller.account(), now->c.request->digest, {}};
     app::Origin origin{"api:claim:" + call.caller.token.id.text() + ":" + random_text()};
-    auto deadline = runtime_.within(std::chrono::seconds{5});
+    auto deadline = runtime_.within(hook_patience);
     auto done =
         co_await parts_.requests.claim(now->c.request->id, std::move(command), std::move(origin), deadline);
     if (!done) co_return pass(done);

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,7 +15,8 @@ namespace countersign::http {
 
 // Coding agents that ask the server itself before they run a tool: POST /hooks/claude takes what Claude Code
 // sends to a hook of type "http". Every answer of this path is 200 with a decision, failures too: Claude Code
-// runs the tool after any other, unless its settings say otherwise.
+// runs the tool after any other, unless its settings say otherwise. What it sends after the tool is an
+// outcome.
 class HookCalls {
   public:
     static constexpr core::Duration wait_usual{
@@ -33,6 +35,9 @@ class HookCalls {
         core::Instant until;
     };
     Later<net::HttpResponse> claude(Call& call);
+    // What is said after a tool is no question: the request that let it run is found and reported.
+    Later<net::HttpResponse> report(Call& call, const agents::HookOutcome& outcome);
+    Later<std::optional<core::RequestId>> claimed_by(const Call& call, const agents::HookCall& hook);
     Result<Asked> asked(const Call& call) const;
     Later<net::HttpResponse> decide(Call& call, const Asked& asked);
     Later<app::Filed> file(Call& call, const Asked& asked, std::string key);

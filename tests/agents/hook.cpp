@@ -123,6 +123,76 @@ TEST(Hook, WhatFitsNoHostOrSeveralIsUnknown) {
     for (const auto& input : inputs) EXPECT_FALSE(read_hook(input)) << input;
 }
 
+// What the hosts wrote, measured on the first four; the others as documented.
+TEST(Hook, AnOutcomeFindsTheCallThatWasAskedAbout) {
+    struct Row {
+        std::string before;
+        std::string after;
+        bool failed;
+        bool says_how;
+    };
+    const std::string codex = with(claude, {{"turn_id", "t"}});
+    const std::string vscode = with(claude, {{"timestamp", "t"}});
+    const std::string gemini =
+        R"({"session_id":"s","cwd":"/w","hook_event_name":"BeforeTool","timestamp":"t1","tool_name":"run",)"
+        R"("tool_input":{"a":1}})";
+    const std::string copilot =
+        R"({"sessionId":"s","timestamp":1,"cwd":"/w","toolName":"bash","toolArgs":{"command":"ls"}})";
+    const std::string cursor =
+        R"({"conversation_id":"c","hook_event_name":"beforeShellExecution","command":"ls","cwd":"/w"})";
+    const std::string windsurf =
+        R"({"agent_action_name":"pre_run_command","trajectory_id":"t","tool_info":{"command_line":"ls","cwd":"/w"}})";
+    auto result = [](const char* kind) { return Value::object({{"resultType", kind}}); };
+    auto response = [](const char* name, Value value) { return Value::object({{name, std::move(value)}}); };
+    const Row rows[] = {
+        {claude, with(claude, {{"hook_event_name", "PostToolUse"}, {"duration_ms", 9}}), false, true},
+        {claude, with(claude, {{"hook_event_name", "PostToolUseFailure"}, {"error", "Exit code 3"}}), true,
+         true},
+        {claude,
+         with(claude, {{"hook_event_name", "PostToolUse"}, {"tool_response", response("interrupted", true)}}),
+         true, true},
+        // Its permission dialog does not tell the call's id, what comes afterwards does.
+        {with(claude, {{"hook_event_name", "PermissionRequest"}, {"tool_use_id", {}}}),
+         with(claude, {{"hook_event_name", "PostToolUse"}}), false, true},
+        {codex, with(codex, {{"hook_event_name", "PostToolUse"}, {"tool_response", "hi"}}), false, false},
+        {vscode, with(vscode, {{"hook_event_name", "PostToolUse"}}), false, false},
+        {gemini, with(gemini, {{"hook_event_name", "AfterTool"}, {"timestamp", "t2"}}), false, false},
+        {gemini,
+         with(gemini,
+              {{"hook_event_name", "AfterTool"}, {"tool_response", response("error", "no such tool")}}),
+         true, true},
+        {copilot, with(copilot, {{"timestamp", 2}, {"toolResult", result("success")}}), false, false},
+        {copilot, with(copilot, {{"toolResult", result("failure")}}), true, true},
+        {cursor, with(cursor, {{"hook_event_name", "afterShellExecution"}, {"cwd", {}}, {"output", "x"}}),
+         false, false},
+        {windsurf, with(windsurf, {{"agent_action_name", "post_run_command"}}), false, false},
+    };
+    for (const auto& row : rows) {
+        auto call = read_hook(row.before);
+        auto outcome = read_hook_outcome(row.after);
+        ASSERT_TRUE(call && outcome) << row.after;
+        EXPECT_EQ(outcome->call.host, call->host);
+        EXPECT_THAT(hook_call_names(outcome->call), testing::Contains(hook_call_names(*call).front()));
+        EXPECT_EQ(outcome->failed, row.failed) << row.after;
+        EXPECT_EQ(outcome->detail.find("not how") == std::string::npos, row.says_how) << outcome->detail;
+        // Neither is ever taken for the other.
+        EXPECT_FALSE(read_hook(row.after)) << row.after;
+        EXPECT_FALSE(read_hook_outcome(row.before)) << row.before;
+    }
+}
+
+TEST(Hook, AnotherCallIsNotFoundByAnOutcome) {
+    auto names = [](std::initializer_list<Value::Member> members) {
+        return hook_call_names(*read_hook(with(claude, members)));
+    };
+    auto mine = names({});
+    for (const auto& others :
+         {names({{"session_id", "s2"}}), names({{"tool_name", "Read"}}),
+          names({{"tool_use_id", "toolu_2"}, {"tool_input", Value::object({{"command", "x"}})}})})
+        for (const auto& name : others) EXPECT_THAT(mine, testing::Not(testing::Contains(name)));
+    EXPECT_NE(names({{"tool_use_id", "toolu_2"}}).front(), mine.front());
+}
+
 TEST(Hook, ADenialIsInTheHostsWordsAndEndsWithTwo) {
     auto call = read_hook(claude);
     ASSERT_TRUE(call);

@@ -13,8 +13,10 @@ using testing::IsEmpty;
 using testing::Not;
 
 HookCommand hook(std::string url = "https://a.example") {
+    auto outcome = outcome_command_line({"/usr/bin/countersign", "hook", "--approvals-url", url});
     return {.command = hook_command_line({"/usr/bin/countersign", "hook", "--approvals-url", std::move(url),
-                                          "--on-behalf-of", "email:{login}@example.com", "--x", "it's"})};
+                                          "--on-behalf-of", "email:{login}@example.com", "--x", "it's"}),
+            .outcome_command = std::move(outcome)};
 }
 
 TEST(Install, WhatIsWrittenHasNoWeakPointAndWritingItAgainChangesNothing) {
@@ -55,7 +57,7 @@ TEST(Install, WhatIsWeakIsSaid) {
     auto good = *with_hook(Host::claude_code, "", hook(), true);
     auto without = [&](std::string_view what, std::string_view with) {
         auto text = good;
-        auto at = text.find(what);
+        auto at = text.rfind(what);  // events stand in the order of their names: PreToolUse is the last one
         EXPECT_NE(at, std::string::npos) << what;
         return weak_points(Host::claude_code, text.replace(at, what.size(), with), true);
     };
@@ -65,7 +67,7 @@ TEST(Install, WhatIsWeakIsSaid) {
     EXPECT_THAT(without("exit 2", "exit 1"), testing::ElementsAre(HasSubstr("killed")));
     EXPECT_THAT(without("\"allowManagedHooksOnly\": true", "\"allowManagedHooksOnly\": false"),
                 testing::ElementsAre(HasSubstr("allowManagedHooksOnly")));
-    EXPECT_THAT(weak_points(Host::cursor, "{}", true), testing::SizeIs(4));
+    EXPECT_THAT(weak_points(Host::cursor, "{}", true), testing::SizeIs(8));
     EXPECT_THAT(weak_points(Host::gemini_cli, "nonsense", true), testing::SizeIs(1));
     EXPECT_THAT(ways_round(Host::claude_code,
                            R"({"disableAllHooks":true,"env":{"COUNTERSIGN_URL":"http://x","A":"b"}})"),

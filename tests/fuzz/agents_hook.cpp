@@ -12,6 +12,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using namespace countersign::agents;
     std::string_view text{reinterpret_cast<const char*>(data), size};
     auto call = read_hook(text);
+    if (auto outcome = read_hook_outcome(text)) {
+        COUNTERSIGN_CHECK(!call);  // what has ended is no question
+        COUNTERSIGN_CHECK(!outcome->detail.empty() && !hook_call_names(outcome->call).empty());
+    }
     if (!call) {
         COUNTERSIGN_CHECK(!call.error().detail.empty());
         auto answer = unread_hook_answer(call.error().detail);

@@ -60,6 +60,7 @@ class Agent(unittest.TestCase):
                               capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         settings = json.loads(pathlib.Path(self.home.path, "installer", ".claude", "settings.json").read_text())
+        self.after = settings["hooks"]["PostToolUse"][0]["hooks"][0]["command"]
         return settings["hooks"]["PreToolUse"][0]["hooks"][0]["command"]
 
     def start(self, word, command=None, url=None):
@@ -92,6 +93,9 @@ class Agent(unittest.TestCase):
     def test_WhatIsAllowedRuns(self):
         log = self.ended(self.start("free"))
         self.assertTrue(self.ran("free"), log)
+        outcomes = [each["state"] for each in self.dev.api.call("GET", "/v1/requests?limit=200").json["requests"]
+                    if each["parameters"].get("command", "").endswith(f"{self.work}/free")]
+        self.assertEqual(outcomes, ["succeeded"], log)
 
     def test_WhatIsRefusedDoesNotRunAndTheModelIsToldWhy(self):
         log = self.ended(self.start("other"))
@@ -138,8 +142,9 @@ class ClaudeCode(Agent):
         return {"name": "Bash", "input": {"command": command, "description": "x"}}
 
     def configure(self, command):
-        hook = {"type": "command", "command": command, "timeout": 600}
-        self.home.write("settings.json", json.dumps({"hooks": {"PreToolUse": [{"matcher": "*", "hooks": [hook]}]}}))
+        hook, after = ({"type": "command", "command": each, "timeout": 600} for each in (command, self.after))
+        self.home.write("settings.json", json.dumps({"hooks": {"PreToolUse": [{"matcher": "*", "hooks": [hook]}],
+                                                               "PostToolUse": [{"matcher": "*", "hooks": [after]}]}}))
 
     def arguments(self):
         return ["-p", "go", "--settings", os.path.join(self.home.path, "settings.json"), "--model", "claude-sonnet-4-5",
@@ -159,7 +164,8 @@ class ClaudeCodeOverHttp(ClaudeCode):
     def configure(self, command):
         hook = {"type": "http", "url": f"{command}/hooks/claude?wait=100", "timeout": 120, "onFailure": "block",
                 "headers": {"Authorization": "Bearer $COUNTERSIGN_TOKEN"}, "allowedEnvVars": ["COUNTERSIGN_TOKEN"]}
-        self.home.write("settings.json", json.dumps({"hooks": {"PreToolUse": [{"matcher": "*", "hooks": [hook]}]}}))
+        self.home.write("settings.json", json.dumps({"hooks": {event: [{"matcher": "*", "hooks": [hook]}]
+                                                               for event in ("PreToolUse", "PostToolUse")}}))
 
     def environment(self):
         return {**super().environment(), "COUNTERSIGN_TOKEN": self.dev.api.token}
@@ -199,6 +205,11 @@ matcher = ".*"
 type = "command"
 command = {json.dumps(command)}
 timeout = 600
+[[hooks.PostToolUse]]
+matcher = ".*"
+[[hooks.PostToolUse.hooks]]
+type = "command"
+command = {json.dumps(self.after)}
 """
         self.home.write("config.toml", text)
 
@@ -217,11 +228,12 @@ class GeminiCli(Agent):
         return {"name": "run_shell_command", "input": {"command": command}}
 
     def configure(self, command):
-        hook = {"type": "command", "command": command, "timeout": 600_000}
+        hook, after = ({"type": "command", "command": each, "timeout": 600_000} for each in (command, self.after))
         os.makedirs(os.path.join(self.home.path, ".gemini"), exist_ok=True)
         self.home.write(".gemini/settings.json", json.dumps({
             "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
-            "hooksConfig": {"enabled": True}, "hooks": {"BeforeTool": [{"matcher": ".*", "hooks": [hook]}]}}))
+            "hooksConfig": {"enabled": True}, "hooks": {"BeforeTool": [{"matcher": ".*", "hooks": [hook]}],
+                                                         "AfterTool": [{"matcher": ".*", "hooks": [after]}]}}))
 
     def arguments(self):
         return ["-m", "gemini-2.5-pro", "--yolo", "--skip-trust", "-p", "go"]
@@ -239,8 +251,9 @@ class CopilotCli(Agent):
     def configure(self, command):
         folder = os.path.join(self.home.path, ".copilot", "hooks")
         os.makedirs(folder, exist_ok=True)
-        hook = {"type": "command", "bash": command, "timeoutSec": 600}
-        self.home.write(".copilot/hooks/countersign.json", json.dumps({"version": 1, "hooks": {"preToolUse": [hook]}}))
+        hook, after = ({"type": "command", "bash": each, "timeoutSec": 600} for each in (command, self.after))
+        self.home.write(".copilot/hooks/countersign.json", json.dumps(
+            {"version": 1, "hooks": {"preToolUse": [hook], "postToolUse": [after]}}))
 
     def arguments(self):
         return ["-p", "go", "--allow-all-tools"]

@@ -23,6 +23,21 @@ HOOKS = {
 }
 
 
+# What changes in that once the tool has ended, by whether it failed. Codex, Gemini CLI, Copilot CLI, Cursor, Windsurf and
+# VS Code do not say how a command ended.
+OUTCOMES = {
+    "claude-code": lambda failed: {"hook_event_name": "PostToolUseFailure", "error": "Exit code 3", "is_interrupt": False}
+    if failed else {"hook_event_name": "PostToolUse", "tool_response": {"stdout": "hi", "stderr": "", "interrupted": False}},
+    "codex": lambda failed: {"hook_event_name": "PostToolUse", "tool_response": "hi\n"},
+    "gemini-cli": lambda failed: {"hook_event_name": "AfterTool", "timestamp": "2026-01-01T00:00:01Z",
+                                  "tool_response": {"llmContent": "hi", "returnDisplay": "hi"}},
+    "copilot-cli": lambda failed: {"toolResult": {"resultType": "success", "textResultForLlm": "hi"}},
+    "cursor": lambda failed: {"hook_event_name": "afterShellExecution", "output": "hi", "duration": 5},
+    "windsurf": lambda failed: {"agent_action_name": "post_run_command"},
+    "vscode": lambda failed: {"hook_event_name": "PostToolUse", "tool_response": "hi"},
+}
+
+
 def object_in(out):
     try:
         value = json.loads(out)

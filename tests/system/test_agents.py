@@ -34,9 +34,9 @@ class AgentsTest(unittest.TestCase):
     def command(self, host):
         text = pathlib.Path(self.root, MANAGED[host]).read_text()
         if host == "codex":
-            line = next(line for line in text.splitlines() if line.startswith("command = "))
+            line = next(line for line in text.splitlines() if line.startswith("command = ") and "--outcome" not in line)
             return json.loads(line.removeprefix("command = "))
-        entry = next(iter(json.loads(text)["hooks"].values()))[0]
+        entry = next(entries[0] for entries in json.loads(text)["hooks"].values() if "--outcome" not in json.dumps(entries))
         hook = entry.get("hooks", [entry])[0]
         return hook.get("command") or hook["bash"]
 

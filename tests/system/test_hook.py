@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from agent_hosts import HOOKS, denies, object_in, runs
+from agent_hosts import HOOKS, OUTCOMES, denies, object_in, runs
 from process import Client, Dev, TempFolder, binary, http, wait_until
 from proxy import Proxy
 
@@ -202,6 +202,63 @@ class Decisions(HookTest):
         self.assertEqual((request["environment"], request["labels"]["login"]), ("desk", login))
 
 
+class Outcomes(HookTest):
+    """The hook that is started after a tool reports how the call ended that was asked about before."""
+
+    def mine(self):
+        listed = self.api.call("GET", "/v1/requests?limit=200").json["requests"]
+        return [each for each in listed if each["labels"].get("session") == self.session]
+
+    def after(self, host, failed=False, **more):
+        return self.input(host, **{**OUTCOMES[host](failed), **more})
+
+    def test_TheOutcomeOfEachCallIsReportedInEveryHost(self):
+        free = {"claude-code": {"tool_name": "Read"}, "codex": {"tool_name": "Read"}, "gemini-cli": {"tool_name": "read"},
+                "copilot-cli": {"toolName": "read"}, "vscode": {"tool_name": "Read"},
+                "cursor": {"hook_event_name": "preToolUse", "tool_name": "Read", "tool_input": {"path": "a"}}}
+        for host, more in free.items():
+            with self.subTest(host=host):
+                self.session = f"{self.id()}-{host}"
+                self.assertEqual(self.hook(self.input(host, **more))[0], 0)
+                [request] = self.mine()
+                self.assertEqual(request["state"], "claimed")
+                after = {**more, "hook_event_name": "postToolUse"} if host == "cursor" else more
+                code, out, error = self.hook(self.after(host, **after), "--outcome")
+                self.assertEqual((code, out, error), (0, "{}\n", ""))
+                self.assertEqual(self.api.show(request["id"])["state"], "succeeded")
+                # There is nothing left to report, and saying it again changes nothing.
+                self.assertEqual(self.hook(self.after(host, **after), "--outcome")[0], 0)
+
+    def test_AFailureIsToldAsOneAndEqualCallsAreToldApart(self):
+        for call in ("toolu_1", "toolu_2"):
+            self.assertEqual(self.hook(self.input("claude-code", tool_name="Read", tool_use_id=call))[0], 0)
+        self.assertEqual(self.hook(self.after("claude-code", True, tool_name="Read", tool_use_id="toolu_2"), "--outcome")[0], 0)
+        first, second = sorted(self.mine(), key=lambda each: each["number"])
+        self.assertEqual((first["state"], second["state"]), ("claimed", "failed"))
+        # Copilot CLI gives no ids: two equal calls are two outcomes, whichever is whose.
+        self.session += "-copilot"
+        for _ in range(2):
+            self.assertEqual(self.hook(self.input("copilot-cli", toolName="read"))[0], 0)
+        for _ in range(2):
+            self.assertEqual(self.hook(self.after("copilot-cli", toolName="read"), "--outcome")[0], 0)
+        self.assertEqual({each["state"] for each in self.mine()}, {"succeeded"})
+
+    def test_WhatWasNotAskedAboutIsNotReportedAndAQuestionIsNeverAnsweredSo(self):
+        self.assertEqual(self.hook(self.after("claude-code"), "--outcome"), (0, "{}\n", ""))
+        for host in HOOKS:  # the wrong option at the wrong event blocks
+            self.blocks(host, self.hook(self.input(host), "--outcome"))
+            self.blocks(host, self.hook("{", "--outcome"))
+        self.assertEqual(self.mine(), [])
+
+    def test_AServerThatIsGoneHoldsNobodyUpForLong(self):
+        self.assertEqual(self.hook(self.input("claude-code", tool_name="Read"))[0], 0)
+        begun = time.monotonic()
+        code, out, error = self.hook(self.after("claude-code", tool_name="Read"), "--outcome", COUNTERSIGN_URL="http://127.0.0.1:9")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("was not reported", error)
+        self.assertLess(time.monotonic() - begun, 20)
+
+
 class Failures(HookTest):
     def everywhere(self, words="", *arguments, hosts=HOOKS, **more):
         for host in hosts:
@@ -381,6 +438,17 @@ class OverHttp(HookTest):
         self.denied(self.post(body=self.input("codex").encode()), "Claude Code")
         self.denied(self.post({"tool_input": {"$commit": "x"}}), "NOT RUN")
         self.denied(self.post({"tool_input": {"a": "x" * 280_000}}), "NOT RUN")
+
+    def test_WhatIsSaidAfterwardsIsTheOutcome(self):
+        for name in ("Read", "Read", "Read"):
+            self.assertEqual(self.post({"tool_name": name}).json, {})
+        after = {"tool_name": "Read", "tool_response": {"stdout": "", "interrupted": False}}
+        self.assertEqual(self.post({**after, "hook_event_name": "PostToolUse"}).json, {})
+        self.assertEqual(self.post({**after, "hook_event_name": "PostToolUseFailure"}).json, {})
+        self.assertEqual(self.post({**after, "hook_event_name": "PostToolUse", "session_id": "another"}).json, {})
+        states = {r["number"]: r["state"] for r in self.api.call("GET", "/v1/requests?limit=200").json["requests"]
+                  if r["labels"].get("session") == self.session}
+        self.assertEqual([states[n] for n in sorted(states)], ["succeeded", "failed", "claimed"])
 
     def test_TwoCallsDoNotShareOneApproval(self):
         answers = []

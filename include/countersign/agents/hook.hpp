@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "countersign/base/result.hpp"
 #include "countersign/core/value.hpp"
@@ -48,6 +49,19 @@ struct HookCall {
 // Reads what a host wrote to the hook. Which host it is is told by what only that host sends; an input that
 // fits none or several is invalid_input, as is one that is no I-JSON: the caller then denies.
 Result<HookCall> read_hook(std::string_view input);
+
+// What became of a call that ran, as a host tells a hook afterwards.
+struct HookOutcome {
+    HookCall call;  // as it was asked about; a member that the host does not repeat is empty
+    bool failed = false;
+    std::string detail;  // in few words, for the record; nothing of what the tool wrote
+};
+// Reads what a host wrote to a hook after a tool has ended. Fails as read_hook does.
+Result<HookOutcome> read_hook_outcome(std::string_view input);
+// Names by which a call that was asked about is found again once it has ended, the surest first: by the
+// host's id of the call where there is one, and by what was called in this conversation. Words of a file's
+// name.
+std::vector<std::string> hook_call_names(const HookCall& call);
 
 enum class HookWord : std::uint8_t {
     no_opinion,  // the host goes on as if there were no hook, and may still ask its own user

@@ -25,10 +25,13 @@ std::string program_of(Host host);
 struct HookCommand {
     std::string command;  // one line for a shell
     std::int64_t timeout_s = 600;
+    std::string outcome_command = {};  // the line that is run after a tool
 };
 // The line that starts the hook. Whatever ends it other than by itself, as a lack of memory, ends in 2 with a
 // reason on stderr. `words`: the program and its arguments.
 std::string hook_command_line(const std::vector<std::string>& words);
+// The line that starts the hook after a tool, which has nothing to block.
+std::string outcome_command_line(const std::vector<std::string>& words);
 
 // The content of a file with the hook in it, in place of an older one of ours; all else in it is kept.
 // `before` is empty where there is none. invalid_input: it is no JSON that can be kept, or a TOML file that
