@@ -205,11 +205,16 @@ void McpApprovals::request(const McpMessage& message, Step& step) {
             Value::object({{"supported", std::move(supported)}, {"requested", message.version()}})));
         return;
     }
+    if (modern && message.meta()["io.modelcontextprotocol/clientCapabilities"].members() == nullptr) {
+        step.to_client.push_back(mcp_error(message.id, mcp_invalid_params,
+                                           "_meta has no io.modelcontextprotocol/clientCapabilities"));
+        return;
+    }
     if (!message.client().empty()) client_ = message.client();
-    if (message.method == "initialize")
+    if (message.method == "initialize" && !modern)
         return answer(initialized(message.params()["protocolVersion"].text()));
+    if (message.method == "ping" && !modern) return answer(Value::object());
     if (message.method == "server/discover") return answer(discovered());
-    if (message.method == "ping") return answer(Value::object());
     if (message.method == "tools/list") return answer(tools(modern));
     if (message.method == "tools/call") return call(message, step);
     step.to_client.push_back(mcp_error(message.id, mcp_method_not_found,
@@ -261,10 +266,10 @@ McpApprovals::Step McpApprovals::answered(std::uint64_t key, Value result, bool 
     return step;
 }
 
-McpApprovals::Step McpApprovals::still_waiting(std::string_view text) {
+McpApprovals::Step McpApprovals::still_waiting(std::string_view text, std::optional<std::uint64_t> only) {
     Step step;
     for (auto& [key, waiting] : waiting_) {
-        if (waiting.progress_token.is_null()) continue;
+        if (waiting.progress_token.is_null() || (only && *only != key)) continue;
         step.to_client.push_back(mcp_notification("notifications/progress",
                                                   Value::object({{"progressToken", waiting.progress_token},
                                                                  {"progress", ++waiting.told},

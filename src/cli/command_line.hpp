@@ -22,7 +22,7 @@ struct CommandLine {
     RunOptions run;
     HookOptions hook;
     GateOptions gate;
-    AgentOptions mcp;
+    McpOptions mcp;
     AgentsOptions agents;
     PolicyCheckOptions policy_check;
     PolicyTestOptions policy_test;

@@ -115,7 +115,22 @@ void CommandLine::add_agent_verbs() {
     auto* mcp_app = verb(
         app, "mcp", "tools with which an agent asks for approval, as a server of the Model Context Protocol",
         "countersign mcp --on-behalf-of email:{login}@example.com", [this] { return mcp_verb(mcp); });
-    add_agent(*mcp_app, mcp);
+    add_agent(*mcp_app, mcp.agent);
+    mcp_app
+        ->add_option("--listen", mcp.listen,
+                     "serve over HTTP at this address, such as 127.0.0.1:8481, instead of on stdio")
+        ->type_name("HOST:PORT");
+    mcp_app
+        ->add_option("--bearer-file", mcp.bearer_file,
+                     "a file with the token that clients send; without it, the one that is used here")
+        ->type_name("FILE");
+    mcp_app->add_flag("--no-bearer", mcp.no_bearer, "whoever is on this machine may ask");
+    mcp_app->add_option("--allow-origin", mcp.allow_origins, "an origin of pages that may ask")
+        ->type_name("ORIGIN")
+        ->allow_extra_args(false);
+    mcp_app->add_option("--certificate", mcp.certificate, "a PEM file, for https")->type_name("FILE");
+    mcp_app->add_option("--key", mcp.key, "the certificate's key")->type_name("FILE");
+    mcp_app->add_flag("--unsafe-listen", mcp.unsafe_listen, "listen for other machines without TLS");
 
     auto* gates = app.add_subcommand("gate", "stands before tools of an agent and asks before each call");
     gates->require_subcommand(1);

@@ -68,8 +68,18 @@ std::vector<std::string> people_behind(const AgentOptions& options);
 // Whose desk it is: labels of requests.
 std::vector<std::pair<std::string, std::string>> desk_labels();
 
-// The tools with which an agent asks by itself, on standard input and output.
-int mcp_verb(const AgentOptions& options);
+struct McpOptions {
+    AgentOptions agent;
+    std::string listen;                      // "127.0.0.1:8481"; empty: standard input and output
+    std::string bearer_file;                 // of the token that clients send; empty: our own
+    bool no_bearer = false;                  // whoever is on this machine may ask
+    std::vector<std::string> allow_origins;  // of pages that may ask, beside those of this machine
+    std::string certificate;                 // of TLS, with its key; empty: none
+    std::string key;
+    bool unsafe_listen = false;
+};
+// The tools with which an agent asks by itself, on standard input and output or over HTTP.
+int mcp_verb(const McpOptions& options);
 
 struct GateOptions {
     AgentOptions agent;
@@ -200,7 +210,7 @@ int policy_replay_verb(const PolicyReplayOptions& options);
 
 struct AuditVerifyOptions {
     std::string config_file;
-    std::string folder;  // an export; empty: the database
+    std::string folder;                    // an export; empty: the database
     std::vector<std::string> checkpoints;  // files, kept elsewhere
     std::string keys;                      // a file of published keys; empty: what the folder brings along
     bool json = false;

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,7 +40,8 @@ class McpApprovals {
     Step from_client(const McpLines::Line& line);
     // What a call came to. `failed`: the tool did not do what it was asked.
     Step answered(std::uint64_t key, core::Value result, bool failed);
-    Step still_waiting(std::string_view text);
+    // Tells whoever asked for it that their calls are being waited for; `only`: of one call.
+    Step still_waiting(std::string_view text, std::optional<std::uint64_t> only = std::nullopt);
 
   private:
     struct Waiting {

@@ -22,6 +22,7 @@ enum McpError : int {
     mcp_invalid_request = -32600,
     mcp_method_not_found = -32601,
     mcp_invalid_params = -32602,
+    mcp_header_mismatch = -32020,
     mcp_unsupported_version = -32022,
 };
 
