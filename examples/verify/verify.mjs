@@ -141,13 +141,17 @@ function checkRequest(name, head) {
   return request;
 }
 
+// Ed25519, or ECDSA on P-256 with SHA-256 in DER, which is the one form that Node takes here.
+const signedBy = (key, bytes, signature) => key.asymmetricKeyType === "ed25519" ? verify(null, bytes, key, signature)
+  : key.asymmetricKeyType === "ec" && key.asymmetricKeyDetails.namedCurve === "prime256v1" && verify("sha256", bytes, key, signature);
+
 function checkDecision(request) {
   const where = `decisions/${request.id}`;
   const envelope = json(file(`${where}.dsse.json`));
   const payload = Buffer.from(envelope.payload, "base64");
   const signedBytes = Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(envelope.payloadType)} ${envelope.payloadType} ${payload.length} `), payload]);
   const good = envelope.payloadType === "application/vnd.in-toto+json" &&
-    keys.decision.some(({ pem }) => verify(null, signedBytes, createPublicKey(pem), Buffer.from(envelope.signatures[0].sig, "base64")));
+    keys.decision.some(({ pem }) => signedBy(createPublicKey(pem), signedBytes, Buffer.from(envelope.signatures[0].sig, "base64")));
   if (!good) return wrong(where, "is not signed by the key of decisions");
   const statement = json(payload);
   const { predicate } = statement;

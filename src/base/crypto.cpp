@@ -190,31 +190,6 @@ std::string ed25519_thumbprint(const std::array<std::byte, 32>& public_key) {
     return base64url(as_text(sha256(jwk)));
 }
 
-std::string ed25519_der(const std::array<std::byte, 32>& public_key) {
-    // RFC 8410 §10.1: everything before the key's own 32 bytes is the same for every key.
-    constexpr std::string_view head{"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", 12};
-    return std::string(head) + std::string(as_text(public_key));
-}
-
-std::string ed25519_pem(const std::array<std::byte, 32>& public_key) {
-    return "-----BEGIN PUBLIC KEY-----\n" + base64(ed25519_der(public_key)) + "\n-----END PUBLIC KEY-----\n";
-}
-
-Result<std::array<std::byte, 32>> ed25519_from_pem(std::string_view pem) {
-    if (auto key = SigningKey::from_pem(pem)) return key->public_key();
-    Bio bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
-    COUNTERSIGN_CHECK(bio != nullptr);
-    Pkey pkey{PEM_read_bio_PUBKEY(bio.get(), nullptr, no_pass_phrase, nullptr)};
-    ERR_clear_error();
-    std::array<std::byte, 32> raw{};
-    std::size_t length = raw.size();
-    bool good = pkey && EVP_PKEY_get_id(pkey.get()) == EVP_PKEY_ED25519 &&
-                EVP_PKEY_get_raw_public_key(pkey.get(), bytes_of(raw.data()), &length) == 1 &&
-                length == raw.size();
-    if (!good) return fail(Trouble::invalid_input, "not an Ed25519 key in PEM form", "bad_key");
-    return raw;
-}
-
 bool verify_ed25519(std::span<const std::byte, 32> public_key, std::string_view bytes,
                     std::span<const std::byte, 64> signature) {
     Pkey pkey{EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(public_key.data()),

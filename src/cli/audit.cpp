@@ -93,9 +93,9 @@ int verify_folder(const AuditVerifyOptions& options) {
 
 std::vector<tlog::NoteKey> log_keys_of(const OpenDatabase& open) {
     std::string origin = server::log_origin(open.settings);
-    std::vector<tlog::NoteKey> keys{server::log_key(origin, open.keys->log.public_key())};
+    std::vector<tlog::NoteKey> keys{server::log_key(origin, ed25519_of(open.keys->log->public_key()))};
     for (const auto& one : open.keys->retired)
-        if (one.name == "log") keys.push_back(server::log_key(origin, one.public_key));
+        if (one.name == "log") keys.push_back(server::log_key(origin, ed25519_of(one.public_key)));
     return keys;
 }
 
@@ -212,8 +212,8 @@ int audit_export_verb(const AuditExportOptions& options) {
     evidence::ExportKeys keys{
         .keys_document =
             core::canonical(http::keys_document(server::public_keys(*open->keys), origin)) + "\n",
-        .log = server::log_key(origin, open->keys->log.public_key()),
-        .decision = &open->keys->decision};
+        .log = server::log_key(origin, ed25519_of(open->keys->log->public_key())),
+        .decision = open->keys->decision.get()};
     bool page = options.format == "html";
     std::string folder = page ? options.out + ".parts" : options.out;
     auto done = open->loop->finish(
@@ -276,7 +276,10 @@ int audit_proof_verb(const AuditProofOptions& options) {
     if (!leaf) return failed(leaf.error());
     if (options.decision) {
         auto statement = wire::decision_statement(*decided, {origin, leaf->index, leaf->body});
-        print(wire::envelope_of(core::canonical(statement), wire::statement_type, open->keys->decision));
+        auto envelope =
+            wire::envelope_of(core::canonical(statement), wire::statement_type, *open->keys->decision);
+        if (!envelope) return failed(envelope.error());
+        print(*envelope);
         return exit_ok;
     }
     auto included = open->loop->finish(tree.prove(origin, leaf->index, deadline));

@@ -52,7 +52,8 @@ int serve_verb(const std::string& config_file) {
     for (const auto& sentence : server::loose_secrets(*settings)) log::warn("server", "{}", sentence);
     Process process;
     auto ground = process.ground();
-    log::info("server", "grants are signed with the key {}", keys->grant.key_id());
+    log::info("server", "grants are signed with the key {}",
+              ed25519_thumbprint(ed25519_of(keys->grant->public_key())));
     auto server = server::Server::make(ground, *settings, std::move(*keys), *policy,
                                        [path = settings->policy] { return load_policy_aloud(path); });
     if (!server) return failed(server.error());

@@ -61,6 +61,23 @@ Setter key_file(std::string Settings::* member, std::string_view what = "file") 
         return path(member)(settings, item, folder);
     };
 }
+// A program by its whole path, and its arguments, parted by blanks: there is no shell and no quoting.
+Result<Done> set_signing_command(Settings& settings, const Item& item, const std::string&) {
+    auto words = split(item.text, ' ');
+    std::erase_if(words, [](const std::string& word) { return word.empty(); });
+    if (words.empty() || !words.front().starts_with('/'))
+        return wrong(item, "must be the whole path of a program, beginning with /, and its arguments");
+    settings.signing_command = std::move(words);
+    return Done{};
+}
+Result<Done> set_signing_command_keys(Settings& settings, const Item& item, const std::string&) {
+    constexpr std::array<std::string_view, 3> names{"log", "decision", "grant"};
+    for (const auto& name : item.items)
+        if (std::ranges::find(names, name) == names.end())
+            return wrong(item, "must list log, decision, grant");
+    settings.signing_command_keys = item.items;
+    return Done{};
+}
 Setter secret(Secret Settings::* member) {
     return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
         settings.*member = Secret{item.text};
@@ -255,6 +272,8 @@ std::vector<Key> make_schema() {
         {"keys", key_file(&Settings::keys, "folder")},
         {"signing_key", key_file(&Settings::signing_key)},
         {"server_key", key_file(&Settings::server_key)},
+        {"signing_command", set_signing_command},
+        {"signing_command_keys", set_signing_command_keys, Key::Shape::list},
         {"webhooks.allow_private_networks",
          yes_or_no([](Settings& s) -> bool& { return s.webhooks_to_private_networks; })},
         {"log.origin", set_origin},
@@ -287,9 +306,8 @@ std::vector<std::string> known_names() {
 }
 
 // What belongs to the documented keys and is not built yet: no slip, and not ignored either.
-constexpr std::array<std::string_view, 8> later_keys{
-    "identity.login", "signing_command", "log.witnesses", "stream_out",
-    "otlp",           "on_call",         "teams"};
+constexpr std::array<std::string_view, 6> later_keys{"identity.login", "log.witnesses", "stream_out",
+                                                     "otlp",           "on_call",       "teams"};
 
 std::unexpected<Failure> unknown_key(const Item& item) {
     for (std::string_view later : later_keys)

@@ -257,7 +257,7 @@ Result<TrustedKeys> read_keys(const std::string& path) {
             if (auto key = tlog::NoteKey::parse(one["vkey"].text())) keys.log.push_back(std::move(*key));
     if (const auto* all = (*document)["decision"].items())
         for (const auto& one : *all)
-            if (auto key = ed25519_from_pem(one["pem"].text())) keys.decision.push_back(*key);
+            if (auto key = public_key_from_pem(one["pem"].text())) keys.decision.push_back(std::move(*key));
     if (keys.log.empty() || keys.decision.empty())
         return fail(Trouble::invalid_input,
                     fmt::format("{} holds no key of a log, or none of decisions", visible(path)));

@@ -150,8 +150,9 @@ Later<Done> FolderExport::write_decision(const app::AuditedCase& one, const Chec
     const std::string& bytes = checked.bodies[static_cast<std::size_t>(body - checked.leaves.begin())];
     auto statement = wire::decision_statement(*decided, {keys_.log.name, leaf->index, bytes});
     std::string stem = "decisions/" + one.recorded.id.text();
-    auto written = write(stem + ".dsse.json", wire::envelope_of(core::canonical(statement),
-                                                                wire::statement_type, *keys_.decision));
+    auto envelope = wire::envelope_of(core::canonical(statement), wire::statement_type, *keys_.decision);
+    if (!envelope) co_return pass(envelope);
+    auto written = write(stem + ".dsse.json", *envelope);
     if (!written) co_return written;
     auto read = co_await tree_.prove(keys_.log.name, leaf->index, soon());
     if (!read) co_return pass(read);

@@ -59,9 +59,9 @@ Later<Done> RealPublisher::tell_keys() {
     std::vector<app::TreeStore::KeyFact> facts;
     for (const auto& one : keys_) {
         bool retired = !one.until.empty();
-        std::string id = sha256_hex(as_text(one.key));
+        std::string id = sha256_hex(one.key.bytes);
         auto about = core::Value::object(
-            {{"purpose", one.purpose}, {"algorithm", "Ed25519"}, {"key", base64(as_text(one.key))}});
+            {{"purpose", one.purpose}, {"algorithm", name_of(one.key.type)}, {"key", base64(one.key.bytes)}});
         if (retired) about.set("until", one.until);
         auto act = retired ? app::AdminAct::key_retired : app::AdminAct::key_published;
         facts.push_back(

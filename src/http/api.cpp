@@ -83,8 +83,8 @@ class RealApi final : public Api {
           readiness_(std::move(readiness)),
           gate_({.access_key = settings_.access_key, .requests_per_minute = settings_.requests_per_minute},
                 parts.tokens, parts.workloads, runtime),
-          requests_(settings_, runtime, parts, keys.grant),
-          evidence_(settings_, runtime, parts, keys.decision, requests_),
+          requests_(settings_, runtime, parts, keys),
+          evidence_(settings_, runtime, parts, keys, requests_),
           events_(settings_, runtime, parts.roster, parts.log, gate_),
           subscriptions_(settings_, parts.webhooks),
           hooks_(runtime, parts) {

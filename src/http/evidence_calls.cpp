@@ -7,6 +7,7 @@
 #include "countersign/wire/decision.hpp"
 #include "countersign/wire/dsse.hpp"
 #include "countersign/wire/problem.hpp"
+#include "http/signed_by.hpp"
 
 namespace countersign::http {
 namespace {
@@ -50,18 +51,18 @@ Failure soon(Failure failure) {
     return failure;
 }
 
-Value jwk_of(const PublicKey& key) {
+Value jwk_of(const PublishedKey& key) {
     auto jwk = Value::object({{"kty", "OKP"},
                               {"crv", "Ed25519"},
-                              {"x", base64url(as_text(key.bytes))},
-                              {"kid", ed25519_thumbprint(key.bytes)},
+                              {"x", base64url(key.key.bytes)},
+                              {"kid", ed25519_thumbprint(ed25519_of(key.key))},
                               {"use", "sig"}});
     return jwk;
 }
 
 }  // namespace
 
-Value key_set(const std::vector<PublicKey>& keys) {
+Value key_set(const std::vector<PublishedKey>& keys) {
     auto set = Value::array();
     for (const auto& key : keys) set.push(jwk_of(key));
     return Value::object({{"keys", std::move(set)}});
@@ -108,9 +109,13 @@ Later<net::HttpResponse> EvidenceCalls::decision(Call& call) {
     auto found = co_await decided_leaf(call);
     if (!found) co_return pass(found);
     wire::LogPlace place{settings_.log_origin, found->leaf.index, found->leaf.body};
-    auto payload = core::canonical(wire::decision_statement(found->decided, place));
-    co_return json_answer(200, wire::envelope_of(payload, wire::statement_type, decision_key_),
-                          "application/vnd.dsse.envelope.v1+json");
+    auto envelope = co_await signed_by<std::string>(
+        keys_.bench, keys_.decision,
+        [payload = core::canonical(wire::decision_statement(found->decided, place))](const Signer& signer) {
+            return wire::envelope_of(payload, wire::statement_type, signer);
+        });
+    if (!envelope) co_return pass(envelope);
+    co_return json_answer(200, std::move(*envelope), "application/vnd.dsse.envelope.v1+json");
 }
 
 Later<net::HttpResponse> EvidenceCalls::proof(Call& call) {
@@ -174,7 +179,7 @@ net::HttpResponse EvidenceCalls::keys() const {
 }
 
 Value keys_document(const PublicKeys& keys, const std::string& origin) {
-    auto listed = [](const std::vector<PublicKey>& all, const auto& describe) {
+    auto listed = [](const std::vector<PublishedKey>& all, const auto& describe) {
         auto list = Value::array();
         for (const auto& key : all) {
             Value one = describe(key);
@@ -183,14 +188,14 @@ Value keys_document(const PublicKeys& keys, const std::string& origin) {
         }
         return list;
     };
-    auto log_key = [&](const PublicKey& key) {
+    auto log_key = [&](const PublishedKey& key) {
         tlog::NoteKey verifier;
         verifier.name = origin;
-        verifier.key = key.bytes;
+        verifier.key = ed25519_of(key.key);
         return Value::object({{"vkey", verifier.text()}});
     };
-    auto statement_key = [](const PublicKey& key) {
-        return Value::object({{"keyid", wire::statement_key_id(key.bytes)}, {"pem", ed25519_pem(key.bytes)}});
+    auto statement_key = [](const PublishedKey& key) {
+        return Value::object({{"keyid", wire::statement_key_id(key.key)}, {"pem", pem_of(key.key)}});
     };
     return Value::object({{"log", listed(keys.log, log_key)},
                           {"decision", listed(keys.decision, statement_key)},

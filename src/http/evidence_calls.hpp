@@ -14,13 +14,9 @@ namespace countersign::http {
 // What proves a decision: the signed statement, its place in the published log, and the log itself.
 class EvidenceCalls {
   public:
-    EvidenceCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
-                  const SigningKey& decision_key, RequestCalls& requests)
-        : settings_(settings),
-          runtime_(runtime),
-          parts_(parts),
-          decision_key_(decision_key),
-          requests_(requests) {}
+    EvidenceCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts, SigningKeys keys,
+                  RequestCalls& requests)
+        : settings_(settings), runtime_(runtime), parts_(parts), keys_(keys), requests_(requests) {}
     std::vector<Route> routes();
 
   private:
@@ -39,7 +35,7 @@ class EvidenceCalls {
     const HttpSettings& settings_;
     const app::Runtime& runtime_;
     Parts parts_;
-    const SigningKey& decision_key_;
+    SigningKeys keys_;
     RequestCalls& requests_;
     // Full tiles never change. The oldest one goes when there are too many.
     std::map<tlog::TileId, std::shared_ptr<const std::string>> tiles_;
@@ -50,6 +46,6 @@ class EvidenceCalls {
 };
 
 // RFC 7517 set of the keys that grants are, or were, signed with.
-core::Value key_set(const std::vector<PublicKey>& keys);
+core::Value key_set(const std::vector<PublishedKey>& keys);
 
 }  // namespace countersign::http

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <utility>
 #include <variant>
 
 #include "countersign/base/text.hpp"
+#include "http/signed_by.hpp"
 
 namespace countersign::http {
 namespace {
@@ -21,15 +24,15 @@ const core::Claimed* claim_of(const core::Case& c) {
     return nullptr;
 }
 
-}  // namespace
-
-std::optional<Grant> grant_of(const core::Case& c, const SigningKey& key, const std::string& issuer) {
+// The signature is all that this lacks.
+std::optional<Grant> unsigned_grant(const core::Case& c, const PublicKey& key, const std::string& issuer) {
     const auto* claimed = claim_of(c);
     if (claimed == nullptr) return std::nullopt;
     auto issued = whole_seconds(claimed->at);
     auto ends = whole_seconds(claimed->at + c.applied->grant);
     auto id = c.request->id.text();
-    auto header = Value::object({{"alg", "EdDSA"}, {"kid", key.key_id()}, {"typ", "grant+jwt"}});
+    auto header =
+        Value::object({{"alg", "EdDSA"}, {"kid", ed25519_thumbprint(ed25519_of(key))}, {"typ", "grant+jwt"}});
     auto claims = Value::object({{"iss", issuer},
                                  {"aud", issuer},
                                  {"sub", claimed->by.text()},
@@ -40,9 +43,21 @@ std::optional<Grant> grant_of(const core::Case& c, const SigningKey& key, const 
                                  {"act_hash", c.request->digest},
                                  {"request", id}});
     auto text = base64url(core::canonical(header)) + "." + base64url(core::canonical(claims));
-    auto signature = key.sign(text);
-    text += "." + base64url(as_text(signature));
     return Grant{std::move(text), core::Instant{std::chrono::seconds{ends}}};
+}
+
+}  // namespace
+
+Later<Grant> grant_of(const core::Case& c, SigningKeys keys, const std::string& issuer, core::Instant now) {
+    auto grant = unsigned_grant(c, keys.grant.public_key(), issuer);
+    if (!grant || now >= grant->expires_at)
+        co_return fail(Trouble::conflict, "this approval was already claimed and its grant has run out",
+                       "claimed");
+    auto signature = co_await signed_by<std::string>(
+        keys.bench, keys.grant, [text = grant->token](const Signer& signer) { return signer.sign(text); });
+    if (!signature) co_return pass(signature);
+    grant->token += "." + base64url(*signature);
+    co_return std::move(*grant);
 }
 
 }  // namespace countersign::http

@@ -1,10 +1,8 @@
 #pragma once
-#include <optional>
 #include <string>
 
-#include "countersign/base/crypto.hpp"
+#include "countersign/adapters/http.hpp"
 #include "countersign/core/entry.hpp"
-#include "countersign/core/value.hpp"
 
 namespace countersign::http {
 
@@ -12,8 +10,9 @@ struct Grant {
     std::string token;  // compact JWS, EdDSA, typ grant+jwt
     core::Instant expires_at;
 };
-// The grant of a claimed request: the same text every time, for it follows from the claim alone. nullopt:
-// nobody claimed it.
-std::optional<Grant> grant_of(const core::Case& c, const SigningKey& key, const std::string& issuer);
+// The grant of a claimed request: the same text every time, for it follows from the claim alone. conflict
+// (claimed): nobody claimed it, or its time is over. unavailable (not_signed): whoever holds the key did not
+// sign.
+Later<Grant> grant_of(const core::Case& c, SigningKeys keys, const std::string& issuer, core::Instant now);
 
 }  // namespace countersign::http

@@ -85,11 +85,11 @@ std::unexpected<Failure> not_yours() {
 }  // namespace
 
 RequestCalls::RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
-                           const SigningKey& key)
+                           SigningKeys keys)
     : settings_(settings),
       runtime_(runtime),
       parts_(parts),
-      key_(key),
+      keys_(keys),
       issuer_(settings.public_url.empty() ? "countersign" : settings.public_url) {}
 
 std::vector<Route> RequestCalls::routes() {
@@ -466,11 +466,8 @@ Later<net::HttpResponse> RequestCalls::claim(Call& call) {
     if (now.c.request->digest != body->digest)
         co_return fail(Trouble::conflict, "the request has another digest than the one you sent",
                        "digest_differs", "/digest");
-    auto grant = grant_of(now.c, key_, issuer_);
-    bool over = !grant || runtime_.now() >= grant->expires_at;
-    if (over)
-        co_return fail(Trouble::conflict, "this approval was already claimed and its grant has run out",
-                       "claimed");
+    auto grant = co_await grant_of(now.c, keys_, issuer_, runtime_.now());
+    if (!grant) co_return pass(grant);
     auto request = wire::request_document(now.c, now.ruling, *parts_.roster.snapshot(), runtime_.now());
     auto response = json_answer(
         200, core::canonical(core::Value::object({{"expires_at", core::rfc3339(grant->expires_at)},

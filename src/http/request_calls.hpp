@@ -16,8 +16,7 @@ namespace countersign::http {
 // The calls about requests.
 class RequestCalls {
   public:
-    RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts,
-                 const SigningKey& key);
+    RequestCalls(const HttpSettings& settings, const app::Runtime& runtime, Parts parts, SigningKeys keys);
     std::vector<Route> routes();
     // The request that the call's path names, where its caller may read it.
     Later<app::CasePtr> readable(Call& call);
@@ -71,7 +70,7 @@ class RequestCalls {
     const HttpSettings& settings_;
     const app::Runtime& runtime_;
     Parts parts_;
-    const SigningKey& key_;
+    SigningKeys keys_;
     std::string issuer_;
     std::deque<Rendered> rendered_;  // the last bodies, for the many who wait for one request
     std::set<std::pair<core::TokenId, std::string>> running_;  // idempotency keys of requests being opened

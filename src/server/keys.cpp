@@ -12,6 +12,7 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/server/files.hpp"
+#include "server/signing_command.hpp"
 
 namespace countersign::server {
 namespace {
@@ -47,10 +48,27 @@ Result<std::optional<std::string>> read_key_file(const std::string& path) {
     return std::move(*text);
 }
 
-Result<SigningKey> signing_key_of(const std::string& path, const std::string& pem) {
-    auto key = SigningKey::from_pem(pem);
+// What consumers of grants and readers of the log are told to expect; statements may have either.
+bool may_have(std::string_view name, PublicKey::Type type) {
+    return name == "decision" || type == PublicKey::Type::ed25519;
+}
+
+Result<std::unique_ptr<const Signer>> signer_of(std::string_view name, const std::string& path,
+                                                const std::string& pem) {
+    auto key = signer_from_pem(pem);
     if (!key) return fail(Trouble::invalid_input, fmt::format("{}: {}", visible(path), key.error().detail));
+    auto type = (*key)->public_key().type;
+    if (!may_have(name, type))
+        return fail(Trouble::invalid_input,
+                    fmt::format("{}: a {} key, but the {} key must be an Ed25519 one; `openssl genpkey "
+                                "-algorithm ed25519` writes one",
+                                visible(path), name_of(type), name));
     return key;
+}
+
+bool held_by_command(const config::Settings& settings, std::string_view name) {
+    return !settings.signing_command.empty() &&
+           std::ranges::find(settings.signing_command_keys, name) != settings.signing_command_keys.end();
 }
 
 // Base64 of 32 random bytes, as `openssl rand -base64 32` writes it.
@@ -87,18 +105,29 @@ Result<Done> check_key(std::string_view name, const std::string& path, const std
         if (!key) return pass(key);
         return Done{};
     }
-    auto key = signing_key_of(path, text);
+    auto key = signer_of(name, path, text);
     if (!key) return pass(key);
     return Done{};
 }
 
-Result<SigningKey> load_signing_key(const config::Settings& settings, const std::string& home,
-                                    std::string_view name) {
+Result<std::unique_ptr<const Signer>> signer_elsewhere(const config::Settings& settings,
+                                                       std::string_view name) {
+    auto key = signer_by_command(settings.signing_command, std::string(name));
+    if (!key || may_have(name, (*key)->public_key().type)) return key;
+    return fail(Trouble::invalid_input,
+                fmt::format("signing_command: its {} key is a {} one and must be Ed25519; leave {} out of "
+                            "signing_command_keys and keep it in a file",
+                            name, name_of((*key)->public_key().type), name));
+}
+
+Result<std::unique_ptr<const Signer>> load_signer(const config::Settings& settings, const std::string& home,
+                                                  std::string_view name) {
+    if (held_by_command(settings, name)) return signer_elsewhere(settings, name);
     auto path = place_of(settings, home, name);
     auto text = read_key_file(path);
     if (!text) return pass(text);
     if (!*text) return no_key(name, path);
-    return signing_key_of(path, **text);
+    return signer_of(name, path, **text);
 }
 
 bool is_moment(std::string_view text) {
@@ -124,9 +153,12 @@ Result<Done> take_retired(Keys& keys, const std::string& path, std::string_view 
             keys.retired_servers.push_back(std::move(*key));
             continue;
         }
-        auto key = ed25519_from_pem(*text);
+        auto key = public_key_from_pem(*text);
         if (!key)
             return fail(Trouble::invalid_input, fmt::format("{}: {}", visible(path), key.error().detail));
+        if (!may_have(name, key->type))
+            return fail(Trouble::invalid_input,
+                        fmt::format("{}: a retired {} key must be an Ed25519 one", visible(path), name));
         keys.retired.push_back({std::string(name), std::string(until), *key});
     }
     return Done{};
@@ -149,10 +181,9 @@ Result<Done> load_retired(Keys& keys, const std::string& folder) {
 
 // One key for two purposes would let a signature of the one pass for the other.
 Result<Done> check_apart(const Keys& keys) {
-    std::vector<std::pair<std::string, std::array<std::byte, 32>>> all{
-        {"grant", keys.grant.public_key()},
-        {"decision", keys.decision.public_key()},
-        {"log", keys.log.public_key()}};
+    std::vector<std::pair<std::string, PublicKey>> all{{"grant", keys.grant->public_key()},
+                                                       {"decision", keys.decision->public_key()},
+                                                       {"log", keys.log->public_key()}};
     for (const auto& one : keys.retired) all.emplace_back(one.name, one.public_key);
     for (std::size_t i = 0; i < all.size(); ++i)
         for (std::size_t j = i + 1; j < all.size(); ++j)
@@ -174,11 +205,11 @@ Result<Keys> load_keys(const config::Settings& settings, const std::string& home
     if (!*server_text) return no_key("server", server_path);
     auto server = server_key_of(server_path, **server_text);
     if (!server) return pass(server);
-    auto grant = load_signing_key(settings, home, "grant");
+    auto grant = load_signer(settings, home, "grant");
     if (!grant) return pass(grant);
-    auto decision = load_signing_key(settings, home, "decision");
+    auto decision = load_signer(settings, home, "decision");
     if (!decision) return pass(decision);
-    auto log = load_signing_key(settings, home, "log");
+    auto log = load_signer(settings, home, "log");
     if (!log) return pass(log);
     Keys keys{std::move(*grant),        std::move(*decision), std::move(*log), std::move(*server), {}, {},
               mark_path(settings, home)};
@@ -205,6 +236,7 @@ Result<std::vector<KeyFile>> create_keys(const config::Settings& settings, const
                                          rt::Entropy& entropy) {
     std::vector<KeyFile> files;
     for (const char* name : {"server", "grant", "decision", "log"}) {
+        if (held_by_command(settings, name)) continue;
         KeyFile file{.name = name, .path = place_of(settings, home, name)};
         auto text = read_key_file(file.path);
         if (!text) return pass(text);

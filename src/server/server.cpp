@@ -5,8 +5,11 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
+#include "countersign/base/check.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/net/http_client.hpp"
@@ -46,11 +49,28 @@ app::Runtime runtime_of(const Ground& ground, const config::Settings& settings) 
             .limits = {.pending_per_requester = settings.pending_per_requester}};
 }
 
-constexpr std::size_t bodies_waiting_max = 256;
+constexpr std::size_t bench_waiting_max = 256;  // big bodies, and signatures that another program makes
+constexpr std::size_t signing_threads = 2;      // so many of those are under way at a time
 // What is counted of pending requests, for metrics.
 constexpr std::size_t pending_page = 200;
 constexpr std::size_t pending_pages_max = 5;
 constexpr core::Duration pending_poll = std::chrono::seconds{30};
+
+rt::Workbench::Limits bench_of(std::size_t threads) {
+    return {.threads = threads, .background = 1, .queue_max = bench_waiting_max};
+}
+
+// A key of notes signs in their form alone.
+tlog::SignBytes raw_signer(const Signer& signer) {
+    return [&signer](std::string_view bytes) -> Result<std::array<std::byte, 64>> {
+        auto signature = signer.sign(bytes);
+        if (!signature) return pass(signature);
+        std::array<std::byte, 64> raw{};
+        COUNTERSIGN_CHECK(signature->size() == raw.size());
+        std::ranges::copy(std::as_bytes(std::span{*signature}), raw.begin());
+        return raw;
+    };
+}
 
 // The keys of issuers are small, and there are few issuers.
 constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
@@ -77,9 +97,9 @@ std::string local_url(const std::string& listen, std::uint16_t port, bool tls) {
 }
 
 http::PublicKeys public_keys(const Keys& keys) {
-    http::PublicKeys all{.grant = {{keys.grant.public_key(), {}}},
-                         .decision = {{keys.decision.public_key(), {}}},
-                         .log = {{keys.log.public_key(), {}}}};
+    http::PublicKeys all{.grant = {{keys.grant->public_key(), {}}},
+                         .decision = {{keys.decision->public_key(), {}}},
+                         .log = {{keys.log->public_key(), {}}}};
     for (const auto& one : keys.retired) {
         auto& list = one.name == "grant" ? all.grant : one.name == "decision" ? all.decision : all.log;
         list.push_back({one.public_key, one.until});
@@ -158,9 +178,9 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
                                            issuer_limits)),
       workloads_(identity::make_workload_identity(std::move(issuers), *issuer_client_, ground_.clock,
                                                   ground_.timers, ground_.executor)),
-      // Reads big bodies, so that clicks do not wait for them.
-      workbench_(ground.executor, {.threads = 1, .background = 1, .queue_max = bodies_waiting_max},
-                 [] { return std::make_unique<rt::Bench>(); }),
+      // Clicks wait neither for big bodies to be read nor for signatures of keys that are not here.
+      workbench_(ground.executor, bench_of(1), std::make_unique<rt::Bench>),
+      signing_bench_(ground.executor, bench_of(signing_threads), std::make_unique<rt::Bench>),
       api_(make_api()),
       // Makes leaves of events and signs the log, beside everything that people wait for.
       publisher_(make_publisher()),
@@ -225,23 +245,23 @@ std::unique_ptr<http::Api> Server::make_api() {
          .metrics = *metrics_,
          .measures = [this] { return measures(); },
          .workbench = &workbench_},
-        {.grant = keys_.grant, .decision = keys_.decision}, [this] { return readiness(); });
+        {.grant = *keys_.grant, .decision = *keys_.decision, .bench = &signing_bench_},
+        [this] { return readiness(); });
 }
 
 std::unique_ptr<evidence::LogPublisher> Server::make_publisher() {
     evidence::LogIdentity identity{
-        .key = log_key(settings_.published_log.origin, keys_.log.public_key()),
+        .key = log_key(settings_.published_log.origin, ed25519_of(keys_.log->public_key())),
         .retired = {},
-        .sign = [this](std::string_view bytes) -> Result<std::array<std::byte, 64>> {
-            return keys_.log.sign(bytes);
-        },
+        .sign = raw_signer(*keys_.log),
         .mark = keys_.mark};
-    std::vector<evidence::LoggedKey> logged{{"grant", keys_.grant.public_key(), {}},
-                                            {"decision", keys_.decision.public_key(), {}},
-                                            {"log", keys_.log.public_key(), {}}};
+    std::vector<evidence::LoggedKey> logged{{"grant", keys_.grant->public_key(), {}},
+                                            {"decision", keys_.decision->public_key(), {}},
+                                            {"log", keys_.log->public_key(), {}}};
     for (const auto& key : keys_.retired) {
         logged.push_back({key.name, key.public_key, key.until});
-        if (key.name == "log") identity.retired.push_back(log_key(identity.key.name, key.public_key));
+        if (key.name == "log")
+            identity.retired.push_back(log_key(identity.key.name, ed25519_of(key.public_key)));
     }
     return evidence::make_log_publisher(std::move(identity), std::move(logged), settings_.published_log.signs,
                                         {.runtime = runtime_, .log = log_, .tree = database_->tree()});

@@ -27,15 +27,6 @@ std::optional<std::string> either_base64(std::string_view text) {
     return unbase64url(text);
 }
 
-bool one_verifies(std::string_view signature, std::string_view signed_bytes,
-                  std::span<const std::array<std::byte, 32>> keys) {
-    constexpr std::size_t ed25519_bytes = 64;
-    if (signature.size() != ed25519_bytes) return false;
-    auto bytes = std::as_bytes(std::span{signature}).first<ed25519_bytes>();
-    return std::ranges::any_of(keys,
-                               [&](const auto& key) { return verify_ed25519(key, signed_bytes, bytes); });
-}
-
 }  // namespace
 
 std::string pre_authentication_encoding(std::string_view type, std::string_view payload) {
@@ -46,21 +37,22 @@ std::string pre_authentication_encoding(std::string_view type, std::string_view 
     return out;
 }
 
-std::string statement_key_id(const std::array<std::byte, 32>& ed25519_key) {
-    return sha256_hex(ed25519_der(ed25519_key));
+std::string statement_key_id(const PublicKey& key) {
+    return sha256_hex(der_of(key));
 }
 
-std::string envelope_of(std::string_view payload, std::string_view type, const SigningKey& key) {
-    auto signature = key.sign(pre_authentication_encoding(type, payload));
+Result<std::string> envelope_of(std::string_view payload, std::string_view type, const Signer& signer) {
+    auto signature = signer.sign(pre_authentication_encoding(type, payload));
+    if (!signature) return pass(signature);
     Value signatures = Value::array();
     signatures.push(
-        Value::object({{"keyid", statement_key_id(key.public_key())}, {"sig", base64(as_text(signature))}}));
+        Value::object({{"keyid", statement_key_id(signer.public_key())}, {"sig", base64(*signature)}}));
     return core::canonical(Value::object(
         {{"payload", base64(payload)}, {"payloadType", type}, {"signatures", std::move(signatures)}}));
 }
 
 Result<std::string> open_envelope(std::string_view envelope, std::string_view type,
-                                  std::span<const std::array<std::byte, 32>> keys) {
+                                  std::span<const PublicKey> keys) {
     auto read = parse_json(envelope, {.bytes_max = envelope_bytes_max});
     if (!read) return bad_envelope(read.error().detail.c_str());
     auto payload = either_base64((*read)["payload"].text());
@@ -75,7 +67,9 @@ Result<std::string> open_envelope(std::string_view envelope, std::string_view ty
     std::string signed_bytes = pre_authentication_encoding(type, *payload);
     bool good = std::ranges::any_of(*signatures, [&](const Value& one) {
         auto signature = either_base64(one["sig"].text());
-        return signature && one_verifies(*signature, signed_bytes, keys);
+        return signature && std::ranges::any_of(keys, [&](const PublicKey& key) {
+                   return verifies(key, signed_bytes, *signature);
+               });
     });
     if (!good) return fail(Trouble::forbidden, "nobody whose key is known signed this", "bad_signature");
     return std::move(*payload);

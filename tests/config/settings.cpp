@@ -285,10 +285,19 @@ TEST_F(ConfigTest, EveryPathOfAKeyTellsAKeyFromAPath) {
             << key;
 }
 
+TEST_F(ConfigTest, ASigningCommandIsAProgramByItsWholePathAndItsWords) {
+    auto s = read("signing_command: /usr/bin/sign  --region eu\nsigning_command_keys: [decision]\n");
+    ASSERT_TRUE(s) << s.error().detail;
+    EXPECT_THAT(s->signing_command, testing::ElementsAre("/usr/bin/sign", "--region", "eu"));
+    EXPECT_THAT(s->signing_command_keys, testing::ElementsAre("decision"));
+    EXPECT_THAT(problem("signing_command: sign\n"), HasSubstr("beginning with /"));
+    EXPECT_THAT(problem("signing_command: ''\n"), HasSubstr("beginning with /"));
+    EXPECT_THAT(problem("signing_command_keys: [server]\n"), HasSubstr("must list log, decision, grant"));
+}
+
 TEST_F(ConfigTest, WhatIsNotBuiltYetIsNoSlip) {
-    for (const char* yaml :
-         {"on_call: { url: x }\n", "identity: { login: { issuer: x } }\n", "otlp: x\n",
-          "log: { witnesses: [x] }\n", "teams: { streaming: true }\n", "signing_command: x\n"})
+    for (const char* yaml : {"on_call: { url: x }\n", "identity: { login: { issuer: x } }\n", "otlp: x\n",
+                             "log: { witnesses: [x] }\n", "teams: { streaming: true }\n"})
         EXPECT_THAT(problem(yaml), HasSubstr("is not supported by this version yet")) << yaml;
 }
 

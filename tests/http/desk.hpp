@@ -91,9 +91,9 @@ struct Desk {
         settings.access_key = Secret{std::string(32, 'a')};
         settings.tail_events_max = 8;
         settings.log_origin = "approvals.example.com/log";
-        settings.public_keys = {.grant = {{key.public_key(), {}}},
-                                .decision = {{decision_key.public_key(), {}}},
-                                .log = {{log_key.public_key(), {}}}};
+        settings.public_keys = {.grant = {{public_key_of(key.public_key()), {}}},
+                                .decision = {{decision_key->public_key(), {}}},
+                                .log = {{public_key_of(log_key.public_key()), {}}}};
         office.store.logs_acts = false;
         api = http::make_api(settings, process.runtime,
                              {.requests = process.requests,
@@ -105,14 +105,15 @@ struct Desk {
                               .workloads = *workloads,
                               .hiding = process.hiding,
                               .metrics = *metrics},
-                             {.grant = key, .decision = decision_key}, [this] { return readiness; });
+                             {.grant = *grant_key, .decision = *decision_key}, [this] { return readiness; });
         handler = api->handler();
         token = issue({app::Scope::request, app::Scope::read});
     }
     Office office;
     Process process{office};
     SigningKey key = SigningKey::from_seed({});
-    SigningKey decision_key = SigningKey::from_seed({std::byte{1}});
+    std::unique_ptr<const Signer> grant_key = make_signer(SigningKey::from_seed({}));
+    std::unique_ptr<const Signer> decision_key = make_signer(SigningKey::from_seed({std::byte{1}}));
     SigningKey log_key = SigningKey::from_seed({std::byte{2}});
     fakes::Tree tree;
     std::vector<std::string> problems;  // of the database

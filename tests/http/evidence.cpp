@@ -46,7 +46,7 @@ class Evidence : public testing::Test {
         return id;
     }
     Result<core::Value> opened(const std::string& envelope) {
-        std::array<std::array<std::byte, 32>, 1> keys{desk.decision_key.public_key()};
+        std::array<PublicKey, 1> keys{desk.decision_key->public_key()};
         auto payload = wire::open_envelope(envelope, wire::statement_type, keys);
         if (!payload) return pass(payload);
         return wire::parse_json(*payload, {.bytes_max = 1'000'000});
@@ -182,8 +182,8 @@ TEST_F(Evidence, AClosedLogIsNotRead) {
 TEST_F(Evidence, EveryKeyIsPublishedUnderItsPurposeAndTheGrantsKeyAloneInTheKeySet) {
     auto keys = desk.call("GET", "/.well-known/countersign-keys.json", {}, {}, "").body;
     EXPECT_EQ(keys["log"][0]["vkey"].text(), log_key().text());
-    EXPECT_EQ(keys["decision"][0]["keyid"].text(), wire::statement_key_id(desk.decision_key.public_key()));
-    EXPECT_EQ(*ed25519_from_pem(keys["decision"][0]["pem"].text()), desk.decision_key.public_key());
+    EXPECT_EQ(keys["decision"][0]["keyid"].text(), wire::statement_key_id(desk.decision_key->public_key()));
+    EXPECT_EQ(*public_key_from_pem(keys["decision"][0]["pem"].text()), desk.decision_key->public_key());
     auto set = desk.call("GET", "/.well-known/jwks.json", {}, {}, "").body;
     ASSERT_EQ(set["keys"].items()->size(), 1U);
     EXPECT_EQ(set["keys"][0]["kid"].text(), desk.key.key_id());

@@ -9,9 +9,17 @@ import { createRemoteJWKSet, jwtVerify } from "jose";
 
 const [folder, url, grant, digest] = process.argv.slice(2);
 const keys = JSON.parse(readFileSync(`${folder}/keys.json`));
+const key = createPublicKey(keys.decision[0].pem);
+// r and s side by side, of an ECDSA signature in DER.
+const rawOf = (der) => {
+  const numbers = [];
+  for (let at = 2; at < der.length; at += 2 + der[at + 1])
+    numbers.push(Buffer.concat([Buffer.alloc(32), der.subarray(at + 2, at + 2 + der[at + 1])]).subarray(-32));
+  return Buffer.concat(numbers);
+};
 const trust = {
   certificateAuthorities: [], timestampAuthorities: [], tlogs: [], ctlogs: [],
-  publicKey: () => ({ publicKey: createPublicKey(keys.decision[0].pem), validFor: () => true }),
+  publicKey: () => ({ publicKey: key, validFor: () => true }),
 };
 const verifier = new Verifier(trust, { tlogThreshold: 0, timestampThreshold: 0, ctlogThreshold: 0 });
 const bundle = (envelope) => toSignedEntity(bundleFromJSON({
@@ -29,6 +37,9 @@ for (const name of names) {
   assert.equal(statement._type, "https://in-toto.io/Statement/v1");
   const forged = Buffer.from(envelope.payload, "base64").toString().replace('"decision":"', '"decisiom":"');
   assert.throws(() => verifier.verify(bundle({ ...envelope, payload: Buffer.from(forged).toString("base64") })), name);
+  if (key.asymmetricKeyType !== "ec") continue;
+  const sig = rawOf(Buffer.from(envelope.signatures[0].sig, "base64")).toString("base64");
+  assert.throws(() => verifier.verify(bundle({ ...envelope, signatures: [{ ...envelope.signatures[0], sig }] })), "r and s side by side");
 }
 
 const set = createRemoteJWKSet(new URL("/.well-known/jwks.json", url));

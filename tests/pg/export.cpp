@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 class AnExport : public ThePublishedLog {
   protected:
-    SigningKey decision_key = log_key_of('d');
+    std::unique_ptr<const Signer> decision_key = make_signer(log_key_of('d'));
     std::string out = folder + "/export";
     core::RequestId id = opened();
 
@@ -42,7 +42,7 @@ class AnExport : public ThePublishedLog {
     }
     Result<evidence::Exported> exported(evidence::ExportFilter filter = {}) {
         evidence::ExportKeys keys{
-            .keys_document = keys_document(), .log = note_key(key), .decision = &decision_key};
+            .keys_document = keys_document(), .log = note_key(key), .decision = decision_key.get()};
         return on.get(evidence::export_folder(
             on.database->audit(), on.database->tree(),
             {.filter = std::move(filter), .keys = std::move(keys), .folder = out}, on.clock, {}));
@@ -55,7 +55,7 @@ class AnExport : public ThePublishedLog {
         };
         return core::canonical(core::Value::object(
             {{"log", list(core::Value::object({{"vkey", note_key(key).text()}}))},
-             {"decision", list(core::Value::object({{"pem", ed25519_pem(decision_key.public_key())}}))}}));
+             {"decision", list(core::Value::object({{"pem", pem_of(decision_key->public_key())}}))}}));
     }
     evidence::Audit audit() {
         auto keys = evidence::read_keys(out + "/keys.json");
@@ -201,12 +201,14 @@ TEST_F(AnExport, WhoseDecisionWasEditedIsFoundOut) {
     auto payload = *unbase64(envelope["payload"].text());
     payload.replace(payload.find("\"amy\""), 5, "\"dan\"");
     // Signed anew, with a key that signs something else.
-    std::ofstream(statement_file()) << wire::envelope_of(payload, wire::statement_type, key);
+    std::ofstream(statement_file())
+        << wire::envelope_of(payload, wire::statement_type, *make_signer(log_key_of('a'))).value();
     expect_found("nobody whose key is known signed this");
     // And with the right one: it is not what the records come to.
-    std::ofstream(statement_file()) << wire::envelope_of(payload, wire::statement_type, decision_key);
+    std::ofstream(statement_file())
+        << wire::envelope_of(payload, wire::statement_type, *decision_key).value();
     expect_found("says something else than the request's records come to");
-    std::ofstream(statement_file()) << wire::envelope_of(payload, "text/plain", decision_key);
+    std::ofstream(statement_file()) << wire::envelope_of(payload, "text/plain", *decision_key).value();
     expect_found("not application/vnd.in-toto+json");
 }
 

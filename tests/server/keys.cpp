@@ -122,18 +122,18 @@ TEST_F(KeysTest, KeysMayBeKeptElsewhere) {
 
 TEST_F(KeysTest, RetiredKeysStayKnownByTheirPublicHalf) {
     ASSERT_TRUE(create());
-    auto old = load_keys(settings_, home_)->log.public_key();
+    auto old = load_keys(settings_, home_)->log->public_key();
     auto old_server = load_keys(settings_, home_)->server;
     std::filesystem::rename(path("log.pem"), path("log.pem.2027-01-31"));
     std::filesystem::rename(path("server.key"), path("server.key.2027-01-31T08:00:00Z"));
     ASSERT_TRUE(create());
     // The private half may be thrown away.
-    write(path("decision.pem.2026-01-31"), ed25519_pem(old), 0644);
+    write(path("decision.pem.2026-01-31"), pem_of(old), 0644);
     auto refused = load_keys(settings_, home_);
     ASSERT_FALSE(refused) << "one key for two purposes";
     EXPECT_THAT(refused.error().detail, HasSubstr("each purpose needs its own"));
     std::filesystem::remove(path("decision.pem.2026-01-31"));
-    write(path("log.pem.2027-01-31"), ed25519_pem(old), 0644);
+    write(path("log.pem.2027-01-31"), pem_of(old), 0644);
     write(path("log.pem.bak"), "nothing to do with it", 0644);
     auto keys = load_keys(settings_, home_);
     ASSERT_TRUE(keys) << keys.error().detail;
@@ -141,7 +141,7 @@ TEST_F(KeysTest, RetiredKeysStayKnownByTheirPublicHalf) {
     EXPECT_EQ(keys->retired[0].name, "log");
     EXPECT_EQ(keys->retired[0].until, "2027-01-31");
     EXPECT_EQ(keys->retired[0].public_key, old);
-    EXPECT_NE(keys->log.public_key(), old);
+    EXPECT_NE(keys->log->public_key(), old);
     ASSERT_EQ(keys->retired_servers.size(), 1U);
     EXPECT_EQ(keys->retired_servers[0], old_server);
 }
@@ -154,6 +154,24 @@ TEST_F(KeysTest, OnePurposeSharesItsKeyWithNoOther) {
     auto keys = load_keys(settings_, home_);
     ASSERT_FALSE(keys);
     EXPECT_THAT(keys.error().detail, HasSubstr("the grant key and the log key are the same"));
+}
+
+TEST_F(KeysTest, StatementsMayBeSignedOnP256AndNothingElseMay) {
+    ASSERT_TRUE(create());
+    auto p256 = P256SigningKey::generate().to_pem();
+    std::filesystem::remove(path("decision.pem"));
+    write(path("decision.pem"), std::string(p256.reveal()), 0600);
+    auto keys = load_keys(settings_, home_);
+    ASSERT_TRUE(keys) << keys.error().detail;
+    EXPECT_EQ(keys->decision->public_key().type, PublicKey::Type::p256);
+    for (const char* name : {"log.pem", "grant.pem"}) {
+        auto before = content(path(name));
+        write(path(name), std::string(P256SigningKey::generate().to_pem().reveal()), 0600);
+        auto refused = load_keys(settings_, home_);
+        ASSERT_FALSE(refused) << name;
+        EXPECT_THAT(refused.error().detail, HasSubstr("must be an Ed25519 one"));
+        write(path(name), before, 0600);
+    }
 }
 
 }  // namespace

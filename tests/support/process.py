@@ -316,7 +316,7 @@ class Dev:
 class Parts:
     """What `dev` holds, each in a process of its own: PostgreSQL, the workspace and the server."""
 
-    def __init__(self, folder, policy=None):
+    def __init__(self, folder, policy=None, environment=None):
         self.folder = folder
         self.policy = policy or str(ROOT / "examples" / "policies" / "sample.yaml")
         self.postgres = self.sandbox = self.server = None
@@ -331,6 +331,7 @@ class Parts:
             "COUNTERSIGN_LIMITS_REQUESTS_PER_MINUTE": "0",  # tests look often
             "COUNTERSIGN_LIMITS_PENDING_PER_REQUESTER": "0",
             "COUNTERSIGN_KEYS": os.path.join(folder, "keys"),
+            **(environment or {}),
         }
         made = self.verb("keys", "create")
         assert made.code == 0, made.text()

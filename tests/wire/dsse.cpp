@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "countersign/base/text.hpp"
+#include "countersign/wire/json.hpp"
 #include "tlog/vectors.hpp"
 
 namespace countersign::wire {
@@ -11,11 +12,11 @@ namespace {
 using tlog::testing::key_of_seed;
 using tlog::testing::vectors;
 
-const SigningKey& reference_key() {
-    static const SigningKey key = key_of_seed(vectors()["keys"]["log_seed_hex"].text());
-    return key;
+const Signer& reference_key() {
+    static const auto key = make_signer(key_of_seed(vectors()["keys"]["log_seed_hex"].text()));
+    return *key;
 }
-using KeyList = std::vector<std::array<std::byte, 32>>;
+using KeyList = std::vector<PublicKey>;
 
 TEST(Dsse, WhatIsSignedHasEveryLengthInBytes) {
     std::string pae = pre_authentication_encoding("http://example.com/HelloWorld", "hello world");
@@ -29,7 +30,7 @@ TEST(Dsse, WhatIsSignedHasEveryLengthInBytes) {
 TEST(Dsse, TheReferenceEnvelopeComesOutTheSameAndOpens) {
     const auto& reference = vectors()["dsse_envelope"];
     auto payload = *unbase64(reference["payload"].text());
-    EXPECT_EQ(envelope_of(payload, statement_type, reference_key()), core::canonical(reference));
+    EXPECT_EQ(*envelope_of(payload, statement_type, reference_key()), core::canonical(reference));
     EXPECT_EQ(
         *open_envelope(core::canonical(reference), statement_type, KeyList{reference_key().public_key()}),
         payload);
@@ -47,7 +48,7 @@ TEST(Dsse, TheUrlSafeAlphabetIsReadToo) {
 TEST(Dsse, AnotherPurposesKeyAnotherTypeAndDuplicateNamesAreRefused) {
     const auto& reference = vectors()["dsse_envelope"];
     std::string text = core::canonical(reference);
-    auto other = SigningKey::from_seed({}).public_key();
+    auto other = public_key_of(SigningKey::from_seed({}).public_key());
     EXPECT_EQ(open_envelope(text, statement_type, KeyList{other}).error().code, "bad_signature");
     EXPECT_EQ(open_envelope(text, "application/json", KeyList{reference_key().public_key()}).error().code,
               "other_type");
@@ -69,6 +70,23 @@ TEST(Dsse, ASignatureThatIsShorterOrLongerIsNone) {
         EXPECT_FALSE(
             open_envelope(core::canonical(envelope), statement_type, KeyList{reference_key().public_key()}));
     }
+}
+
+TEST(Dsse, AStatementMayBeSignedOnP256InDerAlone) {
+    auto signer = make_signer(P256SigningKey::generate());
+    auto text = envelope_of("{}", statement_type, *signer);
+    ASSERT_TRUE(text);
+    EXPECT_EQ(*open_envelope(*text, statement_type, KeyList{signer->public_key()}), "{}");
+    EXPECT_EQ(open_envelope(*text, statement_type, KeyList{reference_key().public_key()}).error().code,
+              "bad_signature");
+    // r and s side by side, as JWS would have them, are no signature here.
+    auto envelope = *parse_json(*text, {.bytes_max = 10'000});
+    auto signatures = core::Value::array();
+    signatures.push(core::Value::object({{"sig", base64(std::string(64, 'x'))}}));
+    envelope.set("signatures", std::move(signatures));
+    EXPECT_EQ(
+        open_envelope(core::canonical(envelope), statement_type, KeyList{signer->public_key()}).error().code,
+        "bad_signature");
 }
 
 }  // namespace

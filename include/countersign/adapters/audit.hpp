@@ -10,7 +10,7 @@
 
 #include "countersign/app/audit.hpp"
 #include "countersign/app/tree.hpp"
-#include "countersign/base/crypto.hpp"
+#include "countersign/base/signing.hpp"
 #include "countersign/rt/clock.hpp"
 #include "countersign/tlog/checkpoint.hpp"
 
@@ -63,9 +63,9 @@ struct ExportFilter {
     bool complete() const { return !action && !environment && !request; }
 };
 struct ExportKeys {
-    std::string keys_document;   // what the server publishes of its public keys, JSON
-    tlog::NoteKey log;           // the log whose checkpoint is exported
-    const SigningKey* decision;  // signs the statements; never null
+    std::string keys_document;  // what the server publishes of its public keys, JSON
+    tlog::NoteKey log;          // the log whose checkpoint is exported
+    const Signer* decision;     // signs the statements; never null
 };
 struct Exported {
     std::int64_t first = 0;  // the log's events [first, end) are all there
@@ -92,7 +92,7 @@ Result<Done> pack_export(const std::string& folder, const std::string& file);
 
 struct TrustedKeys {
     std::vector<tlog::NoteKey> log;
-    std::vector<std::array<std::byte, 32>> decision;
+    std::vector<PublicKey> decision;
 };
 // The keys that a folder brings along, or that a server publishes. Whoever trusts them must have compared
 // them with what they were told.

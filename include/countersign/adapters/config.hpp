@@ -59,10 +59,12 @@ struct Settings {
     std::vector<Issuer> issuers;
     std::size_t requests_per_minute = 600;  // per token; 0: any
     std::vector<std::string> link_hosts;
-    std::size_t pending_per_requester = 500;  // 0: off
-    std::string keys;                         // path of a folder; empty: in the home folder
-    std::string signing_key;                  // path; empty: in `keys`
-    std::string server_key;                   // path; empty: in `keys`
+    std::size_t pending_per_requester = 500;   // 0: off
+    std::string keys;                          // path of a folder; empty: in the home folder
+    std::string signing_key;                   // path; empty: in `keys`
+    std::string server_key;                    // path; empty: in `keys`
+    std::vector<std::string> signing_command;  // a program and its arguments; empty: keys are files
+    std::vector<std::string> signing_command_keys{"log", "decision", "grant"};  // that it holds
     bool webhooks_to_private_networks = false;
     std::vector<std::string> secret_files;  // that secrets were read from
     struct PublishedLog {

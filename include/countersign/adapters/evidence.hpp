@@ -1,6 +1,4 @@
 #pragma once
-#include <array>
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +6,7 @@
 #include "countersign/app/log.hpp"
 #include "countersign/app/runtime.hpp"
 #include "countersign/app/tree.hpp"
+#include "countersign/base/signing.hpp"
 #include "countersign/tlog/note.hpp"
 
 namespace countersign::evidence {
@@ -22,7 +21,7 @@ struct LogIdentity {
 // A public key that the log tells of, so that everybody sees since when it is used.
 struct LoggedKey {
     std::string purpose;  // "grant", "decision", "log"
-    std::array<std::byte, 32> key{};
+    PublicKey key;
     std::string until;  // of a retired one
 };
 

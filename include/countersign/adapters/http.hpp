@@ -13,22 +13,22 @@
 #include "countersign/app/requests.hpp"
 #include "countersign/app/tree.hpp"
 #include "countersign/app/webhooks.hpp"
-#include "countersign/base/crypto.hpp"
+#include "countersign/base/signing.hpp"
 #include "countersign/net/route.hpp"
 #include "countersign/rt/workbench.hpp"
 
 namespace countersign::http {
 
 // A key that others check our signatures with. `until`: a retired one's last day or moment; empty: in use.
-struct PublicKey {
-    std::array<std::byte, 32> bytes{};
+struct PublishedKey {
+    PublicKey key;
     std::string until;
 };
 // By what they sign; those in use come first.
 struct PublicKeys {
-    std::vector<PublicKey> grant;
-    std::vector<PublicKey> decision;
-    std::vector<PublicKey> log;
+    std::vector<PublishedKey> grant;
+    std::vector<PublishedKey> decision;
+    std::vector<PublishedKey> log;
 };
 
 // What is published of them: JSON by purpose, see /.well-known/countersign-keys.json. `origin`: the log's
@@ -111,8 +111,9 @@ struct Parts {
 };
 // Each signs one thing: grants, or statements of decisions.
 struct SigningKeys {
-    const SigningKey& grant;
-    const SigningKey& decision;
+    const Signer& grant;
+    const Signer& decision;
+    rt::Workbench* bench = nullptr;  // where slow ones sign; none: here
 };
 std::unique_ptr<Api> make_api(HttpSettings settings, const app::Runtime& runtime, Parts parts,
                               SigningKeys keys, std::function<std::vector<Readiness>()> readiness);

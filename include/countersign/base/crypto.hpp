@@ -61,12 +61,8 @@ class SigningKey {
     std::unique_ptr<Key> key_;
 };
 
-// The forms in which others read a public key: SubjectPublicKeyInfo (RFC 8410) in DER, and that as PEM.
-std::string ed25519_thumbprint(const std::array<std::byte, 32>& public_key);  // RFC 7638, base64url
-std::string ed25519_der(const std::array<std::byte, 32>& public_key);
-std::string ed25519_pem(const std::array<std::byte, 32>& public_key);
-// The public key that a PEM file holds, by itself or in a private key. invalid_input (bad_key).
-Result<std::array<std::byte, 32>> ed25519_from_pem(std::string_view pem);
+// RFC 7638 thumbprint of its public JWK, base64url.
+std::string ed25519_thumbprint(const std::array<std::byte, 32>& public_key);
 
 bool verify_ed25519(std::span<const std::byte, 32> public_key, std::string_view bytes,
                     std::span<const std::byte, 64> signature);

@@ -100,6 +100,7 @@ class Server {
     std::size_t pending_ = 0;                      // requests, when they were last counted
     std::optional<core::Instant> oldest_pending_;  // when the oldest of them was made
     rt::Workbench workbench_;
+    rt::Workbench signing_bench_;
     std::unique_ptr<http::Api> api_;
     std::unique_ptr<evidence::LogPublisher> publisher_;
     app::Scheduler scheduler_;

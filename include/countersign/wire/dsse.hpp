@@ -1,12 +1,11 @@
 #pragma once
-#include <array>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "countersign/base/crypto.hpp"
 #include "countersign/base/result.hpp"
+#include "countersign/base/signing.hpp"
 
 // Signed statements: DSSE v1.0 envelopes around in-toto Statement v1.
 namespace countersign::wire {
@@ -18,15 +17,16 @@ inline constexpr std::size_t envelope_bytes_max = 2 * 1024 * 1024;
 std::string pre_authentication_encoding(std::string_view type, std::string_view payload);
 
 // The key id of our envelopes: SHA-256 of the key in DER form (SubjectPublicKeyInfo), in hex.
-std::string statement_key_id(const std::array<std::byte, 32>& ed25519_key);
+std::string statement_key_id(const PublicKey& key);
 
-// The envelope of a payload that this key signs, as canonical JSON.
-std::string envelope_of(std::string_view payload, std::string_view type, const SigningKey& key);
+// The envelope of a payload that this one signs, as canonical JSON. Takes as long as signing does.
+// unavailable: it was not signed.
+Result<std::string> envelope_of(std::string_view payload, std::string_view type, const Signer& signer);
 
-// The payload of an envelope that one of these Ed25519 keys signed under this type. invalid_input
+// The payload of an envelope that one of these keys signed under this type. invalid_input
 // (bad_envelope): not an envelope. forbidden (other_type, bad_signature). What a key id says is only a hint,
 // so every signature is tried with every key.
 Result<std::string> open_envelope(std::string_view envelope, std::string_view type,
-                                  std::span<const std::array<std::byte, 32>> keys);
+                                  std::span<const PublicKey> keys);
 
 }  // namespace countersign::wire
