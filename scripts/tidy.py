@@ -10,7 +10,7 @@ import sys
 
 # Which layer may include which: includes point down, never sideways. Adapters know app and what is below
 # it, never one another; `server` knows all factories and builds everything; `cli` has the verbs.
-DOWN = ["base", "tlog", "core", "rt", "net", "wire", "tokens", "agents", "app"]
+DOWN = ["base", "tlog", "core", "rt", "net", "wire", "tokens", "streaming", "agents", "app"]
 ADAPTERS = ["http", "evidence", "identity", "slack", "teams", "webhooks", "sandbox", "pg", "policy", "config"]
 MAY_INCLUDE = {
     "base": {"base"},
@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "net": {"base", "core", "rt", "net"},
     "wire": {"base", "tlog", "core", "rt", "app", "wire"},
     "tokens": {"base", "core", "rt", "net", "wire", "tokens"},
+    "streaming": {"base", "core", "rt", "net", "wire", "streaming"},
     "agents": {"base", "core", "wire", "agents"},
     "app": {"base", "tlog", "core", "rt", "app"},
     "server": set(DOWN) | {"adapters", "server"},

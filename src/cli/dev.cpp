@@ -87,7 +87,9 @@ class Workspace {
         listener_->close();
         co_await sessions_.end(ground_.timers, ground_.clock.now() + std::chrono::milliseconds{200});
     }
-    void bot_is_at(const std::string& api) { sandbox_->teams_bot_is_at(api + "/api/messages"); }
+    void bot_is_at(const std::string& api) {
+        sandbox_->teams_bot_is_at(api + "/api/messages", sandbox::TeamsTransport::websocket);
+    }
     const std::string& url() const { return settings_.base_url; }
     const sandbox::SandboxSettings& settings() const { return settings_; }
 
@@ -262,6 +264,7 @@ Result<config::Settings> dev_settings(const DevOptions& options, const std::stri
     settings.teams.openid_metadata_url = teams.openid_metadata_url;
     settings.teams.login_url = teams.login_url;
     settings.teams.service_url_allow = {teams.service_url};
+    settings.teams.streaming = true;
     settings.teams.channel = teams.channel;
     settings.webhooks_to_private_networks = true;  // whoever tries it has an endpoint on this machine
     return settings;

@@ -218,16 +218,6 @@ Result<Done> set_link_hosts(Settings& settings, const Item& item, const std::str
     return Done{};
 }
 
-// These keys belong to the contract, but this version does not support them. None is ignored silently: any
-// value but the one that turns the feature off is an error.
-Setter unsupported(std::string nothing) {
-    return [nothing](Settings&, const Item& item, const std::string&) -> Result<Done> {
-        bool asks = item.list ? !item.items.empty() : item.text != nothing;
-        if (item.null || !asks) return Done{};
-        return wrong(item, "is not supported by this version yet");
-    };
-}
-
 // A list of maps arrives as their members, so the list itself arrives only where it holds none.
 Result<Done> set_no_issuers(Settings&, const Item& item, const std::string&) {
     if (item.items.empty()) return Done{};
@@ -266,6 +256,7 @@ std::vector<Key> make_schema() {
         {"identity.max_age", set_age},
         {"identity.trust_email_domains", set_trusted_domains, Key::Shape::list},
         {std::string(issuers_key), set_no_issuers, Key::Shape::list},
+        {"teams.streaming", yes_or_no([](Settings& s) -> bool& { return s.teams.streaming; })},
         {"link_hosts", set_link_hosts, Key::Shape::list},
         {"limits.requests_per_minute", whole_number(per_minute, 0, 1'000'000)},
         {"limits.pending_per_requester", whole_number(pending, 0, 1'000'000)},
@@ -283,7 +274,6 @@ std::vector<Key> make_schema() {
         {"log.level", set_level},
         {"log.format", set_format},
     };
-    keys.push_back({"teams.streaming", unsupported("false")});
     return keys;
 }
 const std::vector<Key>& schema() {

@@ -134,7 +134,6 @@ class RealApi final : public Api {
     // How a call went, beside its answer.
     struct Course {
         bool waited = false;
-        bool answered = false;
     };
     rt::asio::awaitable<net::HttpResponse> answer(net::HttpExchange& exchange, Router::Match match,
                                                   Target target, Course& course);
@@ -207,8 +206,11 @@ rt::asio::awaitable<void> RealApi::serve(net::HttpExchange& exchange) {
         route = match.route->path;
         response = co_await answer(exchange, std::move(match), std::move(*target), course);
     }
+    // By a stream or a WebSocket, which has ended by now.
+    const bool answered = exchange.answered();
+    if (answered) course.waited = true;
     parts_.metrics.answered(route, response.status, runtime_.now() - begun, !course.waited);
-    if (course.answered) co_return;
+    if (answered) co_return;
     // Asking starts a watch on the connection, which only a wait is worth.
     if (course.waited && exchange.peer_gone()) {
         exchange.drop();
@@ -241,8 +243,8 @@ rt::asio::awaitable<net::HttpResponse> RealApi::answer(net::HttpExchange& exchan
 
 rt::asio::awaitable<net::HttpResponse> RealApi::answer_caller(Call call, const Route& route, Course& course) {
     auto answer = co_await std::get<CallerHandler>(route.handler)(call);
-    course = {call.waited, call.answered};
-    if (answer && call.waited && !call.answered) {
+    course = {call.waited};
+    if (answer && call.waited && !call.exchange.answered()) {
         // The token may have been revoked meanwhile.
         auto again = runtime_.within(call_patience);
         auto welcome = co_await gate_.again(std::move(call.caller), call.exchange.request(), again);

@@ -15,8 +15,7 @@ struct Call {
     net::PathArguments arguments;
     app::Caller caller;
     Deadline deadline;
-    bool waited = false;    // the answer came late on purpose
-    bool answered = false;  // by a stream, which has ended
+    bool waited = false;  // the answer came late on purpose
 };
 
 // An answer with a JSON body; nothing of ours may be cached.

@@ -189,7 +189,6 @@ Later<Done> EventCalls::stream(Call& call, Asked asked) {
     Reader reader{call, std::move(asked), after, executor};
     Enlisted enlisted{*this, reader, end->size};
     call.waited = true;
-    call.answered = true;
     net::HttpResponse head;
     head.fields.add("Content-Type", "text/event-stream");
     head.fields.add("Cache-Control", "no-store");

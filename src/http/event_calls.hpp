@@ -54,7 +54,7 @@ class EventCalls {
         std::string detail;
     };
 
-    // Sets `call.answered` where it has begun a stream; that has ended by then.
+    // Where it has begun a stream, that has ended by then.
     Later<net::HttpResponse> answer(Call& call);
     Later<net::HttpResponse> page(Call& call, Asked asked);
     Later<Done> stream(Call& call, Asked asked);

@@ -146,7 +146,7 @@ Later<Done> ServerExchange::end_stream() {
     co_return co_await send("0\r\n\r\n");
 }
 
-Later<std::unique_ptr<WebSocket>> ServerExchange::upgrade(std::size_t message_bytes_max, FrameTap* tap) {
+Later<std::unique_ptr<WebSocket>> ServerExchange::upgrade(const WebSocketLimits& limits, FrameTap* tap) {
     if (answer_ == Answer::gone) co_return fail(Trouble::unavailable, "the connection was dropped");
     COUNTERSIGN_CHECK(answer_ == Answer::none);
     if (received_.version_1_0 || !asks_for_websocket(received_.request)) {
@@ -166,9 +166,6 @@ Later<std::unique_ptr<WebSocket>> ServerExchange::upgrade(std::size_t message_by
         c.stream->cancel();  // what the read got is in the reader's buffer by then
         co_await c.reader->more(0);
     }
-    WebSocketLimits limits;
-    limits.message_bytes_max = message_bytes_max;
-    limits.silence_max = {};
     UpgradedConnection upgraded{std::move(c.stream), std::string(c.reader->bytes()), received_.request,
                                 c.server.date()};
     Deadline deadline{c.after(c.server.limits.write_time_max)};

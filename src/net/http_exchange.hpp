@@ -80,7 +80,7 @@ class ServerExchange final : public HttpExchange {
     Later<Done> respond(HttpResponse response) override;
     Later<Done> begin_stream(HttpResponse head) override;
     Later<Done> write(std::string_view chunk) override;
-    Later<std::unique_ptr<WebSocket>> upgrade(std::size_t message_bytes_max, FrameTap* tap) override;
+    Later<std::unique_ptr<WebSocket>> upgrade(const WebSocketLimits& limits, FrameTap* tap) override;
     void drop() override {
         answer_ = Answer::gone;
         connection_.stream->close();
@@ -95,7 +95,7 @@ class ServerExchange final : public HttpExchange {
         if (connection_.reader->ended()) tell_peer_gone();
     }
 
-    bool answered() const { return answer_ != Answer::none; }
+    bool answered() const override { return answer_ != Answer::none; }
     bool streaming() const { return answer_ == Answer::streaming; }
     bool keep_alive() const { return keep_alive_ && answer_ != Answer::gone; }
     void close_after() { keep_alive_ = false; }

@@ -42,10 +42,11 @@ using Beast = websocket::stream<FrameStream&, false>;  // without permessage-def
 
 // Holds a message or ping on its way out. The queue, whoever waits for it, and Beast's operation share it.
 struct Outgoing {
-    Outgoing(const asio::any_io_executor& executor, std::string p, bool ping, Deadline d)
-        : payload(std::move(p)), is_ping(ping), deadline(d.at), sent(executor) {}
+    enum class Kind : std::uint8_t { text, binary, ping };
+    Outgoing(const asio::any_io_executor& executor, std::string p, Kind k, Deadline d)
+        : payload(std::move(p)), kind(k), deadline(d.at), sent(executor) {}
     std::string payload;
-    bool is_ping;
+    Kind kind;
     core::Instant deadline;
     rt::Wake sent;
     bool done = false;
@@ -254,15 +255,17 @@ void write_next(const StatePtr& core) {
     c.writing = true;
     OutgoingPtr item = c.outgoing.front();
     auto completed = [core, item](error_code ec, std::size_t = 0) { on_written(core, item, ec); };
-    if (item->is_ping)
+    if (item->kind == Outgoing::Kind::ping) {
         c.beast->async_ping({}, recycled(std::move(completed)));
-    else
-        c.beast->async_write(asio::buffer(item->payload), recycled(std::move(completed)));
+        return;
+    }
+    c.beast->binary(item->kind == Outgoing::Kind::binary);
+    c.beast->async_write(asio::buffer(item->payload), recycled(std::move(completed)));
 }
 
-OutgoingPtr enqueue(const StatePtr& core, std::string payload, bool is_ping, Deadline deadline) {
+OutgoingPtr enqueue(const StatePtr& core, std::string payload, Outgoing::Kind kind, Deadline deadline) {
     SocketState& c = *core;
-    auto item = std::make_shared<Outgoing>(c.frames.get_executor(), std::move(payload), is_ping, deadline);
+    auto item = std::make_shared<Outgoing>(c.frames.get_executor(), std::move(payload), kind, deadline);
     c.outgoing_bytes += item->payload.size();
     c.outgoing.push_back(item);
     if (deadline.at < c.frames.under_closes_at()) c.limit_stream(deadline.at);
@@ -270,13 +273,17 @@ OutgoingPtr enqueue(const StatePtr& core, std::string payload, bool is_ping, Dea
     return item;
 }
 
-Later<Done> send(StatePtr core, std::string payload, bool is_ping, Deadline deadline) {
+// `payloads` is not empty.
+Later<Done> send(StatePtr core, std::vector<std::string> payloads, Outgoing::Kind kind, Deadline deadline) {
     SocketState& c = *core;
     if (c.deaf()) co_return Done{};
     if (c.broken || c.closing || c.ended) co_return fail(Trouble::unavailable, "the WebSocket is closed");
-    if (!c.outgoing.empty() && c.outgoing_bytes + payload.size() > queued_bytes_max)
+    std::size_t bytes = 0;
+    for (const std::string& payload : payloads) bytes += payload.size();
+    if (!c.outgoing.empty() && c.outgoing_bytes + bytes > queued_bytes_max)
         co_return fail(Trouble::overloaded, "too much is waiting to be sent on the WebSocket");
-    OutgoingPtr item = enqueue(core, std::move(payload), is_ping, deadline);
+    OutgoingPtr item;  // the last one: those before it have left when it has
+    for (std::string& payload : payloads) item = enqueue(core, std::move(payload), kind, deadline);
     while (!item->done) {
         auto ec = co_await item->sent.wait();
         if (ec && !item->done) co_return fail(Trouble::cancelled, "cancelled while waiting to send");
@@ -308,7 +315,7 @@ rt::asio::awaitable<void> keep_alive(StatePtr core) {
         if (c.clock.now() < next_ping) continue;
         next_ping = c.clock.now() + period;
         bool sends = !c.broken && !c.closing && (!ping || ping->done);
-        if (sends) ping = enqueue(core, {}, true, Deadline{core::Instant::max()});
+        if (sends) ping = enqueue(core, {}, Outgoing::Kind::ping, Deadline{core::Instant::max()});
     }
 }
 
@@ -373,9 +380,15 @@ class Socket final : public WebSocket {
 
     Later<WebSocketFrame> read() override { return read_one(core_); }
     Later<Done> write(std::string text, Deadline deadline) override {
-        return send(core_, std::move(text), false, deadline);
+        return send(core_, one(std::move(text)), Outgoing::Kind::text, deadline);
     }
-    Later<Done> ping(Deadline deadline) override { return send(core_, {}, true, deadline); }
+    Later<Done> write_binary(std::vector<std::string> messages, Deadline deadline) override {
+        if (messages.empty()) return nothing_to_send();
+        return send(core_, std::move(messages), Outgoing::Kind::binary, deadline);
+    }
+    Later<Done> ping(Deadline deadline) override {
+        return send(core_, one({}), Outgoing::Kind::ping, deadline);
+    }
     Later<Done> close(std::uint16_t code, std::string reason, Deadline deadline) override {
         return close_gracefully(core_, code, std::move(reason), deadline);
     }
@@ -391,6 +404,13 @@ class Socket final : public WebSocket {
     core::Instant last_heard() const override { return core_->frames.heard_at; }
 
   private:
+    static std::vector<std::string> one(std::string payload) {
+        std::vector<std::string> payloads;
+        payloads.push_back(std::move(payload));
+        return payloads;
+    }
+    static Later<Done> nothing_to_send() { co_return Done{}; }
+
     StatePtr core_;
     rt::Background keep_alive_;
 };
@@ -439,17 +459,20 @@ Later<std::unique_ptr<WebSocket>> accept_websocket(UpgradedConnection connection
     co_return std::make_unique<Socket>(std::move(core));
 }
 
-Later<std::unique_ptr<WebSocket>> connect_websocket(Dialer& dialer, const Url& url, const rt::Clock& clock,
-                                                    rt::Timers& timers, WebSocketLimits limits,
-                                                    Deadline deadline) {
+Later<std::unique_ptr<WebSocket>> connect_websocket(Dialer& dialer, WebSocketTarget target,
+                                                    const rt::Clock& clock, rt::Timers& timers,
+                                                    WebSocketLimits limits, Deadline deadline) {
+    const Url& url = target.url;
     auto stream = co_await dialer.dial(url, deadline);
     if (!stream) co_return pass(stream);
     SocketRole client{.is_client = true, .limits = limits, .tap = nullptr};
     auto core = std::make_shared<SocketState>(std::move(*stream), std::string{}, client, clock, timers);
     core->frames.close_under_at(deadline.at);
-    core->beast->set_option(websocket::stream_base::decorator{[](websocket::request_type& request) {
-        request.set(http::field::user_agent, product);  // otherwise Beast tells its own name and version
-    }});
+    core->beast->set_option(websocket::stream_base::decorator{
+        [fields = std::move(target.fields)](websocket::request_type& request) {
+            request.set(http::field::user_agent, product);  // otherwise Beast tells its own name and version
+            for (const auto& [name, value] : fields) request.set(name, value);
+        }});
     websocket::response_type answer;
     error_code ec;
     auto token = asio::redirect_error(asio::use_awaitable_t<>{}, ec);

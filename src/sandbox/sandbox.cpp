@@ -81,9 +81,18 @@ class SandboxImpl final : public Sandbox {
     net::HttpHandler handler() override {
         return [this](net::HttpExchange& exchange) { return route(exchange); };
     }
-    rt::asio::awaitable<void> run() override { return sockets_.run(); }
-    void teams_bot_is_at(std::string messages_url) override {
-        if (teams_) teams_->people.bot_is_at(std::move(messages_url));
+    rt::asio::awaitable<void> run() override {
+        constexpr std::size_t loops = 2;
+        constexpr core::Duration end_within = std::chrono::seconds{2};
+        auto executor = co_await rt::asio::this_coro::executor;
+        rt::TaskGroup tasks{executor, loops, rt::report_bug};
+        tasks.start_loop("workspace sockets", sockets_.run());
+        if (teams_) tasks.start_loop("teams line", teams_->line.run());
+        co_await rt::until_asked();
+        co_await tasks.end(timers_, workspace_.now() + end_within);
+    }
+    void teams_bot_is_at(std::string messages_url, TeamsTransport transport) override {
+        if (teams_) teams_->people.bot_is_at(std::move(messages_url), transport);
     }
 
   private:
@@ -209,9 +218,12 @@ class SandboxImpl final : public Sandbox {
               rt::Timers& timers, rt::Entropy& entropy, rt::asio::any_io_executor executor)
             : world(clock),
               connector(world, settings.base_url, settings.teams_password, entropy),
-              people(world, connector, dialer, clock, timers, std::move(executor)) {}
+              line({connector, dialer, clock, timers, entropy, executor}),
+              people(world, connector, line, clock,
+                     net::make_http_client(dialer, clock, timers, std::move(executor))) {}
         TeamsWorld world;
         TeamsConnector connector;
+        TeamsLine line;
         TeamsPeople people;
     };
 

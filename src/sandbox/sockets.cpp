@@ -90,7 +90,9 @@ rt::asio::awaitable<void> Sockets::serve(net::HttpExchange& exchange, std::strin
         if (head.opcode == 0 || (!head.final && head.opcode < 8)) ++figures_.continuation_frames;
         if (head.bytes > client_frame_bytes_max) ++figures_.oversized_frames;
     };
-    auto socket = co_await exchange.upgrade(client_frame_bytes_max, &link->tap);
+    // It pings by itself, as Slack does.
+    const net::WebSocketLimits limits{.message_bytes_max = client_frame_bytes_max, .silence_max = {}};
+    auto socket = co_await exchange.upgrade(limits, &link->tap);
     if (!socket) co_return;
     link->socket = std::move(*socket);
     ++figures_.opened;

@@ -76,7 +76,25 @@ std::string TeamsConnector::mint(const Value& claims) const {
 
 rt::asio::awaitable<void> TeamsConnector::serve(net::HttpExchange& exchange, std::string_view path,
                                                 std::string_view query) {
-    const net::HttpRequest& request = exchange.request();
+    auto response = answer(exchange.request(), path, query, true);
+    if (!response) {
+        exchange.drop();
+        co_return;
+    }
+    co_await exchange.respond(std::move(*response));
+}
+
+std::optional<net::HttpResponse> TeamsConnector::over_socket(const net::HttpRequest& request) {
+    constexpr std::string_view base = "/teams/";
+    std::string_view target{request.target};
+    const auto mark = std::min(target.find('?'), target.size());
+    const auto query = target.substr(std::min(mark + 1, target.size()));
+    return answer(request, target.substr(base.size(), mark - base.size()), query, false);
+}
+
+std::optional<net::HttpResponse> TeamsConnector::answer(const net::HttpRequest& request,
+                                                        std::string_view path, std::string_view query,
+                                                        bool needs_token) {
     auto fault = fault_for(request);
     net::HttpResponse response;
     if (!fault || fault->work) {
@@ -88,15 +106,14 @@ rt::asio::awaitable<void> TeamsConnector::serve(net::HttpExchange& exchange, std
         else if (path.starts_with("login/"))
             response = token(request, path);
         else if (segments.size() > 2 && segments[0] == "connector" && segments[1] == "v3")
-            response = connector(request, {segments.begin() + 2, segments.end()}, query);
+            response = needs_token && !shows_token(request)
+                           ? error(401, "Unauthorized", "Invalid authorization token")
+                           : connector(request, {segments.begin() + 2, segments.end()}, query);
         else
             response = error(404, "NotFound", "there is nothing here");
     }
     if (fault) {
-        if (fault->drop) {
-            exchange.drop();
-            co_return;
-        }
+        if (fault->drop) return std::nullopt;
         response = error(fault->status, fault->code, "as was ordered");
         if (fault->retry_after_s > 0)
             response.fields.add("Retry-After", std::to_string(fault->retry_after_s));
@@ -106,7 +123,7 @@ rt::asio::awaitable<void> TeamsConnector::serve(net::HttpExchange& exchange, std
                                 {"path", path},
                                 {"status", static_cast<std::int64_t>(response.status)},
                                 {"body", read_json(request.body).value_or(Value{})}}));
-    co_await exchange.respond(std::move(response));
+    return response;
 }
 
 std::optional<TeamsConnector::Fault> TeamsConnector::fault_for(const net::HttpRequest& request) {
@@ -171,12 +188,11 @@ net::HttpResponse TeamsConnector::token(const net::HttpRequest& request, std::st
 
 // ---- the Connector
 
-std::optional<net::HttpResponse> TeamsConnector::refused(const net::HttpRequest& request) {
+bool TeamsConnector::shows_token(const net::HttpRequest& request) const {
     auto header = request.fields.find("authorization").value_or("");
     constexpr std::string_view scheme = "Bearer ";
     auto known = header.starts_with(scheme) ? tokens_.find(header.substr(scheme.size())) : tokens_.end();
-    if (known != tokens_.end() && known->second > world_.now()) return std::nullopt;
-    return error(401, "Unauthorized", "Invalid authorization token");
+    return known != tokens_.end() && known->second > world_.now();
 }
 
 std::optional<net::HttpResponse> TeamsConnector::throttled(std::string_view conversation) {
@@ -200,7 +216,6 @@ std::optional<net::HttpResponse> TeamsConnector::throttled(std::string_view conv
 net::HttpResponse TeamsConnector::connector(const net::HttpRequest& request,
                                             const std::vector<std::string>& segments,
                                             std::string_view query) {
-    if (auto no = refused(request)) return std::move(*no);
     const bool writes = request.method == "POST" || request.method == "PUT";
     auto body = writes ? read_json(request.body) : std::optional{Value{}};
     if (!body || (writes && !body->members()))

@@ -25,6 +25,9 @@ class TeamsConnector {
     // Serves everything below /teams/.
     rt::asio::awaitable<void> serve(net::HttpExchange& exchange, std::string_view path,
                                     std::string_view query);
+    // Answers what a bot asks over the socket that Teams holds open to it, which needs no token; `target` is
+    // as over HTTPS. nullopt: the socket is to be dropped instead.
+    std::optional<net::HttpResponse> over_socket(const net::HttpRequest& request);
     std::string service_url() const { return base_url_ + "/teams/connector/"; }
     // A token as an activity comes with it; `claims` take the place of the usual ones.
     std::string mint(const core::Value& claims = {}) const;
@@ -48,6 +51,9 @@ class TeamsConnector {
     net::HttpResponse token(const net::HttpRequest& request, std::string_view path);
     net::HttpResponse keys() const;
     net::HttpResponse metadata() const;
+    // nullopt: the connection is to be dropped instead.
+    std::optional<net::HttpResponse> answer(const net::HttpRequest& request, std::string_view path,
+                                            std::string_view query, bool needs_token);
     net::HttpResponse connector(const net::HttpRequest& request, const std::vector<std::string>& segments,
                                 std::string_view query);
     net::HttpResponse create(const core::Value& body);
@@ -57,7 +63,7 @@ class TeamsConnector {
     net::HttpResponse remove(std::string_view conversation, std::string_view message);
     net::HttpResponse members(std::string_view conversation, std::string_view query);
     net::HttpResponse member(std::string_view conversation, std::string_view id);
-    std::optional<net::HttpResponse> refused(const net::HttpRequest& request);
+    bool shows_token(const net::HttpRequest& request) const;
     std::optional<net::HttpResponse> throttled(std::string_view conversation);
     std::optional<Fault> fault_for(const net::HttpRequest& request);
 

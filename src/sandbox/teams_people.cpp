@@ -70,12 +70,14 @@ std::optional<Value> data_of(const Found& found, const Value& order) {
 
 }  // namespace
 
-TeamsPeople::TeamsPeople(TeamsWorld& world, TeamsConnector& connector, net::Dialer& dialer,
-                         const rt::Clock& clock, rt::Timers& timers, rt::asio::any_io_executor executor)
-    : world_(world),
-      connector_(connector),
-      clock_(clock),
-      client_(net::make_http_client(dialer, clock, timers, std::move(executor))) {}
+TeamsPeople::TeamsPeople(TeamsWorld& world, TeamsConnector& connector, TeamsLine& line,
+                         const rt::Clock& clock, std::unique_ptr<net::HttpClient> client)
+    : world_(world), connector_(connector), line_(line), clock_(clock), client_(std::move(client)) {}
+
+void TeamsPeople::bot_is_at(std::string messages_url, TeamsTransport transport) {
+    line_.bot_is_at(transport == TeamsTransport::websocket ? messages_url : std::string{});
+    messages_url_ = std::move(messages_url);
+}
 
 awaitable<net::HttpResponse> TeamsPeople::serve(const net::HttpRequest& request, std::string_view name,
                                                 std::string_view query_text) {
@@ -118,6 +120,8 @@ awaitable<std::optional<Value>> TeamsPeople::act(std::string name, Value order) 
         answer = set_bot(order);
     else if (name == "users")
         answer = set_user(order);
+    else if (name == "token")
+        answer = Value::object({{"token", connector_.mint(order["claims"])}});
     else if (name == "faults")
         answer = set_faults(order);
     co_return answer;
@@ -182,7 +186,7 @@ Value TeamsPeople::activity(const TeamsUser& user, const TeamsConversation& conv
     return Value::object(
         {{"type", type},
          {"channelId", "msteams"},
-         {"serviceUrl", connector_.service_url()},
+         {"serviceUrl", line_.wanted() ? std::string(TeamsLine::service_url) : connector_.service_url()},
          {"timestamp", core::rfc3339(clock_.now())},
          {"from", std::move(from)},
          {"recipient", Value::object({{"id", "28:" + std::string(teams_app_id)}, {"name", "Countersign"}})},
@@ -192,23 +196,37 @@ Value TeamsPeople::activity(const TeamsUser& user, const TeamsConversation& conv
 
 awaitable<Value> TeamsPeople::deliver(Value activity, Value claims) {
     if (activity["id"].is_null()) activity.set("id", "f:" + world_.next_id());
-    auto url = net::parse_url(messages_url_);
-    if (!url) co_return trouble("no_bot", "nobody said where the bot is");
-    net::HttpRequest request{
-        .method = "POST", .target = url->target, .fields = {}, .body = core::canonical(activity), .peer = {}};
-    request.fields.add("Content-Type", "application/json; charset=utf-8");
-    request.fields.add("Authorization", "Bearer " + connector_.mint(claims));
     const auto begun = clock_.now();
-    auto response = co_await client_->send(*url, std::move(request), Deadline{begun + waits});
+    auto body = core::canonical(activity);
+    auto sending = line_.wanted() ? line_.deliver(std::move(body), std::move(claims), Deadline{begun + waits})
+                                  : post(std::move(body), std::move(claims), Deadline{begun + waits});
+    auto response = co_await std::move(sending);
     auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - begun).count();
     auto told = Value::object({{"ms", static_cast<std::int64_t>(ms)}, {"activity", std::move(activity)}});
     if (!response) {
-        told.set("status", 0).set("failure", response.error().detail);
+        // A socket that was refused has a status, too, as a POST has.
+        constexpr std::string_view refused = "status_";
+        std::string_view code{response.error().code};
+        const bool has_status = code.starts_with(refused);
+        auto status = has_status ? number(Value{code.substr(refused.size())}, 0) : 0;
+        told.set("status", status).set("failure", response.error().detail);
         co_return told;
     }
     told.set("status", static_cast<std::int64_t>(response->status));
     told.set("body", read_json(response->body).value_or(Value{}));
     co_return told;
+}
+
+Later<streaming::Response> TeamsPeople::post(std::string body, Value claims, Deadline deadline) {
+    auto url = net::parse_url(messages_url_);
+    if (!url) co_return fail(Trouble::invalid_input, "nobody said where the bot is");
+    net::HttpRequest request{
+        .method = "POST", .target = url->target, .fields = {}, .body = std::move(body), .peer = {}};
+    request.fields.add("Content-Type", "application/json; charset=utf-8");
+    request.fields.add("Authorization", "Bearer " + connector_.mint(claims));
+    auto response = co_await client_->send(*url, std::move(request), deadline);
+    if (!response) co_return pass(response);
+    co_return streaming::Response{response->status, std::move(response->body)};
 }
 
 // What a client makes of the answer of an invoke.
@@ -396,7 +414,11 @@ awaitable<Value> TeamsPeople::raw(Value order) {
 Value TeamsPeople::set_bot(const Value& order) {
     auto url = net::parse_url(order["messages_url"].text());
     if (!url) return trouble("invalid_url", "messages_url is not an address");
-    bot_is_at(std::string(order["messages_url"].text()));
+    auto transport = order["transport"].text("https");
+    if (transport != "https" && transport != "websocket")
+        return trouble("invalid_transport", "transport is https or websocket");
+    bot_is_at(std::string(order["messages_url"].text()),
+              transport == "https" ? TeamsTransport::https : TeamsTransport::websocket);
     return Value::object({{"ok", true}});
 }
 

@@ -6,9 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "countersign/adapters/sandbox.hpp"
 #include "countersign/net/http_client.hpp"
 #include "countersign/rt/clock.hpp"
 #include "sandbox/teams_connector.hpp"
+#include "sandbox/teams_line.hpp"
 #include "sandbox/teams_world.hpp"
 
 namespace countersign::sandbox {
@@ -20,9 +22,9 @@ class TeamsPeople {
     static constexpr core::Duration waits = std::chrono::seconds{15};  // for the bot's answer
     using Query = std::vector<std::pair<std::string, std::string>>;
 
-    TeamsPeople(TeamsWorld& world, TeamsConnector& connector, net::Dialer& dialer, const rt::Clock& clock,
-                rt::Timers& timers, rt::asio::any_io_executor executor);
-    void bot_is_at(std::string messages_url) { messages_url_ = std::move(messages_url); }
+    TeamsPeople(TeamsWorld& world, TeamsConnector& connector, TeamsLine& line, const rt::Clock& clock,
+                std::unique_ptr<net::HttpClient> client);
+    void bot_is_at(std::string messages_url, TeamsTransport transport);
 
     // Serves /control/teams/<name>.
     rt::asio::awaitable<net::HttpResponse> serve(const net::HttpRequest& request, std::string_view name,
@@ -45,11 +47,13 @@ class TeamsPeople {
     core::Value activity(const TeamsUser& user, const TeamsConversation& conversation,
                          std::string_view type) const;
     rt::asio::awaitable<core::Value> deliver(core::Value activity, core::Value claims = {});
+    Later<streaming::Response> post(std::string body, core::Value claims, Deadline deadline);
     void show(const TeamsUser& user, const std::string& message, const std::string& conversation,
               const core::Value& answer);
 
     TeamsWorld& world_;
     TeamsConnector& connector_;
+    TeamsLine& line_;
     const rt::Clock& clock_;
     std::unique_ptr<net::HttpClient> client_;
     std::string messages_url_;

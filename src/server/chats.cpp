@@ -32,6 +32,7 @@ teams::TeamsSettings teams_settings(const config::Settings& settings, Secret pag
         .login_url = settings.teams.login_url,
         .service_url_allow = settings.teams.service_url_allow,
         .channel = settings.teams.channel,
+        .streaming = settings.teams.streaming,
         .link_hosts = settings.link_hosts,
         .page_key = std::move(page_key),
     };

@@ -168,7 +168,7 @@ rt::asio::awaitable<void> Sockets::live_through(Slot& slot, Generation generatio
         apply(slot, DialFailed{generation, slot.last_failure});
         co_return;
     }
-    auto websocket = co_await net::connect_websocket(dialer_, *url, clock_, timers_, {},
+    auto websocket = co_await net::connect_websocket(dialer_, {*url}, clock_, timers_, {},
                                                      Deadline{clock_.now() + open_max});
     if (!websocket) {
         slot.last_failure = websocket.error().detail;

@@ -14,6 +14,7 @@
 #include "teams/inbox.hpp"
 #include "teams/places.hpp"
 #include "teams/speech.hpp"
+#include "teams/streaming_door.hpp"
 #include "teams/token_check.hpp"
 
 namespace countersign::teams {
@@ -38,7 +39,7 @@ class Adapter final : public Teams {
           runtime_(runtime),
           client_(net::make_http_client(dialer, runtime.clock, runtime.timers, executor, limits)),
           token_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, executor),
-          connector_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, token_),
+          connector_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, {token_, sockets_}),
           places_(settings_, connector_, references, runtime, executor),
           directory_(settings_, connector_, places_, runtime, parts.roster, executor),
           speech_(settings_, connector_, places_, directory_),
@@ -46,6 +47,7 @@ class Adapter final : public Teams {
           inbox_(settings_, runtime,
                  {.tokens = tokens_, .places = places_, .directory = directory_, .speech = speech_}, parts,
                  executor),
+          streaming_(runtime, tokens_, inbox_, sockets_, executor),
           tasks_(executor, 4, rt::report_bug) {}
 
     core::Surface surface() const override { return core::Surface::teams; }
@@ -95,12 +97,14 @@ class Adapter final : public Teams {
     const app::Runtime& runtime_;
     std::unique_ptr<net::HttpClient> client_;
     AppToken token_;
+    Sockets sockets_;
     Connector connector_;
     Places places_;
     TeamsDirectory directory_;
     Speech speech_;
     TokenCheck tokens_;
     Inbox inbox_;
+    StreamingDoor streaming_;
     rt::TaskGroup tasks_;
     bool reached_ = false;
 };
@@ -109,7 +113,13 @@ std::vector<net::Route> Adapter::routes() {
     auto answer = [this](net::HttpExchange& exchange, const net::PathArguments&) {
         return inbox_.receive(exchange);
     };
-    return {{.method = "POST", .path = "/api/messages", .answer = answer}};
+    std::vector<net::Route> all;
+    all.push_back({.method = "POST", .path = "/api/messages", .answer = answer});
+    auto open = [this](net::HttpExchange& exchange, const net::PathArguments&) {
+        return streaming_.open(exchange);
+    };
+    if (settings_.streaming) all.push_back({.method = "GET", .path = "/api/messages", .answer = open});
+    return all;
 }
 
 std::string Adapter::problem() const {
@@ -145,6 +155,7 @@ awaitable<void> Adapter::run() {
     co_await rt::until_asked();
     // What was pressed is answered before this ends.
     co_await inbox_.finish(runtime_.now() + finish_within);
+    co_await streaming_.stop(runtime_.now() + close_within);
     co_await directory_.stop(runtime_.now() + close_within);
     co_await tasks_.end(runtime_.timers, runtime_.now() + close_within);
     co_await places_.stop(runtime_.now() + close_within);

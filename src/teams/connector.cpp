@@ -69,14 +69,16 @@ Later<Done> Connector::turn(const ConnectorCall& call, Deadline deadline) {
 
 Later<Value> Connector::call(ConnectorCall call, Deadline deadline) {
     // The list is asked again at each call: what was stored may be from before a change of the settings.
-    if (!may_serve(call.service_url, settings_.service_url_allow))
+    const bool over_socket = Sockets::is_socket(call.service_url);
+    if (!over_socket && !may_serve(call.service_url, settings_.service_url_allow))
         co_return fail(Trouble::invalid_input,
                        "the service address of this conversation is none of teams.service_url_allow");
     bool token_renewed = false;
     for (int attempt = 1;; ++attempt) {
         auto go = co_await turn(call, deadline);
         if (!go) co_return pass(go);
-        auto answer = co_await send(call, deadline);
+        auto sending = over_socket ? send_over_socket(call, deadline) : send(call, deadline);
+        auto answer = co_await std::move(sending);
         if (answer) co_return answer;
         const Failure& failure = answer.error();
         // Refused as not ours: the token may have been taken back before its end.
@@ -121,6 +123,18 @@ Later<Value> Connector::send(const ConnectorCall& call, Deadline deadline) {
         co_return std::unexpected(std::move(failure));
     }
     co_return judge(call, *response);
+}
+
+Later<Value> Connector::send_over_socket(const ConnectorCall& call, Deadline deadline) {
+    auto answer = co_await sockets_.ask(
+        call.service_url, {.verb = std::string(call.method), .path = call.path, .body = call.body}, deadline);
+    if (answer)
+        co_return judge(call, {.status = answer->status, .fields = {}, .body = std::move(answer->body)});
+    auto failure = std::move(answer).error();
+    // What is not a POST comes to the same when it is done again.
+    if (failure.trouble == Trouble::timed_out && call.method != "POST")
+        failure.trouble = Trouble::unavailable;
+    co_return std::unexpected(std::move(failure));
 }
 
 Result<Value> Connector::judge(const ConnectorCall& call, const net::HttpResponse& response) {

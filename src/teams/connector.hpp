@@ -9,6 +9,7 @@
 #include "countersign/wire/json_text.hpp"
 #include "teams/app_token.hpp"
 #include "teams/pacer.hpp"
+#include "teams/sockets.hpp"
 
 namespace countersign::teams {
 
@@ -31,20 +32,27 @@ class Connector {
     static constexpr std::size_t answer_bytes_max = 4 * 1024 * 1024;
     static constexpr int tries_max = 3;
 
+    // What a call leaves with: a token over HTTPS, or the socket of its conversation.
+    struct Ways {
+        AppToken& token;
+        Sockets& sockets;
+    };
     Connector(const TeamsSettings& settings, net::HttpClient& client, const rt::Clock& clock,
-              rt::Timers& timers, rt::Entropy& entropy, AppToken& token)
+              rt::Timers& timers, rt::Entropy& entropy, Ways ways)
         : settings_(settings),
           client_(client),
           clock_(clock),
           timers_(timers),
           entropy_(entropy),
-          token_(token) {}
+          token_(ways.token),
+          sockets_(ways.sockets) {}
 
     Later<core::Value> call(ConnectorCall call, Deadline deadline);
 
   private:
     Later<Done> turn(const ConnectorCall& call, Deadline deadline);
     Later<core::Value> send(const ConnectorCall& call, Deadline deadline);
+    Later<core::Value> send_over_socket(const ConnectorCall& call, Deadline deadline);
     Result<core::Value> judge(const ConnectorCall& call, const net::HttpResponse& response);
     core::Duration jittered(core::Duration wait);
 
@@ -54,6 +62,7 @@ class Connector {
     rt::Timers& timers_;
     rt::Entropy& entropy_;
     AppToken& token_;
+    Sockets& sockets_;
     Pacer pacer_;
 };
 

@@ -91,9 +91,7 @@ awaitable<net::HttpResponse> Inbox::receive(net::HttpExchange& exchange) {
     const auto at = runtime_.now();
     const net::HttpRequest& request = exchange.request();
     if (request.body.size() > wire::teams_activity_bytes_max) co_return status_alone(413);
-    const bool one_token = request.fields.count("authorization") == 1;
-    const auto header = one_token ? *request.fields.find("authorization") : std::string_view{};
-    auto believed = co_await parts_.tokens.check(header, {at + token_patience});
+    auto believed = co_await parts_.tokens.check(authorization_of(request.fields), {at + token_patience});
     if (!believed) co_return not_believed(believed.error());
     auto activity = wire::read_teams_activity(request.body);
     if (!activity) co_return status_alone(400);

@@ -39,6 +39,10 @@ class Inbox {
           app::Conversation::Parts conversation, rt::asio::any_io_executor executor);
 
     rt::asio::awaitable<net::HttpResponse> receive(net::HttpExchange& exchange);
+    // Takes an activity that is believed, which came at `at`; the answer comes in time whatever happens.
+    rt::asio::awaitable<net::HttpResponse> take(wire::TeamsActivity activity, core::Instant at);
+    // Anybody may call and be refused: the log gets one line a second.
+    net::HttpResponse not_believed(const Failure& failure);
     void knows_card(const app::MessageRef& message) { conversation_.knows_card(message); }
     rt::asio::awaitable<void> finish(core::Instant deadline);  // waits for what is under way
 
@@ -65,9 +69,6 @@ class Inbox {
     };
 
     app::Conversation::Manner manner() const;
-    // Anybody may call and be refused: the log gets one line a second.
-    net::HttpResponse not_believed(const Failure& failure);
-    rt::asio::awaitable<net::HttpResponse> take(wire::TeamsActivity activity, core::Instant at);
     rt::asio::awaitable<void> work(std::string key, ActivityPtr activity, FlightPtr flight, core::Instant at);
     rt::asio::awaitable<net::HttpResponse> handle(ActivityPtr activity, FlightPtr flight, core::Instant at);
     bool ours(const wire::TeamsActivity& activity);

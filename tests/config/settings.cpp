@@ -145,10 +145,11 @@ TEST_F(ConfigTest, AnIllTypedValueSaysWhatItMustBe) {
     EXPECT_THAT(problem("listen: !!str x\n"), HasSubstr("YAML tags"));
 }
 
-TEST_F(ConfigTest, WhatThisVersionCannotHonourIsNeverDroppedInSilence) {
-    EXPECT_THAT(problem("teams: { streaming: true }\n"), HasSubstr("teams.streaming is not supported"));
-    EXPECT_EQ(problem("teams: { streaming: false }\n"), "no problem");
+TEST_F(ConfigTest, StreamingSocketsAreOffUnlessAskedFor) {
     EXPECT_EQ(problem("teams:\n"), "no problem");
+    EXPECT_FALSE(read("teams: { streaming: false }\n")->teams.streaming);
+    EXPECT_TRUE(read("teams: { streaming: true }\n")->teams.streaming);
+    EXPECT_THAT(problem("teams: { streaming: 1 }\n"), HasSubstr("must be true or false"));
 }
 
 TEST_F(ConfigTest, TeamsNeedsItsBotsIdAndPasswordTogether) {
@@ -297,7 +298,7 @@ TEST_F(ConfigTest, ASigningCommandIsAProgramByItsWholePathAndItsWords) {
 
 TEST_F(ConfigTest, WhatIsNotBuiltYetIsNoSlip) {
     for (const char* yaml : {"on_call: { url: x }\n", "identity: { login: { issuer: x } }\n", "otlp: x\n",
-                             "log: { witnesses: [x] }\n", "teams: { streaming: true }\n"})
+                             "log: { witnesses: [x] }\n"})
         EXPECT_THAT(problem(yaml), HasSubstr("is not supported by this version yet")) << yaml;
 }
 

@@ -38,13 +38,14 @@ struct Scene : test::NetWorld {
         co_await read_all(socket);
     }
     rt::asio::awaitable<void> serve_socket(net::HttpExchange& exchange) {
-        auto socket = co_await exchange.upgrade(message_bytes_max, &tap);
+        auto socket =
+            co_await exchange.upgrade({.message_bytes_max = message_bytes_max, .silence_max = {}}, &tap);
         if (socket) co_await use(**socket);
     }
     rt::asio::awaitable<void> client() {
         net::WebSocketLimits limits;
         limits.message_bytes_max = message_bytes_max;
-        auto socket = co_await net::connect_websocket(*network, url(), time, time, limits,
+        auto socket = co_await net::connect_websocket(*network, {url()}, time, time, limits,
                                                       Deadline{time.now() + std::chrono::seconds{5}});
         if (socket) co_await use(**socket);
     }

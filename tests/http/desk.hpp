@@ -37,10 +37,11 @@ class FakeExchange final : public net::HttpExchange {
         answers.front().body += chunk;
         co_return Done{};
     }
-    Later<std::unique_ptr<net::WebSocket>> upgrade(std::size_t, net::FrameTap*) override {
+    Later<std::unique_ptr<net::WebSocket>> upgrade(const net::WebSocketLimits&, net::FrameTap*) override {
         co_return fail(Trouble::unavailable, "no WebSockets");
     }
     void drop() override { dropped = true; }
+    bool answered() const override { return dropped || !answers.empty(); }
     bool peer_gone() override { return gone; }
     void on_peer_gone(std::function<void()> wake) override { wake_ = std::move(wake); }
 

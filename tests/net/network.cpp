@@ -62,7 +62,7 @@ const Certificates& certificates() {
 
 asio::awaitable<void> echo(net::HttpExchange& exchange, const rt::Clock& clock) {
     if (exchange.request().target == "/socket") {
-        auto socket = co_await exchange.upgrade(1'000'000);
+        auto socket = co_await exchange.upgrade({.message_bytes_max = 1'000'000, .silence_max = {}});
         if (!socket) co_return;
         auto message = co_await (*socket)->read();
         if (message) co_await (*socket)->write("echo " + message->payload, Deadline{clock.now() + 5s});
@@ -150,7 +150,7 @@ TEST(Network, CarriesLargeBodiesOverTls) {
 
 asio::awaitable<void> talk_over_socket(RealWorld& world, net::Url url, std::string& answer) {
     auto socket =
-        co_await net::connect_websocket(*world.network, url, *world.clock, *world.timers, {}, world.soon());
+        co_await net::connect_websocket(*world.network, {url}, *world.clock, *world.timers, {}, world.soon());
     EXPECT_TRUE(socket) << socket.error().detail;
     if (!socket) co_return;
     co_await (*socket)->write(std::string(50'000, 'w'), world.soon());

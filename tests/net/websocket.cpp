@@ -84,8 +84,8 @@ struct RawPeer : NetWorld {
         client_closed_after = elapsed();
     }
     asio::awaitable<void> client() {
-        auto connected = co_await net::connect_websocket(*network, url("/link?ticket=1"), time, time, limits,
-                                                         Deadline{time.now() + 5s});
+        auto connected = co_await net::connect_websocket(*network, {url("/link?ticket=1")}, time, time,
+                                                         limits, Deadline{time.now() + 5s});
         socket.emplace(std::move(connected));
         if (*socket && hears) co_await hear(*this, ***socket, heard);
     }
@@ -275,8 +275,8 @@ asio::awaitable<void> bad_handshake(NetWorld& world, std::string answer) {
     co_await test::read_raw(**stream);
 }
 asio::awaitable<void> connect_only(NetWorld& world, std::optional<Failure>& failure) {
-    auto connected = co_await net::connect_websocket(*world.network, world.url(), world.time, world.time, {},
-                                                     Deadline{world.time.now() + 5s});
+    auto connected = co_await net::connect_websocket(*world.network, {world.url()}, world.time, world.time,
+                                                     {}, Deadline{world.time.now() + 5s});
     if (!connected) failure = connected.error();
 }
 
@@ -324,7 +324,7 @@ struct ServedSockets {
     std::vector<net::FrameHead> heads;
 };
 asio::awaitable<void> echo_socket(net::HttpExchange& exchange, NetWorld& world, ServedSockets& served) {
-    auto socket = co_await exchange.upgrade(1'000'000, &served.tap);
+    auto socket = co_await exchange.upgrade({.message_bytes_max = 1'000'000, .silence_max = {}}, &served.tap);
     if (!socket) co_return;
     for (;;) {
         auto message = co_await (*socket)->read();
@@ -358,7 +358,7 @@ struct TwoEnds : NetWorld {
     }
     asio::awaitable<void> connect(net::WebSocketLimits limits) {
         auto connected =
-            co_await net::connect_websocket(*network, url(), time, time, limits, Deadline{time.now() + 5s});
+            co_await net::connect_websocket(*network, {url()}, time, time, limits, Deadline{time.now() + 5s});
         if (connected) socket = std::move(*connected);
     }
     asio::awaitable<void> say(std::string text, int& sent) {

@@ -175,7 +175,7 @@ struct SandboxWorld : NetWorld {
         to.scheme = "ws";
         net::WebSocketLimits limits;
         limits.silence_max = std::chrono::seconds{0};
-        auto socket = co_await net::connect_websocket(*network, to, time, time, limits,
+        auto socket = co_await net::connect_websocket(*network, {to}, time, time, limits,
                                                       Deadline{time.now() + std::chrono::seconds{5}});
         if (!socket) {
             refused = socket.error().detail;

@@ -3,6 +3,8 @@
 
 #include "countersign/base/jose.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/websocket.hpp"
+#include "countersign/streaming/peer.hpp"
 #include "teams/office.hpp"
 
 // What comes in at the messages endpoint and must change nothing: each invoke with each thing that can be
@@ -64,11 +66,18 @@ struct TokenShape {
     } how = Signed::good;
 };
 
-struct BadInput : ::testing::Test {
+constexpr std::string_view own_socket = "urn:botframework:websocket:test";
+
+struct BadInput : ::testing::TestWithParam<sandbox::TeamsTransport> {
+    static bool over_https() { return GetParam() == sandbox::TeamsTransport::https; }
+    static std::string_view service_url() {
+        return over_https() ? "http://127.0.0.1/teams/connector/" : own_socket;
+    }
     KeyHouse house;
     static teams::TeamsSettings settings() {
         auto made = test::TeamsOffice::teams_settings();
         made.openid_metadata_url = "http://127.0.0.1:81/openidconfiguration";
+        made.streaming = !over_https();
         return made;
     }
     test::TeamsOffice office{settings()};
@@ -94,7 +103,7 @@ struct BadInput : ::testing::Test {
     std::string token(const TokenShape& shape) {
         auto claims = Value::object({{"iss", "https://api.botframework.com"},
                                      {"aud", test::teams_bot},
-                                     {"serviceurl", "http://127.0.0.1/teams/connector/"},
+                                     {"serviceurl", service_url()},
                                      {"nbf", seconds() - 60},
                                      {"exp", seconds() + 3'600}});
         for (const auto& [name, value] : *shape.claims.members()) claims.set(name, value);
@@ -132,7 +141,7 @@ struct BadInput : ::testing::Test {
              {"name", invoke},
              {"id", fmt::format("f:{}", ++sent)},
              {"channelId", "msteams"},
-             {"serviceUrl", "http://127.0.0.1/teams/connector/"},
+             {"serviceUrl", service_url()},
              {"from", Value::object({{"id", "29:1amy"}, {"aadObjectId", test::object_of("amy")}})},
              {"recipient", Value::object({{"id", "28:" + test::teams_bot}})},
              {"conversation", Value::object({{"id", test::approvals + ";messageid=" + message},
@@ -144,6 +153,64 @@ struct BadInput : ::testing::Test {
              {"value", std::move(value)}});
     }
     test::Reply post(std::string body, std::optional<std::string> authorization) {
+        return over_https() ? post_alone(std::move(body), std::move(authorization))
+                            : send_over_socket(std::move(body), std::move(authorization));
+    }
+    // Opens a socket for this body alone. Where the bot refuses it, the status is that of the refusal.
+    test::Reply send_over_socket(std::string body, std::optional<std::string> authorization,
+                                 std::string channel = "msteams", std::string path = "/api/messages") {
+        test::Reply reply;
+        bool done = false;
+        auto run = [](BadInput& self, SocketOrder order, test::Reply& out,
+                      bool& ended) -> test::asio::awaitable<void> {
+            co_await self.ask_over_socket(std::move(order), out);
+            ended = true;
+        };
+        office.spawn(run(*this,
+                         {std::move(body), std::move(authorization), std::move(channel), std::move(path)},
+                         reply, done));
+        EXPECT_TRUE(office.until([&] { return done; }));
+        return reply;
+    }
+    struct SocketOrder {
+        std::string body;
+        std::optional<std::string> authorization;
+        std::string channel;
+        std::string path;
+    };
+    test::asio::awaitable<void> ask_over_socket(SocketOrder order, test::Reply& reply) {
+        net::Url url{"http", "bot", 80, "/api/messages"};
+        net::Fields fields;
+        if (order.authorization) fields.add("Authorization", *order.authorization);
+        if (!order.channel.empty()) fields.add("channelid", order.channel);
+        const auto deadline = Deadline{office.time.now() + 20s};
+        auto socket = co_await net::connect_websocket(*office.network, {url, fields}, office.time,
+                                                      office.time, {}, deadline);
+        if (!socket) {
+            constexpr std::string_view refused = "status_";
+            const auto& code = socket.error().code;
+            if (code.starts_with(refused))
+                reply.status = static_cast<unsigned>(std::stoul(code.substr(refused.size())));
+            co_return;
+        }
+        streaming::PeerParts parts{office.time, office.time, office.entropy, office.sessions,
+                                   office.io.get_executor()};
+        auto nothing = [](streaming::Request) -> test::asio::awaitable<streaming::Response> {
+            co_return streaming::Response{404};
+        };
+        auto peer = std::make_shared<streaming::Peer>(parts, std::move(*socket), 1'000'000, nothing);
+        auto serve = [](std::shared_ptr<streaming::Peer> its) -> test::asio::awaitable<void> {
+            co_await streaming::Peer::run(its, core::Instant::max());
+        };
+        office.sessions.start("peer", serve(peer));
+        auto answer = co_await peer->ask({"POST", order.path, std::move(order.body)}, deadline);
+        if (answer) {
+            reply.status = answer->status;
+            reply.text = answer->body;
+        }
+        co_await peer->close(1000, "", deadline);
+    }
+    test::Reply post_alone(std::string body, std::optional<std::string> authorization) {
         net::HttpRequest to_bot{
             .method = "POST", .target = "/api/messages", .fields = {}, .body = std::move(body), .peer = {}};
         to_bot.fields.add("Content-Type", "application/json; charset=utf-8");
@@ -175,6 +242,8 @@ struct BadInput : ::testing::Test {
     int sent = 0;
 };
 
+INSTANTIATE_TEST_SUITE_P(Over, BadInput, test::each_transport, test::transport_name);
+
 const std::vector<std::pair<std::string, std::string>> invokes{
     {"approve", "adaptiveCard/action"}, {"deny", "adaptiveCard/action"},  {"hold", "adaptiveCard/action"},
     {"view", "adaptiveCard/action"},    {"details", "task/fetch"},        {"deny", "task/submit"},
@@ -182,17 +251,17 @@ const std::vector<std::pair<std::string, std::string>> invokes{
 
 // The settings name the server of the document; what that says of others of this machine is a stranger's
 // word.
-TEST_F(BadInput, KeysComeOverHttpFromTheServerOfTheSettingsAlone) {
+TEST_P(BadInput, KeysComeOverHttpFromTheServerOfTheSettingsAlone) {
     house.keys_at = "http://127.0.0.1/teams/v1/.well-known/keys";
     EXPECT_EQ(post(activity("approve")).status, 503U);
     EXPECT_EQ(house.fetched, 0);
     expect_unchanged("keys from another port");
 }
 
-TEST_F(BadInput, NoInvokeIsBelievedWithoutAGoodToken) {
+TEST_P(BadInput, NoInvokeIsBelievedWithoutAGoodToken) {
     using Signed = TokenShape::Signed;
     const auto now = seconds();
-    const std::vector<std::pair<std::string, TokenShape>> wrong{
+    std::vector<std::pair<std::string, TokenShape>> wrong{
         {"audience", {.claims = Value::object({{"aud", "00000000-0000-4000-8000-00000000aaaa"}})}},
         {"audience of a tab", {.claims = Value::object({{"aud", "api://" + test::teams_bot}})}},
         {"two audiences", {.claims = Value::object({{"aud", Value{Value::Array{test::teams_bot, "x"}}}})}},
@@ -201,8 +270,9 @@ TEST_F(BadInput, NoInvokeIsBelievedWithoutAGoodToken) {
          {.claims =
               Value::object({{"iss", "https://sts.windows.net/d6d49420-f39b-4df7-a1dc-d59a935871db/"}})}},
         {"issuer with a slash", {.claims = Value::object({{"iss", "https://api.botframework.com/"}})}},
-        {"service address", {.claims = Value::object({{"serviceurl", "http://127.0.0.1/teams/elsewhere/"}})}},
-        {"no service address", {.claims = Value::object({{"serviceurl", nullptr}})}},
+        {"service address",
+         {.claims = Value::object({{"serviceurl", over_https() ? "http://127.0.0.1/teams/elsewhere/"
+                                                               : "urn:botframework:websocket:other"}})}},
         {"expired", {.claims = Value::object({{"exp", now - 301}})}},
         {"no end", {.claims = Value::object({{"exp", nullptr}})}},
         {"future", {.claims = Value::object({{"nbf", now + 400}})}},
@@ -221,6 +291,9 @@ TEST_F(BadInput, NoInvokeIsBelievedWithoutAGoodToken) {
          {.header = Value::object({{"alg", "RS256"}, {"kid", "good"}, {"crit", Value{Value::Array{"x"}}}})}},
         {"wrong signature", {.how = Signed::broken}},
     };
+    // The tokens of sockets need name none: the socket itself is the address.
+    if (over_https())
+        wrong.push_back({"no service address", {.claims = Value::object({{"serviceurl", nullptr}})}});
     for (const auto& [act, invoke] : invokes)
         for (const auto& [what, shape] : wrong) {
             auto answer = post(activity(act, invoke), shape);
@@ -236,12 +309,12 @@ TEST_F(BadInput, NoInvokeIsBelievedWithoutAGoodToken) {
     EXPECT_EQ(office.entries(request), 2U);
 }
 
-TEST_F(BadInput, ClocksMayDifferByFiveMinutes) {
+TEST_P(BadInput, ClocksMayDifferByFiveMinutes) {
     EXPECT_EQ(post(activity("view"), {.claims = Value::object({{"exp", seconds() - 290}})}).status, 200U);
     EXPECT_EQ(post(activity("view"), {.claims = Value::object({{"nbf", seconds() + 290}})}).status, 200U);
 }
 
-TEST_F(BadInput, AStormOfUnknownKeysFetchesKeysNowAndThen) {
+TEST_P(BadInput, AStormOfUnknownKeysFetchesKeysNowAndThen) {
     post(activity("view"));
     const int before = house.fetched;
     for (int i = 0; i < 200; ++i) {
@@ -253,7 +326,7 @@ TEST_F(BadInput, AStormOfUnknownKeysFetchesKeysNowAndThen) {
     expect_unchanged("unknown keys");
 }
 
-TEST_F(BadInput, ActivitiesThatSayTheWrongThingChangeNothing) {
+TEST_P(BadInput, ActivitiesThatSayTheWrongThingChangeNothing) {
     auto with = [&](Value changed, std::string_view name, Value value) {
         changed.set(std::string(name), std::move(value));
         return changed;
@@ -297,7 +370,7 @@ TEST_F(BadInput, ActivitiesThatSayTheWrongThingChangeNothing) {
     expect_unchanged("types");
 }
 
-TEST_F(BadInput, BodiesThatAreNoActivitiesAreRefused) {
+TEST_P(BadInput, BodiesThatAreNoActivitiesAreRefused) {
     auto good = "Bearer " + token({});
     for (std::string body :
          {std::string{}, std::string{"[]"}, std::string{"{}"}, std::string{"{\"type\":\"invoke\""},
@@ -311,7 +384,7 @@ TEST_F(BadInput, BodiesThatAreNoActivitiesAreRefused) {
     expect_unchanged("bodies");
 }
 
-TEST_F(BadInput, ButtonsThatWereMadeUpChangeNothing) {
+TEST_P(BadInput, ButtonsThatWereMadeUpChangeNothing) {
     auto other = office.ask("deploy");
     office.pass(2s);
     auto with_data = [&](std::string_view act, Value changed) {
@@ -346,7 +419,7 @@ TEST_F(BadInput, ButtonsThatWereMadeUpChangeNothing) {
     }
 }
 
-TEST_F(BadInput, ASenderWhomTheRosterContradictsIsNobody) {
+TEST_P(BadInput, ASenderWhomTheRosterContradictsIsNobody) {
     auto forged = activity("approve");
     // Amy's id with Ben's object, and the other way round.
     forged.set("from", Value::object({{"id", "29:1amy"}, {"aadObjectId", test::object_of("ben")}}));
@@ -361,12 +434,51 @@ TEST_F(BadInput, ASenderWhomTheRosterContradictsIsNobody) {
     EXPECT_EQ(office.entries(request), 2U);
 }
 
-TEST_F(BadInput, AReplayedVoteIsAnsweredAndCountsOnce) {
+TEST_P(BadInput, AReplayedVoteIsAnsweredAndCountsOnce) {
     auto vote = activity("approve");
     EXPECT_EQ(post(vote).status, 200U);
     EXPECT_EQ(office.entries(request), 2U);
     for (int i = 0; i < 5; ++i) EXPECT_EQ(post(vote).status, 200U);
     EXPECT_EQ(office.entries(request), 2U);
+}
+
+struct Handshakes : BadInput {};
+INSTANTIATE_TEST_SUITE_P(Over, Handshakes, ::testing::Values(sandbox::TeamsTransport::websocket),
+                         test::transport_name);
+
+TEST_P(Handshakes, NameAChannelThatTheirKeyIsEndorsedFor) {
+    auto body = core::canonical(activity("approve"));
+    auto good = "Bearer " + token({});
+    EXPECT_EQ(send_over_socket(body, good, "").status, 401U);
+    EXPECT_EQ(send_over_socket(body, good, "webchat").status, 401U);
+    EXPECT_EQ(send_over_socket(body, good, "directlinespeech").status, 401U);
+    // A key of another channel opens a socket as that channel, over which nothing of Teams is believed.
+    TokenShape other{.header = Value::object({{"alg", "RS256"}, {"kid", "webchat"}}),
+                     .how = TokenShape::Signed::other_channel};
+    EXPECT_EQ(send_over_socket(body, "Bearer " + token(other), "webchat").status, 401U);
+    EXPECT_EQ(send_over_socket({}, "Bearer " + token(other), "webchat", "/api/version").status, 405U);
+    expect_unchanged("channels");
+}
+
+TEST_P(Handshakes, OtherPathsThanThatOfMessagesAreNotThere) {
+    auto good = "Bearer " + token({});
+    auto body = core::canonical(activity("approve"));
+    for (const char* path : {"/", "/api/messages/", "/v1/requests", "/api/messages?x=1"})
+        EXPECT_EQ(send_over_socket(body, good, "msteams", path).status, 404U) << path;
+    EXPECT_EQ(send_over_socket(body, good, "msteams", "").status, 400U);
+    expect_unchanged("paths");
+}
+
+TEST_P(Handshakes, ASocketSpeaksForOneServiceAddressAlone) {
+    auto unnamed = TokenShape{.claims = Value::object({{"serviceurl", nullptr}})};
+    auto made = activity("view");
+    EXPECT_EQ(post(made, unnamed).status, 200U);
+    // That of the workspace's own socket, whose token names it, is not taken over by one that only says it.
+    made.set("serviceUrl", "urn:botframework:websocket:workspace");
+    EXPECT_EQ(post(made, {.claims = Value::object({{"serviceurl", std::string(own_socket)}})}).status, 401U);
+    made.set("serviceUrl", "https://evil.example/");
+    EXPECT_EQ(post(made, unnamed).status, 401U);
+    expect_unchanged("service addresses");
 }
 
 }  // namespace

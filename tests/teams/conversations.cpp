@@ -13,8 +13,13 @@ using core::Value;
 using test::has;
 using test::TeamsOffice;
 
-TEST(TeamsConversation, ARequestBecomesACardInBothChats) {
-    TeamsOffice office;
+struct TeamsConversation : test::OverEachTransport {};
+struct TeamsFullView : test::OverEachTransport {};
+INSTANTIATE_TEST_SUITE_P(Over, TeamsConversation, test::each_transport, test::transport_name);
+INSTANTIATE_TEST_SUITE_P(Over, TeamsFullView, test::each_transport, test::transport_name);
+
+TEST_P(TeamsConversation, ARequestBecomesACardInBothChats) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy");
     auto message = office.teams_card();
     EXPECT_EQ(office.cards(request).size(), 1U);
@@ -23,8 +28,8 @@ TEST(TeamsConversation, ARequestBecomesACardInBothChats) {
     EXPECT_TRUE(has(office.shown(message), "\"refresh\""));
 }
 
-TEST(TeamsConversation, APressIsAVoteAndBothCardsShowTheDecision) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, APressIsAVoteAndBothCardsShowTheDecision) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy");
     auto message = office.teams_card();
     auto pressed = office.press("amy", message, "Approve");
@@ -42,8 +47,8 @@ TEST(TeamsConversation, APressIsAVoteAndBothCardsShowTheDecision) {
     EXPECT_TRUE(has(core::canonical((*line.items())[1]), "approved"));
 }
 
-TEST(TeamsConversation, AVoteInSlackShowsInTeams) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, AVoteInSlackShowsInTeams) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy");
     auto message = office.teams_card();
     office.click(office.posted(request), "U0AMY", "approve");
@@ -52,8 +57,8 @@ TEST(TeamsConversation, AVoteInSlackShowsInTeams) {
     EXPECT_FALSE(has(office.shown(message), "\"actions\""));
 }
 
-TEST(TeamsConversation, OnePersonsVotesInTwoChatsCountOnce) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, OnePersonsVotesInTwoChatsCountOnce) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("pair");
     auto message = office.teams_card();
     office.click(office.posted(request), "U0AMY", "approve");
@@ -63,8 +68,8 @@ TEST(TeamsConversation, OnePersonsVotesInTwoChatsCountOnce) {
     EXPECT_EQ(office.state(request), State::approved);
 }
 
-TEST(TeamsConversation, TheCardThatAVoterSeesTellsTheirVote) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, TheCardThatAVoterSeesTellsTheirVote) {
+    TeamsOffice office{GetParam()};
     office.ask("pair");
     auto message = office.teams_card();
     office.press("amy", message, "Approve");
@@ -78,8 +83,8 @@ TEST(TeamsConversation, TheCardThatAVoterSeesTellsTheirVote) {
     EXPECT_TRUE(has(core::canonical(back["body"]), "\"title\":\"Approve\""));
 }
 
-TEST(TeamsConversation, ARequesterWhoseAccountsAreLinkedCannotApproveInTeams) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, ARequesterWhoseAccountsAreLinkedCannotApproveInTeams) {
+    TeamsOffice office{GetParam()};
     ASSERT_EQ(office.say("riley", "link")["status"].whole(), 200);
     auto said = office.told("riley");
     auto at = said.find("Your code is ");
@@ -115,8 +120,8 @@ TEST(TeamsConversation, ARequesterWhoseAccountsAreLinkedCannotApproveInTeams) {
     EXPECT_TRUE(has(office.seen_by("amy", message), "\"title\":\"Approve\""));
 }
 
-TEST(TeamsConversation, GuestsStrangersAndTheAnonymousAreRefused) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, GuestsStrangersAndTheAnonymousAreRefused) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy");
     auto message = office.teams_card();
     for (const char* user : {"guest", "stranger", "nobody", "dan"}) {
@@ -128,8 +133,8 @@ TEST(TeamsConversation, GuestsStrangersAndTheAnonymousAreRefused) {
     EXPECT_TRUE(has(office.words_to("nobody"), "full members"));
 }
 
-TEST(TeamsConversation, MembersOfATeamOrAChannelAreAGroupAndGuestsInItAreNot) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, MembersOfATeamOrAChannelAreAGroupAndGuestsInItAreNot) {
+    TeamsOffice office{GetParam()};
     // Riley, who asks, has no account here: what tells dan apart from her is not known, amy is listed.
     auto by_team = office.ask("team");
     auto by_channel = office.ask("channel");
@@ -150,8 +155,8 @@ TEST(TeamsConversation, MembersOfATeamOrAChannelAreAGroupAndGuestsInItAreNot) {
     EXPECT_EQ(office.state(by_channel), State::approved);
 }
 
-TEST(TeamsConversation, GuestsAndStrangersAreToldNothing) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, GuestsAndStrangersAreToldNothing) {
+    TeamsOffice office{GetParam()};
     office.ask("deploy");
     auto message = office.teams_card();
     for (const char* user : {"guest", "stranger"}) {
@@ -163,8 +168,8 @@ TEST(TeamsConversation, GuestsAndStrangersAreToldNothing) {
     }
 }
 
-TEST(TeamsConversation, DenyAsksForAReasonAndShowsIt) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, DenyAsksForAReasonAndShowsIt) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy");
     auto message = office.teams_card();
     EXPECT_EQ(office.press("ben", message, "Deny")["error"].text(), "input_required");
@@ -177,8 +182,8 @@ TEST(TeamsConversation, DenyAsksForAReasonAndShowsIt) {
     EXPECT_TRUE(has(office.shown(message), "Denied"));
 }
 
-TEST(TeamsConversation, HoldOffersRelease) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, HoldOffersRelease) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy");
     auto message = office.teams_card();
     office.press("amy", message, "Hold", "wait for the backup");
@@ -189,8 +194,8 @@ TEST(TeamsConversation, HoldOffersRelease) {
     EXPECT_FALSE(office.read(request)->ruling.held.has_value());
 }
 
-TEST(TeamsConversation, TheCardIsMadeAnewForWhoLooksAtIt) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, TheCardIsMadeAnewForWhoLooksAtIt) {
+    TeamsOffice office{GetParam()};
     office.ask("pair");
     auto message = office.teams_card();
     office.click(office.posted(office.read(office.ask("deploy"))->c.request->id), "U0AMY", "approve");
@@ -201,8 +206,8 @@ TEST(TeamsConversation, TheCardIsMadeAnewForWhoLooksAtIt) {
     EXPECT_FALSE(has(office.seen_by("amy", message), "29:1ben"));  // it is nobody else's
 }
 
-TEST(TeamsConversation, WordsAreAnsweredInTheOwnConversationAlone) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, WordsAreAnsweredInTheOwnConversationAlone) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy");
     office.teams_card();
     office.order("say",
@@ -214,8 +219,8 @@ TEST(TeamsConversation, WordsAreAnsweredInTheOwnConversationAlone) {
     EXPECT_TRUE(has(office.told("amy"), "is recorded"));
 }
 
-TEST(TeamsConversation, WhoHasNotAddedTheAppIsToldSoInTheThread) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, WhoHasNotAddedTheAppIsToldSoInTheThread) {
+    TeamsOffice office{GetParam()};
     office.ask("deploy");
     office.teams_card();
     office.order("users", Value::object({{"name", "amy"}, {"installed", false}}));
@@ -227,8 +232,8 @@ TEST(TeamsConversation, WhoHasNotAddedTheAppIsToldSoInTheThread) {
     EXPECT_FALSE(has(all, "Waiting for you"));
 }
 
-TEST(TeamsConversation, AwayNamesAPersonByMention) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, AwayNamesAPersonByMention) {
+    TeamsOffice office{GetParam()};
     office.ask("deploy");
     office.teams_card();
     Value mentions = Value::array();
@@ -239,8 +244,8 @@ TEST(TeamsConversation, AwayNamesAPersonByMention) {
     EXPECT_TRUE(has(office.told("amy"), "You are away until")) << office.told("amy");
 }
 
-TEST(TeamsConversation, AMessageExtensionListsPendingRequests) {
-    TeamsOffice office;
+TEST_P(TeamsConversation, AMessageExtensionListsPendingRequests) {
+    TeamsOffice office{GetParam()};
     office.ask("deploy");
     office.teams_card();
     auto found = office.order("query", Value::object({{"user", "amy"}, {"text", "DEPLOY"}}));
@@ -259,8 +264,8 @@ Value big_parameters() {
     return parameters;
 }
 
-TEST(TeamsFullView, WhatWasCutIsApprovedOnlyAfterItsLastPage) {
-    TeamsOffice office;
+TEST_P(TeamsFullView, WhatWasCutIsApprovedOnlyAfterItsLastPage) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy", big_parameters());
     auto message = office.teams_card();
     office.press("amy", message, "Approve");
@@ -277,8 +282,8 @@ TEST(TeamsFullView, WhatWasCutIsApprovedOnlyAfterItsLastPage) {
     EXPECT_EQ(office.state(request), State::approved);
 }
 
-TEST(TeamsFullView, NobodyJumpsToItsEndNorUsesAnothersPass) {
-    TeamsOffice office;
+TEST_P(TeamsFullView, NobodyJumpsToItsEndNorUsesAnothersPass) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy", big_parameters());
     auto message = office.teams_card();
     auto first = office.press("amy", message, "Approve");
@@ -320,8 +325,8 @@ TEST(TeamsFullView, NobodyJumpsToItsEndNorUsesAnothersPass) {
     EXPECT_EQ(office.state(request), State::approved);
 }
 
-TEST(TeamsFullView, DetailsPagesThroughInADialogAndApprovesAtItsEndAlone) {
-    TeamsOffice office;
+TEST_P(TeamsFullView, DetailsPagesThroughInADialogAndApprovesAtItsEndAlone) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy", big_parameters());
     auto message = office.teams_card();
     office.press("amy", message, "Details");
@@ -341,8 +346,8 @@ TEST(TeamsFullView, DetailsPagesThroughInADialogAndApprovesAtItsEndAlone) {
     EXPECT_EQ(office.state(request), State::approved);
 }
 
-TEST(TeamsFullView, WordsOfferItAndItsDialogApproves) {
-    TeamsOffice office;
+TEST_P(TeamsFullView, WordsOfferItAndItsDialogApproves) {
+    TeamsOffice office{GetParam()};
     auto request = office.ask("deploy", big_parameters());
     office.teams_card();
     office.say("amy", "approve 1");
@@ -360,141 +365,6 @@ TEST(TeamsFullView, WordsOfferItAndItsDialogApproves) {
 }
 
 // ---- trouble
-
-TEST(TeamsTrouble, ARepeatedPressCountsOnceUnderTheSameAndUnderAnotherId) {
-    TeamsOffice office;
-    auto request = office.ask("pair");
-    auto message = office.teams_card();
-    auto pressed = office.press("amy", message, "Approve");
-    auto again = office.order("send", Value::object({{"activity", pressed["activity"]}}));
-    EXPECT_EQ(again["status"].whole(), 200);
-    auto renamed = pressed["activity"];
-    renamed.set("id", "f:another");
-    auto other = office.order("send", Value::object({{"activity", renamed}}));
-    EXPECT_EQ(other["status"].whole(), 200);
-    EXPECT_EQ(office.entries(request), 2U);
-    EXPECT_EQ(office.state(request), State::pending);
-}
-
-TEST(TeamsTrouble, ACommitThatTakesLongIsAnsweredInTimeAndToldLater) {
-    TeamsOffice office;
-    auto request = office.ask("deploy");
-    auto message = office.teams_card();
-    office.slow.delay = 6s;
-    auto pressed = office.press("amy", message, "Approve");
-    EXPECT_EQ(pressed["status"].whole(), 200);
-    EXPECT_LE(pressed["ms"].whole(), 4'600);
-    EXPECT_TRUE(has(office.words_to("amy"), "longer than Teams waits"));
-    office.slow.delay = 0s;
-    office.pass(15s);
-    EXPECT_EQ(office.state(request), State::approved);
-    EXPECT_TRUE(has(office.told("amy"), "It took long, but"));
-}
-
-TEST(TeamsTrouble, AThrottledServiceDelaysTheCardAndLosesNothing) {
-    TeamsOffice office;
-    office.order("faults", Value::object({{"method", "POST"},
-                                          {"path", "/v3/conversations"},
-                                          {"times", 2},
-                                          {"status", 429},
-                                          {"code", "Throttled"},
-                                          {"retry_after", 5}}));
-    auto request = office.ask("deploy");
-    office.pass(30s);
-    EXPECT_EQ(office.teams_cards().size(), 1U);
-    EXPECT_EQ(office.state(request), State::pending);
-}
-
-TEST(TeamsTrouble, AConflictIsTriedAgain) {
-    TeamsOffice office;
-    office.ask("deploy");
-    auto message = office.teams_card();
-    office.order(
-        "faults",
-        Value::object({{"method", "PUT"}, {"times", 2}, {"status", 412}, {"code", "PreconditionFailed"}}));
-    office.press("amy", message, "Approve");
-    office.pass(10s);
-    EXPECT_FALSE(has(office.shown(message), "\"actions\""));
-}
-
-TEST(TeamsTrouble, ATokenThatWasTakenBackIsReplacedOnce) {
-    TeamsOffice office;
-    office.order("faults", Value::object({{"method", "POST"},
-                                          {"path", "/v3/conversations"},
-                                          {"times", 1},
-                                          {"status", 401},
-                                          {"code", "Unauthorized"}}));
-    office.ask("deploy");
-    office.teams_card();
-}
-
-TEST(TeamsTrouble, ACardThatMayHaveBeenPostedTwiceIsOneInTheEnd) {
-    TeamsOffice office;
-    office.order("faults", Value::object({{"method", "POST"},
-                                          {"path", "/v3/conversations"},
-                                          {"times", 1},
-                                          {"status", 504},
-                                          {"code", "GatewayTimeout"},
-                                          {"work", true}}));
-    auto request = office.ask("deploy");
-    office.pass(60s);
-    auto cards = office.teams_cards();
-    ASSERT_EQ(cards.size(), 2U);
-    // The copy that nobody knew of is found when somebody uses it.
-    office.press("amy", cards.front()["id"].text(), "Approve");
-    EXPECT_EQ(office.state(request), State::approved);
-    office.pass(20s);
-    for (const auto& card : office.teams_cards()) EXPECT_FALSE(has(core::canonical(card), "\"Approve\""));
-}
-
-TEST(TeamsTenant, OfABotForSeveralIsThatOfItsChannelOnceSomethingWasSaidThere) {
-    auto settings = TeamsOffice::teams_settings();
-    settings.tenant.clear();
-    TeamsOffice office(settings, false);
-    EXPECT_TRUE(has(office.teams_bot_->problem(), "teams.channel"));
-    EXPECT_EQ(office.teams_bot_->workspace(), nullptr);
-    office.say("amy", "list");  // in her own conversation, which says nothing of whose the bot is
-    EXPECT_EQ(office.teams_bot_->workspace(), nullptr);
-    EXPECT_FALSE(has(office.told("amy"), "Nothing waits"));
-    office.order("say",
-                 Value::object({{"user", "amy"}, {"conversation", test::approvals}, {"text", "list"}}));
-    EXPECT_EQ(office.teams_bot_->problem(), "");
-    ASSERT_NE(office.teams_bot_->workspace(), nullptr);
-    EXPECT_EQ(office.teams_bot_->workspace()->id, test::teams_home);
-    EXPECT_TRUE(has(office.told("amy"), "Nothing waits"));
-}
-
-TEST(TeamsTrouble, ARosterThatCannotBeReadDelaysNoCard) {
-    TeamsOffice office;
-    office.order("faults", Value::object({{"method", "GET"},
-                                          {"path", "pagedmembers"},
-                                          {"times", 1'000},
-                                          {"status", 403},
-                                          {"code", "NotEnoughPermissions"}}));
-    office.ask("deploy");
-    auto message = office.teams_card();
-    EXPECT_FALSE(message.empty());
-}
-
-TEST(TeamsTrouble, AConversationThatMovedIsAnsweredWhereItIsNow) {
-    auto settings = TeamsOffice::teams_settings();
-    TeamsOffice office(settings);
-    office.ask("deploy");
-    office.teams_card();
-    EXPECT_TRUE(office.references.all.empty());
-    office.say("amy", "list");
-    office.pass(2s);
-    auto kept = office.references.all.find({core::Surface::teams, "a:1amy"});
-    ASSERT_NE(kept, office.references.all.end());
-    EXPECT_EQ(kept->second.user, test::object_of("amy"));
-    EXPECT_EQ(kept->second.service_url, "http://127.0.0.1/teams/connector/");
-    office.order("install", Value::object({{"user", "amy"}, {"installed", false}}));
-    office.pass(2s);
-    EXPECT_TRUE(office.references.all.find({core::Surface::teams, "a:1amy"})->second.gone);
-    office.order("install", Value::object({{"user", "amy"}, {"installed", true}}));
-    office.pass(2s);
-    EXPECT_FALSE(office.references.all.find({core::Surface::teams, "a:1amy"})->second.gone);
-}
 
 }  // namespace
 }  // namespace countersign::teams

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,15 @@ inline std::string object_of(std::string_view name) {
 }
 inline const std::string teams_home = "00000000-0000-4000-8000-00000000051a";
 inline const std::string teams_bot = "00000000-0000-4000-8000-000000000b07";
+// The names of tests that run over each transport.
+inline std::string transport_name(const ::testing::TestParamInfo<sandbox::TeamsTransport>& one) {
+    return one.param == sandbox::TeamsTransport::https ? "Https" : "WebSocket";
+}
+inline const auto each_transport =
+    ::testing::Values(sandbox::TeamsTransport::https, sandbox::TeamsTransport::websocket);
+struct OverEachTransport : ::testing::TestWithParam<sandbox::TeamsTransport> {
+    static bool over_https() { return GetParam() == sandbox::TeamsTransport::https; }
+};
 inline const std::string approvals = "19:approvals@thread.tacv2";
 
 inline std::shared_ptr<const core::Policy> both_policy() {
@@ -68,8 +78,12 @@ struct TeamsOffice : SlackOffice {
     std::unique_ptr<teams::Teams> teams_bot_;
     std::unique_ptr<net::Listener> door;
 
-    explicit TeamsOffice(teams::TeamsSettings settings = teams_settings(), bool expect_ready = true)
+    explicit TeamsOffice(sandbox::TeamsTransport transport)
+        : TeamsOffice(teams_settings(), true, transport) {}
+    explicit TeamsOffice(teams::TeamsSettings settings = teams_settings(), bool expect_ready = true,
+                         sandbox::TeamsTransport transport = sandbox::TeamsTransport::https)
         : SlackOffice(true, default_settings(), true) {
+        settings.streaming |= transport == sandbox::TeamsTransport::websocket;
         teams_bot_ =
             teams::make_teams(std::move(settings), runtime, {requests, linking, voting_tokens, roster, store},
                               references, *network, io.get_executor());
@@ -79,7 +93,7 @@ struct TeamsOffice : SlackOffice {
         door = network->listen("bot:80");
         auto answer = [this](net::HttpExchange& exchange) { return receive(exchange); };
         spawn(net::serve_http(*door, answer, sessions, time, time));
-        workspace->teams_bot_is_at("http://bot/api/messages");
+        workspace->teams_bot_is_at("http://bot/api/messages", transport);
         bot_tasks.start_loop("teams", teams_bot_->run());
         if (expect_ready)
             EXPECT_TRUE(until([&] { return teams_bot_->problem().empty(); })) << teams_bot_->problem();
@@ -91,9 +105,15 @@ struct TeamsOffice : SlackOffice {
         until([&] { return bot_tasks.size() == 0; });
     }
     asio::awaitable<void> receive(net::HttpExchange& exchange) {
-        auto route = std::move(teams_bot_->routes().front());
-        auto response = co_await route.answer(exchange, {});
-        co_await exchange.respond(std::move(response));
+        auto routes = teams_bot_->routes();
+        auto route = std::ranges::find(routes, exchange.request().method, &net::Route::method);
+        net::HttpResponse response;
+        response.status = 405;
+        if (route != routes.end()) {
+            auto answered = co_await route->answer(exchange, {});
+            response = std::move(answered);
+        }
+        if (!exchange.answered()) co_await exchange.respond(std::move(response));
     }
 
     static teams::TeamsSettings teams_settings() {

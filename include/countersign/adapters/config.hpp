@@ -39,6 +39,7 @@ struct Settings {
         std::string openid_metadata_url;             // empty: of the public cloud
         std::string login_url;                       // empty: of the cloud that the metadata belong to
         std::vector<std::string> service_url_allow;  // empty: likewise
+        bool streaming = false;                      // channels may open a WebSocket
         std::string channel;
     } teams;
     core::Duration identity_age_max{std::chrono::minutes{5}};

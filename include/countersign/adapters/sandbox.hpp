@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,9 @@ struct SandboxSettings {
 // this machine can reach the workspace.
 void make_tokens(SandboxSettings& settings, rt::Entropy& entropy);
 
+// How activities reach the bot: each as a POST, or all over one WebSocket that is held open to it.
+enum class TeamsTransport : std::uint8_t { https, websocket };
+
 // A bot with these settings is connected to the workspace's Teams; the addresses start with `base_url`.
 struct SandboxTeams {
     std::string app_id;
@@ -48,7 +52,8 @@ class Sandbox {
     virtual net::HttpHandler handler() = 0;
     virtual rt::asio::awaitable<void> run() = 0;  // pings, redelivery, refresh; until cancelled
     // Tells where the bot hears activities: "http://127.0.0.1:8480/api/messages".
-    virtual void teams_bot_is_at(std::string messages_url) = 0;
+    virtual void teams_bot_is_at(std::string messages_url,
+                                 TeamsTransport transport = TeamsTransport::https) = 0;
 };
 std::unique_ptr<Sandbox> make_sandbox(SandboxSettings settings, rt::asio::any_io_executor executor,
                                       const rt::Clock& clock, rt::Timers& timers, rt::Entropy& entropy);

@@ -24,6 +24,8 @@ struct TeamsSettings {
     std::string login_url;                       // empty: the cloud's
     std::vector<std::string> service_url_allow;  // empty: the cloud's
     std::string channel;                         // default conversation
+    // Channels may open a WebSocket at GET /api/messages (Bot Framework streaming extensions).
+    bool streaming = false;
     std::vector<std::string> link_hosts;
     // What passes through full views are made with, the same on every replica.
     Secret page_key;

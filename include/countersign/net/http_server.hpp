@@ -25,7 +25,8 @@ struct HttpServerLimits {
 };
 
 class WebSocket;
-struct FrameTap;  // defined in net/frame_tap.hpp
+struct WebSocketLimits;  // both defined in net/websocket.hpp
+struct FrameTap;         // defined in net/frame_tap.hpp
 
 // Holds one request and the ways to answer it. A handler answers exactly once: `respond`, or `begin_stream`
 // followed by writes, or `upgrade`. A handler that returns without answering is a bug: 500 is sent.
@@ -38,13 +39,14 @@ class HttpExchange {
     virtual Later<Done> begin_stream(HttpResponse head) = 0;
     virtual Later<Done> write(std::string_view chunk) = 0;
     // Does the RFC 6455 handshake; the connection belongs to the WebSocket from then on. A message over
-    // `message_bytes_max` closes it with 1009. With a tap (which must outlive the WebSocket) it reports each
-    // inbound frame and can be made deaf.
-    virtual Later<std::unique_ptr<WebSocket>> upgrade(std::size_t message_bytes_max,
+    // the limit closes it with 1009. With a tap (which must outlive the WebSocket) it reports each inbound
+    // frame and can be made deaf.
+    virtual Later<std::unique_ptr<WebSocket>> upgrade(const WebSocketLimits& limits,
                                                       FrameTap* tap = nullptr) = 0;
     // Closes the connection without an answer, which counts as the answer. It exists for servers that
     // simulate a failing one.
     virtual void drop() = 0;
+    virtual bool answered() const = 0;
     // Says whether the peer has hung up while it waits for the answer. The first call of this or of
     // `on_peer_gone` begins to watch; until then a hang-up shows only in `respond`.
     virtual bool peer_gone() = 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "countersign/net/http.hpp"
 #include "countersign/net/stream.hpp"
@@ -28,6 +29,8 @@ class WebSocket {
     // another `read` goes on.
     virtual Later<WebSocketFrame> read() = 0;
     virtual Later<Done> write(std::string text, Deadline deadline) = 0;
+    // Writes each as one binary message, in this order and with nothing of others between them.
+    virtual Later<Done> write_binary(std::vector<std::string> messages, Deadline deadline) = 0;
     virtual Later<Done> ping(Deadline deadline) = 0;
     // Does the close handshake, bounded by `deadline`, then closes TCP in any case.
     virtual Later<Done> close(std::uint16_t code, std::string reason, Deadline deadline) = 0;
@@ -45,10 +48,15 @@ struct WebSocketLimits {
     std::chrono::seconds silence_max{30};
 };
 
+// Where a WebSocket is to be opened.
+struct WebSocketTarget {
+    const Url& url;
+    Fields fields = {};  // of the handshake's request, beside those that RFC 6455 asks for
+};
 // Dials and does the handshake. An answer other than 101 fails with `unavailable` and the status in the
 // detail.
-Later<std::unique_ptr<WebSocket>> connect_websocket(Dialer& dialer, const Url& url, const rt::Clock& clock,
-                                                    rt::Timers& timers, WebSocketLimits limits,
-                                                    Deadline deadline);
+Later<std::unique_ptr<WebSocket>> connect_websocket(Dialer& dialer, WebSocketTarget target,
+                                                    const rt::Clock& clock, rt::Timers& timers,
+                                                    WebSocketLimits limits, Deadline deadline);
 
 }  // namespace countersign::net
