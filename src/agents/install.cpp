@@ -368,6 +368,27 @@ std::vector<std::string> ways_round(Host host, std::string_view own_settings) {
     return ways;
 }
 
+std::string own_hooks(Host host, std::string_view own_settings) {
+    auto settings = settings_in(own_settings);
+    if (!settings) return {};
+    Value kept = Value::object();
+    for (const char* name : {"disableAllHooks", "hooksConfig", "version"})
+        if (const Value* found = settings->members()->find(name)) kept.set(name, *found);
+    Value hooks = Value::object();
+    for (const auto& event : all_events_of(host)) {
+        const auto* there = (*settings)["hooks"][event].items();
+        if (there == nullptr) continue;
+        for (const Value& entry : *there) {
+            if (!is_ours(entry)) continue;
+            Value entries = Value::array();
+            entries.push(entry);
+            hooks.set(event, std::move(entries));
+        }
+    }
+    if (!hooks.members()->empty()) kept.set("hooks", std::move(hooks));
+    return kept.members()->empty() ? std::string{} : pretty(kept);
+}
+
 std::string difference_of(std::string_view before, std::string_view after) {
     auto a = split(before, '\n');
     auto b = split(after, '\n');

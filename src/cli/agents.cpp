@@ -8,6 +8,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "cli/agents_trial.hpp"
 #include "cli/client.hpp"
 #include "cli/console.hpp"
 #include "cli/executable.hpp"
@@ -15,6 +16,7 @@
 #include "cli/verbs.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/agents/install.hpp"
+#include "countersign/agents/trial.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::cli {
@@ -175,6 +177,14 @@ std::string behind(std::string_view content, std::string_view option) {
     return std::string{rest.substr(0, rest.find_first_of(" \"'"))};
 }
 
+// The program that the hook's command starts.
+std::string program_in(std::string_view content) {
+    auto end = content.find(" hook --approvals-url ");
+    if (end == std::string_view::npos) return {};
+    auto before = content.substr(0, end);
+    return std::string{before.substr(before.find_last_of("\"' ") + 1)};
+}
+
 void examine(Host host, const AgentsOptions& options, std::vector<Finding>& findings) {
     std::string agent{agents::name_of(host)};
     auto add = [&](bool bad, std::string what, std::string fix) {
@@ -191,12 +201,12 @@ void examine(Host host, const AgentsOptions& options, std::vector<Finding>& find
         for (auto& weak : agents::weak_points(host, *content, true)) add(true, path + ": " + weak, install);
         if (auto who = writable_by_others(path, options.root); !who.empty())
             add(true, who, "chown root: and chmod go-w, so that no agent changes what is asked");
-        for (const char* option : {"--token-file "}) {
-            auto file = behind(*content, option);
-            if (!file.empty() && ::access(file.c_str(), R_OK) != 0)
-                add(true, fmt::format("{} cannot be read by this account", visible(file)),
-                    "a token that can only ask, readable for those whose agents are gated");
-        }
+        auto file = behind(*content, "--token-file ");
+        if (!file.empty() && ::access(file.c_str(), R_OK) != 0)
+            add(true, fmt::format("{} cannot be read by this account", visible(file)),
+                "a token that can only ask, readable for those whose agents are gated");
+        if (auto who = writable_by_others(program_in(*content), ""); !who.empty())
+            add(true, who, "the program that decides is root's, and so are the folders above it");
     }
     managed.managed = false;
     auto own_path = path_of(host, managed);
@@ -224,6 +234,44 @@ void examine(Host host, const AgentsOptions& options, std::vector<Finding>& find
     if (is_managed &&
         std::ranges::none_of(findings, [&](const Finding& each) { return each.bad && each.agent == agent; }))
         add(false, path + " is as it should be", "");
+}
+
+bool can_be_tried(Host host) {
+    auto trial = agents::trial_of(host, {});
+    return trial && trial->has_value();
+}
+
+// The server and the token that the installed hook uses, as far as its settings say.
+ServerOptions server_of(std::string_view content, const AgentsOptions& options) {
+    ServerOptions server = options.agent.server;
+    server.quiet = true;
+    if (auto url = behind(content, "--approvals-url "); !url.empty()) server.url = std::move(url);
+    if (auto file = behind(content, "--token-file "); !file.empty()) server.token_file = std::move(file);
+    return server;
+}
+
+void try_out(Host host, const AgentsOptions& options, std::vector<Finding>& findings) {
+    auto add = [&](Verdict verdict) {
+        findings.push_back({std::string{agents::name_of(host)}, !verdict.good, std::move(verdict.what),
+                            std::move(verdict.fix)});
+    };
+    std::error_code ec;
+    auto program = find_executable(agents::program_of(host), fs::current_path(ec).string());
+    if (!program)
+        return add({.good = false, .what = "not tried: it is not installed", .fix = "put it into the PATH"});
+    AgentsOptions where = options;
+    where.managed = true;
+    auto managed = content_of(path_of(host, where));
+    where.managed = false;
+    auto own_path = path_of(host, where);
+    auto own = own_path.empty() ? Result<std::string>{std::string{}} : content_of(own_path);
+    const bool is_managed = managed && !managed->empty();
+    auto own_settings = own ? agents::own_hooks(host, *own) : std::string{};
+    auto settings = client_settings(server_of(is_managed ? *managed : own_settings, options));
+    if (!settings)
+        return add({.good = false, .what = "not tried: " + settings.error().detail, .fix = "see above"});
+    Client client{std::move(*settings)};
+    add(try_agent(client, {.host = host, .program = program->path, .own_settings = std::move(own_settings)}));
 }
 
 Finding server_finding(const AgentsOptions& options) {
@@ -280,7 +328,10 @@ int agents_doctor_verb(const AgentsOptions& options) {
     if (!hosts) return complained(hosts.error());
     std::vector<Finding> findings{server_finding(options)};
     for (Host host : *hosts)
-        if (!options.agents.empty() || in_path(agents::program_of(host))) examine(host, options, findings);
+        if (!options.agents.empty() || in_path(agents::program_of(host))) {
+            examine(host, options, findings);
+            if (options.live && can_be_tried(host)) try_out(host, options, findings);
+        }
     bool bad = std::ranges::any_of(findings, [](const Finding& each) { return each.bad; });
     if (options.json) {
         core::Value list = core::Value::array();

@@ -176,6 +176,8 @@ void CommandLine::add_agents_files() {
     install->add_flag("--yes", agents.yes, "write over what is there, as shown");
     install->add_option("--program", agents.program, "the program that agents start, instead of this one")
         ->type_name("FILE");
+    doctor->add_flag("--live", agents.live,
+                     "run each agent against a model of our own, to see that a denied call does not run");
     doctor->add_flag("--json", agents.json, "print JSON");
 }
 

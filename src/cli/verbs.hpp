@@ -100,6 +100,7 @@ struct AgentsOptions {
     bool yes = false;     // write over what is there
     std::string root;     // before the paths of managed files
     std::string program;  // that the agents start; empty: this one
+    bool live = false;    // run each agent, to see that a denied call does not run
     bool json = false;
 };
 int agents_install_verb(AgentsOptions options);

@@ -31,6 +31,7 @@ WAITS_S = int(os.environ.get("COUNTERSIGN_TEST_WAIT", "20"))  # how long people 
 
 class Agent(unittest.TestCase):
     program = None
+    name = None  # for `agents`, and of the program in the PATH
 
     @classmethod
     def setUpClass(cls):
@@ -119,6 +120,27 @@ class Agent(unittest.TestCase):
         self.assertFalse(self.ran("asked"), log)
         self.assertIn("not on a Friday", self.told(), log)
 
+    def test_TheDoctorSeesThatADeniedCallDoesNotRun(self):
+        if self.name is None:
+            self.skipTest("the same agent is tried by another class")
+        programs = os.path.join(self.home.path, "programs")
+        os.mkdir(programs)
+        os.symlink(self.path, os.path.join(programs, self.name[1]))
+        environment = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": self.home.path}
+        asked = ["--approvals-url", self.dev.api.url, "--token-file", os.path.join(self.home.path, "token")]
+
+        def doctor():
+            done = subprocess.run([binary(), "agents", "doctor", "--live", "--json", self.name[0], *asked], env=environment,
+                                  capture_output=True, text=True, timeout=200)
+            return next((each["ok"], each["finding"]) for each in json.loads(done.stdout) if "tried: " in each["finding"])
+
+        self.assertEqual(doctor(), (False, "tried: a call ran, and nobody was asked about it"))
+        subprocess.run([binary(), "agents", "install", self.name[0], *asked], env=environment, check=True, capture_output=True)
+        ok, finding = doctor()
+        # A hook of the user's own is passed over by Codex until it was reviewed, which the doctor has to see.
+        self.assertEqual(ok, self.name[0] != "codex", finding)
+        self.assertIn("nobody was asked" if self.name[0] == "codex" else "did not run", finding)
+
     def test_WithoutAServerNothingRuns(self):
         log = self.ended(self.start("free", url="http://127.0.0.1:9"))
         self.assertFalse(self.ran("free"), log)
@@ -137,6 +159,7 @@ class Agent(unittest.TestCase):
 
 class ClaudeCode(Agent):
     program = "@anthropic-ai/claude-code-linux-x64/claude"
+    name = ("claude-code", "claude")
 
     def tool(self, command):
         return {"name": "Bash", "input": {"command": command, "description": "x"}}
@@ -157,6 +180,7 @@ class ClaudeCode(Agent):
 
 class ClaudeCodeOverHttp(ClaudeCode):
     """Its hook is the server itself."""
+    name = None
 
     def command(self, url=None):
         return url or self.dev.api.url
@@ -185,6 +209,7 @@ class ClaudeCodeOverHttp(ClaudeCode):
 
 class Codex(Agent):
     program = ".bin/codex"
+    name = ("codex", "codex")
 
     def tool(self, command):
         return {"name": "exec_command", "input": {"cmd": command}}
@@ -223,6 +248,7 @@ command = {json.dumps(self.after)}
 
 class GeminiCli(Agent):
     program = ".bin/gemini"
+    name = ("gemini-cli", "gemini")
 
     def tool(self, command):
         return {"name": "run_shell_command", "input": {"command": command}}
@@ -244,6 +270,7 @@ class GeminiCli(Agent):
 
 class CopilotCli(Agent):
     program = "@github/copilot-linux-x64/copilot"
+    name = ("copilot-cli", "copilot")
 
     def tool(self, command):
         return {"name": "bash", "input": {"command": command, "description": "x"}}

@@ -104,7 +104,7 @@ class AgentsTest(unittest.TestCase):
         _, findings = doctor("claude-code")
         claude = [each for each in findings if each["agent"] == "claude-code"]
         if os.geteuid() == 0:
-            self.assertEqual([each["ok"] for each in claude], [True], claude)
+            self.assertEqual([each for each in claude if not each["ok"] and self.root in each["finding"]], [], claude)
         self.assertFalse(next(each for each in findings if each["agent"] == "server")["ok"])
         path = pathlib.Path(self.root, MANAGED["claude-code"])
         os.chmod(path, 0o666)
@@ -124,6 +124,68 @@ class AgentsTest(unittest.TestCase):
         done = self.run_verb("install", "claude-code")
         self.assertEqual(done.returncode, 2)
         self.assertIn("--token-file", done.stderr)
+
+
+class Trials(unittest.TestCase):
+    """`agents doctor --live`, with a program in place of Claude Code; scripts/test-agents runs it on the real ones."""
+    POLICY = """
+version: 1
+people: { amy: { email: amy@example.com, slack: U0AMY } }
+groups: { reviewers: { people: [amy] } }
+default: refuse
+rules:
+  - { name: shell, when: { action: agent.claude-code.bash, environment: asked }, require: { count: 1, of: reviewers } }
+  - { name: free, when: { action: agent.claude-code.bash, environment: free }, allow: true }
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = TempFolder()
+        cls.addClassCleanup(cls.folder.remove)
+        cls.dev = Dev(os.path.join(cls.folder.path, "home"), cls.folder.write("policy.yaml", cls.POLICY))
+        cls.addClassCleanup(cls.dev.stop)
+        cls.token = cls.folder.write("token", cls.dev.api.token)
+        os.chmod(cls.token, 0o600)
+
+    def doctor(self, how, environment, install=True, url=None):
+        home = TempFolder()
+        self.addCleanup(home.remove)
+        program = home.write("claude", f"#!/bin/sh\nexec python3 {ROOT}/tests/support/agent_stand_in.py {how}\n")
+        os.chmod(program, 0o755)
+        given = {"PATH": f"{home.path}:{os.environ['PATH']}", "HOME": home.path, "COUNTERSIGN_HOME": home.path}
+        if install:
+            done = subprocess.run([binary(), "agents", "install", "claude-code", "--approvals-url", url or self.dev.api.url, "--token-file",
+                                   self.token, "--environment", environment], env=given, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        done = subprocess.run([binary(), "agents", "doctor", "--live", "--json", "claude-code", "--approvals-url", self.dev.api.url,
+                               "--token-file", self.token], env=given, capture_output=True, text=True, timeout=200)
+        [tried] = [each for each in json.loads(done.stdout) if each["finding"].startswith(("tried", "not tried"))]
+        return tried["ok"], tried["finding"], tried["fix"]
+
+    def test_ADenialIsSeenWhereTheAgentHeedsIt(self):
+        for environment in ("asked", "refused"):
+            ok, finding, _ = self.doctor("heeds", environment)
+            self.assertTrue(ok and "did not run" in finding and "#" in finding, finding)
+        listed = self.dev.api.call("GET", "/v1/requests").json["requests"]
+        last = next(each for each in listed if each["environment"] == "asked")
+        self.assertEqual((last["state"], last["action"]), ("cancelled", "agent.claude-code.bash"))
+
+    def test_WhatRunsAllTheSameIsToldAndWhatWasNotSeenToo(self):
+        for how, environment, words in (("ignores", "refused", "nobody was asked"), ("heeds", "free", "a denial was not seen"),
+                                        ("crashes", "asked", "did not get as far as a call")):
+            with self.subTest(how=how, environment=environment):
+                ok, finding, fix = self.doctor(how, environment)
+                self.assertFalse(ok)
+                self.assertIn(words, finding)
+                self.assertTrue(fix)
+        ok, finding, _ = self.doctor("heeds", "asked", install=False)
+        self.assertFalse(ok)
+        self.assertIn("nobody was asked", finding)
+
+    def test_ACallThatNobodyCanBeAskedAboutDoesNotRun(self):
+        ok, finding, _ = self.doctor("heeds", "asked", url="http://127.0.0.1:9")
+        self.assertTrue(ok, finding)
+        self.assertIn("cannot reach http://127.0.0.1:9", finding)
 
 
 class Adapters(unittest.TestCase):

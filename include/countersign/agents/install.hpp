@@ -44,6 +44,9 @@ std::vector<std::string> weak_points(Host host, std::string_view content, bool m
 // says otherwise.
 std::vector<std::string> ways_round(Host host, std::string_view own_settings);
 
+// A user's own settings with nothing in them but our hooks and what turns hooks off; empty: there is neither.
+std::string own_hooks(Host host, std::string_view own_settings);
+
 // Shows both texts as one: lines that went with "- ", lines that came with "+ " before them.
 std::string difference_of(std::string_view before, std::string_view after);
 
