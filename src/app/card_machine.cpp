@@ -3,27 +3,8 @@
 #include <utility>
 
 #include "app/backoff.hpp"
-#include "countersign/base/check.hpp"
 
 namespace countersign::app {
-
-using How = CardAnswer::How;
-
-CardAnswer answer_of(const Failure& failure) {
-    switch (failure.trouble) {
-        case Trouble::not_found:
-            return {.how = How::gone};
-        case Trouble::timed_out:
-            return {.how = How::unknown};
-        case Trouble::overloaded:
-            return {.how = How::overloaded, .not_before = failure.not_before};
-        case Trouble::unavailable:
-        case Trouble::cancelled:
-            return {.how = How::unavailable};
-        default:
-            return {.how = How::refused};
-    }
-}
 
 // ---- what the store said
 
@@ -125,12 +106,32 @@ bool CardMachine::is_second(const Card& card) const {
         const CardState& its = other.state;
         return its.id < card.state.id && its.message && !its.closed &&
                its.target.surface == card.state.target.surface &&
-               its.message->channel == card.state.message->channel;
+               its.message->channel == card.state.message->channel && its.message != card.state.message;
     });
 }
 
-bool CardMachine::has_message(const MessageRef& message) const {
-    return std::ranges::any_of(cards_, [&](const Card& card) { return card.state.message == message; });
+// The very message of an earlier card: whoever clicked on it before it was written down where it was posted
+// made a card of it. It must not be retired as if there were two.
+CardMachine::Card* CardMachine::double_of(const Card& card) {
+    auto first = std::ranges::find_if(cards_, [&](const Card& other) {
+        return other.state.id < card.state.id && !other.state.closed && other.state.message &&
+               other.state.message == card.state.message;
+    });
+    return first == cards_.end() ? nullptr : &*first;
+}
+
+// An earlier card's search, which is under way, may find that this one's message is its own.
+bool CardMachine::may_be_found(const Card& card) const {
+    return std::ranges::any_of(cards_, [&](const Card& other) {
+        return other.state.id < card.state.id && other.doing == Act::look && !other.state.message &&
+               other.state.target.surface == card.state.target.surface;
+    });
+}
+
+CardMachine::Card* CardMachine::with_message(const MessageRef& message) {
+    auto found =
+        std::ranges::find_if(cards_, [&](const Card& card) { return card.state.message == message; });
+    return found == cards_.end() ? nullptr : &*found;
 }
 
 bool CardMachine::to_be_searched(const Card& card, core::Instant now) const {
@@ -143,6 +144,7 @@ std::optional<CardStep::Act> CardMachine::wanted(const Card& card, core::Instant
     if (state.closed || card.doing) return std::nullopt;
     bool untold = state.told_version < version();
     if (card.rests_until && now < *card.rests_until) return std::nullopt;
+    if (may_be_found(card)) return std::nullopt;
     if (to_be_searched(card, now)) return Act::look;
     if (!state.message) return Act::post;
     if (is_second(card)) return card.retired ? std::nullopt : std::optional{Act::retire};
@@ -198,170 +200,6 @@ core::Instant CardMachine::backoff(core::Instant now, double chance) const {
 void CardMachine::rest(Card& card, core::Instant until) {
     card.rests_until = until;
     failed_ = true;
-}
-
-void CardMachine::answered(const CardStep& step, const CardAnswer& answer, core::Instant now, double chance) {
-    if (abandoned_) return;
-    Card& card = *find(step.card);
-    COUNTERSIGN_CHECK(card.doing == step.act && steps_ > 0);
-    --steps_;
-    card.doing.reset();
-    bool asks = step.act == Act::look || step.act == Act::read_thread;
-    if (step.act == Act::adopt && answer.how != How::done) {
-        // The search is made again.
-        card.state.unsure = true;
-        card.looked = card.doubt_can_end = false;
-        return rest(card, backoff(now, chance));
-    }
-    switch (answer.how) {
-        case How::done:
-            done(card, step, answer);
-            break;
-        case How::gone:
-            if (step.act == Act::look)
-                rest(card, backoff(now, chance));
-            else if (step.act == Act::post)
-                refused(card, step.act, now);
-            else
-                gone(card);
-            break;
-        case How::unknown:
-            if (asks)
-                rest(card, backoff(now, chance));
-            else
-                unknown(card, step.act, now, chance);
-            break;
-        case How::unavailable:
-            rest(card, backoff(now, chance));
-            break;
-        case How::overloaded:
-            rest(card, answer.not_before.value_or(backoff(now, chance)));
-            break;
-        case How::refused:
-            refused(card, step.act, now);
-            break;
-    }
-    conclude(now);
-}
-
-void CardMachine::done(Card& card, const CardStep& step, const CardAnswer& answer) {
-    CardState& state = card.state;
-    card.rests_until.reset();
-    switch (step.act) {
-        case Act::look:
-            card.looked = true;
-            found(card, answer.messages);
-            break;
-        case Act::post:
-            state.message = answer.messages.front();
-            card.thread_read = true;
-            [[fallthrough]];
-        case Act::edit:
-        case Act::retire:
-            state.shown_version = card.showing;
-            card.edited = true;
-            card.retired = step.act == Act::retire;
-            card.shut_until.reset();
-            break;
-        case Act::read_thread:
-            card.thread_read = true;
-            state.told_version = std::max(state.told_version, std::min(answer.told, version()));
-            break;
-        case Act::say:
-            state.told_version = std::max(state.told_version, step.to);
-            break;
-        case Act::adopt:
-        case Act::read:
-            break;
-    }
-}
-
-void CardMachine::found(Card& card, const std::vector<MessageRef>& messages) {
-    for (const auto& message : messages) {
-        if (has_message(message)) continue;
-        if (!card.state.message)
-            card.state.message = message;
-        else
-            strangers_.push_back({card.state.id, message});
-    }
-}
-
-// What is closed is never looked at again, so there is no doubt to end.
-void CardMachine::close(Card& card) {
-    card.state.closed = true;
-    card.state.unsure = false;
-}
-
-// Whoever removed the message of an open case did not decide it: there is a new one.
-void CardMachine::gone(Card& card) {
-    CardState& state = card.state;
-    if (final_case() || is_second(card)) return close(card);
-    state.message.reset();
-    state.shown_version = 0;
-    state.unsure = false;
-}
-
-void CardMachine::unknown(Card& card, Act act, core::Instant now, double chance) {
-    card.state.unsure = true;
-    card.doubt_can_end = false;
-    if (act == Act::post) card.looked = false;
-    if (act == Act::edit || act == Act::retire) card.edited = card.retired = false;
-    if (act == Act::say) card.thread_read = false;
-    // A line that comes late must be seen in the thread before it is said again; it may be late, but not
-    // twice.
-    auto until = backoff(now, chance);
-    rest(card, act == Act::say ? std::max(until, now + rules_.effect_max) : until);
-}
-
-void CardMachine::refused(Card& card, Act act, core::Instant now) {
-    CardState& state = card.state;
-    bool gives_up = final_case();
-    switch (act) {
-        case Act::look:
-            card.looked = true;  // one cannot know
-            return;
-        case Act::read_thread:
-            card.thread_read = true;
-            return;
-        case Act::retire:
-            return close(card);
-        case Act::post:
-            if (gives_up) return close(card);
-            break;
-        case Act::edit:
-            card.shut_until = now + rules_.refused_pause;
-            failed_ = true;
-            return;
-        case Act::say:
-            if (gives_up) {
-                state.told_version = version();
-                return;
-            }
-            break;
-        case Act::adopt:
-        case Act::read:
-            break;
-    }
-    rest(card, now + rules_.refused_pause);
-}
-
-// What follows from what is known, without anything being done.
-void CardMachine::conclude(core::Instant now) {
-    if (!case_) return;
-    for (Card& card : cards_) {
-        CardState& state = card.state;
-        if (card.doing || state.closed) continue;
-        if (!has_line(state.told_version, version()))
-            state.told_version = std::max(state.told_version, version());
-        if (!state.message) continue;
-        bool second = is_second(card);
-        if (!second && state.told_version < version()) continue;
-        bool shown = state.shown_version >= version();
-        bool sure = !state.unsure || (card.doubt_can_end && card.edited && !to_be_searched(card, now));
-        if (shown && sure) state.unsure = false;
-        bool finished = shown && sure && (second ? card.retired : final_case());
-        if (finished || (card.shut_until && final_case())) close(card);
-    }
 }
 
 // ---- writing it down

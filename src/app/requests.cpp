@@ -351,14 +351,20 @@ Filed Requests::make_known(OpenedCase stored) {
     return Filed{std::move(filed), stored.repeat};
 }
 
-Later<Answer> Requests::vote(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline) {
-    if (parts_.roster.remembered(request) == nullptr) {
-        auto read = co_await parts_.cases.read(request, deadline);
-        if (!read) co_return pass(read);
-        parts_.roster.remember(request, read->applied);
-        Deadline soon{std::min(deadline.at, runtime_.now() + directory_patience)};
-        co_await ask_about_humans(read->request, soon);
-    }
+// Reads which groups may vote on the request, where this process has not met it yet.
+Later<Done> Requests::meet(core::RequestId request, Deadline deadline) {
+    if (parts_.roster.remembered(request) != nullptr) co_return Done{};
+    auto read = co_await parts_.cases.read(request, deadline);
+    if (!read) co_return pass(read);
+    parts_.roster.remember(request, read->applied);
+    Deadline soon{std::min(deadline.at, runtime_.now() + directory_patience)};
+    co_await ask_about_humans(read->request, soon);
+    co_return Done{};
+}
+
+Later<Answer> Requests::cast(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline) {
+    auto met = co_await meet(request, deadline);
+    if (!met) co_return pass(met);
     std::vector<core::GroupId> groups;
     if (const auto* known = parts_.roster.remembered(request)) groups = *known;
     auto people = co_await parts_.people.ensure(deadline);
@@ -367,9 +373,6 @@ Later<Answer> Requests::vote(core::RequestId request, core::Cast cast, Origin or
     if (!parts_.roster.fresh(cast.account, groups, runtime_.now()))
         co_await parts_.roster.ensure(cast.account, groups, patience);
 
-    auto verdict = cast.verdict;
-    auto by = visible(cast.account.text());
-    auto via = core::name_of(cast.via);
     auto answer = co_await append(request, cast, origin, deadline);
     if (answer && answer->refusal && answer->refusal->why == core::Why::directory_stale) {
         // Somebody else's facts may be the old ones: those of the votes that would count beside this one.
@@ -381,19 +384,30 @@ Later<Answer> Requests::vote(core::RequestId request, core::Cast cast, Origin or
         auto asked = co_await ask_about_humans(answer->now->c.request, patience);
         if (asked) answer = co_await append(request, cast, origin, deadline);
     }
+    co_return answer;
+}
+
+Later<Answer> Requests::vote(core::RequestId request, core::Cast ballot, Origin origin, Deadline deadline) {
+    auto verdict = core::name_of(ballot.verdict);
+    auto by = visible(ballot.account.text());
+    auto via = core::name_of(ballot.via);
+    auto answer = co_await cast(request, std::move(ballot), std::move(origin), deadline);
     if (!answer) {
-        parts_.counters.count("vote_failed", name_of(answer.error().trouble));
+        const Failure& failure = answer.error();
+        parts_.counters.count("vote_failed", name_of(failure.trouble));
+        log::warn("requests", "{} vote: {} by {} through {}, not recorded: {} ({})", request.text(), verdict,
+                  by, via, failure.detail, name_of(failure.trouble));
         co_return pass(answer);
     }
     auto outcome = answer->refusal  ? "refused, " + std::string(core::code_of(answer->refusal->why))
                    : answer->repeat ? std::string("recorded before")
                                     : std::string("recorded");
-    log::info("requests", "{} vote: {} by {} through {}, {}", called(answer->now->c), core::name_of(verdict),
-              by, via, outcome);
+    log::info("requests", "{} vote: {} by {} through {}, {}", called(answer->now->c), verdict, by, via,
+              outcome);
     if (answer->refusal)
         parts_.counters.count("vote_refused", core::code_of(answer->refusal->why));
     else
-        parts_.counters.count(answer->repeat ? "vote_repeated" : "vote_recorded", core::name_of(verdict));
+        parts_.counters.count(answer->repeat ? "vote_repeated" : "vote_recorded", verdict);
     co_return answer;
 }
 

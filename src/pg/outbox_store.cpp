@@ -38,6 +38,20 @@ const Query cards_of_request = composed("SELECT NULL, NULL, NULL, NULL, " + card
 constexpr Query lock_rows{
     "SELECT FROM outbox WHERE request_id = ANY ($1::uuid[]) ORDER BY request_id FOR UPDATE"};
 
+// Cards ($1) of requests ($2) have got messages ($3, $4) where none or another one ($5, $6) was known.
+// Whoever clicked on such a message before that is written down has made a card of it: the message is the
+// first card's again, and the card that was made of the click is closed.
+constexpr Query give_messages_back{R"(
+UPDATE card other SET message_channel = NULL, message = NULL, shown_version = 0, unsure = false, closed = true
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
+       AS x(id, request_id, message_channel, message, known_channel, known_message)
+  JOIN card c ON c.id = x.id
+ WHERE NOT c.closed AND other.request_id = x.request_id AND other.surface = c.surface AND other.id > c.id
+   AND other.message_channel = x.message_channel AND other.message = x.message
+   AND (c.message IS NULL
+        OR ((c.message_channel, c.message) = (x.known_channel, x.known_message)
+            AND EXISTS (SELECT FROM outbox o WHERE o.request_id = x.request_id AND o.holder = $7))))"};
+
 // What became of rows ($1 to $5) held by $6, and of their cards ($7 to $18). Answers with each row, whether
 // it is still ours, and whether it is behind. Of a card, `moved`: its message is not the one that its worker
 // knew of, nor the one its worker has now; `elsewhere`: it keeps its own, and the worker's becomes a card;
@@ -261,13 +275,40 @@ Parameters parameters_of(const Settling& what) {
     return all;
 }
 
+// Nothing: every message is the one that its card was known to have.
+std::optional<Parameters> new_messages(const Settling& what) {
+    Column id{Oid::uuid}, request{Oid::uuid}, channel{Oid::text}, message{Oid::text},
+        known_channel{Oid::text}, known_message{Oid::text}, holder{Oid::uuid};
+    bool any = false;
+    for (const auto& row : what.rows) {
+        for (const auto& [card, doubted, known] : row.cards) {
+            if (!card.message || card.message == known) continue;
+            any = true;
+            id.add(card.id);
+            request.add(row.request);
+            channel.add(card.message->channel);
+            message.add(card.message->message);
+            known_channel.add(known ? std::optional(known->channel) : std::nullopt);
+            known_message.add(known ? std::optional(known->message) : std::nullopt);
+        }
+    }
+    if (!any) return std::nullopt;
+    holder.add(what.lease.holder);
+    Parameters all = parameters(id, request, channel, message, known_channel, known_message);
+    all.push_back(holder.only());
+    return all;
+}
+
 Result<app::SettleAnswer> settle_in(Session& session, const Settling& what) {
     auto requests = requests_of(what);
     auto all = parameters_of(what);
+    auto fresh = new_messages(what);
     auto settle = [&] {
         return in_transaction<pqxx::result>(session, [&]() -> Outcome<pqxx::result> {
             auto locked = session.run(lock_rows, Arguments::of(requests));
             if (!locked) return std::unexpected(locked.error());
+            auto given = fresh ? session.run(give_messages_back, *fresh) : std::move(locked);
+            if (!given) return std::unexpected(given.error());
             auto rows = session.run(settle_rows, all);
             // Another card got this message a moment ago: the next attempt sees it.
             if (!rows && rows.error().constraint == "card_message")
@@ -340,16 +381,20 @@ Later<bool> PgOutboxStore::adopt(core::RequestId request, app::CardTarget target
                                  Deadline deadline) {
     core::Instant now = clock_.now();
     auto id = core::CardId::mint(now, rt::chance(entropy_));
-    return run_job<bool>(pool_, rt::Lane::interactive, clock_, deadline,
-                         [request, target = std::move(target), message = std::move(message), id,
-                          now](Session& session) -> Result<bool> {
-                             auto rows = again_if_lost(
-                                 session, adopt_message,
-                                 Arguments::of(id, request, core::name_of(target.surface), target.channel,
-                                               message.channel, message.message, now));
-                             if (!rows) return pass(rows);
-                             return !rows->empty();
-                         });
+    auto adopt_in = [request, target = std::move(target), message = std::move(message), id,
+                     now](Session& session) {
+        return in_transaction<bool>(session, [&]() -> Outcome<bool> {
+            // Whoever is writing down what they have posted is waited for.
+            auto locked = session.run(lock_rows, Arguments::of(std::vector{request}));
+            if (!locked) return std::unexpected(locked.error());
+            auto rows = session.run(adopt_message,
+                                    Arguments::of(id, request, core::name_of(target.surface), target.channel,
+                                                  message.channel, message.message, now));
+            if (!rows) return std::unexpected(rows.error());
+            return Result<bool>{!rows->empty()};
+        });
+    };
+    return run_job<bool>(pool_, rt::Lane::interactive, clock_, deadline, std::move(adopt_in));
 }
 
 Later<Done> PgOutboxStore::hand_back(app::Lease lease, Deadline deadline) {

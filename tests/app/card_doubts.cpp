@@ -75,6 +75,68 @@ TEST_F(CardsOf, ASecondMessageInTheChannelIsRetired) {
     EXPECT_TRUE(settled_card(row).closed);
 }
 
+// Somebody clicked on the message before it was written down whose it is.
+TEST_F(CardsOf, TheVeryMessageOfACardIsNotASecondOne) {
+    opened();
+    posts();
+    auto settling = machine.settling(now);
+    keep(settling);
+    vote("U0AMY");
+    machine.committed(known(), std::nullopt, lease());
+    auto edit = step(Act::edit);
+    auto theirs = card;
+    theirs.message.reset();
+    theirs.shown_version = 0;
+    theirs.closed = true;  // as the store would have it
+    auto twin = card;
+    twin.id = card_id(2);
+    twin.shown_version = 0;
+    twin.told_version = 2;
+    machine.settled(lease(), app::OutboxRow{.request = id, .version = 2, .cards = {theirs, twin}});
+    EXPECT_FALSE(machine.next(now)) << "nothing is done to it twice";
+    answer(edit);
+    succeeds(Act::say);
+    auto row = settles();
+    ASSERT_EQ(row.cards.size(), 2U);
+    EXPECT_EQ(row.cards[0].state.message, message("1"));
+    EXPECT_FALSE(row.cards[0].state.closed);
+    EXPECT_EQ(row.cards[0].state.told_version, 2);
+    EXPECT_TRUE(row.cards[1].state.closed);
+    EXPECT_FALSE(row.cards[1].state.message);
+}
+
+TEST_F(CardsOf, AMessageThatACopyHasIsFoundByTheCardThatPostedIt) {
+    auto copy = card;
+    copy.id = card_id(2);
+    copy.message = message("1");
+    claim(true, {card, copy});
+    auto look = step(Act::look);
+    EXPECT_FALSE(machine.next(now)) << "it may be the first card's";
+    answer(look, {.messages = {message("1")}});
+    succeeds(Act::edit);
+    auto row = settles();
+    ASSERT_EQ(row.cards.size(), 2U);
+    EXPECT_EQ(row.cards[0].state.message, message("1"));
+    EXPECT_FALSE(row.cards[0].state.closed);
+    EXPECT_TRUE(row.cards[1].state.closed);
+}
+
+TEST_F(CardsOf, WhatTheOtherCardOfOneMessageSaidIsLookedUpInTheThread) {
+    posted();
+    vote("U0AMY");
+    auto twin = card;  // worked on by somebody else
+    twin.id = card_id(2);
+    twin.shown_version = twin.told_version = 2;
+    now += 10min;
+    claim(true, {card, twin});
+    succeeds(Act::edit);
+    succeeds(Act::read_thread, {.told = 2});
+    auto row = settles();
+    ASSERT_EQ(row.cards.size(), 2U);
+    EXPECT_EQ(row.cards[0].state.told_version, 2);
+    EXPECT_TRUE(row.cards[1].state.closed);
+}
+
 TEST_F(CardsOf, ASecondMessageThatIsUnsureIsRetiredOnceMoreBeforeItIsLeftAlone) {
     posted();
     auto copy = card;

@@ -23,6 +23,15 @@ struct CardsOfTwo : Cards {
     }
     // A process that is stopped in the middle of a call claims nothing, not even what it had.
     static app::Limits stops() { return {.poll = 24h}; }
+    // Whoever clicks on a message of the request makes the store take note of it.
+    void click(core::RequestId request) {
+        for (const auto& [ref, message] : office.chat.messages) {
+            if (message.request != request || message.retired) continue;
+            const app::MessageRef clicked{"C-" + message.channel, ref};
+            (void)office.get(
+                office.store.adopt(request, {core::Surface::slack, clicked.channel}, clicked, office.soon()));
+        }
+    }
     std::size_t in_use(core::RequestId request) {
         auto messages = shown(request);
         return static_cast<std::size_t>(std::ranges::count(messages, false, &FakeChat::Message::retired));
@@ -129,6 +138,42 @@ TEST_F(CardsOfTwo, AMessageThatTheChatMadeTwiceIsRetiredOnceItIsKnown) {
     EXPECT_EQ(unknown(id), 0U);
     EXPECT_EQ(in_use(id), 1U);
     EXPECT_TRUE(shown(id)[0].retired != shown(id)[1].retired);
+}
+
+TEST_F(CardsOfTwo, AClickOnAMessageThatIsNotWrittenDownYetLeavesItTheCard) {
+    bool down = true;
+    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        if (down && call == "settle") return Failure{Trouble::unavailable, "down", "", ""};
+        return std::nullopt;
+    };
+    auto id = process->open("db.export")->c.request->id;
+    office.pass(200ms);
+    ASSERT_EQ(shown(id).size(), 1U);
+    ASSERT_TRUE(process->vote(id, "U0AMY"));
+    click(id);
+    office.chat.latency = 1s;  // an edit is under way when the message is written down
+    office.pass(100ms);
+    down = false;
+    office.pass(10s);
+    expect_calm(id, 1);
+    EXPECT_EQ(in_use(id), 1U);
+    EXPECT_THAT(shown(id)[0].lines, testing::SizeIs(1));
+}
+
+TEST_F(CardsOfTwo, AMessageThatWasClickedAndWhosePosterDiedIsStillTheOnlyOne) {
+    process->kill();
+    process = fresh(stops());
+    auto id = process->open("db.export")->c.request->id;
+    office.pass(55ms);  // posted, not settled
+    ASSERT_EQ(shown(id).size(), 1U);
+    ASSERT_TRUE(process->vote(id, "U0AMY"));
+    click(id);
+    process->kill();
+    process = fresh();
+    office.pass(2min);
+    expect_calm(id, 1);
+    EXPECT_EQ(in_use(id), 1U);
+    EXPECT_THAT(shown(id)[0].lines, testing::SizeIs(1));
 }
 
 TEST_F(CardsOfTwo, TheChatHearsOfAMessageOnlyOnceTheStoreKnowsIt) {
@@ -245,6 +290,8 @@ TEST_P(Storm, CardsConvergeAndNoLineIsLost) {
         } else if (what == 3 && !office.chat.messages.empty()) {
             deleted.insert(office.chat.messages.begin()->second.request);
             office.chat.messages.erase(office.chat.messages.begin());
+        } else if (what == 4) {
+            click(requests[roll(requests.size())]);
         } else {
             constexpr std::array users{"U0AMY", "U0BEN", "U0CAT"};
             auto verdict = roll(6) == 0 ? core::Verdict::withdraw : core::Verdict::approve;
@@ -262,6 +309,7 @@ TEST_P(Storm, CardsConvergeAndNoLineIsLost) {
     for (auto request : requests) {
         auto now = office.get(process->requests.read(request, office.soon())).value();
         EXPECT_EQ(unknown(request), 0U);
+        EXPECT_TRUE(in_use(request) > 0 || deleted.contains(request)) << "nobody sees it";
         for (const auto& message : shown(request)) {
             if (message.retired) continue;
             EXPECT_EQ(message.version, now->c.version());

@@ -115,6 +115,23 @@ TEST_F(Votes, AStoreInTroubleIsAFailureAndCounted) {
     EXPECT_THAT(counted, testing::Contains("vote_failed unavailable"));
 }
 
+TEST_F(Votes, ARequestThatCannotBeReadIsAFailureAndCounted) {
+    auto request = process.open("db.export");
+    Process other{office};  // has not met the request yet
+    std::vector<std::string> counted;
+    other.counters.heard = [&](std::string_view what, std::string_view label) {
+        counted.push_back(std::string(what) + " " + std::string(label));
+    };
+    office.store.fault = [](std::string_view call) -> std::optional<Failure> {
+        if (call != "read") return std::nullopt;
+        return Failure{Trouble::overloaded, "busy", "", ""};
+    };
+    auto answer = other.vote(request->c.request->id, "U0AMY");
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().trouble, Trouble::overloaded);
+    EXPECT_THAT(counted, testing::Contains("vote_failed overloaded"));
+}
+
 TEST_F(Votes, CountsWhatHappened) {
     std::vector<std::string> counted;
     process.counters.heard = [&](std::string_view what, std::string_view label) {

@@ -378,6 +378,46 @@ TYPED_TEST(Outbox, ACopyClickedWhileItsPostIsUnderWayIsThatCard) {
     EXPECT_EQ(this->cards().size(), 1U);
 }
 
+// The click comes from a channel's id, the card was to be posted in a channel's name.
+TYPED_TEST(Outbox, AMessageClickedBeforeItIsWrittenDownStaysWithTheCardThatPostedIt) {
+    this->pass(1s);
+    auto adopted = this->on.get(
+        this->on.outbox().adopt(this->id, {core::Surface::slack, "C1"}, {"C1", "1.1"}, this->on.soon()));
+    EXPECT_TRUE(adopted.value());
+    ASSERT_EQ(this->cards().size(), 2U);
+    EXPECT_TRUE(this->done(1).behind.empty());
+    auto all = this->cards();
+    EXPECT_EQ(all[0], this->shown(1));
+    EXPECT_TRUE(all[1].closed);
+    EXPECT_FALSE(all[1].message);
+    EXPECT_TRUE(this->vote("U0AMY").leased) << "it is brought in line with what follows";
+}
+
+TYPED_TEST(Outbox, AMessageClickedBeforeWhoeverLostTheRowWritesItDownStaysWithItsCardToo) {
+    this->taken();
+    ASSERT_TRUE(this->on.get(
+        this->on.outbox().adopt(this->id, {core::Surface::slack, "C1"}, {"C1", "1.1"}, this->on.soon())));
+    EXPECT_THAT(this->done(1).lost, testing::ElementsAre(this->id));
+    auto all = this->cards();
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].message, (app::MessageRef{"C1", "1.1"}));
+    EXPECT_TRUE(all[0].unsure);
+    EXPECT_TRUE(all[1].closed);
+}
+
+TYPED_TEST(Outbox, AMessageThatTakesTheLostOnesPlaceMayBeClickedBeforeItIsWrittenDown) {
+    this->done(1);
+    this->vote("U0AMY");
+    this->pass(1s);
+    ASSERT_TRUE(this->on.get(
+        this->on.outbox().adopt(this->id, {core::Surface::slack, "C1"}, {"C1", "2.2"}, this->on.soon())));
+    auto row = this->row(How::done, 2, this->shown(2, "2.2"));
+    row.cards[0].known = this->stored().message;
+    this->settled({row}, this->on.lease());
+    EXPECT_EQ(this->stored(), this->shown(2, "2.2"));
+    EXPECT_TRUE(this->cards().at(1).closed);
+}
+
 TYPED_TEST(Outbox, ACopyOfARequestThatIsNotThereIsNothing) {
     auto adopted =
         this->on.get(this->on.outbox().adopt(core::RequestId{core::RequestId::Bytes{}},

@@ -92,6 +92,18 @@ bool Outbox::is_anothers(const Card& card, const app::MessageRef& message) const
     });
 }
 
+void Outbox::give_back(const Card& card, const app::MessageRef& message) {
+    for (auto& [id, other] : cards_) {
+        app::CardState& its = other.state;
+        bool same = other.request == card.request && its.target.surface == card.state.target.surface;
+        if (!same || !(card.state.id < id) || its.message != message) continue;
+        its.message.reset();
+        its.shown_version = 0;
+        its.unsure = false;
+        its.closed = true;
+    }
+}
+
 bool Outbox::keep(const app::SettledRow::Card& said, bool ours) {
     auto found = cards_.find(said.state.id);
     if (found == cards_.end()) return false;
@@ -99,6 +111,9 @@ bool Outbox::keep(const app::SettledRow::Card& said, bool ours) {
     app::CardState& state = card.state;
     const auto& message = said.state.message;
     bool moved = state.message != said.known && state.message != message;
+    bool fresh = message && message != said.known;
+    if (fresh && !state.closed && (!state.message || (ours && state.message == said.known)))
+        give_back(card, *message);
     if (message && is_anothers(card, *message)) {
         state.closed = state.closed || !state.message || (ours && !moved);
         return !moved;

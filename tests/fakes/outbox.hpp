@@ -64,6 +64,8 @@ class Outbox : public app::OutboxStore {
     app::OutboxRow leased(core::RequestId request, Row& row, const app::Lease& lease);
     void make_due(core::RequestId request);
     bool is_anothers(const Card& card, const app::MessageRef& message) const;
+    // A card that a click made of the message is closed: the message is this card's.
+    void give_back(const Card& card, const app::MessageRef& message);
     // False: the card is not what its worker thought.
     bool keep(const app::SettledRow::Card& said, bool ours);
     bool behind(core::RequestId request, const Row& row) const;

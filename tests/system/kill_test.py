@@ -6,10 +6,15 @@
 - everybody who waits gets the answer.
 
 Usage: kill_test.py [CYCLES] [SEED]     PostgreSQL, the workspace and the server are three processes.
+
+What a failed run knows is left in a folder that it names: the log of every server (COUNTERSIGN_LOG_LEVEL=debug says
+more), every click with its outcome, what people were told, and the tables.
 """
+import json
 import pathlib
 import random
 import sys
+import tempfile
 import threading
 import time
 
@@ -34,6 +39,7 @@ class Request:
         self.id = self.answer = self.problem = None
         self.acked = {}
         self.unacked = 0
+        self.clicks = []  # when, who, on which message, and what came of it
         self.deadline = time.monotonic() + CYCLE_MAX_S
         self.threads = [threading.Thread(target=self.guarded, args=(self.live,), daemon=True)]
         self.threads[0].start()
@@ -88,7 +94,9 @@ class Request:
         for who in people:
             time.sleep(self.random.uniform(0, 0.25))
             while True:
+                begun = time.time()
                 clicked = self.parts.workspace.click_on(who, card, "approve")
+                self.clicks.append({"at": f"{begun:.3f}", "who": who, "card": card["ts"], **clicked})
                 if clicked.get("acked"):
                     self.acked[who] = self.acked.get(who, 0) + 1
                     break
@@ -123,6 +131,8 @@ class KillTest:
         self.parts = Parts(self.folder.path)
         self.kills = self.clicks = self.unacked = 0
         self.slowest_card_s = 0.0
+        self.servers = []
+        self.begun = []  # the requests of this cycle
 
     def start(self):
         self.parts.start()
@@ -130,12 +140,14 @@ class KillTest:
 
     def cycle(self, number):
         begun = [Request(self.parts, f"cycle-{number}-{i}", self.random.random()) for i in range(REQUESTS_PER_CYCLE)]
+        self.begun, self.servers = begun, [self.parts.server]
         for _ in range(self.random.choice((1, 1, 2))):
             time.sleep(self.random.uniform(0.02, 1.2))
             self.parts.server.kill()
             self.kills += 1
             time.sleep(self.random.choice((0, 0, 0.3)))
             self.parts.start_server(wait_ready=False)
+            self.servers.append(self.parts.server)
         self.parts.wait_ready()
         ready = time.monotonic()
         for request in begun:
@@ -188,6 +200,30 @@ class KillTest:
                 raise Wrong(f"after {took:.1f} s: " + "; ".join(wrong))
             time.sleep(0.02)
 
+    def leave_traces(self):
+        """Writes down what is known of a run that failed, and returns the folder."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="countersign-kill-"))
+        for number, server in enumerate(self.servers):
+            (folder / f"server-{number}.log").write_text(server.text())
+        (folder / "workspace.log").write_text(self.parts.sandbox.text())
+        clicks = [{"request": each.id, **click} for each in self.begun for click in each.clicks]
+        clicks.sort(key=lambda click: click["at"])
+        (folder / "clicks").write_text("\n".join(json.dumps(click) for click in clicks))
+        asked = {f"told-{who}": lambda who=who: json.dumps(self.parts.workspace.ephemerals(who), indent=1)
+                 for who in REVIEWERS}
+        asked |= {name: lambda name=name: json.dumps(self.parts.workspace.control(name), indent=1)
+                  for name in ("messages?channel=approvals", "sockets")}
+        asked |= {f"table-{name}": lambda name=name: self.parts.sql(f"SELECT * FROM {name}")
+                  for name in ("request_state", "entry", "outbox", "card", "pg_stat_activity", "pg_locks")}
+        asked["metrics"] = lambda: self.parts.api.call("GET", "/metrics").body
+        for name, ask in asked.items():
+            try:
+                text = ask()
+            except Exception as problem:  # what is down says nothing
+                text = f"{type(problem).__name__}: {problem}"
+            (folder / name.replace("?", "-")).write_text(text)
+        return folder
+
     def stop(self):
         self.parts.stop()
         self.folder.remove()
@@ -211,6 +247,7 @@ def main():
         print(f"kill test, seed {seed}: {problem}")
         if test.parts.server is not None:
             print(test.parts.server.text()[-4000:])
+            print(f"more is in {test.leave_traces()}")
         code = 1
     finally:
         test.stop()

@@ -92,9 +92,10 @@ class OutboxStore {
                                                 Deadline deadline) = 0;
     // Writes down what was done, whoever holds the row. Whoever holds it no longer is told so; their cards
     // become unsure and the row due at once, so that somebody brings them in line again. A message where the
-    // card has another one by now, not `known`, becomes a card of its own; a card whose only message is
-    // another card's is closed. What is unsure in the store and was not `doubted` stays so. Where the store
-    // knew something else of a card than its worker, the row is behind.
+    // card has another one by now, not `known`, becomes a card of its own. A message that an adoption made a
+    // card of is the earlier card's, and the later one is closed without it; a card whose only message is
+    // another card's else is closed. What is unsure in the store and was not `doubted` stays so. Where the
+    // store knew something else of a card than its worker, the row is behind.
     virtual Later<SettleAnswer> settle(std::vector<SettledRow> rows, Lease lease, Deadline deadline) = 0;
     // Cards of a request, in the order of their ids.
     virtual Later<std::vector<CardState>> cards_of(core::RequestId request, Deadline deadline) = 0;

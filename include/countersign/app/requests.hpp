@@ -84,7 +84,7 @@ class Requests {
 
     // A refusal is a value here. Failures: not_found, unavailable or overloaded (not recorded: try again),
     // timed_out (unknown: the caller reads back with the same origin).
-    Later<Answer> vote(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline);
+    Later<Answer> vote(core::RequestId request, core::Cast ballot, Origin origin, Deadline deadline);
     Later<Answer> cancel(core::RequestId request, core::Cancel cancel, Origin origin, Deadline deadline);
     Later<Answer> claim(core::RequestId request, core::Claim claim, Origin origin, Deadline deadline);
     Later<Answer> report(core::RequestId request, core::Report report, Origin origin, Deadline deadline);
@@ -114,6 +114,8 @@ class Requests {
                                 std::optional<Idempotency> key, Deadline deadline);
     Later<Done> ask_about_humans(core::Request request, Deadline deadline);
     Filed make_known(OpenedCase stored);
+    Later<Done> meet(core::RequestId request, Deadline deadline);
+    Later<Answer> cast(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline);
     Later<Done> refresh_voters(core::AccountId voter, CasePtr now, Deadline deadline);
     Later<Answer> append(core::RequestId request, core::Command command, std::optional<Origin> origin,
                          Deadline deadline);

@@ -1,0 +1,48 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "countersign/app/cards.hpp"
+
+namespace countersign::app {
+
+// One thing to do for a card of a request.
+struct CardStep {
+    enum class Act : std::uint8_t {
+        read,         // the case, and the cards too where they are not known
+        look,         // for messages that an earlier attempt may have left in the channel
+        adopt,        // a message that no card has
+        post,         // a message that shows the case
+        edit,         // the message, so that it shows the case
+        retire,       // the message: the channel has another one
+        read_thread,  // for the lines that are in it
+        say,          // the lines of the entries from `from` to before `to`, in the thread
+    };
+    Act act = Act::read;
+    core::CardId card{core::CardId::Bytes{}};
+    CardTarget target = {};
+    MessageRef message = {};   // but for read, look and post
+    core::Instant since = {};  // look: not before
+    std::int32_t from = 0;     // say
+    std::int32_t to = 0;       // say
+};
+
+// What became of a step.
+struct CardAnswer {
+    enum class How : std::uint8_t {
+        done,
+        gone,         // there is no such message any more
+        unknown,      // it may have happened
+        unavailable,  // nothing happened
+        overloaded,   // nothing happened, and not before `not_before`
+        refused,      // until somebody mends something
+    };
+    How how = How::done;
+    std::vector<MessageRef> messages = {};  // look: those found; post: the one
+    std::int32_t told = 0;                  // read_thread: entries that lines tell of
+    std::optional<core::Instant> not_before = {};
+};
+CardAnswer answer_of(const Failure& failure);
+
+}  // namespace countersign::app
