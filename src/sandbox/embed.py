@@ -4,13 +4,14 @@ import pathlib
 import sys
 
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
-         ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+         ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8"}
 PIECE_MAX = 12_000  # compilers bound the length of one literal
 
 
 def literal(text: str) -> str:
     pieces = [text[i:i + PIECE_MAX] for i in range(0, len(text), PIECE_MAX)] or [""]
-    return "\n".join(f'R"~asset~({piece})~asset~"' for piece in pieces)
+    joined = "\n".join(f'R"~asset~({piece})~asset~"' for piece in pieces)
+    return f"std::string_view({joined}, {len(text.encode())})"  # compilers do not count long ones themselves
 
 
 def main() -> None:

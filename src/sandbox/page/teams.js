@@ -65,6 +65,50 @@ function cardNode(card, act, where) {
   return el('div', { class: 'ac-card' }, (card.body ?? []).map((one) => element(one, send, where)), card.actions ? actionsNode(card.actions, send, where) : null);
 }
 
+// ---- cards as Microsoft's library draws them
+
+const library = globalThis.AdaptiveCards;
+const host = library && new library.HostConfig({
+  supportsInteractivity: true,
+  fontFamily: 'inherit',
+  fontTypes: { default: { fontFamily: 'inherit' }, monospace: { fontFamily: 'ui-monospace, Consolas, monospace' } },
+  spacing: { small: 4, default: 8, medium: 12, large: 16, extraLarge: 20, padding: 12 },
+  separator: { lineThickness: 1, lineColor: 'var(--line)' },
+  actions: { maxActions: 6, spacing: 'default', buttonSpacing: 8, actionsOrientation: 'horizontal', actionAlignment: 'left', showCard: { actionMode: 'inline', inlineTopMargin: 8 } },
+  containerStyles: { default: { backgroundColor: 'transparent', foregroundColors: Object.fromEntries(['default', 'accent', 'good', 'warning', 'attention', 'dark', 'light'].map((name) => [name, { default: 'inherit', subtle: 'inherit' }])) } },
+  inputs: { label: { inputSpacing: 4, requiredInputs: { suffix: ' *' } }, errorMessage: { spacing: 'small' } },
+});
+// What was typed outlives a card that is drawn anew.
+function withTyped(card, where) {
+  const body = card.body?.map((one) => (one.type === 'Input.Text' ? { ...one, value: S.typed.get(`${where}/${one.id}`) ?? one.value } : one));
+  const nested = (action) => (action.type === 'Action.ShowCard' ? { ...action, card: withTyped(action.card, where) } : action);
+  return { ...card, body: body?.map((one) => (one.actions ? { ...one, actions: one.actions.map(nested) } : one)), actions: card.actions?.map(nested) };
+}
+function libraryNode(card, act, where) {
+  const drawn = new library.AdaptiveCard();
+  drawn.hostConfig = host;
+  drawn.onExecuteAction = (action) => {
+    if (action instanceof library.OpenUrlAction) {
+      if (/^https?:/.test(action.url)) window.open(action.url, '_blank', 'noreferrer,noopener');
+      return;
+    }
+    const texts = Object.entries(action.data ?? {}).filter(([, value]) => typeof value === 'string');
+    act(action.title, Object.fromEntries(texts));
+  };
+  drawn.onInputValueChanged = (input) => S.typed.set(`${where}/${input.id}`, input.value);
+  const key = (action) => `${where}/${action.title}`;
+  drawn.onInlineCardExpanded = (action, shown) => { shown ? S.open.add(key(action)) : S.open.delete(key(action)); };
+  drawn.parse(withTyped(card, where));
+  const node = drawn.render();
+  node.classList.add('ac-card');
+  for (const action of drawn.getAllActions()) {
+    action.renderedElement?.setAttribute('data-title', action.title);
+    if (action instanceof library.ShowCardAction && S.open.has(key(action))) action.execute();
+  }
+  return node;
+}
+const drawCard = library ? libraryNode : cardNode;
+
 // ---- what there is to see
 
 async function press(message, title, inputs) {
@@ -84,7 +128,7 @@ function messageNode(message, card) {
     el('div', {},
       el('div', { class: 'message-head' }, el('strong', {}, bot ? 'Countersign' : message.from), message.edits ? el('span', { class: 'faint' }, ' edited') : null),
       text ? el('p', { class: 'ac-line' }, text) : null,
-      card ? cardNode(card, (title, inputs) => press(message.id, title, inputs), message.id) : null));
+      card ? drawCard(card, (title, inputs) => press(message.id, title, inputs), message.id) : null));
 }
 
 async function cardFor(message) {
@@ -124,7 +168,7 @@ function drawDialog({ title, card }) {
   const act = async (pressed, inputs) => { await post('dialog', { user: S.me, title: pressed, inputs }); S.drawn = ''; await look(); };
   modal.replaceChildren(
     el('div', { class: 'dialog-head' }, el('h2', { id: 'modal-title' }, title)),
-    el('div', { class: 'dialog-body' }, cardNode(card, act, 'dialog')),
+    el('div', { class: 'dialog-body' }, drawCard(card, act, 'dialog')),
     el('div', { class: 'dialog-foot' }, el('button', { type: 'button', class: 'btn', onclick: () => modal.close() }, 'Close')));
   if (!modal.open) modal.showModal();
 }
