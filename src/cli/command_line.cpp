@@ -18,6 +18,7 @@ CommandLine::CommandLine() {
     add_run();
     add_agent_verbs();
     add_agents_files();
+    add_pages();
 }
 
 CLI::App* CommandLine::verb(CLI::App& parent, const char* name, const char* does, const char* example,
@@ -281,6 +282,20 @@ void CommandLine::add_audit_verbs() {
     erase_app->add_flag("--yes", erase.yes, "do it: what is erased is gone for good");
     erase_app->add_flag("--json", erase.json, "print JSON");
     proof->add_flag("--decision", audit_proof.decision, "print the signed statement of the decision instead");
+}
+
+void CommandLine::add_pages() {
+    auto* completion =
+        verb(app, "completion", "prints what a shell reads to complete verbs and options",
+             "countersign completion bash > ~/.local/share/bash-completion/completions/countersign",
+             [this] { return completion_verb(app, completion_shell); });
+    completion->add_option("SHELL", completion_shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    auto* manual = verb(app, "manual", "writes the manual pages", "countersign manual --out build/man",
+                        [this] { return manual_verb(app, manual_folder); });
+    manual->add_option("--out", manual_folder, "a folder that is there")->required()->type_name("DIR");
+    manual->group("");
 }
 
 }  // namespace countersign::cli

@@ -39,6 +39,8 @@ struct CommandLine {
     std::string sandbox_listen = "127.0.0.1:8490";
     bool sandbox_unsafe_listen = false;
     std::string postgres_home;
+    std::string completion_shell;
+    std::string manual_folder;
     std::function<int()> chosen;
 
     CommandLine();
@@ -58,6 +60,7 @@ struct CommandLine {
     void add_agent(CLI::App& verb, AgentOptions& agent);
     void add_agent_verbs();
     void add_agents_files();
+    void add_pages();
 };
 
 }  // namespace countersign::cli

@@ -1,15 +1,12 @@
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "cli/console.hpp"
 #include "cli/outcome.hpp"
 #include "cli/teams_app.hpp"
 #include "cli/verbs.hpp"
+#include "cli/write_file.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/net/url.hpp"
@@ -23,27 +20,6 @@ constexpr std::string_view example_host = "approvals.example.com";
 void put_in_place(std::string& text, std::string_view of, std::string_view with) {
     for (auto at = text.find(of); at != std::string::npos; at = text.find(of, at + with.size()))
         text.replace(at, of.size(), with);
-}
-
-Result<Done> write_file(const std::string& path, std::string_view bytes) {
-    auto problem = [&] {
-        return fail(Trouble::invalid_input,
-                    fmt::format("{}: {}", visible(path), std::generic_category().message(errno)));
-    };
-    int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) return problem();
-    while (!bytes.empty()) {
-        auto written = ::write(fd, bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            auto failure = problem();
-            ::close(fd);
-            return failure;
-        }
-        bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::close(fd) != 0) return problem();
-    return Done{};
 }
 
 // The host by which Teams reaches the server; it must be reachable from outside over https.

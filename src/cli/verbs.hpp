@@ -7,6 +7,10 @@
 #include "cli/client.hpp"
 #include "cli/command.hpp"
 
+namespace CLI {
+class App;
+}
+
 // One function per verb; each returns the process' exit code and prints for itself.
 namespace countersign::cli {
 
@@ -247,6 +251,12 @@ struct EraseOptions {
     bool json = false;
 };
 int erase_verb(const EraseOptions& options);
+
+// ---- the words of the command line itself
+
+int completion_verb(const CLI::App& app, const std::string& shell);
+// Writes the manual pages into a folder that is there: a hidden verb, for packages.
+int manual_verb(const CLI::App& app, const std::string& folder);
 
 // Parts of `dev` on their own, for tests that kill one of them: hidden verbs.
 int sandbox_verb(const std::string& listen, bool unsafe_listen);
