@@ -34,9 +34,18 @@ void CommandLine::add_config(CLI::App& verb, std::string& file) {
 }
 
 void CommandLine::add_server_verbs() {
-    auto* serve = verb(app, "serve", "the bot and the API", "countersign serve --config countersign.yaml",
-                       [this] { return serve_verb(config_file); });
-    add_config(*serve, config_file);
+    auto* serve_app = verb(app, "serve", "the bot and the API", "countersign serve --config countersign.yaml",
+                           [this] { return serve_verb(serve); });
+    add_config(*serve_app, serve.config_file);
+    serve_app->add_flag(
+        "--check", serve.check,
+        "read the configuration, the policy, keys and certificates, and end; exit 1 on any error");
+    auto* doctor_app =
+        verb(app, "doctor", "says what is wrong with this installation, and what to do about it",
+             "countersign doctor --config /etc/countersign/countersign.yaml",
+             [this] { return doctor_verb(doctor); });
+    add_config(*doctor_app, doctor.config_file);
+    doctor_app->add_flag("--json", doctor.json, "print JSON");
 
     auto* dev_app =
         verb(app, "dev", "everything in one process: a private PostgreSQL, a local chat workspace, the bot",

@@ -11,7 +11,8 @@ namespace countersign::cli {
 // Everything the command line can say; the verb that was named is `chosen`.
 struct CommandLine {
     CLI::App app{"Chat approvals for privileged actions of pipelines and agents.", "countersign"};
-    std::string config_file;
+    ServeOptions serve;
+    DoctorOptions doctor;
     DevOptions dev;
     MigrateOptions migrate;
     KeysOptions keys;

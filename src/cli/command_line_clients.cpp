@@ -162,10 +162,10 @@ void CommandLine::add_agents_files() {
              "countersign agents install --managed --approvals-url https://approvals.example.com "
              "--token-file /etc/countersign/agent.token",
              [this] { return agents_install_verb(agents); });
-    auto* doctor =
+    auto* state =
         verb(*verbs, "doctor", "says where a call of a tool would not be asked about, and what closes it",
              "countersign agents doctor", [this] { return agents_doctor_verb(agents); });
-    for (auto* each : {install, doctor}) {
+    for (auto* each : {install, state}) {
         add_agent(*each, agents.agent);
         each->add_option("AGENT", agents.agents,
                          "claude-code, codex, gemini-cli, …; those in the PATH by default");
@@ -176,9 +176,9 @@ void CommandLine::add_agents_files() {
     install->add_flag("--yes", agents.yes, "write over what is there, as shown");
     install->add_option("--program", agents.program, "the program that agents start, instead of this one")
         ->type_name("FILE");
-    doctor->add_flag("--live", agents.live,
+    state->add_flag("--live", agents.live,
                      "run each agent against a model of our own, to see that a denied call does not run");
-    doctor->add_flag("--json", agents.json, "print JSON");
+    state->add_flag("--json", agents.json, "print JSON");
 }
 
 }  // namespace countersign::cli

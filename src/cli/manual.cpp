@@ -84,7 +84,7 @@ std::string options(const VerbWords& verb) {
     return (operands.empty() ? "" : ".SH OPERANDS\n" + operands) + ".SH OPTIONS\n" + all;
 }
 
-constexpr std::string_view environment = R"(.SH ENVIRONMENT
+constexpr std::string_view environment_section = R"(.SH ENVIRONMENT
 .TP
 \fBCOUNTERSIGN_URL\fR
 The server that verbs of clients ask. Default: http://127.0.0.1:8480.
@@ -100,7 +100,7 @@ Each key of the configuration has a variable as well: its path in capitals with 
 \fBslack.api_url\fR is \fBCOUNTERSIGN_SLACK_API_URL\fR.
 The environment wins over the file.
 )";
-constexpr std::string_view exits = R"(.SH EXIT STATUS
+constexpr std::string_view exit_section = R"(.SH EXIT STATUS
 .TP
 .B 0
 Done; of \fBwait\fR, \fBrequest \-\-wait\fR and \fBrun\fR before the command starts: approved.
@@ -160,7 +160,7 @@ std::string page_of(const std::vector<VerbWords>& verbs, const VerbWords& verb, 
     for (const auto& below : verb.verbs)
         text += fmt::format(".TP\n\\fB{}\\fR\n{}\n", plain(below.word), plain(sentence(below.does)));
     text += options(verb);
-    if (verb.path.empty()) text += fmt::format("{}{}", environment, exits);
+    if (verb.path.empty()) text += fmt::format("{}{}", environment_section, exit_section);
     if (!verb.example.empty()) text += fmt::format(".SH EXAMPLES\n.EX\n{}\n.EE\n", plain(verb.example));
     return text + see_also(verbs, verb);
 }

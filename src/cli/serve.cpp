@@ -7,11 +7,14 @@
 #include "cli/console.hpp"
 #include "cli/ground.hpp"
 #include "cli/home.hpp"
+#include "cli/loop.hpp"
 #include "cli/outcome.hpp"
 #include "cli/process.hpp"
 #include "cli/verbs.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/network.hpp"
+#include "countersign/server/examine.hpp"
 #include "countersign/server/server.hpp"
 
 namespace countersign::cli {
@@ -34,11 +37,23 @@ std::optional<Failure> first_missing(const config::Settings& settings) {
     return std::nullopt;
 }
 
+// What else is read at the start: certificates, key sets, issuers. Nothing is bound, asked or written.
+int checked(const config::Settings& settings) {
+    Loop loop;
+    auto network = net::make_network(loop.executor(), loop.clock(), loop.timers());
+    auto sound = server::check_settings(
+        settings, {loop.executor(), loop.clock(), loop.timers(), loop.entropy(), *network});
+    if (!sound) return failed(sound.error());
+    for (const auto& sentence : server::loose_secrets(settings)) note("warning: " + sentence);
+    print("all that `serve` reads is good; `countersign doctor` also asks the database and the chats");
+    return exit_ok;
+}
+
 }  // namespace
 
-int serve_verb(const std::string& config_file) {
+int serve_verb(const ServeOptions& options) {
     keep_memory_private();
-    auto settings = config::load(config_file, config::process_environment());
+    auto settings = config::load(options.config_file, config::process_environment());
     if (!settings) return failed(settings.error());
     if (auto absent = first_missing(*settings)) return failed(*absent);
     auto policy = load_policy_aloud(settings->policy);
@@ -47,6 +62,7 @@ int serve_verb(const std::string& config_file) {
     // refuse one another's grants.
     auto keys = server::load_keys(*settings, home_folder());
     if (!keys) return failed(keys.error());
+    if (options.check) return checked(*settings);
     raise_descriptor_limit();
     log::start(settings->log_level, settings->log_format);
     for (const auto& sentence : server::loose_secrets(*settings)) log::warn("server", "{}", sentence);

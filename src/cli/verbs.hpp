@@ -112,7 +112,17 @@ int agents_doctor_verb(const AgentsOptions& options);
 
 // ---- the server and what administers it
 
-int serve_verb(const std::string& config_file);
+struct ServeOptions {
+    std::string config_file;
+    bool check = false;  // read everything, and end
+};
+int serve_verb(const ServeOptions& options);
+
+struct DoctorOptions {
+    std::string config_file;
+    bool json = false;
+};
+int doctor_verb(const DoctorOptions& options);
 
 struct DevOptions {
     std::string listen = "127.0.0.1:8480";

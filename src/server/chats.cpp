@@ -6,6 +6,8 @@
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/jose.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/rt/deadline.hpp"
+#include "countersign/rt/tasks.hpp"
 
 namespace countersign::server {
 namespace {
@@ -72,6 +74,40 @@ Result<Done> check_chats(const config::Settings& settings) {
     auto problem = teams::problem_of(*read);
     if (problem) return fail(Trouble::invalid_input, std::move(*problem));
     return Done{};
+}
+
+std::vector<core::Surface> chats_of(const config::Settings& settings) {
+    std::vector<core::Surface> all;
+    if (!settings.slack.app_token.empty()) all.push_back(core::Surface::slack);
+    if (!settings.teams.app_id.empty()) all.push_back(core::Surface::teams);
+    return all;
+}
+
+Later<app::Checks> examine_chats(const config::Settings& settings, const core::Policy& policy,
+                                 const app::Runtime& runtime, const Ground& ground, Deadline deadline) {
+    rt::TaskGroup tasks{ground.executor, 2, rt::report_bug};
+    std::optional<Result<app::Checks>> slack;
+    std::optional<Result<app::Checks>> teams;
+    if (!settings.slack.app_token.empty()) {
+        auto work = slack::examine(slack_settings(settings),
+                                   app::names_in(policy, core::Surface::slack, settings.slack.channel),
+                                   {runtime, ground.network, ground.executor}, deadline);
+        tasks.start("slack", rt::keep(std::move(work), slack));
+    }
+    if (!settings.teams.app_id.empty()) {
+        auto its = with_certificate(teams_settings(settings, Secret{}), settings);
+        if (!its) co_return pass(its);
+        auto work = teams::examine(std::move(*its), settings.public_url,
+                                   {runtime, ground.network, ground.executor}, deadline);
+        tasks.start("teams", rt::keep(std::move(work), teams));
+    }
+    // Calls that are under way at the deadline fail by it; the rest is for what follows from that.
+    constexpr core::Duration grace = std::chrono::milliseconds{500};
+    co_await tasks.end(ground.timers, deadline.at + grace);
+    app::Checks all;
+    for (auto* part : {&slack, &teams})
+        if (*part && **part) all.insert(all.end(), (**part)->begin(), (**part)->end());
+    co_return all;
 }
 
 MadeChats make_chats(const config::Settings& settings, const Secret& server_key, const app::Runtime& runtime,

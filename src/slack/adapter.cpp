@@ -13,6 +13,7 @@
 #include "countersign/net/http_client.hpp"
 #include "countersign/wire/slack_card.hpp"
 #include "slack/api_errors.hpp"
+#include "slack/credentials.hpp"
 #include "slack/directory.hpp"
 #include "slack/interactions.hpp"
 #include "slack/sockets.hpp"
@@ -54,31 +55,6 @@ bool cannot_know(const Failure& failure) {
 std::string slack_ts(core::Instant at) {
     auto us = at.time_since_epoch().count();
     return fmt::format("{}.{:06}", us / 1'000'000, us % 1'000'000);
-}
-
-std::string token_problem(const SlackSettings& settings) {
-    auto wrong = [](std::string_view setting, const Secret& token, std::string_view prefix) -> std::string {
-        if (token.empty()) return fmt::format("{}: not set; needed is {}", setting, token_needed(setting));
-        if (!token.reveal().starts_with(prefix))
-            return fmt::format("{}: this is another kind of token; needed is {}", setting,
-                               token_needed(setting));
-        return {};
-    };
-    if (auto app = wrong("slack.app_token", settings.app_token, "xapp-"); !app.empty()) return app;
-    return wrong("slack.bot_token", settings.bot_token, "xoxb-");
-}
-
-// Scopes without which the bot cannot do its work, of those Slack says it has.
-std::string scope_problem(std::string_view granted) {
-    if (trim(granted).empty()) return {};  // Slack did not say
-    std::vector<std::string> have;
-    for (const std::string& scope : split(granted, ',')) have.emplace_back(trim(scope));
-    std::string lacking;
-    for (std::string_view need :
-         std::array<std::string_view, 4>{"chat:write", "commands", "users:read", "usergroups:read"})
-        if (std::ranges::find(have, need) == have.end())
-            lacking += (lacking.empty() ? "" : ", ") + std::string(need);
-    return lacking.empty() ? lacking : advice("slack.bot_token", "missing_scope", lacking);
 }
 
 class Adapter final : public Slack {

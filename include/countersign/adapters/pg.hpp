@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "countersign/app/audit.hpp"
+#include "countersign/app/checks.hpp"
 #include "countersign/app/events.hpp"
 #include "countersign/app/identity.hpp"
 #include "countersign/app/log.hpp"
@@ -99,6 +100,10 @@ struct MigrationStatus {
 // time (advisory lock). conflict: a recorded migration was edited or is missing; the detail names it.
 Result<std::vector<MigrationStatus>> migrate(const Secret& uri, const std::string& folder = {});
 Result<std::vector<MigrationStatus>> migration_status(const Secret& uri, const std::string& folder = {});
+
+// Looks whether a server with a pool of so many connections could work on this database, and whether what it
+// commits would last. Blocking, for up to about two seconds; changes nothing.
+app::Checks examine(const Secret& uri, std::size_t pool, const rt::Clock& clock);
 
 // ---- the private server of `dev`
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/checks.hpp"
 #include "countersign/app/conversation.hpp"
 #include "countersign/base/secret.hpp"
 #include "countersign/net/http.hpp"
@@ -39,5 +40,16 @@ class Slack : public app::ConnectedChat {
 std::unique_ptr<Slack> make_slack(SlackSettings settings, const app::Runtime& runtime,
                                   app::Conversation::Parts parts, net::Dialer& dialer,
                                   rt::asio::any_io_executor executor);
+
+// Where calls go and what they run on.
+struct SlackGround {
+    const app::Runtime& runtime;
+    net::Dialer& dialer;
+    rt::asio::any_io_executor executor;
+};
+// Looks whether Slack takes the tokens, and knows the channels, user groups and people that are named. What
+// was not looked at before the deadline is said. It opens no socket, and changes and posts nothing.
+Later<app::Checks> examine(SlackSettings settings, app::ChatNames names, SlackGround ground,
+                           Deadline deadline);
 
 }  // namespace countersign::slack

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/checks.hpp"
 #include "countersign/app/conversation.hpp"
 #include "countersign/app/references.hpp"
 #include "countersign/base/jose.hpp"
@@ -44,5 +45,16 @@ class Teams : public app::ConnectedChat {
 std::unique_ptr<Teams> make_teams(TeamsSettings settings, const app::Runtime& runtime,
                                   app::Conversation::Parts parts, app::ReferenceStore& references,
                                   net::Dialer& dialer, rt::asio::any_io_executor executor);
+
+// Where calls go and what they run on.
+struct TeamsGround {
+    const app::Runtime& runtime;
+    net::Dialer& dialer;
+    rt::asio::any_io_executor executor;
+};
+// Looks whether Entra takes the bot's credentials, whether the keys of Teams' tokens can be read, and whether
+// `public_url` leads to a server that Teams could call.
+Later<app::Checks> examine(TeamsSettings settings, std::string public_url, TeamsGround ground,
+                           Deadline deadline);
 
 }  // namespace countersign::teams

@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "countersign/core/policy.hpp"
+#include "countersign/core/surface.hpp"
+
+// What is looked at before a server is trusted with production: `countersign doctor`.
+namespace countersign::app {
+
+struct Check {
+    std::string name;  // stable, by part: "slack.scopes"
+    enum class State : std::uint8_t {
+        ok,
+        warning,  // it works, but not as it should in production
+        failed,
+        skipped,  // could not be looked at, or there is nothing to look at
+    } state = State::ok;
+    std::string detail;    // what was found
+    std::string fix = {};  // what to do about it; empty where nothing is to be done
+};
+using Checks = std::vector<Check>;
+std::string_view name_of(Check::State state);
+
+// What a policy and the settings name in one chat, each once.
+struct ChatNames {
+    std::vector<std::string> channels;
+    std::vector<std::string> groups;                          // ids, with their workspace where it is given
+    std::vector<std::pair<std::string, std::string>> people;  // their name, and their account's id there
+};
+ChatNames names_in(const core::Policy& policy, core::Surface chat, const std::string& default_channel);
+
+// Who of the policy's groups has no account in any of these chats, and so cannot vote there.
+Checks check_approvers(const core::Policy& policy, const std::vector<core::Surface>& chats);
+
+}  // namespace countersign::app

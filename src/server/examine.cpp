@@ -1,0 +1,101 @@
+#include "countersign/server/examine.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "countersign/adapters/pg.hpp"
+#include "countersign/base/text.hpp"
+#include "countersign/net/network.hpp"
+#include "countersign/rt/tasks.hpp"
+#include "countersign/rt/workbench.hpp"
+#include "countersign/server/keys.hpp"
+#include "server/chats.hpp"
+#include "server/issuers.hpp"
+
+namespace countersign::server {
+namespace {
+
+using app::Check;
+
+void look_at_files(const config::Settings& settings, const std::string& home, app::Checks& checks) {
+    auto keys = load_keys(settings, home);
+    checks.push_back({"keys", keys ? Check::State::ok : Check::State::failed,
+                      keys ? "all four, for the server's eyes alone" : keys.error().detail,
+                      keys ? "" : "`countersign keys create` makes what is missing"});
+    auto loose = loose_secrets(settings);
+    if (!loose.empty())
+        checks.push_back({"secrets", Check::State::warning, join(loose, "; "), "chmod 0600 these files"});
+    auto outward = settings.public_url.empty() ? settings.listen : settings.public_url;
+    bool open = settings.tls_key.empty() && !settings.public_url.starts_with("https:") &&
+                !settings.listen.starts_with("127.") && !settings.listen.starts_with("[::1]");
+    checks.push_back(
+        {"tls", open ? Check::State::warning : Check::State::ok,
+         open ? "tokens cross the network in the clear: " + outward : outward,
+         open ? "set tls.certificate and tls.key, or listen on 127.0.0.1 behind a proxy with TLS" : ""});
+}
+
+Later<app::Checks> look_at_database(rt::Workbench& bench, const config::Settings& settings,
+                                    const rt::Clock& clock) {
+    if (settings.database.empty())
+        co_return app::Checks{{"database", Check::State::failed,
+                               config::missing("database", "a libpq URI").detail,
+                               "postgresql://countersign@db.example.com/countersign"}};
+    rt::Workbench::Job<app::Checks> job = [&](rt::Bench&) -> Result<app::Checks> {
+        return pg::examine(settings.database, settings.database_pool, clock);
+    };
+    co_return co_await rt::work<app::Checks>(bench, true, std::move(job));
+}
+
+}  // namespace
+
+Result<Done> check_settings(const config::Settings& settings, const Ground& ground) {
+    auto issuers = trusted_issuers(settings);
+    if (!issuers) return pass(issuers);
+    auto chats = check_chats(settings);
+    if (!chats) return pass(chats);
+    if (settings.tls_key.empty()) return Done{};
+    net::TlsFiles tls{.certificate = settings.tls_certificate, .key = settings.tls_key};
+    auto listener = ground.network.listen("127.0.0.1:0", &tls);  // reads them
+    if (!listener) return fail(Trouble::invalid_input, "tls: " + listener.error().detail);
+    return Done{};
+}
+
+Later<app::Checks> examine(const config::Settings& settings, const std::string& home,
+                           const core::Policy& policy, const Ground& ground, Deadline deadline) {
+    app::Checks all;
+    look_at_files(settings, home, all);
+    const app::Runtime runtime{
+        .clock = ground.clock,
+        .timers = ground.timers,
+        .entropy = ground.entropy,
+        .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
+        .limits = {}};
+    rt::Workbench bench{ground.executor, {.threads = 1, .background = 1, .queue_max = 1}, [] {
+                            return std::make_unique<rt::Bench>();
+                        }};
+    std::optional<Result<app::Checks>> database;
+    std::optional<Result<app::Checks>> chats;
+    rt::TaskGroup tasks{ground.executor, 2, rt::report_bug};
+    auto of_database = look_at_database(bench, settings, ground.clock);
+    tasks.start("database", rt::keep(std::move(of_database), database));
+    auto of_chats = examine_chats(settings, policy, runtime, ground, deadline);
+    tasks.start("chats", rt::keep(std::move(of_chats), chats));
+    constexpr core::Duration grace = std::chrono::seconds{2};
+    co_await tasks.end(ground.timers, deadline.at + grace);
+    for (auto* part : {&database, &chats})
+        if (*part && **part) all.insert(all.end(), (**part)->begin(), (**part)->end());
+    auto surfaces = chats_of(settings);
+    if (surfaces.empty()) {
+        all.push_back({"chats", Check::State::warning,
+                       "no chat is configured: nobody is asked, and only tokens can vote",
+                       "`countersign init` prints the steps for Slack and Teams"});
+    } else {
+        auto approvers = app::check_approvers(policy, surfaces);
+        all.insert(all.end(), approvers.begin(), approvers.end());
+    }
+    co_return all;
+}
+
+}  // namespace countersign::server

@@ -1,0 +1,202 @@
+"""`countersign doctor` and `serve --check`: what is wrong is named, with what to do about it, before anybody relies on it."""
+import json
+import os
+import socket
+import subprocess
+import time
+import unittest
+
+from process import ROOT, Parts, TempFolder
+
+NAMES = ["configuration", "policy", "keys", "tls", "database.reachable", "database.version", "database.writable",
+         "database.schema", "database.durable", "database.connections", "database.role", "clock", "slack.bot_token",
+         "slack.scopes", "slack.sockets", "slack.channels", "slack.groups", "slack.people", "approvers"]
+POLICY = """
+version: 1
+people:
+  amy: { slack: U0AMY }
+  ghost: { slack: U0GHOST }
+  guest: { slack: U0GUEST }
+  gone: { slack: U0GONE }
+  nobody: { email: nobody@example.com }
+groups:
+  reviewers: { people: [amy, nobody] }
+  lost: { people: [nobody] }
+  none: { slack_usergroup: S0NONE }
+rules:
+  - { name: deploys, when: { action: "deploy.*" }, require: { count: 1, of: reviewers }, notify: { slack: "#nowhere" } }
+  - { name: others, when: { action: "other.*" }, require: { any: [ { count: 1, of: lost }, { count: 1, of: none } ] } }
+"""
+
+
+class DoctorTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = TempFolder()
+        cls.addClassCleanup(cls.folder.remove)
+        cls.parts = Parts(cls.folder.path)
+        cls.addClassCleanup(cls.parts.stop)
+        cls.parts.start_postgres()
+        cls.parts.start_sandbox()
+        cls.parts.migrate()
+        cls.environment = dict(cls.parts.environment)
+
+    def setUp(self):
+        self.parts.environment = dict(self.environment)
+
+    def look(self, *words, **variables):
+        """Checks by name; `code` and `took` stand beside."""
+        self.parts.environment.update({f"COUNTERSIGN_{name}": value for name, value in variables.items()})
+        begun = time.monotonic()
+        done = self.parts.verb("doctor", "--json", *words)
+        self.took = time.monotonic() - begun
+        self.assertEqual(done.err, [])
+        document = json.loads(done.out[0])
+        self.assertEqual(done.code, 0 if document["ok"] else 1)
+        self.assertEqual(document["ok"], not any(each["state"] == "failed" for each in document["checks"]))
+        for each in document["checks"]:
+            self.assertEqual(sorted(each), ["detail", "fix", "name", "state"])
+            self.assertEqual(bool(each["fix"]), each["state"] != "ok", each)
+        return {each["name"]: each for each in document["checks"]}
+
+    def is_wrong(self, checks, name, pattern, state="failed"):
+        self.assertEqual(checks[name]["state"], state, checks[name])
+        self.assertRegex(checks[name]["detail"], pattern)
+
+
+class Doctor(DoctorTest):
+    def test_AWellInstallationHasAllItsRowsWithinThreeSeconds(self):
+        checks = self.look()
+        self.assertEqual(list(checks), NAMES)
+        self.assertEqual({name for name, each in checks.items() if each["state"] != "ok"}, {"database.role"})
+        self.assertLess(self.took, 3)
+
+    def test_PeopleAreShownATableWithWhatToDo(self):
+        shown = self.parts.verb("doctor")
+        self.assertEqual(shown.code, 0)
+        self.assertRegex(shown.text(), r"ok +slack\.scopes +all that is needed")
+        self.assertRegex(shown.text(), r"warning +database\.role .*\n +→ give the server a role of its own")
+
+    def test_WhatThePolicyNamesIsLookedFor(self):
+        checks = self.look(POLICY=self.folder.write("named.yaml", POLICY))
+        self.is_wrong(checks, "slack.channels", "#nowhere is not there")
+        self.is_wrong(checks, "slack.groups", "S0NONE is no user group")
+        self.is_wrong(checks, "slack.people", r"ghost \(U0GHOST\) is nobody here; guest \(U0GUEST\) is guest; gone \(U0GONE\) is deleted")
+        self.is_wrong(checks, "approvers.reviewers", "1 of 2 .*nobody", "warning")
+        self.is_wrong(checks, "approvers.lost", "1 of 1 .*nobody")
+
+    def test_AChannelThatTheBotCannotPostToIsNamed(self):
+        self.parts.workspace.control("channels", {"id": "C0ELSE", "name": "elsewhere", "members": ["U0AMY"]})
+        self.is_wrong(self.look(SLACK_CHANNEL="#elsewhere"), "slack.channels", "the bot is not in #elsewhere")
+        self.parts.workspace.control("channels", {"id": "C0OLD", "name": "old", "members": ["U0BOT"], "is_archived": True})
+        self.is_wrong(self.look(SLACK_CHANNEL="C0OLD"), "slack.channels", "C0OLD is archived")
+
+    def test_MissingScopesAreNamed(self):
+        before = self.parts.workspace.control("state")["scopes"]
+        self.addCleanup(self.parts.workspace.control, "scopes", {"scopes": before})
+        self.parts.workspace.control("scopes", {"scopes": [each for each in before if each != "commands"]})
+        self.is_wrong(self.look(), "slack.scopes", "commands")
+
+    def test_WrongTokensAreNamed(self):
+        self.is_wrong(self.look(SLACK_BOT_TOKEN="xoxb-wrong"), "slack.bot_token", "slack.bot_token: Slack says invalid_auth")
+        self.parts.environment = dict(self.environment)
+        self.is_wrong(self.look(SLACK_APP_TOKEN="xapp-wrong"), "slack.sockets", "slack.app_token")
+        self.parts.environment = dict(self.environment)
+        self.is_wrong(self.look(SLACK_BOT_TOKEN="xapp-swapped"), "slack.tokens", "another kind of token")
+
+    def test_ADatabaseThatIsAwayIsNamedAndTheRestIsLookedAt(self):
+        checks = self.look(DATABASE="postgresql://127.0.0.1:1/none")
+        self.is_wrong(checks, "database.reachable", "refused")
+        self.assertEqual(checks["slack.people"]["state"], "ok")
+
+    def test_SilentDependenciesTakeThreeSecondsAtMost(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(50)
+            port = silent.getsockname()[1]
+            checks = self.look(DATABASE=f"postgresql://127.0.0.1:{port}/none", SLACK_API_URL=f"http://127.0.0.1:{port}/api/")
+        self.assertEqual(checks["database.reachable"]["state"], "failed")
+        self.assertEqual(checks["slack.bot_token"]["state"], "failed")
+        self.assertLess(self.took, 3)
+
+    def test_WhatACrashWouldLoseIsNamed(self):
+        self.parts.sql("ALTER ROLE CURRENT_USER SET synchronous_commit = off")
+        self.addCleanup(self.parts.sql, "ALTER ROLE CURRENT_USER RESET synchronous_commit")
+        self.is_wrong(self.look(), "database.durable", "synchronous_commit is off")
+
+    def test_AReadOnlyDatabaseIsNamed(self):
+        self.parts.sql("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
+        self.addCleanup(self.parts.sql, "SET default_transaction_read_only = off; ALTER ROLE CURRENT_USER RESET default_transaction_read_only")
+        self.is_wrong(self.look(), "database.writable", "read-only")
+
+    def test_TooFewConnectionsAreNamed(self):
+        self.is_wrong(self.look(DATABASE_POOL="150"), "database.connections", "each replica takes 152")
+
+    def test_AnEmptyDatabaseNeedsMigrate(self):
+        self.parts.sql("CREATE DATABASE empty")
+        self.addCleanup(self.parts.sql, "DROP DATABASE empty")
+        uri = " ".join("dbname=empty" if word.startswith("dbname=") else word for word in self.environment["COUNTERSIGN_DATABASE"].split())
+        checks = self.look(DATABASE=uri)
+        self.is_wrong(checks, "database.schema", "not applied")
+        self.assertIn("countersign migrate", checks["database.schema"]["fix"])
+
+    def test_TeamsIsAskedForItsToken(self):
+        teams = {"TEAMS_APP_ID": "00000000-0000-4000-8000-00000000b070", "TEAMS_TENANT": "00000000-0000-4000-8000-0000000000aa",
+                 "TEAMS_APP_PASSWORD": self.parts.teams_password, "TEAMS_LOGIN_URL": self.parts.workspace.url + "/teams/login",
+                 "TEAMS_OPENID_METADATA_URL": self.parts.workspace.url + "/teams/keys/.well-known/openidconfiguration",
+                 "PUBLIC_URL": "http://127.0.0.1:8480"}
+        checks = self.look(**teams)
+        self.assertEqual((checks["teams.credentials"]["state"], checks["teams.keys"]["state"]), ("ok", "ok"), checks)
+        self.is_wrong(checks, "teams.endpoint", "no https address")
+        checks = self.look(**{**teams, "TEAMS_APP_PASSWORD": "wrong", "PUBLIC_URL": "https://127.0.0.1:1",
+                              "TEAMS_OPENID_METADATA_URL": self.parts.workspace.url + "/nothing"})
+        self.is_wrong(checks, "teams.credentials", "")
+        self.is_wrong(checks, "teams.keys", "404")
+        self.is_wrong(checks, "teams.endpoint", "https://127.0.0.1:1/api/messages", "warning")
+
+    def test_MissingKeysAndBadPoliciesAndUnknownSettingsAreNamed(self):
+        self.is_wrong(self.look(KEYS=os.path.join(self.folder.path, "none")), "keys", "")
+        self.parts.environment = dict(self.environment)
+        self.is_wrong(self.look(POLICY=self.folder.write("bad.yaml", "version: 1\nrulez: []\n")), "policy", "bad.yaml:2:1")
+        self.parts.environment = dict(self.environment)
+        self.is_wrong(self.look("--config", self.folder.write("bad_settings.yaml", "lissten: x\n")), "configuration", "did you mean")
+
+    def test_NoSecretIsShown(self):
+        self.parts.environment["COUNTERSIGN_SLACK_BOT_TOKEN"] = "xoxb-hush-hush"
+        self.assertNotIn("hush", self.parts.verb("doctor").text())
+
+
+class Check(DoctorTest):
+    def check(self, **variables):
+        self.parts.environment.update({f"COUNTERSIGN_{name}": value for name, value in variables.items()})
+        return self.parts.verb("serve", "--check", seconds=15)
+
+    def test_WhatServeReadsIsReadAndNothingElse(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen(1)
+            done = self.check(LISTEN=f"127.0.0.1:{taken.getsockname()[1]}", DATABASE="postgresql://127.0.0.1:1/none")
+        self.assertEqual((done.code, done.err), (0, []), done.text())
+
+    def test_WhatServeWouldRefuseIsRefused(self):
+        for variables, pattern in (({"POLICY": self.folder.write("bad.yaml", "version: 1\nrulez: []\n")}, "bad.yaml:2:1"),
+                                   ({"KEYS": os.path.join(self.folder.path, "none")}, "keys create"),
+                                   ({"DATABASE": ""}, "database"),
+                                   ({"TLS_CERTIFICATE": "/dev/null", "TLS_KEY": "/dev/null"}, "tls"),
+                                   ({"TEAMS_APP_ID": "not-an-id", "TEAMS_APP_PASSWORD": "x"}, "teams")):
+            self.parts.environment = dict(self.environment)
+            done = self.check(**variables)
+            self.assertNotEqual(done.code, 0, variables)
+            self.assertRegex(done.text(), pattern)
+
+    def test_BadCertificatesAreRefused(self):
+        key, certificate = (os.path.join(self.folder.path, name) for name in ("tls.key", "tls.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                        key, "-out", certificate, "-subj", "/CN=localhost"], check=True, capture_output=True)
+        self.assertEqual(self.check(TLS_CERTIFICATE=certificate, TLS_KEY=key).code, 0)
+        os.remove(key)
+        self.assertNotEqual(self.check(TLS_CERTIFICATE=certificate, TLS_KEY=key).code, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
