@@ -126,7 +126,8 @@ class Doctor(DoctorTest):
 
     def test_AReadOnlyDatabaseIsNamed(self):
         self.parts.sql("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
-        self.addCleanup(self.parts.sql, "SET default_transaction_read_only = off; ALTER ROLE CURRENT_USER RESET default_transaction_read_only")
+        self.addCleanup(self.parts.sql, 
+                        "BEGIN READ WRITE; ALTER ROLE CURRENT_USER RESET default_transaction_read_only; COMMIT")
         self.is_wrong(self.look(), "database.writable", "read-only")
 
     def test_TooFewConnectionsAreNamed(self):
@@ -134,28 +135,28 @@ class Doctor(DoctorTest):
 
     def test_AnEmptyDatabaseNeedsMigrate(self):
         self.parts.sql("CREATE DATABASE empty")
-        self.addCleanup(self.parts.sql, "DROP DATABASE empty")
+        self.addCleanup(lambda: (self.setUp(), self.parts.sql("DROP DATABASE empty")))
         uri = " ".join("dbname=empty" if word.startswith("dbname=") else word for word in self.environment["COUNTERSIGN_DATABASE"].split())
         checks = self.look(DATABASE=uri)
         self.is_wrong(checks, "database.schema", "not applied")
         self.assertIn("countersign migrate", checks["database.schema"]["fix"])
 
     def test_TeamsIsAskedForItsToken(self):
-        teams = {"TEAMS_APP_ID": "00000000-0000-4000-8000-00000000b070", "TEAMS_TENANT": "00000000-0000-4000-8000-0000000000aa",
+        teams = {"TEAMS_APP_ID": "00000000-0000-4000-8000-000000000b07", "TEAMS_TENANT": "00000000-0000-4000-8000-00000000051a",
                  "TEAMS_APP_PASSWORD": self.parts.teams_password, "TEAMS_LOGIN_URL": self.parts.workspace.url + "/teams/login",
-                 "TEAMS_OPENID_METADATA_URL": self.parts.workspace.url + "/teams/keys/.well-known/openidconfiguration",
+                 "TEAMS_OPENID_METADATA_URL": self.parts.workspace.url + "/teams/v1/.well-known/openidconfiguration",
                  "PUBLIC_URL": "http://127.0.0.1:8480"}
         checks = self.look(**teams)
         self.assertEqual((checks["teams.credentials"]["state"], checks["teams.keys"]["state"]), ("ok", "ok"), checks)
         self.is_wrong(checks, "teams.endpoint", "no https address")
         checks = self.look(**{**teams, "TEAMS_APP_PASSWORD": "wrong", "PUBLIC_URL": "https://127.0.0.1:1",
                               "TEAMS_OPENID_METADATA_URL": self.parts.workspace.url + "/nothing"})
-        self.is_wrong(checks, "teams.credentials", "")
+        self.is_wrong(checks, "teams.credentials", r"teams\.app_password|secret")
         self.is_wrong(checks, "teams.keys", "404")
         self.is_wrong(checks, "teams.endpoint", "https://127.0.0.1:1/api/messages", "warning")
 
     def test_MissingKeysAndBadPoliciesAndUnknownSettingsAreNamed(self):
-        self.is_wrong(self.look(KEYS=os.path.join(self.folder.path, "none")), "keys", "")
+        self.is_wrong(self.look(KEYS=os.path.join(self.folder.path, "none")), "keys", "keys")
         self.parts.environment = dict(self.environment)
         self.is_wrong(self.look(POLICY=self.folder.write("bad.yaml", "version: 1\nrulez: []\n")), "policy", "bad.yaml:2:1")
         self.parts.environment = dict(self.environment)
