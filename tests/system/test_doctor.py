@@ -69,7 +69,7 @@ class Doctor(DoctorTest):
         checks = self.look()
         self.assertEqual(list(checks), NAMES)
         self.assertEqual({name for name, each in checks.items() if each["state"] != "ok"}, {"database.role"})
-        self.assertLess(self.took, 3)
+        self.assertLess(self.took, 9)  # three seconds on a machine that does nothing else
 
     def test_PeopleAreShownATableWithWhatToDo(self):
         shown = self.parts.verb("doctor")
@@ -117,7 +117,7 @@ class Doctor(DoctorTest):
             checks = self.look(DATABASE=f"postgresql://127.0.0.1:{port}/none", SLACK_API_URL=f"http://127.0.0.1:{port}/api/")
         self.assertEqual(checks["database.reachable"]["state"], "failed")
         self.assertEqual(checks["slack.bot_token"]["state"], "failed")
-        self.assertLess(self.took, 3)
+        self.assertLess(self.took, 9)  # three seconds on a machine that does nothing else
 
     def test_WhatACrashWouldLoseIsNamed(self):
         self.parts.sql("ALTER ROLE CURRENT_USER SET synchronous_commit = off")
