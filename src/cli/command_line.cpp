@@ -18,6 +18,7 @@ CommandLine::CommandLine() {
     add_run();
     add_agent_verbs();
     add_agents_files();
+    add_first_run();
     add_pages();
 }
 
@@ -291,6 +292,27 @@ void CommandLine::add_audit_verbs() {
     erase_app->add_flag("--yes", erase.yes, "do it: what is erased is gone for good");
     erase_app->add_flag("--json", erase.json, "print JSON");
     proof->add_flag("--decision", audit_proof.decision, "print the signed statement of the decision instead");
+}
+
+void CommandLine::add_first_run() {
+    auto* made = verb(app, "init", "asks five questions and writes a first configuration; overwrites nothing",
+                      "countersign init --database postgresql://countersign@db.example.com/countersign",
+                      [this] { return init_verb(init); });
+    made->add_option("--folder", init.folder, "where the files go")->capture_default_str()->type_name("DIR");
+    made->add_option("--database", init.database, "libpq URI of the database")->type_name("URI");
+    made->add_option("--public-url", init.public_url, "how callers reach the API")->type_name("URL");
+    made->add_option("--slack-channel", init.slack_channel, "where requests are shown; none: no Slack")
+        ->type_name("NAME");
+    made->add_option("--teams-app-id", init.teams_app_id, "of the bot's registration; none: no Teams")
+        ->type_name("ID");
+    made->add_option("--from", init.policy, "the policy to start from, as of `policy init`")
+        ->type_name("NAME");
+    auto* starting = verb(*app.get_subcommand("policy"), "init", "prints a policy to start from",
+                          "countersign policy init --from production-deploys",
+                          [this] { return policy_init_verb(policy_from); });
+    starting->add_option("--from", policy_from, "its name, as in examples/policies")
+        ->required()
+        ->type_name("NAME");
 }
 
 void CommandLine::add_pages() {

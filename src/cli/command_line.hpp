@@ -13,6 +13,8 @@ struct CommandLine {
     CLI::App app{"Chat approvals for privileged actions of pipelines and agents.", "countersign"};
     ServeOptions serve;
     DoctorOptions doctor;
+    InitOptions init;
+    std::string policy_from;
     DevOptions dev;
     MigrateOptions migrate;
     KeysOptions keys;
@@ -61,6 +63,7 @@ struct CommandLine {
     void add_agent(CLI::App& verb, AgentOptions& agent);
     void add_agent_verbs();
     void add_agents_files();
+    void add_first_run();
     void add_pages();
 };
 

@@ -124,6 +124,17 @@ struct DoctorOptions {
 };
 int doctor_verb(const DoctorOptions& options);
 
+struct InitOptions {  // what is empty is asked for
+    std::string folder = "/etc/countersign";
+    std::string database;
+    std::string public_url;
+    std::string slack_channel;  // "none": no Slack
+    std::string teams_app_id;   // "none": no Teams
+    std::string policy;         // the name of an example
+};
+int init_verb(InitOptions options);
+int policy_init_verb(const std::string& name);
+
 struct DevOptions {
     std::string listen = "127.0.0.1:8480";
     std::string workspace = "127.0.0.1:8490";
