@@ -18,19 +18,8 @@ namespace {
 
 constexpr std::size_t listed_max = 20;
 constexpr std::size_t searched_max = 200;
+constexpr std::size_t all_pages_max = 5;
 constexpr core::Duration note_within = std::chrono::seconds{5};
-
-bool whole_number(std::string_view text) {
-    constexpr std::size_t digits_max = 15;
-    auto digit = [](char c) { return c >= '0' && c <= '9'; };
-    return !text.empty() && text.size() <= digits_max && std::ranges::all_of(text, digit);
-}
-
-std::int64_t parse_number(std::string_view digits) {
-    std::int64_t n = 0;
-    for (char c : digits) n = n * 10 + (c - '0');
-    return n;
-}
 
 bool unknown_outcome(const Result<Answer>& answer) {
     if (answer) return false;
@@ -40,15 +29,6 @@ bool unknown_outcome(const Result<Answer>& answer) {
 
 bool lacks_reason(const Result<Answer>& answer) {
     return answer && answer->refusal && answer->refusal->why == core::Why::reason_required;
-}
-
-// What to tell of a vote, where there is something to tell.
-std::string vote_sentence(Verdict verdict, const Result<Answer>& answer, bool late) {
-    auto sentence = !answer           ? not_recorded_sentence(answer.error())
-                    : answer->refusal ? answer->refusal->sentence
-                                      : core::recorded_sentence(verdict, answer->now->c, answer->now->ruling);
-    bool recorded = answer && !answer->refusal;
-    return recorded && late ? "It took long, but: " + sentence : sentence;
 }
 
 Reply list_of(std::string_view heading, std::string_view none, const std::vector<CasePtr>& cases) {
@@ -99,19 +79,11 @@ core::CardView Conversation::card_of(const CaseNow& now) const {
 Conversation::PersonalView Conversation::view_of(const CaseNow& now, const core::AccountId& account) const {
     auto directory = parts_.roster.snapshot();
     const auto standing = core::standing(now.c, *directory, account);
-    PersonalView view{.card = card_of(now),
-                      .can_never_approve = standing.behind && !standing.self_approval,
-                      .voted = {}};
+    PersonalView view{
+        .card = card_of(now), .can_never_approve = standing.behind && !standing.self_approval, .voted = {}};
     for (const auto& vote : now.ruling.votes)
         if (vote.person == standing.person) view.voted = vote.verdict;
     return view;
-}
-
-Later<Conversation::PersonalView> Conversation::look(core::RequestId request, core::AccountId account,
-                                                     Deadline deadline) {
-    auto now = co_await parts_.requests.read(request, deadline);
-    if (!now) co_return pass(now);
-    co_return view_of(**now, account);
 }
 
 // "/approvals away off", as people type it in this chat.
@@ -138,29 +110,13 @@ awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::Reques
     co_return Outcome{std::move(answer), runtime_.now() > act.answer_by};
 }
 
-namespace {
-
-std::string unread_sentence(const Failure& failure) {
-    return failure.trouble == Trouble::not_found ? "This request is not known here."
-                                                 : "This cannot be shown right now. Try again.";
-}
-
-}  // namespace
-
 // Asks why somebody denies or holds, or approves what they are behind.
 awaitable<Reply> Conversation::ask_reason(Act act, core::RequestId request, Verdict verdict) {
-    auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
-    if (!now) co_return told(unread_sentence(now.error()));
-    auto card = card_of(**now);
+    auto found = co_await read(act, request);
+    if (!found) co_return told(unread_sentence(found.error()));
+    auto card = card_of(*found->now);
     if (!core::open(card.state)) co_return told(core::notification_text(card));
     co_return Reply{ReasonDialog{request, verdict, card.number, core::headline_text(card)}};
-}
-
-awaitable<Reply> Conversation::full_view(Act act, core::RequestId request) {
-    auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
-    if (!now) co_return told(unread_sentence(now.error()));
-    const bool pending = core::open((*now)->ruling.state);
-    co_return Reply{FullView{card_of(**now), pending}};
 }
 
 awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButton button, CardExtent shown) {
@@ -168,11 +124,12 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
     if (button == CardButton::hold) co_return co_await ask_reason(std::move(act), request, Verdict::hold);
     if (button == CardButton::details) co_return co_await full_view(std::move(act), request);
     if (button == CardButton::approve && shown == CardExtent::part)
-        co_return co_await full_view(std::move(act), request);
+        co_return co_await approve_in_full(std::move(act), request);
     if (button == CardButton::approve && shown == CardExtent::unknown) {
         auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
         if (!now) co_return told(unread_sentence(now.error()));
-        if (!manner_.shows_everything(card_of(**now))) co_return co_await full_view(std::move(act), request);
+        if (!manner_.shows_everything(card_of(**now)))
+            co_return co_await approve_in_full(std::move(act), request);
     }
     const auto verdict = button == CardButton::release ? Verdict::release : Verdict::approve;
     auto outcome = co_await vote(act, request, verdict, {});
@@ -187,7 +144,7 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
 awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict verdict, std::string reason,
                                       CardExtent shown) {
     if (verdict == Verdict::approve && shown != CardExtent::whole)
-        co_return co_await full_view(std::move(act), request);
+        co_return co_await approve_in_full(std::move(act), request);
     auto outcome = co_await vote(act, request, verdict, std::string(trim(reason)));
     const auto& answer = outcome.answer;
     if (answer && !answer->refusal && !outcome.late) co_return Reply{Silence{answer->now}};
@@ -198,31 +155,21 @@ awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict 
 
 awaitable<Reply> Conversation::vote_by_command(Act act, CommandWords words) {
     auto verdict = core::parse_verdict(words.verb).value();
-    auto now = co_await find(std::move(words.number), Deadline{act.answer_by});
-    if (!now) co_return told(not_found_sentence(now.error()));
-    auto id = (*now)->c.request->id;
-    bool pending = core::open((*now)->ruling.state);
-    if (verdict == Verdict::approve && pending && !manner_.shows_everything(card_of(**now)))
+    auto found = co_await find(act, std::move(words.number));
+    if (!found) co_return told(not_found_sentence(found.error()));
+    const auto& now = *found->now;
+    auto id = now.c.request->id;
+    bool pending = core::open(now.ruling.state);
+    if (verdict == Verdict::approve && pending && !manner_.shows_everything(card_of(now)))
         co_return Reply{FullViewOffer{
             fmt::format("What #{} asks for does not fit a message. Open the full view and approve there.",
-                        (*now)->c.request->number),
+                        now.c.request->number),
             id}};
     auto outcome = co_await vote(act, id, verdict, std::move(words.rest));
     co_return told(vote_sentence(verdict, outcome.answer, outcome.late), outcome.late);
 }
 
 // ---- requests
-
-Later<CasePtr> Conversation::find(std::string number, Deadline deadline) {
-    if (auto id = core::RequestId::parse(number)) co_return co_await parts_.requests.read(*id, deadline);
-    if (!whole_number(number))
-        co_return fail(Trouble::invalid_input,
-                       fmt::format("\"{}\" is no request's number.", visible(number)));
-    auto found = co_await parts_.requests.read_number(parse_number(number), deadline);
-    if (!found && found.error().trouble == Trouble::not_found)
-        found.error().detail = fmt::format("There is no request #{}.", number);
-    co_return found;
-}
 
 awaitable<Reply> Conversation::list(Act act, CommandWords) {
     auto waiting = co_await parts_.requests.waiting_for(act.account, listed_max + 1, Deadline{act.answer_by});
@@ -232,11 +179,19 @@ awaitable<Reply> Conversation::list(Act act, CommandWords) {
 
 awaitable<Reply> Conversation::all(Act act, CommandWords) {
     ListFilter filter;
-    filter.limit = listed_max + 1;
+    filter.limit = searched_max;
     filter.states = {core::State::pending};
-    auto page = co_await parts_.requests.list(std::move(filter), Deadline{act.answer_by});
-    if (!page) co_return told(not_found_sentence(page.error()));
-    co_return list_of("Pending requests", "No request is pending.", page->cases);
+    std::vector<CasePtr> pending;
+    for (std::size_t pages = 0; pages < all_pages_max && pending.size() <= listed_max; ++pages) {
+        auto page = co_await parts_.requests.list(filter, Deadline{act.answer_by});
+        if (!page) co_return told(not_found_sentence(page.error()));
+        auto theirs = co_await readable(act, std::move(page->cases));
+        if (!theirs) co_return told(not_found_sentence(theirs.error()));
+        pending.insert(pending.end(), theirs->begin(), theirs->end());
+        if (!page->next_before) break;
+        filter.before_number = page->next_before;
+    }
+    co_return list_of("Pending requests", "No request is pending that you may read.", pending);
 }
 
 awaitable<Reply> Conversation::mine(Act act, CommandWords) {
@@ -248,21 +203,18 @@ awaitable<Reply> Conversation::mine(Act act, CommandWords) {
     std::erase_if(page->cases, [&](const CasePtr& now) {
         return !core::standing(now->c, *directory, act.account).behind;
     });
+    auto theirs = co_await readable(act, std::move(page->cases));
+    if (!theirs) co_return told(not_found_sentence(theirs.error()));
+    page->cases = std::move(*theirs);
     co_return list_of("Requests you are behind", "You are behind none of the latest requests.", page->cases);
-}
-
-awaitable<Reply> Conversation::show(Act act, CommandWords words) {
-    auto now = co_await find(std::move(words.number), Deadline{act.answer_by});
-    if (!now) co_return told(not_found_sentence(now.error()));
-    co_return Reply{PrivateCard{card_of(**now)}};
 }
 
 awaitable<Reply> Conversation::cancel(Act act, CommandWords words) {
     Deadline deadline{act.answer_by};
-    auto now = co_await find(std::move(words.number), deadline);
-    if (!now) co_return told(not_found_sentence(now.error()));
+    auto found = co_await find(act, std::move(words.number));
+    if (!found) co_return told(not_found_sentence(found.error()));
     core::Cancel cancel{.by = act.account, .also = {}, .reason = std::move(words.rest)};
-    auto id = (*now)->c.request->id;
+    auto id = found->now->c.request->id;
     auto cancelled = co_await parts_.requests.cancel(id, std::move(cancel), act.origin, deadline);
     if (!cancelled) co_return told("The request was NOT cancelled. Try again.");
     if (cancelled->refusal) co_return told(cancelled->refusal->sentence);

@@ -63,8 +63,22 @@ std::string not_recorded_sentence(const Failure& failure) {
     }
 }
 
+std::string vote_sentence(core::Verdict verdict, const Result<Answer>& answer, bool late) {
+    auto sentence = !answer           ? not_recorded_sentence(answer.error())
+                    : answer->refusal ? answer->refusal->sentence
+                                      : core::recorded_sentence(verdict, answer->now->c, answer->now->ruling);
+    bool recorded = answer && !answer->refusal;
+    return recorded && late ? "It took long, but: " + sentence : sentence;
+}
+
+std::string unread_sentence(const Failure& failure) {
+    const bool answer = failure.trouble == Trouble::not_found || failure.trouble == Trouble::forbidden;
+    return answer ? failure.detail : "This cannot be shown right now. Try again.";
+}
+
 std::string not_found_sentence(const Failure& failure) {
-    if (failure.trouble == Trouble::not_found || failure.trouble == Trouble::invalid_input)
+    if (failure.trouble == Trouble::not_found || failure.trouble == Trouble::invalid_input ||
+        failure.trouble == Trouble::forbidden)
         return failure.detail;
     return "The approval service is in trouble right now. Try again.";
 }

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 
 #include "core/eligibility.hpp"
 #include "core/lists.hpp"
@@ -15,35 +14,6 @@
 
 namespace countersign::core {
 namespace {
-
-constexpr std::array<std::string_view, 27> codes{"self_approval",
-                                                 "not_eligible",
-                                                 "guest",
-                                                 "bot",
-                                                 "deleted",
-                                                 "foreign",
-                                                 "unlinked",
-                                                 "directory_stale",
-                                                 "decided",
-                                                 "expired",
-                                                 "digest_differs",
-                                                 "repeated",
-                                                 "too_many_changes",
-                                                 "reason_required",
-                                                 "already_held",
-                                                 "not_held",
-                                                 "not_releaser",
-                                                 "nothing_to_withdraw",
-                                                 "not_approved",
-                                                 "claimed",
-                                                 "lapsed",
-                                                 "not_claimed",
-                                                 "reported",
-                                                 "not_behind",
-                                                 "case_full",
-                                                 "excluded",
-                                                 "too_early"};
-static_assert(codes.size() == static_cast<std::size_t>(Why::too_early) + 1);
 
 std::string clipped(std::string_view reason) {
     if (!readable(reason)) return {};
@@ -106,11 +76,14 @@ class CaseUpdate {
 
     std::optional<Refusal> not_pending() const;
     std::optional<Refusal> not_a_voter(const Cast& cast, const Standing& voter) const;
+    std::optional<Refusal> not_this_request(const Cast& cast) const;
     std::optional<Refusal> behind_it(const Cast& cast, const Standing& voter) const;
     std::optional<Refusal> not_eligible(const Cast& cast, const Standing& voter) const;
     std::optional<Refusal> not_fresh(const Standing& voter) const;
     static std::optional<Refusal> not_apart(const Standing& voter);
     std::optional<Refusal> no_reason(const Cast& cast, const Standing& voter) const;
+    bool types_resource(const Cast& cast) const;
+    std::optional<Refusal> not_typed(const Cast& cast) const;
     std::optional<Refusal> not_this_vote(const Cast& cast, const Standing& voter) const;
     std::optional<Refusal> not_a_releaser(const Standing& voter) const;
     bool holds(const Standing& voter) const;
@@ -143,15 +116,9 @@ std::optional<Refusal> CaseUpdate::not_pending() const {
 std::optional<Refusal> CaseUpdate::not_a_voter(const Cast& cast, const Standing& voter) const {
     if (auto wrong = wrong_class(voter)) return wrong;
     if (auto behind = behind_it(cast, voter)) return behind;
-    if (cast.shown_digest && *cast.shown_digest != case_.request->digest) {
-        return Refusal{
-            Why::digest_differs,
-            "What you were looking at is not what this request asks for; open it again and vote on "
-            "what it shows."};
-    }
     // These two need no right to vote: the one takes back their own word, the other their own hold or that of
     // a group that may release.
-    if (cast.verdict == Verdict::withdraw || cast.verdict == Verdict::release) return std::nullopt;
+    if (cast.verdict == Verdict::withdraw || cast.verdict == Verdict::release) return not_this_request(cast);
     if (auto old = not_fresh(voter)) return old;
     if (auto stranger = not_eligible(cast, voter)) return stranger;
     if (voter.excluded && cast.verdict == Verdict::approve)
@@ -159,7 +126,15 @@ std::optional<Refusal> CaseUpdate::not_a_voter(const Cast& cast, const Standing&
             Why::excluded,
             "This request names you as somebody whose approval does not count, like the author of a "
             "change; ask somebody else, or deny it if it must not go on."};
-    return not_apart(voter);
+    if (auto apart = not_apart(voter)) return apart;
+    return not_this_request(cast);
+}
+
+std::optional<Refusal> CaseUpdate::not_this_request(const Cast& cast) const {
+    if (!cast.shown_digest || *cast.shown_digest == case_.request->digest) return std::nullopt;
+    return Refusal{Why::digest_differs,
+                   "What you were looking at is not what this request asks for; open it again and vote on "
+                   "what it shows."};
 }
 
 // `self_approval` lifts the exclusion for an approval alone.
@@ -246,6 +221,22 @@ std::optional<Refusal> CaseUpdate::no_reason(const Cast& cast, const Standing& v
     return Refusal{Why::reason_required, sentence + "."};
 }
 
+bool CaseUpdate::types_resource(const Cast& cast) const {
+    const auto& resource = case_.request->resource;
+    return cast.verdict == Verdict::approve && resource && trim(cast.typed_resource) == *resource;
+}
+
+std::optional<Refusal> CaseUpdate::not_typed(const Cast& cast) const {
+    if (cast.verdict != Verdict::approve || !case_.applied->resource_typed || types_resource(cast))
+        return std::nullopt;
+    return Refusal{Why::confirmation_required,
+                   trim(cast.typed_resource).empty()
+                       ? "The policy asks whoever approves this to type the resource's name, exactly as the "
+                         "request says it."
+                       : "What you typed is not the resource's name; type it exactly as the request says it, "
+                         "and read once more what is asked for."};
+}
+
 std::optional<Refusal> CaseUpdate::not_this_vote(const Cast& cast, const Standing& voter) const {
     const Tally::Mark* mark = mark_of(voter);
     // Whoever turned out to be behind the request may give an approval again that was cast as anybody else's.
@@ -271,6 +262,7 @@ std::optional<Refusal> CaseUpdate::not_this_vote(const Cast& cast, const Standin
         return Refusal{Why::case_full,
                        "This request has reached the number of votes it can record; file it again."};
     }
+    if (auto untyped = not_typed(cast)) return untyped;
     if (auto reason = no_reason(cast, voter)) return reason;
     if (cast.verdict == Verdict::withdraw && !mark) {
         return Refusal{Why::nothing_to_withdraw,
@@ -335,7 +327,8 @@ void CaseUpdate::release(const Cast& cast, const Standing& voter, const Behind& 
 }
 
 void CaseUpdate::vote(const Cast& cast, const Standing& voter, const Behind& behind) {
-    Entry entry = Voted{now_, voter, cast.verdict, clipped(cast.reason), cast.via, {}, std::nullopt};
+    Entry entry = Voted{now_,     voter, cast.verdict, clipped(cast.reason),
+                        cast.via, {},    std::nullopt, types_resource(cast)};
     auto& voted = std::get<Voted>(entry);
     auto with_it = [&] {
         Tally then = tally_;
@@ -463,10 +456,6 @@ void CaseUpdate::on(const Report& report) {
 }
 
 }  // namespace
-
-std::string_view code_of(Why why) {
-    return codes[static_cast<std::size_t>(why)];
-}
 
 bool tells_of(const Entry& entry, const Command& command) {
     if (const auto* cast = std::get_if<Cast>(&command)) {

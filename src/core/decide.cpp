@@ -215,6 +215,7 @@ bool Tally::able(const Standing& standing) {
 bool Tally::may_approve(const Mark& mark) const {
     return able(*mark.standing) && !mark.standing->excluded && mark.groups.any_below(slot_groups_) &&
            (!applied_.reason_required || !mark.vote->reason.empty()) &&
+           (!applied_.resource_typed || mark.vote->resource_typed) &&
            (!excluded(*mark.standing) || self_approves(mark));
 }
 

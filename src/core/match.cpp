@@ -80,6 +80,7 @@ class Combined {
         if (rule.claim) applied.claim_after = std::max(applied.claim_after, rule.claim->not_before);
         if (rule.claim && rule.claim->not_when) closing_.push_back(&rule);
         unite(applied.notify, rule.notify);
+        if (!rule.visible_to.empty()) add_once(applied.visible_to, rule.visible_to);
         if (!rule.require) {
             unite(hide, rule.hide);
             return Done{};
@@ -96,6 +97,7 @@ class Combined {
         widen(rule);
         exclude(rule);
         applied.reason_required = applied.reason_required || rule.reason_required;
+        if (rule.resource_typed) type_resource();
         const bool first = !required;
         required = true;
         if (first) {
@@ -161,6 +163,13 @@ class Combined {
             if (account.text().find(':') == std::string::npos && !directory_.listed_in_policy(account))
                 refuse(fmt::format("`{}` is nobody whom the policy lists, nor an account",
                                    visible(account.text())));
+    }
+
+    // Where there is nothing to type, leaving the resource out were a way round.
+    void type_resource() {
+        applied.resource_typed = true;
+        if (facts_.request().resource.value_or("").empty())
+            refuse("whoever approves has to type the resource's name, and the request names none");
     }
 
     void refuse(std::string_view reason) {

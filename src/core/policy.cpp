@@ -42,6 +42,13 @@ std::vector<GroupId> all_groups_of(const Applied& applied) {
     return groups;
 }
 
+std::vector<GroupId> reading_groups_of(const Applied& applied) {
+    auto groups = all_groups_of(applied);
+    for (const auto& one_rules : applied.visible_to)
+        for (const GroupId& group : one_rules) add_once(groups, group);
+    return groups;
+}
+
 std::vector<PersonId> barred(const Applied& applied, const std::vector<PersonId>& behind) {
     auto people = behind;
     // Who is in a group is not known here.

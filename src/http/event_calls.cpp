@@ -10,6 +10,7 @@
 
 #include "countersign/base/log.hpp"
 #include "countersign/wire/event.hpp"
+#include "http/reading.hpp"
 
 namespace countersign::http {
 namespace {
@@ -61,6 +62,7 @@ bool EventCalls::wanted(const Asked& asked, const app::Caller& caller, const app
     if (!caller.token.has(app::Scope::read) && !(c && app::own(caller, c->request))) return false;
     // What is done to the house itself lies within no bounds.
     if (c ? !app::covers(caller.token, c->request) : app::bounded(caller.token)) return false;
+    if (c && !reads(caller, *c, *roster_.snapshot())) return false;
     if (!matches(asked.query.filter, event)) return false;
     if (!asked.query.approver) return true;
     if (!c || event.state != core::State::pending) return false;

@@ -229,7 +229,7 @@ Later<app::CasePtr> RequestCalls::readable(Call& call) {
     if (!known) co_return pass(known);
     auto read = co_await find(call);
     if (!read) co_return read;
-    auto seen = may_see(call, **read);
+    auto seen = co_await may_see(call, *read);
     if (!seen) co_return pass(seen);
     co_return read;
 }
@@ -270,7 +270,7 @@ Later<net::HttpResponse> RequestCalls::show(Call& call) {
     auto read = co_await find(call);
     if (!read) co_return pass(read);
     auto now = std::move(*read);
-    auto seen = may_see(call, *now);
+    auto seen = co_await may_see(call, now);
     if (!seen) co_return pass(seen);
     if (*wait) {
         auto waited = co_await wait_it_out(call, std::move(now), **wait, none_match);
@@ -304,29 +304,29 @@ Later<net::HttpResponse> RequestCalls::list(Call& call) {
     auto approvers = approvers_of(query->approver, call.caller, *directory);
     if (!approvers) co_return pass(approvers);
     if (query->approver) filter.states = {core::State::pending};
-    auto wanted = filter.limit;
     std::vector<app::CasePtr> found;
     std::optional<std::int64_t> next;
-    // Who could approve, and what a token is bound to, is no column: pages are read until enough of them
-    // match.
-    const bool picks = query->approver || app::bounded(call.caller.token);
+    // Some of what is asked here is no column, so pages are read until enough of them match.
+    const bool picks = query->approver || app::bounded(call.caller.token) || call.caller.token.owner;
     for (std::size_t pages = 0; pages < (picks ? picking_pages_max : 1); ++pages) {
         auto page = co_await parts_.requests.list(filter, call.deadline);
         if (!page) co_return pass(page);
         next = page->next_before;
-        for (auto& now : page->cases) {
+        auto theirs = co_await owners_reading_.readable(call.caller, std::move(page->cases), call.deadline);
+        if (!theirs) co_return pass(theirs);
+        for (auto& now : *theirs) {
             auto could = [&](const auto& account) {
                 return core::could_approve(now->c, now->ruling, *directory, account);
             };
             if (!app::covers(call.caller.token, now->c.request)) continue;
             if (query->approver && std::ranges::none_of(*approvers, could)) continue;
-            if (found.size() == wanted) {
+            if (found.size() == filter.limit) {
                 next = found.back()->c.request->number;
                 break;
             }
             found.push_back(std::move(now));
         }
-        if (!next || found.size() == wanted) break;
+        if (!next || found.size() == filter.limit) break;
         filter.before_number = next;
     }
     auto documents = core::Value::array();
@@ -337,16 +337,16 @@ Later<net::HttpResponse> RequestCalls::list(Call& call) {
     co_return json_answer(200, core::canonical(page));
 }
 
-Result<Done> RequestCalls::may_see(const Call& call, const app::CaseNow& now) const {
+Later<Done> RequestCalls::may_see(const Call& call, app::CasePtr now) {
     const auto& caller = call.caller;
-    if (!caller.token.has(app::Scope::read) && !app::own(caller, now.c.request)) return not_yours();
-    auto bounds = app::within_bounds(caller.token, now.c.request);
-    if (!bounds) return bounds;
-    bool over = caller.only && core::final(now.ruling.state) &&
-                runtime_.now() > core::at_of(now.c.entries.back()) + access_after_end;
+    if (!caller.token.has(app::Scope::read) && !app::own(caller, now->c.request)) co_return not_yours();
+    auto bounds = app::within_bounds(caller.token, now->c.request);
+    if (!bounds) co_return bounds;
+    bool over = caller.only && core::final(now->ruling.state) &&
+                runtime_.now() > core::at_of(now->c.entries.back()) + access_after_end;
     if (over)
-        return fail(Trouble::unauthenticated, "this access token ended with its request", "token_expired");
-    return Done{};
+        co_return fail(Trouble::unauthenticated, "this access token ended with its request", "token_expired");
+    co_return co_await owners_reading_.check(caller, std::move(now), call.deadline);
 }
 
 Later<Done> RequestCalls::must_be_own(Call& call, core::RequestId request) {
@@ -421,7 +421,8 @@ Later<net::HttpResponse> RequestCalls::vote(Call& call) {
                     .verdict = body->verdict,
                     .reason = std::move(body->reason),
                     .via = core::Surface::api,
-                    .shown_digest = std::move(body->digest)};
+                    .shown_digest = std::move(body->digest),
+                    .typed_resource = std::move(body->resource)};
     auto done = co_await parts_.requests.vote(*id, cast, origin(call, "vote", *key), call.deadline);
     if (!done && done.error().trouble == Trouble::not_found) co_return no_such_request();
     if (!done) co_return pass(done);

@@ -9,6 +9,7 @@
 #include "countersign/adapters/http.hpp"
 #include "http/grant.hpp"
 #include "http/input.hpp"
+#include "http/reading.hpp"
 #include "http/router.hpp"
 
 namespace countersign::http {
@@ -62,7 +63,7 @@ class RequestCalls {
     Later<OwnAct> act_on_own(Call& call, Body body);
     Later<Done> must_be_within_bounds(const Call& call, core::RequestId id);
     Later<Done> must_be_own(Call& call, core::RequestId request);
-    Result<Done> may_see(const Call& call, const app::CaseNow& now) const;
+    Later<Done> may_see(const Call& call, app::CasePtr now);
     app::Origin origin(const Call& call, std::string_view act, const std::optional<std::string>& key);
     Later<app::CasePtr> wait_it_out(Call& call, app::CasePtr now, Wait wait,
                                     const std::optional<NoneMatch>& none_match);
@@ -70,6 +71,7 @@ class RequestCalls {
     const HttpSettings& settings_;
     const app::Runtime& runtime_;
     Parts parts_;
+    OwnersReading owners_reading_{parts_.roster};
     SigningKeys keys_;
     std::string issuer_;
     std::deque<Rendered> rendered_;  // the last bodies, for the many who wait for one request

@@ -34,6 +34,10 @@ const Query held_rows = composed("SELECT o.request_id, o.version, o.attempts, fa
 const Query cards_of_request = composed("SELECT NULL, NULL, NULL, NULL, " + card_columns +
                                         " FROM card c WHERE c.request_id = $1 ORDER BY c.id");
 
+constexpr Query requests_shown_in{
+    "SELECT DISTINCT request_id FROM card "
+    "WHERE request_id = ANY ($1::uuid[]) AND surface = $2 AND message_channel = $3 AND message IS NOT NULL"};
+
 // Whoever settles a row looks at its cards only once nobody else changes them.
 constexpr Query lock_rows{
     "SELECT FROM outbox WHERE request_id = ANY ($1::uuid[]) ORDER BY request_id FOR UPDATE"};
@@ -375,6 +379,23 @@ Later<std::vector<app::CardState>> PgOutboxStore::cards_of(core::RequestId reque
                               }
                               return cards;
                           });
+}
+
+Later<std::vector<core::RequestId>> PgOutboxStore::shown_in(app::CardTarget where,
+                                                            std::vector<core::RequestId> requests,
+                                                            Deadline deadline) {
+    using Requests = std::vector<core::RequestId>;
+    auto job = [where = std::move(where),
+                requests = std::move(requests)](Session& session) -> Result<Requests> {
+        auto rows = again_if_lost(session, requests_shown_in,
+                                  Arguments::of(requests, core::name_of(where.surface), where.channel));
+        if (!rows) return pass(rows);
+        Requests shown;
+        for (const auto& row : *rows)
+            if (auto id = id_from<core::RequestId>(view(row[0]))) shown.push_back(*id);
+        return shown;
+    };
+    return run_job<Requests>(pool_, rt::Lane::background, clock_, deadline, std::move(job));
 }
 
 Later<bool> PgOutboxStore::adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,

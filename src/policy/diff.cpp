@@ -74,6 +74,8 @@ std::vector<std::string> looser(const Result<Applied>& loose, const Result<Appli
     if (loose->unlinked_allowed && !strict->unlinked_allowed)
         all.push_back("voters need not be shown to be somebody else");
     if (!loose->reason_required && strict->reason_required) all.push_back("an approval needs no reason");
+    if (!loose->resource_typed && strict->resource_typed)
+        all.push_back("an approval does not take the resource's name");
     if (loose->widening && loose->widening != strict->widening) all.push_back("an escalation adds approvers");
     if (!loose->deny.any && strict->deny.any) all.push_back("one denial no longer ends it");
     for (const core::Exclusion& one : strict->exclude)

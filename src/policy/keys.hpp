@@ -35,9 +35,9 @@ inline std::vector<std::string> all_group_keys() {
 }
 inline const MapSchema group_keys{"group", all_group_keys()};
 inline const MapSchema rule_keys{
-    "rule", {"name",     "when",   "unless",   "require", "refuse", "allow",    "expires",
-             "grant",    "notify", "deny",     "hold",    "remind", "escalate", "self_approval",
-             "unlinked", "hide",   "timezone", "accept",  "reason", "exclude",  "claim"}};
+    "rule", {"name",     "when",   "unless", "require", "refuse",   "allow",         "expires",   "grant",
+             "notify",   "deny",   "hold",   "remind",  "escalate", "self_approval", "unlinked",  "hide",
+             "timezone", "accept", "reason", "exclude", "claim",    "confirm",       "visible_to"}};
 // The kinds of warnings, each of which may be accepted with a reason.
 inline const MapSchema accept_keys{"accept",
                                    {"all_members",
@@ -92,7 +92,7 @@ inline const MapSchema span_keys{"span", {"from", "to"}};
 inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
 // Of what stands under `tests`.
 inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "votes", "expect"}};
-inline const MapSchema vote_keys{"vote", {"by", "verdict", "reason", "after", "refused"}};
+inline const MapSchema vote_keys{"vote", {"by", "verdict", "reason", "resource", "after", "refused"}};
 inline const MapSchema expect_keys{"expect",
                                    {"state", "rules", "missing", "reason", "held", "risk", "counted",
                                     "expires", "grant", "after", "reminded", "escalated", "hidden"}};
@@ -100,15 +100,14 @@ inline const MapSchema missing_keys{"missing", {"any"}};
 inline const MapSchema lack_keys{"lack", {"count", "of", "group", "could_approve"}};
 
 // Keys that the language keeps for later: refused, never ignored.
-inline const std::vector<std::string> reserved_rule_keys{"step_up",       "delegate",  "confirm", "review",
-                                                         "shadow",        "budget",    "lower",   "session",
-                                                         "one_at_a_time", "visible_to"};
+inline const std::vector<std::string> reserved_rule_keys{"step_up", "delegate", "review",  "shadow",
+                                                         "budget",  "lower",    "session", "one_at_a_time"};
 inline const std::vector<std::string> reserved_slot_keys{"not_last"};
 inline const std::vector<std::string> reserved_group_keys{"on_call"};
 inline const std::vector<std::string> reserved_policy_keys{"visible_to"};
 // Keys of a rule that mean nothing without `require`.
-inline const std::vector<std::string> require_only_keys{"deny",          "hold",     "remind", "escalate",
-                                                        "self_approval", "unlinked", "reason", "exclude"};
+inline const std::vector<std::string> require_only_keys{
+    "deny", "hold", "remind", "escalate", "self_approval", "unlinked", "reason", "exclude", "confirm"};
 
 // Fields of conditions that have one name; the others start with one of the prefixes.
 inline const std::vector<std::string> plain_fields{"action",

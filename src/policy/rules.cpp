@@ -31,6 +31,8 @@ class RuleReader {
     void deny(const Node& node);
     void deny_in_two_ways(const Node& node);
     void reason(const Node& node);
+    void confirm(const Node& node);
+    void visible_to(const Node& node);
     void exclude(const Node& node);
     void claim(const Node& node);
     void hold(const Node& node);
@@ -115,6 +117,27 @@ void RuleReader::reason(const Node& node) {
     auto value = scalar_value(node);
     rule_.reason_required = node.kind == Node::Kind::scalar && value && value->text() == "required";
     if (!rule_.reason_required) reader_.error(node, "`reason` can only be required");
+}
+
+void RuleReader::confirm(const Node& node) {
+    auto value = scalar_value(node);
+    rule_.resource_typed = node.kind == Node::Kind::scalar && value && value->text() == "resource";
+    if (!rule_.resource_typed) reader_.error(node, "`confirm` can only be resource");
+}
+
+void RuleReader::visible_to(const Node& node) {
+    const bool list = node.kind == Node::Kind::list;
+    if (list && (node.items.empty() || node.items.size() > policy_readers_max))
+        return reader_.error(node, fmt::format("`visible_to` takes 1 to {} groups", policy_readers_max));
+    auto one = [&](const Node& item) {
+        auto group = read_group_name(reader_, item, names_, "`visible_to`");
+        if (!group) return;
+        if (std::ranges::find(rule_.visible_to, *group) != rule_.visible_to.end())
+            return reader_.error(item, fmt::format("`{}` stands in `visible_to` twice", group->text()));
+        rule_.visible_to.push_back(std::move(*group));
+    };
+    if (!list) return one(node);
+    for (const Node& item : node.items) one(item);
 }
 
 // `[parameters.authors[*], { github: parameters.author }]`
@@ -261,6 +284,8 @@ void RuleReader::what_goes_with_require() {
         if (key == "reason") reason(value);
         if (key == "exclude") exclude(value);
         if (key == "claim") claim(value);
+        if (key == "confirm") confirm(value);
+        if (key == "visible_to") visible_to(value);
     }
 }
 

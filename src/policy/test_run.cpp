@@ -93,9 +93,9 @@ class Run {
     void cast(core::Rehearsal& rehearsal, const PolicyTest::Vote& vote) {
         const core::Request& request = test_.worded.request;
         remind(rehearsal, request.created_at + vote.after);
-        const core::Step& step =
-            rehearsal.act(core::Cast{vote.account, vote.verdict, vote.reason, surface_of(vote.account), {}},
-                          request.created_at + vote.after);
+        const core::Step& step = rehearsal.act(
+            core::Cast{vote.account, vote.verdict, vote.reason, surface_of(vote.account), {}, vote.resource},
+            request.created_at + vote.after);
         std::string what = fmt::format("{} {}", visible(vote.by), core::name_of(vote.verdict));
         std::string got = step.refusal ? std::string{core::code_of(step.refusal->why)} : "";
         result_.story.push_back(step.refusal

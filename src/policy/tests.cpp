@@ -148,6 +148,8 @@ std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
         vote.after = reader_.duration(*after, "`after`").value_or(core::Duration{});
     if (const Node* refused = Reader::find(node, "refused"))
         vote.refused = reader_.text(*refused, "`refused`");
+    if (const Node* resource = Reader::find(node, "resource"))
+        vote.resource = reader_.text(*resource, "`resource`").value_or("");
     return vote;
 }
 

@@ -130,7 +130,9 @@ app::Act Interactions::act_of(const wire::SlackActor& actor, app::Origin origin,
                               const Received& received) const {
     return {.account = core::chat_account(core::Surface::slack, directory_.home()->team, actor.user),
             .origin = std::move(origin),
-            .answer_by = received.at + acknowledge_within};
+            .answer_by = received.at + acknowledge_within,
+            .shown_digest = {},
+            .channel = actor.channel};
 }
 
 wire::SlackStyle Interactions::style() const {
@@ -173,6 +175,7 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
 // The pages of a full view are turned one after the other; which were seen, the view carries under our seal.
 awaitable<void> Interactions::handle_page(Received received, wire::SlackClick click, PageClick turned) {
     co_await acknowledge(received);
+    click.actor.channel = turned.note.channel;
     auto act = act_of(click.actor, origin_of(click), received);
     const auto account = act.account;
     auto reply = co_await conversation_.press(std::move(act), turned.request, app::CardButton::details,

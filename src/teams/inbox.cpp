@@ -36,6 +36,12 @@ app::Reply said(std::string_view words) {
     return {app::Lines{{std::string(words)}}};
 }
 
+std::string unread(const Failure& failure) {
+    if (failure.trouble == Trouble::not_found) return std::string(not_known);
+    return failure.trouble == Trouble::forbidden ? failure.detail
+                                                 : std::string("This cannot be shown right now. Try again.");
+}
+
 // The button that asks for a reason where one is missing.
 std::optional<app::CardButton> button_of(core::Verdict verdict) {
     switch (verdict) {
@@ -199,13 +205,21 @@ core::AccountId Inbox::account_of(const wire::TeamsActivity& activity) const {
 }
 
 app::Act Inbox::act_of(const wire::TeamsActivity& activity, app::Origin origin, core::Instant at) const {
-    return {.account = account_of(activity), .origin = std::move(origin), .answer_by = at + commit_within};
+    return {.account = account_of(activity),
+            .origin = std::move(origin),
+            .answer_by = at + commit_within,
+            .shown_digest = {},
+            .channel = std::string(wire::teams_channel_of(activity.conversation))};
 }
 
 app::Act Inbox::act_of(const Asked& asked) const {
     auto act = act_of(*asked.activity, origin_of(asked.press, asked.who()), asked.at);
     if (!asked.press.digest.empty()) act.shown_digest = asked.press.digest;
     return act;
+}
+
+std::string Inbox::channel_of(const Asked& asked) {
+    return std::string(wire::teams_channel_of(asked.activity->conversation));
 }
 
 awaitable<bool> Inbox::is_member(const wire::TeamsActivity& activity, core::Duration age_max,
@@ -278,9 +292,9 @@ awaitable<app::Reply> Inbox::approve(const Asked& asked) {
     auto extent = app::CardExtent::unknown;
     const bool reasoned = !trim(press.reason).empty();
     if (press.page > 0 || reasoned) {
-        auto now = co_await conversation_.look(request, account_of(*asked.activity),
+        auto now = co_await conversation_.look(request, account_of(*asked.activity), channel_of(asked),
                                                Deadline{asked.at + commit_within});
-        if (!now) co_return said(not_known);
+        if (!now) co_return said(unread(now.error()));
         const auto& card = now->card;
         const bool read =
             press.digest == card.digest && passes_.shows_all_before(press, request, asked.who()) &&
@@ -330,14 +344,10 @@ awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply
 
 // The card as it is now, for whoever pressed.
 awaitable<net::HttpResponse> Inbox::own_card(const Asked& asked, wire::TeamsViewer viewer) {
-    auto now = co_await conversation_.look(*asked.request, account_of(*asked.activity),
+    auto now = co_await conversation_.look(*asked.request, account_of(*asked.activity), channel_of(asked),
                                            Deadline{asked.at + answer_within});
     if (!now) {
-        const bool none = now.error().trouble == Trouble::not_found;
-        auto words = !viewer.notice.empty() ? viewer.notice
-                     : none                 ? std::string(not_known)
-                                            : std::string("This cannot be shown right now. Try again.");
-        co_return words_for(*asked.activity, words);
+        co_return words_for(*asked.activity, viewer.notice.empty() ? unread(now.error()) : viewer.notice);
     }
     // A button of another request's card shows nothing of this one.
     if (!asked.press.digest.empty() && asked.press.digest != now->card.digest)
@@ -352,9 +362,9 @@ awaitable<net::HttpResponse> Inbox::own_card(const Asked& asked, wire::TeamsView
 }
 
 awaitable<net::HttpResponse> Inbox::page(const Asked& asked) {
-    auto now = co_await conversation_.look(*asked.request, account_of(*asked.activity),
+    auto now = co_await conversation_.look(*asked.request, account_of(*asked.activity), channel_of(asked),
                                            Deadline{asked.at + commit_within});
-    if (!now) co_return words_for(*asked.activity, not_known);
+    if (!now) co_return words_for(*asked.activity, unread(now.error()));
     const bool goes_on =
         asked.press.digest == now->card.digest && passes_.lets_see(asked.press, *asked.request, asked.who());
     const std::size_t number = goes_on ? static_cast<std::size_t>(asked.press.page) : 0;

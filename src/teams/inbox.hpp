@@ -75,6 +75,7 @@ class Inbox {
     core::AccountId account_of(const wire::TeamsActivity& activity) const;
     app::Act act_of(const wire::TeamsActivity& activity, app::Origin origin, core::Instant at) const;
     app::Act act_of(const Asked& asked) const;
+    static std::string channel_of(const Asked& asked);
     // Says whether the sender is known as a full member; `age_max`: of what is known.
     rt::asio::awaitable<bool> is_member(const wire::TeamsActivity& activity, core::Duration age_max,
                                         Deadline deadline);

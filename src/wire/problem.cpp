@@ -82,6 +82,7 @@ Failure failure_of(const core::Refusal& refusal) {
             code = "not_yours";
             break;
         case Why::reason_required:
+        case Why::confirmation_required:
             trouble = Trouble::invalid_input;
             break;
         case Why::directory_stale:

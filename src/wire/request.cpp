@@ -223,7 +223,7 @@ Result<app::Ask> ask_from(const Value& body) {
 }
 
 Result<VoteBody> vote_from(const Value& body) {
-    constexpr std::array<std::string_view, 3> known{"verdict", "reason", "digest"};
+    constexpr std::array<std::string_view, 4> known{"verdict", "reason", "digest", "resource"};
     auto reader = ObjectReader::over(body, "", known);
     if (!reader) return pass(reader);
     auto word = reader->needed_text("verdict", 20);
@@ -234,7 +234,10 @@ Result<VoteBody> vote_from(const Value& body) {
     if (!reason) return pass(reason);
     auto digest = digest_of(*reader);
     if (!digest) return pass(digest);
-    return VoteBody{*verdict, std::move(*reason).value_or(""), std::move(*digest)};
+    auto resource = reader->text("resource", core::resource_chars_max);
+    if (!resource) return pass(resource);
+    return VoteBody{*verdict, std::move(*reason).value_or(""), std::move(*digest),
+                    std::move(*resource).value_or("")};
 }
 
 Result<CancelBody> cancel_from(const Value& body) {

@@ -125,6 +125,21 @@ std::string stored_request(const core::Request& request, const Salt* seal) {
     return w.take();
 }
 
+namespace {
+
+void write_readers(StoredWriter& w, const std::vector<std::vector<core::GroupId>>& visible_to) {
+    if (visible_to.empty()) return;
+    w.key("visible_to").begin_list();
+    for (const auto& groups : visible_to) {
+        w.begin_list();
+        for (const core::GroupId& group : groups) w.text(group.text());
+        w.end_list();
+    }
+    w.end_list();
+}
+
+}  // namespace
+
 // What is as it is without a word of any rule is left out; so is it in what was stored before there were such
 // words. Keys in byte order.
 std::string stored_applied(const core::Applied& a) {
@@ -170,6 +185,7 @@ std::string stored_applied(const core::Applied& a) {
         for (core::Duration after : a.remind) w.whole(after.count());
         w.end_list();
     }
+    if (a.resource_typed) w.key("resource_typed").truth(true);
     if (a.risk) w.key("risk").whole(*a.risk);
     if (!a.risk_parts.empty()) {
         w.key("risk_parts").begin_list();
@@ -185,6 +201,7 @@ std::string stored_applied(const core::Applied& a) {
         w.key("reason_required").truth(a.self_approval->reason_required).end();
     }
     if (a.unlinked_allowed) w.key("unlinked_allowed").truth(true);
+    write_readers(w, a.visible_to);
     if (a.widening) {
         w.key("widening").begin().key("after").whole(a.widening->after.count());
         write_texts(w, "approvers", a.widening->approvers);
@@ -254,7 +271,19 @@ void read_terms(StoredReader& r, core::Applied& a) {
             core::Widening{core::Duration{widening.whole("after")}, widening.ids<core::GroupId>("approvers")};
         r.must(widening.ok());
     }
+    if (there("visible_to")) {
+        for (const Value& one : r.list("visible_to")) {
+            r.must(one.items() != nullptr && !one.items()->empty());
+            std::vector<core::GroupId> groups;
+            for (std::size_t i = 0; one.items() && i < one.items()->size(); ++i) {
+                r.must(one[i].string());
+                groups.emplace_back(std::string(one[i].text()));
+            }
+            a.visible_to.push_back(std::move(groups));
+        }
+    }
     a.reason_required = r.truth_if_there("reason_required");
+    a.resource_typed = r.truth_if_there("resource_typed");
 }
 
 // Whatever `stored_applied` leaves out where no rule says it.

@@ -50,6 +50,7 @@ void write_members(StoredWriter& w, const core::Voted& e) {
     if (e.dead_end) w.key("dead_end").own(*e.dead_end);
     w.key("kind").text("voted").key("reason").own(e.reason);
     write(w, "recheck", e.recheck);
+    if (e.resource_typed) w.key("resource_typed").truth(true);
     w.key("verdict").text(name_of(e.verdict)).key("via").text(name_of(e.via)).key("voter");
     write(w, e.voter);
 }
@@ -138,7 +139,8 @@ std::optional<core::Entry> read_kind(StoredReader& r, const std::string& kind) {
                            .reason = r.text("reason"),
                            .via = r.known(core::parse_surface(r.text("via"))),
                            .recheck = read_standings(r, "recheck"),
-                           .dead_end = r.maybe_text("dead_end")};
+                           .dead_end = r.maybe_text("dead_end"),
+                           .resource_typed = r.truth_if_there("resource_typed")};
     }
     if (kind == "held") {
         return core::Held{.at = r.at("at"),

@@ -19,6 +19,7 @@ using core::Verdict;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::SizeIs;
 
 // Remembers what it was told in confidence.
@@ -72,6 +73,16 @@ struct Conversations : testing::Test {
     Reply submit(const std::string& user, core::RequestId request, Verdict verdict, std::string reason,
                  CardExtent shown = CardExtent::whole) {
         return get(slack.submit(act(user), request, verdict, std::move(reason), shown));
+    }
+    Reply say_in(const std::string& channel, const std::string& user, std::string_view words) {
+        auto done = act(user);
+        done.channel = channel;
+        return get(slack.command(std::move(done), app::read_command(words)));
+    }
+    // The card that is to stand in this channel stands there, as a message.
+    void post(const std::string& name, const std::string& id, core::RequestId request) {
+        office.get(
+            office.store.adopt(request, {core::Surface::slack, name}, {id, request.text()}, office.soon()));
     }
     app::CasePtr now(core::RequestId request) {
         return office.get(process.requests.read(request, office.soon())).value();
@@ -206,6 +217,83 @@ TEST_F(Conversations, DetailsOfADecidedRequestCannotBeApproved) {
     EXPECT_FALSE(std::get<app::FullView>(reply.what).can_approve);
     EXPECT_THAT(said(press("U0BEN", core::RequestId{core::RequestId::Bytes{}}, CardButton::details)),
                 HasSubstr("not known here"));
+}
+
+// ---- who may read
+
+TEST_F(Conversations, AGuestReadsNothingOfWhatStandsInOtherChannels) {
+    auto request = process.open("deploy")->c.request->id;
+    post("#deploys", "C0DEP", request);
+    for (const auto& words : {"show " + number(request), "show " + request.text(), "deny " + number(request),
+                              "approve " + number(request), "cancel " + number(request)})
+        EXPECT_THAT(said(say("U0GST", words)), HasSubstr("see what the channel they are in shows")) << words;
+    EXPECT_EQ(said(say("U0GST", "all")), "No request is pending that you may read.");
+    EXPECT_THAT(said(press("U0GST", request, CardButton::details)), HasSubstr("see what the channel"));
+    EXPECT_EQ(now(request)->c.version(), 1);
+    press("U0AMY", request);
+    EXPECT_THAT(said(press("U0GST", request, CardButton::deny)), Not(HasSubstr("amy"))) << "nor how it ended";
+}
+
+TEST_F(Conversations, AGuestReadsInAChannelWhatItsCardShowsAndNoMore) {
+    auto request = open();
+    post("#deploys", "C0DEP", request);
+    EXPECT_TRUE(
+        std::holds_alternative<app::PrivateCard>(say_in("C0DEP", "U0GST", "show " + number(request)).what));
+    EXPECT_TRUE(std::holds_alternative<app::RequestList>(say_in("C0DEP", "U0GST", "all").what));
+    EXPECT_EQ(said(say_in("C0OTHER", "U0GST", "all")), "No request is pending that you may read.");
+    auto inside = act("U0GST");
+    inside.channel = "C0DEP";
+    EXPECT_THAT(said(get(slack.press(inside, request, CardButton::details, CardExtent::whole))),
+                HasSubstr("and no more"));
+    fits = false;
+    for (auto extent : {CardExtent::part, CardExtent::unknown}) {
+        auto reply = get(slack.press(inside, request, CardButton::approve, extent));
+        EXPECT_THAT(said(reply), HasSubstr("Guests of a workspace cannot vote"));
+    }
+    EXPECT_EQ(state(request), State::pending);
+}
+
+TEST_F(Conversations, WhoWasShownNothingApprovesNothingEvenIfTheyMayVoteByThen) {
+    auto request = open();
+    post("#deploys", "C0DEP", request);
+    auto inside = act("U0GST");
+    inside.channel = "C0DEP";
+    // They become a full member, and one of those who may approve, between the look and the vote.
+    bool judged = false;
+    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        if (call != "append" || std::exchange(judged, true)) return std::nullopt;
+        office.accounts.user("U0GST");
+        office.accounts.group("S0SEC", {"U0AMY", "U0GST"});
+        office.accounts.publish_all();
+        return Failure{Trouble::unavailable, "judge again", std::string(app::links_moved), {}};
+    };
+    auto reply = get(slack.press(inside, request, CardButton::approve, CardExtent::part));
+    EXPECT_THAT(said(reply), HasSubstr("not what this request asks for"));
+    EXPECT_EQ(state(request), State::pending);
+}
+
+TEST_F(Conversations, WhereThePolicySaysWhoMayReadOthersReadInItsChannelAlone) {
+    auto request = open("pay");
+    post("#approvals", "C0APP", request);
+    EXPECT_THAT(said(say("U0DAN", "show " + number(request))), HasSubstr("The policy says who may read"));
+    EXPECT_EQ(said(say("U0DAN", "all")), "No request is pending that you may read.");
+    EXPECT_THAT(said(press("U0DAN", request, CardButton::details)),
+                HasSubstr("The policy says who may read"));
+    for (const char* user : {"U0CAT", "U0REQ", "U0AMY"})
+        EXPECT_TRUE(std::holds_alternative<app::PrivateCard>(say(user, "show " + number(request)).what))
+            << user;
+    auto inside = act("U0DAN");
+    inside.channel = "C0APP";
+    EXPECT_TRUE(std::holds_alternative<app::FullView>(
+        get(slack.press(inside, request, CardButton::details, CardExtent::whole)).what));
+}
+
+TEST_F(Conversations, WhoCannotBeLookedUpIsShownNothing) {
+    auto request = open();
+    office.accounts.reachable = false;
+    office.pass(1h);
+    EXPECT_THAT(said(say("U0AMY", "show " + number(request))), HasSubstr("in trouble right now"));
+    EXPECT_THAT(said(press("U0AMY", request, CardButton::details)), HasSubstr("cannot be shown right now"));
 }
 
 // ---- trouble

@@ -49,6 +49,10 @@ groups:
   security: { slack_usergroup: S0SEC }
   dba: { people: [cat] }
 rules:
+  - name: pays
+    when: { action: pay }
+    require: { count: 1, of: security }
+    visible_to: dba
   - name: exports
     when: { action: db.export }
     require: { all: [ { count: 2, of: security }, { count: 1, of: dba } ] }

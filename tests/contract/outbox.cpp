@@ -416,6 +416,17 @@ TYPED_TEST(Outbox, AMessageThatTakesTheLostOnesPlaceMayBeClickedBeforeItIsWritte
     this->settled({row}, this->on.lease());
     EXPECT_EQ(this->stored(), this->shown(2, "2.2"));
     EXPECT_TRUE(this->cards().at(1).closed);
+
+TYPED_TEST(Outbox, WhatAChannelShowsIsWhatHasAMessageThere) {
+    auto shown_in = [&](const char* channel, core::Surface chat = core::Surface::slack) {
+        return this->on.get(this->on.outbox().shown_in({chat, channel}, {this->id}, this->on.soon())).value();
+    };
+    EXPECT_TRUE(shown_in("#approvals").empty()) << "it is yet to be posted";
+    this->done(1);
+    EXPECT_EQ(shown_in("C1"), std::vector{this->id});
+    EXPECT_TRUE(shown_in("#approvals").empty()) << "channels are asked for by their ids";
+    EXPECT_TRUE(shown_in("C2").empty());
+    EXPECT_TRUE(shown_in("C1", core::Surface::teams).empty());
 }
 
 TYPED_TEST(Outbox, ACopyOfARequestThatIsNotThereIsNothing) {

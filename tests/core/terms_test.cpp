@@ -267,6 +267,47 @@ TEST(Terms, AnApprovalWithoutAReasonIsRefusedWhereOneIsAsked) {
     EXPECT_EQ(play.why(), std::nullopt);
 }
 
+TEST(Terms, AnApprovalWithoutTheResourcesNameIsRefusedWhereItIsAsked) {
+    Rule rule = asking({one("reviewers")});
+    rule.resource_typed = true;
+    Request request = request_of();
+    request.resource = "orders/users";
+    Play play{outcome({}, {rule, asking({one("reviewers")})}, request), request};
+    for (const char* typed : {"", "orders", "Orders/users", "orders/users2"}) {
+        play.command(Cast{slack("U0BEN"), Verdict::approve, {}, Surface::slack, {}, typed});
+        EXPECT_EQ(play.why(), Why::confirmation_required) << typed;
+    }
+    play.command(Cast{slack("U0BEN"), Verdict::approve, {}, Surface::slack, {}, " orders/users "});
+    EXPECT_EQ(play.why(), std::nullopt);
+    EXPECT_EQ(play.state(), State::approved);
+}
+
+TEST(Terms, AVoteThatWasRecordedWithoutTheResourcesNameFillsNoSlot) {
+    Rule rule = asking({one("reviewers")});
+    Request request = request_of();
+    request.resource = "orders/users";
+    Applied applied = outcome({}, {rule}, request);
+    Play play{applied, request};
+    play.approve("U0BEN");
+    ASSERT_EQ(play.state(), State::approved);
+    applied.resource_typed = true;
+    EXPECT_EQ(decide(play.c.request, applied, play.c.entries).state, State::pending);
+    // Denying, holding and taking back need no name.
+    Play other{applied, request};
+    other.cast("U0BEN", Verdict::deny, "no");
+    EXPECT_EQ(other.state(), State::denied);
+}
+
+TEST(Terms, WhereThereIsNoResourceToTypeTheRequestIsRefused) {
+    Rule rule = asking({one("reviewers")});
+    rule.resource_typed = true;
+    Request request = request_of();
+    request.resource.reset();
+    const Applied applied = outcome({}, {rule}, request);
+    EXPECT_EQ(applied.kind, Applied::Kind::refuse);
+    EXPECT_THAT(applied.refusal, HasSubstr("names none"));
+}
+
 TEST(Terms, SelfApprovalMayBeAGroups) {
     Rule rule = asking({one("reviewers")});
     rule.self_approval = SelfApproval{{}, true, {GroupId{"dba"}}};

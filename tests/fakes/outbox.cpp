@@ -192,6 +192,18 @@ Later<std::vector<app::CardState>> Outbox::cards_of(core::RequestId request, Dea
     co_return states_of(request);
 }
 
+Later<std::vector<core::RequestId>> Outbox::shown_in(app::CardTarget where,
+                                                     std::vector<core::RequestId> requests, Deadline) {
+    if (auto failed = trouble("shown_in")) co_return std::unexpected(*failed);
+    std::erase_if(requests, [&](core::RequestId request) {
+        return std::ranges::none_of(states_of(request), [&](const app::CardState& card) {
+            return card.target.surface == where.surface && card.message &&
+                   card.message->channel == where.channel;
+        });
+    });
+    co_return requests;
+}
+
 Later<bool> Outbox::adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                           Deadline) {
     if (auto failed = trouble("adopt")) co_return std::unexpected(*failed);

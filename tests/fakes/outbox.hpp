@@ -20,6 +20,8 @@ class Outbox : public app::OutboxStore {
     Later<app::SettleAnswer> settle(std::vector<app::SettledRow> rows, app::Lease lease,
                                     Deadline deadline) override;
     Later<std::vector<app::CardState>> cards_of(core::RequestId request, Deadline deadline) override;
+    Later<std::vector<core::RequestId>> shown_in(app::CardTarget where, std::vector<core::RequestId> requests,
+                                                 Deadline deadline) override;
     Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                       Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;

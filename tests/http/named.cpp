@@ -8,6 +8,8 @@ namespace countersign::test {
 namespace {
 
 using app::Scope;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -125,6 +127,48 @@ TEST_F(Named, AVoteAsksTheChatAboutThemFirst) {
 }
 
 // ---- bounds
+
+TEST_F(Callers, ATokenReadsNoMoreThanItsOwnerAndItsOwn) {
+    const auto pay = desk.file("pay");
+    const auto deploy = desk.file();
+    auto read = [&](const std::string& who, const std::string& target) {
+        return desk.call("GET", target, {}, {}, who);
+    };
+    auto listed = [&](const std::string& who) {
+        std::vector<std::string> ids;
+        auto page = read(who, "/v1/requests");
+        for (const auto& one : *page.body["requests"].items()) ids.emplace_back(one["id"].text());
+        return ids;
+    };
+    const auto dan = desk.issue({Scope::read}, "slack:T0/U0DAN");
+    for (const char* rest : {"", "?wait=1", "/decision", "/proof"}) {
+        auto refused = read(dan, "/v1/requests/" + pay + rest);
+        EXPECT_EQ(refused.status, 403U) << rest;
+        EXPECT_EQ(refused.code(), "not_a_reader") << rest;
+    }
+    EXPECT_THAT(listed(dan), ElementsAre(deploy));
+    for (const char* owner : {"cat", "slack:T0/U0AMY", "riley"}) {
+        const auto reader = desk.issue({Scope::read}, owner);
+        EXPECT_EQ(read(reader, "/v1/requests/" + pay).status, 200U) << owner;
+        EXPECT_THAT(listed(reader), ElementsAre(deploy, pay)) << owner;
+    }
+    const auto guest = desk.issue({Scope::read}, "slack:T0/U0GST");
+    EXPECT_EQ(read(guest, "/v1/requests/" + deploy).code(), "not_a_reader");
+    EXPECT_THAT(listed(guest), ElementsAre());
+    EXPECT_THAT(listed(desk.token), ElementsAre(deploy, pay)) << "an installation's own";
+    desk.keep_log();
+    desk.office.pass(1s);
+    auto told = [&](const std::string& who) {
+        return desk.call("GET", "/v1/events?after=-1", {}, {{"Accept", "application/json"}}, who).text;
+    };
+    EXPECT_THAT(told(dan), AllOf(HasSubstr(deploy), Not(HasSubstr(pay))));
+    EXPECT_THAT(told(desk.token), HasSubstr(pay));
+    // What it asked for itself it reads, whoever owns it.
+    const auto asks = desk.issue({Scope::request, Scope::read}, "slack:T0/U0DAN");
+    auto filed = desk.call("POST", "/v1/requests", R"({"action":"pay","on_behalf_of":["riley"]})", {}, asks);
+    ASSERT_EQ(filed.status, 201U);
+    EXPECT_EQ(read(asks, "/v1/requests/" + std::string(filed.body["id"].text())).status, 200U);
+}
 
 // A token made for deployments in staging, beside one of the same owner that may do anything.
 struct Bounded : Callers {

@@ -112,10 +112,12 @@ TEST(PolicyLanguage, ARuleCarriesItsTerms) {
         "require: {then: [{of: h}, {of: g}]}\n    deny: [any, {of: h}]\n    reason: required\n"
         "    exclude: ['parameters.authors[*]', {github: labels.author}]\n"
         "    escalate: {after: 5m, to: {slack: x}, approvers: h}\n    self_approval: {allow: [amy, h]}\n"
-        "    claim: {not_before: 30m, not_when: {time.weekday: sat}}");
+        "    claim: {not_before: 30m, not_when: {time.weekday: sat}}\n    confirm: resource\n    visible_to: "
+        "[g, h]");
     EXPECT_TRUE(std::holds_alternative<core::RequireThen>(told.require->node));
     EXPECT_EQ(told.deny, (core::CountOf{1, core::GroupId{"h"}}));
-    EXPECT_TRUE(told.deny_any && told.reason_required);
+    EXPECT_TRUE(told.deny_any && told.reason_required && told.resource_typed);
+    EXPECT_THAT(told.visible_to, ElementsAre(core::GroupId{"g"}, core::GroupId{"h"}));
     EXPECT_THAT(told.exclude, ElementsAre(core::Exclusion{"", "parameters.authors[*]"},
                                           core::Exclusion{"github", "labels.author"}));
     EXPECT_EQ(told.escalate->approvers, core::GroupId{"h"});
@@ -125,6 +127,10 @@ TEST(PolicyLanguage, ARuleCarriesItsTerms) {
     for (const auto& [keys, message] : std::vector<std::pair<std::string, std::string>>{
              {"deny: [any]", "`deny` is any, { count: 2, of: a group }, or [any"},
              {"reason: optional", "`reason` can only be required"},
+             {"confirm: action", "`confirm` can only be resource"},
+             {"visible_to: []", "`visible_to` takes 1 to"},
+             {"visible_to: [g, g]", "`g` stands in `visible_to` twice"},
+             {"visible_to: z", "there is no group `z`"},
              {"exclude: []", "`exclude` is a list"},
              {"exclude: [action]", "`exclude` reads parameters"},
              {"exclude: [{gitlab: parameters.a}]", "unknown key `gitlab`"},

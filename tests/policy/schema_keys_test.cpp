@@ -76,6 +76,8 @@ TEST(PolicyJsonSchema, TheLimitsAreTheLoaders) {
               Value{policy_reminders_max});
     EXPECT_EQ((*definitions()["rule"]["properties"]["hide"]["oneOf"].items())[1]["maxItems"],
               Value{policy_hidden_max});
+    EXPECT_EQ((*definitions()["rule"]["properties"]["visible_to"]["oneOf"].items())[1]["maxItems"],
+              Value{policy_readers_max});
 }
 
 }  // namespace

@@ -289,6 +289,26 @@ TEST(SlackConversation, CommandsListShowAndVote) {
     EXPECT_EQ(now->ruling.votes.at(0).reason, "looks right");
 }
 
+TEST(SlackConversation, AGuestReadsWhatTheirChannelShowsAndNothingElse) {
+    SlackOffice office;
+    auto request = office.ask("deploy", Value::object({{"secret", "tangerine"}}));
+    auto card = office.posted(request);
+    auto number = std::to_string(office.read(request)->c.request->number);
+    for (const auto& words : {"show " + number, "show " + request.text(), std::string("all"),
+                              std::string("mine"), "deny " + number + " no", "hold " + number + " no"}) {
+        auto answer = office.command("U0GUEST", words, "C0PROD");
+        EXPECT_FALSE(has(answer, "tangerine")) << words;
+        EXPECT_FALSE(has(answer, "deploy")) << words;
+    }
+    EXPECT_TRUE(has(office.command("U0GUEST", "show " + number), "tangerine")) << "its card stands there";
+    EXPECT_TRUE(has(office.command("U0GUEST", "all"), "#" + number));
+    office.click(card, "U0GUEST", "details");
+    office.pass(1s);
+    EXPECT_FALSE(has(office.views("U0GUEST"), request.text()));
+    ASSERT_FALSE(office.whispers("U0GUEST").empty());
+    EXPECT_TRUE(has(office.whispers("U0GUEST").back(), "and no more"));
+}
+
 TEST(SlackConversation, DenyByCommandNeedsAReason) {
     SlackOffice office;
     auto request = office.ask("deploy");

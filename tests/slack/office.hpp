@@ -230,9 +230,10 @@ struct SlackOffice : SandboxWorld {
         auto values = Value::object({{"reason", Value::object({{"text", reason}})}});
         return control("submit_view", Value::object({{"user", user}, {"values", values}}));
     }
-    std::string command(std::string_view user, std::string_view text) {
+    std::string command(std::string_view user, std::string_view text,
+                        std::string_view channel = "C0APPROVALS") {
         auto answer =
-            control("command", Value::object({{"user", user}, {"channel", "C0APPROVALS"}, {"text", text}}));
+            control("command", Value::object({{"user", user}, {"channel", channel}, {"text", text}}));
         return core::canonical(answer);
     }
     std::vector<std::string> whispers(std::string_view user) {

@@ -1,5 +1,5 @@
-#include "countersign/wire/leaves.hpp"
 #include "countersign/wire/stored.hpp"
+#include "countersign/wire/leaves.hpp"
 
 #include <gtest/gtest.h>
 
@@ -109,6 +109,8 @@ TEST(Stored, EverythingARuleCanSayReadsBackAsItWas) {
     applied.alternatives[0].groups.push_back({2, core::GroupId{"dba"}, {core::GroupId{"security"}}});
     applied.self_approval->groups = {core::GroupId{"leads"}};
     applied.reason_required = true;
+    applied.resource_typed = true;
+    applied.visible_to = {{core::GroupId{"security"}, core::GroupId{"dba"}}, {core::GroupId{"leads"}}};
     applied.exclude = {{"github", "parameters.authors[*]"}, {"", "labels.author"}};
     applied.widening = core::Widening{1h, {core::GroupId{"leads"}}};
     applied.claim_after = 30min;

@@ -22,11 +22,12 @@ inline constexpr std::size_t policy_rules_max = 2'000;
 inline constexpr std::uint32_t policy_count_max = 50;  // people one `count` may ask for
 inline constexpr std::size_t policy_pattern_chars_max = 1'000;
 inline constexpr std::size_t policy_risk_entries_max = 500;
-inline constexpr std::uint32_t policy_points_max = 1'000;  // of one risk entry
-inline constexpr std::size_t policy_reminders_max = 20;    // of one rule
+inline constexpr std::uint32_t policy_points_max = 1'000;     // of one risk entry
+inline constexpr std::size_t policy_reminders_max = 20;       // of one rule
+inline constexpr std::size_t policy_readers_max = 50;         // groups of one rule's `visible_to`
 inline constexpr std::size_t policy_group_parts_max = 1'000;  // of a group made of others, all told
-inline constexpr std::size_t policy_excluded_max = 20;  // fields of one rule
-inline constexpr std::size_t policy_hidden_max = 100;      // pointers of one rule
+inline constexpr std::size_t policy_excluded_max = 20;        // fields of one rule
+inline constexpr std::size_t policy_hidden_max = 100;         // pointers of one rule
 
 struct PolicyFinding {
     enum class Severity : std::uint8_t {

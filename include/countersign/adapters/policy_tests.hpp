@@ -39,6 +39,7 @@ struct PolicyTest {
         std::string reason;
         core::Duration after{};              // since the request was asked
         std::optional<std::string> refused;  // the code with which it must be refused
+        std::string resource = {};           // typed for the resource's name
     };
     struct Lack {
         std::string group;

@@ -99,6 +99,10 @@ class OutboxStore {
     virtual Later<SettleAnswer> settle(std::vector<SettledRow> rows, Lease lease, Deadline deadline) = 0;
     // Cards of a request, in the order of their ids.
     virtual Later<std::vector<CardState>> cards_of(core::RequestId request, Deadline deadline) = 0;
+    // Those of the requests that have a message in this channel, named by its id.
+    virtual Later<std::vector<core::RequestId>> shown_in(CardTarget where,
+                                                         std::vector<core::RequestId> requests,
+                                                         Deadline deadline) = 0;
     // A copy of a request's card that we did not know of: it becomes the message of a card that is to be
     // posted in that channel, else a card like the others. The request is due then, unless its row is held
     // (its holder hears of the message when they settle) or put off. False: it was known.

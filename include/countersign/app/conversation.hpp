@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "countersign/app/linking.hpp"
+#include "countersign/app/readers.hpp"
 #include "countersign/app/recently_seen.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/app/voting_tokens.hpp"
@@ -24,6 +25,7 @@ struct Act {
     core::Instant answer_by;  // until when the chat waits for an answer to it
     // Digest of the request on the card that was acted on, where the chat's buttons carry it.
     std::optional<std::string> shown_digest = {};
+    std::string channel = {};  // where it was done, by its id; empty: in none
 };
 
 // The words of a command: "approve #1042 looks right" is {approve, 1042, looks right}.
@@ -132,7 +134,10 @@ class Conversation {
         std::function<std::optional<core::AccountId>(std::string_view word)> mentioned;
     };
     Conversation(const Runtime& runtime, Parts parts, Manner manner)
-        : runtime_(runtime), parts_(parts), manner_(std::move(manner)) {}
+        : runtime_(runtime),
+          parts_(parts),
+          manner_(std::move(manner)),
+          readers_(parts.roster, &parts.outbox) {}
 
     rt::asio::awaitable<Reply> command(Act act, CommandWords words);
     rt::asio::awaitable<Reply> press(Act act, core::RequestId request, CardButton button, CardExtent shown);
@@ -156,8 +161,9 @@ class Conversation {
         std::optional<core::Verdict> voted;  // their latest vote
     };
     PersonalView view_of(const CaseNow& now, const core::AccountId& account) const;
-    // Fails with not_found, or as stores do.
-    Later<PersonalView> look(core::RequestId request, core::AccountId account, Deadline deadline);
+    // Fails with not_found, forbidden (it is not theirs to read), or as stores do. `channel`: as in Act.
+    Later<PersonalView> look(core::RequestId request, core::AccountId account, std::string channel,
+                             Deadline deadline);
 
   private:
     struct Verb;
@@ -181,9 +187,20 @@ class Conversation {
     rt::asio::awaitable<Reply> answer_link(Act act, std::string offer, bool agrees);
     rt::asio::awaitable<Reply> answer_token(Act act, std::string token, bool agrees);
 
-    Later<CasePtr> find(std::string number, Deadline deadline);
+    // What whoever acts may read of a request; not_found or forbidden with the sentence for them. A guest may
+    // be shown the card alone.
+    struct Found {
+        CasePtr now;
+        Access access = Access::nothing;
+    };
+    Later<Found> find(const Act& act, std::string number);
+    Later<Found> open_up(const Act& act, CasePtr now);
+    Later<Found> read(const Act& act, core::RequestId request);
+    Later<std::vector<CasePtr>> readable(const Act& act, std::vector<CasePtr> cases);
+    Reader reader_of(const core::AccountId& account, const std::string& channel) const;
     rt::asio::awaitable<Reply> ask_reason(Act act, core::RequestId request, core::Verdict verdict);
     rt::asio::awaitable<Reply> full_view(Act act, core::RequestId request);
+    rt::asio::awaitable<Reply> approve_in_full(Act act, core::RequestId request);
     rt::asio::awaitable<Outcome> vote(const Act& act, core::RequestId request, core::Verdict verdict,
                                       std::string reason);
     std::optional<core::AccountId> named(std::string_view word) const;
@@ -193,6 +210,7 @@ class Conversation {
     const Runtime& runtime_;
     Parts parts_;
     Manner manner_;
+    Readers readers_;
     RecentlySeen known_cards_{copies_max};
 };
 

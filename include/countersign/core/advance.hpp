@@ -9,6 +9,7 @@
 #include "countersign/base/result.hpp"
 #include "countersign/core/decide.hpp"
 #include "countersign/core/people.hpp"
+#include "countersign/core/why.hpp"
 
 namespace countersign::core {
 
@@ -20,6 +21,7 @@ struct Cast {
     std::string reason;
     Surface via = Surface::api;
     std::optional<std::string> shown_digest;  // of the card that the voter saw, where the surface knows
+    std::string typed_resource = {};          // what the voter typed for the resource's name
 };
 struct Cancel {
     AccountId by;
@@ -40,37 +42,6 @@ struct Tick {};     // appends whatever time has made due
 struct Rejudge {};  // links between accounts have changed
 using Command = std::variant<Cast, Cancel, Claim, Report, Tick, Rejudge>;
 
-// Says why a command changed nothing. It is an answer of the domain, not an error.
-enum class Why : std::uint8_t {
-    self_approval,
-    not_eligible,
-    guest,
-    bot,
-    deleted,
-    foreign,
-    unlinked,
-    directory_stale,
-    decided,
-    expired,
-    digest_differs,
-    repeated,
-    too_many_changes,
-    reason_required,
-    already_held,
-    not_held,
-    not_releaser,
-    nothing_to_withdraw,
-    not_approved,
-    claimed,
-    lapsed,
-    not_claimed,
-    reported,
-    not_behind,
-    case_full,
-    excluded,
-    too_early
-};
-std::string_view code_of(Why why);  // as in problem documents: "self_approval", "decided", …
 struct Refusal {
     Why why;
     std::string sentence;  // tells the person what is wrong and what would put it right
@@ -107,7 +78,7 @@ struct Lack {
     std::uint32_t count = 1;
     std::vector<PersonId> could_approve;
     std::size_t more = 0;  // so many further people could too, those who are away among them
-    bool later = false;  // other slots come first, so nobody is asked for these yet
+    bool later = false;    // other slots come first, so nobody is asked for these yet
     friend bool operator==(const Lack&, const Lack&) = default;
 };
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory);

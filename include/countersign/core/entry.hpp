@@ -58,6 +58,7 @@ struct Voted {  // approves, denies or withdraws
     // snapshot. It is empty where the vote would not decide, or is a denial that needs no other.
     std::vector<Standing> recheck;
     std::optional<std::string> dead_end;  // after this vote nobody could meet the requirement any more
+    bool resource_typed = false;          // the resource's name was typed with it, as it stands
     friend bool operator==(const Voted&, const Voted&) = default;
 };
 struct Held {

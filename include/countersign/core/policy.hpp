@@ -144,11 +144,13 @@ struct Rule {
     std::optional<SelfApproval> self_approval;
     bool unlinked_allowed = false;
     bool reason_required = false;  // of every approval
+    bool resource_typed = false;   // `confirm: resource`: whoever approves types the resource's name
     std::vector<Exclusion> exclude = {};
     std::optional<ClaimTerms> claim = std::nullopt;
     // Holds JSON Pointers (RFC 6901) below /parameters/, in which a token `*` stands for any one member or
     // item.
     std::vector<std::string> hide;
+    std::vector<GroupId> visible_to = {};  // whose people may read; empty: the rule does not say
     std::string file = {};
     FilePosition at = {};
 };
@@ -235,6 +237,7 @@ struct Applied {
     // A voter counts although nothing shows that they are none of the humans behind the request.
     bool unlinked_allowed = false;
     bool reason_required = false;       // of every approval
+    bool resource_typed = false;        // an approval counts only if the resource's name was typed with it
     std::vector<Exclusion> exclude;     // whom these fields name, their approvals do not count
     std::optional<Widening> widening;   // only where every `require` rule grants it
     Duration claim_after{};             // counted from the opening: no claim before
@@ -242,6 +245,9 @@ struct Applied {
     std::vector<std::string> hide;      // as in Rule; may_hide reads it
     std::optional<std::uint32_t> risk;  // points; absent where the policy has no risk table
     std::vector<RiskPart> risk_parts = {};  // what the points are made of
+    // The groups of each rule that says who may read: a reader is in one group of every such rule. Where it
+    // is empty, every full member may.
+    std::vector<std::vector<GroupId>> visible_to = {};
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 
@@ -254,6 +260,8 @@ std::vector<GroupId> denial_groups_of(const Applied& applied);
 // Returns denial_groups_of, then the groups whose people may release alone, may approve after an escalation,
 // or may approve what they ask for themselves: everybody who has a say.
 std::vector<GroupId> all_groups_of(const Applied& applied);
+// Returns all_groups_of, then the groups whose people may read: whatever it takes to know who may.
+std::vector<GroupId> reading_groups_of(const Applied& applied);
 // Returns those of the persons behind a request whose approvals never count, because no rule lets them
 // approve their own.
 std::vector<PersonId> barred(const Applied& applied, const std::vector<PersonId>& behind);

@@ -22,7 +22,8 @@ inline constexpr std::size_t body_nesting_max = core::nesting_max + 1;
 struct VoteBody {
     core::Verdict verdict = core::Verdict::approve;
     std::string reason;
-    std::string digest;  // of what the voter saw
+    std::string digest;    // of what the voter saw
+    std::string resource;  // its name, as the voter typed it; may be empty
 };
 struct CancelBody {
     std::string reason;
