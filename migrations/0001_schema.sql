@@ -145,6 +145,22 @@ CREATE TABLE refused_vote (
     PRIMARY KEY (request_id, person, why)
 );
 
+-- What of a request was put before whom in a chat: its essence with a question, or pages of its full view. The seal
+-- covers the whole row; people stand here by pseudonyms.
+CREATE TABLE shown (
+    request_id uuid NOT NULL,
+    person     uuid NOT NULL,
+    what       text NOT NULL CHECK (what IN ('essence', 'full_view')),
+    chat       text NOT NULL CHECK (chat ~ '^[a-z]{1,16}$'),
+    digest     text NOT NULL CHECK (length(digest) BETWEEN 1 AND 100),
+    version    integer NOT NULL CHECK (version BETWEEN 0 AND 1024),
+    seen       integer NOT NULL CHECK (seen BETWEEN 1 AND pages),
+    pages      integer NOT NULL CHECK (pages BETWEEN 1 AND 10000),
+    at         timestamptz NOT NULL,
+    seal       bytea NOT NULL CHECK (octet_length(seal) = 40),
+    PRIMARY KEY (request_id, person, what, chat)
+) WITH (fillfactor = 80);
+
 -- Which request an Idempotency-Key of a caller stands for. The seal covers the whole row.
 CREATE TABLE idempotency (
     token       uuid NOT NULL,
@@ -306,12 +322,16 @@ CREATE TABLE card (
     told_version    integer NOT NULL DEFAULT 0,
     closed          boolean NOT NULL DEFAULT false,
     created_at      timestamptz NOT NULL,
+    -- Why it cannot be posted in its channel, and whether it was posted in the chat's default channel instead.
+    problem         text CHECK (octet_length(problem) BETWEEN 1 AND 500),
+    fell_back       boolean NOT NULL DEFAULT false,
     CONSTRAINT surface_is_a_word CHECK (surface ~ '^[a-z]{1,16}$'),
     CONSTRAINT message_whole CHECK ((message IS NULL) = (message_channel IS NULL)),
     CONSTRAINT versions_in_range CHECK (shown_version BETWEEN 0 AND 1024 AND told_version BETWEEN 0 AND 1024),
     CONSTRAINT shown_means_posted CHECK (shown_version = 0 OR message IS NOT NULL)
 ) WITH (fillfactor = 70);
 CREATE INDEX card_request ON card (request_id);
+CREATE INDEX card_problem ON card (id) WHERE problem IS NOT NULL AND NOT closed;
 CREATE UNIQUE INDEX card_message ON card (surface, message_channel, message) WHERE message IS NOT NULL;
 
 -- ---- callers of the API
@@ -564,7 +584,7 @@ BEGIN
         GRANT SELECT, UPDATE ON log_tree TO countersign_app;
         GRANT USAGE ON SEQUENCE request_number_sequence TO countersign_app;
         GRANT SELECT, INSERT, UPDATE ON request_state, refused_vote, idempotency, token, person, account, link_code,
-            link_try, conversation_reference TO countersign_app;
+            link_try, conversation_reference, shown TO countersign_app;
         GRANT SELECT, INSERT, DELETE ON unsequenced TO countersign_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, card, seen_token, absence, subscription, delivery
             TO countersign_app;

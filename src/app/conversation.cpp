@@ -27,8 +27,11 @@ bool unknown_outcome(const Result<Answer>& answer) {
     return trouble == Trouble::timed_out || trouble == Trouble::cancelled;
 }
 
-bool lacks_reason(const Result<Answer>& answer) {
-    return answer && answer->refusal && answer->refusal->why == core::Why::reason_required;
+Lines::Wrong lacks(const Result<Answer>& answer) {
+    if (!answer || !answer->refusal) return Lines::Wrong::nothing;
+    if (answer->refusal->why == core::Why::reason_required) return Lines::Wrong::reason;
+    return answer->refusal->why == core::Why::confirmation_required ? Lines::Wrong::resource
+                                                                    : Lines::Wrong::nothing;
 }
 
 Reply list_of(std::string_view heading, std::string_view none, const std::vector<CasePtr>& cases) {
@@ -99,7 +102,8 @@ awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::Reques
                     .verdict = verdict,
                     .reason = std::move(reason),
                     .via = manner_.chat,
-                    .shown_digest = act.shown_digest};
+                    .shown_digest = act.shown_digest,
+                    .typed_resource = act.typed_resource};
     auto answer = co_await parts_.requests.vote(request, cast, act.origin, Deadline{act.answer_by});
     if (unknown_outcome(answer)) {
         // Whatever became of the first attempt, a second one with the same origin tells, and never counts
@@ -114,9 +118,26 @@ awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::Reques
 awaitable<Reply> Conversation::ask_reason(Act act, core::RequestId request, Verdict verdict) {
     auto found = co_await read(act, request);
     if (!found) co_return told(unread_sentence(found.error()));
-    auto card = card_of(*found->now);
-    if (!core::open(card.state)) co_return told(core::notification_text(card));
-    co_return Reply{ReasonDialog{request, verdict, card.number, core::headline_text(card)}};
+    co_return ask_what_lacks(act, *found->now, verdict);
+}
+
+Reply Conversation::ask_what_lacks(const Act& act, const CaseNow& now, Verdict verdict) const {
+    auto card = card_of(now);
+    if (!core::open(card.state)) return told(core::notification_text(card));
+    ReasonDialog dialog{.request = card.id,
+                        .verdict = verdict,
+                        .number = card.number,
+                        .about = core::headline_text(card),
+                        .resource = {}};
+    if (verdict == Verdict::approve) {
+        const auto standing = core::standing(now.c, *parts_.roster.snapshot(), act.account);
+        const auto& self = now.c.applied->self_approval;
+        dialog.own = standing.behind;
+        dialog.needs_reason =
+            now.c.applied->reason_required || (standing.behind && self && self->reason_required);
+        if (now.c.applied->resource_typed) dialog.resource = now.c.request->resource.value_or("");
+    }
+    return {std::move(dialog)};
 }
 
 awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButton button, CardExtent shown) {
@@ -134,7 +155,7 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
     const auto verdict = button == CardButton::release ? Verdict::release : Verdict::approve;
     auto outcome = co_await vote(act, request, verdict, {});
     const auto& answer = outcome.answer;
-    if (lacks_reason(answer) && !outcome.late)
+    if (lacks(answer) != Lines::Wrong::nothing && !outcome.late)
         co_return co_await ask_reason(std::move(act), request, verdict);
     bool recorded = answer && !answer->refusal;
     if (recorded && !outcome.late) co_return Reply{Silence{answer->now}};
@@ -148,8 +169,8 @@ awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict 
     auto outcome = co_await vote(act, request, verdict, std::string(trim(reason)));
     const auto& answer = outcome.answer;
     if (answer && !answer->refusal && !outcome.late) co_return Reply{Silence{answer->now}};
-    const bool again = verdict != Verdict::approve ? !answer || lacks_reason(answer) : lacks_reason(answer);
-    Lines lines{.text = {vote_sentence(verdict, answer, outcome.late)}, .ask_again = again};
+    Lines lines{.text = {vote_sentence(verdict, answer, outcome.late)}, .wrong = lacks(answer)};
+    if (verdict != Verdict::approve && !answer) lines.wrong = Lines::Wrong::reason;
     co_return Reply{.what = std::move(lines), .late = outcome.late};
 }
 
@@ -159,12 +180,8 @@ awaitable<Reply> Conversation::vote_by_command(Act act, CommandWords words) {
     if (!found) co_return told(not_found_sentence(found.error()));
     const auto& now = *found->now;
     auto id = now.c.request->id;
-    bool pending = core::open(now.ruling.state);
-    if (verdict == Verdict::approve && pending && !manner_.shows_everything(card_of(now)))
-        co_return Reply{FullViewOffer{
-            fmt::format("What #{} asks for does not fit a message. Open the full view and approve there.",
-                        now.c.request->number),
-            id}};
+    if (verdict == Verdict::approve)
+        co_return co_await ask_to_approve(std::move(act), found->now, std::move(words.rest), {});
     auto outcome = co_await vote(act, id, verdict, std::move(words.rest));
     co_return told(vote_sentence(verdict, outcome.answer, outcome.late), outcome.late);
 }

@@ -7,7 +7,7 @@
 namespace countersign::app {
 
 inline Reply told(std::string sentence, bool late = false) {
-    return {.what = Lines{.text = {std::move(sentence)}, .ask_again = false}, .late = late};
+    return {.what = Lines{.text = {std::move(sentence)}}, .late = late};
 }
 
 // What to tell a person whose vote was not recorded, or may not have been.

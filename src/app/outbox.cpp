@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -22,6 +23,7 @@ constexpr core::Duration store_patience{std::chrono::seconds{5}};
 constexpr core::Duration other_chats_pause{std::chrono::seconds{60}};
 constexpr std::size_t settle_rows = 64;
 constexpr std::size_t rows_max = 16'384;  // held here; more wait in the store until their lease has run out
+constexpr std::size_t troubled_max = 20'000;
 constexpr std::size_t certain_max = 20'000;  // requests whose cards are remembered between their changes
 
 LeasedWorkLimits limits_of(const Limits& limits) {
@@ -88,10 +90,13 @@ struct Outbox::Impl final : LeasedWork {
     asio::awaitable<void> carry(core::RequestId request, CardStep step);
     asio::awaitable<void> read(core::RequestId request);
     Later<CardAnswer> carry_out(CardStep step, core::RequestId request, CasePtr now);
-    Later<CardAnswer> show(Chat& chat, CardStep step, CasePtr now);
-    Later<CardAnswer> search(Chat& chat, CardStep step, core::RequestId request);
+    Later<CardAnswer> show(const Chats::Entry& entry, CardStep step, CasePtr now);
+    Later<MessageRef> post(const Chats::Entry& entry, CardStep step, CasePtr now);
+    Later<Done> note_problem(core::CardId card, std::string problem, bool fell_back);
+    Later<CardAnswer> search(const Chats::Entry& entry, CardStep step, core::RequestId request);
     void settled(const SettledRow& row, const SettleAnswer& answer, core::Instant until);
     void remember(core::RequestId request, Certain known);
+    static bool barred(const Failure& failure);
     Deadline chat_deadline() const { return runtime.within(runtime.limits.chat_deadline); }
     Deadline store_deadline() const { return runtime.within(store_patience); }
     Lease lease() const { return runtime.lease(); }
@@ -104,6 +109,7 @@ struct Outbox::Impl final : LeasedWork {
     std::size_t writing = 0;
     std::unordered_map<core::RequestId, Certain> certain;
     std::deque<core::RequestId> certain_order;
+    std::set<core::CardId> troubled;  // cards of which a problem is on record
     LeasedWorkLoop loop;
 };
 
@@ -237,8 +243,8 @@ Later<CardAnswer> Outbox::Impl::carry_out(CardStep step, core::RequestId request
         co_return CardAnswer{.how = CardAnswer::How::overloaded,
                              .not_before = runtime.now() + other_chats_pause};
     if (step.act == Act::look || step.act == Act::read_thread)
-        co_return co_await search(entry->chat, std::move(step), request);
-    if (step.act != Act::say) co_return co_await show(entry->chat, std::move(step), std::move(now));
+        co_return co_await search(*entry, std::move(step), request);
+    if (step.act != Act::say) co_return co_await show(*entry, std::move(step), std::move(now));
     auto line = lines_of(step, now->c, *parts.roster.snapshot(), runtime.now());
     if (line.text.empty()) co_return CardAnswer{};
     LineMark mark{request, step.to - 1};
@@ -247,14 +253,64 @@ Later<CardAnswer> Outbox::Impl::carry_out(CardStep step, core::RequestId request
     co_return CardAnswer{};
 }
 
-Later<CardAnswer> Outbox::Impl::show(Chat& chat, CardStep step, CasePtr now) {
-    auto directory = parts.roster.snapshot();
-    auto view = core::card(now->c, now->ruling, *directory, step.target.surface);
+// Says whether somebody has to mend something about the channel.
+bool Outbox::Impl::barred(const Failure& failure) {
+    const auto how = answer_of(failure).how;
+    return how == CardAnswer::How::refused || how == CardAnswer::How::gone;
+}
+
+// What is known of a card's channel is remembered for whoever asks why nobody sees a request.
+Later<Done> Outbox::Impl::note_problem(core::CardId card, std::string problem, bool fell_back) {
+    const bool was = troubled.contains(card);
+    if (problem.empty() && !was) co_return Done{};
+    if (problem.empty())
+        troubled.erase(card);
+    else if (troubled.size() < troubled_max)
+        troubled.insert(card);
+    auto noted = co_await parts.outbox.note_problem(card, std::move(problem), fell_back, store_deadline());
+    if (!noted) log::warn("outbox", "the trouble of a card is not noted: {}", noted.error().detail);
+    co_return Done{};
+}
+
+// Where a channel cannot be posted to, the chat's default channel shows the card, unless it does so anyway.
+Later<MessageRef> Outbox::Impl::post(const Chats::Entry& entry, CardStep step, CasePtr now) {
+    auto view = core::card(now->c, now->ruling, *parts.roster.snapshot(), step.target.surface);
+    const auto deadline = chat_deadline();
+    auto posted = co_await entry.chat.post(view, step.target.channel, deadline);
+    if (posted) {
+        co_await note_problem(step.card, {}, false);
+        co_return posted;
+    }
+    if (!barred(posted.error())) co_return posted;
+    const std::string problem = posted.error().detail;
+    const auto& instead = entry.default_channel;
+    const auto& named = now->c.applied->notify;
+    auto its = named.find(step.target.surface);
+    // Without a channel of their own in that chat, the rules' requests stand there anyway.
+    const bool there_anyway = its == named.end() || its->second.empty() || step.target.channel == instead ||
+                              std::ranges::find(its->second, instead) != its->second.end();
+    if (!instead.empty() && !there_anyway) {
+        auto elsewhere = co_await entry.chat.post(view, instead, deadline);
+        if (elsewhere) {
+            log::warn("outbox", "a card for {} is posted in {} instead: {}", step.target.channel, instead,
+                      problem);
+            co_await note_problem(step.card, problem, true);
+            co_return elsewhere;
+        }
+        if (!barred(elsewhere.error())) co_return pass(elsewhere);
+    }
+    co_await note_problem(step.card, problem, false);
+    co_return posted;
+}
+
+Later<CardAnswer> Outbox::Impl::show(const Chats::Entry& entry, CardStep step, CasePtr now) {
+    auto& chat = entry.chat;
     if (step.act == Act::post) {
-        auto posted = co_await chat.post(view, step.target.channel, chat_deadline());
+        auto posted = co_await post(entry, std::move(step), std::move(now));
         if (!posted) co_return pass(posted);
         co_return CardAnswer{.messages = {std::move(*posted)}};
     }
+    auto view = core::card(now->c, now->ruling, *parts.roster.snapshot(), step.target.surface);
     auto call = step.act == Act::retire ? chat.retire(step.message, view, chat_deadline())
                                         : chat.refresh(step.message, view, chat_deadline());
     auto shown = co_await std::move(call);
@@ -262,10 +318,17 @@ Later<CardAnswer> Outbox::Impl::show(Chat& chat, CardStep step, CasePtr now) {
     co_return CardAnswer{};
 }
 
-Later<CardAnswer> Outbox::Impl::search(Chat& chat, CardStep step, core::RequestId request) {
+Later<CardAnswer> Outbox::Impl::search(const Chats::Entry& entry, CardStep step, core::RequestId request) {
+    auto& chat = entry.chat;
     if (step.act == Act::look) {
         auto found = co_await chat.find_posted(request, step.target.channel, step.since, chat_deadline());
         if (!found) co_return pass(found);
+        // It may have been posted in the default channel instead.
+        const auto& instead = entry.default_channel;
+        if (found->empty() && !instead.empty() && instead != step.target.channel) {
+            found = co_await chat.find_posted(request, instead, step.since, chat_deadline());
+            if (!found) co_return pass(found);
+        }
         co_return CardAnswer{.messages = std::move(*found)};
     }
     auto told = co_await chat.told_in_thread(step.message, request, chat_deadline());

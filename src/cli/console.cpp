@@ -222,6 +222,16 @@ std::string channels_text(const core::Value& request) {
     return join(channels, " and ");
 }
 
+std::string unannounced_text(const core::Value& request) {
+    const auto* channels = request["unannounced"].items();
+    if (channels == nullptr || channels->empty()) return {};
+    std::vector<std::string> problems;
+    for (const core::Value& one : *channels)
+        problems.push_back(fmt::format("{}: {}", shown(one["channel"]), shown(one["problem"])));
+    return fmt::format("nobody is asked yet, because no chat shows #{}: {}", request["number"].whole(),
+                       join(problems, "; "));
+}
+
 std::string waiting_line(const core::Value& request, core::Instant now) {
     std::string text = one_line(request);
     if (request["held"].members() != nullptr) {
@@ -281,6 +291,7 @@ void print_request(const core::Value& request) {
     field("behind it", names_of(request["requester"]["people"]));
     field("hidden", names_of(request["sensitive"]));
     field("asked in", channels_text(request));
+    field("unannounced", unannounced_text(request));
     field("digest", shown(request["digest"]));
     field("created", time_text(request["created_at"].text()));
     field("expires", time_text(request["expires_at"].text()));

@@ -42,6 +42,8 @@ std::string one_line(const core::Value& request);  // "#1042 db.export in produc
 std::string missing_text(const core::Value& request);
 // "#approvals and #sre"; empty when no chat shows it.
 std::string channels_text(const core::Value& request);
+// Why no chat shows it; empty: it is not known that none does.
+std::string unannounced_text(const core::Value& request);
 // One line for someone who waits: who is missing, what holds it, time left.
 std::string waiting_line(const core::Value& request, core::Instant now);
 // "denied by amy: too many rows", "refused by policy: …", "approved by amy and cat".

@@ -43,6 +43,11 @@ void Progress::draw(std::string line) {
 void Progress::shows(const core::Value& request) {
     request_ = request;
     troubled_ = false;
+    if (auto text = unannounced_text(request); text != told_unannounced_) {
+        clear();
+        if (!text.empty()) note(fmt::format("countersign: {}", text));
+        told_unannounced_ = std::move(text);
+    }
     if (live_) return redraw();
     std::string line = plain_line(request);
     if (line == last_plain_) return;

@@ -27,6 +27,7 @@ class Progress {
     bool drawn_ = false;
     bool troubled_ = false;
     std::string last_plain_;
+    std::string told_unannounced_;
     core::Value request_;
 };
 

@@ -12,6 +12,7 @@ namespace {
 
 // Proxies cut what is silent for longer: HAProxy's and nginx's usual settings after 50 s and 60 s.
 constexpr std::chrono::seconds poll_least{2};
+constexpr std::chrono::seconds poll_first{5};
 constexpr core::Duration poll_slack = std::chrono::seconds{15};
 constexpr core::Duration poll_soonest = std::chrono::seconds{1};  // what ends earlier was no poll
 constexpr core::Duration look_least = std::chrono::milliseconds{200};
@@ -24,8 +25,10 @@ Later<std::optional<Reply>> Watch::look() {
     core::Instant begun = client_.now();
     auto left = how_.until - begun;
     if (!etag_.empty()) {
+        // It is known after some seconds whether a chat shows it, and that changes no version.
+        const auto length = looks_again_ ? std::min(poll_, poll_first) : poll_;
         auto poll =
-            std::clamp(std::chrono::floor<std::chrono::seconds>(left), std::chrono::seconds{0}, poll_);
+            std::clamp(std::chrono::floor<std::chrono::seconds>(left), std::chrono::seconds{0}, length);
         call.fields = {{"Prefer", fmt::format("wait={}", poll.count())}, {"If-None-Match", etag_}};
         call.patience = poll + poll_slack;
     }
@@ -71,10 +74,12 @@ Later<core::Value> Watch::decided() {
             continue;
         }
         failures_ = 0;
+        if (!*seen && std::exchange(looks_again_, false)) etag_.clear();
         if (!*seen) continue;
         seen_ = std::move((*seen)->body);
         if (seen_["state"].text() != "pending") co_return seen_;
         if (how_.on_change) how_.on_change(seen_);
+        looks_again_ = !std::exchange(looked_twice_, true);
         etag_ = (*seen)->etag.empty() ? fmt::format("\"{}\"", seen_["version"].whole()) : (*seen)->etag;
     }
 }

@@ -36,6 +36,8 @@ class Watch {
     core::Value seen_;
     std::string etag_;  // of what was seen last; empty: the next look does not wait
     std::chrono::seconds poll_{25};
+    bool looked_twice_ = false;
+    bool looks_again_ = false;  // once what is under way has brought nothing new
     unsigned failures_ = 0;
     core::Instant failing_since_;
 };

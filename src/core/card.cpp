@@ -313,6 +313,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     view.links = request.links;
     view.digest = request.digest;
     view.rules = c.applied->rules;
+    view.resource_typed = c.applied->resource_typed;
     view.risk = c.applied->risk;
     view.risk_parts = c.applied->risk_parts;
     add_lacks(view, c, ruling, directory, naming);

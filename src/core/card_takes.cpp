@@ -274,6 +274,7 @@ CardSection what_it_takes(const CardView& card) {
     add_filled(lines, card);
     add_objections(lines, card);
     add_rules(lines, card);
+    if (card.resource_typed) lines.push_back({words("Whoever approves types the resource's name.")});
     add_next(lines, card);
     CardLine until{words("Expires "), moment(card.expires_at)};
     if (card.expires_at > card.created_at && card.created_at != Instant{})

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/webhooks.hpp"
@@ -29,15 +28,6 @@ std::string etag_of(std::int32_t version) {
 
 std::unexpected<Failure> no_such_request() {
     return fail(Trouble::not_found, "there is no such request: check the id", "request_not_found");
-}
-
-// "9" or "#9", as people and cards write it.
-std::optional<std::int64_t> number_of(std::string_view text) {
-    if (text.starts_with('#')) text.remove_prefix(1);
-    std::int64_t number = 0;
-    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-    bool all = ec == std::errc{} && end == text.data() + text.size() && number > 0;
-    return all ? std::optional{number} : std::nullopt;
 }
 
 // A token that may read everything, or one that may at least read its own.
@@ -124,6 +114,12 @@ std::string RequestCalls::body_of(const app::CasePtr& now) {
     if (rendered_.size() == rendered_max) rendered_.pop_front();
     rendered_.push_back({now, std::move(directory), std::make_shared<const std::string>(body)});
     return body;
+}
+
+std::string RequestCalls::body_with(const app::CaseNow& now, const std::vector<app::CardProblem>& problems) {
+    auto document = document_of(now, *parts_.roster.snapshot());
+    tell_problems(document, problems);
+    return core::canonical(document);
 }
 
 net::HttpResponse RequestCalls::answer(unsigned status, const app::CasePtr& now) {
@@ -283,7 +279,9 @@ Later<net::HttpResponse> RequestCalls::show(Call& call) {
         response.fields.add("ETag", etag_of(now->c.version()));
         response.fields.add("Cache-Control", "no-store");
     } else {
+        auto problems = co_await problems_of(parts_.outbox, *now, call.deadline);
         response = answer(200, now);
+        if (problems && !problems->empty()) response.body = body_with(*now, *problems);
     }
     response.fields.add("Vary", "Prefer");
     if (*wait && (*wait)->preferred) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "countersign/adapters/http.hpp"
+#include "http/announced.hpp"
 #include "http/grant.hpp"
 #include "http/input.hpp"
 #include "http/reading.hpp"
@@ -42,6 +43,7 @@ class RequestCalls {
 
     core::Value document_of(const app::CaseNow& now, const core::Directory& directory) const;
     std::string body_of(const app::CasePtr& now);
+    std::string body_with(const app::CaseNow& now, const std::vector<app::CardProblem>& problems);
     net::HttpResponse answer(unsigned status, const app::CasePtr& now);
     // What only the one who asked is told beside the request.
     struct ForTheAsker {

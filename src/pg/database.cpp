@@ -11,6 +11,7 @@
 #include "pg/people_store.hpp"
 #include "pg/reference_store.hpp"
 #include "pg/schema.hpp"
+#include "pg/shown_store.hpp"
 #include "pg/token_store.hpp"
 #include "pg/tree_store.hpp"
 #include "pg/webhook_store.hpp"
@@ -43,6 +44,7 @@ class PgDatabase final : public Database {
           webhooks_(pool_, sealing_, clock),
           people_(pool_, sealing_, clock),
           references_(pool_, sealing_, clock),
+          shown_(pool_, sealing_, clock),
           clock_(clock) {}
     ~PgDatabase() override { stop(); }
 
@@ -59,6 +61,7 @@ class PgDatabase final : public Database {
     app::LinkCodeStore& link_codes() override { return people_; }
     app::SeenTokens& seen_tokens() override { return tokens_; }
     app::ReferenceStore& references() override { return references_; }
+    app::ShownStore& shown() override { return shown_; }
     bool reachable() const override { return health_.up(); }
     std::size_t queued() const override { return pool_.queued() + cases_.waiting(); }
     void stop() override {
@@ -94,6 +97,7 @@ class PgDatabase final : public Database {
     PgWebhookStore webhooks_;
     PgPeopleStore people_;
     PgReferenceStore references_;
+    PgShownStore shown_;
     const rt::Clock& clock_;
 };
 

@@ -38,6 +38,17 @@ constexpr Query requests_shown_in{
     "SELECT DISTINCT request_id FROM card "
     "WHERE request_id = ANY ($1::uuid[]) AND surface = $2 AND message_channel = $3 AND message IS NOT NULL"};
 
+constexpr Query keep_problem{
+    "UPDATE card SET problem = $2, fell_back = $3 WHERE id = $1 AND (problem, fell_back) IS DISTINCT FROM "
+    "($2, "
+    "$3)"};
+const std::string select_problems =
+    "SELECT c.request_id, c.surface, c.channel, c.problem, c.fell_back, EXISTS (SELECT FROM card other WHERE "
+    "other.request_id = c.request_id AND other.message IS NOT NULL) FROM card c "
+    "WHERE c.problem IS NOT NULL AND NOT c.closed AND (c.fell_back OR c.message IS NULL) ";
+const Query problems_of_request = composed(select_problems + "AND c.request_id = $1 ORDER BY c.id LIMIT $2");
+const Query all_problems = composed(select_problems + "ORDER BY c.id DESC LIMIT $1");
+
 // Whoever settles a row looks at its cards only once nobody else changes them.
 constexpr Query lock_rows{
     "SELECT FROM outbox WHERE request_id = ANY ($1::uuid[]) ORDER BY request_id FOR UPDATE"};
@@ -426,6 +437,41 @@ Later<Done> PgOutboxStore::hand_back(app::Lease lease, Deadline deadline) {
             if (!done) return pass(done);
             return Done{};
         });
+}
+
+Later<Done> PgOutboxStore::note_problem(core::CardId card, std::string problem, bool fell_back,
+                                        Deadline deadline) {
+    std::optional<std::string> kept;
+    if (!problem.empty()) kept = clip_utf8(problem, app::card_problem_bytes_max);
+    auto job = [=](Session& session) -> Result<Done> {
+        auto noted = again_if_lost(session, keep_problem, Arguments::of(card, kept, fell_back && kept));
+        if (!noted) return pass(noted);
+        return Done{};
+    };
+    return run_job<Done>(pool_, rt::Lane::background, clock_, deadline, std::move(job));
+}
+
+Later<std::vector<app::CardProblem>> PgOutboxStore::problems(std::optional<core::RequestId> request,
+                                                             std::size_t at_most, Deadline deadline) {
+    using Problems = std::vector<app::CardProblem>;
+    auto job = [=](Session& session) -> Result<Problems> {
+        auto rows = request ? again_if_lost(session, problems_of_request, Arguments::of(*request, at_most))
+                            : again_if_lost(session, all_problems, Arguments::of(at_most));
+        if (!rows) return pass(rows);
+        Problems all;
+        for (const auto& row : *rows) {
+            auto id = id_from<core::RequestId>(view(row[0]));
+            auto surface = core::parse_surface(view(row[1]));
+            if (!id || !surface) return fail(Trouble::corrupt, "a card's row is not readable");
+            all.push_back({*id,
+                           {*surface, std::string(view(row[2]))},
+                           std::string(view(row[3])),
+                           view(row[4]) == "t",
+                           view(row[5]) == "t"});
+        }
+        return all;
+    };
+    return run_job<Problems>(pool_, rt::Lane::background, clock_, deadline, std::move(job));
 }
 
 }  // namespace countersign::pg

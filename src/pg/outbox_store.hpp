@@ -18,6 +18,10 @@ class PgOutboxStore final : public app::OutboxStore {
     Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                       Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;
+    Later<Done> note_problem(core::CardId card, std::string problem, bool fell_back,
+                             Deadline deadline) override;
+    Later<std::vector<app::CardProblem>> problems(std::optional<core::RequestId> request, std::size_t at_most,
+                                                  Deadline deadline) override;
 
   private:
     Pool& pool_;

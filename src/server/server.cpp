@@ -237,6 +237,7 @@ std::unique_ptr<http::Api> Server::make_api() {
         {.requests = requests_,
          .webhooks = webhooks_,
          .roster = roster_,
+         .outbox = database_->outbox(),
          .log = log_,
          .tree = database_->tree(),
          .tokens = database_->tokens(),
@@ -274,7 +275,8 @@ void Server::connect_chats() {
                             .linking = linking_,
                             .voting_tokens = voting_tokens_,
                             .roster = roster_,
-                            .outbox = database_->outbox()},
+                            .outbox = database_->outbox(),
+                            .shown = database_->shown()},
                            database_->references(), ground_);
     connected_ = std::move(made.chats);
     for (auto& route : made.routes) api_->add(std::move(route));
@@ -345,6 +347,9 @@ std::vector<http::Readiness> Server::readiness() const {
         {.problem = [this] { return std::string(draining_ ? "shutting down" : ""); }, .name = "server"}};
     all.push_back({.problem = [this] { return publisher_->problem(); },
                    .name = "published log",
+                   .weight = http::Readiness::Weight::only_told});
+    all.push_back({.problem = [this] { return unannounced_.warning(); },
+                   .name = "cards",
                    .weight = http::Readiness::Weight::only_told});
     for (const auto& chat : connected_)
         all.push_back({.problem = [&its = *chat] { return its.problem(); },
@@ -461,6 +466,7 @@ void Server::start_workers() {
     policy_->log_is_ready();
     workers_.start_loop("lapses", scheduler_.run());
     workers_.start_loop("pending", watch_pending());
+    workers_.start_loop("unannounced", unannounced_.run());
     workers_.start_loop("people", people_follower_.run());
     workers_.start_loop("other replicas", replicas_.run());
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "countersign/base/crypto.hpp"
+#include "countersign/base/text.hpp"
 #include "countersign/wire/slack_card.hpp"
 
 namespace countersign::slack {
@@ -68,6 +69,13 @@ Clicked read_click(const wire::SlackClick& click) {
         if (note.request != click.value) note = {};
         note.request = click.value;
         return PageClick{*request, std::move(note), forward};
+    }
+    if (auto asked = wire::read_slack_asked(click.block); asked && click.action == wire::slack_approve) {
+        const auto id = std::string_view{click.value}.substr(0, click.value.find(' '));
+        auto about = request_of(id);
+        if (!about) return std::monostate{};
+        auto reason = std::string(trim(std::string_view{click.value}.substr(id.size())));
+        return ApprovalClick{*about, std::move(*asked), std::move(reason)};
     }
     auto button = button_of(click.action);
     if (!request || !button) return std::monostate{};

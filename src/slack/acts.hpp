@@ -16,6 +16,12 @@ struct CardClick {
     app::CardExtent shown;
     std::optional<app::MessageRef> card;  // the message, where everybody sees it
 };
+// A click on the button of a question whether to approve what was shown.
+struct ApprovalClick {
+    core::RequestId request;
+    wire::SlackAskedAbout shown;
+    std::string reason;  // that was given before the question
+};
 // A click on an answer to a question that one person was asked.
 struct AnswerClick {
     app::Question question;
@@ -28,7 +34,7 @@ struct PageClick {
     bool forward = false;
 };
 // monostate: not one of our buttons.
-using Clicked = std::variant<std::monostate, CardClick, AnswerClick, PageClick>;
+using Clicked = std::variant<std::monostate, CardClick, ApprovalClick, AnswerClick, PageClick>;
 Clicked read_click(const wire::SlackClick& click);
 
 // What was sent from a dialog of ours.

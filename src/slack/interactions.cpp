@@ -37,8 +37,9 @@ std::optional<wire::SlackPrivate> private_message(const app::Reply& reply, const
                 return Drawn{wire::slack_private_list(list.heading, list.items)};
             },
             [&](const app::PrivateCard& shown) { return Drawn{wire::slack_private_card(shown.card, style)}; },
-            [](const app::FullViewOffer& offer) {
-                return Drawn{wire::slack_private_full_view(offer.sentence, offer.request)};
+            [&](const app::ApproveQuestion& asked) {
+                return Drawn{
+                    wire::slack_private_approval(asked.card, style, asked.note, asked.reason, asked.whole)};
             },
             [](const app::YesNoQuestion& asked) {
                 const auto& [about, id] = asked.question;
@@ -163,6 +164,8 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
     }
     if (auto* turned = std::get_if<PageClick>(&clicked))
         co_return co_await handle_page(std::move(received), std::move(click), std::move(*turned));
+    if (auto* approved = std::get_if<ApprovalClick>(&clicked))
+        co_return co_await handle_approval(std::move(received), std::move(click), std::move(*approved));
     auto& on_card = std::get<CardClick>(clicked);
     auto reply = co_await conversation_.press(std::move(act), on_card.request, on_card.button, on_card.shown);
     if (!reply.late) co_await acknowledge(received);
@@ -172,7 +175,24 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
     if (on_card.card) co_await conversation_.saw_card(on_card.request, std::move(*on_card.card));
 }
 
-// The pages of a full view are turned one after the other; which were seen, the view carries under our seal.
+// What was asked is answered in its place, once.
+awaitable<void> Interactions::handle_approval(Received received, wire::SlackClick click,
+                                              ApprovalClick approved) {
+    auto act = act_of(click.actor, origin_of(click), received);
+    act.shown_digest = std::move(approved.shown.digest);
+    auto reply = co_await conversation_.approve_asked(std::move(act), approved.request,
+                                                      approved.shown.version, std::move(approved.reason));
+    if (!reply.late) co_await acknowledge(received);
+    if (auto said = private_message(reply, style())) {
+        said->replaces = true;
+        co_return co_await tell(std::move(click.actor), std::move(*said));
+    }
+    wire::SlackViewNote note{.request = approved.request.text(), .channel = click.actor.channel};
+    co_await draw(std::move(click.actor), std::move(reply), std::move(note), received.at);
+}
+
+// The pages of a full view are turned one after the other; which were seen, the view carries under our seal,
+// and the store remembers for the next view.
 awaitable<void> Interactions::handle_page(Received received, wire::SlackClick click, PageClick turned) {
     co_await acknowledge(received);
     click.actor.channel = turned.note.channel;
@@ -192,7 +212,7 @@ awaitable<void> Interactions::handle_page(Received received, wire::SlackClick cl
     auto arguments = wire::json_object("hash", click.hash, "view", view, "view_id", click.view);
     auto updated =
         co_await api_.call(Method::views_update, std::move(arguments), {}, runtime_.within(tell_within));
-    if (updated) co_return;
+    if (updated) co_return co_await conversation_.showed_page(full->card, account, note.seen, note.pages);
     log::warn("slack", "a page could not be turned: {}", updated.error().detail);
     co_await tell(std::move(click.actor),
                   wire::slack_private("The page could not be turned. Open Details again."));
@@ -203,15 +223,17 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
     if (!submitted || !ours(submission.actor)) co_return co_await acknowledge(received);
     submission.actor.channel = submitted->note.channel;
     auto act = act_of(submission.actor, origin_of(submission), received);
+    act.typed_resource = std::move(submission.resource);
     const auto account = act.account;
     const auto shown =
         seals_.all_seen(submitted->note, account) ? app::CardExtent::whole : app::CardExtent::part;
     auto reply = co_await conversation_.submit(std::move(act), submitted->request, submitted->verdict,
                                                std::move(submission.reason), shown);
     if (const auto* full = std::get_if<app::FullView>(&reply.what)) {
-        auto payload = wire::json_object("response_action", "update", "view",
-                                         first_page(*full, account, std::move(submitted->note)));
-        co_return co_await acknowledge(received, received.accepts_payload ? &payload : nullptr);
+        auto page = co_await first_page(*full, account, std::move(submitted->note));
+        auto payload = wire::json_object("response_action", "update", "view", page.view);
+        co_await acknowledge(received, received.accepts_payload ? &payload : nullptr);
+        co_return co_await conversation_.showed_page(full->card, account, page.note.seen, page.note.pages);
     }
     const auto* lines = std::get_if<app::Lines>(&reply.what);
     if (lines == nullptr) co_return co_await acknowledge(received);  // closes the dialog
@@ -220,8 +242,10 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
         co_return co_await tell(std::move(submission.actor), message_of(*lines));
     }
     auto sentence = join(lines->text, " ");
-    auto payload = lines->ask_again
-                       ? wire::json_object("errors", wire::json_object("reason", printable(sentence)),
+    using Wrong = app::Lines::Wrong;
+    const std::string_view block = lines->wrong == Wrong::resource ? "resource" : "reason";
+    auto payload = lines->wrong != Wrong::nothing
+                       ? wire::json_object("errors", wire::json_object(block, printable(sentence)),
                                            "response_action", "errors")
                        : wire::json_object("response_action", "update", "view",
                                            wire::slack_outcome_view("Not recorded", sentence));
@@ -252,33 +276,50 @@ awaitable<void> Interactions::draw(wire::SlackActor actor, app::Reply reply, wir
     if (const auto* asks = std::get_if<app::ReasonDialog>(&reply.what)) {
         // Who is asked for a reason to approve saw all of it, or was shown the full view instead.
         if (asks->verdict == core::Verdict::approve) seals_.seal_all(note, by);
-        auto view = wire::slack_reason_view(asks->verdict, asks->number, asks->about, note);
-        co_return co_await open_view(std::move(actor), std::move(view), clicked_at);
+        auto view = wire::slack_reason_view({.verdict = asks->verdict,
+                                             .number = asks->number,
+                                             .about = asks->about,
+                                             .resource = asks->resource,
+                                             .needs_reason = asks->needs_reason,
+                                             .own = asks->own},
+                                            note);
+        co_await open_view(std::move(actor), std::move(view), clicked_at);
+        co_return;
     }
     if (const auto* full = std::get_if<app::FullView>(&reply.what)) {
-        auto view = first_page(*full, by, std::move(note));
-        co_return co_await open_view(std::move(actor), std::move(view), clicked_at);
+        auto page = co_await first_page(*full, by, std::move(note));
+        bool open = co_await open_view(std::move(actor), std::move(page.view), clicked_at);
+        if (open) co_await conversation_.showed_page(full->card, by, page.note.seen, page.note.pages);
+        co_return;
     }
     auto said = private_message(reply, style());
     if (said) co_await tell(std::move(actor), std::move(*said));
 }
 
-wire::JsonText Interactions::first_page(const app::FullView& full, const core::AccountId& by,
-                                        wire::SlackViewNote note) const {
-    note = open_pages(seals_, by, std::move(note), wire::slack_full_view_pages(full.card, style()));
-    return wire::slack_full_view(full.card, style(), note, full.can_approve);
+awaitable<Interactions::Page> Interactions::first_page(app::FullView full, core::AccountId by,
+                                                       wire::SlackViewNote note) {
+    const auto pages = wire::slack_full_view_pages(full.card, style());
+    note = open_pages(seals_, by, std::move(note), pages);
+    auto seen = co_await conversation_.pages_seen(full.card, by, pages);
+    if (seen > note.seen) {
+        note.seen = seen;
+        seals_.seal(note, by);
+    }
+    auto view = wire::slack_full_view(full.card, style(), note, full.can_approve);
+    co_return Page{std::move(note), std::move(view)};
 }
 
-awaitable<void> Interactions::open_view(wire::SlackActor actor, wire::JsonText view,
+awaitable<bool> Interactions::open_view(wire::SlackActor actor, wire::JsonText view,
                                         core::Instant clicked_at) {
     auto arguments = wire::json_object("trigger_id", actor.trigger_id, "view", view);
     auto opened =
         co_await api_.call(Method::views_open, std::move(arguments), {}, Deadline{clicked_at + trigger_life});
-    if (opened) co_return;
+    if (opened) co_return true;
     log::warn("slack", "a view could not be opened: {}", opened.error().detail);
-    if (opened.error().trouble == Trouble::timed_out) co_return;  // it may be open
+    if (opened.error().trouble == Trouble::timed_out) co_return false;  // it may be open
     co_await tell(std::move(actor),
                   wire::slack_private("Slack did not open the dialog in time. Click again."));
+    co_return false;
 }
 
 awaitable<void> Interactions::acknowledge(Received& received, const wire::JsonText* payload) {

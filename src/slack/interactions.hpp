@@ -49,15 +49,22 @@ class Interactions {
     rt::asio::awaitable<void> handle_event(Received received, core::Value payload);
     rt::asio::awaitable<void> handle_click(Received received, wire::SlackClick click);
     rt::asio::awaitable<void> handle_submission(Received received, wire::SlackSubmission submission);
+    rt::asio::awaitable<void> handle_approval(Received received, wire::SlackClick click,
+                                              ApprovalClick approved);
     rt::asio::awaitable<void> handle_page(Received received, wire::SlackClick click, PageClick turned);
     rt::asio::awaitable<void> handle_command(Received received, wire::SlackCommand command);
 
     // Draws a reply that is no acknowledgement: a dialog, or words for this person alone.
     rt::asio::awaitable<void> draw(wire::SlackActor actor, app::Reply reply, wire::SlackViewNote note,
                                    core::Instant clicked_at);
-    wire::JsonText first_page(const app::FullView& full, const core::AccountId& by,
-                              wire::SlackViewNote note) const;
-    rt::asio::awaitable<void> open_view(wire::SlackActor actor, wire::JsonText view,
+    // The first page, with what they were shown of it before.
+    struct Page {
+        wire::SlackViewNote note;
+        wire::JsonText view;
+    };
+    rt::asio::awaitable<Page> first_page(app::FullView full, core::AccountId by, wire::SlackViewNote note);
+    // Says whether it is open, as far as that is known.
+    rt::asio::awaitable<bool> open_view(wire::SlackActor actor, wire::JsonText view,
                                         core::Instant clicked_at);
     rt::asio::awaitable<void> acknowledge(Received& received, const wire::JsonText* payload = nullptr);
     rt::asio::awaitable<void> answer(Received& received, const wire::SlackActor& actor,

@@ -47,8 +47,8 @@ std::optional<wire::TeamsCard> private_card(const app::Reply& reply, const wire:
             [](const app::Lines& lines) { return Drawn{wire::teams_lines(lines.text)}; },
             [](const app::RequestList& list) { return Drawn{wire::teams_list(list.heading, list.items)}; },
             [&](const app::PrivateCard& shown) { return Drawn{wire::teams_private_card(shown.card, style)}; },
-            [](const app::FullViewOffer& offer) {
-                return Drawn{wire::teams_full_view_offer(offer.sentence, offer.request)};
+            [&](const app::ApproveQuestion& asked) {
+                return Drawn{wire::teams_approval(asked.card, style, asked.note, asked.reason, asked.whole)};
             },
             [](const app::FullView& view) {
                 return Drawn{wire::teams_full_view_offer(

@@ -215,6 +215,7 @@ app::Act Inbox::act_of(const wire::TeamsActivity& activity, app::Origin origin, 
 app::Act Inbox::act_of(const Asked& asked) const {
     auto act = act_of(*asked.activity, origin_of(asked.press, asked.who()), asked.at);
     if (!asked.press.digest.empty()) act.shown_digest = asked.press.digest;
+    act.typed_resource = asked.press.resource;
     return act;
 }
 
@@ -290,7 +291,11 @@ awaitable<app::Reply> Inbox::approve(const Asked& asked) {
     const auto& press = asked.press;
     const auto request = *asked.request;
     auto extent = app::CardExtent::unknown;
-    const bool reasoned = !trim(press.reason).empty();
+    // In their own conversation they were asked whether to approve what stood there.
+    if (press.about == "shown")
+        co_return co_await conversation_.approve_asked(
+            act_of(asked), request, static_cast<std::int32_t>(press.version), press.reason);
+    const bool reasoned = !trim(press.reason).empty() || !trim(press.resource).empty();
     if (press.page > 0 || reasoned) {
         auto now = co_await conversation_.look(request, account_of(*asked.activity), channel_of(asked),
                                                Deadline{asked.at + commit_within});
@@ -314,12 +319,13 @@ awaitable<app::Reply> Inbox::approve(const Asked& asked) {
 
 awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply& reply) {
     if (const auto* view = std::get_if<app::FullView>(&reply.what))
-        co_return page_body(asked, view->card, 0, view->can_approve);
+        co_return co_await page_body(asked, view->card, 0, view->can_approve);
     const auto* asks = std::get_if<app::ReasonDialog>(&reply.what);
     // At the end of a full view the form carries on what was read; on the card its own input asks.
     if (asks != nullptr && (asked.in_dialog || asked.press.page > 0)) {
-        auto form =
-            wire::teams_reason_form({asks->verdict, asks->number, asks->about}, asked.press, asked.in_dialog);
+        auto form = wire::teams_reason_form(
+            {asks->verdict, asks->number, asks->about, asks->resource, asks->needs_reason, asks->own},
+            asked.press, asked.in_dialog);
         co_return json_body(asked.in_dialog ? wire::teams_dialog_answer("Reason", form)
                                             : wire::teams_card_answer(form));
     }
@@ -331,9 +337,18 @@ awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply
         auto card = wire::teams_card(view.card, style, &viewer);
         co_return json_body(wire::teams_card_answer(card.card));
     }
+    if (std::holds_alternative<app::ApproveQuestion>(reply.what)) {
+        auto shown = private_card(reply, parts_.speech.style());
+        co_return json_body(wire::teams_card_answer(shown->card));
+    }
     wire::TeamsViewer viewer;
     if (const auto* lines = std::get_if<app::Lines>(&reply.what)) viewer.notice = join(lines->text, " ");
-    if (asks != nullptr) viewer.asks_reason = asks->verdict;
+    if (asks != nullptr) {
+        viewer.asks_reason = asks->verdict;
+        viewer.resource = asks->resource;
+        viewer.needs_reason = asks->needs_reason;
+        viewer.own_request = asks->own;
+    }
     if (!asked.request) {
         auto shown = private_card(reply, parts_.speech.style());
         if (!shown) co_return words_for(*asked.activity, words_of(reply));
@@ -369,22 +384,25 @@ awaitable<net::HttpResponse> Inbox::page(const Asked& asked) {
         asked.press.digest == now->card.digest && passes_.lets_see(asked.press, *asked.request, asked.who());
     const std::size_t number = goes_on ? static_cast<std::size_t>(asked.press.page) : 0;
     const bool can_approve = asked.press.act == wire::teams_read && now->card.buttons();
-    co_return page_body(asked, now->card, number, can_approve);
+    co_return co_await page_body(asked, now->card, number, can_approve);
 }
 
-net::HttpResponse Inbox::page_body(const Asked& asked, const core::CardView& card, std::size_t number,
-                                   bool can_approve) const {
+awaitable<net::HttpResponse> Inbox::page_body(Asked asked, core::CardView card, std::size_t number,
+                                              bool can_approve) {
     const auto style = parts_.speech.style();
-    const auto last = wire::teams_full_view_pages(card, style) - 1;
-    number = std::min(number, last);
-    auto view = wire::teams_full_view(card, style,
-                                      {.number = number,
-                                       .pass = passes_.of(card.id, card.digest, asked.who(), number),
-                                       .can_approve = can_approve,
-                                       .in_dialog = asked.in_dialog});
+    const auto account = account_of(*asked.activity);
+    const auto pages = wire::teams_full_view_pages(card, style);
+    number = std::min(number, pages - 1);
+    auto pass = [&](std::size_t page) { return passes_.of(card.id, card.digest, asked.who(), page); };
+    wire::TeamsPage page{
+        .number = number, .pass = pass(number), .can_approve = can_approve, .in_dialog = asked.in_dialog};
+    auto seen = co_await conversation_.pages_seen(card, account, pages);
+    if (seen == pages) page.read_pass = pass(pages - 1);
+    auto view = wire::teams_full_view(card, style, page);
+    co_await conversation_.showed_page(card, account, number + 1, pages);
     if (asked.in_dialog)
-        return json_body(wire::teams_dialog_answer(fmt::format("Request #{}", card.number), view.card));
-    return json_body(wire::teams_card_answer(view.card));
+        co_return json_body(wire::teams_dialog_answer(fmt::format("Request #{}", card.number), view.card));
+    co_return json_body(wire::teams_card_answer(view.card));
 }
 
 awaitable<void> Inbox::saw(Asked asked) {

@@ -89,8 +89,8 @@ class Inbox {
     rt::asio::awaitable<net::HttpResponse> body_of(const Asked& asked, const app::Reply& reply);
     rt::asio::awaitable<net::HttpResponse> own_card(const Asked& asked, wire::TeamsViewer viewer);
     rt::asio::awaitable<net::HttpResponse> page(const Asked& asked);
-    net::HttpResponse page_body(const Asked& asked, const core::CardView& card, std::size_t number,
-                                bool can_approve) const;
+    rt::asio::awaitable<net::HttpResponse> page_body(Asked asked, core::CardView card, std::size_t number,
+                                                     bool can_approve);
     rt::asio::awaitable<void> saw(Asked asked);
     rt::asio::awaitable<void> tell(ActivityPtr activity, app::Reply reply);
     std::string words_with_people(const wire::TeamsActivity& activity) const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "countersign/base/text.hpp"
@@ -20,6 +21,8 @@ using Part = CardSection::Part;
 namespace {
 
 constexpr std::string_view full_suffix = ".full";
+constexpr std::size_t reason_units_max = 1'900;  // a button's value holds 2,000
+constexpr std::string_view asked_prefix = "shown.";
 
 // Words in mrkdwn, one line after another, cut between lines when the limit is reached.
 class Lines {
@@ -78,17 +81,44 @@ class CardWriter {
         for (const CardSection& section : text.sections) draw(section);
         end_what();
         if (!buttons.empty()) blocks_.push_back(actions(buttons, text.whole));
+        return message(text.whole);
+    }
+
+    // With the question whether to approve it, above and below.
+    SlackMessage ask(std::string_view note, std::string_view reason, bool whole) {
+        const core::CardText text = core::card_text(card_);
+        if (!note.empty()) blocks_.push_back(b::section("note", b::plain(b::cut(printable(note), 500).text)));
+        for (const CardSection& section : text.sections) draw(section);
+        end_what();
+        whole = whole && text.whole;
+        const auto asks = whole ? fmt::format("Approve #{}? Nothing is recorded yet.", card_.number)
+                                : fmt::format(
+                                      "This is not all that #{} asks for. The rest stands in the full "
+                                      "view, from which it can be approved.",
+                                      card_.number);
+        blocks_.push_back(b::section("question", b::plain(asks)));
+        auto value = card_.id.text();
+        if (!reason.empty() && whole) value += fmt::format(" {}", b::head(reason, reason_units_max));
+        auto id = fmt::format("{}{}.{}", asked_prefix, card_.version, card_.digest);
+        b::Items buttons(b::button(slack_approve, whole ? "Approve" : "Open the full view", value, "primary"),
+                         b::button(slack_details, "Details", card_.id.text()));
+        blocks_.push_back(
+            b::actions(whole ? id : "act" + id_ + std::string(full_suffix), std::move(buttons)));
+        return message(whole);
+    }
+
+  private:
+    SlackMessage message(bool whole) {
         SlackMessage message;
         message.text = slack_escaped(core::notification_text(card_));
         message.blocks = std::move(blocks_).take();
         message.metadata =
             json_object("event_payload", json_object("request_id", card_.id.text(), "version", card_.version),
                         "event_type", "countersign_request");
-        message.whole = text.whole;
+        message.whole = whole;
         return message;
     }
 
-  private:
     static constexpr std::size_t lines_units_max = 2'000;
 
     // New for every version: else what a reader's client remembers of a block may stick to the next one.
@@ -162,6 +192,24 @@ SlackMessage slack_card(const CardView& card, const SlackStyle& style) {
 SlackPrivate slack_private_card(const CardView& card, const SlackStyle& style) {
     auto message = CardWriter{card, style}.write({core::CardButton::details});
     return {std::move(message.text), std::move(message.blocks)};
+}
+
+SlackPrivate slack_private_approval(const CardView& card, const SlackStyle& style, std::string_view note,
+                                    std::string_view reason, bool whole) {
+    auto message = CardWriter{card, style}.ask(note, reason, whole);
+    return {std::move(message.text), std::move(message.blocks)};
+}
+
+std::optional<SlackAskedAbout> read_slack_asked(std::string_view block_id) {
+    if (!block_id.starts_with(asked_prefix)) return std::nullopt;
+    block_id.remove_prefix(asked_prefix.size());
+    SlackAskedAbout asked;
+    const auto [end, wrong] =
+        std::from_chars(block_id.data(), block_id.data() + block_id.size(), asked.version);
+    const auto digits = static_cast<std::size_t>(end - block_id.data());
+    if (wrong != std::errc{} || digits == block_id.size() || block_id[digits] != '.') return std::nullopt;
+    asked.digest = block_id.substr(digits + 1);
+    return asked;
 }
 
 bool slack_opens_full_view(std::string_view block_id) {

@@ -72,7 +72,9 @@ SlackInteraction read_submission(const Value& payload) {
     submission.hash = text_of(view["hash"]);
     submission.callback = text_of(view["callback_id"]);
     submission.metadata = text_of(view["private_metadata"]);
-    submission.reason = text_of(view["state"]["values"]["reason"]["text"]["value"]);
+    const Value& typed = view["state"]["values"];
+    submission.reason = text_of(typed["reason"]["text"]["value"]);
+    submission.resource = text_of(typed["resource"]["text"]["value"]);
     return submission;
 }
 

@@ -194,6 +194,18 @@ b::Json comment_input() {
                        "optional", true, "type", "input");
 }
 
+// The name stands above the input as it is to be typed.
+void add_resource_input(b::Items& blocks, std::string_view resource) {
+    constexpr std::size_t resource_units_max = 2'900;
+    b::Items name(b::rich_preformatted(b::cut(visible(resource), resource_units_max).text));
+    blocks.push_back(b::rich_text("name", std::move(name)));
+    auto input = json_object("action_id", "text", "focus_on_load", true, "max_length",
+                             core::resource_chars_max, "type", "plain_text_input");
+    blocks.push_back(json_object("block_id", "resource", "element", input, "hint",
+                                 b::plain("The policy asks for it: exactly as it stands above"), "label",
+                                 b::plain("Type the resource's name"), "type", "input"));
+}
+
 SlackPrivate made_private(std::string_view fallback, b::Items blocks) {
     return {slack_escaped(fallback), std::move(blocks).take()};
 }
@@ -229,22 +241,30 @@ std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata) {
     return note;
 }
 
-JsonText slack_reason_view(core::Verdict verdict, std::int64_t number, std::string_view about,
-                           const SlackViewNote& note) {
-    std::string_view act = verdict == core::Verdict::deny   ? "Deny"
-                           : verdict == core::Verdict::hold ? "Hold"
-                                                            : "Approve";
-    auto input = json_object("action_id", "text", "focus_on_load", true, "max_length", core::reason_chars_max,
-                             "min_length", 1, "multiline", true, "type", "plain_text_input");
-    b::Items blocks(b::section("about", b::plain(inert(about, 300))));
-    if (verdict == core::Verdict::approve)
-        blocks.push_back(
-            b::section("own", b::plain("You are behind this request. The policy lets you approve it "
-                                       "all the same, if you say why.")));
-    blocks.push_back(json_object("block_id", "reason", "element", input, "hint",
-                                 b::plain("Shown on the card and to the requester"), "label",
-                                 b::plain("Reason"), "type", "input"));
-    return view(core::name_of(verdict), fmt::format("{} #{}", act, number), std::move(blocks),
+JsonText slack_reason_view(const SlackReasonAsked& asked, const SlackViewNote& note) {
+    std::string_view act = asked.verdict == core::Verdict::deny   ? "Deny"
+                           : asked.verdict == core::Verdict::hold ? "Hold"
+                                                                  : "Approve";
+    b::Items blocks(b::section("about", b::plain(inert(asked.about, 300))));
+    if (asked.own)
+        blocks.push_back(b::section(
+            "own",
+            b::plain(asked.needs_reason ? "You are behind this request. The policy lets you approve it "
+                                          "all the same, if you say why."
+                                        : "You are behind this request. The policy lets you approve it all "
+                                          "the same.")));
+    if (!asked.resource.empty()) add_resource_input(blocks, asked.resource);
+    if (asked.needs_reason) {
+        auto input = json_object("action_id", "text", "focus_on_load", asked.resource.empty(), "max_length",
+                                 core::reason_chars_max, "min_length", 1, "multiline", true, "type",
+                                 "plain_text_input");
+        blocks.push_back(json_object("block_id", "reason", "element", input, "hint",
+                                     b::plain("Shown on the card and to the requester"), "label",
+                                     b::plain("Reason"), "type", "input"));
+    } else {
+        blocks.push_back(comment_input());
+    }
+    return view(core::name_of(asked.verdict), fmt::format("{} #{}", act, asked.number), std::move(blocks),
                 slack_view_note(note), act);
 }
 
@@ -278,7 +298,8 @@ JsonText slack_full_view(const CardView& card, const SlackStyle& style, const Sl
         for (const CardSection& section : sections)
             if (may_change(section)) add_lines_of(blocks, section, style);
     if (pages.count() > 1) blocks.push_back(page_buttons(note));
-    const bool approvable = can_approve && last && note.seen == pages.count();
+    const bool approvable = can_approve && note.seen == pages.count();
+    if (approvable && card.resource_typed) add_resource_input(blocks, card.resource.value_or(""));
     if (approvable) blocks.push_back(comment_input());
     return view(approvable ? slack_approve : slack_details, title, std::move(blocks), slack_view_note(note),
                 approvable ? "Approve" : "");
@@ -301,14 +322,6 @@ JsonText slack_command_answer(const SlackPrivate& said) {
 SlackPrivate slack_private(std::string_view sentence) {
     auto shown = inert(sentence, b::text_units_max);
     return made_private(shown, b::Items(b::section("private", b::plain(shown))));
-}
-
-SlackPrivate slack_private_full_view(std::string_view sentence, const core::RequestId& request) {
-    auto shown = inert(sentence, b::text_units_max);
-    auto button = b::button(slack_approve, "Open the full view", request.text());
-    return made_private(shown,
-                        b::Items(b::section("private", b::plain(shown)),
-                                 b::actions(fmt::format("act.{}.full", request.text()), b::Items(button))));
 }
 
 namespace {

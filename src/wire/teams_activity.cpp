@@ -157,6 +157,7 @@ TeamsPress read_teams_press(const Value& value) {
     press.about = data["about"].text();
     press.id = data["id"].text();
     press.reason = data[press.act + "_reason"].text();
+    press.resource = data["resource"].text();
     press.known_form = data["form"].whole() == 1;
     return press;
 }

@@ -44,6 +44,9 @@ std::string name_of_person(const core::Who& who) {
 
 Json data_of(const Press& press, bool in_dialog) {
     auto dialog = json_object("type", "task/fetch");
+    if (press.about == "shown")
+        return json_object("about", press.about, "act", press.act, "approve_reason", press.reason, "digest",
+                           press.digest, "form", form, "request", press.request, "version", press.version);
     if (!press.about.empty())
         return json_object("about", press.about, "act", press.act, "form", form, "id", press.id);
     if (in_dialog)
@@ -175,6 +178,22 @@ Json reason_input(std::string_view act, bool of_own_request) {
                                  : "Reason, shown on the card and to the requester:";
     return json_object("errorMessage", "Say why", "id", id, "isMultiline", true, "isRequired", true, "label",
                        label, "maxLength", core::reason_chars_max, "type", "Input.Text");
+}
+
+Json comment_input(std::string_view act) {
+    auto id = fmt::format("{}_reason", act);
+    return json_object("id", id, "isMultiline", true, "label",
+                       "Comment (optional), shown on the card and to the requester:", "maxLength",
+                       core::reason_chars_max, "type", "Input.Text");
+}
+
+std::vector<Json> resource_input(std::string_view resource) {
+    std::vector<Json> blocks = fixed_width(visible(resource));
+    blocks.insert(blocks.begin(), said("The policy asks whoever approves this to type the resource's name:"));
+    blocks.push_back(json_object("errorMessage", "Type the name", "id", "resource", "isRequired", true,
+                                 "label", "The resource's name, exactly as it stands above:", "maxLength",
+                                 core::resource_chars_max, "type", "Input.Text"));
+    return blocks;
 }
 
 Json show_card(std::string_view title, Items body, const Json& action) {

@@ -41,6 +41,7 @@ struct Press {
     std::string_view pass = {};
     std::string_view about = {};
     std::string_view id = {};
+    std::string_view reason = {};  // with `about`
 };
 Json execute(std::string_view title, const Press& press, bool with_inputs = false);
 // Answers with a message that has a value, for clients and places without Action.Execute.
@@ -48,6 +49,9 @@ Json submit(std::string_view title, const Press& press, bool opens_dialog, bool 
 std::string_view title_of(core::Verdict verdict);  // of the button that sends it
 // Asks for the reason of an act; `of_own_request`: of approving what one is behind.
 Json reason_input(std::string_view act, bool of_own_request);
+Json comment_input(std::string_view act);  // the same, but nobody has to say anything
+// Asks for the resource's name, and shows it as it is to be typed.
+std::vector<Json> resource_input(std::string_view resource);
 Json show_card(std::string_view title, Items body, const Json& action);
 
 struct Short {

@@ -53,6 +53,27 @@ class TeamsCardWriter {
     TeamsCardWriter(const CardView& card, const TeamsStyle& style, const TeamsViewer* viewer)
         : card_(card), style_(style), viewer_(viewer), id_(card.id.text()) {}
 
+    // The question whether to approve it comes below.
+    TeamsCard ask(std::string_view note, std::string_view reason, bool whole) {
+        auto asked = body_of(core::card_text(card_), note);
+        whole = whole && whole_;
+        auto words = whole ? fmt::format("Approve #{}? Nothing is recorded yet.", card_.number)
+                           : fmt::format(
+                                 "This is not all that #{} asks for. The rest stands in the full view, "
+                                 "from which it can be approved.",
+                                 card_.number);
+        asked.push_back(c::heading(words));
+        auto shown = press(teams_approve);
+        shown.about = "shown";
+        shown.reason = reason;
+        c::Items actions(
+            whole ? c::execute("Approve", shown) : c::submit("Open the full view", press(teams_read), true),
+            c::submit("Details", press(teams_details), true));
+        return {.card = c::card(std::move(asked), std::move(actions), words_for_old_clients(card_)),
+                .summary = core::notification_text(card_),
+                .whole = whole};
+    }
+
     TeamsCard write(bool details_only) {
         const core::CardText text = core::card_text(card_);
         whole_ = text.whole;
@@ -86,6 +107,20 @@ class TeamsCardWriter {
     static constexpr std::size_t button_bytes = 500;
     static constexpr std::size_t section_bytes_max = 4'000;
     static constexpr std::size_t kept_for_each = 300;  // section: what says that some of it was left out
+
+    c::Items body_of(const core::CardText& text, std::string_view note) {
+        whole_ = text.whole;
+        spend(frame_bytes + buttons_bytes + text.sections.size() * kept_for_each);
+        std::vector<std::vector<c::Json>> drawn(text.sections.size());
+        for (bool last : {false, true})
+            for (std::size_t i = 0; i < drawn.size(); ++i)
+                if (drawn_last(text.sections[i].part) == last) drawn[i] = draw(text.sections[i]);
+        c::Items body;
+        if (!note.empty()) body.push_back(c::heading(c::shortened(printable(note), notice_chars_max).text));
+        for (const auto& blocks : drawn)
+            for (const c::Json& block : blocks) body.push_back(block);
+        return body;
+    }
 
     void spend(std::size_t bytes) { left_ -= std::min(left_, bytes); }
     c::Press press(std::string_view act) const {
@@ -172,7 +207,10 @@ class TeamsCardWriter {
     void add_reason_asked(c::Items& actions, c::Items& body) const {
         if (!viewer_ || !viewer_->asks_reason) return;
         const auto act = core::name_of(*viewer_->asks_reason);
-        body.push_back(c::reason_input(act, *viewer_->asks_reason == Verdict::approve));
+        if (!viewer_->resource.empty())
+            for (const c::Json& block : c::resource_input(viewer_->resource)) body.push_back(block);
+        body.push_back(viewer_->needs_reason ? c::reason_input(act, viewer_->own_request)
+                                             : c::comment_input(act));
         actions.push_back(c::execute(c::title_of(*viewer_->asks_reason), press(act), true));
     }
     void add_button(c::Items& actions, core::CardButton button) const {
@@ -233,6 +271,11 @@ bool teams_card_is_whole(const CardView& card, const TeamsStyle& style) {
 
 TeamsCard teams_private_card(const CardView& card, const TeamsStyle& style) {
     return TeamsCardWriter{card, style, nullptr}.write(true);
+}
+
+TeamsCard teams_approval(const CardView& card, const TeamsStyle& style, std::string_view note,
+                         std::string_view reason, bool whole) {
+    return TeamsCardWriter{card, style, nullptr}.ask(note, reason, whole);
 }
 
 TeamsCard teams_retired_card(const CardView& card) {

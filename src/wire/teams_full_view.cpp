@@ -130,21 +130,23 @@ TeamsFullView teams_full_view(const CardView& card, const TeamsStyle& style, con
     if (number + 1 == pages) add_what_changes(body, sections, style);
     if (pages > 1) body.push_back(c::heading(fmt::format("Page {} of {}", number + 1, pages)));
     const std::string id = card.id.text();
-    auto button = [&](std::string_view title, std::string_view act, std::size_t to) {
+    auto button = [&](std::string_view title, std::string_view act, std::size_t to, std::string_view pass) {
         c::Press press{.act = act,
                        .request = id,
                        .digest = card.digest,
                        .version = card.version,
                        .page = static_cast<std::int64_t>(to),
-                       .pass = page.pass};
+                       .pass = pass};
         return page.in_dialog ? c::submit(title, press, false) : c::execute(title, press);
     };
     const auto act = page.can_approve ? teams_read : teams_details;
     c::Items actions;
-    if (number > 0) actions.push_back(button("Back", act, number - 1));
-    if (number + 1 < pages) actions.push_back(button("Next", act, number + 1));
-    if (number + 1 == pages && page.can_approve) actions.push_back(button("Approve", teams_approve, pages));
-    if (!page.in_dialog) actions.push_back(button("Close", teams_view, 0));
+    if (number > 0) actions.push_back(button("Back", act, number - 1, page.pass));
+    if (number + 1 < pages) actions.push_back(button("Next", act, number + 1, page.pass));
+    const bool last = number + 1 == pages;
+    if (page.can_approve && (last || !page.read_pass.empty()))
+        actions.push_back(button("Approve", teams_approve, pages, last ? page.pass : page.read_pass));
+    if (!page.in_dialog) actions.push_back(button("Close", teams_view, 0, page.pass));
     const auto words = fmt::format("Request #{}: {}", card.number, core::state_text(card));
     return {.card = c::card(std::move(body), std::move(actions), words), .pages = pages};
 }

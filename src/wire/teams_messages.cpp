@@ -157,7 +157,6 @@ JsonText teams_dialog_words(std::string_view words) {
 }
 
 JsonText teams_reason_form(const TeamsReasonAsked& asked, const TeamsPress& press, bool in_dialog) {
-    const bool own = asked.verdict == core::Verdict::approve;
     const std::string_view act = core::name_of(asked.verdict);
     const std::string_view title = c::title_of(asked.verdict);
     c::Press again{.act = act,
@@ -170,7 +169,11 @@ JsonText teams_reason_form(const TeamsReasonAsked& asked, const TeamsPress& pres
     auto about = c::shortened(printable(asked.about), about_chars_max).text;
     auto names = fmt::format("{} request #{}: {}", title, asked.number, about);
     auto button = in_dialog ? c::submit(title, again, false, true) : c::execute(title, again, true);
-    return c::card(c::Items(c::heading(names), c::reason_input(act, own)), c::Items(button), title);
+    c::Items body(c::heading(names));
+    if (!asked.resource.empty())
+        for (const c::Json& block : c::resource_input(asked.resource)) body.push_back(block);
+    body.push_back(asked.needs_reason ? c::reason_input(act, asked.own) : c::comment_input(act));
+    return c::card(std::move(body), c::Items(button), title);
 }
 
 JsonText teams_results_answer(const std::vector<core::CardSummary>& items) {

@@ -1,107 +1,15 @@
-#include "countersign/app/conversation.hpp"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include "app/office.hpp"
+#include "app/conversations.hpp"
 
 // What people say and click, and what they are answered, without any chat.
 namespace countersign::test {
 namespace {
 
-using app::CardButton;
-using app::CardExtent;
-using app::Lines;
 using app::Question;
-using app::Reply;
-using core::State;
-using core::Verdict;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
-
-// Remembers what it was told in confidence.
-struct Ears final : app::Confidant {
-    std::vector<std::pair<core::AccountId, app::Confidence>> heard;
-    Later<Done> confide(core::AccountId to, app::Confidence what, Deadline) override {
-        heard.emplace_back(std::move(to), std::move(what));
-        co_return Done{};
-    }
-};
-
-struct Conversations : testing::Test {
-    Office office;
-    Process process{office};
-    Ears ears;
-    app::Chats chats;
-    app::Linking linking{process.runtime,
-                         {office.people, office.people, process.people, process.roster, chats}};
-    bool fits = true;
-    app::Conversation slack{process.runtime, parts(), manner(core::Surface::slack)};
-    int acts = 0;
-
-    Conversations() { chats.add({core::Surface::slack, office.chat, ears, "#approvals"}); }
-
-    app::Conversation::Parts parts() {
-        return {process.requests, linking, process.voting_tokens, process.roster, office.store};
-    }
-    app::Conversation::Manner manner(core::Surface chat) {
-        return {.chat = chat,
-                .shows_everything = [this](const core::CardView&) { return fits; },
-                .mentioned = [](std::string_view word) -> std::optional<core::AccountId> {
-                    if (!word.starts_with('!')) return std::nullopt;
-                    return core::AccountId{"slack:T0/" + std::string(word.substr(1))};
-                }};
-    }
-    app::Act act(const std::string& user) {
-        return {.account = core::AccountId{"slack:T0/" + user},
-                .origin = {"act:" + std::to_string(++acts)},
-                .answer_by = office.now() + 2s};
-    }
-    static Later<Reply> kept(rt::asio::awaitable<Reply> reply) { co_return co_await std::move(reply); }
-    Reply get(rt::asio::awaitable<Reply> reply) { return office.get(kept(std::move(reply))).value(); }
-
-    Reply say(const std::string& user, std::string_view words) {
-        return get(slack.command(act(user), app::read_command(words)));
-    }
-    Reply press(const std::string& user, core::RequestId request, CardButton button = CardButton::approve,
-                CardExtent shown = CardExtent::whole) {
-        return get(slack.press(act(user), request, button, shown));
-    }
-    Reply submit(const std::string& user, core::RequestId request, Verdict verdict, std::string reason,
-                 CardExtent shown = CardExtent::whole) {
-        return get(slack.submit(act(user), request, verdict, std::move(reason), shown));
-    }
-    Reply say_in(const std::string& channel, const std::string& user, std::string_view words) {
-        auto done = act(user);
-        done.channel = channel;
-        return get(slack.command(std::move(done), app::read_command(words)));
-    }
-    // The card that is to stand in this channel stands there, as a message.
-    void post(const std::string& name, const std::string& id, core::RequestId request) {
-        office.get(
-            office.store.adopt(request, {core::Surface::slack, name}, {id, request.text()}, office.soon()));
-    }
-    app::CasePtr now(core::RequestId request) {
-        return office.get(process.requests.read(request, office.soon())).value();
-    }
-    State state(core::RequestId request) { return now(request)->ruling.state; }
-    core::RequestId open(const std::string& action = "deploy") { return process.open(action)->c.request->id; }
-    std::string number(core::RequestId request) { return std::to_string(now(request)->c.request->number); }
-};
-
-bool silent(const Reply& reply) {
-    return std::holds_alternative<app::Silence>(reply.what);
-}
-std::string said(const Reply& reply) {
-    const auto* lines = std::get_if<Lines>(&reply.what);
-    if (lines == nullptr) return "(no words)";
-    std::string all;
-    for (const auto& line : lines->text) all += (all.empty() ? "" : "\n") + line;
-    return all;
-}
 
 // ---- buttons
 
@@ -176,7 +84,7 @@ TEST_F(Conversations, AReasonOfBlanksIsAskedForAgain) {
     auto request = open();
     auto reply = submit("U0AMY", request, Verdict::deny, "  ");
     ASSERT_TRUE(std::holds_alternative<Lines>(reply.what));
-    EXPECT_TRUE(std::get<Lines>(reply.what).ask_again);
+    EXPECT_EQ(std::get<Lines>(reply.what).wrong, Lines::Wrong::reason);
     EXPECT_EQ(state(request), State::pending);
 }
 
@@ -185,7 +93,7 @@ TEST_F(Conversations, ALostRaceIsToldWithoutAskingAgain) {
     press("U0AMY", request);
     auto reply = submit("U0BEN", request, Verdict::deny, "too late");
     EXPECT_THAT(said(reply), HasSubstr("already approved"));
-    EXPECT_FALSE(std::get<Lines>(reply.what).ask_again);
+    EXPECT_EQ(std::get<Lines>(reply.what).wrong, Lines::Wrong::nothing);
 }
 
 TEST_F(Conversations, WhatDidNotStandOnTheCardIsApprovedFromTheFullView) {
@@ -219,83 +127,6 @@ TEST_F(Conversations, DetailsOfADecidedRequestCannotBeApproved) {
                 HasSubstr("not known here"));
 }
 
-// ---- who may read
-
-TEST_F(Conversations, AGuestReadsNothingOfWhatStandsInOtherChannels) {
-    auto request = process.open("deploy")->c.request->id;
-    post("#deploys", "C0DEP", request);
-    for (const auto& words : {"show " + number(request), "show " + request.text(), "deny " + number(request),
-                              "approve " + number(request), "cancel " + number(request)})
-        EXPECT_THAT(said(say("U0GST", words)), HasSubstr("see what the channel they are in shows")) << words;
-    EXPECT_EQ(said(say("U0GST", "all")), "No request is pending that you may read.");
-    EXPECT_THAT(said(press("U0GST", request, CardButton::details)), HasSubstr("see what the channel"));
-    EXPECT_EQ(now(request)->c.version(), 1);
-    press("U0AMY", request);
-    EXPECT_THAT(said(press("U0GST", request, CardButton::deny)), Not(HasSubstr("amy"))) << "nor how it ended";
-}
-
-TEST_F(Conversations, AGuestReadsInAChannelWhatItsCardShowsAndNoMore) {
-    auto request = open();
-    post("#deploys", "C0DEP", request);
-    EXPECT_TRUE(
-        std::holds_alternative<app::PrivateCard>(say_in("C0DEP", "U0GST", "show " + number(request)).what));
-    EXPECT_TRUE(std::holds_alternative<app::RequestList>(say_in("C0DEP", "U0GST", "all").what));
-    EXPECT_EQ(said(say_in("C0OTHER", "U0GST", "all")), "No request is pending that you may read.");
-    auto inside = act("U0GST");
-    inside.channel = "C0DEP";
-    EXPECT_THAT(said(get(slack.press(inside, request, CardButton::details, CardExtent::whole))),
-                HasSubstr("and no more"));
-    fits = false;
-    for (auto extent : {CardExtent::part, CardExtent::unknown}) {
-        auto reply = get(slack.press(inside, request, CardButton::approve, extent));
-        EXPECT_THAT(said(reply), HasSubstr("Guests of a workspace cannot vote"));
-    }
-    EXPECT_EQ(state(request), State::pending);
-}
-
-TEST_F(Conversations, WhoWasShownNothingApprovesNothingEvenIfTheyMayVoteByThen) {
-    auto request = open();
-    post("#deploys", "C0DEP", request);
-    auto inside = act("U0GST");
-    inside.channel = "C0DEP";
-    // They become a full member, and one of those who may approve, between the look and the vote.
-    bool judged = false;
-    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
-        if (call != "append" || std::exchange(judged, true)) return std::nullopt;
-        office.accounts.user("U0GST");
-        office.accounts.group("S0SEC", {"U0AMY", "U0GST"});
-        office.accounts.publish_all();
-        return Failure{Trouble::unavailable, "judge again", std::string(app::links_moved), {}};
-    };
-    auto reply = get(slack.press(inside, request, CardButton::approve, CardExtent::part));
-    EXPECT_THAT(said(reply), HasSubstr("not what this request asks for"));
-    EXPECT_EQ(state(request), State::pending);
-}
-
-TEST_F(Conversations, WhereThePolicySaysWhoMayReadOthersReadInItsChannelAlone) {
-    auto request = open("pay");
-    post("#approvals", "C0APP", request);
-    EXPECT_THAT(said(say("U0DAN", "show " + number(request))), HasSubstr("The policy says who may read"));
-    EXPECT_EQ(said(say("U0DAN", "all")), "No request is pending that you may read.");
-    EXPECT_THAT(said(press("U0DAN", request, CardButton::details)),
-                HasSubstr("The policy says who may read"));
-    for (const char* user : {"U0CAT", "U0REQ", "U0AMY"})
-        EXPECT_TRUE(std::holds_alternative<app::PrivateCard>(say(user, "show " + number(request)).what))
-            << user;
-    auto inside = act("U0DAN");
-    inside.channel = "C0APP";
-    EXPECT_TRUE(std::holds_alternative<app::FullView>(
-        get(slack.press(inside, request, CardButton::details, CardExtent::whole)).what));
-}
-
-TEST_F(Conversations, WhoCannotBeLookedUpIsShownNothing) {
-    auto request = open();
-    office.accounts.reachable = false;
-    office.pass(1h);
-    EXPECT_THAT(said(say("U0AMY", "show " + number(request))), HasSubstr("in trouble right now"));
-    EXPECT_THAT(said(press("U0AMY", request, CardButton::details)), HasSubstr("cannot be shown right now"));
-}
-
 // ---- trouble
 
 TEST_F(Conversations, AnUnknownOutcomeIsReadBackAndCountsOnce) {
@@ -327,9 +158,15 @@ TEST_F(Conversations, AVoteThatWasNotRecordedIsNeverSaidToBe) {
         return Failure{Trouble::unavailable, "down", {}, {}};
     };
     EXPECT_THAT(said(press("U0AMY", request)), HasSubstr("NOT recorded"));
-    EXPECT_THAT(said(say("U0AMY", "approve " + number(request))), HasSubstr("NOT recorded"));
+    office.store.fault = {};
+    auto asked = say("U0AMY", "approve " + number(request));
+    office.store.fault = [](std::string_view call) -> std::optional<Failure> {
+        if (call != "append") return std::nullopt;
+        return Failure{Trouble::unavailable, "down", {}, {}};
+    };
+    EXPECT_THAT(said(agree("U0AMY", asked)), HasSubstr("NOT recorded"));
     auto reply = submit("U0AMY", request, Verdict::hold, "wait");
-    EXPECT_TRUE(std::get<Lines>(reply.what).ask_again);
+    EXPECT_EQ(std::get<Lines>(reply.what).wrong, Lines::Wrong::reason);
     office.store.fault = {};
     EXPECT_EQ(now(request)->c.version(), 1);
 }
@@ -367,7 +204,7 @@ TEST_F(Conversations, ARequestIsShownByItsNumberOrItsId) {
 TEST_F(Conversations, VotesByCommandAreAnsweredWithWhatIsStillNeeded) {
     auto request = open("db.export");
     EXPECT_EQ(
-        said(say("U0AMY", "approve " + number(request) + " looks right")),
+        said(agree("U0AMY", say("U0AMY", "approve " + number(request) + " looks right"))),
         "Your approval of #" + number(request) + " is recorded. Still needed: 1 of security, 1 of dba.");
     EXPECT_EQ(now(request)->ruling.votes.at(0).reason, "looks right");
     EXPECT_THAT(said(say("U0CAT", "deny " + number(request))), HasSubstr("Say why"));
@@ -380,8 +217,8 @@ TEST_F(Conversations, WhatDoesNotFitAMessageIsNotApprovedByCommand) {
     auto request = open();
     fits = false;
     auto reply = say("U0AMY", "approve " + number(request));
-    ASSERT_TRUE(std::holds_alternative<app::FullViewOffer>(reply.what));
-    EXPECT_EQ(std::get<app::FullViewOffer>(reply.what).request, request);
+    ASSERT_TRUE(std::holds_alternative<app::ApproveQuestion>(reply.what));
+    EXPECT_FALSE(std::get<app::ApproveQuestion>(reply.what).whole);
     EXPECT_EQ(state(request), State::pending);
 }
 

@@ -53,6 +53,10 @@ rules:
     when: { action: pay }
     require: { count: 1, of: security }
     visible_to: dba
+  - name: drops
+    when: { action: drop }
+    require: { count: 1, of: security }
+    confirm: resource
   - name: exports
     when: { action: db.export }
     require: { all: [ { count: 2, of: security }, { count: 1, of: dba } ] }

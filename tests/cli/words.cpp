@@ -70,6 +70,14 @@ TEST(Words, TheChannelsInWhichPeopleAreAskedAreNamed) {
         document(R"({"cards":[{"chat":"slack","channel":"#a\n"},{"chat":"teams","channel":"19:x"}]})");
     EXPECT_EQ(channels_text(request), "#a\\n and 19:x");
     EXPECT_EQ(channels_text(pending()), "");
+    EXPECT_EQ(unannounced_text(pending()), "");
+    core::Value nowhere =
+        core::Value::object({{"channel", "#a\n"}, {"chat", "slack"}, {"problem", "no such channel"}});
+    request.set("unannounced", core::Value::array()).set("number", 9);
+    EXPECT_EQ(unannounced_text(request), "");
+    request.set("unannounced", core::Value::Array{nowhere});
+    EXPECT_EQ(unannounced_text(request),
+              "nobody is asked yet, because no chat shows #9: #a\\n: no such channel");
 }
 
 TEST(Words, TimesForPeopleHaveNoFractions) {

@@ -416,6 +416,7 @@ TYPED_TEST(Outbox, AMessageThatTakesTheLostOnesPlaceMayBeClickedBeforeItIsWritte
     this->settled({row}, this->on.lease());
     EXPECT_EQ(this->stored(), this->shown(2, "2.2"));
     EXPECT_TRUE(this->cards().at(1).closed);
+}
 
 TYPED_TEST(Outbox, WhatAChannelShowsIsWhatHasAMessageThere) {
     auto shown_in = [&](const char* channel, core::Surface chat = core::Surface::slack) {
@@ -427,6 +428,30 @@ TYPED_TEST(Outbox, WhatAChannelShowsIsWhatHasAMessageThere) {
     EXPECT_TRUE(shown_in("#approvals").empty()) << "channels are asked for by their ids";
     EXPECT_TRUE(shown_in("C2").empty());
     EXPECT_TRUE(shown_in("C1", core::Surface::teams).empty());
+}
+
+TYPED_TEST(Outbox, ProblemsOfCardsAreRememberedUntilTheyAreMended) {
+    auto problems = [&](std::optional<core::RequestId> of) {
+        return this->on.get(this->on.outbox().problems(of, 10, this->on.soon())).value();
+    };
+    auto note = [&](std::string why, bool fell_back) {
+        auto noted =
+            this->on.outbox().note_problem(this->card.id, std::move(why), fell_back, this->on.soon());
+        ASSERT_TRUE(this->on.get(std::move(noted)));
+    };
+    EXPECT_TRUE(problems(this->id).empty());
+    note("no such channel", false);
+    app::CardProblem problem{this->id, this->card.target, "no such channel", false, false};
+    EXPECT_EQ(problems(this->id), std::vector{problem});
+    EXPECT_EQ(problems(std::nullopt), std::vector{problem});
+    note("", false);
+    EXPECT_TRUE(problems(this->id).empty());
+    note("no such channel", true);
+    this->done(1);
+    problem.fell_back = problem.request_shown = true;
+    EXPECT_EQ(problems(this->id), std::vector{problem}) << "it stands elsewhere";
+    note("no such channel", false);
+    EXPECT_TRUE(problems(this->id).empty()) << "it was posted after all";
 }
 
 TYPED_TEST(Outbox, ACopyOfARequestThatIsNotThereIsNothing) {

@@ -15,6 +15,7 @@
 #include "countersign/base/text.hpp"
 #include "fakes/people.hpp"
 #include "fakes/references.hpp"
+#include "fakes/shown.hpp"
 #include "fakes/store.hpp"
 #include "support/postgres.hpp"
 
@@ -140,6 +141,8 @@ struct InMemory : Base {
     app::PeopleStore& people() { return persons; }
     fakes::References places;
     app::ReferenceStore& references() { return places; }
+    fakes::ShownTo shown_to;
+    app::ShownStore& shown() { return shown_to; }
     app::LinkCodeStore& link_codes() { return persons; }
     std::vector<std::string> people_events() { return persons.events; }
     app::EventLog& log() { return store; }
@@ -157,15 +160,15 @@ struct OnPostgres : Base {
     OnPostgres(Secret migrated, Secret as) : uri(std::move(migrated)), seen_as(std::move(as)) {}
     Secret uri;      // as the owner of the tables
     Secret seen_as;  // the store's rights: of the application alone, unless told otherwise
-    std::unique_ptr<pg::Database> database =
-        pg::open_database({.uri = seen_as, .server_keys = {server_key}, .pool = 6},
-                          io.get_executor(), clock, *entropy);
+    std::unique_ptr<pg::Database> database = pg::open_database(
+        {.uri = seen_as, .server_keys = {server_key}, .pool = 6}, io.get_executor(), clock, *entropy);
     app::CaseStore& cases() { return database->cases(); }
     app::OutboxStore& outbox() { return database->outbox(); }
     app::TokenStore& tokens() { return database->tokens(); }
     app::SeenTokens& seen_tokens() { return database->seen_tokens(); }
     app::PeopleStore& people() { return database->people(); }
     app::ReferenceStore& references() { return database->references(); }
+    app::ShownStore& shown() { return database->shown(); }
     app::LinkCodeStore& link_codes() { return database->link_codes(); }
     std::vector<std::string> people_events() { return acts(); }
     app::EventLog& log() { return database->events(); }

@@ -55,6 +55,7 @@ rt::asio::awaitable<std::optional<Failure>> FakeChat::fate(Act act, std::functio
 }
 
 Later<app::MessageRef> FakeChat::post(const core::CardView& card, const std::string& channel, Deadline) {
+    if (barred.contains(channel)) co_return fail(Trouble::invalid_input, "there is no " + channel);
     app::MessageRef ref{"C-" + channel, ""};
     auto posted = std::make_shared<app::MessageRef>(ref);
     auto failed = co_await fate(Act::post, [this, posted, where = channel, request = card.id,

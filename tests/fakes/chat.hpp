@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,6 +65,7 @@ class FakeChat final : public app::Chat {
     core::Duration busy_for{std::chrono::seconds{7}};
     core::Duration late_by{std::chrono::seconds{8}};
     bool can_find = true;
+    std::set<std::string> barred;  // channels that do not exist, or that the bot is not in
     // What becomes of a call, asked once per call; absent: nothing bad.
     std::function<Fault(Act act)> weather;
     std::size_t most_at_once = 0;

@@ -2,7 +2,9 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "countersign/app/cards.hpp"
@@ -22,6 +24,10 @@ class Outbox : public app::OutboxStore {
     Later<std::vector<app::CardState>> cards_of(core::RequestId request, Deadline deadline) override;
     Later<std::vector<core::RequestId>> shown_in(app::CardTarget where, std::vector<core::RequestId> requests,
                                                  Deadline deadline) override;
+    Later<Done> note_problem(core::CardId card, std::string problem, bool fell_back,
+                             Deadline deadline) override;
+    Later<std::vector<app::CardProblem>> problems(std::optional<core::RequestId> request, std::size_t at_most,
+                                                  Deadline deadline) override;
     Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                       Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;
@@ -60,6 +66,7 @@ class Outbox : public app::OutboxStore {
     };
     std::map<core::RequestId, Row> rows_;
     std::map<core::CardId, Card> cards_;
+    std::map<core::CardId, std::pair<std::string, bool>> problems_;  // why, and whether it fell back
     static bool may_lease(const Row& row, const app::Lease& lease) {
         return !row.holder || *row.holder == lease.holder;
     }

@@ -100,6 +100,7 @@ struct Desk {
                              {.requests = process.requests,
                               .webhooks = process.webhooks,
                               .roster = process.roster,
+                              .outbox = office.store,
                               .log = process.log,
                               .tree = tree,
                               .tokens = office.store,

@@ -283,7 +283,12 @@ TEST(SlackConversation, CommandsListShowAndVote) {
     EXPECT_TRUE(has(office.command("U0AMY", "away"), "You are here"));
     EXPECT_TRUE(has(office.command("U0AMY", "show 999999"), "There is no request #999999"));
     EXPECT_TRUE(has(office.command("U0AMY", "approve"), "Say which request"));
-    EXPECT_TRUE(has(office.command("U0AMY", "approve " + number + " looks right"), "recorded"));
+    EXPECT_TRUE(
+        has(office.command("U0AMY", "approve " + number + " looks right"), "Nothing is recorded yet"));
+    EXPECT_EQ(office.state(request), State::pending);
+    office.agree("U0AMY");
+    office.pass(1s);
+    EXPECT_TRUE(has(office.whispers("U0AMY").back(), "is recorded"));
     auto now = office.read(request);
     EXPECT_EQ(now->ruling.state, State::approved);
     EXPECT_EQ(now->ruling.votes.at(0).reason, "looks right");
@@ -307,6 +312,45 @@ TEST(SlackConversation, AGuestReadsWhatTheirChannelShowsAndNothingElse) {
     EXPECT_FALSE(has(office.views("U0GUEST"), request.text()));
     ASSERT_FALSE(office.whispers("U0GUEST").empty());
     EXPECT_TRUE(has(office.whispers("U0GUEST").back(), "and no more"));
+}
+
+TEST(SlackConversation, WhereThePolicySaysSoApprovingTakesTheResourcesName) {
+    SlackOffice office;
+    auto request = office.ask("drop");
+    auto card = office.posted(request);
+    EXPECT_TRUE(has(text_of(card["blocks"]), "types the resource's name"));
+    office.click(card, "U0AMY", "approve");
+    office.pass(1s);
+    EXPECT_EQ(office.state(request), State::pending);
+    ASSERT_TRUE(has(office.views("U0AMY"), "Type the resource's name"));
+    auto wrong = office.submit("U0AMY", "", "order");
+    EXPECT_TRUE(has(text_of(wrong), "is not the resource's name")) << text_of(wrong);
+    EXPECT_EQ(office.state(request), State::pending);
+    office.submit("U0AMY", "", "orders");
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
+TEST(SlackConversation, WhatWasReadToTheEndNeedNotBePagedThroughAgain) {
+    SlackOffice office;
+    auto request = office.ask("deploy", Value::object({{"note", std::string(90'000, 'x')}}));
+    auto card = office.posted(request);
+    office.click(card, "U0AMY", "approve");
+    office.pass(1s);
+    ASSERT_TRUE(has(office.views("U0AMY"), "Page 1 of 3")) << office.views("U0AMY").substr(0, 400);
+    auto read = [&](std::int32_t page) {
+        app::Shown one = office.shown_before.all.begin()->second;
+        return one.seen == page && one.pages == 3;
+    };
+    EXPECT_TRUE(read(1));
+    office.submit("U0AMY", "");
+    EXPECT_EQ(office.state(request), State::pending) << "one page was seen";
+    for (auto& [key, one] : office.shown_before.all)
+        one.seen = 3;  // as another view showed it, before a restart
+    office.click(card, "U0AMY", "approve");
+    office.pass(1s);
+    ASSERT_TRUE(has(office.views("U0AMY"), "\"submit\""));
+    office.submit("U0AMY", "read it yesterday");
+    EXPECT_EQ(office.state(request), State::approved);
 }
 
 TEST(SlackConversation, DenyByCommandNeedsAReason) {
@@ -444,7 +488,8 @@ TEST(SlackTrouble, ACardThatSomebodyDeletedIsPostedAgain) {
     auto request = office.ask("db.export");
     auto card = office.posted(request);
     office.control("delete_message", Value::object({{"channel", "C0APPROVALS"}, {"ts", card["ts"]}}));
-    office.command("U0AMY", "approve " + std::to_string(office.read(request)->c.request->number));
+    office.command("U0AMY", "withdraw " + std::to_string(office.read(request)->c.request->number));
+    office.command("U0AMY", "hold " + std::to_string(office.read(request)->c.request->number) + " wait");
     office.pass(10s);
     auto cards = office.cards(request);
     ASSERT_EQ(cards.size(), 1U);

@@ -16,6 +16,7 @@
 #include "fakes/counters.hpp"
 #include "fakes/people.hpp"
 #include "fakes/sender.hpp"
+#include "fakes/shown.hpp"
 #include "fakes/store.hpp"
 #include "fakes/webhook_store.hpp"
 #include "sandbox/sandbox_world.hpp"
@@ -43,6 +44,10 @@ rules:
     when: { action: deploy }
     require: { count: 1, of: reviewers }
     expires: 30m
+  - name: drops
+    when: { action: drop }
+    require: { count: 1, of: reviewers }
+    confirm: resource
 )";
     std::vector<PolicyFinding> findings;
     auto policy = read_policy(yaml, "slack.yaml", findings);
@@ -90,6 +95,7 @@ struct SlowStore final : app::CaseStore {
 // The bot of one process and the workspace it is connected to, over a network in memory, in simulated time.
 struct SlackOffice : SandboxWorld {
     fakes::Store store{time, entropy};
+    fakes::ShownTo shown_before;
     SlowStore slow{store, time};
     app::Roster roster{std::chrono::minutes{5}};
     app::Waiters waiters{io.get_executor()};
@@ -130,9 +136,9 @@ struct SlackOffice : SandboxWorld {
                          bool with_teams = false)
         : SandboxWorld(with_teams) {
         if (with_teams) settings.api_url = "http://127.0.0.1/api/";
-        bot =
-            slack::make_slack(std::move(settings), runtime, {requests, linking, voting_tokens, roster, store},
-                              *network, io.get_executor());
+        bot = slack::make_slack(std::move(settings), runtime,
+                                {requests, linking, voting_tokens, roster, store, shown_before}, *network,
+                                io.get_executor());
         chats.add({core::Surface::slack, *bot, *bot, "#approvals"});
         roster.add_source(core::Surface::slack, *bot);
         roster.set_policy(slack_policy());
@@ -185,6 +191,7 @@ struct SlackOffice : SandboxWorld {
         app::Ask wanted;
         wanted.action = std::move(action);
         wanted.environment = "production";
+        if (wanted.action == "drop") wanted.resource = "orders";
         wanted.intent = "because <!here>";
         wanted.parameters = std::move(parameters);
         auto filed = get(requests.open(caller, std::move(wanted), soon()));
@@ -226,8 +233,9 @@ struct SlackOffice : SandboxWorld {
             "click",
             Value::object({{"user", user}, {"channel", channel}, {"ts", card["ts"]}, {"action_id", action}}));
     }
-    Value submit(std::string_view user, std::string_view reason) {
+    Value submit(std::string_view user, std::string_view reason, std::string_view resource = {}) {
         auto values = Value::object({{"reason", Value::object({{"text", reason}})}});
+        if (!resource.empty()) values.set("resource", Value::object({{"text", resource}}));
         return control("submit_view", Value::object({{"user", user}, {"values", values}}));
     }
     std::string command(std::string_view user, std::string_view text,
@@ -235,6 +243,15 @@ struct SlackOffice : SandboxWorld {
         auto answer =
             control("command", Value::object({{"user", user}, {"channel", channel}, {"text", text}}));
         return core::canonical(answer);
+    }
+    // They answer the question that a command was answered with: the button that says so.
+    Value agree(std::string_view user, std::string_view action = "approve") {
+        auto all = look(fmt::format("ephemerals?user={}", user))["ephemerals"];
+        EXPECT_FALSE(all.items()->empty());
+        return control("click", Value::object({{"user", user},
+                                               {"channel", all.items()->back()["channel"]},
+                                               {"ts", all.items()->back()["message"]["ts"]},
+                                               {"action_id", action}}));
     }
     std::vector<std::string> whispers(std::string_view user) {
         std::vector<std::string> said;

@@ -5,7 +5,7 @@ import json
 import re
 import unittest
 
-from process import Api, Parts, TempFolder, wait_until
+from process import Api, Parts, TempFolder, http, wait_until
 
 POLICY = """
 version: 1
@@ -25,6 +25,10 @@ rules:
   - name: two
     when: { action: "two.*" }
     require: { count: 2, of: security }
+  - name: lost
+    when: { action: "lost.*" }
+    require: { count: 1, of: security }
+    notify: { slack: "#no-such-channel" }
   - name: owners
     when: { action: "owners.*" }
     require: { count: 1, of: dba }
@@ -292,6 +296,45 @@ class SelfApproval(PeopleTest):
         self.people("link", "riley", slack(SPARES[11]))
         self.noticed()
         self.refused(SPARES[11], self.api.open("glass.break"), "not listed there")
+
+
+class Reading(PeopleTest):
+    def answered(self, who, words, channel="#approvals"):
+        return json.dumps(self.workspace.command(who, words, channel), ensure_ascii=False)
+
+    def test_AGuestReadsNothingOfChannelsTheyAreNotIn(self):
+        request = self.api.open("counted.x", parameters={"note": "tangerine"})
+        number = request["number"]
+        self.workspace.card(request["id"])
+        for words in (f"show {number}", f"show {request['id']}", "all", "mine", f"deny {number} no", f"approve {number}"):
+            told = self.answered("U0GUEST", words, "#prod-approvals")
+            self.assertNotIn("tangerine", told, words)
+            self.assertNotIn("counted.x", told, words)
+        self.assertIn("tangerine", self.answered("U0GUEST", f"show {number}"))
+        self.assertEqual(self.api.show(request["id"])["version"], 1)
+
+    def test_WhatItsChannelCannotShowTheDefaultChannelShowsAndTheCallerIsTold(self):
+        request = self.api.open("lost.x")
+        self.workspace.card(request["id"])
+        told = wait_until("the caller to be told", lambda: self.api.show(request["id"])["cards"][0].get("problem"), 10)
+        self.assertIn("channel_not_found", told)
+        self.assertNotIn("unannounced", self.api.show(request["id"]))
+        ready = wait_until("readyz to say so", lambda: http("GET", self.api.url + "/readyz").json.get("warnings"), 15)
+        self.assertIn("#no-such-channel", ready[0])
+        self.assertEqual(http("GET", self.api.url + "/readyz").status, 200)
+        self.workspace.click("amy", request["id"], "approve")
+        self.api.reaches(request["id"], "approved")
+
+    def test_ApprovingByWordsAsksOnceMore(self):
+        request = self.api.open("glass.break")
+        self.workspace.card(request["id"])
+        told = self.answered("amy", f"approve {request['number']} fine by me")
+        self.assertIn("Nothing is recorded yet", told)
+        self.assertEqual(self.api.show(request["id"])["votes"], [])
+        question = self.workspace.ephemerals("amy")[-1]
+        self.workspace.control("click", {"user": "U0AMY", "channel": question["channel"], "ts": question["ts"],
+                                         "action_id": "approve"})
+        self.assertEqual(self.api.reaches(request["id"], "approved")["votes"][0]["reason"], "fine by me")
 
 
 class Rulings(PeopleTest):

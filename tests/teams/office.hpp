@@ -84,9 +84,9 @@ struct TeamsOffice : SlackOffice {
                          sandbox::TeamsTransport transport = sandbox::TeamsTransport::https)
         : SlackOffice(true, default_settings(), true) {
         settings.streaming |= transport == sandbox::TeamsTransport::websocket;
-        teams_bot_ =
-            teams::make_teams(std::move(settings), runtime, {requests, linking, voting_tokens, roster, store},
-                              references, *network, io.get_executor());
+        teams_bot_ = teams::make_teams(std::move(settings), runtime,
+                                       {requests, linking, voting_tokens, roster, store, shown_before},
+                                       references, *network, io.get_executor());
         chats.add({core::Surface::teams, *teams_bot_, *teams_bot_, teams_bot_->default_channel()});
         roster.add_source(core::Surface::teams, *teams_bot_);
         roster.set_policy(both_policy());
@@ -176,6 +176,10 @@ struct TeamsOffice : SlackOffice {
     }
     std::string dialog_of(std::string_view user) {
         return card_text(look(fmt::format("teams/dialog?user={}", user)));
+    }
+    // Returns the newest message of this person's own conversation.
+    std::string last_to(std::string_view user) {
+        return std::string(teams_messages(fmt::format("a:1{}", user)).items()->back()["id"].text());
     }
     // What the bot said in this person's own conversation.
     std::string told(std::string_view user) {

@@ -89,8 +89,10 @@ TEST(SlackCard, DenialsReleasersAndApprovalsOfOnesOwnLookAsAgreed) {
                   {slack_person("ben", "U0BEN"), Verdict::deny, core::Surface::slack, at(10, 2), "no", {}}};
     test::expect_golden("slack_card_break_glass", as_value(slack_card(card, style)));
     SlackViewNote note{.request = card.id.text(), .channel = "C0APPROVALS", .message = "1795219301.417039"};
-    test::expect_golden("slack_view_own_reason",
-                        read(slack_reason_view(Verdict::approve, 1042, about, note)));
+    test::expect_golden(
+        "slack_view_own_reason",
+        read(slack_reason_view({.verdict = Verdict::approve, .number = 1042, .about = about, .own = true},
+                               note)));
     auto details = slack_full_view(card, style, note, false);
     EXPECT_NE(details.text.find("(own request, allowed by policy)"), std::string::npos);
 }
@@ -132,8 +134,12 @@ TEST(SlackCard, ThreadLineLooksAsAgreed) {
 
 TEST(SlackCard, ViewsLookAsAgreed) {
     auto note = first_page("1795219301.417039");
-    test::expect_golden("slack_view_deny", read(slack_reason_view(Verdict::deny, 1042, about, note)));
-    test::expect_golden("slack_view_hold", read(slack_reason_view(Verdict::hold, 1042, about, note)));
+    test::expect_golden(
+        "slack_view_deny",
+        read(slack_reason_view({.verdict = Verdict::deny, .number = 1042, .about = about}, note)));
+    test::expect_golden(
+        "slack_view_hold",
+        read(slack_reason_view({.verdict = Verdict::hold, .number = 1042, .about = about}, note)));
     test::expect_golden("slack_view_details", read(slack_full_view(sample(), style, note, false)));
     test::expect_golden("slack_view_approve", read(slack_full_view(sample(), style, note, true)));
 }
@@ -170,6 +176,61 @@ TEST(SlackCard, BlockIdsAreNewForEveryVersion) {
     two.version = 2;
     auto before = ids(slack_card(one, style));
     for (const auto& id : ids(slack_card(two, style))) EXPECT_FALSE(before.contains(id)) << id;
+}
+
+// ---- the question whether to approve
+
+Value buttons_of(const SlackPrivate& asked) {
+    return read(asked.blocks).items()->back();
+}
+
+TEST(SlackQuestion, ItsButtonStandsForExactlyWhatIsShown) {
+    auto card = sample();
+    card.version = 3;
+    auto asked = slack_private_approval(card, style, "It has changed: <!here>", "fine <!here>", true);
+    auto shown = read_slack_asked(buttons_of(asked)["block_id"].text());
+    ASSERT_TRUE(shown);
+    EXPECT_EQ(shown->version, 3);
+    EXPECT_EQ(shown->digest, card.digest);
+    EXPECT_EQ(buttons_of(asked)["elements"][0]["value"].text(), card.id.text() + " fine <!here>");
+    EXPECT_EQ(buttons_of(asked)["elements"][0]["action_id"].text(), slack_approve);
+    EXPECT_NE(asked.blocks.text.find("Nothing is recorded yet"), std::string::npos);
+    EXPECT_NE(asked.blocks.text.find("It has changed"), std::string::npos);
+    for (const char* other : {"", "shown.", "shown.x.sha256:aa", "shown.3", "act.3.sha256:aa"})
+        EXPECT_FALSE(read_slack_asked(other)) << other;
+}
+
+TEST(SlackQuestion, WhatIsNotAllOfItOpensTheFullView) {
+    auto card = sample();
+    ask(card, {{"big", std::string(10'000, 'y')}});
+    auto asked = slack_private_approval(card, style, "", "fine", true);
+    EXPECT_TRUE(slack_opens_full_view(buttons_of(asked)["block_id"].text()));
+    EXPECT_FALSE(read_slack_asked(buttons_of(asked)["block_id"].text()));
+    EXPECT_EQ(buttons_of(asked)["elements"][0]["value"].text(), card.id.text());
+    EXPECT_EQ(buttons_of(asked)["elements"][0]["text"]["text"].text(), "Open the full view");
+}
+
+TEST(SlackQuestion, TheResourcesNameIsTypedWhereItIsAskedFor) {
+    auto card = sample();
+    SlackViewNote note{.request = card.id.text()};
+    auto view = read(slack_reason_view({.verdict = Verdict::approve,
+                                        .number = 1042,
+                                        .about = about,
+                                        .resource = "orders\u202e",
+                                        .needs_reason = false},
+                                       note));
+    EXPECT_NE(core::canonical(view).find("orders\\\\u{202E}"), std::string::npos) << core::canonical(view);
+    std::vector<std::string> inputs;
+    for (const auto& block : *view["blocks"].items())
+        if (block["type"].text() == "input") inputs.emplace_back(block["block_id"].text());
+    EXPECT_EQ(inputs, (std::vector<std::string>{"resource", "reason"}));
+    card.resource_typed = true;
+    card.resource = "orders";
+    note.page = note.seen = note.pages = 1;
+    EXPECT_NE(slack_full_view(card, style, note, true).text.find("\"block_id\":\"resource\""),
+              std::string::npos);
+    EXPECT_EQ(slack_full_view(card, style, note, false).text.find("\"block_id\":\"resource\""),
+              std::string::npos);
 }
 
 TEST(SlackCard, WhatDoesNotFitMakesApproveOpenTheFullView) {

@@ -100,6 +100,7 @@ struct Parts {
     app::Requests& requests;
     app::Webhooks& webhooks;
     app::Roster& roster;
+    app::OutboxStore& outbox;  // where requests are shown, and where they cannot be
     app::Log& log;
     app::TreeStore& tree;
     app::TokenStore& tokens;

@@ -13,6 +13,7 @@
 #include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/app/references.hpp"
+#include "countersign/app/shown.hpp"
 #include "countersign/app/tree.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/rt/clock.hpp"
@@ -57,6 +58,7 @@ class Database {
     virtual app::LinkCodeStore& link_codes() = 0;
     virtual app::SeenTokens& seen_tokens() = 0;
     virtual app::ReferenceStore& references() = 0;
+    virtual app::ShownStore& shown() = 0;
     virtual Later<SchemaReport> schema(Deadline deadline) = 0;
     virtual bool reachable() const = 0;  // the last job or connection attempt succeeded
     virtual std::size_t queued() const = 0;

@@ -81,6 +81,17 @@ struct SettleAnswer {
     std::vector<core::RequestId> lost;  // no longer ours; what was said of their cards is kept
 };
 
+// A card that cannot be posted in its channel.
+struct CardProblem {
+    core::RequestId request;
+    CardTarget target;
+    std::string problem;         // why, in the chat's words
+    bool fell_back = false;      // it was posted in the chat's default channel instead
+    bool request_shown = false;  // some card of the request is posted somewhere
+    friend bool operator==(const CardProblem&, const CardProblem&) = default;
+};
+inline constexpr std::size_t card_problem_bytes_max = 500;
+
 // Requests with cards that are behind: one row a request, written in the transaction that caused it.
 class OutboxStore {
   public:
@@ -109,6 +120,12 @@ class OutboxStore {
     virtual Later<bool> adopt(core::RequestId request, CardTarget target, MessageRef message,
                               Deadline deadline) = 0;
     virtual Later<Done> hand_back(Lease lease, Deadline deadline) = 0;  // all of ours, at shutdown
+    // Remembers why a card is not in its channel; empty: it is.
+    virtual Later<Done> note_problem(core::CardId card, std::string problem, bool fell_back,
+                                     Deadline deadline) = 0;
+    // The problems of cards that are still to show something, the newest first: of one request, or of all.
+    virtual Later<std::vector<CardProblem>> problems(std::optional<core::RequestId> request,
+                                                     std::size_t at_most, Deadline deadline) = 0;
 };
 
 // Which entries of which request a line in a thread tells of; stands in the message's metadata.

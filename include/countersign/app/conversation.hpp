@@ -11,6 +11,7 @@
 #include "countersign/app/readers.hpp"
 #include "countersign/app/recently_seen.hpp"
 #include "countersign/app/requests.hpp"
+#include "countersign/app/shown.hpp"
 #include "countersign/app/voting_tokens.hpp"
 #include "countersign/core/card_sections.hpp"
 
@@ -25,7 +26,8 @@ struct Act {
     core::Instant answer_by;  // until when the chat waits for an answer to it
     // Digest of the request on the card that was acted on, where the chat's buttons carry it.
     std::optional<std::string> shown_digest = {};
-    std::string channel = {};  // where it was done, by its id; empty: in none
+    std::string channel = {};         // where it was done, by its id; empty: in none
+    std::string typed_resource = {};  // for its name, where the policy asks for that
 };
 
 // The words of a command: "approve #1042 looks right" is {approve, 1042, looks right}.
@@ -73,8 +75,8 @@ struct Silence {
 };
 struct Lines {
     std::vector<std::string> text;  // hostile as far as a renderer is concerned
-    // A reason was typed in a dialog and is what is wrong: the dialog stays open for another.
-    bool ask_again = false;
+    // What was typed in a dialog is what is wrong: the dialog stays open for something else.
+    enum class Wrong : std::uint8_t { nothing, reason, resource } wrong = Wrong::nothing;
 };
 struct RequestList {
     std::string heading;
@@ -83,9 +85,13 @@ struct RequestList {
 struct PrivateCard {
     core::CardView card;
 };
-struct FullViewOffer {  // a sentence with a button that opens the full view, which can be approved from there
-    std::string sentence;
-    core::RequestId request;
+// A request's essence, and whether to approve it: by a button that stands for exactly what is shown, as it
+// stands now. Where the essence is not all that is asked for, the button opens the full view.
+struct ApproveQuestion {
+    core::CardView card;
+    std::string reason;  // that was given beforehand
+    std::string note;    // said above it; empty: nothing
+    bool whole = true;
 };
 struct YesNoQuestion {
     std::vector<std::string> lines;  // hostile as far as a renderer is concerned
@@ -95,7 +101,10 @@ struct ReasonDialog {
     core::RequestId request;
     core::Verdict verdict;
     std::int64_t number = 0;
-    std::string about;  // the request in a few words; hostile as far as a renderer is concerned
+    std::string about;     // the request in a few words; hostile as far as a renderer is concerned
+    std::string resource;  // its name, which is to be typed; empty: it is not
+    bool needs_reason = true;
+    bool own = false;  // they approve what they are behind
 };
 struct FullView {
     core::CardView card;
@@ -103,7 +112,7 @@ struct FullView {
 };
 
 struct Reply {
-    std::variant<Silence, Lines, RequestList, PrivateCard, FullViewOffer, YesNoQuestion, ReasonDialog,
+    std::variant<Silence, Lines, RequestList, PrivateCard, ApproveQuestion, YesNoQuestion, ReasonDialog,
                  FullView>
         what;
     // It is known what became of the act, but past the time the chat waits: where the chat shows an act that
@@ -124,6 +133,7 @@ class Conversation {
         VotingTokens& voting_tokens;
         Roster& roster;
         OutboxStore& outbox;  // told of copies of cards
+        ShownStore& shown;
     };
     // What is particular to one chat.
     struct Manner {
@@ -146,6 +156,18 @@ class Conversation {
     rt::asio::awaitable<Reply> submit(Act act, core::RequestId request, core::Verdict verdict,
                                       std::string reason, CardExtent shown);
     rt::asio::awaitable<Reply> answer(Act act, Question question, bool agrees);
+    // The button of an ApproveQuestion, which showed the request in this version. Where that is not on
+    // record, or the request has gone on since, the question is asked again.
+    rt::asio::awaitable<Reply> approve_asked(Act act, core::RequestId request, std::int32_t version,
+                                             std::string reason);
+
+    // How many pages of the full view were put before this account, one after the other, of so many as there
+    // are; 0: none, or that is not known.
+    rt::asio::awaitable<std::size_t> pages_seen(core::CardView card, core::AccountId account,
+                                                std::size_t pages);
+    // Page `page` (from 1 on) was put before them, and all those before it.
+    rt::asio::awaitable<void> showed_page(core::CardView card, core::AccountId account, std::size_t page,
+                                          std::size_t pages);
 
     // A message that shows a request's card: one that nobody knew of (whoever posted it never learned that it
     // was posted) joins the request's other cards.
@@ -201,6 +223,9 @@ class Conversation {
     rt::asio::awaitable<Reply> ask_reason(Act act, core::RequestId request, core::Verdict verdict);
     rt::asio::awaitable<Reply> full_view(Act act, core::RequestId request);
     rt::asio::awaitable<Reply> approve_in_full(Act act, core::RequestId request);
+    rt::asio::awaitable<Reply> ask_to_approve(Act act, CasePtr now, std::string reason, std::string note);
+    rt::asio::awaitable<Reply> approve_unshown(Act act, core::RequestId request, std::string reason);
+    Reply ask_what_lacks(const Act& act, const CaseNow& now, core::Verdict verdict) const;
     rt::asio::awaitable<Outcome> vote(const Act& act, core::RequestId request, core::Verdict verdict,
                                       std::string reason);
     std::optional<core::AccountId> named(std::string_view word) const;

@@ -72,6 +72,7 @@ struct CardView {
     std::vector<std::vector<CardLack>> missing;  // alternatives of unfilled slots; an empty one is filled
     bool one_denial_ends = true;                 // by anybody who could approve; else only these do:
     std::vector<CardObjection> objections;       // while pending; whichever comes first ends it
+    bool resource_typed = false;                 // whoever approves types the resource's name
     std::vector<CardVote> votes;
     std::optional<CardVote> held;        // verdict hold
     std::vector<std::string> releasers;  // beside the holder, whoever is in all of these groups may release

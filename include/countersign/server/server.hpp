@@ -15,6 +15,7 @@
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/linking.hpp"
 #include "countersign/app/outbox.hpp"
+#include "countersign/app/unannounced.hpp"
 #include "countersign/app/voting_tokens.hpp"
 #include "countersign/net/guarded_dialer.hpp"
 #include "countersign/rt/tasks.hpp"
@@ -103,6 +104,7 @@ class Server {
     rt::Workbench signing_bench_;
     std::unique_ptr<http::Api> api_;
     std::unique_ptr<evidence::LogPublisher> publisher_;
+    app::UnannouncedWatch unannounced_{runtime_, database_->outbox()};
     app::Scheduler scheduler_;
     app::ReplicaFollower replicas_;
     app::PeopleFollower people_follower_;

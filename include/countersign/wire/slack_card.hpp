@@ -62,16 +62,23 @@ struct SlackViewNote {
 std::string slack_view_note(const SlackViewNote& note);
 std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata);
 
-// A dialog that asks why: for Deny, Hold, or the approval of somebody behind the request. `about`: the
-// request in a few words, hostile.
-JsonText slack_reason_view(core::Verdict verdict, std::int64_t number, std::string_view about,
-                           const SlackViewNote& note);
+// What a dialog asks for, all of it hostile.
+struct SlackReasonAsked {
+    core::Verdict verdict;
+    std::int64_t number = 0;
+    std::string_view about;          // the request in a few words
+    std::string_view resource = {};  // whose name is to be typed; empty: none is
+    bool needs_reason = true;
+    bool own = false;  // they approve what they are behind
+};
+// A dialog that asks why: for Deny, Hold, or an approval that takes a reason or the resource's name.
+JsonText slack_reason_view(const SlackReasonAsked& asked, const SlackViewNote& note);
 
 // So many pages the full view of a request takes; more than slack_pages_max: it cannot be shown.
 inline constexpr std::size_t slack_pages_max = 20;
 std::size_t slack_full_view_pages(const core::CardView& card, const SlackStyle& style);
-// Page `note.page` of everything about a request. `can_approve`: its last page has Approve, with a comment,
-// where every page was seen.
+// Page `note.page` of everything about a request. `can_approve`: it has Approve, with a comment, once every
+// page was seen.
 JsonText slack_full_view(const core::CardView& card, const SlackStyle& style, const SlackViewNote& note,
                          bool can_approve);
 JsonText slack_outcome_view(std::string_view title, std::string_view sentence);
@@ -87,8 +94,16 @@ JsonText slack_command_answer(const SlackPrivate& said);  // in the acknowledgem
 SlackPrivate slack_private(std::string_view sentence);
 // The card for one person's eyes: with Details alone.
 SlackPrivate slack_private_card(const core::CardView& card, const SlackStyle& style);
-// A sentence with a button that opens the full view of a request, from which it can be approved.
-SlackPrivate slack_private_full_view(std::string_view sentence, const core::RequestId& request);
+// The card for one person's eyes, with the question whether to approve it. `note`, hostile: said above it.
+// `reason`: what they gave already. Where the essence is not all (`whole`), the button opens the full view.
+SlackPrivate slack_private_approval(const core::CardView& card, const SlackStyle& style,
+                                    std::string_view note, std::string_view reason, bool whole);
+// What the button of such a question says: exactly what was shown.
+struct SlackAskedAbout {
+    std::int32_t version = 0;
+    std::string digest;
+};
+std::optional<SlackAskedAbout> read_slack_asked(std::string_view block_id);
 // A question whether two accounts are one person's; both buttons carry the offer's id.
 SlackPrivate slack_private_link(const std::vector<std::string>& lines, std::string_view offer);
 // A question whether a token may vote for whoever is asked; both buttons carry the token's id.

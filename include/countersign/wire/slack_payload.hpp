@@ -72,6 +72,7 @@ struct SlackSubmission {
     std::string callback;  // callback_id
     std::string metadata;  // private_metadata
     std::string reason;    // what was typed into the block `reason`
+    std::string resource;  // and into the block `resource`
 };
 struct SlackCommand {
     SlackActor actor;

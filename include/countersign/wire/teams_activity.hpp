@@ -65,9 +65,10 @@ struct TeamsPress {
     std::string digest;   // of what the card showed
     std::int64_t version = 0;
     std::string reason;
+    std::string resource;   // typed for its name
     std::int64_t page = 0;  // of a full view
     std::string pass;       // which says that the pages before it were shown
-    std::string about;      // of a question: "link", "token"
+    std::string about;      // of a question: "link", "token", or "shown": whether to approve what it shows
     std::string id;         // of a question
     bool known_form = true;
 };

@@ -23,10 +23,14 @@ struct TeamsStyle {
 
 // Who looks at a card that is made for one person alone.
 struct TeamsViewer {
-    bool behind = false;                            // the request, so that approving is not offered
-    std::optional<core::Verdict> voted = {};        // their latest vote
-    std::string notice = {};                        // said above the card, hostile; empty: nothing
-    std::optional<core::Verdict> asks_reason = {};  // asks for the reason of this vote, on the card itself
+    bool behind = false;                      // the request, so that approving is not offered
+    std::optional<core::Verdict> voted = {};  // their latest vote
+    std::string notice = {};                  // said above the card, hostile; empty: nothing
+    // Asks on the card itself for what this vote takes beside a press: a reason, the resource's name.
+    std::optional<core::Verdict> asks_reason = {};
+    std::string resource = {};  // whose name is to be typed; empty: none is
+    bool needs_reason = true;
+    bool own_request = false;  // they approve what they are behind
 };
 
 struct TeamsCard {
@@ -41,6 +45,11 @@ TeamsCard teams_card(const core::CardView& card, const TeamsStyle& style,
 bool teams_card_is_whole(const core::CardView& card, const TeamsStyle& style);
 // For a person who asked to see it, in their own chat: with Details alone.
 TeamsCard teams_private_card(const core::CardView& card, const TeamsStyle& style);
+// For a person who said that they want to approve it, with the question whether to. `note`, hostile: said
+// above it. `reason`: what they gave already. Where the essence is not all (`whole`), the button opens the
+// full view.
+TeamsCard teams_approval(const core::CardView& card, const TeamsStyle& style, std::string_view note,
+                         std::string_view reason, bool whole);
 // A second message of the same request in the same conversation, which must not be used any more.
 TeamsCard teams_retired_card(const core::CardView& card);
 

@@ -8,10 +8,11 @@
 namespace countersign::wire {
 
 struct TeamsPage {
-    std::size_t number = 0;    // from 0 on; one past the last is the last
-    std::string pass;          // lets its reader go on: to the next page, or to approve at the end
-    bool can_approve = false;  // at its end
-    bool in_dialog = false;    // else it stands in the card's place
+    std::size_t number = 0;      // from 0 on; one past the last is the last
+    std::string pass;            // lets its reader go on: to the next page, or to approve at the end
+    bool can_approve = false;    // at its end
+    bool in_dialog = false;      // else it stands in the card's place
+    std::string read_pass = {};  // they have read all of it before: lets them approve on any page
 };
 struct TeamsFullView {
     JsonText card;

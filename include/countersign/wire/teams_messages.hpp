@@ -34,8 +34,11 @@ JsonText teams_dialog_answer(std::string_view title, const JsonText& card);
 JsonText teams_dialog_words(std::string_view words);
 struct TeamsReasonAsked {
     core::Verdict verdict;
-    std::int64_t number = 0;  // of the request
-    std::string about;        // the request in a few words, hostile
+    std::int64_t number = 0;    // of the request
+    std::string about;          // the request in a few words, hostile
+    std::string resource = {};  // whose name is to be typed; empty: none is
+    bool needs_reason = true;
+    bool own = false;  // they approve what they are behind
 };
 // A form that sends the same press again, with a reason; in a dialog, or in the card's place.
 JsonText teams_reason_form(const TeamsReasonAsked& asked, const TeamsPress& press, bool in_dialog);

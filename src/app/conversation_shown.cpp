@@ -1,0 +1,115 @@
+#include "app/conversation_shown.hpp"
+
+#include <utility>
+
+#include "app/conversation_words.hpp"
+#include "countersign/app/conversation.hpp"
+#include "countersign/base/log.hpp"
+
+// What is put before people, and approvals that rest on it.
+namespace countersign::app {
+
+using core::Verdict;
+using rt::asio::awaitable;
+
+namespace {
+
+// Stands for what was shown to somebody who was shown nothing: no request has this digest.
+constexpr std::string_view nothing_shown = "nothing";
+constexpr core::Duration remember_within = std::chrono::seconds{2};
+
+}  // namespace
+
+bool lacks_words(core::Why why) {
+    return why == core::Why::reason_required || why == core::Why::confirmation_required;
+}
+
+// By somebody before whom nothing was put: refused for whatever else is wrong, which is on record then, and
+// for that in any case.
+awaitable<Reply> Conversation::approve_unshown(Act act, core::RequestId request, std::string reason) {
+    act.shown_digest = std::string(nothing_shown);
+    auto outcome = co_await vote(act, request, Verdict::approve, std::move(reason));
+    co_return told(vote_sentence(Verdict::approve, outcome.answer, outcome.late), outcome.late);
+}
+
+awaitable<Reply> Conversation::ask_to_approve(Act act, CasePtr now, std::string reason, std::string note) {
+    const core::Request& request = now->c.request;
+    auto directory = parts_.roster.snapshot();
+    core::Cast cast{.account = act.account,
+                    .verdict = Verdict::approve,
+                    .reason = reason,
+                    .via = manner_.chat,
+                    .shown_digest = {}};
+    const auto tried =
+        core::advance(now->c, cast, *directory, runtime_.now(), parts_.roster.age_max()).refusal;
+    if (tried && !lacks_words(tried->why) && tried->why != core::Why::directory_stale)
+        co_return co_await approve_unshown(std::move(act), request.id, std::move(reason));
+    Shown shown{.request = request.id,
+                .account = directory->full(act.account),
+                .what = Shown::What::essence,
+                .chat = manner_.chat,
+                .digest = request.digest,
+                .version = now->c.version(),
+                .at = runtime_.now()};
+    auto kept = co_await parts_.shown.put(std::move(shown), Deadline{act.answer_by});
+    if (!kept) co_return told(not_recorded_sentence(kept.error()));
+    ApproveQuestion question{card_of(*now), std::move(reason), std::move(note)};
+    question.whole = manner_.shows_everything(question.card);
+    co_return Reply{std::move(question)};
+}
+
+awaitable<Reply> Conversation::approve_asked(Act act, core::RequestId request, std::int32_t version,
+                                             std::string reason) {
+    auto found = co_await read(act, request);
+    if (!found) co_return told(unread_sentence(found.error()));
+    const CaseNow& now = *found->now;
+    // What is over, or was voted on already, the vote itself tells; the same press once more is one of them.
+    const bool settled = !core::open(now.ruling.state) || view_of(now, act.account).voted == Verdict::approve;
+    if (!settled) {
+        auto shown = co_await parts_.shown.find(request, parts_.roster.snapshot()->full(act.account),
+                                                Shown::What::essence, manner_.chat, Deadline{act.answer_by});
+        if (!shown && shown.error().trouble != Trouble::not_found &&
+            shown.error().trouble != Trouble::corrupt)
+            co_return told(not_recorded_sentence(shown.error()));
+        const auto& digest = now.c.request->digest;
+        const bool as_shown = shown && shown->digest == digest && act.shown_digest == digest &&
+                              shown->version == version && version == now.c.version();
+        if (!as_shown)
+            co_return co_await ask_to_approve(
+                std::move(act), found->now, std::move(reason),
+                "Something has happened to this request since it was shown to you. Now it stands so:");
+    }
+    auto outcome = co_await vote(act, request, Verdict::approve, std::move(reason));
+    const auto& refusal = outcome.answer ? outcome.answer->refusal : std::optional<core::Refusal>{};
+    const bool lacks = refusal && lacks_words(refusal->why);
+    if (lacks && !outcome.late) co_return ask_what_lacks(act, *outcome.answer->now, Verdict::approve);
+    co_return told(vote_sentence(Verdict::approve, outcome.answer, outcome.late), outcome.late);
+}
+
+awaitable<std::size_t> Conversation::pages_seen(core::CardView card, core::AccountId account,
+                                                std::size_t pages) {
+    auto shown =
+        co_await parts_.shown.find(card.id, parts_.roster.snapshot()->full(account), Shown::What::full_view,
+                                   manner_.chat, runtime_.within(remember_within));
+    const bool same =
+        shown && shown->digest == card.digest && shown->pages == static_cast<std::int64_t>(pages);
+    co_return same ? static_cast<std::size_t>(shown->seen) : 0;
+}
+
+awaitable<void> Conversation::showed_page(core::CardView card, core::AccountId account, std::size_t page,
+                                          std::size_t pages) {
+    if (page < 1 || page > pages) co_return;
+    Shown shown{.request = card.id,
+                .account = parts_.roster.snapshot()->full(account),
+                .what = Shown::What::full_view,
+                .chat = manner_.chat,
+                .digest = card.digest,
+                .version = card.version,
+                .seen = static_cast<std::int32_t>(page),
+                .pages = static_cast<std::int32_t>(pages),
+                .at = runtime_.now()};
+    auto kept = co_await parts_.shown.put(std::move(shown), runtime_.within(remember_within));
+    if (!kept) log::warn("app", "what was put before somebody is not remembered: {}", kept.error().detail);
+}
+
+}  // namespace countersign::app

@@ -1,0 +1,48 @@
+#include "http/announced.hpp"
+
+#include <algorithm>
+
+namespace countersign::http {
+namespace {
+
+constexpr std::size_t problems_told_max = 50;
+
+core::Value told(const app::CardProblem& problem) {
+    return core::Value::object({{"channel", problem.target.channel},
+                                {"chat", core::name_of(problem.target.surface)},
+                                {"problem", problem.problem}});
+}
+
+}  // namespace
+
+Later<std::vector<app::CardProblem>> problems_of(app::OutboxStore& outbox, const app::CaseNow& now,
+                                                 Deadline deadline) {
+    if (!core::open(now.ruling.state)) co_return std::vector<app::CardProblem>{};
+    auto read = co_await outbox.problems(now.c.request->id, problems_told_max, deadline);
+    // What is asked for is the request; that it stands nowhere is said where it is known.
+    co_return read ? std::move(*read) : std::vector<app::CardProblem>{};
+}
+
+void tell_problems(core::Value& document, const std::vector<app::CardProblem>& problems) {
+    auto cards = core::Value::array();
+    auto nowhere = core::Value::array();
+    for (const app::CardProblem& problem : problems) {
+        if (!problem.request_shown) nowhere.push(told(problem));
+        auto card = told(problem);
+        if (problem.fell_back) card.set("posted", "in the default channel");
+        cards.push(std::move(card));
+    }
+    if (const auto* others = document["cards"].items()) {
+        for (const core::Value& other : *others) {
+            const bool has = std::ranges::any_of(problems, [&](const app::CardProblem& problem) {
+                return problem.target.channel == other["channel"].text() &&
+                       core::name_of(problem.target.surface) == other["chat"].text();
+            });
+            if (!has) cards.push(other);
+        }
+    }
+    document.set("cards", std::move(cards));
+    if (!nowhere.items()->empty()) document.set("unannounced", std::move(nowhere));
+}
+
+}  // namespace countersign::http
