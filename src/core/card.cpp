@@ -122,7 +122,8 @@ std::string vote_text(const Applied& applied, const Voted& vote, std::size_t ind
         default:
             break;
     }
-    std::string text = vote.voter.self_approval ? "approves own request, allowed by policy," : "approved";
+    std::string text = vote.voter.self_approval ? "approves own request, allowed by policy,"
+                                                : std::string(words_of(vote.verdict).past);
     for (const VoteMark& mark : after.votes)
         if (mark.entry == index && mark.counted_for) text += " for " + mark.counted_for->text();
     text += through;

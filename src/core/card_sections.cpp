@@ -121,19 +121,7 @@ CardSection who_asks(const CardView& card) {
 
 std::string past(const CardVote& vote) {
     if (vote.self_approval) return "approves own request, allowed by policy,";
-    switch (vote.verdict) {
-        case Verdict::approve:
-            return "approved";
-        case Verdict::deny:
-            return "denied";
-        case Verdict::hold:
-            return "put it on hold";
-        case Verdict::release:
-            return "released it";
-        case Verdict::withdraw:
-            return "withdrew";
-    }
-    return "acted";
+    return std::string(words_of(vote.verdict).past);
 }
 
 // While pending, of those votes that the names of the filled places do not tell all of.
@@ -246,22 +234,6 @@ std::string still_needed(const Ruling& ruling) {
         all += (all.empty() ? "" : ", or ") + one;
     }
     return all;
-}
-
-std::string_view done_word(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::approve:
-            return "approval of";
-        case Verdict::deny:
-            return "denial of";
-        case Verdict::hold:
-            return "hold on";
-        case Verdict::release:
-            return "release of";
-        case Verdict::withdraw:
-            return "withdrawal from";
-    }
-    return "vote on";
 }
 
 // ---- sentences
@@ -460,7 +432,7 @@ CardSummary card_summary(const Case& c, const Ruling& ruling) {
 }
 
 std::string recorded_sentence(Verdict verdict, const Case& c, const Ruling& ruling) {
-    auto sentence = fmt::format("Your {} #{} is recorded.", done_word(verdict), c.request->number);
+    auto sentence = fmt::format("Your {} #{} is recorded.", words_of(verdict).noun, c.request->number);
     if (ruling.state != State::pending)
         return sentence + fmt::format(" The request is {}.", name_of(ruling.state));
     if (verdict == Verdict::deny) {

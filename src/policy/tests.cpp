@@ -135,11 +135,9 @@ std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
     auto account = somebody(*by, *name);
     auto parsed = core::parse_verdict(*word);
     if (!parsed)
-        reader_.error(*verdict,
-                      fmt::format("`{}` is no verdict{}; write approve, deny, hold, release or "
-                                  "withdraw",
-                                  visible(*word),
-                                  Reader::hint(*word, {"approve", "deny", "hold", "release", "withdraw"})));
+        reader_.error(*verdict, fmt::format("`{}` is no verdict{}; write one of {}", visible(*word),
+                                            Reader::hint(*word, core::verdict_names()),
+                                            join(core::verdict_names(), ", ")));
     if (!account || !parsed) return std::nullopt;
     PolicyTest::Vote vote{std::move(*name), std::move(*account), *parsed, {}, {}, {}};
     if (const Node* reason = Reader::find(node, "reason"))

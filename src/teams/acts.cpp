@@ -28,18 +28,9 @@ std::optional<core::RequestId> request_of(const wire::TeamsPress& press) {
     return id;
 }
 
+// The verb of a vote's button is the verdict's name.
 std::optional<core::Verdict> verdict_of(std::string_view act) {
-    struct Vote {
-        std::string_view act;
-        core::Verdict verdict;
-    };
-    static constexpr std::array votes{
-        Vote{wire::teams_approve, core::Verdict::approve}, Vote{wire::teams_deny, core::Verdict::deny},
-        Vote{wire::teams_hold, core::Verdict::hold}, Vote{wire::teams_release, core::Verdict::release},
-        Vote{wire::teams_withdraw, core::Verdict::withdraw}};
-    for (const Vote& vote : votes)
-        if (vote.act == act) return vote.verdict;
-    return std::nullopt;
+    return core::parse_verdict(act);
 }
 
 std::optional<app::Question> question_of(const wire::TeamsPress& press) {

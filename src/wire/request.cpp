@@ -229,7 +229,7 @@ Result<VoteBody> vote_from(const Value& body) {
     auto word = reader->needed_text("verdict", 20);
     if (!word) return pass(word);
     auto verdict = core::parse_verdict(*word);
-    if (!verdict) return invalid("/verdict", "must be one of approve, deny, hold, release, withdraw");
+    if (!verdict) return invalid("/verdict", "must be one of " + join(core::verdict_names(), ", "));
     auto reason = reader->text("reason", core::reason_chars_max);
     if (!reason) return pass(reason);
     auto digest = digest_of(*reader);

@@ -155,19 +155,7 @@ Json submit(std::string_view title, const Press& press, bool opens_dialog, bool 
 }
 
 std::string_view title_of(core::Verdict verdict) {
-    switch (verdict) {
-        case core::Verdict::approve:
-            return "Approve";
-        case core::Verdict::deny:
-            return "Deny";
-        case core::Verdict::hold:
-            return "Hold";
-        case core::Verdict::release:
-            return "Release";
-        case core::Verdict::withdraw:
-            break;
-    }
-    return "Take my vote back";
+    return core::words_of(verdict).title;
 }
 
 Json reason_input(std::string_view act, bool of_own_request) {

@@ -31,22 +31,6 @@ std::string words_for_old_clients(const CardView& card) {
     return fmt::format("Request #{}: {}", card.number, core::state_text(card));
 }
 
-std::string_view word_of(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::approve:
-            return "You approved this.";
-        case Verdict::deny:
-            return "You denied this.";
-        case Verdict::hold:
-            return "You put this on hold.";
-        case Verdict::release:
-            return "You released this.";
-        case Verdict::withdraw:
-            return "You took your vote back.";
-    }
-    return "You voted.";
-}
-
 // Draws one card within its bytes: what must be there first, the long parts with what is left.
 class TeamsCardWriter {
   public:
@@ -147,7 +131,8 @@ class TeamsCardWriter {
         if (viewer_ == nullptr) return blocks;
         if (!viewer_->notice.empty())
             blocks.push_back(c::heading(c::shortened(printable(viewer_->notice), notice_chars_max).text));
-        if (viewer_->voted && viewer_->notice.empty()) blocks.push_back(c::heading(word_of(*viewer_->voted)));
+        if (viewer_->voted && viewer_->notice.empty())
+            blocks.push_back(c::heading(core::words_of(*viewer_->voted).yours));
         for (const c::Json& block : blocks) spend(block.text.size() + 1);
         return blocks;
     }

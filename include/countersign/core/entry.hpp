@@ -13,14 +13,11 @@
 #include "countersign/core/request.hpp"
 #include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
+#include "countersign/core/verdict.hpp"
 
 // An entry is something that happened to a request. Each carries its own facts, so that a ruling can be
 // worked out again years later and come out the same.
 namespace countersign::core {
-
-enum class Verdict : std::uint8_t { approve, deny, hold, release, withdraw };
-std::string_view name_of(Verdict verdict);
-std::optional<Verdict> parse_verdict(std::string_view text);
 
 // Holds what the directory said of a voter at one moment.
 struct Standing {
