@@ -54,15 +54,19 @@ Later<core::Case> PgCaseStore::read(core::RequestId request, Deadline deadline) 
 }
 
 Later<core::Case> PgCaseStore::read_number(std::int64_t number, Deadline deadline) {
-    return run_job<core::Case>(pool_, rt::Lane::interactive, clock_, deadline,
-                               [this, number](Session& session) -> Result<core::Case> {
-                                   auto rows = again_if_lost(session, id_of_number, Arguments::of(number));
-                                   if (!rows) return pass(rows);
-                                   auto id = rows->empty() ? std::nullopt
-                                                           : id_from<core::RequestId>(view((*rows)[0][0]));
-                                   if (!id) return fail(Trouble::not_found, "there is no such request");
-                                   return writer_.read(session, *id);
-                               });
+    return run_job<core::Case>(
+        pool_, rt::Lane::interactive, clock_, deadline,
+        [this, number](Session& session) -> Result<core::Case> {
+            auto rows = again_if_lost(session, id_of_number, Arguments::of(number));
+            if (!rows) return pass(rows);
+            auto id = rows->empty() ? std::nullopt : id_from<core::RequestId>(view((*rows)[0][0]));
+            if (!id) return fail(Trouble::not_found, "there is no such request");
+            auto c = writer_.read(session, *id);
+            // The sealed request says what its number is; this table has no seal.
+            if (c && c->request->number != number)
+                return fail(Trouble::corrupt, "this number leads to a request of another number");
+            return c;
+        });
 }
 
 Result<app::ListPage> PgCaseStore::list_now(Session& session, const app::ListFilter& filter) {

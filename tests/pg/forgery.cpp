@@ -185,6 +185,20 @@ TEST_F(TakenBack, AClaimThatComesAgainIsRefusedWhereItWasReportedOn) {
     expect_set_aside();
 }
 
+// Not even the owner of the tables makes people who name a number vote on another request.
+TEST_F(Forgery, ANumberThatLeadsToAnotherRequestIsNotFollowed) {
+    auto other = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request;
+    auto number = on.get(on.cases().read(id, on.soon())).value().request->number;
+    support::sql(uri_,
+                 "ALTER TABLE request_number DISABLE TRIGGER ALL; "
+                 "DELETE FROM request_number WHERE number = " +
+                     std::to_string(number) + "; UPDATE request_number SET number = " +
+                     std::to_string(number) + " WHERE number = " + std::to_string(other->number));
+    auto read = on.get(on.cases().read_number(number, on.soon()));
+    ASSERT_FALSE(read) << "request #" << read->request->number << " was read as #" << number;
+    EXPECT_EQ(read.error().trouble, Trouble::corrupt);
+}
+
 // ---- the log
 
 TEST_F(Forgery, AForgedEntryBecomesNoEvent) {
