@@ -13,7 +13,7 @@ constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";  // Cr
 constexpr std::size_t selector_chars = 4;
 constexpr std::size_t secret_chars = 10;  // 50 bits
 
-// As typed: letters of either case, and those that look like digits.
+// Reads a character as it is typed: letters of either case, and those that look like digits.
 std::optional<char> read_char(char c) {
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     if (c == 'O') c = '0';

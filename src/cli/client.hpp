@@ -34,7 +34,7 @@ struct ServerOptions {
 // Says on stderr when the token would go over the network in plain text.
 Result<ClientSettings> client_settings(const ServerOptions& told = {});
 
-// Whether a URL's host is this machine, so that nobody can read what is sent to it.
+// Says whether a URL's host is this machine, so that nobody can read what is sent to it.
 bool on_this_machine(std::string_view host);
 
 struct Call {
@@ -69,9 +69,9 @@ class Client {
     }
     int interrupted() { return loop_.interrupted(); }
 
-    // One attempt. A value for what the server answered with a status below 500 but 429; else unavailable,
-    // overloaded or timed_out, with `not_before` where Retry-After said so. What another than the server
-    // answered (a page of a proxy, say) is `unavailable`; a redirection is invalid_input.
+    // Makes one attempt. What the server answered with a status below 500 but 429 is a value; else it fails
+    // with unavailable, overloaded or timed_out, with `not_before` where Retry-After said so. What another
+    // than the server answered (a page of a proxy, say) is `unavailable`; a redirection is invalid_input.
     Later<Reply> call(Call call);
     // Attempts until one has a value or failures have gone on for `give_up_after`. Only for calls that may
     // safely be repeated. `on_trouble` hears of the first failure in a row.

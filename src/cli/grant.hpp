@@ -17,8 +17,8 @@ struct ExpectedGrant {
     std::vector<std::string> keys = {};
 };
 
-// Whether `jws` is a grant for exactly this: signed (EdDSA) with a key of `jwks`, of type grant+jwt, for this
-// request and digest, and valid now. The failure says what is wrong with it.
+// Says whether `jws` is a grant for exactly this: signed (EdDSA) with a key of `jwks`, of type grant+jwt, for
+// this request and digest, and valid now. The failure says what is wrong with it.
 Result<Done> verify_grant(std::string_view jws, const core::Value& jwks, const ExpectedGrant& expected);
 
 }  // namespace countersign::cli

@@ -35,8 +35,8 @@ Result<Office> enter(const PeopleOptions& options) {
     return office;
 }
 
-// A person of the policy or a whole account. A bare chat id could be anybody's of that id: there is no chat
-// here to say which workspace is meant.
+// The text names a person of the policy or a whole account. A bare chat id could be anybody's of that id:
+// there is no chat here to say which workspace is meant.
 Result<core::AccountId> account_of(const Office& office, const std::string& text) {
     auto read = person_named(text, *office.policy);
     if (!read) return read;

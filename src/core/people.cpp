@@ -13,7 +13,7 @@
 namespace countersign::core {
 namespace {
 
-// Whether letters of either case mean the same in this kind of account.
+// Says whether letters of either case mean the same in this kind of account.
 bool caseless(std::string_view kind) {
     const ChatKind* chat = chat_kind(kind);
     return kind == "email" || kind == "github" || (chat && chat->caseless);
@@ -95,12 +95,12 @@ struct Directory::Index {
         auto it = merged.find(person);
         return it == merged.end() ? person : it->second;
     }
-    // By policy and links alone.
+    // Goes by policy and links alone.
     PersonId person_of(const AccountId& full, const Directory& directory) const {
         const PersonId* person = listed_person(full, directory);
         return representative(person ? *person : PersonId{full.text()});
     }
-    // The same for a policy's name, or for the reference that names somebody else.
+    // Here the person is named in the policy, or by the reference that names somebody else.
     PersonId person_of_reference(const PersonId& person, const Directory& directory) const {
         if (named(person.text())) return representative(person);
         return person_of(directory.full(AccountId{person.text()}), directory);

@@ -87,7 +87,7 @@ namespace blocks {
 
 namespace {
 
-// By byte: UTF-16 units of the character that begins there, escaped.
+// For each byte, this has the UTF-16 units of the character that begins there, escaped.
 constexpr auto units_of = [] {
     std::array<std::uint8_t, 256> table{};
     for (std::size_t byte = 0; byte < table.size(); ++byte)

@@ -139,7 +139,7 @@ struct Office {
     }
 };
 
-// One server process.
+// Stands for one server process.
 struct Process {
     explicit Process(Office& o, app::Limits limits = {})
         : office(o),

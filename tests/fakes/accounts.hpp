@@ -9,8 +9,8 @@
 
 namespace countersign::test {
 
-// A chat's directory in memory. What is known is as old as its last refresh; `reachable` false: refreshing
-// fails and everything ages.
+// This is a chat's directory in memory. What is known is as old as its last refresh; where it is not
+// `reachable`, refreshing fails and everything ages.
 class FakeAccounts final : public app::AccountSource {
   public:
     FakeAccounts(const rt::Clock& clock, std::string team, core::Surface chat = core::Surface::slack);

@@ -180,7 +180,7 @@ TEST_F(Callers, AnAccessTokenWithACharacterChangedIsNone) {
         EXPECT_EQ(get(mine.path, wrong).status, 401U) << at;
     }
     EXPECT_EQ(get(mine.path, mine.access + "A").status, 401U);
-    // The one's id with the other's proof.
+    // This token has the one's id and the other's proof.
     EXPECT_EQ(get(mine.path, mine.access.substr(0, 30) + other.access.substr(30)).code(), "token_malformed");
 }
 

@@ -58,7 +58,7 @@ std::string slots(const Applied& applied) {
     return text;
 }
 
-// Whether a rule of this effect applies under this condition.
+// Says whether a rule of this effect applies under this condition.
 bool applies(const std::string& effect, const std::string& when, const core::Request& r) {
     return !outcome("rules: [{name: r, " + effect + ", when: " + when + "}]\n", r).rules.empty();
 }

@@ -63,18 +63,19 @@ AdminEvent admin_event(AdminAct act, std::string subject, core::Value facts, cor
 
 // ---- the log
 
-// An event in its place. `index` counts from 0, without a gap.
+// An event has its place in the log: `index` counts from 0, without a gap.
 struct LoggedEvent {
     std::int64_t index;
     core::EventId id;
     core::Instant at;
     std::string type;
-    // Of a request: the request, as old as the event or newer, with how far it had come at the event.
+    // An event of a request comes with the request, as old as the event or newer, and with how far it had
+    // come at the event.
     std::shared_ptr<const core::Case>
         request;  // shared: events of one request share its case. null: another act
     std::int32_t version = 0;
     core::State state = core::State::pending;
-    // Of an administrative act.
+    // An administrative act says what it was done to, and how.
     std::string subject;
     std::optional<core::Value> facts;  // nullopt: erased
 };
@@ -107,8 +108,8 @@ class EventLog {
     static constexpr std::int64_t scan_max = 10'000;  // events looked at per page
 
     virtual ~EventLog() = default;
-    // In a transaction of its own. Stores that must record an act together with what it did (a token, a link)
-    // do so themselves. Recording the same event again changes nothing.
+    // Records it in a transaction of its own. Stores that must record an act together with what it did (a
+    // token, a link) do so themselves. Recording the same event again changes nothing.
     virtual Later<Done> record(AdminEvent event, Deadline deadline) = 0;
 
     struct Sequenced {

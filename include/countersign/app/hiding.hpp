@@ -14,7 +14,8 @@ class Hiding {
     explicit Hiding(const Secret& server_key);
     // What the commitments of this request are salted with: 32 bytes, for the one who asks alone.
     Secret salt(core::RequestId request) const;
-    // Of a body that holds such values. Keyed: whoever reads it cannot try values against it.
+    // The fingerprint of a body that holds such values is keyed: whoever reads it cannot try values against
+    // it.
     Sha256 fingerprint(std::string_view body) const;
 
   private:

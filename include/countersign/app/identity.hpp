@@ -36,8 +36,8 @@ struct Workload {
 class WorkloadIdentity {
   public:
     virtual ~WorkloadIdentity() = default;
-    // unauthenticated, with a code per reason (oidc_…, jws_…); unavailable (issuer_unreachable): its keys
-    // cannot be had now. The text is never kept.
+    // Says whose token it is; the text is never kept. unauthenticated, with a code per reason (oidc_…,
+    // jws_…); unavailable (issuer_unreachable): its keys cannot be had now.
     virtual Later<Workload> identify(std::string_view token, Deadline deadline) = 0;
 };
 

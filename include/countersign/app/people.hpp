@@ -71,13 +71,14 @@ struct UnlinkAct {
 class PeopleStore {
   public:
     virtual ~PeopleStore() = default;
-    // nullopt: still the version that is `known`.
+    // Reads links and absences. nullopt: they are still of the version that is `known`.
     virtual Later<std::optional<PeopleNews>> read(std::optional<std::int64_t> known, Deadline deadline) = 0;
-    // conflict, code "two_persons": both belong to stored persons, and the act merges none.
+    // Says that two accounts are one person's. conflict, code "two_persons": both belong to stored persons,
+    // and the act merges none.
     virtual Later<Linked> link(LinkAct act, Deadline deadline) = 0;
-    // not_found: the account is linked to nobody. Answers with the person it belonged to.
+    // Answers with the person the account belonged to. not_found: it is linked to nobody.
     virtual Later<StoredPersonId> unlink(UnlinkAct act, Deadline deadline) = 0;
-    // `until` not after `now`: back again.
+    // Whose `until` is not after `now` is back again.
     virtual Later<Done> set_absence(core::Absence absence, core::Instant now, Deadline deadline) = 0;
 };
 
@@ -94,7 +95,8 @@ struct LinkCode {
     std::string text() const;  // for the one who asked, once
 };
 LinkCode mint_link_code(rt::Entropy& entropy);
-// As people type it: any case, any dashes and spaces, O for 0, I and L for 1. nullopt: not a code at all.
+// Reads a code as people type it: in any case, with any dashes and spaces, O for 0, I and L for 1. nullopt:
+// it is not a code at all.
 std::optional<LinkCode> read_link_code(std::string_view text);
 Sha256 link_code_hash(LinkOfferId id, const Secret& secret);
 
@@ -117,7 +119,8 @@ class LinkCodeStore {
         core::AccountId asker;
         core::Instant now;
     };
-    // In place of an earlier code of this account. conflict: the selector is taken, draw another code.
+    // The code takes the place of an earlier one of this account. conflict: the selector is taken, draw
+    // another code.
     virtual Later<Done> ask(Asked asked, Deadline deadline) = 0;
     struct Given {
         LinkCode code;
@@ -149,7 +152,7 @@ struct Confidence {
 class Confidant {
   public:
     virtual ~Confidant() = default;
-    // To nobody but the owner of this account. not_found: the chat knows no such account.
+    // Tells it to nobody but the owner of this account. not_found: the chat knows no such account.
     virtual Later<Done> confide(core::AccountId to, Confidence what, Deadline deadline) = 0;
 };
 

@@ -89,7 +89,7 @@ class CardWorker {
     virtual ~CardWorker() = default;
     // A commit opened the case, with these cards; none: they are to be read.
     virtual void opened(CasePtr now, std::vector<CardState> cards) = 0;
-    // A commit made the case `now`. `before`: the version it had until then.
+    // A commit made the case `now`, which had the version `before` until then.
     virtual void changed(CasePtr now, std::int32_t before) = 0;
 };
 
@@ -175,7 +175,7 @@ class TokenStore {
     // revoked or confirmed before.
     virtual Later<Done> create(Token token, Sha256 hash, AdminEvent event, Deadline deadline) = 0;
     virtual Later<Done> revoke(core::TokenId id, core::Instant now, AdminEvent event, Deadline deadline) = 0;
-    // conflict (token_revoked): revoked meanwhile.
+    // The token may vote from now on. conflict (token_revoked): it was revoked meanwhile.
     virtual Later<Done> confirm(core::TokenId id, Token::Confirmation how, AdminEvent event,
                                 Deadline deadline) = 0;
     // When tokens were last used; never goes back.

@@ -19,10 +19,10 @@ class Roster {
     void set_policy(std::shared_ptr<const core::Policy> policy);
     // Links and absences as the database had them at `now`. nullopt: as they were.
     void set_people(std::optional<PeopleNews> news, core::Instant now);
-    // Whether every chat has been reached: before, accounts cannot be told apart in full.
+    // Says whether every chat has been reached: before, accounts cannot be told apart in full.
     bool complete() const;
     std::optional<std::int64_t> people_version() const { return people_version_; }
-    // Whether links were read lately enough to rely on.
+    // Says whether links were read lately enough to rely on.
     bool knows_people(core::Instant now) const {
         return people_read_at_ && now - *people_read_at_ <= people_age_max;
     }
@@ -37,7 +37,7 @@ class Roster {
     Later<Done> ensure(core::AccountId account, std::vector<core::GroupId> groups, Deadline deadline);
     // Refreshes the chat groups an opening rests on, so that dead ends are seen.
     Later<Done> ensure_groups(std::vector<core::GroupId> groups, Deadline deadline);
-    // Whether what a vote of this account on these groups rests on is younger than age_max at `now`.
+    // Says whether what a vote of this account on these groups rests on is younger than age_max at `now`.
     bool fresh(const core::AccountId& account, const std::vector<core::GroupId>& groups, core::Instant now);
 
     // The groups that a request asks for never change: remembered for the last remembered_max requests, so

@@ -16,7 +16,7 @@ using SubscriptionPtr = std::shared_ptr<const Subscription>;  // shared: by all 
 
 inline constexpr std::size_t subscriptions_max = 200;  // live ones, callbacks of requests apart
 
-// Of a request's own callback: the same bytes.
+// The id of a request's own callback has the same bytes as the request's.
 core::SubscriptionId callback_id(core::RequestId request);
 // A subscription whose trouble is its own: the subscription itself. Callbacks to one scheme, host and port
 // share a lane: there may be one per request.
@@ -101,7 +101,7 @@ struct DeliveryJob {
 class SubscriptionStore {
   public:
     virtual ~SubscriptionStore() = default;
-    // From the next event on. overloaded: subscriptions_max are there.
+    // It hears from the next event on. overloaded: subscriptions_max are there.
     virtual Later<Done> subscribe(Subscription fresh, Deadline deadline) = 0;
     virtual Later<Subscription> subscription(core::SubscriptionId id, Deadline deadline) = 0;
     // Live ones that are no callbacks, oldest first.
@@ -169,7 +169,8 @@ class DeliveryStore {
 class Sender {
   public:
     virtual ~Sender() = default;
-    // Whether it would ever send there: invalid_input with what is wrong. Names are looked up when sending.
+    // Says whether it would ever send there: invalid_input with what is wrong. Names are looked up when
+    // sending.
     virtual Result<Done> acceptable(std::string_view url) const = 0;
     // Something of this lane is due, and somebody waits for it: it is tried at once, also where the lane
     // rests.
