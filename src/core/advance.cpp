@@ -114,7 +114,7 @@ std::optional<Refusal> CaseUpdate::not_pending() const {
 }
 
 std::optional<Refusal> CaseUpdate::not_a_voter(const Cast& cast, const Standing& voter) const {
-    if (auto wrong = wrong_class(voter)) return wrong;
+    if (auto wrong = wrong_class(voter, stale(voter))) return wrong;
     if (auto behind = behind_it(cast, voter)) return behind;
     // These two need no right to vote: the one takes back their own word, the other their own hold or that of
     // a group that may release.

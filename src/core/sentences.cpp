@@ -138,7 +138,7 @@ std::string unlinked_sentence(const std::vector<AccountId>& humans, const Accoun
         join(names, " or "), humans.size() == 1 ? "is" : "are", join(ways, " and "), join(names, " and "));
 }
 
-std::optional<Refusal> wrong_class(const Standing& voter) {
+std::optional<Refusal> wrong_class(const Standing& voter, bool stale) {
     switch (voter.klass) {
         case AccountClass::member:
             return std::nullopt;
@@ -155,6 +155,15 @@ std::optional<Refusal> wrong_class(const Standing& voter) {
         case AccountClass::unknown:
             break;
     }
+    // Its chat was asked, and asking again changes nothing.
+    if (!stale)
+        return Refusal{
+            Why::not_eligible,
+            fmt::format(
+                "The chat does not say that {} is the account of a full member, so it cannot vote, and "
+                "trying again changes nothing. Ask whoever runs this service: its log says what is "
+                "missing.",
+                visible(voter.account.text()))};
     return Refusal{
         Why::directory_stale,
         fmt::format("Nothing is known yet about the account {}; try again in a moment, or vote from a "

@@ -25,6 +25,7 @@ std::string decided_sentence(const Case& c, const Ruling& ruling);
 std::string unlinked_sentence(const std::vector<AccountId>& humans, const AccountId& voter);
 
 // Refuses whoever is no full member of a workspace that is connected.
-std::optional<Refusal> wrong_class(const Standing& voter);
+// Refuses whoever is no full member. `stale`: what is known of the voter is too old to say so for good.
+std::optional<Refusal> wrong_class(const Standing& voter, bool stale);
 
 }  // namespace countersign::core

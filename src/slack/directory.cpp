@@ -188,8 +188,40 @@ Later<Done> SlackDirectory::fetch_user(std::string id) {
             {.id = id, .klass = core::AccountClass::unknown, .name = {}, .email = {}, .as_of = asked_at});
         co_return Done{};
     }
-    keep_user(wire::read_slack_user((*answer)["user"], *home_, asked_at));
+    auto known = wire::read_slack_user((*answer)["user"], *home_, asked_at);
+    watch_flags((*answer)["user"], known);
+    keep_user(std::move(known));
     co_return Done{};
+}
+
+void SlackDirectory::watch_flags(const Value& user, const core::ChatUser& known) {
+    std::string missing;
+    for (std::string_view flag : {"deleted", "is_bot", "is_restricted", "is_ultra_restricted"})
+        if (user[flag].boolean() == nullptr) missing += (missing.empty() ? "" : ", ") + std::string(flag);
+    const bool unsaid = known.klass == core::AccountClass::unknown && !missing.empty();
+    if (!unsaid && known.klass != core::AccountClass::member) return;
+    std::string said;
+    if (unsaid)
+        said = "slack: users.info does not say " + missing + " of " + visible(known.id) +
+               ": nobody of whom Slack does not say all of these can vote";
+    if (unsaid && unsaid_.empty()) log::error("slack", "{}", said);
+    if (!unsaid && !unsaid_.empty()) log::info("slack", "users.info says again who is a full member");
+    unsaid_ = std::move(said);
+}
+
+std::optional<std::string> SlackDirectory::called(std::string_view name) const {
+    const auto wanted = lower_ascii(name);
+    std::optional<std::string> found;
+    bool several = false;
+    for (const bool by_handle : {true, false}) {
+        users_.each([&](const core::ChatUser& user) {
+            if (lower_ascii(by_handle ? user.handle : user.name) != wanted) return;
+            several = several || found.has_value();
+            found = user.id;
+        });
+        if (found) break;
+    }
+    return several ? std::nullopt : found;
 }
 
 Later<Done> SlackDirectory::fetch_group(std::string id) {
@@ -351,24 +383,48 @@ std::vector<std::string> SlackDirectory::wanted() const {
     return keys;
 }
 
-std::size_t SlackDirectory::warm_up() {
+Method SlackDirectory::method_of(const std::string& key) {
+    if (key == all_groups) return Method::usergroups;
+    return key.starts_with('u') ? Method::users_info : Method::usergroup_users;
+}
+
+bool SlackDirectory::may_spare(Method method) {
+    const auto per_minute = facts(method).per_minute;
+    const Pacer::Rate rate{per_minute * 4 / 5, per_minute / 5};
+    const auto now = runtime_.now();
+    return api_.open_now(method) && spare_.take(facts(method).name, {}, rate, now, now).has_value();
+}
+
+SlackDirectory::Warmed SlackDirectory::warm_up() {
     constexpr std::size_t at_once_max = 8;
-    if (!home_ || runtime_.now() < warm_not_before_) return 0;
-    std::size_t started = 0;
+    if (!home_ || runtime_.now() < warm_not_before_) return Warmed::all;
+    auto warmed = Warmed::all;
     for (const std::string& key : wanted()) {
         if (look_ups_.size() >= at_once_max) break;
         auto known = as_of(key);
         if (known && runtime_.now() - *known < roster_.age_max() * 6 / 10) continue;
         const auto look_up = look_up_of(key);
-        if (!look_ups_.under_way(look_up) && look_ups_.start(look_up)) ++started;
+        if (look_ups_.under_way(look_up)) continue;
+        const bool started = may_spare(method_of(look_up)) && look_ups_.start(look_up);
+        if (started) warmed = Warmed::some;
+        if (!started && warmed == Warmed::all) warmed = Warmed::none_now;
     }
-    return started;
+    return warmed;
 }
 
 rt::asio::awaitable<void> SlackDirectory::keep_warm() {
     while (!stopped_) {
-        std::size_t started = warm_up();
-        auto wait = started > 0 ? core::Duration{std::chrono::milliseconds{200}} : warm_every;
+        core::Duration wait = warm_every;
+        switch (warm_up()) {
+            case Warmed::some:
+                wait = std::chrono::milliseconds{200};
+                break;
+            case Warmed::none_now:
+                wait = std::chrono::seconds{1};
+                break;
+            case Warmed::all:
+                break;
+        }
         co_await nudge_.wait_until(runtime_.timers, runtime_.now() + wait);
     }
 }

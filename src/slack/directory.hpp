@@ -46,7 +46,11 @@ class SlackDirectory {
     static constexpr core::Duration list_rest = std::chrono::minutes{10};  // between two lists at least
     static constexpr std::size_t groups_alone_max = 4;       // more groups than that are read with one call
     rt::asio::awaitable<void> stop(core::Instant deadline);  // ends look-ups too
-    const std::string& note() const { return note_; }        // what an admin should know; empty: nothing
+    // What an admin should know; empty: nothing.
+    const std::string& note() const { return unsaid_.empty() ? note_ : unsaid_; }
+    // The one user who is called that, by their handle or the name that others see, as the chat last said it.
+    // nullopt: nobody, or several are.
+    std::optional<std::string> called(std::string_view name) const;
 
   private:
     Later<Done> fetch(const std::string& key);
@@ -65,13 +69,21 @@ class SlackDirectory {
     void doubt_again(const std::string& key);  // what a look-up brought
     void hear_user(const core::Value& user);
     std::vector<std::string> wanted() const;
-    std::size_t warm_up();
+    enum class Warmed : std::uint8_t { all, some, none_now };
+    // Starts look-ups that nobody waits for, as far as they leave room for those that a vote waits for.
+    Warmed warm_up();
+    static Method method_of(const std::string& key);
+    // What must not stand before a vote's own look-ups goes at four fifths of the documented rates.
+    bool may_spare(Method method);
+    // Takes note of a person of whom Slack does not say whether they are a full member.
+    void watch_flags(const core::Value& user, const core::ChatUser& known);
     std::string local_id(std::string_view id) const;
 
     WebApi& api_;
     Workbench& workbench_;
     const app::Runtime& runtime_;
     app::Roster& roster_;
+    Pacer spare_{Pacer::Mode::strict};
     app::LookUps look_ups_;  // keys are "U…" of a person, "S…" of a group, prefixed u: or g:
     rt::Signal nudge_;
     rt::Signal stopping_;
@@ -90,6 +102,7 @@ class SlackDirectory {
     mutable std::shared_ptr<const core::Policy> groups_from_;
     mutable std::vector<std::string> policy_groups_;
     std::string note_;
+    std::string unsaid_;  // which of a person's flags Slack does not tell; empty: none that is missing
     bool stopped_ = false;
     core::ChatUsers users_;
     // shared: published snapshots share them

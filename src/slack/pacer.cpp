@@ -20,17 +20,18 @@ Pacer::Lane& Pacer::lane(std::string_view method, std::string_view channel, Inst
     return lanes_[std::move(key)];
 }
 
-Duration Pacer::gap(const Lane& lane, std::string_view channel, unsigned per_minute, Instant now) const {
+Duration Pacer::gap(const Lane& lane, std::string_view channel, Rate rate, Instant now) const {
     Duration gap{0};
     if (mode_ == Mode::strict) {
-        if (per_minute > 0) gap = Duration{std::chrono::minutes{1}} / per_minute;
+        if (rate.per_minute > rate.burst)
+            gap = Duration{std::chrono::minutes{1}} / (rate.per_minute - rate.burst);
         if (!channel.empty()) gap = std::max(gap, slow_gap);
     }
     if (now < lane.slow_until) gap = std::max(gap, slow_gap);
     return gap;
 }
 
-std::optional<Pacer::Turn> Pacer::take(std::string_view method, std::string_view channel, unsigned per_minute,
+std::optional<Pacer::Turn> Pacer::take(std::string_view method, std::string_view channel, Rate rate,
                                        Instant now, Instant latest) {
     if (mode_ ==
         Mode::automatic) {  // the way nearly all calls go: nothing is remembered, nothing is looked up
@@ -38,9 +39,12 @@ std::optional<Pacer::Turn> Pacer::take(std::string_view method, std::string_view
         if (!lanes_.contains(Key{method, channel})) return Turn{now};
     }
     Lane& its = lane(method, channel, now);
-    Instant at = std::max(its.next, now);
+    const Duration apart = gap(its, channel, rate, now);
+    // Calls that went faster than their rate are made up for by the pauses after them.
+    const Duration ahead = now < its.slow_until || rate.burst == 0 ? Duration{0} : apart * (rate.burst - 1);
+    const Instant at = std::max({its.next - ahead, its.shut_until, now});
     if (at > latest) return std::nullopt;
-    its.next = at + gap(its, channel, per_minute, now);
+    its.next = std::max(its.next, at) + apart;
     return Turn{at, its.epoch};
 }
 
@@ -57,7 +61,7 @@ Instant Pacer::opens_at(std::string_view method, std::string_view channel, Insta
 void Pacer::limited(std::string_view method, std::string_view channel, Instant now, Duration retry_after) {
     Lane& its = lane(method, channel, now);
     ++its.epoch;
-    its.next = std::max(now + retry_after, now + slow_gap);
+    its.next = its.shut_until = std::max(now + retry_after, now + slow_gap);
     its.slow_until = its.next + slow_for;
 }
 

@@ -19,6 +19,12 @@ class Pacer {
     static constexpr core::Duration slow_for = std::chrono::minutes{5};
     static constexpr std::size_t lanes_max = 4'096;
 
+    // The rate of a method. In any minute no more than `per_minute` calls go, of which `burst` may go at
+    // once: what people wait for does not stand behind what went before it. 0: no rate to speak of.
+    struct Rate {
+        unsigned per_minute = 0;
+        unsigned burst = 0;
+    };
     // A place in the queue of a method and channel. It stays good unless a 429 comes meanwhile.
     struct Turn {
         core::Instant at;
@@ -26,10 +32,10 @@ class Pacer {
     };
 
     explicit Pacer(Mode mode) : mode_(mode) {}
-    // A turn at or before `latest`; nullopt: none, and none was taken. `per_minute`: the method's documented
-    // rate, 0: none; used in strict mode. A posting method also keeps one a second per channel there.
-    std::optional<Turn> take(std::string_view method, std::string_view channel, unsigned per_minute,
-                             core::Instant now, core::Instant latest);
+    // A turn at or before `latest`; nullopt: none, and none was taken. `rate` is the method's documented one,
+    // used in strict mode. A posting method also keeps one a second per channel there.
+    std::optional<Turn> take(std::string_view method, std::string_view channel, Rate rate, core::Instant now,
+                             core::Instant latest);
     // Whether the turn still stands: false after a 429 on its lane; then take another.
     bool stands(std::string_view method, std::string_view channel, const Turn& turn) const;
     // When the lane opens again, for telling people.
@@ -39,14 +45,14 @@ class Pacer {
 
   private:
     struct Lane {
-        core::Instant next{};        // no turn before
+        core::Instant next{};        // no turn before, but for a burst
+        core::Instant shut_until{};  // none at all, after a 429
         core::Instant slow_until{};  // one a second until then
         std::uint64_t epoch = 0;     // rises with each 429
     };
     using Key = std::pair<std::string, std::string>;
     Lane& lane(std::string_view method, std::string_view channel, core::Instant now);
-    core::Duration gap(const Lane& lane, std::string_view channel, unsigned per_minute,
-                       core::Instant now) const;
+    core::Duration gap(const Lane& lane, std::string_view channel, Rate rate, core::Instant now) const;
 
     Mode mode_;
     std::map<Key, Lane, std::less<>> lanes_;

@@ -84,16 +84,16 @@ void SocketMachine::retry_in(Duration wait, Instant now) {
     open_at_ = now + wait;
 }
 
-void SocketMachine::back_off(Instant now) {
-    Duration most = limits_.backoff_base;
-    for (int i = 0; i < failures_ && most < limits_.backoff_max; ++i) most *= 2;
-    ++failures_;
-    retry_in(jittered(std::min(most, limits_.backoff_max)), now);
+void SocketMachine::back_off(int& times, Duration most, Instant now) {
+    Duration wait = limits_.backoff_base;
+    for (int i = 0; i < times && wait < most; ++i) wait *= 2;
+    ++times;
+    retry_in(jittered(std::min(wait, most)), now);
 }
 
 void SocketMachine::forget_old_failures(Instant now) {
     if (lead_ && lead_->state == SocketState::live && now - lead_->live_since >= limits_.stable)
-        failures_ = 0;
+        refusals_ = losses_ = 0;
 }
 
 void SocketMachine::alarm(std::string text) {
@@ -121,14 +121,16 @@ void SocketMachine::on(OpenFailed& input, Instant now) {
             return retry_in(limits_.probe, now);
         case OpenTrouble::rate_limited: {
             auto wait = input.retry_after.value_or(limits_.retry_after_default);
-            back_off(now);
+            refused(now);
             open_at_ = std::max(open_at_, now + wait + jittered(std::chrono::seconds{1}));
             return;
         }
+        case OpenTrouble::unreached:
+            return unreached(now);
         case OpenTrouble::transient:
             break;
     }
-    back_off(now);
+    refused(now);
     if (input.retry_after) open_at_ = std::max(open_at_, now + *input.retry_after);
 }
 
@@ -142,13 +144,16 @@ void SocketMachine::on(Dialed& input, Instant now) {
 }
 
 void SocketMachine::on(DialFailed& input, Instant now) {
-    if (leads(input.socket, SocketState::dialing)) back_off(now);
+    if (!leads(input.socket, SocketState::dialing)) return;
+    if (input.refused) return refused(now);
+    unreached(now);
 }
 
 void SocketMachine::on(HelloCame& input, Instant now) {
     if (!leads(input.socket, SocketState::awaiting_hello)) return;
     lead_->state = SocketState::live;
     lead_->live_since = now;
+    unreached_ = 0;
     lead_->until = Instant::max();
     if (input.lives_for && *input.lives_for > Duration{0}) {
         auto part = static_cast<double>(input.lives_for->count()) * limits_.renew_at;
@@ -177,12 +182,12 @@ void SocketMachine::on(DisconnectCame& input, Instant now) {
     if (!is_lead) return;
     if (input.reason == "too_many_websockets") {
         give_up_lead(true);
-        ++failures_;
+        ++refusals_;
         return retry_in(limits_.crowded_min + jittered(limits_.crowded_max - limits_.crowded_min), now);
     }
     if (lead_->state == SocketState::live) return hand_over(now);
     give_up_lead(true);  // told to go before its hello: it was never up
-    back_off(now);
+    refused(now);
 }
 
 void SocketMachine::on(SocketClosed& input, Instant now) {
@@ -190,7 +195,9 @@ void SocketMachine::on(SocketClosed& input, Instant now) {
         old_.reset();
         return;
     }
-    if (lead_ && lead_->generation == input.socket) back_off(now);
+    if (!lead_ || lead_->generation != input.socket) return;
+    if (lead_->state == SocketState::live) return lost(now);
+    refused(now);
 }
 
 void SocketMachine::on(TimeCame&, Instant now) {
@@ -200,7 +207,7 @@ void SocketMachine::on(TimeCame&, Instant now) {
     }
     if (lead_ && now >= lead_->until) {
         give_up_lead(false);
-        back_off(now);
+        unreached(now);  // silence, wherever it was waited for
     } else if (lead_ && now >= lead_->renew_at) {
         hand_over(now);
     }

@@ -19,8 +19,9 @@ std::string_view name_of(SocketState state);
 // A socket of a slot. Inputs about a generation that is gone are ignored.
 using Generation = std::uint32_t;
 
-// Why apps.connections.open gave no URL.
-enum class OpenTrouble : std::uint8_t { configuration, rate_limited, transient };
+// Why apps.connections.open gave no URL. `unreached`: Slack was not reached at all; `transient`: it answered,
+// and was in trouble.
+enum class OpenTrouble : std::uint8_t { configuration, rate_limited, transient, unreached };
 
 struct UrlCame {
     Generation socket;
@@ -38,6 +39,7 @@ struct Dialed {
 struct DialFailed {
     Generation socket;
     std::string detail;
+    bool refused = true;  // an answer came, and was no; false: nobody was reached
 };
 struct HelloCame {
     Generation socket;
@@ -76,7 +78,9 @@ class SocketMachine {
   public:
     struct Limits {
         core::Duration backoff_base{std::chrono::seconds{1}};
-        core::Duration backoff_max{std::chrono::seconds{60}};
+        core::Duration backoff_max{std::chrono::seconds{60}};    // after refusals
+        core::Duration unreached_max{std::chrono::seconds{10}};  // while nobody is reached
+        core::Duration lost_max{std::chrono::seconds{5}};        // after the loss of a live socket
         core::Duration open_max{std::chrono::seconds{15}};     // for apps.connections.open, and for the dial
         core::Duration hello_max{std::chrono::seconds{20}};    // from the handshake's end to `hello`
         core::Duration stable{std::chrono::minutes{1}};        // live for so long: failures are forgotten
@@ -123,7 +127,12 @@ class SocketMachine {
     void hand_over(core::Instant now);
     void give_up_lead(bool handshake);
     void retry_in(core::Duration wait, core::Instant now);
-    void back_off(core::Instant now);
+    // Each kind of failure has pauses of its own: a socket that was up and broke says nothing of whether
+    // Slack wants another one. `times`: how often it came in a row.
+    void back_off(int& times, core::Duration most, core::Instant now);
+    void refused(core::Instant now) { back_off(refusals_, limits_.backoff_max, now); }
+    void unreached(core::Instant now) { back_off(unreached_, limits_.unreached_max, now); }
+    void lost(core::Instant now) { back_off(losses_, limits_.lost_max, now); }
     void forget_old_failures(core::Instant now);
     void alarm(std::string text);
     core::Duration jittered(core::Duration most) const;
@@ -134,7 +143,9 @@ class SocketMachine {
     std::optional<Socket> old_;  // draining beside the lead
     core::Instant open_at_ = core::Instant::max();
     Generation last_ = 0;
-    int failures_ = 0;
+    int refusals_ = 0;
+    int unreached_ = 0;
+    int losses_ = 0;
     bool alarmed_ = false;
     bool stopped_ = false;
     std::vector<SocketOutput> out_;

@@ -23,7 +23,7 @@ OpenTrouble trouble_of(const Failure& failure) {
     if (failure.trouble == Trouble::overloaded) return OpenTrouble::rate_limited;
     if (failure.trouble == Trouble::unauthenticated || failure.trouble == Trouble::invalid_input)
         return OpenTrouble::configuration;
-    return OpenTrouble::transient;
+    return failure.code.empty() ? OpenTrouble::unreached : OpenTrouble::transient;
 }
 
 }  // namespace
@@ -173,7 +173,8 @@ rt::asio::awaitable<void> Sockets::live_through(Slot& slot, Generation generatio
     if (!websocket) {
         slot.last_failure = websocket.error().detail;
         log::warn("slack", "slot {}: could not connect: {}", slot.number, slot.last_failure);
-        apply(slot, DialFailed{generation, slot.last_failure});
+        const bool refused = !websocket.error().code.empty();  // an answer came
+        apply(slot, DialFailed{generation, slot.last_failure, refused});
         co_return;
     }
     auto socket = std::make_shared<Socket>(std::move(*websocket), clock_);
@@ -182,7 +183,9 @@ rt::asio::awaitable<void> Sockets::live_through(Slot& slot, Generation generatio
     for (;;) {
         auto frame = co_await socket->websocket().read();
         if (!frame) {
-            slot.last_failure = frame.error().detail;
+            // What was given up says why it was, and not how it ended.
+            if (slot.machine.state() != SocketState::closed || slot.last_failure.empty())
+                slot.last_failure = frame.error().detail;
             break;
         }
         if (frame->text) take(slot, generation, socket, frame->payload);

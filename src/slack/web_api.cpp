@@ -19,20 +19,21 @@ using core::Value;
 namespace {
 
 constexpr std::array<MethodFacts, static_cast<std::size_t>(Method::count)> table{{
-    {"apps.connections.open", false, true, false, false, 50},
-    {"auth.test", true, false, false, false, 0},
-    {"chat.postMessage", true, false, true, true, 0},
-    {"chat.update", true, false, true, false, 50},
-    {"chat.postEphemeral", true, false, true, false, 100},
-    {"views.open", true, false, true, false, 100},
-    {"views.update", true, false, true, false, 100},
-    {"conversations.history", true, false, false, false, 50},
-    {"conversations.replies", false, false, false, false, 50},
-    {"conversations.list", false, false, false, false, 20},
-    {"users.info", false, false, false, false, 100},
-    {"usergroups.users.list", false, false, false, false, 20},
-    {"usergroups.list", false, false, false, false, 20},
-    {"users.list", false, false, false, false, 20},
+    {"apps.connections.open", false, true, false, false, 50, false},
+    {"auth.test", true, false, false, false, 0, false},
+    {"chat.postMessage", true, false, true, true, 0, false},
+    {"chat.update", true, false, true, false, 50, false},
+    {"chat.postEphemeral", true, false, true, false, 100, true},
+    {"views.open", true, false, true, false, 100, true},
+    {"views.publish", true, false, true, false, 100, false},
+    {"views.update", true, false, true, false, 100, true},
+    {"conversations.history", true, false, false, false, 50, false},
+    {"conversations.replies", false, false, false, false, 50, false},
+    {"conversations.list", false, false, false, false, 20, false},
+    {"users.info", false, false, false, false, 100, true},
+    {"usergroups.users.list", false, false, false, false, 20, true},
+    {"usergroups.list", false, false, false, false, 20, true},
+    {"users.list", false, false, false, false, 20, false},
 }};
 
 // What a method with effects echoes, and nobody here reads.
@@ -106,7 +107,7 @@ Later<Value> WebApi::call_with(Method method, std::string body, std::string chan
     auto latest = deadline.at;
     if (patience) latest = std::min(latest, clock_.now() + *patience);
     for (;;) {
-        auto turn = pacer_.take(its.name, lane, its.per_minute, clock_.now(), latest);
+        auto turn = pacer_.take(its.name, lane, its.rate(), clock_.now(), latest);
         if (!turn) {
             auto opens = pacer_.opens_at(its.name, lane, clock_.now());
             auto failure =
@@ -127,6 +128,11 @@ Later<Value> WebApi::call_with(Method method, std::string body, std::string chan
         if (answer || answer.error().trouble != Trouble::overloaded) co_return answer;
         pacer_.limited(its.name, lane, clock_.now(), retry_after);
     }
+}
+
+bool WebApi::open_now(Method method) const {
+    const auto now = clock_.now();
+    return pacer_.opens_at(facts(method).name, {}, now) <= now;
 }
 
 Later<Value> WebApi::send(Method method, std::string body, Deadline deadline, core::Duration& retry_after) {
@@ -181,7 +187,8 @@ Result<Done> WebApi::judge_status(Method method, const net::HttpResponse& respon
     }
     if (response.status >= 500)
         return fail(its.changes ? Trouble::timed_out : Trouble::unavailable,
-                    fmt::format("Slack answered {} with status {}", its.name, response.status));
+                    fmt::format("Slack answered {} with status {}", its.name, response.status),
+                    fmt::format("status_{}", response.status));
     return Done{};
 }
 
@@ -191,7 +198,8 @@ Result<Value> WebApi::judge(Method method, Result<Value> parsed, const net::Http
     if (!parsed || !parsed->members())
         return fail(its.changes ? Trouble::timed_out : Trouble::unavailable,
                     fmt::format("Slack answered {} with status {} and something that is not JSON", its.name,
-                                response.status));
+                                response.status),
+                    "bad_response");
     const Value& answer = *parsed;
     watch_token(its, answer["ok"].truth() ? std::string_view{} : answer["error"].text());
     if (answer["ok"].truth()) return std::move(*parsed);

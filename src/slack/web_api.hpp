@@ -23,6 +23,7 @@ enum class Method : std::uint8_t {
     update_message,
     post_ephemeral,
     views_open,
+    views_publish,
     views_update,
     history,
     replies,
@@ -41,6 +42,9 @@ struct MethodFacts {
     bool changes;         // has effects: an unanswered call may have happened
     bool posts;           // one message a second and channel
     unsigned per_minute;  // documented rate; 0: none to speak of
+    // A person waits for its answer: three tenths of the rate may go at once.
+    bool awaited;
+    Pacer::Rate rate() const { return {per_minute, awaited ? per_minute * 3 / 10 : 0}; }
 };
 const MethodFacts& facts(Method method);
 
@@ -61,6 +65,8 @@ class WebApi {
                             std::optional<core::Duration> patience = {});
     // To a response_url. invalid_input: not a place that Slack would name.
     Later<Done> respond(std::string url, wire::JsonText body, Deadline deadline);
+    // Whether a call of this method without a channel would go right now, as far as is known.
+    bool open_now(Method method) const;
     const std::string& scopes() const { return scopes_; }  // of the bot token, as Slack last said
     // What people must do about the bot token, since a call was refused for its sake; empty: nothing.
     const std::string& problem() const { return problem_; }

@@ -193,6 +193,7 @@ core::ChatUser read_slack_user(const Value& user, const SlackHome& home, core::I
     for (const Value* name :
          {&profile["display_name"], &user["real_name"], &profile["real_name"], &user["name"]})
         if (known.name.empty()) known.name = text_of(*name);
+    known.handle = text_of(user["name"]);
     if (user["is_email_confirmed"].truth()) known.email = text_of(profile["email"]);
     known.as_of = as_of;
     return known;

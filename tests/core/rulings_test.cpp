@@ -457,5 +457,17 @@ TEST(Groups, MoreThanOneWordOfThemAreToldApart) {
     EXPECT_EQ(decide(c).missing.at(0).groups.size(), 99U);
 }
 
+TEST(Voting, WhomTheChatDoesNotCallAFullMemberIsToldThatTryingAgainChangesNothing) {
+    Play play{one_reviewer()};
+    play.world.user("U0AMY", AccountClass::unknown);
+    play.approve("U0AMY");
+    EXPECT_EQ(play.why(), Why::not_eligible);
+    EXPECT_THAT(play.said(), HasSubstr("trying again changes nothing"));
+    // What was said long ago says nothing any more.
+    play.now += age_max + 1us;
+    play.approve("U0AMY");
+    EXPECT_EQ(play.why(), Why::directory_stale);
+}
+
 }  // namespace
 }  // namespace countersign::core::testing

@@ -14,9 +14,9 @@ struct PacerTest : testing::Test {
     Pacer automatic{Pacer::Mode::automatic};
     Pacer strict{Pacer::Mode::strict};
 
-    core::Duration wait(Pacer& pacer, std::string_view channel = "C1", unsigned per_minute = 50,
+    core::Duration wait(Pacer& pacer, std::string_view channel = "C1", Pacer::Rate rate = {50},
                         std::string_view method = "chat.update") {
-        auto turn = pacer.take(method, channel, per_minute, now, core::Instant::max());
+        auto turn = pacer.take(method, channel, rate, now, core::Instant::max());
         EXPECT_TRUE(turn);
         return turn ? turn->at - now : core::Duration::max();
     }
@@ -36,7 +36,7 @@ TEST_F(PacerTest, AfterA429WaitsRetryAfterThenGoesOnceASecond) {
 TEST_F(PacerTest, A429SlowsItsOwnMethodAndChannelAlone) {
     automatic.limited("chat.update", "C1", now, 30s);
     EXPECT_EQ(wait(automatic, "C2"), 0s);
-    EXPECT_EQ(wait(automatic, "C1", 0, "chat.postMessage"), 0s);
+    EXPECT_EQ(wait(automatic, "C1", {0}, "chat.postMessage"), 0s);
 }
 
 TEST_F(PacerTest, IsAtFullSpeedAgainFiveMinutesAfterTheLast429) {
@@ -56,7 +56,7 @@ TEST_F(PacerTest, AnotherLimitStartsTheFiveMinutesAnew) {
 
 TEST_F(PacerTest, TurnsThatWereGivenBeforeA429NoLongerStand) {
     automatic.limited("chat.update", "C1", now, 1s);
-    auto turn = automatic.take("chat.update", "C1", 50, now, core::Instant::max());
+    auto turn = automatic.take("chat.update", "C1", {50}, now, core::Instant::max());
     ASSERT_TRUE(turn);
     EXPECT_TRUE(automatic.stands("chat.update", "C1", *turn));
     automatic.limited("chat.update", "C1", now, 20s);
@@ -66,21 +66,37 @@ TEST_F(PacerTest, TurnsThatWereGivenBeforeA429NoLongerStand) {
 
 TEST_F(PacerTest, ATurnThatWouldComeTooLateIsNotTaken) {
     automatic.limited("chat.update", "C1", now, 5s);
-    for (int i = 0; i < 3; ++i) EXPECT_FALSE(automatic.take("chat.update", "C1", 50, now, now + 2s));
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(automatic.take("chat.update", "C1", {50}, now, now + 2s));
     EXPECT_EQ(automatic.opens_at("chat.update", "C1", now), now + 5s);
     EXPECT_EQ(wait(automatic), 5s);  // those who did not get one took nothing
 }
 
 TEST_F(PacerTest, StrictKeepsTheDocumentedRateFromTheStart) {
-    EXPECT_EQ(wait(strict, "", 50), 0s);
-    EXPECT_EQ(wait(strict, "", 50), 1200ms);
-    EXPECT_EQ(wait(strict, "", 50), 2400ms);
+    EXPECT_EQ(wait(strict, "", {50}), 0s);
+    EXPECT_EQ(wait(strict, "", {50}), 1200ms);
+    EXPECT_EQ(wait(strict, "", {50}), 2400ms);
+}
+
+TEST_F(PacerTest, ABurstGoesAtOnceAndIsMadeUpForAfterwards) {
+    const Pacer::Rate rate{100, 30};
+    unsigned at_once = 0;
+    while (wait(strict, "", rate) == 0s) ++at_once;
+    EXPECT_EQ(at_once, 30U);
+    // No more go in a minute than the documented rate says.
+    std::size_t in_a_minute = at_once + 1;  // with the one that had to wait
+    while (wait(strict, "", rate) < 60s) ++in_a_minute;
+    EXPECT_LE(in_a_minute, 100U);
+    EXPECT_GE(in_a_minute, 98U);
+    now += 10min;
+    strict.limited("chat.update", "", now, 7s);
+    EXPECT_EQ(wait(strict, "", rate), 7s);
+    EXPECT_EQ(wait(strict, "", rate), 8s);
 }
 
 TEST_F(PacerTest, StrictPostsOnceASecondPerChannel) {
-    EXPECT_EQ(wait(strict, "C1", 0, "chat.postMessage"), 0s);
-    EXPECT_EQ(wait(strict, "C1", 0, "chat.postMessage"), 1s);
-    EXPECT_EQ(wait(strict, "C2", 0, "chat.postMessage"), 0s);
+    EXPECT_EQ(wait(strict, "C1", {0}, "chat.postMessage"), 0s);
+    EXPECT_EQ(wait(strict, "C1", {0}, "chat.postMessage"), 1s);
+    EXPECT_EQ(wait(strict, "C2", {0}, "chat.postMessage"), 0s);
 }
 
 TEST_F(PacerTest, RemembersABoundedNumberOfLanes) {

@@ -193,7 +193,45 @@ TEST_F(SlotTest, TransientFailuresBackOffExponentiallyUpToAMinuteAndNeverGiveUp)
     EXPECT_EQ(waits, (std::vector<Duration>{1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s, 60s, 60s}));
 }
 
-TEST_F(SlotTest, AHelloAloneDoesNotForgetFailures) {
+TEST_F(SlotTest, WhoeverIsNotReachedIsTriedAgainSoon) {
+    chance = 1.0;
+    start();
+    std::vector<Duration> waits;
+    for (int i = 0; i < 3; ++i) {
+        give(OpenFailed{opened(), OpenTrouble::unreached, {}, ""});
+        waits.push_back(wait_for_wake());
+    }
+    for (int i = 0; i < 4; ++i) {
+        auto socket = opened();
+        give(UrlCame{socket, "wss://x"});
+        give(DialFailed{socket, "reset", false});
+        waits.push_back(wait_for_wake());
+    }
+    EXPECT_EQ(waits, (std::vector<Duration>{1s, 2s, 4s, 8s, 10s, 10s, 10s}));
+    // A hello says that Slack can be reached.
+    auto socket = opened();
+    go_live(socket);
+    give(SocketClosed{socket, "reset"});
+    wait_for_wake();
+    give(OpenFailed{opened(), OpenTrouble::unreached, {}, ""});
+    EXPECT_EQ(wait_for_wake(), 1s);
+}
+
+TEST_F(SlotTest, LostLiveSocketsAreReplacedWithinSecondsHoweverOftenTheyBreak) {
+    chance = 1.0;
+    start();
+    std::vector<Duration> waits;
+    for (int i = 0; i < 6; ++i) {
+        auto socket = opened();
+        go_live(socket);
+        pass(100ms);
+        give(SocketClosed{socket, "reset"});
+        waits.push_back(wait_for_wake());
+    }
+    EXPECT_EQ(waits, (std::vector<Duration>{1s, 2s, 4s, 5s, 5s, 5s}));
+}
+
+TEST_F(SlotTest, AHelloAloneDoesNotForgetRefusals) {
     chance = 1.0;
     start();
     for (int i = 0; i < 3; ++i) {
@@ -204,6 +242,8 @@ TEST_F(SlotTest, AHelloAloneDoesNotForgetFailures) {
     go_live(socket);
     pass(59s);
     give(SocketClosed{socket, "reset"});
+    EXPECT_EQ(wait_for_wake(), 1s);  // the loss of a live socket is no refusal
+    give(OpenFailed{opened(), OpenTrouble::transient, {}, ""});
     EXPECT_EQ(wait_for_wake(), 8s);
 }
 
@@ -218,6 +258,8 @@ TEST_F(SlotTest, AStableMinuteForgetsFailures) {
     go_live(socket);
     pass(60s);
     give(SocketClosed{socket, "reset"});
+    EXPECT_EQ(wait_for_wake(), 1s);
+    give(OpenFailed{opened(), OpenTrouble::transient, {}, ""});
     EXPECT_EQ(wait_for_wake(), 1s);
 }
 

@@ -32,6 +32,7 @@ struct ChatUser {
     std::string name;   // for display only; neither unique nor stable
     std::string email;  // confirmed by the chat, else empty
     Instant as_of;
+    std::string handle = {};  // what people type after an @, where the chat has such; it may change hands
     friend bool operator==(const ChatUser&, const ChatUser&) = default;
 };
 
