@@ -242,9 +242,7 @@ std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata) {
 }
 
 JsonText slack_reason_view(const SlackReasonAsked& asked, const SlackViewNote& note) {
-    std::string_view act = asked.verdict == core::Verdict::deny   ? "Deny"
-                           : asked.verdict == core::Verdict::hold ? "Hold"
-                                                                  : "Approve";
+    std::string_view act = core::words_of(asked.verdict).title;
     b::Items blocks(b::section("about", b::plain(inert(asked.about, 300))));
     if (asked.own)
         blocks.push_back(b::section(
