@@ -412,6 +412,13 @@ INSERT INTO people_head (version) VALUES (0);
 CREATE TRIGGER people_head_stays BEFORE DELETE OR TRUNCATE ON people_head
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+-- One row that servers write now and then, to know that what is written is kept.
+CREATE TABLE write_probe (
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
+    times       bigint NOT NULL
+) WITH (fillfactor = 10);
+INSERT INTO write_probe (times) VALUES (0);
+
 -- One-time codes, and what both sides said of the offer that giving one makes. The seal covers who they are, what they
 -- said and until when that is good.
 CREATE TABLE link_code (
@@ -588,7 +595,7 @@ BEGIN
         GRANT SELECT, INSERT, DELETE ON unsequenced TO countersign_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, card, seen_token, absence, subscription, delivery
             TO countersign_app;
-        GRANT SELECT, UPDATE ON log_head, people_head, webhook_head TO countersign_app;
+        GRANT SELECT, UPDATE ON log_head, people_head, webhook_head, write_probe TO countersign_app;
         GRANT USAGE ON SEQUENCE account_id_seq TO countersign_app;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'countersign_sequencer') THEN

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/conversation_words.hpp"
+#include "countersign/app/patience.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 
@@ -32,6 +33,10 @@ Lines::Wrong lacks(const Result<Answer>& answer) {
     if (answer->refusal->why == core::Why::reason_required) return Lines::Wrong::reason;
     return answer->refusal->why == core::Why::confirmation_required ? Lines::Wrong::resource
                                                                     : Lines::Wrong::nothing;
+}
+
+bool is_away(const Failure& failure) {
+    return failure.trouble == Trouble::unavailable || failure.trouble == Trouble::overloaded;
 }
 
 Reply list_of(std::string_view heading, std::string_view none, const std::vector<CasePtr>& cases) {
@@ -109,7 +114,9 @@ awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::Reques
         // Whatever became of the first attempt, a second one with the same origin tells, and never counts
         // twice.
         auto later = runtime_.within(read_back_within);
-        answer = co_await parts_.requests.vote(request, std::move(cast), act.origin, later);
+        auto again = co_await parts_.requests.vote(request, std::move(cast), act.origin, later);
+        // Where it cannot be told, nobody is told that nothing was recorded.
+        if (again || !is_away(again.error())) answer = std::move(again);
     }
     co_return Outcome{std::move(answer), runtime_.now() > act.answer_by};
 }
@@ -147,7 +154,7 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
     if (button == CardButton::approve && shown == CardExtent::part)
         co_return co_await approve_in_full(std::move(act), request);
     if (button == CardButton::approve && shown == CardExtent::unknown) {
-        auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
+        auto now = co_await stored(request, Deadline{act.answer_by});
         if (!now) co_return told(unread_sentence(now.error()));
         if (!manner_.shows_everything(card_of(**now)))
             co_return co_await approve_in_full(std::move(act), request);
@@ -188,8 +195,20 @@ awaitable<Reply> Conversation::vote_by_command(Act act, CommandWords words) {
 
 // ---- requests
 
+Later<CasePtr> Conversation::stored(core::RequestId request, Deadline deadline) {
+    auto once = [&] { return parts_.requests.read(request, deadline); };
+    co_return co_await patiently<CasePtr>(runtime_, deadline, once);
+}
+
+Later<Page> Conversation::page_of(ListFilter filter, Deadline deadline) {
+    auto once = [&] { return parts_.requests.list(filter, deadline); };
+    co_return co_await patiently<Page>(runtime_, deadline, once);
+}
+
 awaitable<Reply> Conversation::list(Act act, CommandWords) {
-    auto waiting = co_await parts_.requests.waiting_for(act.account, listed_max + 1, Deadline{act.answer_by});
+    Deadline deadline{act.answer_by};
+    auto once = [&] { return parts_.requests.waiting_for(act.account, listed_max + 1, deadline); };
+    auto waiting = co_await patiently<std::vector<CasePtr>>(runtime_, deadline, once);
     if (!waiting) co_return told(not_found_sentence(waiting.error()));
     co_return list_of("Waiting for you", "Nothing waits for you.", *waiting);
 }
@@ -200,7 +219,7 @@ awaitable<Reply> Conversation::all(Act act, CommandWords) {
     filter.states = {core::State::pending};
     std::vector<CasePtr> pending;
     for (std::size_t pages = 0; pages < all_pages_max && pending.size() <= listed_max; ++pages) {
-        auto page = co_await parts_.requests.list(filter, Deadline{act.answer_by});
+        auto page = co_await page_of(filter, Deadline{act.answer_by});
         if (!page) co_return told(not_found_sentence(page.error()));
         auto theirs = co_await readable(act, std::move(page->cases));
         if (!theirs) co_return told(not_found_sentence(theirs.error()));
@@ -214,7 +233,7 @@ awaitable<Reply> Conversation::all(Act act, CommandWords) {
 awaitable<Reply> Conversation::mine(Act act, CommandWords) {
     ListFilter filter;
     filter.limit = searched_max;
-    auto page = co_await parts_.requests.list(std::move(filter), Deadline{act.answer_by});
+    auto page = co_await page_of(std::move(filter), Deadline{act.answer_by});
     if (!page) co_return told(not_found_sentence(page.error()));
     auto directory = parts_.roster.snapshot();
     std::erase_if(page->cases, [&](const CasePtr& now) {
@@ -232,7 +251,8 @@ awaitable<Reply> Conversation::cancel(Act act, CommandWords words) {
     if (!found) co_return told(not_found_sentence(found.error()));
     core::Cancel cancel{.by = act.account, .also = {}, .reason = std::move(words.rest)};
     auto id = found->now->c.request->id;
-    auto cancelled = co_await parts_.requests.cancel(id, std::move(cancel), act.origin, deadline);
+    auto once = [&] { return parts_.requests.cancel(id, cancel, act.origin, deadline); };
+    auto cancelled = co_await patiently<Answer>(runtime_, deadline, once);
     if (!cancelled) co_return told("The request was NOT cancelled. Try again.");
     if (cancelled->refusal) co_return told(cancelled->refusal->sentence);
     co_return told(fmt::format("Request #{} is cancelled.", cancelled->now->c.request->number));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/conversation_words.hpp"
+#include "countersign/app/patience.hpp"
 #include "countersign/app/conversation.hpp"
 #include "countersign/base/text.hpp"
 
@@ -59,7 +60,7 @@ Later<Conversation::Found> Conversation::open_up(const Act& act, CasePtr now) {
 }
 
 Later<Conversation::Found> Conversation::read(const Act& act, core::RequestId request) {
-    auto now = co_await parts_.requests.read(request, Deadline{act.answer_by});
+    auto now = co_await stored(request, Deadline{act.answer_by});
     if (!now && now.error().trouble == Trouble::not_found)
         co_return fail(Trouble::not_found, "This request is not known here.");
     if (!now) co_return pass(now);
@@ -71,7 +72,9 @@ Later<Conversation::Found> Conversation::find(const Act& act, std::string number
     if (!whole_number(number))
         co_return fail(Trouble::invalid_input,
                        fmt::format("\"{}\" is no request's number.", visible(number)));
-    auto now = co_await parts_.requests.read_number(parse_number(number), Deadline{act.answer_by});
+    Deadline deadline{act.answer_by};
+    auto once = [&] { return parts_.requests.read_number(parse_number(number), deadline); };
+    auto now = co_await patiently<CasePtr>(runtime_, deadline, once);
     if (!now && now.error().trouble == Trouble::not_found)
         now.error().detail = fmt::format("There is no request #{}.", number);
     if (!now) co_return pass(now);
@@ -102,7 +105,7 @@ awaitable<Reply> Conversation::approve_in_full(Act act, core::RequestId request)
 
 Later<Conversation::PersonalView> Conversation::look(core::RequestId request, core::AccountId account,
                                                      std::string channel, Deadline deadline) {
-    auto now = co_await parts_.requests.read(request, deadline);
+    auto now = co_await stored(request, deadline);
     if (!now) co_return pass(now);
     if (!channel.empty()) {
         auto here = co_await parts_.outbox.shown_in({manner_.chat, channel}, {request}, deadline);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "countersign/app/hiding.hpp"
+#include "countersign/app/patience.hpp"
 #include "countersign/app/plan.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/crypto.hpp"
@@ -391,7 +392,8 @@ Later<Answer> Requests::vote(core::RequestId request, core::Cast ballot, Origin 
     auto verdict = core::name_of(ballot.verdict);
     auto by = visible(ballot.account.text());
     auto via = core::name_of(ballot.via);
-    auto answer = co_await cast(request, std::move(ballot), std::move(origin), deadline);
+    auto once = [&] { return cast(request, ballot, origin, deadline); };
+    auto answer = co_await patiently<Answer>(runtime_, deadline, once);
     if (!answer) {
         const Failure& failure = answer.error();
         parts_.counters.count("vote_failed", name_of(failure.trouble));

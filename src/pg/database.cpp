@@ -63,6 +63,7 @@ class PgDatabase final : public Database {
     app::ReferenceStore& references() override { return references_; }
     app::ShownStore& shown() override { return shown_; }
     bool reachable() const override { return health_.up(); }
+    std::string problem() const override { return health_.problem(); }
     std::size_t queued() const override { return pool_.queued() + cases_.waiting(); }
     void stop() override {
         pool_.stop();
@@ -71,15 +72,14 @@ class PgDatabase final : public Database {
     Later<SchemaReport> schema(Deadline deadline) override {
         return run_job<SchemaReport>(
             pool_, rt::Lane::interactive, clock_, deadline, [](Session& session) -> Result<SchemaReport> {
-                pqxx::transaction_base* work = session.direct();
-                if (!work) return SchemaReport{SchemaState::unreachable, "the database cannot be reached"};
-                try {
-                    return schema_report(*work);
-                } catch (const std::exception& e) {
-                    session.forget();
-                    return SchemaReport{SchemaState::unreachable,
-                                        "the database cannot be read: " + visible(trim(e.what()))};
-                }
+                SchemaReport report;
+                auto read = session.inspect([&](auto& work) { report = schema_report(work); });
+                if (read) return report;
+                session.forget();
+                bool away = read.error().kind == SqlTrouble::Kind::unreachable;
+                return SchemaReport{SchemaState::unreachable,
+                                    away ? "the database cannot be reached"
+                                         : "the database cannot be read: " + read.error().detail};
             });
     }
 

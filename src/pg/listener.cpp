@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <charconv>
+#include <mutex>
 #include <pqxx/pqxx>
 #include <stop_token>
 #include <string>
@@ -16,6 +17,7 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "pg/event_log.hpp"
+#include "pg/overseer.hpp"
 #include "pg/uri.hpp"
 
 namespace countersign::pg {
@@ -61,6 +63,10 @@ class Listener final : public LogListener {
         thread_.request_stop();
         const std::uint64_t one = 1;
         if (write(stopped_, &one, sizeof one) < 0) log::debug("database", "listener: cannot be woken");
+        {
+            std::lock_guard lock{mutex_};
+            grip_.hang_up();  // a server that does not answer is not waited for
+        }
         thread_.join();
         close(stopped_);
     }
@@ -81,6 +87,11 @@ class Listener final : public LogListener {
     }
     void listen(const std::stop_token& stop, std::string& told) {
         pqxx::connection link{std::string(uri_.reveal())};
+        {
+            std::lock_guard lock{mutex_};
+            grip_.take(link.sock());
+            if (stop.stop_requested()) return;
+        }
         pqxx::quiet_errorhandler quiet{link};
         pqxx::nontransaction{link}.exec("SET statement_timeout = 2000");
         Ear ear{link, self_};  // listens from here on, and reads only then
@@ -123,6 +134,8 @@ class Listener final : public LogListener {
     const rt::Clock& clock_;
     std::shared_ptr<Hear> hear_;  // shared with what is posted, which may come after us
     int stopped_;
+    std::mutex mutex_;
+    Grip grip_;
     std::jthread thread_;  // last: it uses all of the above
 };
 

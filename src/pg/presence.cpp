@@ -12,6 +12,7 @@
 #include "countersign/adapters/pg.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "pg/overseer.hpp"
 #include "pg/presence.hpp"
 #include "pg/uri.hpp"
 
@@ -49,7 +50,12 @@ class PresenceSession final : public Presence {
           clock_(clock),
           freed_(std::make_shared<Freed>(std::move(freed))),
           thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
-    ~PresenceSession() override { *freed_ = nullptr; }  // what is posted already finds nobody
+    ~PresenceSession() override {
+        *freed_ = nullptr;  // what is posted already finds nobody
+        thread_.request_stop();
+        std::lock_guard lock{mutex_};
+        grip_.hang_up();  // a server that does not answer is not waited for
+    }
 
   private:
     void run(std::stop_token stop) {
@@ -57,6 +63,7 @@ class PresenceSession final : public Presence {
         while (!stop.stop_requested()) {
             try {
                 pqxx::connection link{std::string(uri_.reveal())};
+                if (!gripped(link, stop)) return;
                 pqxx::nontransaction work{link};
                 work.exec_params(keep_lock, hex(process_.bytes()));
                 told.clear();
@@ -71,6 +78,11 @@ class PresenceSession final : public Presence {
                 rest(stop);
             }
         }
+    }
+    bool gripped(pqxx::connection& link, const std::stop_token& stop) {
+        std::lock_guard lock{mutex_};
+        grip_.take(link.sock());
+        return !stop.stop_requested();
     }
     void look(pqxx::nontransaction& work) {
         auto now = core::rfc3339(clock_.now());
@@ -100,6 +112,7 @@ class PresenceSession final : public Presence {
     std::shared_ptr<Freed> freed_;  // shared with what is posted, which may come after us
     AbsentHolders absent_;
     std::mutex mutex_;
+    Grip grip_;
     std::condition_variable_any wake_;
     std::jthread thread_;  // last: it uses all of the above
 };

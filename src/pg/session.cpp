@@ -1,6 +1,7 @@
 #include "pg/session.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <chrono>
 #include <utility>
@@ -12,142 +13,35 @@
 namespace countersign::pg {
 namespace {
 
-constexpr auto retry_first = std::chrono::milliseconds{100};
-constexpr auto retry_max = std::chrono::milliseconds{2'000};
 constexpr auto idle_in_transaction_max = std::chrono::seconds{10};
 
-std::string one_line(std::string_view text) {
-    text = trim(text);
-    return visible(clip_utf8(text.substr(0, text.find('\n')), 300));
+// Between statements a server says nothing but that it hangs up, or that some setting changed.
+bool silent(int socket) {
+    pollfd one{socket, POLLIN, 0};
+    return poll(&one, 1, 0) == 0;
 }
 
-SqlTrouble::Kind kind_of(std::string_view sqlstate) {
-    using enum SqlTrouble::Kind;
-    if (sqlstate == "57014" || sqlstate == "55P03") return busy;
-    if (sqlstate == "40001" || sqlstate == "40P01") return again;
-    if (sqlstate == "42P01" || sqlstate == "42703" || sqlstate == "42704" || sqlstate == "3F000")
-        return unmigrated;
-    if (sqlstate.starts_with("23")) return broken;
-    // The server is going away or has no room: what was under way has not happened, but the connection goes.
-    if (sqlstate.starts_with("57P") || sqlstate.starts_with("08") || sqlstate == "25006") return lost;
-    if (sqlstate.starts_with("53")) return busy;
-    return other;
-}
-
-// The name in «violates … constraint "name"», for logs.
-std::string constraint_of(std::string_view message) {
-    std::size_t at = message.find("constraint \"");
-    if (at == std::string_view::npos) return {};
-    message.remove_prefix(at + 12);
-    return std::string(message.substr(0, message.find('"')));
-}
-
-SqlTrouble translate(const std::exception& e) {
-    SqlTrouble trouble{SqlTrouble::Kind::other, one_line(e.what()), constraint_of(e.what())};
-    if (dynamic_cast<const pqxx::broken_connection*>(&e) || dynamic_cast<const pqxx::in_doubt_error*>(&e)) {
-        trouble.kind = SqlTrouble::Kind::lost;
-    } else if (dynamic_cast<const pqxx::transaction_rollback*>(&e)) {
-        trouble.kind = SqlTrouble::Kind::again;
-    } else if (const auto* sql = dynamic_cast<const pqxx::sql_error*>(&e)) {
-        trouble.kind = kind_of(sql->sqlstate());
-    }
-    return trouble;
+SqlTrouble cannot_reach() {
+    return {SqlTrouble::Kind::unreachable, "the database cannot be reached", {}};
 }
 
 }  // namespace
 
-Failure as_failure(const SqlTrouble& trouble) {
-    using enum SqlTrouble::Kind;
-    switch (trouble.kind) {
-        case unreachable:
-        case lost:
-            return {Trouble::unavailable, "the database cannot be reached; try again", {}, {}};
-        case busy:
-            return {Trouble::overloaded, "busy, try again", {}, {}};
-        case again:
-            return {Trouble::overloaded, "busy, try again", {}, {}};
-        case unmigrated:
-            return {Trouble::unavailable,
-                    "the database lacks tables this program needs: run `countersign migrate`",
-                    "unmigrated",
-                    {}};
-        case broken:
-            return {Trouble::corrupt,
-                    "the database refused a record that breaks a rule: " + trouble.detail,
-                    {},
-                    {}};
-        case other:
-            break;
-    }
-    log::error("pg", "{}", trouble.detail);
-    return {Trouble::unavailable, "the database refused: " + trouble.detail, {}, {}};
-}
-
-Health::Health(PgSettings settings)
-    : settings_(std::move(settings)),
-      uri_(complete_uri(settings_.uri, settings_.connect_timeout, "countersign")),
-      watcher_([this] { watch(); }) {}
-
-Health::~Health() {
-    stop();
-}
-
-void Health::stop() {
-    {
-        std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
-    changed_.notify_all();
-    if (watcher_.joinable()) watcher_.join();
-}
-
-void Health::went_down() {
-    {
-        std::lock_guard lock(mutex_);
-        if (!up_.exchange(false)) return;
-    }
-    log::warn("pg", "the database cannot be reached; trying again");
-    changed_.notify_all();
-}
-
-void Health::came_up() {
-    std::lock_guard lock(mutex_);
-    if (!up_.exchange(true)) log::info("pg", "the database is back");
-}
-
-void Health::watch() {
-    std::unique_lock lock(mutex_);
-    auto pause = retry_first;
-    while (!stopping_) {
-        changed_.wait(lock, [this] { return stopping_ || !up_.load(); });
-        if (stopping_) return;
-        changed_.wait_for(lock, pause, [this] { return stopping_; });
-        if (stopping_) return;
-        lock.unlock();
-        bool reached = false;
-        try {
-            pqxx::connection link{uri_};
-            reached = link.is_open();
-        } catch (const std::exception& e) {
-            log::debug("pg", "{}", one_line(e.what()));
-        }
-        pause = reached ? retry_first : std::min(pause * 2, retry_max);
-        if (reached) came_up();
-        lock.lock();
-    }
-}
-
 Sql<Done> Session::connect() {
+    // A transaction that lost its connection is over: nothing of it goes on over another one.
+    if (in_transaction_ && !work_) return std::unexpected(cannot_reach());
+    // What was never sent to a server that has hung up did not happen, and that is known only beforehand.
+    if (work_ && !in_transaction_ && !silent(connection_->sock())) forget();
     if (work_) return Done{};
-    if (!health_.up()) {
-        return std::unexpected(
-            SqlTrouble{SqlTrouble::Kind::unreachable, "the database cannot be reached", {}});
-    }
+    if (role_ == Role::worker && !health_.up()) return std::unexpected(cannot_reach());
     const PgSettings& settings = health_.settings();
     try {
         auto connection = std::make_unique<pqxx::connection>(health_.uri());
+        overseen_.disconnected();
+        overseen_.connected(connection->sock());
         auto quiet = std::make_unique<pqxx::quiet_errorhandler>(*connection);
         auto work = std::make_unique<pqxx::nontransaction>(*connection);
+        Overseen::Exchange exchange{overseen_};
         work->exec(
             fmt::format("SET client_min_messages = error; SET TimeZone = 'UTC'; SET statement_timeout = {}; "
                         "SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET jit = off",
@@ -157,28 +51,33 @@ Sql<Done> Session::connect() {
         quiet_ = std::move(quiet);
         work_ = std::move(work);
         names_.clear();
-        health_.came_up();
         return Done{};
     } catch (const std::exception& e) {
         SqlTrouble trouble = translate(e);
-        log::debug("pg", "cannot connect: {}", trouble.detail);
         trouble.kind = SqlTrouble::Kind::unreachable;
-        health_.went_down();
+        health_.went_down(trouble.detail);
         return std::unexpected(std::move(trouble));
     }
 }
 
-Sql<pqxx::result> Session::run_with(auto&& body) {
+template <class T>
+Sql<T> Session::run_with(auto&& body) {
     auto connected = connect();
     if (!connected) return std::unexpected(connected.error());
+    Overseen::Exchange exchange{overseen_};
     try {
         return body();
     } catch (const std::exception& e) {
         SqlTrouble trouble = translate(e);
-        if (trouble.kind == SqlTrouble::Kind::lost) {
-            if (in_transaction_) trouble.kind = SqlTrouble::Kind::unreachable;
-            forget();
+        if (exchange.cut()) {
+            trouble = {SqlTrouble::Kind::lost, "it does not answer", {}};
+            health_.went_down(trouble.detail);
         }
+        if (role_ == Role::worker) health_.note(trouble);
+        const bool useless = ends_connection(trouble);
+        if (trouble.kind == SqlTrouble::Kind::lost && in_transaction_ && !committing_)
+            trouble.kind = SqlTrouble::Kind::unreachable;
+        if (useless) forget();
         return std::unexpected(std::move(trouble));
     }
 }
@@ -194,49 +93,54 @@ std::string Session::prepared(const Query& query) {
 }
 
 Sql<pqxx::result> Session::run(const Query& query, const Arguments& arguments) {
-    return run_with([&] {
+    return run_with<pqxx::result>([&] {
         const std::string name = prepared(query);
         return work_->exec_prepared(name, pqxx::prepare::make_dynamic_params(arguments.pointers()));
     });
 }
 
 Sql<pqxx::result> Session::run(const Query& query, const Parameters& parameters) {
-    return run_with([&] {
+    return run_with<pqxx::result>([&] {
         const std::string name = prepared(query);
         return work_->exec_prepared(name, pqxx::prepare::make_dynamic_params(parameters));
     });
 }
 
 Sql<Done> Session::begin() {
-    in_transaction_ = true;
-    auto begun = run_with([&] { return work_->exec("BEGIN"); });
-    if (!begun) in_transaction_ = false;
+    in_transaction_ = false;
+    auto begun = run_with<pqxx::result>([&] { return work_->exec("BEGIN"); });
     if (!begun) return std::unexpected(begun.error());
+    in_transaction_ = true;
     return Done{};
 }
 
 Sql<Done> Session::commit() {
+    committing_ = true;
+    auto done = run_with<pqxx::result>([&] { return work_->exec("COMMIT"); });
+    committing_ = false;
     in_transaction_ = false;
-    auto done = run_with([&] { return work_->exec("COMMIT"); });
     if (!done) return std::unexpected(done.error());
     return Done{};
 }
 
 void Session::roll_back() {
+    if (work_ && in_transaction_)
+        static_cast<void>(run_with<pqxx::result>([&] { return work_->exec("ROLLBACK"); }));
     in_transaction_ = false;
-    if (work_) static_cast<void>(run_with([&] { return work_->exec("ROLLBACK"); }));
 }
 
 void Session::forget() {
-    in_transaction_ = false;
     work_.reset();
     quiet_.reset();
     connection_.reset();
+    overseen_.disconnected();
 }
 
-pqxx::transaction_base* Session::direct() {
-    auto connected = connect();
-    return connected ? work_.get() : nullptr;
+Sql<Done> Session::inspect(const std::function<void(pqxx::transaction_base&)>& body) {
+    return run_with<Done>([&] {
+        body(*work_);
+        return Done{};
+    });
 }
 
 }  // namespace countersign::pg

@@ -26,6 +26,7 @@ constexpr std::size_t tasks_max = 16;
 constexpr core::Duration schema_patience = std::chrono::seconds{5};
 constexpr core::Duration schema_poll = std::chrono::seconds{1};
 constexpr core::Duration schema_poll_calm = std::chrono::seconds{15};
+constexpr std::chrono::seconds database_look_every{5};
 // How the time of a drain is spent, counted from its beginning. Slack takes up to 5.5 s when it is slow to
 // close its sockets.
 constexpr core::Duration sessions_end_max = std::chrono::milliseconds{1'500};
@@ -38,6 +39,7 @@ pg::PgSettings pg_settings(const config::Settings& settings, const Keys& keys) {
     made.server_keys = keys.retired_servers;
     made.server_keys.insert(made.server_keys.begin(), keys.server);
     made.pool = settings.database_pool;
+    made.look_every = database_look_every;
     return made;
 }
 
@@ -330,8 +332,7 @@ void Server::reload(PolicyTold told) {
 
 std::string Server::database_problem() const {
     if (!schema_seen_) return "not connected yet";
-    if (!database_->reachable()) return "the database cannot be reached; trying again";
-    return {};
+    return database_->problem();
 }
 
 std::string Server::schema_problem() const {
@@ -362,6 +363,8 @@ std::vector<http::Measure> Server::measures() {
     auto number = [](auto n) { return static_cast<double>(n); };
     std::vector<http::Measure> all{
         {"countersign_database_up", "Whether the database can be reached", "", "",
+         number(schema_seen_ && database_->reachable())},
+        {"countersign_database_writable", "Whether the database keeps what is written", "", "",
          number(database_problem().empty())},
         {"countersign_schema_current", "Whether the database has this version's schema", "", "",
          number(schema_seen_ && schema_.state == pg::SchemaState::current)},

@@ -171,6 +171,49 @@ TEST_F(Conversations, AVoteThatWasNotRecordedIsNeverSaidToBe) {
     EXPECT_EQ(now(request)->c.version(), 1);
 }
 
+TEST_F(Conversations, WhoeverClicksWaitsForTheDatabaseUntilTheChatWantsAnAnswer) {
+    auto request = open();
+    auto show = "show " + number(request);
+    auto down_for = [&](core::Duration length) {
+        auto until = office.now() + length;
+        office.store.fault = [this, until](std::string_view) -> std::optional<Failure> {
+            if (office.now() >= until) return std::nullopt;
+            return Failure{Trouble::unavailable, "down", {}, {}};
+        };
+    };
+    down_for(1500ms);
+    auto reply = press("U0AMY", request, CardButton::deny);
+    EXPECT_TRUE(std::holds_alternative<app::ReasonDialog>(reply.what)) << said(reply);
+    down_for(1500ms);
+    reply = press("U0AMY", request, CardButton::details);
+    EXPECT_TRUE(std::holds_alternative<app::FullView>(reply.what)) << said(reply);
+    down_for(1500ms);
+    reply = say("U0AMY", "all");
+    EXPECT_TRUE(std::holds_alternative<app::RequestList>(reply.what)) << said(reply);
+    down_for(1500ms);
+    reply = say("U0AMY", show);
+    EXPECT_TRUE(std::holds_alternative<app::PrivateCard>(reply.what)) << said(reply);
+    down_for(1h);
+    auto began = office.now();
+    reply = press("U0AMY", request);
+    EXPECT_THAT(said(reply), HasSubstr("NOT recorded"));
+    EXPECT_FALSE(reply.late);
+    EXPECT_GT(office.now() - began, 1500ms);
+    down_for(1500ms);
+    EXPECT_TRUE(silent(press("U0AMY", request)));
+    EXPECT_EQ(now(request)->ruling.state, State::approved);
+}
+
+TEST_F(Conversations, WhatMayHaveBeenRecordedIsNotDeniedWhenTheDatabaseStaysAway) {
+    auto request = open();
+    int asked = 0;
+    office.store.fault = [&](std::string_view call) -> std::optional<Failure> {
+        if (call != "append") return std::nullopt;
+        return Failure{asked++ == 0 ? Trouble::timed_out : Trouble::unavailable, "gone", {}, {}};
+    };
+    EXPECT_THAT(said(press("U0AMY", request)), HasSubstr("not known yet whether your vote was recorded"));
+}
+
 // ---- commands
 
 TEST_F(Conversations, ListsSayWhatWaitsForWhom) {

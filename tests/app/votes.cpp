@@ -132,6 +132,27 @@ TEST_F(Votes, ARequestThatCannotBeReadIsAFailureAndCounted) {
     EXPECT_THAT(counted, testing::Contains("vote_failed overloaded"));
 }
 
+TEST_F(Votes, AVoteWaitsForTheDatabaseAsLongAsThereIsTime) {
+    auto request = process.open("db.export");
+    std::vector<std::string> counted;
+    process.counters.heard = [&](std::string_view what, std::string_view label) {
+        counted.push_back(std::string(what) + " " + std::string(label));
+    };
+    auto began = office.now();
+    for (std::string_view away : {"read", "append"}) {
+        office.store.fault = [&, away](std::string_view call) -> std::optional<Failure> {
+            if (call != away || office.now() >= began + 1500ms) return std::nullopt;
+            return Failure{Trouble::unavailable, "down", "", ""};
+        };
+        auto answer = process.vote(request->c.request->id, away == "read" ? "U0AMY" : "U0BEN");
+        ASSERT_TRUE(answer) << away;
+        EXPECT_FALSE(answer->refusal) << away;
+        began = office.now();
+    }
+    EXPECT_THAT(counted, testing::Each("vote_recorded approve")) << "its attempts are no failures";
+    EXPECT_THAT(counted, testing::SizeIs(2));
+}
+
 TEST_F(Votes, CountsWhatHappened) {
     std::vector<std::string> counted;
     process.counters.heard = [&](std::string_view what, std::string_view label) {

@@ -32,6 +32,8 @@ struct PgSettings {
     std::chrono::milliseconds statement_timeout{2'000};
     std::chrono::milliseconds lock_timeout{1'500};
     std::chrono::seconds connect_timeout{3};
+    // How often something small is written, to know that it can be; 0: only after something has gone wrong.
+    std::chrono::seconds look_every{0};
 };
 
 enum class SchemaState : std::uint8_t { current, behind, ahead, edited, unreachable };
@@ -61,6 +63,8 @@ class Database {
     virtual app::ShownStore& shown() = 0;
     virtual Later<SchemaReport> schema(Deadline deadline) = 0;
     virtual bool reachable() const = 0;  // the last job or connection attempt succeeded
+    // Why nothing can be written, in a sentence that anybody may read; empty: as far as is known, it can.
+    virtual std::string problem() const = 0;
     virtual std::size_t queued() const = 0;
     virtual void stop() = 0;  // finishes running jobs, fails queued ones, joins
 };

@@ -220,6 +220,9 @@ class Conversation {
     Later<Found> read(const Act& act, core::RequestId request);
     Later<std::vector<CasePtr>> readable(const Act& act, std::vector<CasePtr> cases);
     Reader reader_of(const core::AccountId& account, const std::string& channel) const;
+    // While the database is away, these wait for it until the deadline.
+    Later<CasePtr> stored(core::RequestId request, Deadline deadline);
+    Later<Page> page_of(ListFilter filter, Deadline deadline);
     rt::asio::awaitable<Reply> ask_reason(Act act, core::RequestId request, core::Verdict verdict);
     rt::asio::awaitable<Reply> full_view(Act act, core::RequestId request);
     rt::asio::awaitable<Reply> approve_in_full(Act act, core::RequestId request);

@@ -82,8 +82,9 @@ class Requests {
     // (the token's bounds), conflict (idempotency), overloaded (pending_per_requester), unavailable.
     Later<Filed> open(const Caller& caller, Ask ask, Deadline deadline);
 
-    // A refusal is a value here. Failures: not_found, unavailable or overloaded (not recorded: try again),
-    // timed_out (unknown: the caller reads back with the same origin).
+    // A refusal is a value here. While the database is away, a vote waits for it until the deadline.
+    // Failures: not_found, unavailable or overloaded (not recorded: try again), timed_out (unknown: the
+    // caller reads back with the same origin).
     Later<Answer> vote(core::RequestId request, core::Cast ballot, Origin origin, Deadline deadline);
     Later<Answer> cancel(core::RequestId request, core::Cancel cancel, Origin origin, Deadline deadline);
     Later<Answer> claim(core::RequestId request, core::Claim claim, Origin origin, Deadline deadline);

@@ -1,0 +1,197 @@
+"""The real server while what it depends on fails in ways that do not look like a failure at first: a database that only
+reads, one whose disk is full, one that is away for a second."""
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from process import Parts, TempFolder, wait_until
+
+
+class FaultsTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = TempFolder()
+        self.parts = Parts(self.folder.path)
+        self.addCleanup(self.folder.remove)
+        self.addCleanup(self.parts.stop)
+
+    def start(self):
+        self.parts.start()
+        self.api = self.parts.api
+        self.workspace = self.parts.workspace
+
+    def hang_up(self):
+        self.parts.sql("SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = "
+                       "current_database() AND pid <> pg_backend_pid()")
+
+    def unready(self, word):
+        def look():
+            reply = self.api.ready()
+            return reply and reply.status == 503 and word in reply.body
+        wait_until(f"/readyz saying {word!r}", look, 15)
+
+    def psql(self, *statements):
+        """As whoever mends it does."""
+        command = ["psql", "-XAt", "-d", self.parts.environment["COUNTERSIGN_DATABASE"]]
+        for statement in statements:
+            command += ["-c", statement]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+class ReadOnly(FaultsTest):
+    def test_NobodyIsToldThatItIsUnknownWhetherAStandbyRecordedSomething(self):
+        self.start()
+        request = self.api.open()
+        self.parts.sql("ALTER DATABASE countersign SET default_transaction_read_only = on")
+        self.hang_up()
+        self.unready("read-only")
+        refused = self.api.call("POST", "/v1/requests", {"action": "deploy.api"})
+        self.assertEqual((refused.status, refused.json["code"]), (503, "unavailable"), refused.body)
+        self.assertIn("read-only", refused.json["detail"])
+        self.assertEqual(self.api.show(request["id"])["state"], "pending", "what is there can be read")
+        clicked = self.workspace.approve("amy", request["id"])
+        self.assertTrue(clicked["acked"], "the person is told in time")
+        self.workspace.told("amy", "NOT recorded")
+        self.assertRegex(self.parts.server.text(), "nothing can be written: the database is read-only.*25006")
+        mended = self.psql("SET default_transaction_read_only = off",
+                           "ALTER DATABASE countersign RESET default_transaction_read_only")
+        self.assertEqual(mended.returncode, 0, mended.stderr)
+        self.parts.wait_ready(10)
+        self.parts.server.line("takes writes again")
+        self.assertTrue(self.workspace.approve("amy", request["id"])["acked"])
+        self.api.reaches(request["id"], "approved")
+
+    def test_AQuietServerNoticesItToo(self):
+        self.start()
+        self.parts.sql("ALTER DATABASE countersign SET default_transaction_read_only = on")
+        self.hang_up()
+        time.sleep(7)  # nobody asks for anything
+        self.assertEqual(self.api.ready().status, 503)
+
+
+class FullDisk(FaultsTest):
+    @contextlib.contextmanager
+    def small_disk(self):
+        place = os.path.join(self.folder.path, "small")
+        os.makedirs(place)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("only who may mount a disk can fill one")
+        try:
+            yield place
+        finally:
+            self.parts.stop()
+            subprocess.run(["umount", "-l", place], check=True)
+
+    def test_NoSpaceIsSaidInTheLogToCallersAndByReadyz(self):
+        with self.small_disk() as place:
+            self.parts.start_postgres()
+            owner = pathlib.Path(self.folder.path, "postgres").stat()
+            os.chown(place, owner.st_uid, owner.st_gid)
+            self.parts.sql(f"CREATE TABLESPACE small LOCATION '{place}'")
+            self.parts.sql("CREATE DATABASE small TABLESPACE small")
+            database = self.parts.environment["COUNTERSIGN_DATABASE"]
+            self.parts.environment["COUNTERSIGN_DATABASE"] = database.replace("dbname=countersign", "dbname=small")
+            self.parts.start_sandbox()
+            self.parts.migrate()
+            token = self.parts.make_token("--owner", "slack:T0SIM/U0RILEY")
+            self.parts.start_server()
+            from process import Api
+            self.api = Api(self.parts.url, token)
+            filler = os.path.join(place, "filler")
+            with open(filler, "wb") as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * 8192)
+                    file.flush()
+            def refused():
+                reply = self.api.call("POST", "/v1/requests", {"action": "deploy.api", "intent": "x" * 3000})
+                return reply if reply.status == 503 else None
+            reply = wait_until("a request being refused", refused, 60)
+            self.assertIn("no space is left", reply.json["detail"])
+            self.unready("no space is left")
+            self.assertRegex(self.parts.server.text(), "nothing can be written: no space is left.*53100")
+            time.sleep(3)
+            self.assertEqual(self.api.ready().status, 503, "for as long as it lasts")
+            os.unlink(filler)
+            self.parts.wait_ready(15)
+            self.assertEqual(self.api.open(intent="x" * 3000)["state"], "pending")
+
+
+class ShortOutage(FaultsTest):
+    @contextlib.contextmanager
+    def without_a_way_to_the_database(self):
+        way = pathlib.Path(self.folder.path, "postgres", "run", ".s.PGSQL.5432")
+        aside = way.with_name("aside")
+        self.hang_up_later = subprocess.Popen(
+            ["psql", "-XAt", "-d", self.parts.environment["COUNTERSIGN_DATABASE"]], stdin=subprocess.PIPE, text=True)
+        self.hang_up_later.stdin.write("SELECT 1;\n")
+        self.hang_up_later.stdin.flush()
+        time.sleep(0.5)
+        way.rename(aside)
+        self.hang_up_later.stdin.write(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = current_database() AND "
+            "pid <> pg_backend_pid();\n")
+        self.hang_up_later.stdin.close()
+        self.hang_up_later.wait(20)
+        try:
+            yield
+        finally:
+            aside.rename(way)
+
+    def test_AClickWaitsForTheDatabaseAsLongAsSlackWaits(self):
+        self.start()
+        request = self.api.open()
+        card = self.workspace.card(request["id"])
+        answers = []
+        click = threading.Thread(target=lambda: answers.append(self.workspace.click_on("amy", card, "approve")))
+        with self.without_a_way_to_the_database():
+            click.start()
+            time.sleep(1.2)
+            self.assertEqual(answers, [], "the click still waits")
+        click.join(20)
+        self.assertTrue(answers[0]["acked"], answers)
+        self.assertEqual([vote["person"] for vote in self.api.show(request["id"])["votes"]], ["amy"])
+        self.assertEqual(self.workspace.ephemerals("amy"), [])
+
+    def test_AClickInALongerOutageIsAnsweredInTime(self):
+        self.start()
+        request = self.api.open()
+        card = self.workspace.card(request["id"])
+        with self.without_a_way_to_the_database():
+            begun = time.monotonic()
+            self.assertTrue(self.workspace.click_on("amy", card, "approve")["acked"])
+            self.assertLess(time.monotonic() - begun, 3)
+            self.assertGreater(time.monotonic() - begun, 1.5)
+            self.workspace.told("amy", "NOT recorded")
+        self.parts.wait_ready()
+        self.assertEqual(self.api.show(request["id"])["votes"], [])
+
+
+class Frozen(FaultsTest):
+    def test_AServerWhoseDatabaseDoesNotAnswerSaysSoAndStopsInTime(self):
+        self.start()
+        self.api.open()
+        backends = [int(pid) for pid in self.parts.sql(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").split()]
+        postmaster = int(pathlib.Path(self.folder.path, "postgres", "data", "postmaster.pid").read_text().split()[0])
+        frozen = [postmaster, *backends]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            self.unready("database")
+            begun = time.monotonic()
+            self.parts.server.signal(signal.SIGTERM)
+            self.assertEqual(self.parts.server.wait(20), 0, self.parts.server.text()[-2000:])
+            self.assertLess(time.monotonic() - begun, 10)
+        finally:
+            for pid in frozen:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+
+if __name__ == "__main__":
+    unittest.main()
