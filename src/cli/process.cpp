@@ -8,12 +8,24 @@
 
 #include "cli/outcome.hpp"
 #include "countersign/base/log.hpp"
+#include "countersign/rt/watchdog.hpp"
 
 namespace countersign::cli {
 namespace {
 
 constexpr std::size_t tasks_max = 26'000;  // the sandbox's connections are among them
 constexpr core::Duration tasks_end_max = std::chrono::milliseconds{500};
+
+// Nothing of this process can be trusted to end in order any more, and nothing has to: what it had under way,
+// others take over or it is sent again.
+[[noreturn]] void end_because_it_hangs(std::chrono::milliseconds patience) {
+    log::error("server",
+               "the loop has not turned for {} ms: this process ends, so that its service manager starts "
+               "another one and chats send elsewhere what people do",
+               patience.count());
+    log::stop();
+    std::abort();
+}
 
 }  // namespace
 
@@ -61,6 +73,7 @@ void Process::listen() {
 
 void Process::begin_end() {
     if (std::exchange(ending_, true)) return;
+    service_manager_.stopping();
     rt::asio::co_spawn(io_, end(), [this](std::exception_ptr exception) {
         if (exception) rt::report_bug("shutdown", exception);
         io_.stop();
@@ -82,6 +95,13 @@ rt::asio::awaitable<void> Process::end() {
 void Process::run(std::function<void()> on_hangup, std::function<rt::asio::awaitable<void>()> drain) {
     on_hangup_ = std::move(on_hangup);
     drain_ = std::move(drain);
+    rt::Watchdog watchdog{io_.get_executor(),
+                          {.patience = loop_patience_,
+                           .hangs = [this] { end_because_it_hangs(loop_patience_); },
+                           // Half of what it waits, as sd_watchdog_enabled(3) advises.
+                           .tell_every = service_manager_.patience() / 2,
+                           .turns = [this] { service_manager_.alive(); }}};
+    service_manager_.ready();
     io_.run();
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 
+#include "cli/service_manager.hpp"
 #include "countersign/net/network.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "countersign/server/ground.hpp"
@@ -26,12 +28,17 @@ class Process {
     // second SIGTERM or SIGINT ends the process at once.
     void run(std::function<void()> on_hangup, std::function<rt::asio::awaitable<void>()> drain);
     void stop();  // as if SIGTERM had come
+    // How long the loop may stand still before the process is ended; 0: for ever.
+    void loop_may_stand_still_for(std::chrono::milliseconds patience) { loop_patience_ = patience; }
+    static constexpr std::chrono::milliseconds loop_patience_default{5'000};
 
   private:
     void listen();
     void begin_end();
     rt::asio::awaitable<void> end();
 
+    const ServiceManager service_manager_;
+    std::chrono::milliseconds loop_patience_ = loop_patience_default;
     rt::asio::io_context io_{1};
     std::unique_ptr<rt::Clock> clock_;
     std::unique_ptr<rt::Timers> timers_;

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <utility>
@@ -84,6 +85,8 @@ int serve_verb(const ServeOptions& options) {
     (*server)->start();
     log::info("server", "listening on {}",
               server::local_url(settings->listen, (*server)->port(), !settings->tls_key.empty()));
+    process.loop_may_stand_still_for(
+        std::chrono::duration_cast<std::chrono::milliseconds>(settings->loop_patience));
     process.run(reload, [&] { return (*server)->drain(); });
     log::info("server", "ended");
     bool calm = (*server)->calm();

@@ -165,6 +165,13 @@ Result<Done> set_age(Settings& settings, const Item& item, const std::string&) {
     settings.identity_age_max = std::chrono::seconds{*seconds};
     return Done{};
 }
+Result<Done> set_watchdog(Settings& settings, const Item& item, const std::string&) {
+    auto seconds = item.text == "off" ? std::optional<std::int64_t>{0} : parse_duration_s(item.text);
+    if (!seconds || (*seconds == 0 && item.text != "off") || *seconds > 3'600)
+        return wrong(item, "must be a duration from 1s to 1h, or off");
+    settings.loop_patience = std::chrono::seconds{*seconds};
+    return Done{};
+}
 Setter yes_or_no(std::function<bool&(Settings&)> member) {
     return [=](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
         if (item.text != "true" && item.text != "false") return wrong(item, "must be true or false");
@@ -238,6 +245,7 @@ std::vector<Key> make_schema() {
         {"database_pool", whole_number(pool, 2, 200)},
         {"database_owner", secret(&Settings::database_owner), Key::Shape::secret},
         {"policy", path(&Settings::policy)},
+        {"watchdog", set_watchdog},
         {"slack.app_token", slack_secret(&Settings::Slack::app_token), Key::Shape::secret},
         {"slack.bot_token", slack_secret(&Settings::Slack::bot_token), Key::Shape::secret},
         {"slack.api_url", slack_text(&Settings::Slack::api_url)},

@@ -40,6 +40,16 @@ class ConfigTest : public testing::Test {
     std::string folder_;
 };
 
+TEST_F(ConfigTest, TheWatchdogTakesADurationOrIsOff) {
+    const std::string head = "database: postgresql://h/d\npolicy: p.yaml\n";
+    EXPECT_EQ(read(head)->loop_patience, std::chrono::seconds{5});
+    EXPECT_EQ(read(head + "watchdog: 30s\n")->loop_patience, std::chrono::seconds{30});
+    EXPECT_EQ(read(head + "watchdog: off\n")->loop_patience, std::chrono::seconds{0});
+    EXPECT_EQ(read(head, {{"COUNTERSIGN_WATCHDOG", "2s"}})->loop_patience, std::chrono::seconds{2});
+    for (const char* wrong : {"0s", "2h", "soon", "5"})
+        EXPECT_THAT(problem(head + "watchdog: " + wrong + "\n"), HasSubstr("from 1s to 1h, or off")) << wrong;
+}
+
 TEST_F(ConfigTest, EveryPartOfAFileIsRead) {
     auto s = read(R"(
 listen: 0.0.0.0:9000

@@ -42,6 +42,7 @@ struct Settings {
         bool streaming = false;                      // channels may open a WebSocket
         std::string channel;
     } teams;
+    core::Duration loop_patience{std::chrono::seconds{5}};  // 0: for ever
     core::Duration identity_age_max{std::chrono::minutes{5}};
     std::vector<std::string> trust_email_domains;
     struct Issuer {  // whose tokens workloads may call with
