@@ -138,7 +138,10 @@ class Planning {
         if (!cast || !step.refusal || step.refusal->why == core::Why::repeated) return;
         made_.refused.push_back({.person = what.directory->person_of(cast->account),
                                  .account = cast->account,
+                                 .verdict = cast->verdict,
+                                 .via = cast->via,
                                  .why = step.refusal->why,
+                                 .sentence = step.refusal->sentence,
                                  .at = now_,
                                  .version = record_.c.version(),
                                  .state = record_.state,
@@ -151,6 +154,15 @@ class Planning {
 };
 
 }  // namespace
+
+core::Value facts_of(const RefusedVote& vote) {
+    return core::Value::object({{"account", vote.account.text()},
+                                {"reason", vote.sentence},
+                                {"verdict", core::name_of(vote.verdict)},
+                                {"via", core::name_of(vote.via)},
+                                {"who", vote.person.text()},
+                                {"why", core::code_of(vote.why)}});
+}
 
 std::vector<std::string_view> events_of(const core::Entry& entry, core::State before, core::State after) {
     std::vector<std::string_view> types{type_of(entry, after)};

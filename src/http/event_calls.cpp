@@ -80,7 +80,8 @@ core::Value EventCalls::document(const app::LoggedEvent& event) const {
     core::Value data;
     std::string subject = event.subject;
     if (event.request) {
-        data = wire::event_data(event.type, *event.request, event.version, *roster_.snapshot(), event.at);
+        data = wire::event_data(event.type, *event.request, event.version, *roster_.snapshot(), event.at,
+                                event.facts ? &*event.facts : nullptr);
         subject = event.request->request->id.text();
     } else {
         data = event.facts.value_or(core::Value::object({{"erased", true}}));

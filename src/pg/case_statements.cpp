@@ -131,8 +131,9 @@ WITH counted AS (
        SET times = had.times + 1, last_at = excluded.last_at
     RETURNING times),
 acted AS (
-    INSERT INTO act (id, at, kind, request_id, record, seal)
-    SELECT $5::uuid, $4, 'request.vote_refused', $1, $6::text, $7::bytea FROM counted WHERE times = 1
+    INSERT INTO act (id, at, kind, request_id, record, seal, words, salt)
+    SELECT $5::uuid, $4, 'request.vote_refused', $1, $6::text, $7::bytea, $8::text, $9::bytea
+      FROM counted WHERE times = 1
         RETURNING id)
 INSERT INTO unsequenced (source, version) SELECT id, 0 FROM acted)"};
 

@@ -18,6 +18,15 @@ core::EventId refusal_id(const app::RefusedVote& vote, const std::array<std::byt
     return app::event_id(vote.at, vote.version, app::refusal_place, chance);
 }
 
+// What the words of a refused vote are hashed with. Nobody who is given it learns the request's own, which
+// may be erased before it.
+wire::Salt salt_of_refusal(const wire::Salt& of_request, const core::EventId& id) {
+    Sha256 hash = sha256("refused vote" + std::string(as_text(of_request)) + id.text());
+    wire::Salt salt{};
+    std::copy_n(hash.begin(), salt.size(), salt.begin());
+    return salt;
+}
+
 // "{id,…}": what the log may know of these entries.
 std::string ids_of_events(const core::RequestId& request, std::span<const core::Entry> entries) {
     TextArray ids;
@@ -421,8 +430,12 @@ Sql<Done> CaseWriter::write_extras(Session& session, Step& step, const app::Seal
     for (const auto& vote : step.plan.refused) {
         const Known& known = *step.known;
         std::string person = wire::sealed(*known.salt, vote.person.text());
+        auto id = refusal_id(vote, step.items[vote.command]->chance);
+        auto salt = salt_of_refusal(*known.salt, id);
+        std::string words = core::canonical(app::facts_of(vote));
+        std::string facts = wire::sealed(salt, words);
         wire::Leaf leaf{.type = "request.vote_refused",
-                        .id = refusal_id(vote, step.items[vote.command]->chance),
+                        .id = id,
                         .at = vote.at,
                         .request = step.request,
                         .version = vote.version,
@@ -431,12 +444,14 @@ Sql<Done> CaseWriter::write_extras(Session& session, Step& step, const app::Seal
                         .policy = known.c.applied->policy_digest,
                         .entry_body = {},
                         .person = person,
-                        .why = core::code_of(vote.why)};
+                        .why = core::code_of(vote.why),
+                        .facts = facts};
         std::string record = wire::leaf_body(leaf);
         auto done = session.run(
             write_refused,
             Arguments::of(step.request, person.substr(0, 32), leaf.why, vote.at, leaf.id, record,
-                          seals.seal(act_seal_input({leaf.id, leaf.at, leaf.type, leaf.request, record}))));
+                          seals.seal(act_seal_input({leaf.id, leaf.at, leaf.type, leaf.request, record})),
+                          words, "\\x" + hex(salt)));
         if (!done) return std::unexpected(done.error());
     }
     if (!step.plan.cards.empty()) {

@@ -91,8 +91,7 @@ struct Placed {
 Result<Done> read_act(const pqxx::row& row, app::LoggedEvent& event) {
     auto leaf = wire::read_leaf(view(row[9]));
     if (!leaf) return pass(leaf);
-    if (!leaf->act) return Done{};
-    event.subject = std::move(leaf->subject);
+    if (leaf->act) event.subject = std::move(leaf->subject);
     if (row[8].is_null() || row[10].is_null()) return Done{};
     auto salt = unhex(view(row[10]));
     if (!salt || !view(row[9]).contains(sha256_hex(*salt + std::string(view(row[8])))))

@@ -40,7 +40,8 @@ Later<BodyPtr> Bodies::of(app::EventRef event, std::string facts, core::Subscrip
     co_return making->body;
 }
 
-Later<core::Value> Bodies::request_then(app::EventRef event, Deadline deadline) {
+Later<core::Value> Bodies::request_then(app::EventRef event, std::optional<core::Value> facts,
+                                        Deadline deadline) {
     auto now = parts_.waiters.recent(*event.request);
     // What was recorded never changes: a case that knows more knows this, too.
     if (!now || now->c.version() < event.version) {
@@ -49,25 +50,30 @@ Later<core::Value> Bodies::request_then(app::EventRef event, Deadline deadline) 
         now = std::move(*read);
     }
     auto directory = parts_.roster.snapshot();
-    co_return wire::event_data(event.type, now->c, event.version, *directory, event.at);
+    co_return wire::event_data(event.type, now->c, event.version, *directory, event.at,
+                               facts ? &*facts : nullptr);
 }
 
 Later<BodyPtr> Bodies::make(app::EventRef event, std::string facts, core::SubscriptionId to,
                             Deadline deadline) {
     std::string subject;
     core::Value data = core::Value::object();
+    std::optional<core::Value> read_facts;
+    if (!facts.empty()) {
+        auto read = wire::parse_json(facts, {.bytes_max = facts_bytes_max, .strict = false});
+        if (!read) co_return fail(Trouble::corrupt, "what is said of the event is not readable");
+        read_facts = std::move(*read);
+    }
     if (event.request) {
         subject = event.request->text();
-        auto request = co_await request_then(event, deadline);
+        auto request = co_await request_then(event, std::move(read_facts), deadline);
         if (!request) co_return pass(request);
         data = std::move(*request);
     } else if (!event.index) {
         subject = to.text();
         data.set("subscription", to.text());
-    } else if (!facts.empty()) {
-        auto read = wire::parse_json(facts, {.bytes_max = facts_bytes_max, .strict = false});
-        if (!read) co_return fail(Trouble::corrupt, "what is said of the event is not readable");
-        data = std::move(*read);
+    } else if (read_facts) {
+        data = std::move(*read_facts);
     }
     wire::EventHead head{
         .id = event.id, .type = event.type, .at = event.at, .subject = subject, .index = event.index};

@@ -1,6 +1,7 @@
 #pragma once
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -32,7 +33,7 @@ class Bodies {
         Result<BodyPtr> body = BodyPtr{};
     };
     Later<BodyPtr> make(app::EventRef event, std::string facts, core::SubscriptionId to, Deadline deadline);
-    Later<core::Value> request_then(app::EventRef event, Deadline deadline);
+    Later<core::Value> request_then(app::EventRef event, std::optional<core::Value> facts, Deadline deadline);
 
     const app::Runtime& runtime_;
     Parts parts_;

@@ -39,10 +39,11 @@ core::Value request_as_it_was(const core::Case& c, std::int32_t version, const c
 }
 
 core::Value event_data(std::string_view type, const core::Case& c, std::int32_t version,
-                       const core::Directory& directory, core::Instant at) {
+                       const core::Directory& directory, core::Instant at, const core::Value* facts) {
     auto data = request_as_it_was(c, version, directory, at);
-    bool changed = type != "request.vote_refused" && version >= 1 && version <= c.version();
-    if (changed)
+    if (type == "request.vote_refused")
+        data.set("change", refused_change(facts, at));
+    else if (version >= 1 && version <= c.version())
         data.set("change", change_of(c, c.entries[static_cast<std::size_t>(version - 1)], directory));
     return data;
 }

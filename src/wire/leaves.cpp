@@ -49,6 +49,7 @@ std::string leaf_body(const Leaf& leaf) {
     StoredWriter w(nullptr);
     w.begin().key("digest").text(leaf.digest);
     if (!leaf.entry_body.empty()) w.key("entry_sha256").text(sha256_hex(leaf.entry_body));
+    if (!leaf.facts.empty()) w.key("facts_sha256").text(leaf.facts);
     w.key("id").text(leaf.id.text()).key("occurred_at").text(core::rfc3339(leaf.at));
     if (!leaf.person.empty()) w.key("person").text(leaf.person);
     w.key("policy").text(leaf.policy).key("request_id").text(leaf.request.text());

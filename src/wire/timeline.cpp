@@ -87,6 +87,15 @@ Value change_of(const core::Case& c, const core::Entry& entry, const core::Direc
     return change.take();
 }
 
+Value refused_change(const Value* facts, core::Instant at) {
+    auto change = Value::object({{"what", "vote_refused"}, {"at", core::rfc3339(at)}});
+    for (const char* name : {"who", "account", "via", "reason"})
+        change.set(name, facts != nullptr ? (*facts)[name] : Value{});
+    if (facts == nullptr) return change;
+    for (const char* name : {"verdict", "why"}) change.set(name, (*facts)[name]);
+    return change;
+}
+
 Value timeline_of(const core::Case& c, const core::Directory& directory) {
     auto timeline = Value::array();
     const std::size_t all = c.entries.size();

@@ -223,6 +223,38 @@ TEST_F(EventRows, ErasedFactsAreToldToBeGone) {
     EXPECT_EQ(events[0].subject, "tok_1");
 }
 
+TEST_F(EventRows, ARefusedVoteSaysWhoWasRefusedWhatAndWhyInWordsThatCanBeErased) {
+    auto id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
+    on.get(on.cases().append(on.vote(id, "U0RILEY", core::Verdict::deny), on.soon())).value();
+    sequenced();
+    auto events = page(-1, {.types = {"request.vote_refused"}}).events;
+    ASSERT_EQ(events.size(), 1U);
+    ASSERT_TRUE(events[0].facts);
+    const auto& facts = *events[0].facts;
+    EXPECT_EQ(facts["who"].text(), "riley");
+    EXPECT_EQ(facts["account"].text(), core::testing::slack("U0RILEY").text());
+    EXPECT_EQ(facts["verdict"].text(), "deny");
+    EXPECT_EQ(facts["via"].text(), "slack");
+    EXPECT_EQ(facts["why"].text(), "self_approval");
+    EXPECT_FALSE(facts["reason"].text().empty());
+    EXPECT_EQ(on.sql("SELECT record FROM act").find("riley"), std::string::npos);
+    EXPECT_EQ(on.sql("SELECT record FROM act").find("U0RILEY"), std::string::npos);
+    EXPECT_EQ(on.sql("SELECT count(*) FROM act a JOIN request r ON r.salt = a.salt"), "0")
+        << "the salt of a request may be erased before the words of its acts";
+    on.sql("UPDATE act SET words = NULL, salt = NULL");
+    EXPECT_FALSE(page(-1, {.types = {"request.vote_refused"}}).events.at(0).facts);
+}
+
+TEST_F(EventRows, WordsOfARefusedVoteThatWereNotRecordedAreNotTold) {
+    auto id = on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
+    on.get(on.cases().append(on.vote(id, "U0RILEY"), on.soon())).value();
+    sequenced();
+    on.sql("SET session_replication_role = replica; UPDATE act SET words = replace(words, 'riley', 'amy')");
+    auto read = on.get(on.log().read(-1, {}, 10, on.soon()));
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().trouble, Trouble::corrupt);
+}
+
 TEST_F(EventRows, WhatIsMoreThanABatchIsLeftForTheNext) {
     for (int i = 0; i < 25; ++i) {
         std::vector<Later<Done>> acts;

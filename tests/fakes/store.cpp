@@ -76,7 +76,8 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
     for (const auto& entry : plan.entries) remember_all(c, entry);
     for (const auto& vote : plan.refused)
         if (kept.refused.insert(vote.person.text() + " " + std::string(core::code_of(vote.why))).second)
-            remember({vote.at, "request.vote_refused", append.request, vote.version, vote.state},
+            remember({vote.at, "request.vote_refused", append.request, vote.version, vote.state,
+                      app::facts_of(vote)},
                      app::refusal_place);
     if (answer && plan.wrote()) answer->leased = changed(append.request, c.version(), append.lease);
     if (answer && answer->repeat) answer->leased = lease_again(append.request, append.lease);
@@ -279,7 +280,7 @@ app::LoggedEvent Store::logged(std::int64_t index) const {
                            .version = row.version,
                            .state = row.state,
                            .subject = {},
-                           .facts = {}};
+                           .facts = row.facts};
     if (row.request) event.request = std::make_shared<const core::Case>(cases_.at(*row.request).on.c);
     if (auto act = acts_.find(id); act != acts_.end()) {
         event.subject = act->second.subject;

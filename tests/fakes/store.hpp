@@ -73,6 +73,7 @@ class Store final : public app::CaseStore,
         std::optional<core::RequestId> request;
         std::int32_t version = 0;
         core::State state = core::State::pending;
+        std::optional<core::Value> facts = {};
     };
     void remember_all(const core::Case& c, const app::PlannedEntry& planned);
     void remember(Event event, std::uint8_t place);

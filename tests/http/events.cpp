@@ -140,7 +140,13 @@ TEST_F(EventStream, AnEventSaysWhoDidWhatThroughWhatAndWhy) {
     EXPECT_EQ(change["request.cancelled"]["who"].text(), "ci");
     EXPECT_EQ(change["request.cancelled"]["via"].text(), "api");
     EXPECT_EQ(change["request.cancelled"]["reason"].text(), "not needed");
-    EXPECT_TRUE(change["request.vote_refused"].is_null()) << "it changed nothing";
+    EXPECT_EQ(change["request.vote_refused"]["what"].text(), "vote_refused");
+    EXPECT_EQ(change["request.vote_refused"]["who"].text(), "riley");
+    EXPECT_EQ(change["request.vote_refused"]["account"].text(), "slack:T0/U0REQ");
+    EXPECT_EQ(change["request.vote_refused"]["verdict"].text(), "approve");
+    EXPECT_EQ(change["request.vote_refused"]["via"].text(), "slack");
+    EXPECT_EQ(change["request.vote_refused"]["why"].text(), "self_approval");
+    EXPECT_FALSE(change["request.vote_refused"]["reason"].text().empty());
     const auto timeline = desk.get("/v1/requests/" + id).body["timeline"];
     std::string told;
     for (const auto& one : *timeline.items()) told += std::string(one["what"].text()) + " ";

@@ -77,7 +77,9 @@ struct LoggedEvent {
     core::State state = core::State::pending;
     // An administrative act says what it was done to, and how.
     std::string subject;
-    std::optional<core::Value> facts;  // nullopt: erased
+    // Of an administrative act, and of a refused vote (see facts_of in plan.hpp). nullopt: erased, or there
+    // are none.
+    std::optional<core::Value> facts;
 };
 
 // What of the log is asked for; everything set must hold. What an administrative act has not got (an action,

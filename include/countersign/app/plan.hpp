@@ -74,12 +74,17 @@ struct PlannedEntry {
 struct RefusedVote {
     core::PersonId person;
     core::AccountId account;
+    core::Verdict verdict;
+    core::Surface via;
     core::Why why;
+    std::string sentence;  // as the person was told
     core::Instant at;
     std::int32_t version;  // of the case that refused it
     core::State state;
     std::size_t command;
 };
+// Says who was refused what and why, in the words of events, for where they can be erased.
+core::Value facts_of(const RefusedVote& vote);
 // A card that an escalation wants, unless the request has one in that place already.
 struct PlannedCard {
     core::CardId id;

@@ -29,9 +29,9 @@ core::Value cloud_event(const EventHead& head, std::string_view source, core::Va
 // missing then. Who could approve is what the directory knows now. `version` beyond the case's: all of it.
 core::Value request_as_it_was(const core::Case& c, std::int32_t version, const core::Directory& directory,
                               core::Instant at);
-// Makes the same with `change`: who did what and why, for an event of this type. A refused vote changes
-// nothing.
+// Makes the same with `change`: who did what and why, for an event of this type. `facts`: of a refused vote,
+// which changes nothing; null: there are none.
 core::Value event_data(std::string_view type, const core::Case& c, std::int32_t version,
-                       const core::Directory& directory, core::Instant at);
+                       const core::Directory& directory, core::Instant at, const core::Value* facts);
 
 }  // namespace countersign::wire

@@ -24,6 +24,7 @@ struct Leaf {
     std::string_view entry_body;  // sealed; hashed here. Empty: the fact is no entry
     std::string_view person;      // vote_refused: sealed
     std::string_view why;         // vote_refused: the code
+    std::string_view facts = {};  // vote_refused: its words, sealed
 };
 std::string leaf_body(const Leaf& leaf);
 // This is read back of a leaf.
