@@ -121,10 +121,18 @@ awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::Reques
     co_return Outcome{std::move(answer), runtime_.now() > act.answer_by};
 }
 
+namespace {
+
+bool not_there(const Result<Answer>& answer) {
+    return !answer && answer.error().trouble == Trouble::not_found;
+}
+
+}  // namespace
+
 // Asks why somebody denies or holds, or approves what they are behind.
 awaitable<Reply> Conversation::ask_reason(Act act, core::RequestId request, Verdict verdict) {
     auto found = co_await read(act, request);
-    if (!found) co_return told(unread_sentence(found.error()));
+    if (!found) co_return unread(found.error());
     co_return ask_what_lacks(act, *found->now, verdict);
 }
 
@@ -155,7 +163,7 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
         co_return co_await approve_in_full(std::move(act), request);
     if (button == CardButton::approve && shown == CardExtent::unknown) {
         auto now = co_await stored(request, Deadline{act.answer_by});
-        if (!now) co_return told(unread_sentence(now.error()));
+        if (!now) co_return unread(now.error());
         if (!manner_.shows_everything(card_of(**now)))
             co_return co_await approve_in_full(std::move(act), request);
     }
@@ -166,7 +174,9 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
         co_return co_await ask_reason(std::move(act), request, verdict);
     bool recorded = answer && !answer->refusal;
     if (recorded && !outcome.late) co_return Reply{Silence{answer->now}};
-    co_return told(vote_sentence(verdict, answer, outcome.late), outcome.late);
+    auto reply = told(vote_sentence(verdict, answer, outcome.late), outcome.late);
+    reply.of_no_request = not_there(answer);
+    co_return reply;
 }
 
 awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict verdict, std::string reason,
@@ -178,7 +188,7 @@ awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict 
     if (answer && !answer->refusal && !outcome.late) co_return Reply{Silence{answer->now}};
     Lines lines{.text = {vote_sentence(verdict, answer, outcome.late)}, .wrong = lacks(answer)};
     if (verdict != Verdict::approve && !answer) lines.wrong = Lines::Wrong::reason;
-    co_return Reply{.what = std::move(lines), .late = outcome.late};
+    co_return Reply{.what = std::move(lines), .late = outcome.late, .of_no_request = not_there(answer)};
 }
 
 awaitable<Reply> Conversation::vote_by_command(Act act, CommandWords words) {
@@ -197,7 +207,10 @@ awaitable<Reply> Conversation::vote_by_command(Act act, CommandWords words) {
 
 Later<CasePtr> Conversation::stored(core::RequestId request, Deadline deadline) {
     auto once = [&] { return parts_.requests.read(request, deadline); };
-    co_return co_await patiently<CasePtr>(runtime_, deadline, once);
+    auto now = co_await patiently<CasePtr>(runtime_, deadline, once);
+    if (!now && now.error().trouble == Trouble::not_found)
+        now.error().detail = "This request is not known here.";
+    co_return now;
 }
 
 Later<Page> Conversation::page_of(ListFilter filter, Deadline deadline) {
@@ -430,6 +443,16 @@ awaitable<void> Conversation::saw_card(core::RequestId request, MessageRef messa
     auto adopted = co_await parts_.outbox.adopt(request, std::move(target), std::move(message),
                                                 runtime_.within(note_within));
     if (!adopted) log::warn("app", "could not take note of a card's copy: {}", adopted.error().detail);
+}
+
+awaitable<bool> Conversation::shows_nothing(core::RequestId request, MessageRef message) {
+    CardTarget target{manner_.chat, message.channel};
+    auto deadline = runtime_.within(note_within);
+    // Nothing can become a card of a request that is not there, and that it cannot is found by writing.
+    auto adopted = co_await parts_.outbox.adopt(request, std::move(target), std::move(message), deadline);
+    if (!adopted || *adopted) co_return false;
+    auto read = co_await parts_.requests.read(request, deadline);
+    co_return !read && read.error().trouble == Trouble::not_found;
 }
 
 }  // namespace countersign::app

@@ -61,8 +61,6 @@ Later<Conversation::Found> Conversation::open_up(const Act& act, CasePtr now) {
 
 Later<Conversation::Found> Conversation::read(const Act& act, core::RequestId request) {
     auto now = co_await stored(request, Deadline{act.answer_by});
-    if (!now && now.error().trouble == Trouble::not_found)
-        co_return fail(Trouble::not_found, "This request is not known here.");
     if (!now) co_return pass(now);
     co_return co_await open_up(act, std::move(*now));
 }
@@ -87,7 +85,7 @@ Later<std::vector<CasePtr>> Conversation::readable(const Act& act, std::vector<C
 
 awaitable<Reply> Conversation::full_view(Act act, core::RequestId request) {
     auto found = co_await read(act, request);
-    if (!found) co_return told(unread_sentence(found.error()));
+    if (!found) co_return unread(found.error());
     if (found->access != Access::everything) co_return told(std::string(card_alone));
     const bool pending = core::open(found->now->ruling.state);
     co_return Reply{FullView{card_of(*found->now), pending}};

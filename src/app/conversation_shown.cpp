@@ -61,7 +61,7 @@ awaitable<Reply> Conversation::ask_to_approve(Act act, CasePtr now, std::string 
 awaitable<Reply> Conversation::approve_asked(Act act, core::RequestId request, std::int32_t version,
                                              std::string reason) {
     auto found = co_await read(act, request);
-    if (!found) co_return told(unread_sentence(found.error()));
+    if (!found) co_return unread(found.error());
     const CaseNow& now = *found->now;
     // What is over, or was voted on already, the vote itself tells; the same press once more is one of them.
     const bool settled = !core::open(now.ruling.state) || view_of(now, act.account).voted == Verdict::approve;

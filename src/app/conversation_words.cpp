@@ -76,6 +76,12 @@ std::string unread_sentence(const Failure& failure) {
     return answer ? failure.detail : "This cannot be shown right now. Try again.";
 }
 
+Reply unread(const Failure& failure) {
+    auto reply = told(unread_sentence(failure));
+    reply.of_no_request = failure.trouble == Trouble::not_found;
+    return reply;
+}
+
 std::string not_found_sentence(const Failure& failure) {
     if (failure.trouble == Trouble::not_found || failure.trouble == Trouble::invalid_input ||
         failure.trouble == Trouble::forbidden)

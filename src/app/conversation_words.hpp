@@ -18,5 +18,6 @@ std::string vote_sentence(core::Verdict verdict, const Result<Answer>& answer, b
 std::string not_found_sentence(const Failure& failure);
 // Why a request whose button somebody pressed cannot be shown.
 std::string unread_sentence(const Failure& failure);
+Reply unread(const Failure& failure);
 
 }  // namespace countersign::app

@@ -112,7 +112,7 @@ class Workspace {
     }
     static net::HttpServerLimits limits() {
         net::HttpServerLimits limits;
-        limits.body_bytes_max = 2 * 1024 * 1024;  // Slack takes more than our own API does
+        limits.body_bytes_max = sandbox::request_bytes_max;  // the chats take more than our own API does
         return limits;
     }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 #include "countersign/base/text.hpp"
 #include "countersign/net/url.hpp"
@@ -24,6 +25,13 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
     return all && !text.empty() && text.front() != '-' ? std::optional{number} : std::nullopt;
 }
 
+// Seconds to wait: more than a number holds is as good as any that is clamped.
+std::optional<std::int64_t> seconds_of(std::string_view text) {
+    bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+    auto number = whole_number(text);
+    return number || !digits ? number : std::optional{std::numeric_limits<std::int64_t>::max()};
+}
+
 // The seconds of "wait=60" among preferences separated by commas.
 std::optional<std::int64_t> preferred_wait(std::string_view prefer) {
     for (const auto& preference : split(prefer, ',')) {
@@ -34,7 +42,7 @@ std::optional<std::int64_t> preferred_wait(std::string_view prefer) {
         auto value = trim(token.substr(equals + 1));
         if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
             value = value.substr(1, value.size() - 2);
-        return whole_number(value);
+        return seconds_of(value);
     }
     return std::nullopt;
 }
@@ -102,7 +110,7 @@ Result<Done> only_known(const Target& target, std::span<const std::string_view> 
 
 Result<std::optional<Wait>> wait_of(const Target& target, const net::Fields& fields) {
     if (auto text = target.find("wait")) {
-        auto seconds = whole_number(*text);
+        auto seconds = seconds_of(*text);
         if (!seconds) return fail(Trouble::invalid_input, "?wait takes whole seconds, 0 to 120", "bad_wait");
         return Wait{clamped(*seconds), false};
     }

@@ -72,7 +72,8 @@ PrometheusMetrics::PrometheusMetrics()
                  .Register(registry_)),
       acknowledgements_(prometheus::BuildHistogram()
                             .Name("countersign_acknowledge_seconds")
-                            .Help("From a click or command in a chat to its acknowledgement")
+                            .Help("From a click or command in a chat to its acknowledgement; to the "
+                                  "outcome of one that came too late")
                             .Register(registry_)),
       waiters_(prometheus::BuildGauge()
                    .Name("countersign_waiters")

@@ -64,6 +64,7 @@ class PgDatabase final : public Database {
     app::ShownStore& shown() override { return shown_; }
     bool reachable() const override { return health_.up(); }
     std::string problem() const override { return health_.problem(); }
+    std::string warning() const override { return health_.warning(); }
     std::size_t queued() const override { return pool_.queued() + cases_.waiting(); }
     void stop() override {
         pool_.stop();

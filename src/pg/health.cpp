@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "countersign/base/log.hpp"
+#include "pg/durability.hpp"
+#include "pg/rows.hpp"
 #include "pg/session.hpp"
 #include "pg/uri.hpp"
 
@@ -29,6 +31,10 @@ constexpr Query beside_the_tables{"SET LOCAL temp_tablespaces = ''"};
 constexpr Query take_space{
     "CREATE TEMPORARY TABLE write_probe_space ON COMMIT DROP AS "
     "SELECT repeat(md5(n::text), 240) AS filler FROM generate_series(1, 64) AS n"};
+
+constexpr Query promises{
+    "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), "
+    "current_setting('fsync')"};
 
 constexpr std::string_view cannot_be_reached = "the database cannot be reached; trying again";
 
@@ -118,6 +124,25 @@ void Health::note(const SqlTrouble& trouble) {
                trouble.sqlstate.empty() ? "unknown" : trouble.sqlstate);
 }
 
+std::string Health::warning() const {
+    std::lock_guard lock(mutex_);
+    return warning_;
+}
+
+void Health::look_at_promises(Session& scout) {
+    auto rows = scout.run(promises);
+    if (!rows || rows->empty()) return;
+    auto row = (*rows)[0];
+    auto warning = durability_warning({.synchronous_commit = row[0].c_str(),
+                                       .synchronous_standby_names = row[1].c_str(),
+                                       .fsync = view(row[2]) == "on",
+                                       .several_hosts = several_hosts(settings_.uri.reveal())});
+    std::lock_guard lock(mutex_);
+    if (warning == warning_) return;
+    warning_ = std::move(warning);
+    if (!warning_.empty()) log::warn("pg", "{}", warning_);
+}
+
 // What an attempt to write something found.
 void Health::looked(const SqlTrouble& trouble) {
     using enum SqlTrouble::Kind;
@@ -153,6 +178,7 @@ bool Health::look(Session& scout) {
     if (done) {
         came_up();
         writes();
+        if (settings_.look_every.count() > 0) look_at_promises(scout);
     } else {
         looked(done.error());
     }

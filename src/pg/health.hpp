@@ -30,6 +30,8 @@ class Health {
     bool up() const { return up_.load(std::memory_order_relaxed); }
     // Why nothing can be written, in words that anybody may read; empty: as far as is known, it can.
     std::string problem() const;
+    // What of that which was acknowledged may be missing one day, see durability_warning.
+    std::string warning() const;
     // No connection can be had, or the server does not answer on one. `why`: for the log.
     void went_down(std::string_view why);
     // Whoever meets such trouble with a statement tells it here.
@@ -40,6 +42,7 @@ class Health {
     void watch();
     bool look(Session& scout);
     void looked(const SqlTrouble& trouble);
+    void look_at_promises(Session& scout);
     void came_up();
     void stands_in_the_way(std::string why, const SqlTrouble& trouble);
     void writes();
@@ -51,6 +54,7 @@ class Health {
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::string why_not_;  // see problem(), while the database can be reached
+    std::string warning_;
     bool looked_ = false;
     bool wants_space_ = false;  // the next look takes more than a row
     bool stopping_ = false;

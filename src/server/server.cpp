@@ -346,6 +346,9 @@ std::vector<http::Readiness> Server::readiness() const {
         {.problem = [this] { return database_problem(); }, .name = "database"},
         {.problem = [this] { return schema_problem(); }, .name = "schema"},
         {.problem = [this] { return std::string(draining_ ? "shutting down" : ""); }, .name = "server"}};
+    all.push_back({.problem = [this] { return database_->warning(); },
+                   .name = "durability",
+                   .weight = http::Readiness::Weight::only_told});
     all.push_back({.problem = [this] { return publisher_->problem(); },
                    .name = "published log",
                    .weight = http::Readiness::Weight::only_told});

@@ -77,7 +77,8 @@ void Interactions::take(SocketPtr socket, wire::SlackEnvelope envelope) {
     Received received{.socket = std::move(socket),
                       .envelope = std::move(envelope.id),
                       .accepts_payload = envelope.accepts_payload,
-                      .at = runtime_.now()};
+                      .at = runtime_.now(),
+                      .of_a_person = envelope.type != "events_api"};
     auto task = handle(std::move(received), std::move(envelope.type), std::move(envelope.payload));
     if (!tasks_.start("slack envelope", std::move(task)))
         log::warn("slack", "{} envelopes are under way: one more is left unacknowledged", tasks_.size());
@@ -169,10 +170,28 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
     auto& on_card = std::get<CardClick>(clicked);
     auto reply = co_await conversation_.press(std::move(act), on_card.request, on_card.button, on_card.shown);
     if (!reply.late) co_await acknowledge(received);
+    if (reply.late) measure(received);
     wire::SlackViewNote note{.request = on_card.request.text(), .channel = click.actor.channel};
     if (on_card.card) note.message = on_card.card->message;
+    const bool of_no_request = reply.of_no_request;
     co_await draw(std::move(click.actor), std::move(reply), std::move(note), received.at);
-    if (on_card.card) co_await conversation_.saw_card(on_card.request, std::move(*on_card.card));
+    if (on_card.card) co_await note_card(on_card.request, std::move(*on_card.card), of_no_request);
+}
+
+// A card whose request does not exist loses its buttons.
+awaitable<void> Interactions::note_card(core::RequestId request, app::MessageRef message,
+                                        bool of_no_request) {
+    if (!of_no_request) co_return co_await conversation_.saw_card(request, std::move(message));
+    bool lost = co_await conversation_.shows_nothing(request, message);
+    if (!lost) co_return;
+    log::warn("slack", "a card of {}, which does not exist, is closed", request.text());
+    auto left = wire::slack_words_alone(std::string(app::lost_card_words));
+    auto arguments =
+        wire::json_object("blocks", left.blocks, "channel", message.channel, "metadata", wire::json_object(),
+                          "parse", "none", "text", left.text, "ts", message.message);
+    auto closed = co_await api_.call(Method::update_message, std::move(arguments), message.channel,
+                                     runtime_.within(tell_within));
+    if (!closed) log::warn("slack", "it could not be closed: {}", closed.error().detail);
 }
 
 // What was asked is answered in its place, once.
@@ -239,6 +258,7 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
     if (lines == nullptr) co_return co_await acknowledge(received);  // closes the dialog
     if (reply.late || !received.accepts_payload) {
         if (!reply.late) co_await acknowledge(received);
+        if (reply.late) measure(received);
         co_return co_await tell(std::move(submission.actor), message_of(*lines));
     }
     auto sentence = join(lines->text, " ");
@@ -263,6 +283,7 @@ awaitable<void> Interactions::handle_command(Received received, wire::SlackComma
     auto reply = co_await conversation_.command(std::move(act), std::move(words));
     auto said = private_message(reply, style());
     if (!said) co_return co_await acknowledge(received);
+    if (reply.late) measure(received);
     if (reply.late || received.acknowledged)
         co_return co_await tell(std::move(command.actor), std::move(*said));
     co_await answer(received, command.actor, std::move(*said));
@@ -327,7 +348,11 @@ awaitable<void> Interactions::acknowledge(Received& received, const wire::JsonTe
     received.acknowledged = true;
     auto sent = co_await received.socket->acknowledge(received.envelope, payload);
     if (!sent) log::debug("slack", "an acknowledgement was not sent: {}", sent.error().detail);
-    if (sent && acknowledged_) acknowledged_(runtime_.now() - received.at);
+    if (sent) measure(received);
+}
+
+void Interactions::measure(const Received& received) const {
+    if (received.of_a_person && acknowledged_) acknowledged_(runtime_.now() - received.at);
 }
 
 // A command's answer: in the acknowledgement where it fits, else through its response_url.
@@ -337,9 +362,11 @@ awaitable<void> Interactions::answer(Received& received, const wire::SlackActor&
     if (received.accepts_payload) {
         auto payload = wire::slack_command_answer(said);
         auto sent = co_await received.socket->acknowledge(received.envelope, &payload);
+        if (sent) measure(received);
         if (sent || sent.error().trouble != Trouble::too_large) co_return;
     }
-    co_await received.socket->acknowledge(received.envelope);
+    auto sent = co_await received.socket->acknowledge(received.envelope);
+    if (sent) measure(received);
     co_await tell(actor, std::move(said));
 }
 

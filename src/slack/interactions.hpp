@@ -42,6 +42,7 @@ class Interactions {
         std::string envelope;
         bool accepts_payload = false;
         core::Instant at;
+        bool of_a_person = true;  // a click, a dialog or a command
         bool acknowledged = false;
     };
 
@@ -67,8 +68,11 @@ class Interactions {
     rt::asio::awaitable<bool> open_view(wire::SlackActor actor, wire::JsonText view,
                                         core::Instant clicked_at);
     rt::asio::awaitable<void> acknowledge(Received& received, const wire::JsonText* payload = nullptr);
+    // For metrics. What came too late to be acknowledged counts when its outcome is known.
+    void measure(const Received& received) const;
     rt::asio::awaitable<void> answer(Received& received, const wire::SlackActor& actor,
                                      wire::SlackPrivate said);
+    rt::asio::awaitable<void> note_card(core::RequestId request, app::MessageRef message, bool of_no_request);
     rt::asio::awaitable<void> tell(wire::SlackActor actor, wire::SlackPrivate said);
 
     bool ours(const wire::SlackActor& actor) const;

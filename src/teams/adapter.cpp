@@ -80,6 +80,9 @@ class Adapter final : public Teams {
     Later<std::int32_t> told_in_thread(const app::MessageRef&, core::RequestId, Deadline) override {
         co_return 0;
     }
+    void on_acknowledged(std::function<void(core::Duration)> told) override {
+        inbox_.on_acknowledged(std::move(told));
+    }
     void remember(const app::MessageRef& message) override { inbox_.knows_card(message); }
 
     Later<Done> confide(core::AccountId to, app::Confidence what, Deadline deadline) override;

@@ -20,6 +20,7 @@ namespace {
 constexpr core::Duration finish_poll = std::chrono::milliseconds{20};
 // Cards are shown to whoever was a member at some time; what is decided looks again.
 constexpr core::Duration any_age = std::chrono::hours{24 * 366};
+constexpr core::Duration close_within = std::chrono::seconds{10};
 constexpr std::string_view not_known = "This button belongs to no request known here.";
 constexpr std::string_view not_here = "This bot serves another organisation.";
 constexpr std::string_view not_a_member =
@@ -160,6 +161,7 @@ awaitable<net::HttpResponse> Inbox::take(wire::TeamsActivity activity, core::Ins
         }
     }
     if (!flight->over) co_await flight->landed.wait_until(runtime_.timers, at + answer_within);
+    if (acknowledged_) acknowledged_(runtime_.now() - at);
     if (flight->over) co_return flight->answer;
     flight->late = true;
     co_return words_for(*shared, takes_long_words);
@@ -255,6 +257,8 @@ awaitable<net::HttpResponse> Inbox::pressed(Asked asked, FlightPtr flight) {
     if (act == wire::teams_view) co_return co_await own_card(asked, {});
     if (looks && asked.press.page > 0) co_return co_await page(asked);
     auto reply = co_await this->act(asked);
+    if (reply.of_no_request && on_card && message_of(*asked.activity))
+        tasks_.start("teams lost card", close_lost(asked));
     const bool message = asked.activity->kind == Kind::message;
     if ((flight->late || message) && !std::holds_alternative<app::Silence>(reply.what))
         tasks_.start("teams reply", tell(asked.activity, reply));
@@ -299,7 +303,11 @@ awaitable<app::Reply> Inbox::approve(const Asked& asked) {
     if (press.page > 0 || reasoned) {
         auto now = co_await conversation_.look(request, account_of(*asked.activity), channel_of(asked),
                                                Deadline{asked.at + commit_within});
-        if (!now) co_return said(unread(now.error()));
+        if (!now) {
+            auto reply = said(unread(now.error()));
+            reply.of_no_request = now.error().trouble == Trouble::not_found;
+            co_return reply;
+        }
         const auto& card = now->card;
         const bool read =
             press.digest == card.digest && passes_.shows_all_before(press, request, asked.who()) &&
@@ -408,6 +416,17 @@ awaitable<net::HttpResponse> Inbox::page_body(Asked asked, core::CardView card, 
 awaitable<void> Inbox::saw(Asked asked) {
     auto message = message_of(*asked.activity);
     co_await conversation_.saw_card(*asked.request, std::move(*message));
+}
+
+// A card whose request does not exist loses its buttons.
+awaitable<void> Inbox::close_lost(Asked asked) {
+    auto message = message_of(*asked.activity);
+    bool lost = co_await conversation_.shows_nothing(*asked.request, *message);
+    if (!lost) co_return;
+    log::warn("teams", "a card of {}, which does not exist, is closed", asked.request->text());
+    auto closed = co_await parts_.speech.close(*message, std::string(app::lost_card_words),
+                                               runtime_.within(close_within));
+    if (!closed) log::warn("teams", "it could not be closed: {}", closed.error().detail);
 }
 
 // ---- words

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -43,6 +44,8 @@ class Inbox {
     rt::asio::awaitable<net::HttpResponse> take(wire::TeamsActivity activity, core::Instant at);
     // Anybody may call and be refused: the log gets one line a second.
     net::HttpResponse not_believed(const Failure& failure);
+    // How long each call that a person's act brought waited for its answer.
+    void on_acknowledged(std::function<void(core::Duration)> told) { acknowledged_ = std::move(told); }
     void knows_card(const app::MessageRef& message) { conversation_.knows_card(message); }
     rt::asio::awaitable<void> finish(core::Instant deadline);  // waits for what is under way
 
@@ -92,6 +95,7 @@ class Inbox {
     rt::asio::awaitable<net::HttpResponse> page_body(Asked asked, core::CardView card, std::size_t number,
                                                      bool can_approve);
     rt::asio::awaitable<void> saw(Asked asked);
+    rt::asio::awaitable<void> close_lost(Asked asked);
     rt::asio::awaitable<void> tell(ActivityPtr activity, app::Reply reply);
     std::string words_with_people(const wire::TeamsActivity& activity) const;
 
@@ -108,6 +112,7 @@ class Inbox {
     std::uint64_t untold_ = 0;                  // such calls since then
     std::uint64_t nameless_ = 0;                // activities without an id so far
     app::RecentlySeen messages_{messages_remembered_max};
+    std::function<void(core::Duration)> acknowledged_;  // may be empty
 };
 
 }  // namespace countersign::teams

@@ -123,6 +123,11 @@ Later<Done> Speech::retire(const app::MessageRef& message, const core::CardView&
     co_return co_await replace(message, std::move(shown.text), deadline);
 }
 
+Later<Done> Speech::close(const app::MessageRef& message, std::string words, Deadline deadline) {
+    auto shown = wire::teams_message(wire::teams_words_alone(std::move(words)));
+    co_return co_await replace(message, std::move(shown.text), deadline);
+}
+
 Later<Done> Speech::say(const app::MessageRef& card, const core::ThreadLine& line, Deadline deadline) {
     auto said = wire::teams_message(wire::teams_thread_line(line, style()));
     auto sent = co_await send(thread_of(card), std::move(said.text), deadline);

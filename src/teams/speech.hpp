@@ -22,6 +22,8 @@ class Speech {
     Later<app::MessageRef> post(const core::CardView& card, const std::string& channel, Deadline deadline);
     Later<Done> refresh(const app::MessageRef& message, const core::CardView& card, Deadline deadline);
     Later<Done> retire(const app::MessageRef& message, const core::CardView& card, Deadline deadline);
+    // Leaves these words of a card, and nothing to press.
+    Later<Done> close(const app::MessageRef& message, std::string words, Deadline deadline);
     Later<Done> say(const app::MessageRef& card, const core::ThreadLine& line, Deadline deadline);
     // Says it in the person's own conversation with the bot.
     Later<Done> tell(std::string object, const wire::TeamsCard& what, Deadline deadline);

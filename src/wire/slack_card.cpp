@@ -233,14 +233,17 @@ SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& s
     return message;
 }
 
-SlackMessage slack_retired_card(const core::CardView& card) {
-    auto words = fmt::format(
-        "This was a second message about request #{}. The other one in this channel counts.", card.number);
+SlackMessage slack_words_alone(std::string words) {
     SlackMessage message;
-    message.text = words;
     message.blocks =
         b::Items(b::rich_text("retired", b::Items(b::rich_section(b::Items(b::text(words)))))).take();
+    message.text = std::move(words);
     return message;
+}
+
+SlackMessage slack_retired_card(const core::CardView& card) {
+    return slack_words_alone(fmt::format(
+        "This was a second message about request #{}. The other one in this channel counts.", card.number));
 }
 
 }  // namespace countersign::wire

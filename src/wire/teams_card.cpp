@@ -263,11 +263,14 @@ TeamsCard teams_approval(const CardView& card, const TeamsStyle& style, std::str
     return TeamsCardWriter{card, style, nullptr}.ask(note, reason, whole);
 }
 
-TeamsCard teams_retired_card(const CardView& card) {
-    auto words =
-        fmt::format("This was a second message about request #{}. The other one in this conversation counts.",
-                    card.number);
+TeamsCard teams_words_alone(std::string words) {
     return {.card = c::card(c::Items(c::said(words)), {}, words), .summary = words};
+}
+
+TeamsCard teams_retired_card(const CardView& card) {
+    return teams_words_alone(
+        fmt::format("This was a second message about request #{}. The other one in this conversation counts.",
+                    card.number));
 }
 
 }  // namespace countersign::wire

@@ -272,9 +272,11 @@ class Table:
         yield query("wait%00=1", code="unknown_query_parameter")
         yield query("limit=%zz", code="bad_target")
         waits = "bad_wait" if row.waits else "unknown_query_parameter"
-        for text in ("wait=-1", "wait=1e9", "wait=soon", "wait=", "wait=0x10", "wait=99999999999999999999"):
+        for text in ("wait=-1", "wait=1e9", "wait=soon", "wait=", "wait=0x10", "wait=99999999999999999999x"):
             yield query(text, code=waits)
         if row.waits:
+            for text in ("wait=9223372036854775807", "wait=9223372036854775808", "wait=99999999999999999999"):
+                yield query(text, status=200)
             yield query("wait=1&wait=2", code="repeated_query_parameter")
             for text in ("wait=-1", "wait=1e9", "wait", ";;", "wait=\"", "wait=99999999999999999999"):
                 yield Case(f"Prefer: {text}", self.request(fields=[("Prefer", text)]), 200)

@@ -1,15 +1,30 @@
 """The real server while what it depends on fails in ways that do not look like a failure at first: a database that only
 reads, one whose disk is full, one that is away for a second."""
 import contextlib
+import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
 import unittest
 
-from process import Parts, TempFolder, wait_until
+from process import Api, Parts, TempFolder, wait_until
+
+# Stops one thread of a process, the one by whose number it is called, until its standard input ends.
+FREEZE = """
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+for request in (0x4206, 0x4207):
+    if libc.ptrace(request, int(sys.argv[1]), None, None) != 0:
+        sys.exit("not allowed")
+print("frozen", flush=True)
+sys.stdin.read()
+"""
 
 
 class FaultsTest(unittest.TestCase):
@@ -100,7 +115,6 @@ class FullDisk(FaultsTest):
             self.parts.migrate()
             token = self.parts.make_token("--owner", "slack:T0SIM/U0RILEY")
             self.parts.start_server()
-            from process import Api
             self.api = Api(self.parts.url, token)
             filler = os.path.join(place, "filler")
             with open(filler, "wb") as file, contextlib.suppress(OSError):
@@ -191,6 +205,134 @@ class Frozen(FaultsTest):
             for pid in frozen:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
+
+
+class LostRequests(FaultsTest):
+    def test_ACardWhoseRequestIsGoneIsClosedByAClick(self):
+        self.start()
+        lost, kept = self.api.open(), self.api.open("deploy.web")
+        card = self.workspace.card(lost["id"])
+        self.workspace.card(kept["id"])
+        self.parts.server.kill()
+        number = lost["number"]
+        # As a standby has it that was promoted before it had heard of the request.
+        done = self.psql("SET session_replication_role = replica", *(
+            f"DELETE FROM {table} WHERE {column} = (SELECT request_id FROM request_number WHERE number = {number})"
+            for table, column in (("card", "request_id"), ("outbox", "request_id"), ("entry", "request_id"),
+                                  ("request_state", "request_id"), ("request", "id"))),
+            f"DELETE FROM request_number WHERE number = {number}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.parts.start_server()
+        self.workspace.click_on("amy", card, "approve")
+        self.workspace.told("amy", "not known here")
+        def shown():
+            return next(m for m in self.workspace.messages() if m["ts"] == card["ts"])
+        wait_until("the card without buttons", lambda: "not known any more" in json.dumps(shown()["blocks"]))
+        self.assertNotIn('"actions"', json.dumps(shown()["blocks"]))
+        self.assertIn("actions", json.dumps(self.workspace.card(kept["id"])["blocks"]), "the others stay")
+
+
+class Promises(FaultsTest):
+    def test_SeveralHostsWithoutAStandbyThatIsWaitedForAreWarnedOf(self):
+        self.parts.start_postgres()
+        self.parts.start_sandbox()
+        self.parts.migrate()
+        alone = self.parts.environment["COUNTERSIGN_DATABASE"]
+        run = alone.split("'")[1]
+        self.parts.environment["COUNTERSIGN_DATABASE"] = alone.replace(f"'{run}'", f"'{run},{run}'")
+        self.parts.start_server()
+        api = Api(self.parts.url, "")
+        wait_until("the warning", lambda: "synchronous_standby_names" in api.ready().body, 15)
+        self.assertEqual(api.ready().status, 200)
+        self.parts.server.line("may be missing after a failover: .*synchronous_standby_names")
+        self.parts.server.stop()
+        self.parts.environment["COUNTERSIGN_DATABASE"] = alone
+        self.parts.start_server()
+        time.sleep(2)
+        self.assertNotIn("synchronous", api.ready().body + self.parts.server.text())
+
+
+class ALoopThatHangs(FaultsTest):
+    def frozen(self, pid):
+        freezer = subprocess.Popen([sys.executable, "-c", FREEZE, str(pid)], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        self.addCleanup(freezer.stdout.close)
+        self.addCleanup(freezer.kill)
+        if freezer.stdout.readline().strip() != "frozen":
+            self.skipTest("only who may trace a process can stop one of its threads")
+        return freezer
+
+    def test_EndsTheProcess(self):
+        self.parts.environment["COUNTERSIGN_WATCHDOG"] = "2s"
+        self.start()
+        self.frozen(self.parts.server.child.pid)
+        begun = time.monotonic()
+        self.assertEqual(self.parts.server.wait(15), -signal.SIGABRT)
+        self.assertLess(time.monotonic() - begun, 8)
+        self.assertIn("the loop has not turned for 2000 ms", self.parts.server.text())
+
+    def test_AProcessThatWasStoppedAsAWholeGoesOnAndSaysSo(self):
+        self.parts.environment["COUNTERSIGN_WATCHDOG"] = "2s"
+        self.start()
+        self.parts.server.signal(signal.SIGSTOP)
+        time.sleep(4)
+        self.parts.server.signal(signal.SIGCONT)
+        self.parts.server.line(r"this process was stopped for \d+ ms")
+        self.parts.wait_ready()
+        self.assertEqual(self.api.open()["state"], "pending")
+
+    def test_TheServiceManagerHearsHowItIs(self):
+        address = os.path.join(self.folder.path, "notify")
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(address)
+        heard = []
+        def listen():
+            with contextlib.suppress(OSError):
+                while True:
+                    heard.append(manager.recv(4096).decode())
+        threading.Thread(target=listen, daemon=True).start()
+        self.parts.environment.update({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000", "COUNTERSIGN_WATCHDOG": "off"})
+        self.start()
+        self.assertEqual(heard[0], "READY=1")
+        wait_until("signs of life", lambda: heard.count("WATCHDOG=1") >= 3, 10)
+        freezer = self.frozen(self.parts.server.child.pid)
+        time.sleep(1)
+        before = heard.count("WATCHDOG=1")
+        time.sleep(3)
+        self.assertEqual(heard.count("WATCHDOG=1"), before, "nobody says that a loop turns which does not")
+        freezer.kill()
+        wait_until("signs of life again", lambda: heard.count("WATCHDOG=1") > before, 10)
+        self.assertEqual(self.parts.server.stop(), 0)
+        self.assertEqual(heard[-1], "STOPPING=1")
+
+
+class AReplicaThatDies(FaultsTest):
+    def test_ItsWebhooksAreSentByAnotherOneWithinSecondsAndNotWhenItsLeasesRunOut(self):
+        self.parts.environment["COUNTERSIGN_WEBHOOKS_ALLOW_PRIVATE_NETWORKS"] = "true"
+        self.start()
+        hanging = socket.socket()
+        self.addCleanup(hanging.close)
+        hanging.bind(("127.0.0.1", 0))
+        hanging.listen(16)
+        port = hanging.getsockname()[1]
+        subscriber = Api(self.parts.url, self.parts.make_token("--scope", "subscribe"))
+        ordered = subscriber.call("POST", "/v1/subscriptions", {"url": f"http://127.0.0.1:{port}/hook",
+                                                               "events": ["request.created"]})
+        self.assertEqual(ordered.status, 201, ordered.body)
+        self.api.open()
+        held, _ = hanging.accept()  # the first replica waits for an answer
+        first, self.parts.port = self.parts.server, 0
+        self.parts.start_server()
+        first.kill()
+        begun = time.monotonic()
+        hanging.settimeout(30)
+        again, _ = hanging.accept()
+        took = time.monotonic() - begun
+        self.assertIn(b"request.created", again.recv(65536))
+        self.assertLess(took, 12, "a lease lasts a minute")
+        for connection in (held, again):
+            connection.close()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import pathlib
 import secrets
 import subprocess
+import time
 import unittest
 
 from process import Api, Client, Parts, TempFolder, http, wait_until
@@ -30,6 +31,10 @@ rules:
     when: { action: "secret.*", any: [{ parameters.password: "sentinel-*" }, { parameters.env.TOKEN: "sentinel-*" }] }
     require: { count: 1, of: security }
     hide: [/parameters/password, "/parameters/env/*"]
+  - name: not at once
+    when: { action: "claim.*" }
+    require: { count: 1, of: security }
+    claim: { not_before: 8s }
 """
 
 
@@ -72,6 +77,17 @@ class LaterTest(unittest.TestCase):
         page = self.api.call("GET", f"/v1/events?after=-1&request={request['id']}",
                              headers={"Accept": "application/json"}).json
         return [event["type"].removeprefix("countersign.request.") for event in page["events"]]
+
+    def test_run_waits_until_what_was_approved_may_be_used(self):
+        begun = time.monotonic()
+        run = Client(self.api).start("run", "--action", "claim.later", "--", "echo", "ran")
+        request = run.line(r"filed .*\((req_\w+)\)").group(1)
+        self.assertTrue(self.workspace.approve("amy", request)["acked"])
+        run.line("can be claimed from .* Waiting")
+        self.assertEqual(run.out, [])
+        self.assertEqual((run.wait(), run.out), (0, ["ran"]), run.text())
+        self.assertGreater(time.monotonic() - begun, 7)
+        self.api.reaches(request, "succeeded")
 
     def test_people_are_called_by_mentions_and_then_others_are_told(self):
         request = self.api.open("slow.deploy")

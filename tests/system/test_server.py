@@ -1,6 +1,7 @@
 """`serve` with each of its dependencies in a process of its own, and what happens when one is missing."""
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -47,6 +48,20 @@ class Lifecycle(PartsTest):
         self.parts.start_server()
         self.assertTrue(self.parts.workspace.approve("amy", request)["acked"])
         self.assertEqual((run.wait(), run.out), (0, ["ran"]))
+
+    def test_WhatPeopleDoIsMeasuredAndWhatSlackSaysOfItselfIsNot(self):
+        self.parts.start()
+        measured = lambda: sum(float(count) for count in re.findall(
+            r'^countersign_acknowledge_seconds_count\{chat="slack"\} (\S+)',
+            http("GET", self.parts.url + "/metrics").body, re.M))
+        self.parts.workspace.control("groups", {"id": "S0SEC", "users": ["U0AMY", "U0BEN"]})  # an event
+        request = self.parts.api.open()
+        self.parts.workspace.card(request["id"])
+        self.assertEqual(measured(), 0)
+        self.parts.workspace.approve("amy", request["id"])
+        wait_until("the click", lambda: measured() == 1)
+        self.parts.workspace.command("amy", "help")
+        wait_until("the command", lambda: measured() == 2)
 
     def test_TwoReplicasShareTheWork(self):
         self.parts.start()

@@ -65,6 +65,9 @@ class Database {
     virtual bool reachable() const = 0;  // the last job or connection attempt succeeded
     // Why nothing can be written, in a sentence that anybody may read; empty: as far as is known, it can.
     virtual std::string problem() const = 0;
+    // What of that which was acknowledged may be missing after a crash or a failover, by the server's
+    // settings, and which to change; empty: nothing. Known where `look_every` is set.
+    virtual std::string warning() const = 0;
     virtual std::size_t queued() const = 0;
     virtual void stop() = 0;  // finishes running jobs, fails queued ones, joins
 };

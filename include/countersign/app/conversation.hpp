@@ -118,7 +118,14 @@ struct Reply {
     // It is known what became of the act, but past the time the chat waits: where the chat shows an act that
     // is not acknowledged as failed, it stays so, and the reply goes another way.
     bool late = false;
+    // There is no request of the id that was acted on: see shows_nothing.
+    bool of_no_request = false;
 };
+
+// What is left of a card whose request does not exist.
+inline constexpr std::string_view lost_card_words =
+    "The request that stood here is not known any more: the database lost it, or it was removed. Nothing is "
+    "decided by it. Whoever still needs it has to ask again.";
 
 // Hears what the people of one chat do, and answers each of them. It belongs to the I/O thread.
 class Conversation {
@@ -172,6 +179,9 @@ class Conversation {
     // A message that shows a request's card: one that nobody knew of (whoever posted it never learned that it
     // was posted) joins the request's other cards.
     rt::asio::awaitable<void> saw_card(core::RequestId request, MessageRef message);
+    // Says whether this message shows a request that does not exist, as one that was lost at a failover. Only
+    // a database that takes writes is believed: another one may not have heard of the request yet.
+    rt::asio::awaitable<bool> shows_nothing(core::RequestId request, MessageRef message);
     void knows_card(const MessageRef& message) { known_cards_.add(key_of(message)); }
 
     core::CardView card_of(const CaseNow& now) const;

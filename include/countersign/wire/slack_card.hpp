@@ -47,6 +47,8 @@ SlackMessage slack_card(const core::CardView& card, const SlackStyle& style);
 SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& style);
 // A second message of the same request in the same channel, which must not be used any more.
 SlackMessage slack_retired_card(const core::CardView& card);
+// What is left of a card: words, and nothing to press.
+SlackMessage slack_words_alone(std::string words);
 
 // What a view carries back to us. Pages count from 1.
 struct SlackViewNote {

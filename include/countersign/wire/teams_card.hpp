@@ -52,5 +52,7 @@ TeamsCard teams_approval(const core::CardView& card, const TeamsStyle& style, st
                          std::string_view reason, bool whole);
 // A second message of the same request in the same conversation, which must not be used any more.
 TeamsCard teams_retired_card(const core::CardView& card);
+// What is left of a card: words, and nothing to press.
+TeamsCard teams_words_alone(std::string words);
 
 }  // namespace countersign::wire
