@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds retry_first{100};
-constexpr std::chrono::milliseconds retry_max{2'000};
+constexpr std::chrono::milliseconds retry_max{250};  // clicks wait for it, see app/patience
 constexpr std::chrono::seconds told_again_after{10};
 // What an answer may take beyond the time that the server itself gives a statement: a commit has no limit
 // there.
@@ -155,6 +155,9 @@ void Health::looked(const SqlTrouble& trouble) {
             // no reason to let everybody try.
             if (up()) stands_in_the_way("the database does not finish a small write in time", trouble);
             return;
+        case again:
+        case outdated:
+            return;
         case unmigrated:
             came_up();  // whoever looks at the schema tells of it
             return writes();
@@ -174,6 +177,8 @@ bool Health::look(Session& scout) {
         std::lock_guard lock(mutex_);
         with_space = wants_space_;
     }
+    // What others could not have, a connection, is not found out over one that is there already.
+    if (!up()) scout.forget();
     auto done = wrote(scout, with_space);
     if (done) {
         came_up();
