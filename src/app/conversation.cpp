@@ -138,7 +138,8 @@ awaitable<Reply> Conversation::ask_reason(Act act, core::RequestId request, Verd
 
 Reply Conversation::ask_what_lacks(const Act& act, const CaseNow& now, Verdict verdict) const {
     auto card = card_of(now);
-    if (!core::open(card.state)) return told(core::notification_text(card));
+    if (!core::open(card.state))
+        return {Lines{.text = {core::notification_text(card)}, .title = std::string(core::state_text(card))}};
     ReasonDialog dialog{.request = card.id,
                         .verdict = verdict,
                         .number = card.number,

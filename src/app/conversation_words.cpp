@@ -77,7 +77,7 @@ std::string unread_sentence(const Failure& failure) {
 }
 
 Reply unread(const Failure& failure) {
-    auto reply = told(unread_sentence(failure));
+    Reply reply{Lines{.text = {unread_sentence(failure)}, .title = "Not shown"}};
     reply.of_no_request = failure.trouble == Trouble::not_found;
     return reply;
 }

@@ -74,14 +74,44 @@ app::Conversation::Manner Interactions::manner() const {
 }
 
 void Interactions::take(SocketPtr socket, wire::SlackEnvelope envelope) {
+    auto [delivery, first] = deliveries_.take(envelope);
+    if (!first) {
+        Delivery::Place place{std::move(socket), std::move(envelope.id)};
+        if (!delivery->acknowledged && !delivery->over) {
+            if (delivery->places.size() < Delivery::places_max) delivery->places.push_back(std::move(place));
+            return;
+        }
+        tasks_.start("slack repetition", acknowledge_again(std::move(place), std::move(delivery)));
+        return;
+    }
+    if (tasks_.size() >= in_flight_max) {
+        deliveries_.forget(envelope);
+        log::warn("slack", "{} envelopes are under way: one more is left unacknowledged", tasks_.size());
+        return;
+    }
     Received received{.socket = std::move(socket),
                       .envelope = std::move(envelope.id),
                       .accepts_payload = envelope.accepts_payload,
                       .at = runtime_.now(),
-                      .of_a_person = envelope.type != "events_api"};
-    auto task = handle(std::move(received), std::move(envelope.type), std::move(envelope.payload));
+                      .of_a_person = envelope.type != "events_api",
+                      .delivery = std::move(delivery)};
+    auto task = take_first(std::move(received), std::move(envelope.type), std::move(envelope.payload));
     if (!tasks_.start("slack envelope", std::move(task)))
         log::warn("slack", "{} envelopes are under way: one more is left unacknowledged", tasks_.size());
+}
+
+awaitable<void> Interactions::take_first(Received received, std::string type, Value payload) {
+    auto delivery = received.delivery;
+    co_await handle(std::move(received), std::move(type), std::move(payload));
+    delivery->over = true;
+    for (Delivery::Place& place : std::exchange(delivery->places, {}))
+        co_await acknowledge_again(std::move(place), delivery);
+}
+
+awaitable<void> Interactions::acknowledge_again(Delivery::Place place, DeliveryPtr delivery) {
+    const auto* payload = delivery->payload ? &*delivery->payload : nullptr;
+    auto sent = co_await place.socket->acknowledge(place.envelope, payload);
+    if (!sent) log::debug("slack", "a repetition was not acknowledged: {}", sent.error().detail);
 }
 
 awaitable<void> Interactions::finish(core::Instant deadline) {
@@ -239,7 +269,10 @@ awaitable<void> Interactions::handle_page(Received received, wire::SlackClick cl
 
 awaitable<void> Interactions::handle_submission(Received received, wire::SlackSubmission submission) {
     auto submitted = read_submission(submission);
-    if (!submitted || !ours(submission.actor)) co_return co_await acknowledge(received);
+    if (!submitted || !ours(submission.actor)) {
+        co_await acknowledge(received);
+        co_return;
+    }
     submission.actor.channel = submitted->note.channel;
     auto act = act_of(submission.actor, origin_of(submission), received);
     act.typed_resource = std::move(submission.resource);
@@ -255,7 +288,10 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
         co_return co_await conversation_.showed_page(full->card, account, page.note.seen, page.note.pages);
     }
     const auto* lines = std::get_if<app::Lines>(&reply.what);
-    if (lines == nullptr) co_return co_await acknowledge(received);  // closes the dialog
+    if (lines == nullptr) {
+        co_await acknowledge(received);  // closes the dialog
+        co_return;
+    }
     if (reply.late || !received.accepts_payload) {
         if (!reply.late) co_await acknowledge(received);
         if (reply.late) measure(received);
@@ -268,7 +304,7 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
                        ? wire::json_object("errors", wire::json_object(block, printable(sentence)),
                                            "response_action", "errors")
                        : wire::json_object("response_action", "update", "view",
-                                           wire::slack_outcome_view("Not recorded", sentence));
+                                           wire::slack_outcome_view(lines->title, sentence));
     co_await acknowledge(received, &payload);
 }
 
@@ -282,9 +318,12 @@ awaitable<void> Interactions::handle_command(Received received, wire::SlackComma
     auto act = act_of(command.actor, origin_of(command), received);
     auto reply = co_await conversation_.command(std::move(act), std::move(words));
     auto said = private_message(reply, style());
-    if (!said) co_return co_await acknowledge(received);
+    if (!said) {
+        co_await acknowledge(received);
+        co_return;
+    }
     if (reply.late) measure(received);
-    if (reply.late || received.acknowledged)
+    if (reply.late || received.acknowledged())
         co_return co_await tell(std::move(command.actor), std::move(*said));
     co_await answer(received, command.actor, std::move(*said));
 }
@@ -304,15 +343,18 @@ awaitable<void> Interactions::draw(wire::SlackActor actor, app::Reply reply, wir
                                              .needs_reason = asks->needs_reason,
                                              .own = asks->own},
                                             note);
-        co_await open_view(std::move(actor), std::move(view), clicked_at);
+        co_await show_view(std::move(actor), std::move(view), clicked_at);
         co_return;
     }
     if (const auto* full = std::get_if<app::FullView>(&reply.what)) {
         auto page = co_await first_page(*full, by, std::move(note));
-        bool open = co_await open_view(std::move(actor), std::move(page.view), clicked_at);
+        bool open = co_await show_view(std::move(actor), std::move(page.view), clicked_at);
         if (open) co_await conversation_.showed_page(full->card, by, page.note.seen, page.note.pages);
         co_return;
     }
+    auto* lines = std::get_if<app::Lines>(&reply.what);
+    if (lines != nullptr && !reply.late)
+        co_return co_await show_words(std::move(actor), std::move(*lines), clicked_at);
     auto said = private_message(reply, style());
     if (said) co_await tell(std::move(actor), std::move(*said));
 }
@@ -330,25 +372,44 @@ awaitable<Interactions::Page> Interactions::first_page(app::FullView full, core:
     co_return Page{std::move(note), std::move(view)};
 }
 
-awaitable<bool> Interactions::open_view(wire::SlackActor actor, wire::JsonText view,
-                                        core::Instant clicked_at) {
-    auto arguments = wire::json_object("trigger_id", actor.trigger_id, "view", view);
+Later<Done> Interactions::open_view(std::string trigger, wire::JsonText view, core::Instant clicked_at) {
+    auto arguments = wire::json_object("trigger_id", trigger, "view", view);
     auto opened =
         co_await api_.call(Method::views_open, std::move(arguments), {}, Deadline{clicked_at + trigger_life});
+    if (!opened) co_return pass(opened);
+    co_return Done{};
+}
+
+awaitable<bool> Interactions::show_view(wire::SlackActor actor, wire::JsonText view,
+                                        core::Instant clicked_at) {
+    auto opened = co_await open_view(actor.trigger_id, std::move(view), clicked_at);
     if (opened) co_return true;
     log::warn("slack", "a view could not be opened: {}", opened.error().detail);
-    if (opened.error().trouble == Trouble::timed_out) co_return false;  // it may be open
+    const bool may_be_open = opened.error().trouble == Trouble::timed_out;
     co_await tell(std::move(actor),
-                  wire::slack_private("Slack did not open the dialog in time. Click again."));
+                  wire::slack_private(may_be_open ? "Slack did not say whether the dialog opened. If you do "
+                                                    "not see it, click again."
+                                                  : "Slack did not open the dialog in time. Click again."));
     co_return false;
 }
 
-awaitable<void> Interactions::acknowledge(Received& received, const wire::JsonText* payload) {
-    if (received.acknowledged) co_return;
-    received.acknowledged = true;
+awaitable<void> Interactions::show_words(wire::SlackActor actor, app::Lines lines, core::Instant clicked_at) {
+    auto view = wire::slack_outcome_view(lines.title, join(lines.text, " "));
+    auto opened = co_await open_view(actor.trigger_id, std::move(view), clicked_at);
+    if (!opened) log::info("slack", "a refusal is told without a dialog: {}", opened.error().detail);
+    if (!opened || !actor.response_url.empty()) co_await tell(std::move(actor), message_of(lines));
+}
+
+awaitable<bool> Interactions::acknowledge(Received& received, const wire::JsonText* payload) {
+    if (received.acknowledged()) co_return true;
     auto sent = co_await received.socket->acknowledge(received.envelope, payload);
+    if (!sent && sent.error().trouble == Trouble::too_large) co_return false;
     if (!sent) log::debug("slack", "an acknowledgement was not sent: {}", sent.error().detail);
+    deliveries_.answered(received.delivery, payload);
     if (sent) measure(received);
+    for (Delivery::Place& place : std::exchange(received.delivery->places, {}))
+        co_await acknowledge_again(std::move(place), received.delivery);
+    co_return true;
 }
 
 void Interactions::measure(const Received& received) const {
@@ -358,19 +419,17 @@ void Interactions::measure(const Received& received) const {
 // A command's answer: in the acknowledgement where it fits, else through its response_url.
 awaitable<void> Interactions::answer(Received& received, const wire::SlackActor& actor,
                                      wire::SlackPrivate said) {
-    received.acknowledged = true;
     if (received.accepts_payload) {
         auto payload = wire::slack_command_answer(said);
-        auto sent = co_await received.socket->acknowledge(received.envelope, &payload);
-        if (sent) measure(received);
-        if (sent || sent.error().trouble != Trouble::too_large) co_return;
+        auto fits = co_await acknowledge(received, &payload);
+        if (fits) co_return;
     }
-    auto sent = co_await received.socket->acknowledge(received.envelope);
-    if (sent) measure(received);
+    co_await acknowledge(received);
     co_await tell(actor, std::move(said));
 }
 
-// To one person alone: through the response_url of what they did, else as an ephemeral message.
+// To one person alone: through the response_url of what they did, else as an ephemeral message, else in a
+// direct message.
 awaitable<void> Interactions::tell(wire::SlackActor actor, wire::SlackPrivate said) {
     if (!actor.response_url.empty()) {
         auto patient = runtime_.within(respond_within);
@@ -378,11 +437,20 @@ awaitable<void> Interactions::tell(wire::SlackActor actor, wire::SlackPrivate sa
         if (told) co_return;
         log::warn("slack", "{}", told.error().detail);
     }
-    if (actor.channel.empty() || actor.user.empty()) co_return;
-    auto arguments = wire::json_object("blocks", said.blocks, "channel", actor.channel, "text", said.text,
-                                       "user", actor.user);
-    auto told = co_await api_.call(Method::post_ephemeral, std::move(arguments), actor.channel,
-                                   runtime_.within(tell_within));
+    if (actor.user.empty()) co_return;
+    auto deadline = runtime_.within(tell_within);
+    if (!actor.channel.empty()) {
+        auto arguments = wire::json_object("blocks", said.blocks, "channel", actor.channel, "text", said.text,
+                                           "user", actor.user);
+        auto told =
+            co_await api_.call(Method::post_ephemeral, std::move(arguments), actor.channel, deadline);
+        if (told) co_return;
+        log::warn("slack", "a person could not be told in a channel: {}", told.error().detail);
+        if (told.error().trouble == Trouble::timed_out) co_return;  // they may have been
+    }
+    auto arguments = wire::json_object("blocks", said.blocks, "channel", actor.user, "link_names", false,
+                                       "parse", "none", "text", said.text);
+    auto told = co_await api_.call(Method::post_message, std::move(arguments), actor.user, deadline);
     if (!told) log::warn("slack", "a person could not be told: {}", told.error().detail);
 }
 

@@ -9,6 +9,7 @@
 #include "countersign/wire/slack_card.hpp"
 #include "countersign/wire/slack_payload.hpp"
 #include "slack/acts.hpp"
+#include "slack/deliveries.hpp"
 #include "slack/directory.hpp"
 #include "slack/seen.hpp"
 #include "slack/sockets.hpp"
@@ -43,9 +44,13 @@ class Interactions {
         bool accepts_payload = false;
         core::Instant at;
         bool of_a_person = true;  // a click, a dialog or a command
-        bool acknowledged = false;
+        DeliveryPtr delivery;     // never null
+        bool acknowledged() const { return delivery->acknowledged; }
     };
 
+    rt::asio::awaitable<void> take_first(Received received, std::string type, core::Value payload);
+    // Acknowledges one that came again as the first was.
+    rt::asio::awaitable<void> acknowledge_again(Delivery::Place place, DeliveryPtr delivery);
     rt::asio::awaitable<void> handle(Received received, std::string type, core::Value payload);
     rt::asio::awaitable<void> handle_event(Received received, core::Value payload);
     rt::asio::awaitable<void> handle_click(Received received, wire::SlackClick click);
@@ -64,10 +69,15 @@ class Interactions {
         wire::JsonText view;
     };
     rt::asio::awaitable<Page> first_page(app::FullView full, core::AccountId by, wire::SlackViewNote note);
-    // Says whether it is open, as far as that is known.
-    rt::asio::awaitable<bool> open_view(wire::SlackActor actor, wire::JsonText view,
+    Later<Done> open_view(std::string trigger, wire::JsonText view, core::Instant clicked_at);
+    // Opens a view that somebody asked for, and says whether it is open for sure. Where it may not be, they
+    // are told.
+    rt::asio::awaitable<bool> show_view(wire::SlackActor actor, wire::JsonText view,
                                         core::Instant clicked_at);
-    rt::asio::awaitable<void> acknowledge(Received& received, const wire::JsonText* payload = nullptr);
+    // Says why a click did nothing where the eye is, and where it can be read again.
+    rt::asio::awaitable<void> show_words(wire::SlackActor actor, app::Lines lines, core::Instant clicked_at);
+    // False: the answer does not fit a frame, and nothing was sent.
+    rt::asio::awaitable<bool> acknowledge(Received& received, const wire::JsonText* payload = nullptr);
     // For metrics. What came too late to be acknowledged counts when its outcome is known.
     void measure(const Received& received) const;
     rt::asio::awaitable<void> answer(Received& received, const wire::SlackActor& actor,
@@ -89,6 +99,7 @@ class Interactions {
     rt::TaskGroup tasks_;
     std::function<void(core::Duration)> acknowledged_;  // may be empty
     app::RecentlySeen events_{events_max};
+    Deliveries deliveries_;
 };
 
 }  // namespace countersign::slack

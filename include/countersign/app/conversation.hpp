@@ -77,6 +77,7 @@ struct Lines {
     std::vector<std::string> text;  // hostile as far as a renderer is concerned
     // What was typed in a dialog is what is wrong: the dialog stays open for something else.
     enum class Wrong : std::uint8_t { nothing, reason, resource } wrong = Wrong::nothing;
+    std::string title = "Not recorded";  // ours, where the lines answer a button or a dialog
 };
 struct RequestList {
     std::string heading;
