@@ -50,33 +50,6 @@ Reply list_of(std::string_view heading, std::string_view none, const std::vector
     return {std::move(list)};
 }
 
-bool is_an_answer(const Failure& failure) {
-    switch (failure.trouble) {
-        case Trouble::not_found:
-        case Trouble::invalid_input:
-        case Trouble::conflict:
-        case Trouble::forbidden:
-        case Trouble::overloaded:
-            return true;
-        default:
-            return false;
-    }
-}
-
-std::string not_linked_sentence(const Failure& failure) {
-    if (is_an_answer(failure)) return "Not linked: " + failure.detail + ".";
-    return "Nothing was linked: the approval service is in trouble right now. Try again.";
-}
-
-std::string not_confirmed_sentence(const Failure& failure) {
-    if (is_an_answer(failure)) return "Nothing was changed: " + failure.detail + ".";
-    return "Nothing was changed: the approval service is in trouble right now. Try again.";
-}
-
-std::string day_of(core::Instant at) {
-    return core::rfc3339(at).substr(0, 10);
-}
-
 }  // namespace
 
 core::CardView Conversation::card_of(const CaseNow& now) const {
@@ -320,120 +293,29 @@ awaitable<Reply> Conversation::help(Act, CommandWords) {
     co_return Reply{Lines{command_help(manner_.chat)}};
 }
 
+// Whoever mistypes a word is told the nearest one, with the rest of what they typed.
+awaitable<Reply> Conversation::unknown_verb(Act, CommandWords words) {
+    std::vector<std::string> names;
+    for (const Verb& verb : verbs()) names.emplace_back(verb.word);
+    const auto shown = visible(clip_utf8(words.verb, 60));
+    auto said = fmt::format("\"{}\" is no command.", shown);
+    if (auto near = nearest(words.verb, names)) {
+        auto meant = *near + (words.number.empty() ? "" : " " + words.number) +
+                     (words.rest.empty() ? "" : " " + words.rest);
+        co_return told(fmt::format("{} Did you mean:  {}", said, typed(meant)));
+    }
+    Lines lines{.text = command_help(manner_.chat)};
+    lines.text.insert(lines.text.begin(), said + " There are these:");
+    co_return Reply{std::move(lines)};
+}
+
 awaitable<Reply> Conversation::command(Act act, CommandWords words) {
     const auto known = verbs();
     const auto verb = std::ranges::find(known, words.verb, &Verb::word);
-    if (verb == known.end()) co_return co_await help(std::move(act), std::move(words));
+    if (verb == known.end()) co_return co_await unknown_verb(std::move(act), std::move(words));
     if (verb->of_a_request && words.number.empty())
         co_return told("Say which request: " + typed(words.verb + " 1042"));
     co_return co_await (this->*verb->handler)(std::move(act), std::move(words));
-}
-
-// ---- links
-
-awaitable<Reply> Conversation::link(Act act, CommandWords words) {
-    auto deadline = runtime_.within(link_within);
-    auto code = words.number + words.rest;
-    if (code.empty()) {
-        auto made = co_await parts_.linking.ask_code(act.account, deadline);
-        if (!made) co_return told(not_linked_sentence(made.error()));
-        co_return Reply{Lines{{"Your code is " + *made,
-                               "In your other account, within 10 minutes, type:  " + typed("link " + *made),
-                               "Both accounts are then asked to agree. Give the code to nobody else."}}};
-    }
-    auto offer = co_await parts_.linking.give_code(act.account, std::move(code), deadline);
-    if (!offer) co_return told(not_linked_sentence(offer.error()));
-    co_return Reply{YesNoQuestion{link_question(*parts_.roster.snapshot(), *offer),
-                                  {Question::About::link, offer->id.text()}}};
-}
-
-awaitable<Reply> Conversation::answer_link(Act act, std::string text, bool agrees) {
-    auto id = LinkOfferId::parse(text);
-    if (!id) co_return told("This question is not known here.");
-    auto offer = co_await parts_.linking.answer_offer(*id, act.account, agrees, runtime_.within(link_within));
-    if (!offer) co_return told(not_linked_sentence(offer.error()));
-    switch (offer->state) {
-        case LinkOffer::State::linked:
-            co_return told("Linked: both accounts count as one person from now on.");
-        case LinkOffer::State::declined:
-            co_return told("Declined: nothing was linked.");
-        case LinkOffer::State::waiting:
-            break;
-    }
-    co_return told("Noted. The accounts are linked once the other side agrees too.");
-}
-
-// ---- tokens that vote
-
-awaitable<Reply> Conversation::confirm(Act act, CommandWords words) {
-    auto token = core::TokenId::parse(words.number);
-    if (!token)
-        co_return told("Say which token: " + typed("confirm tok_…") + ", as whoever made it was told.");
-    auto deadline = runtime_.within(runtime_.limits.chat_deadline);
-    auto lines = co_await parts_.voting_tokens.question(*token, act.account, deadline);
-    if (!lines) co_return told(not_confirmed_sentence(lines.error()));
-    co_return Reply{YesNoQuestion{std::move(*lines), {Question::About::voting_token, token->text()}}};
-}
-
-awaitable<Reply> Conversation::answer_token(Act act, std::string text, bool agrees) {
-    auto token = core::TokenId::parse(text);
-    if (!token) co_return told("This question is not known here.");
-    auto deadline = runtime_.within(runtime_.limits.chat_deadline);
-    auto done = co_await parts_.voting_tokens.answer(*token, act.account, agrees, deadline);
-    if (!done) co_return told(not_confirmed_sentence(done.error()));
-    co_return told(agrees ? "Confirmed: this token votes in your name from now on."
-                          : "The token is revoked: it votes for nobody.");
-}
-
-awaitable<Reply> Conversation::answer(Act act, Question question, bool agrees) {
-    if (question.about == Question::About::link)
-        co_return co_await answer_link(std::move(act), std::move(question.id), agrees);
-    co_return co_await answer_token(std::move(act), std::move(question.id), agrees);
-}
-
-// ---- absences
-
-// The account of a person named in a command; nullopt: nobody.
-std::optional<core::AccountId> Conversation::named(std::string_view word) const {
-    if (auto mentioned = manner_.mentioned(word)) return mentioned;
-    if (word.starts_with('@')) word.remove_prefix(1);
-    core::AccountId name{std::string(word)};
-    bool listed = word.find(':') == word.npos && parts_.roster.snapshot()->listed_in_policy(name);
-    return listed ? std::optional{std::move(name)} : std::nullopt;
-}
-
-awaitable<Reply> Conversation::away(Act act, CommandWords words) {
-    auto wanted = read_away(words.number + " " + words.rest, runtime_.now());
-    auto directory = parts_.roster.snapshot();
-    const auto back = typed("away off");
-    if (wanted.kind == AwayWords::Kind::unclear)
-        co_return told("Say until which day, at most a year ahead: " +
-                       typed("away until 2026-12-03 [@person]") + ". Back again: " + back);
-    if (wanted.kind == AwayWords::Kind::status) {
-        const auto* absence = directory->absence(directory->person_of(act.account));
-        co_return told(
-            absence ? fmt::format("You are away until {} (UTC). Back again: {}", day_of(absence->until), back)
-                    : fmt::format("You are here. {} says that you are not.", typed("away until 2026-12-03")));
-    }
-    core::Absence absence{act.account, wanted.until, std::nullopt};
-    std::string instead;
-    if (!wanted.instead.empty()) {
-        absence.instead = named(wanted.instead);
-        bool oneself =
-            absence.instead && directory->person_of(*absence.instead) == directory->person_of(act.account);
-        if (!absence.instead || oneself)
-            co_return told(
-                fmt::format("{} is nobody the policy lists by that name, or is you. Nothing was changed.",
-                            wanted.instead));
-        instead = ", " + account_text(*directory, *absence.instead) + " first";
-    }
-    auto kept = co_await parts_.linking.set_absence(std::move(absence), Deadline{act.answer_by});
-    if (!kept) co_return told("The approval service is in trouble right now. Try again.");
-    if (wanted.kind == AwayWords::Kind::back) co_return told("Welcome back.");
-    co_return told(
-        fmt::format("You are away until {} (UTC). Cards ask others{}; what you vote counts all the same. "
-                    "Back again: {}",
-                    day_of(wanted.until), instead, back));
 }
 
 // ---- copies of cards

@@ -10,6 +10,7 @@
 
 #include "app/card_machine.hpp"
 #include "countersign/base/log.hpp"
+#include "countersign/base/text.hpp"
 
 namespace countersign::app {
 
@@ -20,6 +21,11 @@ namespace {
 using Act = CardStep::Act;
 
 constexpr core::Duration store_patience{std::chrono::seconds{5}};
+// A place that takes no cards is spoken of after so long, and again each failing_said_every.
+constexpr core::Duration failing_said_after{std::chrono::seconds{10}};
+constexpr core::Duration busy_said_after{std::chrono::minutes{1}};  // where it only asks for patience
+constexpr core::Duration failing_said_every{std::chrono::minutes{1}};
+constexpr std::size_t failing_max = 1'000;  // places
 constexpr core::Duration other_chats_pause{std::chrono::seconds{60}};
 constexpr std::size_t settle_rows = 64;
 constexpr std::size_t rows_max = 16'384;  // held here; more wait in the store until their lease has run out
@@ -71,6 +77,13 @@ struct Outbox::Impl final : LeasedWork {
         std::vector<CardState> cards;
     };
 
+    // A channel that has taken nothing since.
+    struct Failing {
+        core::Instant since;
+        std::optional<core::Instant> said_at = {};
+        std::size_t times = 0;
+    };
+
     Impl(const Runtime& with, asio::any_io_executor executor, Parts lent)
         : runtime(with),
           parts(lent),
@@ -86,7 +99,9 @@ struct Outbox::Impl final : LeasedWork {
     void commit(CasePtr now, std::optional<std::vector<CardState>> cards);
     CardMachine* row(core::RequestId request);
     void look_after(core::RequestId request);
-    CardAnswer after(const Failure& failure, const CardStep& step, core::RequestId request) const;
+    CardAnswer after(const Failure& failure, const CardStep& step, core::RequestId request);
+    void note_failure(const Failure& failure, const CardStep& step);
+    void note_success(const CardStep& step);
     asio::awaitable<void> carry(core::RequestId request, CardStep step);
     asio::awaitable<void> read(core::RequestId request);
     Later<CardAnswer> carry_out(CardStep step, core::RequestId request, CasePtr now);
@@ -107,6 +122,7 @@ struct Outbox::Impl final : LeasedWork {
     std::deque<core::RequestId> ready;              // may have a step to begin
     std::unordered_set<core::RequestId> to_settle;  // have something to be written
     std::size_t writing = 0;
+    std::unordered_map<std::string, Failing> failing;  // by chat and channel
     std::unordered_map<core::RequestId, Certain> certain;
     std::deque<core::RequestId> certain_order;
     std::set<core::CardId> troubled;  // cards of which a problem is on record
@@ -183,8 +199,42 @@ std::optional<asio::awaitable<void>> Outbox::Impl::next() {
     return std::nullopt;
 }
 
-CardAnswer Outbox::Impl::after(const Failure& failure, const CardStep& step, core::RequestId request) const {
+// "#approvals in slack"
+std::string place_of(const CardStep& step) {
+    return visible(step.target.channel) + " in " + std::string(core::name_of(step.target.surface));
+}
+
+void Outbox::Impl::note_failure(const Failure& failure, const CardStep& step) {
+    if (failing.size() >= failing_max) failing.clear();
+    auto& place = failing.try_emplace(place_of(step), Failing{.since = runtime.now()}).first->second;
+    ++place.times;
+    const auto now = runtime.now();
+    const bool busy = failure.trouble == Trouble::overloaded;
+    const bool long_enough = now - place.since >= (busy ? busy_said_after : failing_said_after);
+    if (!long_enough || (place.said_at && now - *place.said_at < failing_said_every)) return;
+    place.said_at = now;
+    log::warn("outbox", "{} has taken no card for {} ({} attempts), and is tried again: {}", place_of(step),
+              duration_text(std::chrono::duration_cast<std::chrono::seconds>(now - place.since).count()),
+              place.times, failure.detail);
+}
+
+void Outbox::Impl::note_success(const CardStep& step) {
+    if (failing.empty()) return;
+    auto found = failing.find(place_of(step));
+    if (found == failing.end()) return;
+    const auto& place = found->second;
+    if (place.said_at)
+        log::info("outbox", "{} takes cards again, after {}", place_of(step),
+                  duration_text(
+                      std::chrono::duration_cast<std::chrono::seconds>(runtime.now() - place.since).count()));
+    failing.erase(found);
+}
+
+CardAnswer Outbox::Impl::after(const Failure& failure, const CardStep& step, core::RequestId request) {
     auto answer = answer_of(failure);
+    const bool shows = step.act == Act::post || step.act == Act::edit || step.act == Act::say;
+    if (shows && answer.how != CardAnswer::How::refused && answer.how != CardAnswer::How::gone)
+        note_failure(failure, step);
     parts.counters.count(step.act == Act::say ? "line_failed" : "card_failed", name_of(failure.trouble));
     if (answer.how == CardAnswer::How::refused)
         log::warn("outbox", "the card of {} cannot be shown in {}: {}", request.text(), step.target.channel,
@@ -197,7 +247,10 @@ asio::awaitable<void> Outbox::Impl::carry(core::RequestId request, CardStep step
         co_await read(request);
     } else {
         auto answer = co_await carry_out(step, request, rows.at(request).now());
-        if (!answer) answer = after(answer.error(), step, request);
+        if (!answer)
+            answer = after(answer.error(), step, request);
+        else if (answer->how == CardAnswer::How::done && (step.act == Act::post || step.act == Act::edit))
+            note_success(step);
         // Abandoned rows may be gone.
         if (auto found = rows.find(request); found != rows.end())
             found->second.answered(step, *answer, runtime.now(), rt::fraction(runtime.entropy));

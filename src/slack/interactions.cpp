@@ -67,7 +67,10 @@ app::Conversation::Manner Interactions::manner() const {
     return {.chat = core::Surface::slack,
             .shows_everything = [](const core::CardView& card) { return core::card_text(card).whole; },
             .mentioned = [this](std::string_view word) -> std::optional<core::AccountId> {
-                auto user = mentioned_user(word);
+                std::string user{mentioned_user(word)};
+                // Without escaping Slack sends mentions as they were typed.
+                if (user.empty() && word.starts_with('@'))
+                    user = directory_.called(word.substr(1)).value_or(std::string{});
                 if (user.empty()) return std::nullopt;
                 return core::chat_account(core::Surface::slack, directory_.home()->team, user);
             }};

@@ -276,11 +276,41 @@ TEST_F(Conversations, OnlyPeopleBehindARequestCancelIt) {
 
 TEST_F(Conversations, HelpNamesTheCommandOfEachChat) {
     EXPECT_THAT(said(say("U0AMY", "help")), HasSubstr("/approvals approve N [reason]"));
-    EXPECT_EQ(said(say("U0AMY", "frobnicate")), said(say("U0AMY", "help")));
+    EXPECT_EQ(said(say("U0AMY", "frobnicate")),
+              "\"frobnicate\" is no command. There are these:\n" + said(say("U0AMY", "help")));
     EXPECT_THAT(app::command_help(core::Surface::teams), Contains("@Countersign approve N [reason]"));
     app::Conversation teams{process.runtime, parts(), manner(core::Surface::teams)};
     EXPECT_EQ(said(get(teams.command(act("U0AMY"), app::read_command("approve")))),
               "Say which request: @Countersign approve 1042");
+}
+
+TEST_F(Conversations, AMistypedWordIsAnsweredWithTheNearestOne) {
+    EXPECT_EQ(said(say("U0AMY", "aprove 12 looks right")),
+              "\"aprove\" is no command. Did you mean:  /approvals approve 12 looks right");
+    EXPECT_EQ(said(say("U0AMY", "hlep")), "\"hlep\" is no command. Did you mean:  /approvals help");
+    EXPECT_EQ(said(say("U0AMY", "den\u202E 3")).find("\u202E"), std::string::npos);
+}
+
+TEST_F(Conversations, ANumberAloneShowsTheRequest) {
+    auto request = open();
+    EXPECT_TRUE(std::holds_alternative<app::PrivateCard>(say("U0AMY", "#" + number(request)).what));
+}
+
+TEST(CommandWords, ArePartedByWhateverPeopleTypeBetweenThem) {
+    for (const char* typed :
+         {"approve\u00A012\u00A0looks right", "\u3000Approve\u3000#12,\u3000looks right\u3000",
+          "\r\napprove\r\n12\r\nlooks right\r\n", "APPROVE:\t12.\u2003looks right", "\uFEFFapprove 12: looks right"}) {
+        auto words = app::read_command(typed);
+        EXPECT_EQ(words.verb, "approve") << typed;
+        EXPECT_EQ(words.number, "12") << typed;
+        EXPECT_EQ(words.rest, "looks right") << typed;
+    }
+    EXPECT_EQ(app::read_command("\u00A0\u3000").verb, "list");
+    EXPECT_EQ(app::read_command("12").verb, "show");
+    EXPECT_EQ(app::read_command("12").number, "12");
+    EXPECT_EQ(app::read_command("#12,").verb, "show");
+    // Marks inside words stay.
+    EXPECT_EQ(app::read_command("deny 12 no, not now!").rest, "no, not now!");
 }
 
 TEST(CommandWords, AreAVerbANumberAndTheRest) {
@@ -326,11 +356,42 @@ TEST_F(Conversations, WhoIsAwayNamesWhoIsAskedInstead) {
     auto day = core::rfc3339(office.now() + std::chrono::days{7}).substr(0, 10);
     EXPECT_THAT(said(say("U0AMY", "away until " + day + " @ben")), HasSubstr("Cards ask others, ben first"));
     EXPECT_THAT(said(say("U0AMY", "away")), HasSubstr("You are away until " + day));
-    EXPECT_THAT(said(say("U0AMY", "away until " + day + " !U0AMY")), HasSubstr("or is you"));
+    EXPECT_EQ(said(say("U0AMY", "away until " + day + " !U0AMY")), "!U0AMY is you. Nothing was changed.");
     EXPECT_THAT(said(say("U0AMY", "away until " + day + " @nobody")), HasSubstr("Nothing was changed"));
+    EXPECT_THAT(said(say("U0AMY", "away Until\u00A0" + day + ",  @cat")), HasSubstr("Cards ask others, cat first"));
     EXPECT_EQ(said(say("U0AMY", "away off")), "Welcome back.");
     EXPECT_THAT(said(say("U0AMY", "away")), HasSubstr("You are here"));
     EXPECT_THAT(said(say("U0AMY", "away until monday")), HasSubstr("Say until which day"));
+}
+
+TEST_F(Conversations, WhoCanNeverVoteStandsInForNobody) {
+    auto day = core::rfc3339(office.now() + std::chrono::days{7}).substr(0, 10);
+    auto asked = [&](const std::string& user) { return said(say("U0AMY", "away until " + day + " !" + user)); };
+    for (auto [user, klass, why] : {std::tuple{"U0G", core::AccountClass::guest, "guests cannot"},
+                                    std::tuple{"U0X", core::AccountClass::deleted, "deactivated"},
+                                    std::tuple{"U0B", core::AccountClass::bot, "bots cannot"}}) {
+        office.accounts.user(user, klass);
+        EXPECT_THAT(asked(user), HasSubstr(why));
+    }
+    EXPECT_THAT(asked("U0NOBODY"), HasSubstr("can never vote"));
+    office.accounts.user("U0ERIN", core::AccountClass::member);
+    EXPECT_EQ(asked("U0ERIN"), "!U0ERIN is in no group of the policy, and so can never vote. Nothing was changed.");
+    EXPECT_THAT(said(say("U0AMY", "away")), HasSubstr("You are here"));
+}
+
+TEST(AwayWords, SayForEachDayWhyNot) {
+    auto now = *core::parse_rfc3339("2026-11-20T10:00:00Z");
+    auto why = [&](std::string_view words) { return app::read_away(words, now).problem; };
+    EXPECT_EQ(why("until 2026-11-20"), "2026-11-20 is not ahead: it is 2026-11-20 (UTC).");
+    EXPECT_EQ(why("until 2025-01-01"), "2025-01-01 is not ahead: it is 2026-11-20 (UTC).");
+    EXPECT_EQ(why("until 2028-01-01"), "2028-01-01 is more than a year ahead.");
+    EXPECT_EQ(why("until 2026-02-30"), "There is no 2026-02-30 in the calendar.");
+    EXPECT_EQ(why("until 2026-13-01"), "There is no 2026-13-01 in the calendar.");
+    EXPECT_EQ(why("until monday"), "\"monday\" is no day as it is written here, like 2026-11-27.");
+    EXPECT_EQ(why("until 3.12.2026"), "\"3.12.2026\" is no day as it is written here, like 2026-11-27.");
+    EXPECT_EQ(why("until"), "The day is missing.");
+    EXPECT_EQ(why("until 2026-12-03 a b"), "What follows a is too much.");
+    EXPECT_EQ(why("UNTIL 2026-12-03,"), "");
 }
 
 TEST(AwayWords, AreADayAheadOrNothing) {

@@ -239,5 +239,133 @@ TEST(SlackPeople, AListedFactIsAskedAboutAgainBeforeAVoteRestsOnIt) {
     EXPECT_GT(office.calls("users.info"), before);
 }
 
+// ---- who is away
+
+std::string day_ahead(const SlackOffice& office) {
+    return core::rfc3339(office.time.now() + std::chrono::days{7}).substr(0, 10);
+}
+
+TEST(SlackAway, APlainHandleNamesWhoIsAskedInstead) {
+    SlackOffice office;
+    auto users = Value::array();
+    for (const char* user : {"U0AMY", "U0BEN", "U0DAN"}) users.push(user);
+    office.control("groups", Value::object({{"id", "S0SEC"}, {"users", users}}));
+    office.pass(2s);
+    auto away = [&](std::string_view whom) {
+        return office.command("U0AMY", fmt::format("away\u00A0Until {}, {}", day_ahead(office), whom));
+    };
+    EXPECT_TRUE(has(away("@dan"), "dan (slack:T0SIM/U0DAN) first")) << away("@dan");  // in no `people:`
+    EXPECT_TRUE(has(away("@DAN"), "U0DAN) first"));
+    EXPECT_TRUE(has(away("<@U0DAN|dan>"), "U0DAN) first"));
+    EXPECT_TRUE(has(away("@ben"), "ben first"));
+    EXPECT_TRUE(has(away("@amy"), "@amy is you."));
+    EXPECT_TRUE(has(away("@nobody"), "is nobody that the policy or this chat knows"));
+    EXPECT_TRUE(has(away("<@U0GUEST>"), "guests cannot"));
+    EXPECT_TRUE(has(away("<@U0GONE>"), "deactivated"));
+    EXPECT_TRUE(has(away("<@USLACKBOT>"), "bots cannot"));
+}
+
+TEST(SlackAway, AHandleThatTwoPeopleHaveNamesNeither) {
+    SlackOffice office;
+    auto users = Value::array();
+    for (const char* user : {"U0BEN", "U0DAN", "U0DAN2"}) users.push(user);
+    office.control("users", Value::object({{"id", "U0DAN2"}, {"name", "dan"}}));
+    office.control("groups", Value::object({{"id", "S0SEC"}, {"users", users}}));
+    office.pass(3s);
+    auto said = office.command("U0AMY", "away until " + day_ahead(office) + " @dan");
+    EXPECT_TRUE(has(said, "or is several people")) << said;
+}
+
+// ---- whose look-ups go first
+
+// A click right after a reconnect, while 120 people are looked up again.
+void click_after_reconnect(SlackOffice& office) {
+    auto users = Value::array();
+    for (int i = 0; i < 120; ++i) {
+        auto id = fmt::format("U0M{:03}", i);
+        office.control("users", Value::object({{"id", id}, {"name", id}, {"silent", true}}));
+        users.push(id);
+    }
+    users.push("U0AMY");
+    users.push("U0BEN");
+    office.control("groups", Value::object({{"id", "S0SEC"}, {"users", users}}));
+    office.pass(4min);
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    office.control("sockets", Value::object({{"action", "drop"}}));
+    ASSERT_TRUE(office.until([&] { return office.bot->health().live == 0; }, 5s));
+    ASSERT_TRUE(office.until([&] { return office.bot->health().live == 2; }, 30s));
+    auto clicked = office.click(card, "U0BEN", "approve");
+    EXPECT_TRUE(clicked["acked"].truth()) << core::canonical(clicked);
+    EXPECT_EQ(office.read(request)->ruling.votes.size(), 1U);
+    EXPECT_TRUE(office.whispers("U0BEN").empty());
+    // And the others are not forgotten for it.
+    office.pass(3min);
+    auto before = office.calls("users.info");
+    office.click(card, "U0AMY", "approve");
+    EXPECT_EQ(office.calls("users.info"), before);
+}
+
+TEST(SlackLookUps, AVotesOwnGoFirstAfterAReconnect) {
+    SlackOffice office;
+    office.control("limits", Value::object({{"limits", "documented"}}));
+    click_after_reconnect(office);
+    EXPECT_EQ(office.bot->health().problem, "");
+}
+
+TEST(SlackLookUps, AVotesOwnGoFirstAtAStrictPace) {
+    auto settings = SlackOffice::default_settings();
+    settings.pace = SlackSettings::Pace::strict;
+    SlackOffice office{true, settings};
+    office.control("limits", Value::object({{"limits", "documented"}}));
+    click_after_reconnect(office);
+}
+
+TEST(SlackLookUps, WhatNobodyWaitsForNeverMeetsALimit) {
+    SlackOffice office;
+    office.control("limits", Value::object({{"limits", "documented"}}));
+    auto users = Value::array();
+    for (int i = 0; i < 190; ++i) {
+        auto id = fmt::format("U0M{:03}", i);
+        office.control("users", Value::object({{"id", id}, {"name", id}, {"silent", true}}));
+        users.push(id);
+    }
+    office.control("groups", Value::object({{"id", "S0SEC"}, {"users", users}}));
+    for (int i = 0; i < 3; ++i) {
+        office.control("sockets", Value::object({{"action", "drop"}}));
+        office.pass(1min);
+    }
+    for (const auto& call : *office.look("journal?method=users.info")["calls"].items())
+        EXPECT_NE(call["status"].whole(), 429) << core::canonical(call);
+}
+
+// ---- what Slack does not say
+
+TEST(SlackPeople, WhomSlackDoesNotCallAFullMemberIsToldSoAndAnAdministratorToo) {
+    SlackOffice office;
+    auto request = office.ask("deploy");
+    auto card = office.posted(request);
+    const std::string answer =
+        R"({"ok":true,"user":{"id":"U0AMY","team_id":"T0SIM","name":"amy","deleted":false,"is_bot":false,)"
+        R"("is_ultra_restricted":false,"profile":{"display_name":"amy"}}})";
+    office.fault(Value::object({{"method", "users.info"}, {"times", 1'000}, {"body", answer}}));
+    office.control("users", Value::object({{"id", "U0AMY"}, {"email", "other@sim.example"}}));
+    office.pass(3s);
+    office.click(card, "U0AMY", "approve");
+    office.pass(1s);
+    EXPECT_EQ(office.state(request), State::pending);
+    ASSERT_FALSE(office.whispers("U0AMY").empty());
+    EXPECT_TRUE(has(office.whispers("U0AMY").back(), "trying again changes nothing"))
+        << office.whispers("U0AMY").back();
+    ASSERT_FALSE(office.bot->health().notes.empty());
+    EXPECT_TRUE(has(office.bot->health().notes.front(), "does not say is_restricted of U0AMY"));
+    office.fault(Value::object({{"clear", true}}));
+    office.control("users", Value::object({{"id", "U0AMY"}, {"email", "amy@sim.example"}}));
+    office.pass(3s);
+    office.click(card, "U0AMY", "approve");
+    EXPECT_EQ(office.state(request), State::approved);
+    EXPECT_TRUE(office.bot->health().notes.empty());
+}
+
 }  // namespace
 }  // namespace countersign::slack

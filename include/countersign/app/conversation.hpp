@@ -30,10 +30,11 @@ struct Act {
     std::string typed_resource = {};  // for its name, where the policy asks for that
 };
 
-// The words of a command: "approve #1042 looks right" is {approve, 1042, looks right}.
+// The words of a command: "approve #1042, looks right" is {approve, 1042, looks right}. Blanks of any script
+// part them. A number alone is {show, 1042}.
 struct CommandWords {
     std::string verb;    // in lower case; "list" when nothing was said
-    std::string number;  // without its '#', or a request's id; empty: none
+    std::string number;  // without its '#' and what follows it, or a request's id; empty: none
     std::string rest;    // what follows, trimmed
 };
 CommandWords read_command(std::string_view text);
@@ -48,6 +49,7 @@ struct AwayWords {
     enum class Kind : std::uint8_t { unclear, status, back, until } kind = Kind::unclear;
     core::Instant until;
     std::string instead;  // "@ben", as it was typed; empty: nobody
+    std::string problem;  // unclear: why, as a sentence; hostile as far as a renderer is concerned
 };
 AwayWords read_away(std::string_view text, core::Instant now);
 inline constexpr core::Duration away_max = std::chrono::days{366};
@@ -148,7 +150,8 @@ class Conversation {
         core::Surface chat;
         // Says whether its cards show all that is asked for, unshortened.
         std::function<bool(const core::CardView& card)> shows_everything;
-        // Finds the account that a word of a command mentions; nullopt: none.
+        // Finds the account that a word of a command mentions, or that its chat knows by that handle; nullopt:
+        // none, or several.
         std::function<std::optional<core::AccountId>(std::string_view word)> mentioned;
     };
     Conversation(const Runtime& runtime, Parts parts, Manner manner)
@@ -243,6 +246,10 @@ class Conversation {
     rt::asio::awaitable<Outcome> vote(const Act& act, core::RequestId request, core::Verdict verdict,
                                       std::string reason);
     std::optional<core::AccountId> named(std::string_view word) const;
+    // Says why somebody cannot be asked instead of whoever is away; empty: they can.
+    Later<std::string> cannot_stand_in(core::AccountId other, std::string word, core::AccountId away,
+                                       Deadline deadline);
+    rt::asio::awaitable<Reply> unknown_verb(Act act, CommandWords words);
     std::string typed(std::string_view words) const;
     static std::string key_of(const MessageRef& message) { return message.channel + "/" + message.message; }
 
