@@ -17,9 +17,6 @@ using rt::asio::awaitable;
 
 namespace {
 
-constexpr std::size_t listed_max = 20;
-constexpr std::size_t searched_max = 200;
-constexpr std::size_t all_pages_max = 5;
 constexpr core::Duration note_within = std::chrono::seconds{5};
 
 bool unknown_outcome(const Result<Answer>& answer) {
@@ -39,15 +36,6 @@ bool is_away(const Failure& failure) {
     return failure.trouble == Trouble::unavailable || failure.trouble == Trouble::overloaded;
 }
 
-Reply list_of(std::string_view heading, std::string_view none, const std::vector<CasePtr>& cases) {
-    if (cases.empty()) return told(std::string(none));
-    RequestList list{.heading = std::string(heading), .items = {}};
-    if (cases.size() > listed_max) list.heading += fmt::format(" (the first {})", listed_max);
-    for (const auto& now : cases) {
-        if (list.items.size() == listed_max) break;
-        list.items.push_back(core::card_summary(now->c, now->ruling));
-    }
-    return {std::move(list)};
 }
 
 }  // namespace
@@ -187,51 +175,6 @@ Later<CasePtr> Conversation::stored(core::RequestId request, Deadline deadline) 
     co_return now;
 }
 
-Later<Page> Conversation::page_of(ListFilter filter, Deadline deadline) {
-    auto once = [&] { return parts_.requests.list(filter, deadline); };
-    co_return co_await patiently<Page>(runtime_, deadline, once);
-}
-
-awaitable<Reply> Conversation::list(Act act, CommandWords) {
-    Deadline deadline{act.answer_by};
-    auto once = [&] { return parts_.requests.waiting_for(act.account, listed_max + 1, deadline); };
-    auto waiting = co_await patiently<std::vector<CasePtr>>(runtime_, deadline, once);
-    if (!waiting) co_return told(not_found_sentence(waiting.error()));
-    co_return list_of("Waiting for you", "Nothing waits for you.", *waiting);
-}
-
-awaitable<Reply> Conversation::all(Act act, CommandWords) {
-    ListFilter filter;
-    filter.limit = searched_max;
-    filter.states = {core::State::pending};
-    std::vector<CasePtr> pending;
-    for (std::size_t pages = 0; pages < all_pages_max && pending.size() <= listed_max; ++pages) {
-        auto page = co_await page_of(filter, Deadline{act.answer_by});
-        if (!page) co_return told(not_found_sentence(page.error()));
-        auto theirs = co_await readable(act, std::move(page->cases));
-        if (!theirs) co_return told(not_found_sentence(theirs.error()));
-        pending.insert(pending.end(), theirs->begin(), theirs->end());
-        if (!page->next_before) break;
-        filter.before_number = page->next_before;
-    }
-    co_return list_of("Pending requests", "No request is pending that you may read.", pending);
-}
-
-awaitable<Reply> Conversation::mine(Act act, CommandWords) {
-    ListFilter filter;
-    filter.limit = searched_max;
-    auto page = co_await page_of(std::move(filter), Deadline{act.answer_by});
-    if (!page) co_return told(not_found_sentence(page.error()));
-    auto directory = parts_.roster.snapshot();
-    std::erase_if(page->cases, [&](const CasePtr& now) {
-        return !core::standing(now->c, *directory, act.account).behind;
-    });
-    auto theirs = co_await readable(act, std::move(page->cases));
-    if (!theirs) co_return told(not_found_sentence(theirs.error()));
-    page->cases = std::move(*theirs);
-    co_return list_of("Requests you are behind", "You are behind none of the latest requests.", page->cases);
-}
-
 awaitable<Reply> Conversation::cancel(Act act, CommandWords words) {
     Deadline deadline{act.answer_by};
     auto found = co_await find(act, std::move(words.number));
@@ -258,16 +201,16 @@ struct Conversation::Verb {
 std::span<const Conversation::Verb> Conversation::verbs() {
     using Talk = Conversation;
     static constexpr Verb all_verbs[] = {
-        {"list", "", "what waits for you", &Talk::list},
+        {"list", "", "what waits for you, what expires first at the top", &Talk::list},
         {"all", "", "every pending request", &Talk::all},
         {"mine", "", "requests you are behind", &Talk::mine},
-        {"show", "N", "", &Talk::show, true},
-        {"approve", "N [reason]", "", &Talk::vote_by_command, true},
-        {"deny", "N reason", "", &Talk::vote_by_command, true},
-        {"hold", "N reason", "", &Talk::vote_by_command, true},
-        {"release", "N", "", &Talk::vote_by_command, true},
+        {"show", "N", "the card of a request, for you alone", &Talk::show, true},
+        {"approve", "N [reason]", "your approval, where the rules count it", &Talk::vote_by_command, true},
+        {"deny", "N reason", "ends the request, or counts against it", &Talk::vote_by_command, true},
+        {"hold", "N reason", "nothing is decided until you release it", &Talk::vote_by_command, true},
+        {"release", "N", "ends your hold", &Talk::vote_by_command, true},
         {"withdraw", "N", "takes your vote back", &Talk::vote_by_command, true},
-        {"cancel", "N", "for people behind the request", &Talk::cancel, true},
+        {"cancel", "N [reason]", "for people behind the request", &Talk::cancel, true},
         {"link", "", "a code that links another account of yours", &Talk::link},
         {"link", "CODE", "the code of your other account", &Talk::link},
         {"confirm", "tok_…", "whether a token may vote for you", &Talk::confirm},
@@ -278,14 +221,19 @@ std::span<const Conversation::Verb> Conversation::verbs() {
 }
 
 std::vector<std::string> command_help(core::Surface chat) {
-    std::vector<std::string> lines;
+    const auto command = core::chat_kind(chat)->command;
+    std::vector<std::string> lines{"N is the number of a request, as its card and lists say it."};
     for (const auto& verb : Conversation::verbs()) {
-        std::string line{core::chat_kind(chat)->command};
+        std::string line{command};
         if (verb.word != "list") line.append(" ").append(verb.word);
         if (!verb.arguments.empty()) line.append(" ").append(verb.arguments);
         if (!verb.meaning.empty()) line.append(": ").append(verb.meaning);
         lines.push_back(std::move(line));
     }
+    lines.push_back(
+        fmt::format("For example: {} deny 1042 wrong table. Only you see the answer; what you vote "
+                    "is on the card for everybody. Nobody approves what they asked for themselves.",
+                    command));
     return lines;
 }
 

@@ -1,3 +1,5 @@
+#include "app/conversation_people.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,6 +39,12 @@ std::string not_confirmed_sentence(const Failure& failure) {
     return "Nothing was changed: the approval service is in trouble right now. Try again.";
 }
 
+std::string day_of(core::Instant at) {
+    return core::rfc3339(at).substr(0, 10);
+}
+
+}  // namespace
+
 std::string_view why_no_voter(const core::Directory& directory,
                               const std::vector<core::AccountId>& accounts) {
     for (const auto& account : accounts) {
@@ -58,7 +66,6 @@ std::string_view why_no_voter(const core::Directory& directory,
     return "no account of theirs is a full member's";
 }
 
-// Also where it is not known.
 bool in_some_group(const core::Directory& directory, const std::vector<core::AccountId>& accounts) {
     return std::ranges::any_of(directory.policy().groups, [&](const core::GroupRecord& group) {
         return std::ranges::any_of(accounts, [&](const core::AccountId& account) {
@@ -66,12 +73,6 @@ bool in_some_group(const core::Directory& directory, const std::vector<core::Acc
         });
     });
 }
-
-std::string day_of(core::Instant at) {
-    return core::rfc3339(at).substr(0, 10);
-}
-
-}  // namespace
 
 // ---- links
 
@@ -140,8 +141,7 @@ awaitable<Reply> Conversation::answer(Act act, Question question, bool agrees) {
 // The account of a person named in a command; nullopt: nobody.
 std::optional<core::AccountId> Conversation::named(std::string_view word) const {
     core::AccountId name{std::string(word.starts_with('@') ? word.substr(1) : word)};
-    const bool listed =
-        word.find(':') == word.npos && parts_.roster.snapshot()->listed_in_policy(name);
+    const bool listed = word.find(':') == word.npos && parts_.roster.snapshot()->listed_in_policy(name);
     return listed ? std::optional{std::move(name)} : manner_.mentioned(word);
 }
 
@@ -180,11 +180,12 @@ awaitable<Reply> Conversation::away(Act act, CommandWords words) {
     if (!wanted.instead.empty()) {
         absence.instead = named(wanted.instead);
         if (!absence.instead)
-            co_return told(fmt::format("{} is nobody that the policy or this chat knows by that name, or is "
-                                       "several people. Nothing was changed.",
-                                       visible(clip_utf8(wanted.instead, 60))));
-        auto cannot = co_await cannot_stand_in(*absence.instead, wanted.instead, act.account,
-                                               Deadline{act.answer_by});
+            co_return told(
+                fmt::format("{} is nobody that the policy or this chat knows by that name, or is "
+                            "several people. Nothing was changed.",
+                            visible(clip_utf8(wanted.instead, 60))));
+        auto cannot =
+            co_await cannot_stand_in(*absence.instead, wanted.instead, act.account, Deadline{act.answer_by});
         if (!cannot) co_return told("The approval service is in trouble right now. Try again.");
         if (!cannot->empty()) co_return told(*cannot + " Nothing was changed.");
         directory = parts_.roster.snapshot();

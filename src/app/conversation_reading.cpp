@@ -21,18 +21,6 @@ namespace {
 constexpr std::string_view card_alone =
     "Guests and people of other workspaces see what the channel they are in shows, and no more.";
 
-bool whole_number(std::string_view text) {
-    constexpr std::size_t digits_max = 15;
-    auto digit = [](char c) { return c >= '0' && c <= '9'; };
-    return !text.empty() && text.size() <= digits_max && std::ranges::all_of(text, digit);
-}
-
-std::int64_t parse_number(std::string_view digits) {
-    std::int64_t n = 0;
-    for (char c : digits) n = n * 10 + (c - '0');
-    return n;
-}
-
 }  // namespace
 
 std::unexpected<Failure> not_theirs(const core::Case& c, core::Reading reading) {
@@ -67,20 +55,17 @@ Later<Conversation::Found> Conversation::read(const Act& act, core::RequestId re
 
 Later<Conversation::Found> Conversation::find(const Act& act, std::string number) {
     if (auto id = core::RequestId::parse(number)) co_return co_await read(act, *id);
-    if (!whole_number(number))
+    const auto known = request_number(number);
+    if (!known)
         co_return fail(Trouble::invalid_input,
                        fmt::format("\"{}\" is no request's number.", visible(number)));
     Deadline deadline{act.answer_by};
-    auto once = [&] { return parts_.requests.read_number(parse_number(number), deadline); };
+    auto once = [&] { return parts_.requests.read_number(*known, deadline); };
     auto now = co_await patiently<CasePtr>(runtime_, deadline, once);
     if (!now && now.error().trouble == Trouble::not_found)
         now.error().detail = fmt::format("There is no request #{}.", number);
     if (!now) co_return pass(now);
     co_return co_await open_up(act, std::move(*now));
-}
-
-Later<std::vector<CasePtr>> Conversation::readable(const Act& act, std::vector<CasePtr> cases) {
-    return readers_.readable(reader_of(act.account, act.channel), std::move(cases), Deadline{act.answer_by});
 }
 
 awaitable<Reply> Conversation::full_view(Act act, core::RequestId request) {

@@ -104,13 +104,21 @@ AwayWords read_away(std::string_view text, core::Instant now) {
     auto day = core::parse_rfc3339(word + "T00:00:00Z");
     if (!day) return unclear(fmt::format("There is no {} in the calendar.", shown));
     if (*day <= now)
-        return unclear(fmt::format("{} is not ahead: it is {} (UTC).", shown,
-                                   core::rfc3339(now).substr(0, day_chars)));
+        return unclear(
+            fmt::format("{} is not ahead: it is {} (UTC).", shown, core::rfc3339(now).substr(0, day_chars)));
     if (*day > now + away_max) return unclear(fmt::format("{} is more than a year ahead.", shown));
     std::string instead{next_word(text)};
     if (!text.empty())
         return unclear(fmt::format("What follows {} is too much.", visible(clip_utf8(instead, 60))));
     return {.kind = AwayWords::Kind::until, .until = *day, .instead = std::move(instead), .problem = {}};
+}
+
+std::optional<std::int64_t> request_number(std::string_view word) {
+    constexpr std::size_t digits_max = 15;
+    if (!digits_alone(word) || word.size() > digits_max) return std::nullopt;
+    std::int64_t number = 0;
+    for (char digit : word) number = number * 10 + (digit - '0');
+    return number;
 }
 
 std::string not_recorded_sentence(const Failure& failure) {

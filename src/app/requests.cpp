@@ -19,7 +19,6 @@ namespace countersign::app {
 namespace {
 
 constexpr core::Duration directory_patience{std::chrono::seconds{2}};
-constexpr std::size_t scan_pages_max = 10;
 constexpr std::size_t page_max = 200;
 constexpr int judged_again_max = 3;  // while links between accounts change
 
@@ -464,27 +463,6 @@ Later<Page> Requests::list(ListFilter filter, Deadline deadline) {
     page.cases.reserve(read->cases.size());
     for (auto& c : read->cases) page.cases.push_back(with_ruling(std::move(c)));
     co_return page;
-}
-
-Later<std::vector<CasePtr>> Requests::waiting_for(core::AccountId account, std::size_t at_most,
-                                                  Deadline deadline) {
-    std::vector<CasePtr> waiting;
-    ListFilter filter;
-    filter.states = {core::State::pending};
-    filter.limit = page_max;
-    for (std::size_t pages = 0; pages < scan_pages_max; ++pages) {
-        auto page = co_await list(filter, deadline);
-        if (!page) co_return pass(page);
-        auto directory = parts_.roster.snapshot();
-        for (auto& now : page->cases) {
-            if (waiting.size() >= at_most) co_return waiting;
-            if (core::could_approve(now->c, now->ruling, *directory, account))
-                waiting.push_back(std::move(now));
-        }
-        if (!page->next_before) break;
-        filter.before_number = page->next_before;
-    }
-    co_return waiting;
 }
 
 }  // namespace countersign::app

@@ -171,12 +171,4 @@ std::optional<Refusal> wrong_class(const Standing& voter, bool stale) {
                     visible(voter.account.text()))};
 }
 
-Refusal nobody_known(const Standing& voter) {
-    return {Why::not_eligible,
-            fmt::format("The chat does not say that {} is the account of a full member, so it cannot vote, and "
-                        "trying again changes nothing. Ask whoever runs this service: its log says what is "
-                        "missing.",
-                        visible(voter.account.text()))};
-}
-
 }  // namespace countersign::core

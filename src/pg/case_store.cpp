@@ -4,7 +4,9 @@
 #include <functional>
 #include <utility>
 
+#include "pg/job.hpp"
 #include "pg/listing.hpp"
+#include "pg/rows.hpp"
 
 namespace countersign::pg {
 namespace {
@@ -12,6 +14,9 @@ namespace {
 constexpr Query id_of_number{"SELECT request_id FROM request_number WHERE number = $1"};
 constexpr Query due_requests{
     "SELECT request_id FROM request_state WHERE due_at <= $1 AND NOT quarantined ORDER BY due_at LIMIT $2"};
+constexpr Query pending_requests{
+    "SELECT s.request_id, s.number, r.expires_at FROM request_state s JOIN request r ON r.id = s.request_id "
+    "WHERE s.state = 'pending' AND NOT s.quarantined ORDER BY r.expires_at, s.number LIMIT $1"};
 constexpr Query versions_of{
     "SELECT s.request_id, s.version FROM (SELECT unnest($1::uuid[]) AS id LIMIT $2) w JOIN "
     "request_state s ON s.request_id = w.id"};
@@ -86,6 +91,32 @@ Later<app::ListPage> PgCaseStore::list(app::ListFilter filter, Deadline deadline
     return run_job<app::ListPage>(
         pool_, rt::Lane::interactive, clock_, deadline,
         [this, filter = std::move(filter)](Session& session) { return list_now(session, filter); });
+}
+
+Later<std::vector<app::PendingRequest>> PgCaseStore::pending(Deadline deadline) {
+    using All = std::vector<app::PendingRequest>;
+    return run_job<All>(pool_, rt::Lane::interactive, clock_, deadline, [](Session& session) -> Result<All> {
+        auto rows = again_if_lost(session, pending_requests, Arguments::of(app::pending_listed_max));
+        if (!rows) return pass(rows);
+        All all;
+        all.reserve(rows->size());
+        for (const auto& row : *rows) {
+            auto id = id_from<core::RequestId>(view(row[0]));
+            auto number = whole_from(row[1]);
+            auto expires = instant_from(row[2]);
+            if (!id || !number || !expires) return fail(Trouble::corrupt, "a request's row is not readable");
+            all.push_back({*id, *number, *expires});
+        }
+        return all;
+    });
+}
+
+Later<std::vector<core::Case>> PgCaseStore::read_all(std::vector<core::RequestId> requests,
+                                                     Deadline deadline) {
+    return run_job<std::vector<core::Case>>(pool_, rt::Lane::interactive, clock_, deadline,
+                                            [this, requests = std::move(requests)](Session& session) {
+                                                return writer_.read_all(session, requests);
+                                            });
 }
 
 Later<std::vector<core::RequestId>> PgCaseStore::due(core::Instant now, std::size_t at_most,

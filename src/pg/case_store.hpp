@@ -13,6 +13,9 @@ class PgCaseStore final : public app::CaseStore {
     Later<core::Case> read(core::RequestId request, Deadline deadline) override;
     Later<core::Case> read_number(std::int64_t number, Deadline deadline) override;
     Later<app::ListPage> list(app::ListFilter filter, Deadline deadline) override;
+    Later<std::vector<app::PendingRequest>> pending(Deadline deadline) override;
+    Later<std::vector<core::Case>> read_all(std::vector<core::RequestId> requests,
+                                            Deadline deadline) override;
     Later<std::vector<core::RequestId>> due(core::Instant now, std::size_t at_most,
                                             Deadline deadline) override;
     Later<std::vector<std::pair<core::RequestId, std::int32_t>>> versions(

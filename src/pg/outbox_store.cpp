@@ -48,6 +48,9 @@ const std::string select_problems =
     "WHERE c.problem IS NOT NULL AND NOT c.closed AND (c.fell_back OR c.message IS NULL) ";
 const Query problems_of_request = composed(select_problems + "AND c.request_id = $1 ORDER BY c.id LIMIT $2");
 const Query all_problems = composed(select_problems + "ORDER BY c.id DESC LIMIT $1");
+constexpr Query messages_of_requests{
+    "SELECT DISTINCT ON (request_id) request_id, message_channel, message FROM card "
+    "WHERE request_id = ANY ($1::uuid[]) AND surface = $2 AND message IS NOT NULL ORDER BY request_id, id"};
 
 // Whoever settles a row looks at its cards only once nobody else changes them.
 constexpr Query lock_rows{
@@ -407,6 +410,24 @@ Later<std::vector<core::RequestId>> PgOutboxStore::shown_in(app::CardTarget wher
         return shown;
     };
     return run_job<Requests>(pool_, rt::Lane::background, clock_, deadline, std::move(job));
+}
+
+Later<std::vector<std::pair<core::RequestId, app::MessageRef>>> PgOutboxStore::messages_of(
+    core::Surface surface, std::vector<core::RequestId> requests, Deadline deadline) {
+    using Messages = std::vector<std::pair<core::RequestId, app::MessageRef>>;
+    return run_job<Messages>(
+        pool_, rt::Lane::interactive, clock_, deadline,
+        [surface, requests = std::move(requests)](Session& session) -> Result<Messages> {
+            auto rows =
+                again_if_lost(session, messages_of_requests, Arguments::of(requests, core::name_of(surface)));
+            if (!rows) return pass(rows);
+            Messages messages;
+            for (const auto& row : *rows)
+                if (auto id = id_from<core::RequestId>(view(row[0])))
+                    messages.emplace_back(
+                        *id, app::MessageRef{std::string(view(row[1])), std::string(view(row[2]))});
+            return messages;
+        });
 }
 
 Later<bool> PgOutboxStore::adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,

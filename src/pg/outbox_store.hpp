@@ -15,6 +15,8 @@ class PgOutboxStore final : public app::OutboxStore {
     Later<std::vector<app::CardState>> cards_of(core::RequestId request, Deadline deadline) override;
     Later<std::vector<core::RequestId>> shown_in(app::CardTarget where, std::vector<core::RequestId> requests,
                                                  Deadline deadline) override;
+    Later<std::vector<std::pair<core::RequestId, app::MessageRef>>> messages_of(
+        core::Surface surface, std::vector<core::RequestId> requests, Deadline deadline) override;
     Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                       Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;

@@ -8,6 +8,7 @@
 #include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_lists.hpp"
 
 namespace countersign::slack {
 namespace {
@@ -61,6 +62,12 @@ app::Origin folded(std::string key) {
 
 Clicked read_click(const wire::SlackClick& click) {
     if (auto answer = answer_of(click)) return std::move(*answer);
+    if (click.action == wire::slack_list_page) {
+        auto words = app::read_command(click.value);
+        if (words.verb == "list" || words.verb == "all" || words.verb == "mine")
+            return ListClick{std::move(words)};
+        return std::monostate{};
+    }
     auto request = request_of(click.value);
     const bool forward = click.action == wire::slack_next_page;
     if (request && !click.view.empty() && (forward || click.action == wire::slack_page_before)) {

@@ -33,8 +33,13 @@ struct PageClick {
     wire::SlackViewNote note;  // what the view carried
     bool forward = false;
 };
+// A click that asks for another page of a list.
+struct ListClick {
+    app::CommandWords words;
+};
 // monostate: not one of our buttons.
-using Clicked = std::variant<std::monostate, CardClick, ApprovalClick, AnswerClick, PageClick>;
+using Clicked =
+    std::variant<std::monostate, CardClick, ApprovalClick, AnswerClick, PageClick, ListClick>;
 Clicked read_click(const wire::SlackClick& click);
 
 // What was sent from a dialog of ours.

@@ -197,6 +197,7 @@ awaitable<void> Adapter::connect() {
     if (!known || stopping_) co_return;
     tasks_.start("slack directory", directory_.keep_warm());
     tasks_.start("slack list of users", directory_.keep_listed());
+    tasks_.start_loop("slack homes", interactions_.keep_homes());
     sockets_.start();
 }
 
@@ -218,7 +219,8 @@ awaitable<void> Adapter::run() {
 
 wire::SlackStyle Adapter::style() const {
     return {.team = directory_.home() ? directory_.home()->team : std::string{},
-            .link_hosts = settings_.link_hosts};
+            .link_hosts = settings_.link_hosts,
+            .workspace_url = directory_.home() ? directory_.home()->url : std::string{}};
 }
 
 // A channel named and the same channel by its id keep one pace: that of the name.

@@ -5,6 +5,7 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/wire/slack_lists.hpp"
 #include "slack/acts.hpp"
 
 namespace countersign::slack {
@@ -33,9 +34,7 @@ std::optional<wire::SlackPrivate> private_message(const app::Reply& reply, const
             [](const app::Silence&) { return Drawn{}; }, [](const app::ReasonDialog&) { return Drawn{}; },
             [](const app::FullView&) { return Drawn{}; },
             [](const app::Lines& lines) { return Drawn{message_of(lines)}; },
-            [](const app::RequestList& list) {
-                return Drawn{wire::slack_private_list(list.heading, list.items)};
-            },
+            [&](const app::RequestList& list) { return Drawn{wire::slack_private_list(list, style)}; },
             [&](const app::PrivateCard& shown) { return Drawn{wire::slack_private_card(shown.card, style)}; },
             [&](const app::ApproveQuestion& asked) {
                 return Drawn{
@@ -61,7 +60,8 @@ Interactions::Interactions(WebApi& api, SlackDirectory& directory, const app::Ru
       settings_(settings),
       seals_(settings.bot_token),
       conversation_(runtime, parts, manner()),
-      tasks_(std::move(executor), in_flight_max, rt::report_bug) {}
+      tasks_(executor, in_flight_max, rt::report_bug),
+      homes_({runtime, api, conversation_, parts.requests}, executor) {}
 
 app::Conversation::Manner Interactions::manner() const {
     return {.chat = core::Surface::slack,
@@ -149,6 +149,13 @@ awaitable<void> Interactions::handle_event(Received received, Value payload) {
         co_return;
     }
     if (!event.id.empty() && !events_.add(event.id)) co_return;  // came before
+    if (event.type == "app_home_opened") {
+        const std::string user{event.event["user"].text()};
+        const bool home = event.event["tab"].text("home") == "home";
+        // People of other workspaces have no home here.
+        if (home && directory_.home() && !user.empty()) homes_.opened(user, style());
+        co_return;
+    }
     directory_.hear(event);
 }
 
@@ -172,7 +179,8 @@ app::Act Interactions::act_of(const wire::SlackActor& actor, app::Origin origin,
 
 wire::SlackStyle Interactions::style() const {
     return {.team = directory_.home() ? directory_.home()->team : std::string{},
-            .link_hosts = settings_.link_hosts};
+            .link_hosts = settings_.link_hosts,
+            .workspace_url = directory_.home() ? directory_.home()->url : std::string{}};
 }
 
 // ---- what people do
@@ -200,6 +208,8 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
         co_return co_await handle_page(std::move(received), std::move(click), std::move(*turned));
     if (auto* approved = std::get_if<ApprovalClick>(&clicked))
         co_return co_await handle_approval(std::move(received), std::move(click), std::move(*approved));
+    if (auto* list = std::get_if<ListClick>(&clicked))
+        co_return co_await handle_list(std::move(received), std::move(click), std::move(list->words));
     auto& on_card = std::get<CardClick>(clicked);
     auto reply = co_await conversation_.press(std::move(act), on_card.request, on_card.button, on_card.shown);
     if (!reply.late) co_await acknowledge(received);
@@ -270,6 +280,18 @@ awaitable<void> Interactions::handle_page(Received received, wire::SlackClick cl
                   wire::slack_private("The page could not be turned. Open Details again."));
 }
 
+// The next page takes the place of the one before.
+awaitable<void> Interactions::handle_list(Received received, wire::SlackClick click,
+                                          app::CommandWords words) {
+    co_await acknowledge(received);
+    auto act = act_of(click.actor, origin_of(click), received);
+    auto reply = co_await conversation_.command(std::move(act), std::move(words));
+    auto said = private_message(reply, style());
+    if (!said) co_return;
+    said->replaces = true;
+    co_await tell(std::move(click.actor), std::move(*said));
+}
+
 awaitable<void> Interactions::handle_submission(Received received, wire::SlackSubmission submission) {
     auto submitted = read_submission(submission);
     if (!submitted || !ours(submission.actor)) {
@@ -277,6 +299,7 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
         co_return;
     }
     submission.actor.channel = submitted->note.channel;
+    const bool from_list = submitted->note.message.empty();
     auto act = act_of(submission.actor, origin_of(submission), received);
     act.typed_resource = std::move(submission.resource);
     const auto account = act.account;
@@ -293,6 +316,13 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
     const auto* lines = std::get_if<app::Lines>(&reply.what);
     if (lines == nullptr) {
         co_await acknowledge(received);  // closes the dialog
+        homes_.changed(submission.actor.user);
+        // No card in sight says that the vote is recorded.
+        const auto* done = std::get_if<app::Silence>(&reply.what);
+        if (done != nullptr && from_list && !submission.actor.channel.empty())
+            co_await tell(std::move(submission.actor),
+                          wire::slack_private(
+                              core::recorded_sentence(submitted->verdict, done->now->c, done->now->ruling)));
         co_return;
     }
     if (reply.late || !received.accepts_payload) {
@@ -445,8 +475,7 @@ awaitable<void> Interactions::tell(wire::SlackActor actor, wire::SlackPrivate sa
     if (!actor.channel.empty()) {
         auto arguments = wire::json_object("blocks", said.blocks, "channel", actor.channel, "text", said.text,
                                            "user", actor.user);
-        auto told =
-            co_await api_.call(Method::post_ephemeral, std::move(arguments), actor.channel, deadline);
+        auto told = co_await api_.call(Method::post_ephemeral, std::move(arguments), actor.channel, deadline);
         if (told) co_return;
         log::warn("slack", "a person could not be told in a channel: {}", told.error().detail);
         if (told.error().trouble == Trouble::timed_out) co_return;  // they may have been

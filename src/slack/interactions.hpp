@@ -11,6 +11,7 @@
 #include "slack/acts.hpp"
 #include "slack/deliveries.hpp"
 #include "slack/directory.hpp"
+#include "slack/homes.hpp"
 #include "slack/seen.hpp"
 #include "slack/sockets.hpp"
 #include "slack/web_api.hpp"
@@ -32,6 +33,8 @@ class Interactions {
     void take(SocketPtr socket, wire::SlackEnvelope envelope);
     void knows_card(const app::MessageRef& message) { conversation_.knows_card(message); }
     void on_acknowledged(std::function<void(core::Duration)> told) { acknowledged_ = std::move(told); }
+    // Brings the App Homes that were opened lately in line, until the tasks end.
+    rt::asio::awaitable<void> keep_homes() { return homes_.run(); }
     std::size_t in_flight() const { return tasks_.size(); }
     // Lets what is under way finish, until the deadline.
     rt::asio::awaitable<void> finish(core::Instant deadline);
@@ -58,6 +61,7 @@ class Interactions {
     rt::asio::awaitable<void> handle_approval(Received received, wire::SlackClick click,
                                               ApprovalClick approved);
     rt::asio::awaitable<void> handle_page(Received received, wire::SlackClick click, PageClick turned);
+    rt::asio::awaitable<void> handle_list(Received received, wire::SlackClick click, app::CommandWords words);
     rt::asio::awaitable<void> handle_command(Received received, wire::SlackCommand command);
 
     // Draws a reply that is no acknowledgement: a dialog, or words for this person alone.
@@ -100,6 +104,7 @@ class Interactions {
     std::function<void(core::Duration)> acknowledged_;  // may be empty
     app::RecentlySeen events_{events_max};
     Deliveries deliveries_;
+    Homes homes_;
 };
 
 }  // namespace countersign::slack

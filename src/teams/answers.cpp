@@ -15,7 +15,24 @@ std::string reason_wanted(const app::ReasonDialog& asked) {
                        asked.request.text());
 }
 
+wire::TeamsCard list_card(const app::RequestList& list) {
+    auto heading = list.heading;
+    if (list.next)
+        heading += fmt::format(" · more: {} {}", core::chat_kind(core::Surface::teams)->command, *list.next);
+    return wire::teams_list(heading, summaries(list));
+}
+
 }  // namespace
+
+std::vector<core::CardSummary> summaries(const app::RequestList& list) {
+    std::vector<core::CardSummary> all;
+    all.reserve(list.items.size());
+    for (const app::ListedRequest& row : list.items) {
+        all.push_back(row.summary);
+        if (!row.votes.empty()) all.back().detail += ", " + row.votes;
+    }
+    return all;
+}
 
 net::HttpResponse status_alone(unsigned status) {
     net::HttpResponse response;
@@ -45,7 +62,7 @@ std::optional<wire::TeamsCard> private_card(const app::Reply& reply, const wire:
         Overload{
             [](const app::Silence&) { return Drawn{}; },
             [](const app::Lines& lines) { return Drawn{wire::teams_lines(lines.text)}; },
-            [](const app::RequestList& list) { return Drawn{wire::teams_list(list.heading, list.items)}; },
+            [&](const app::RequestList& list) { return Drawn{list_card(list)}; },
             [&](const app::PrivateCard& shown) { return Drawn{wire::teams_private_card(shown.card, style)}; },
             [&](const app::ApproveQuestion& asked) {
                 return Drawn{wire::teams_approval(asked.card, style, asked.note, asked.reason, asked.whole)};

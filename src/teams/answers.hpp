@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "countersign/app/conversation.hpp"
 #include "countersign/net/http.hpp"
@@ -21,6 +22,8 @@ net::HttpResponse json_body(wire::JsonText body, unsigned status = 200);
 // Words in the form that this invoke is answered in; a message is answered without any.
 net::HttpResponse words_for(const wire::TeamsActivity& activity, std::string_view words);
 
+// The rows of a list, each with what people said of it.
+std::vector<core::CardSummary> summaries(const app::RequestList& list);
 // A reply as a message for one person; nullopt: there is nothing to say.
 std::optional<wire::TeamsCard> private_card(const app::Reply& reply, const wire::TeamsStyle& style);
 // What is said where only words fit.

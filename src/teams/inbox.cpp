@@ -464,11 +464,12 @@ awaitable<net::HttpResponse> Inbox::query(ActivityPtr activity, core::Instant at
     auto* list = std::get_if<app::RequestList>(&reply.what);
     if (list == nullptr) co_return words_for(*activity, words_of(reply));
     const auto wanted = lower_ascii(trim(parameter_of(activity->value, "q")));
-    std::erase_if(list->items, [&](const core::CardSummary& item) {
+    auto items = summaries(*list);
+    std::erase_if(items, [&](const core::CardSummary& item) {
         return lower_ascii(fmt::format("#{} {} {}", item.number, item.line, item.detail)).find(wanted) ==
                std::string::npos;
     });
-    co_return json_body(wire::teams_results_answer(list->items));
+    co_return json_body(wire::teams_results_answer(items));
 }
 
 // Nobody else reads an answer: it goes into the person's own conversation with the bot.

@@ -182,6 +182,7 @@ SlackHome read_slack_home(const Value& auth_test) {
     home.bot = text_of(auth_test["bot_id"]);
     home.app = text_of(auth_test["app_id"]);
     home.team_name = text_of(auth_test["team"]);
+    home.url = text_of(auth_test["url"]);
     return home;
 }
 

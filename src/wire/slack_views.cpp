@@ -363,16 +363,4 @@ SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::str
                     {slack_token_decline, "No, end it"}, token);
 }
 
-SlackPrivate slack_private_list(std::string_view heading, const std::vector<core::CardSummary>& items) {
-    b::Items blocks(b::section("heading", b::plain(inert(heading, 500))));
-    for (const core::CardSummary& item : items) {
-        auto words = fmt::format("#{}  {}", item.number, inert(item.line, 240));
-        if (!item.detail.empty()) words += "\n" + inert(item.detail, 240);
-        blocks.push_back(json_object("accessory", b::button(slack_details, "Details", item.id.text()),
-                                     "block_id", fmt::format("item.{}", item.id.text()), "text",
-                                     b::plain(words), "type", "section"));
-    }
-    return made_private(inert(heading, 500), std::move(blocks));
-}
-
 }  // namespace countersign::wire

@@ -222,7 +222,7 @@ TEST_F(Conversations, ListsSayWhatWaitsForWhom) {
         auto reply = say(user, words);
         const auto* list = std::get_if<app::RequestList>(&reply.what);
         return list == nullptr ? std::vector<core::RequestId>{}
-                               : std::vector<core::RequestId>{list->items.at(0).id};
+                               : std::vector<core::RequestId>{list->items.at(0).summary.id};
     };
     EXPECT_THAT(listed("U0AMY", ""), ElementsAre(request));
     EXPECT_EQ(said(say("U0REQ", "list")), "Nothing waits for you.");
@@ -278,7 +278,8 @@ TEST_F(Conversations, HelpNamesTheCommandOfEachChat) {
     EXPECT_THAT(said(say("U0AMY", "help")), HasSubstr("/approvals approve N [reason]"));
     EXPECT_EQ(said(say("U0AMY", "frobnicate")),
               "\"frobnicate\" is no command. There are these:\n" + said(say("U0AMY", "help")));
-    EXPECT_THAT(app::command_help(core::Surface::teams), Contains("@Countersign approve N [reason]"));
+    EXPECT_THAT(app::command_help(core::Surface::teams),
+                Contains(HasSubstr("@Countersign approve N [reason]: ")));
     app::Conversation teams{process.runtime, parts(), manner(core::Surface::teams)};
     EXPECT_EQ(said(get(teams.command(act("U0AMY"), app::read_command("approve")))),
               "Say which request: @Countersign approve 1042");
@@ -299,7 +300,8 @@ TEST_F(Conversations, ANumberAloneShowsTheRequest) {
 TEST(CommandWords, ArePartedByWhateverPeopleTypeBetweenThem) {
     for (const char* typed :
          {"approve\u00A012\u00A0looks right", "\u3000Approve\u3000#12,\u3000looks right\u3000",
-          "\r\napprove\r\n12\r\nlooks right\r\n", "APPROVE:\t12.\u2003looks right", "\uFEFFapprove 12: looks right"}) {
+          "\r\napprove\r\n12\r\nlooks right\r\n", "APPROVE:\t12.\u2003looks right",
+          "\uFEFFapprove 12: looks right"}) {
         auto words = app::read_command(typed);
         EXPECT_EQ(words.verb, "approve") << typed;
         EXPECT_EQ(words.number, "12") << typed;
@@ -358,7 +360,8 @@ TEST_F(Conversations, WhoIsAwayNamesWhoIsAskedInstead) {
     EXPECT_THAT(said(say("U0AMY", "away")), HasSubstr("You are away until " + day));
     EXPECT_EQ(said(say("U0AMY", "away until " + day + " !U0AMY")), "!U0AMY is you. Nothing was changed.");
     EXPECT_THAT(said(say("U0AMY", "away until " + day + " @nobody")), HasSubstr("Nothing was changed"));
-    EXPECT_THAT(said(say("U0AMY", "away Until\u00A0" + day + ",  @cat")), HasSubstr("Cards ask others, cat first"));
+    EXPECT_THAT(said(say("U0AMY", "away Until\u00A0" + day + ",  @cat")),
+                HasSubstr("Cards ask others, cat first"));
     EXPECT_EQ(said(say("U0AMY", "away off")), "Welcome back.");
     EXPECT_THAT(said(say("U0AMY", "away")), HasSubstr("You are here"));
     EXPECT_THAT(said(say("U0AMY", "away until monday")), HasSubstr("Say until which day"));
@@ -366,7 +369,9 @@ TEST_F(Conversations, WhoIsAwayNamesWhoIsAskedInstead) {
 
 TEST_F(Conversations, WhoCanNeverVoteStandsInForNobody) {
     auto day = core::rfc3339(office.now() + std::chrono::days{7}).substr(0, 10);
-    auto asked = [&](const std::string& user) { return said(say("U0AMY", "away until " + day + " !" + user)); };
+    auto asked = [&](const std::string& user) {
+        return said(say("U0AMY", "away until " + day + " !" + user));
+    };
     for (auto [user, klass, why] : {std::tuple{"U0G", core::AccountClass::guest, "guests cannot"},
                                     std::tuple{"U0X", core::AccountClass::deleted, "deactivated"},
                                     std::tuple{"U0B", core::AccountClass::bot, "bots cannot"}}) {
@@ -375,7 +380,8 @@ TEST_F(Conversations, WhoCanNeverVoteStandsInForNobody) {
     }
     EXPECT_THAT(asked("U0NOBODY"), HasSubstr("can never vote"));
     office.accounts.user("U0ERIN", core::AccountClass::member);
-    EXPECT_EQ(asked("U0ERIN"), "!U0ERIN is in no group of the policy, and so can never vote. Nothing was changed.");
+    EXPECT_EQ(asked("U0ERIN"),
+              "!U0ERIN is in no group of the policy, and so can never vote. Nothing was changed.");
     EXPECT_THAT(said(say("U0AMY", "away")), HasSubstr("You are here"));
 }
 

@@ -368,19 +368,23 @@ TEST_F(Cards, AChannelThatTakesNoCardsForAWhileIsSpokenOf) {
     auto id = process->open("db.export")->c.request->id;
     office.pass(5s);
     auto at_first = testing::internal::GetCapturedStderr();
-    EXPECT_THAT(at_first, testing::Not(testing::HasSubstr("has taken no card"))) << "it may be over in a moment";
+    EXPECT_THAT(at_first, testing::Not(testing::HasSubstr("has taken no card")))
+        << "it may be over in a moment";
     testing::internal::CaptureStderr();
     office.pass(150s);
     auto said = testing::internal::GetCapturedStderr();
     EXPECT_THAT(said, testing::HasSubstr("#approvals in slack has taken no card for"));
     std::size_t times = 0;
-    for (auto at = said.find("has taken no card"); at != said.npos; at = said.find("has taken no card", at + 1)) ++times;
+    for (auto at = said.find("has taken no card"); at != said.npos;
+         at = said.find("has taken no card", at + 1))
+        ++times;
     EXPECT_GE(times, 2U);
     EXPECT_LE(times, 3U) << "once a minute";
     office.chat.weather = nullptr;
     testing::internal::CaptureStderr();
     office.pass(2min);
-    EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("#approvals in slack takes cards again"));
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                testing::HasSubstr("#approvals in slack takes cards again"));
     EXPECT_EQ(shown(id).size(), 1U);
 }
 

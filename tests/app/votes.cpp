@@ -329,15 +329,48 @@ TEST_F(Votes, WaitingForMeIsWhereMyApprovalCounts) {
     process.open("db.read");
     auto two = process.open("db.export");
     auto ids = [&](const std::string& user) {
-        auto waiting =
-            office.get(process.requests.waiting_for(core::AccountId{"slack:T0/" + user}, 10, office.soon()));
+        app::DueFilter filter{.approver = core::AccountId{"slack:T0/" + user},
+                              .after = {},
+                              .limit = 10,
+                              .look_until = office.now() + 1s};
+        auto waiting = office.get(process.requests.due_page(filter, office.soon()));
         std::vector<core::RequestId> found;
-        for (const auto& now : waiting.value()) found.push_back(now->c.request->id);
+        for (const auto& now : waiting.value().cases) found.push_back(now->c.request->id);
         return found;
     };
     EXPECT_THAT(ids("U0AMY"), testing::UnorderedElementsAre(one->c.request->id, two->c.request->id));
     EXPECT_THAT(ids("U0CAT"), testing::UnorderedElementsAre(two->c.request->id));
     EXPECT_THAT(ids("U0DAN"), testing::IsEmpty());
+}
+
+TEST_F(Votes, AListSaysWhereToGoOnWhereItRanOutOfTime) {
+    std::vector<std::int64_t> all;
+    for (int i = 0; i < 250; ++i) all.push_back(process.open("deploy")->c.request->number);
+    auto page = [&](std::optional<std::int64_t> after, core::Duration look_for, std::size_t limit) {
+        app::DueFilter filter{.approver = core::AccountId{"slack:T0/U0AMY"},
+                              .after = after,
+                              .limit = limit,
+                              .look_until = office.now() + look_for};
+        return office.get(process.requests.due_page(filter, office.soon())).value();
+    };
+    auto whole = page({}, 10s, 300);
+    EXPECT_EQ(whole.cases.size(), 250U);
+    EXPECT_EQ(whole.pending, 250U);
+    EXPECT_FALSE(whole.next_after);
+    std::vector<std::int64_t> found;
+    std::optional<std::int64_t> after;
+    do {
+        auto next = page(after, -1s, 300);
+        for (const auto& now : next.cases) found.push_back(now->c.request->number);
+        after = next.next_after;
+    } while (after);
+    EXPECT_EQ(found, all);
+    // Where the last one of a page was decided meanwhile, the next page is the same.
+    auto first = page({}, 10s, 10);
+    ASSERT_EQ(first.next_after, all[9]);
+    ASSERT_TRUE(process.vote(first.cases.back()->c.request->id, "U0AMY"));
+    EXPECT_EQ(page(first.next_after, 10s, 10).cases.front()->c.request->number, all[10]);
+    EXPECT_EQ(page(all.back(), 10s, 10).cases.size(), 0U);
 }
 
 }  // namespace

@@ -134,18 +134,6 @@ TEST(Voting, GuestsBotsDeletedAndForeignAccountsAreRefusedWhateverThePolicy) {
     EXPECT_EQ(play.c.version(), 1) << "refused clicks are no entries";
 }
 
-TEST(Voting, WhomTheChatDoesNotCallAFullMemberIsToldThatTryingAgainChangesNothing) {
-    Play play{one_reviewer()};
-    play.world.user("U0AMY", AccountClass::unknown);
-    play.approve("U0AMY");
-    EXPECT_EQ(play.why(), Why::not_eligible);
-    EXPECT_THAT(play.said(), HasSubstr("trying again changes nothing"));
-    // What was said long ago says nothing any more.
-    play.now += age_max + 1us;
-    play.approve("U0AMY");
-    EXPECT_EQ(play.why(), Why::directory_stale);
-}
-
 TEST(Voting, WhoIsInNoGroupIsToldWhichGroupsThereAre) {
     Play play{prod_export()};
     play.approve("U0DAN");

@@ -204,6 +204,19 @@ Later<std::vector<core::RequestId>> Outbox::shown_in(app::CardTarget where,
     co_return requests;
 }
 
+Later<std::vector<std::pair<core::RequestId, app::MessageRef>>> Outbox::messages_of(
+    core::Surface surface, std::vector<core::RequestId> requests, Deadline) {
+    if (auto failed = trouble("messages_of")) co_return std::unexpected(*failed);
+    std::vector<std::pair<core::RequestId, app::MessageRef>> messages;
+    for (const auto& request : requests)
+        for (const auto& state : states_of(request))
+            if (state.message && state.target.surface == surface) {
+                messages.emplace_back(request, *state.message);
+                break;
+            }
+    co_return messages;
+}
+
 Later<bool> Outbox::adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                           Deadline) {
     if (auto failed = trouble("adopt")) co_return std::unexpected(*failed);

@@ -28,6 +28,8 @@ class Outbox : public app::OutboxStore {
                              Deadline deadline) override;
     Later<std::vector<app::CardProblem>> problems(std::optional<core::RequestId> request, std::size_t at_most,
                                                   Deadline deadline) override;
+    Later<std::vector<std::pair<core::RequestId, app::MessageRef>>> messages_of(
+        core::Surface surface, std::vector<core::RequestId> requests, Deadline deadline) override;
     Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                       Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;

@@ -126,6 +126,24 @@ Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
     co_return page;
 }
 
+Later<std::vector<app::PendingRequest>> Store::pending(Deadline) {
+    if (auto failed = trouble("pending")) co_return std::unexpected(*failed);
+    std::vector<app::PendingRequest> all;
+    for (const auto& [id, kept] : cases_)
+        if (core::decide(kept.on.c).state == core::State::pending)
+            all.push_back({id, kept.on.c.request->number, kept.on.c.request->expires_at});
+    std::ranges::sort(all, {}, [](const auto& one) { return std::pair{one.expires_at, one.number}; });
+    co_return all;
+}
+
+Later<std::vector<core::Case>> Store::read_all(std::vector<core::RequestId> requests, Deadline) {
+    if (auto failed = trouble("read_all")) co_return std::unexpected(*failed);
+    std::vector<core::Case> cases;
+    for (const auto& id : requests)
+        if (auto kept = cases_.find(id); kept != cases_.end()) cases.push_back(kept->second.on.c);
+    co_return cases;
+}
+
 Later<std::vector<core::RequestId>> Store::due(core::Instant now, std::size_t at_most, Deadline) {
     if (auto failed = trouble("due")) co_return std::unexpected(*failed);
     std::vector<std::pair<core::Instant, core::RequestId>> ready;

@@ -75,7 +75,8 @@ TEST(SlackDialogs, WhoeverWaitsForADialogThatDoesNotComeIsTold) {
         {Value::object({{"method", "views.open"}, {"work", true}, {"drop", true}}), "did not say whether"},
         {Value::object({{"method", "views.open"}, {"delay_ms", 3'500}}), "did not say whether"},
         {Value::object({{"method", "views.open"}, {"http_status", 503}}), "did not say whether"},
-        {Value::object({{"method", "views.open"}, {"error", "expired_trigger_id"}}), "did not open the dialog"},
+        {Value::object({{"method", "views.open"}, {"error", "expired_trigger_id"}}),
+         "did not open the dialog"},
         {Value::object({{"method", "views.open"}, {"retry_after", 30}}), "did not open the dialog"}};
     for (const auto& trouble : troubles) {
         SlackOffice office;

@@ -82,6 +82,13 @@ struct SlowStore final : app::CaseStore {
     Later<app::ListPage> list(app::ListFilter filter, Deadline deadline) override {
         co_return co_await store.list(std::move(filter), deadline);
     }
+    Later<std::vector<app::PendingRequest>> pending(Deadline deadline) override {
+        co_return co_await store.pending(deadline);
+    }
+    Later<std::vector<core::Case>> read_all(std::vector<core::RequestId> requests,
+                                            Deadline deadline) override {
+        co_return co_await store.read_all(std::move(requests), deadline);
+    }
     Later<std::vector<core::RequestId>> due(core::Instant now, std::size_t at_most,
                                             Deadline deadline) override {
         co_return co_await store.due(now, at_most, deadline);
@@ -143,6 +150,7 @@ struct SlackOffice : SandboxWorld {
         roster.add_source(core::Surface::slack, *bot);
         roster.set_policy(slack_policy());
         bot_tasks.start_loop("outbox", outbox.run());
+        bot_tasks.start_loop("log", log.run());
         bot_tasks.start_loop("slack", bot->run());
         if (connect) EXPECT_TRUE(until([&] { return bot->health().live == 2; })) << bot->health().problem;
         // Known approvers are looked up at once; clicks then wait for nothing.
@@ -177,7 +185,8 @@ struct SlackOffice : SandboxWorld {
     }
     Deadline soon() const { return Deadline{time.now() + std::chrono::seconds{20}}; }
 
-    core::RequestId ask(std::string action, std::optional<core::Value> parameters = {}) {
+    core::RequestId ask(std::string action, std::optional<core::Value> parameters = {},
+                        std::optional<core::Duration> expires_in = {}) {
         app::Caller caller{app::Token{.id = core::TokenId::mint(time.now(), rt::chance(entropy)),
                                       .name = "ci",
                                       .scopes = {app::Scope::request},
@@ -194,6 +203,7 @@ struct SlackOffice : SandboxWorld {
         if (wanted.action == "drop") wanted.resource = "orders";
         wanted.intent = "because <!here>";
         wanted.parameters = std::move(parameters);
+        wanted.expires_in = expires_in;
         auto filed = get(requests.open(caller, std::move(wanted), soon()));
         EXPECT_TRUE(filed) << (filed ? "" : filed.error().detail);
         return (*filed).now->c.request->id;

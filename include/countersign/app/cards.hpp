@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "countersign/core/advance.hpp"
@@ -114,6 +115,9 @@ class OutboxStore {
     virtual Later<std::vector<core::RequestId>> shown_in(CardTarget where,
                                                          std::vector<core::RequestId> requests,
                                                          Deadline deadline) = 0;
+    // Where this chat shows these requests: of each the message of its first card there, if it has one.
+    virtual Later<std::vector<std::pair<core::RequestId, MessageRef>>> messages_of(
+        core::Surface surface, std::vector<core::RequestId> requests, Deadline deadline) = 0;
     // A copy of a request's card that we did not know of: it becomes the message of a card that is to be
     // posted in that channel, else a card like the others. The request is due then, unless its row is held
     // (its holder hears of the message when they settle) or put off. False: it was known.

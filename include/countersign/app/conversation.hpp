@@ -81,9 +81,22 @@ struct Lines {
     enum class Wrong : std::uint8_t { nothing, reason, resource } wrong = Wrong::nothing;
     std::string title = "Not recorded";  // ours, where the lines answer a button or a dialog
 };
+struct ListedRequest {
+    core::CardSummary summary;
+    bool can_vote = false;           // their approval would count now
+    std::string votes = {};          // what people said so far: "ben approved"; hostile
+    std::optional<MessageRef> card;  // where this chat shows it
+};
 struct RequestList {
     std::string heading;
-    std::vector<core::CardSummary> items;
+    std::vector<ListedRequest> items;
+    std::optional<std::string> next = {};  // the words that give the next page: "list after 1042"
+};
+// What one person has to do with requests, each part a few of them.
+struct HomePage {
+    RequestList waiting;  // for them
+    RequestList own;      // pending, and they are behind it
+    RequestList decided;  // lately, and they voted on it or are behind it
 };
 struct PrivateCard {
     core::CardView card;
@@ -150,9 +163,10 @@ class Conversation {
         core::Surface chat;
         // Says whether its cards show all that is asked for, unshortened.
         std::function<bool(const core::CardView& card)> shows_everything;
-        // Finds the account that a word of a command mentions, or that its chat knows by that handle; nullopt:
-        // none, or several.
+        // Finds the account that a word of a command mentions, or that its chat knows by that handle;
+        // nullopt: none, or several.
         std::function<std::optional<core::AccountId>(std::string_view word)> mentioned;
+        std::size_t listed_max = 10;  // requests on one page of a list
     };
     Conversation(const Runtime& runtime, Parts parts, Manner manner)
         : runtime_(runtime),
@@ -179,6 +193,9 @@ class Conversation {
     // Page `page` (from 1 on) was put before them, and all those before it.
     rt::asio::awaitable<void> showed_page(core::CardView card, core::AccountId account, std::size_t page,
                                           std::size_t pages);
+
+    // What the person's own page of this chat shows.
+    Later<HomePage> home(core::AccountId account, Deadline deadline);
 
     // A message that shows a request's card: one that nobody knew of (whoever posted it never learned that it
     // was posted) joins the request's other cards.
@@ -232,11 +249,17 @@ class Conversation {
     Later<Found> find(const Act& act, std::string number);
     Later<Found> open_up(const Act& act, CasePtr now);
     Later<Found> read(const Act& act, core::RequestId request);
-    Later<std::vector<CasePtr>> readable(const Act& act, std::vector<CasePtr> cases);
     Reader reader_of(const core::AccountId& account, const std::string& channel) const;
     // While the database is away, these wait for it until the deadline.
     Later<CasePtr> stored(core::RequestId request, Deadline deadline);
-    Later<Page> page_of(ListFilter filter, Deadline deadline);
+    // A page of pending requests, all that they may read or those that wait for them; `after`: where the page
+    // before ended.
+    Later<RequestList> pending_page(Reader reader, bool waiting, std::optional<std::int64_t> after,
+                                    Deadline deadline);
+    // The latest requests that the person is behind or voted on and may read, newest first.
+    Later<std::vector<CasePtr>> latest_of(Reader reader, Deadline deadline);
+    Later<std::vector<ListedRequest>> listed(std::vector<CasePtr> cases, core::AccountId account,
+                                             Deadline deadline);
     rt::asio::awaitable<Reply> ask_reason(Act act, core::RequestId request, core::Verdict verdict);
     rt::asio::awaitable<Reply> full_view(Act act, core::RequestId request);
     rt::asio::awaitable<Reply> approve_in_full(Act act, core::RequestId request);

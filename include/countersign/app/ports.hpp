@@ -115,6 +115,14 @@ struct ListPage {
     std::optional<std::int64_t> next_before;  // none: there is nothing more
 };
 
+// A request that waits for a decision, as lists put it in order.
+struct PendingRequest {
+    core::RequestId id;
+    std::int64_t number = 0;
+    core::Instant expires_at;
+};
+inline constexpr std::size_t pending_listed_max = 20'000;
+
 // Cases. Every call is one job on one database thread; appends hold the row's lock throughout.
 // Failures: not_found, conflict (idempotency key with another body: code "idempotency_mismatch"),
 // unavailable, timed_out (may have happened: read back by origin), corrupt (the case is quarantined).
@@ -126,6 +134,11 @@ class CaseStore {
     virtual Later<core::Case> read(core::RequestId request, Deadline deadline) = 0;
     virtual Later<core::Case> read_number(std::int64_t number, Deadline deadline) = 0;
     virtual Later<ListPage> list(ListFilter filter, Deadline deadline) = 0;
+    // Pending requests, in the order in which they expire, at most pending_listed_max.
+    virtual Later<std::vector<PendingRequest>> pending(Deadline deadline) = 0;
+    // These cases, in any order. Those that cannot be read are left out.
+    virtual Later<std::vector<core::Case>> read_all(std::vector<core::RequestId> requests,
+                                                    Deadline deadline) = 0;
     // Requests whose time has come at `now`, oldest first.
     virtual Later<std::vector<core::RequestId>> due(core::Instant now, std::size_t at_most,
                                                     Deadline deadline) = 0;

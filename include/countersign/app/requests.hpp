@@ -57,6 +57,19 @@ struct Page {
     std::optional<std::int64_t> next_before;
 };
 
+// What of the pending requests is asked for, in the order in which they expire.
+struct DueFilter {
+    std::optional<core::AccountId> approver;  // whose approval would count now; nullopt: all of them
+    std::optional<std::int64_t> after;        // goes on after this request's number
+    std::size_t limit = 10;
+    core::Instant look_until;  // whatever was not looked at by then is left to the next page
+};
+struct DuePage {
+    std::vector<CasePtr> cases;
+    std::optional<std::int64_t> next_after;  // none: there is nothing more
+    std::size_t pending = 0;                 // so many requests wait for a decision, whoever can give it
+};
+
 // Reads one case and works out its ruling.
 Later<CasePtr> read_case(CaseStore& cases, core::RequestId request, Deadline deadline);
 
@@ -103,13 +116,19 @@ class Requests {
     // Any version of the case, from memory where it passed by lately: for what never changes of a request.
     Later<CasePtr> read_any_version(core::RequestId request, Deadline deadline);
     Later<Page> list(ListFilter filter, Deadline deadline);
-    // Pending requests on which this account's approval would count now.
-    Later<std::vector<CasePtr>> waiting_for(core::AccountId account, std::size_t at_most, Deadline deadline);
+    // A page of pending requests. It may hold fewer than asked for, or none, and yet say where to go on.
+    Later<DuePage> due_page(DueFilter filter, Deadline deadline);
+    // So many events there are, as far as is known here: it rises with whatever changes.
+    std::int64_t changes() const { return parts_.log.size(); }
     // The case once its version differs from that of `seen`, or `seen` at `until` or when stopped.
     Later<CasePtr> wait(CasePtr seen, core::Instant until, WaitStop* stop = nullptr);
     std::size_t waiting() const { return parts_.waiters.size(); }
 
   private:
+    Later<std::size_t> first_after(const std::vector<PendingRequest>& all, std::int64_t number,
+                                   Deadline deadline);
+    bool may_concern(const PendingRequest& pending, const DueFilter& filter,
+                     const core::Directory& directory);
     Later<Done> room_for_more(std::string caller_key, Deadline deadline);
     Later<Done> not_used_before(const Workload& workload, core::RequestId request,
                                 std::optional<Idempotency> key, Deadline deadline);

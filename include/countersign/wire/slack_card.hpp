@@ -34,6 +34,7 @@ inline constexpr std::string_view slack_token_decline = "token_decline";
 struct SlackStyle {
     std::string team;                     // accounts of this workspace are mentioned, others named
     std::vector<std::string> link_hosts;  // only links to these are clickable
+    std::string workspace_url = {};       // "https://harbor.slack.com/", for links to cards; empty: not known
 };
 
 struct SlackMessage {
@@ -112,7 +113,6 @@ SlackPrivate slack_private_link(const std::vector<std::string>& lines, std::stri
 SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::string_view token);
 // Several lines, each hostile on its own.
 SlackPrivate slack_private_lines(const std::vector<std::string>& lines);
-SlackPrivate slack_private_list(std::string_view heading, const std::vector<core::CardSummary>& items);
 
 // What block_id says of the buttons beneath: Approve must open the full view first.
 bool slack_opens_full_view(std::string_view block_id);

@@ -104,6 +104,7 @@ struct SlackHome {
     std::string bot;
     std::string app;
     std::string team_name;
+    std::string url = {};  // of the workspace, for people: "https://harbor.slack.com/"
 };
 SlackHome read_slack_home(const core::Value& auth_test);
 
