@@ -1,6 +1,7 @@
 #include "countersign/app/followers.hpp"
 
 #include <algorithm>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -14,6 +15,36 @@ constexpr core::Duration follower_patience{std::chrono::seconds{5}};  // for one
 constexpr std::size_t versions_per_query_max = 1'000;
 constexpr std::size_t due_per_query_max = 256;
 constexpr std::size_t judged_per_page_max = 200;
+constexpr std::size_t redrawn_per_page_max = 100;
+
+// Who is in the policy's groups, without those who are away and those of whom it is known that they can never
+// vote: where this is the same, cards name the same people. That an account is looked up for the first time
+// changes nothing.
+std::string approvers_of(const core::Directory& directory) {
+    std::string all;
+    for (const auto& group : directory.policy().groups) {
+        all += group.name.text() + "\n";
+        auto members = directory.members(group.name);
+        if (!members) continue;
+        for (const auto& person : *members) {
+            const bool here = directory.absence(person) == nullptr;
+            all += person.text() + (here ? "+" : "-");
+            for (const auto& account : directory.accounts_of(person))
+                if (const auto* user = directory.user(account))
+                    if (user->klass != core::AccountClass::member &&
+                        user->klass != core::AccountClass::unknown)
+                        all += '!';
+            all += '\n';
+        }
+    }
+    return all;
+}
+
+bool knows_every_group(const core::Directory& directory) {
+    return std::ranges::all_of(directory.policy().groups, [&](const core::GroupRecord& group) {
+        return directory.members(group.name, 1).has_value();
+    });
+}
 
 }  // namespace
 
@@ -120,6 +151,54 @@ rt::asio::awaitable<void> PeopleFollower::run() {
             if (!done) log::warn("app", "open requests are yet to be judged again: {}", done.error().detail);
         }
         auto cancelled = co_await runtime_.timers.sleep_until(runtime_.now() + runtime_.limits.poll);
+        if (cancelled) co_return;
+    }
+}
+
+Later<Done> ApproverFollower::redraw(const core::Directory& before, const core::Directory& now) {
+    auto all = co_await parts_.cases.pending(runtime_.within(follower_patience));
+    if (!all) co_return pass(all);
+    for (std::size_t from = 0; from < all->size(); from += redrawn_per_page_max) {
+        std::vector<core::RequestId> ids;
+        for (auto i = from; i < std::min(from + redrawn_per_page_max, all->size()); ++i)
+            ids.push_back((*all)[i].id);
+        auto read = co_await parts_.cases.read_all(std::move(ids), runtime_.within(follower_patience));
+        if (!read) co_return pass(read);
+        for (const auto& c : *read) {
+            const auto ruling = core::decide(c);
+            if (core::lacking(c, ruling, before) != core::lacking(c, ruling, now))
+                busy_.push_back(c.request->id);
+        }
+    }
+    co_return Done{};
+}
+
+rt::asio::awaitable<void> ApproverFollower::run() {
+    std::shared_ptr<const core::Directory> drawn;
+    std::string approvers;
+    const auto learns_until = runtime_.now() + learning_max;
+    for (;;) {
+        auto now = parts_.roster.snapshot();
+        // What is read after a start is no change.
+        const bool ready = drawn || knows_every_group(*now) || runtime_.now() >= learns_until;
+        if (parts_.roster.complete() && ready && now != drawn) {
+            auto can = approvers_of(*now);
+            Result<Done> found = Done{};
+            if (drawn && can != approvers) found = co_await redraw(*drawn, *now);
+            if (found) {
+                drawn = std::move(now);
+                approvers = std::move(can);
+            } else {
+                log::warn("app", "cards are yet to be drawn anew: {}", found.error().detail);
+            }
+        }
+        if (!busy_.empty()) {
+            auto left =
+                co_await parts_.cards.redraw(std::exchange(busy_, {}), runtime_.within(follower_patience));
+            if (left) busy_ = std::move(*left);
+            parts_.outbox.leases_freed();
+        }
+        auto cancelled = co_await runtime_.timers.sleep_until(runtime_.now() + look_every);
         if (cancelled) co_return;
     }
 }

@@ -183,6 +183,24 @@ behind AS (
         ON CONFLICT (request_id) DO NOTHING)
 SELECT FROM fresh)"};
 
+// Requests that somebody works on are left alone: whoever settles a row changes its cards after it, and would
+// wait for this while this waits for them.
+constexpr Query redraw_cards{R"(
+WITH resting AS MATERIALIZED (
+    SELECT s.request_id, s.version FROM request_state s
+     WHERE s.request_id = ANY ($1::uuid[]) AND s.state = 'pending' AND NOT s.quarantined
+       AND NOT EXISTS (SELECT FROM outbox o WHERE o.request_id = s.request_id)),
+stale AS (
+    UPDATE card c SET shown_version = 0 FROM resting r
+     WHERE c.request_id = r.request_id AND NOT c.closed AND c.message IS NOT NULL
+    RETURNING c.request_id),
+behind AS (
+    INSERT INTO outbox (request_id, version, due_at)
+    SELECT r.request_id, r.version, $2 FROM resting r WHERE r.request_id IN (SELECT request_id FROM stale)
+        ON CONFLICT (request_id) DO NOTHING)
+SELECT o.request_id FROM outbox o JOIN request_state s ON s.request_id = o.request_id
+ WHERE o.request_id = ANY ($1::uuid[]) AND s.state = 'pending')"};
+
 constexpr Query hand_rows_back{"UPDATE outbox SET holder = NULL, due_at = $2 WHERE holder = $1"};
 
 std::string_view name_of(How how) {
@@ -448,6 +466,21 @@ Later<bool> PgOutboxStore::adopt(core::RequestId request, app::CardTarget target
         });
     };
     return run_job<bool>(pool_, rt::Lane::interactive, clock_, deadline, std::move(adopt_in));
+}
+
+Later<std::vector<core::RequestId>> PgOutboxStore::redraw(std::vector<core::RequestId> requests,
+                                                          Deadline deadline) {
+    using Ids = std::vector<core::RequestId>;
+    core::Instant now = clock_.now();
+    return run_job<Ids>(pool_, rt::Lane::background, clock_, deadline,
+                        [requests = std::move(requests), now](Session& session) -> Result<Ids> {
+                            auto rows = again_if_lost(session, redraw_cards, Arguments::of(requests, now));
+                            if (!rows) return pass(rows);
+                            Ids busy;
+                            for (const auto& row : *rows)
+                                if (auto id = id_from<core::RequestId>(view(row[0]))) busy.push_back(*id);
+                            return busy;
+                        });
 }
 
 Later<Done> PgOutboxStore::hand_back(app::Lease lease, Deadline deadline) {

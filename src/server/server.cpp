@@ -474,6 +474,7 @@ void Server::start_workers() {
     workers_.start_loop("pending", watch_pending());
     workers_.start_loop("unannounced", unannounced_.run());
     workers_.start_loop("people", people_follower_.run());
+    workers_.start_loop("approvers", approver_follower_.run());
     workers_.start_loop("other replicas", replicas_.run());
 }
 

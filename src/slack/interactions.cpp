@@ -152,7 +152,6 @@ awaitable<void> Interactions::handle_event(Received received, Value payload) {
     if (event.type == "app_home_opened") {
         const std::string user{event.event["user"].text()};
         const bool home = event.event["tab"].text("home") == "home";
-        // People of other workspaces have no home here.
         if (home && directory_.home() && !user.empty()) homes_.opened(user, style());
         co_return;
     }

@@ -32,6 +32,28 @@ TYPED_TEST(CaseLists, AListIsPagedNewestFirstWithoutGapOrRepeat) {
     EXPECT_EQ(seen, numbers);
 }
 
+TYPED_TEST(CaseLists, PendingRequestsComeInTheOrderInWhichTheyExpire) {
+    std::vector<core::RequestId> ids;
+    for (auto lives : {30min, 5min, 60min, 5min}) {
+        auto fresh = this->on.fresh(requires_of({asks({{1, "security"}})}));
+        fresh.request.expires_at = fresh.request.created_at + lives;
+        ids.push_back(this->opened(std::move(fresh)).opened.request->id);
+    }
+    this->appended(this->on.vote(ids[2], "U0AMY"));
+    auto pending = this->on.get(this->on.cases().pending(this->on.soon())).value();
+    std::vector<core::RequestId> order;
+    for (const auto& one : pending) order.push_back(one.id);
+    EXPECT_THAT(order, ElementsAre(ids[1], ids[3], ids[0]))
+        << "of two that expire together the older one first";
+    EXPECT_EQ(pending[0].expires_at, this->stored(ids[1]).request->expires_at);
+    EXPECT_EQ(pending[0].number, this->stored(ids[1]).request->number);
+    auto cases = this->on
+                     .get(this->on.cases().read_all(
+                         {ids[0], ids[2], core::RequestId{core::RequestId::Bytes{}}}, this->on.soon()))
+                     .value();
+    EXPECT_EQ(cases.size(), 2U);
+}
+
 TYPED_TEST(CaseLists, AListShowsWhatWasAskedFor) {
     core::RequestId approved =
         this->opened(this->on.fresh(requires_of({asks({{1, "security"}})}))).opened.request->id;

@@ -461,6 +461,37 @@ TYPED_TEST(Outbox, ACopyOfARequestThatIsNotThereIsNothing) {
     EXPECT_FALSE(adopted.value());
 }
 
+TYPED_TEST(Outbox, ACardAtRestIsDrawnAnewWithoutAnEntry) {
+    auto redraw = [&] { return this->on.get(this->on.outbox().redraw({this->id}, this->on.soon())).value(); };
+    EXPECT_EQ(redraw(), std::vector{this->id}) << "somebody works on it";
+    this->done(1);
+    EXPECT_TRUE(this->claimed(this->on.lease()).empty());
+    redraw();
+    EXPECT_EQ(this->stored().told_version, 1) << "nobody is told anything again";
+    auto rows = this->claimed(this->lease_of_another());
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].version, 1);
+    EXPECT_EQ(rows[0].cards.at(0).shown_version, 0);
+    EXPECT_FALSE(rows[0].taken_over);
+    EXPECT_TRUE(this->done(1, this->lease_of_another()).behind.empty());
+    EXPECT_EQ(this->stored(), this->shown(1));
+}
+
+TYPED_TEST(Outbox, WhereRequestsAreShownIsToldForEachChat) {
+    auto other = this->on.get(this->on.cases().open(this->on.fresh(), this->on.soon())).value();
+    this->done(1);
+    auto shown_in = [&](core::Surface chat) {
+        return this->on
+            .get(this->on.outbox().messages_of(chat, {this->id, other.opened.request->id}, this->on.soon()))
+            .value();
+    };
+    auto in_slack = shown_in(core::Surface::slack);
+    ASSERT_EQ(in_slack.size(), 1U) << "the other one has no message yet";
+    EXPECT_EQ(in_slack[0].first, this->id);
+    EXPECT_EQ(in_slack[0].second, (app::MessageRef{"C1", "1.1"}));
+    EXPECT_TRUE(shown_in(core::Surface::teams).empty());
+}
+
 TYPED_TEST(Outbox, WhatIsHandedBackIsAnybodysAtOnceAndWasNotTakenOver) {
     ASSERT_TRUE(this->on.get(this->on.outbox().hand_back(this->on.lease(), this->on.soon())));
     auto rows = this->claimed(this->lease_of_another());

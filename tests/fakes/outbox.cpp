@@ -217,6 +217,23 @@ Later<std::vector<std::pair<core::RequestId, app::MessageRef>>> Outbox::messages
     co_return messages;
 }
 
+Later<std::vector<core::RequestId>> Outbox::redraw(std::vector<core::RequestId> requests, Deadline) {
+    if (auto failed = trouble("redraw")) co_return std::unexpected(*failed);
+    std::vector<core::RequestId> busy;
+    for (const auto& request : requests) {
+        if (rows_.contains(request)) {
+            busy.push_back(request);
+            continue;
+        }
+        for (auto& [id, card] : cards_) {
+            if (card.request != request || card.state.closed || !card.state.message) continue;
+            card.state.shown_version = 0;
+            make_due(request);
+        }
+    }
+    co_return busy;
+}
+
 Later<bool> Outbox::adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                           Deadline) {
     if (auto failed = trouble("adopt")) co_return std::unexpected(*failed);

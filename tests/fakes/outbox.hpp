@@ -32,6 +32,8 @@ class Outbox : public app::OutboxStore {
         core::Surface surface, std::vector<core::RequestId> requests, Deadline deadline) override;
     Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                       Deadline deadline) override;
+    Later<std::vector<core::RequestId>> redraw(std::vector<core::RequestId> requests,
+                                               Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;
 
     // Asked before every call ("claim", "settle", "adopt", …): a failure is answered and nothing happens.

@@ -136,6 +136,7 @@ struct SlackOffice : SandboxWorld {
     app::Linking linking{runtime, {persons, persons, people, roster, chats}};
     app::VotingTokens voting_tokens{runtime, {store, people, roster, log}};
     app::PeopleFollower people_follower{runtime, people, roster, requests};
+    app::ApproverFollower approver_follower{runtime, {roster, slow, store, outbox}};
     std::unique_ptr<slack::Slack> bot;
     rt::TaskGroup bot_tasks{io.get_executor(), 16, rt::report_bug};
 
@@ -151,6 +152,7 @@ struct SlackOffice : SandboxWorld {
         roster.set_policy(slack_policy());
         bot_tasks.start_loop("outbox", outbox.run());
         bot_tasks.start_loop("log", log.run());
+        bot_tasks.start_loop("approvers", approver_follower.run());
         bot_tasks.start_loop("slack", bot->run());
         if (connect) EXPECT_TRUE(until([&] { return bot->health().live == 2; })) << bot->health().problem;
         // Known approvers are looked up at once; clicks then wait for nothing.

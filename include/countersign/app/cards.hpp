@@ -123,6 +123,10 @@ class OutboxStore {
     // (its holder hears of the message when they settle) or put off. False: it was known.
     virtual Later<bool> adopt(core::RequestId request, CardTarget target, MessageRef message,
                               Deadline deadline) = 0;
+    // The cards of these pending requests show what is no longer so, though no entry came: they count as
+    // behind, and are due. Answers with the requests that this did not reach, because somebody works on them.
+    virtual Later<std::vector<core::RequestId>> redraw(std::vector<core::RequestId> requests,
+                                                       Deadline deadline) = 0;
     virtual Later<Done> hand_back(Lease lease, Deadline deadline) = 0;  // all of ours, at shutdown
     // Remembers why a card is not in its channel; empty: it is.
     virtual Later<Done> note_problem(core::CardId card, std::string problem, bool fell_back,

@@ -1,6 +1,9 @@
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <vector>
 
+#include "countersign/app/outbox.hpp"
 #include "countersign/app/requests.hpp"
 
 // What runs beside the use cases, one task each, until it is cancelled.
@@ -51,6 +54,30 @@ class PeopleFollower {
     PeopleSync& people_;
     Roster& roster_;
     Requests& requests_;
+};
+
+// Notices within `look_every` that other people than before can approve (a group, an account or an absence
+// changed), and has the cards of open requests that name them drawn anew.
+class ApproverFollower {
+  public:
+    static constexpr core::Duration look_every = std::chrono::seconds{5};
+    static constexpr core::Duration learning_max = std::chrono::minutes{2};  // after the start
+
+    struct Parts {
+        Roster& roster;
+        CaseStore& cases;
+        OutboxStore& cards;
+        Outbox& outbox;
+    };
+    ApproverFollower(const Runtime& runtime, Parts parts) : runtime_(runtime), parts_(parts) {}
+    rt::asio::awaitable<void> run();
+
+  private:
+    Later<Done> redraw(const core::Directory& before, const core::Directory& now);
+
+    const Runtime& runtime_;
+    Parts parts_;
+    std::vector<core::RequestId> busy_;  // that somebody else worked on when they were to be drawn anew
 };
 
 }  // namespace countersign::app

@@ -108,6 +108,8 @@ class Server {
     app::Scheduler scheduler_;
     app::ReplicaFollower replicas_;
     app::PeopleFollower people_follower_;
+    app::ApproverFollower approver_follower_{runtime_,
+                                             {roster_, database_->cases(), database_->outbox(), outbox_}};
     std::unique_ptr<pg::Presence> presence_;
     std::unique_ptr<pg::LogListener> log_listener_;
     pg::SchemaReport schema_;
