@@ -36,6 +36,8 @@ bool is_away(const Failure& failure) {
     return failure.trouble == Trouble::unavailable || failure.trouble == Trouble::overloaded;
 }
 
+bool not_there(const Result<Answer>& answer) {
+    return !answer && answer.error().trouble == Trouble::not_found;
 }
 
 }  // namespace
@@ -81,14 +83,6 @@ awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::Reques
     }
     co_return Outcome{std::move(answer), runtime_.now() > act.answer_by};
 }
-
-namespace {
-
-bool not_there(const Result<Answer>& answer) {
-    return !answer && answer.error().trouble == Trouble::not_found;
-}
-
-}  // namespace
 
 // Asks why somebody denies or holds, or approves what they are behind.
 awaitable<Reply> Conversation::ask_reason(Act act, core::RequestId request, Verdict verdict) {

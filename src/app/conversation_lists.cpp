@@ -74,8 +74,8 @@ Later<std::vector<ListedRequest>> Conversation::listed(std::vector<CasePtr> case
     co_return rows;
 }
 
-Later<RequestList> Conversation::pending_page(Reader reader, bool waiting,
-                                              std::optional<std::int64_t> after, Deadline deadline) {
+Later<RequestList> Conversation::pending_page(Reader reader, bool waiting, std::optional<std::int64_t> after,
+                                              Deadline deadline) {
     DueFilter filter{
         .approver = {}, .after = after, .limit = manner_.listed_max, .look_until = runtime_.now() + look_for};
     if (waiting) filter.approver = reader.account;
@@ -95,8 +95,9 @@ Later<RequestList> Conversation::pending_page(Reader reader, bool waiting,
     RequestList list{.heading = {}, .items = std::move(*rows), .next = {}};
     if (next) list.next = fmt::format("{} after {}", waiting ? "list" : "all", *next);
     if (list.items.empty() && next)
-        list.heading = fmt::format("{} among those up to #{}, and there are more",
-                                   waiting ? "Nothing waits for you" : "There is nothing you may read", *next);
+        list.heading =
+            fmt::format("{} among those up to #{}, and there are more",
+                        waiting ? "Nothing waits for you" : "There is nothing you may read", *next);
     else if (waiting)
         list.heading = after ? "Waiting for you, further on" : "Waiting for you";
     else
@@ -124,8 +125,8 @@ awaitable<Reply> Conversation::list(Act act, CommandWords words) {
     const bool waiting = words.verb != "all";
     auto after = read_after(words);
     if (!after) co_return told("Say where to go on: " + typed(words.verb + " after 1042"));
-    auto page = co_await pending_page(reader_of(act.account, act.channel), waiting, *after,
-                                      Deadline{act.answer_by});
+    auto page =
+        co_await pending_page(reader_of(act.account, act.channel), waiting, *after, Deadline{act.answer_by});
     if (!page) co_return told(not_found_sentence(page.error()));
     if (!page->items.empty() || page->next) co_return Reply{std::move(*page)};
     if (*after) co_return told("There is nothing further on.");

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "app/conversation_words.hpp"
-#include "countersign/app/patience.hpp"
 #include "countersign/app/conversation.hpp"
+#include "countersign/app/patience.hpp"
 #include "countersign/base/text.hpp"
 
 // What people read in a chat, and what is not theirs to read.

@@ -488,10 +488,9 @@ rt::asio::awaitable<void> Server::drain() {
     calm_ = co_await intake_.end(ground_.timers, begun + intake_end_max);
     if (!calm_) log::warn("server", "the chat link did not end by itself in time");
     auto handed_back = co_await outbox_.drain(Deadline{begun + outbox_end_max});
-    if (!handed_back) {
+    if (!handed_back)
         log::warn("server", "leases were not handed back, others take over when they run out: {}",
                   handed_back.error().detail);
-    }
     auto also = co_await sender_->drain(Deadline{begun + outbox_end_max});
     if (!also) log::warn("server", "deliveries were not handed back: {}", also.error().detail);
     bool rested = co_await workers_.end(ground_.timers, begun + drain_max);

@@ -38,8 +38,7 @@ struct ListClick {
     app::CommandWords words;
 };
 // monostate: not one of our buttons.
-using Clicked =
-    std::variant<std::monostate, CardClick, ApprovalClick, AnswerClick, PageClick, ListClick>;
+using Clicked = std::variant<std::monostate, CardClick, ApprovalClick, AnswerClick, PageClick, ListClick>;
 Clicked read_click(const wire::SlackClick& click);
 
 // What was sent from a dialog of ours.

@@ -77,8 +77,8 @@ struct LoggedEvent {
     core::State state = core::State::pending;
     // An administrative act says what it was done to, and how.
     std::string subject;
-    // Of an administrative act, and of a refused vote (see facts_of in plan.hpp). nullopt: erased, or there
-    // are none.
+    // What an administrative act, or a refused vote, says of itself (see facts_of in plan.hpp). nullopt:
+    // erased, or there is nothing.
     std::optional<core::Value> facts;
 };
 
