@@ -167,6 +167,15 @@ std::vector<CardTarget> Requests::card_targets(const core::Applied& applied) con
     return cards;
 }
 
+// What rules on trial let through is shown where rules say so, and nowhere else.
+std::vector<CardTarget> Requests::named_targets(const core::Applied& applied) const {
+    std::vector<CardTarget> cards;
+    for (const auto& chat : parts_.chats)
+        for (const auto& channel : named_channels(applied.notify, chat.surface))
+            cards.push_back({chat.surface, channel});
+    return cards;
+}
+
 Later<Done> Requests::room_for_more(std::string caller_key, Deadline deadline) {
     std::size_t most = runtime_.limits.pending_per_requester;
     if (most == 0) co_return Done{};
@@ -321,7 +330,9 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     excluded.insert(excluded.end(), std::make_move_iterator(silent.begin()),
                     std::make_move_iterator(silent.end()));
     bool pending = core::open(opening.ruling.state);
-    auto cards = pending ? card_targets(*applied) : std::vector<CardTarget>{};
+    auto cards = pending           ? card_targets(*applied)
+                 : applied->shadow ? named_targets(*applied)
+                                   : std::vector<CardTarget>{};
     if (caller.workload && caller.workload->single_use) {
         auto fresh = co_await not_used_before(*caller.workload, request.id, idempotency, deadline);
         if (!fresh) co_return pass(fresh);

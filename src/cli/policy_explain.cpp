@@ -153,6 +153,15 @@ Value hidden_of(const WordedRequest& worded, const core::Applied& applied) {
     return all;
 }
 
+// What rules on trial would have made of it, in words.
+Value would_of(const core::Shadow& shadow) {
+    auto what =
+        shadow.refuses ? "refuse it: " + visible(shadow.refusal) : "ask " + slots_text(shadow.alternatives);
+    Value rules = Value::array();
+    for (const std::string& rule : shadow.rules) rules.push(rule);
+    return Value::object({{"rules", std::move(rules)}, {"would", std::move(what)}});
+}
+
 Value told_of(const WordedRequest& worded, const core::Explanation& explanation,
               const core::Directory& directory) {
     const core::Request& request = worded.request;
@@ -177,6 +186,7 @@ Value told_of(const WordedRequest& worded, const core::Explanation& explanation,
     told.set("state", core::name_of(ruling.state));
     told.set("reason", ruling.reason.empty() ? Value{} : Value{ruling.reason});
     told.set("requirement", applied.alternatives.empty() ? Value{} : Value{slots_text(applied.alternatives)});
+    if (applied.shadow) told.set("shadow", would_of(*applied.shadow));
     told.set("missing", missing_of(rehearsal.now(), ruling, directory));
     told.set("behind", texts(opened.behind));
     told.set("unlinked", texts(opened.unlinked));
@@ -280,6 +290,9 @@ void print_told(const Value& told) {
     print_rules(told["rules"], true, "rules that apply");
     if (told["by_default"].truth(false)) print("\nno rule applies, so the policy's `default` does");
     print_rules(told["rules"], false, "rules that do not");
+    if (!told["shadow"].is_null())
+        print(fmt::format("\non trial: {} would {}", names_in(told["shadow"]["rules"]),
+                          told["shadow"]["would"].text()));
     if (!judged) return;
     if (told["state"].text() == "pending") {
         print(painted("\nwho could approve", Paint::bold, STDOUT_FILENO));

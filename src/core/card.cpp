@@ -315,6 +315,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     view.digest = request.digest;
     view.rules = c.applied->rules;
     view.resource_typed = c.applied->resource_typed;
+    view.shadow = c.applied->shadow;
     view.risk = c.applied->risk;
     view.risk_parts = c.applied->risk_parts;
     add_lacks(view, c, ruling, directory, naming);

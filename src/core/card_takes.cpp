@@ -141,6 +141,39 @@ void add_rules(std::vector<CardLine>& lines, const CardView& card) {
     if (!line.empty()) lines.push_back(std::move(line));
 }
 
+// "On trial, rule `shells` would have asked 2 of security; it holds nothing."
+void add_shadow(std::vector<CardLine>& lines, const CardView& card) {
+    if (!card.shadow) return;
+    const Shadow& shadow = *card.shadow;
+    CardLine line{strong("On trial"), words(shadow.rules.size() == 1 ? ", rule " : ", rules ")};
+    for (std::size_t i = 0; i < shadow.rules.size() && i < rules_shown_max; ++i) {
+        if (i > 0) line.push_back(words(", "));
+        line.push_back(named(shadow.rules[i]));
+    }
+    if (shadow.rules.size() > rules_shown_max) line.push_back(words(" and more"));
+    if (shadow.refuses) {
+        line.push_back(words(" would have refused it: "));
+        line.push_back(prose(prose_excerpt(shadow.refusal, said_columns_max).text));
+        return lines.push_back(std::move(line));
+    }
+    line.push_back(words(" would have asked "));
+    std::size_t shown = 0;
+    for (const Slots& slots : shadow.alternatives) {
+        if (shown++ == alternatives_shown_max) {
+            line.push_back(words(", or others"));
+            break;
+        }
+        if (shown > 1) line.push_back(words(", or "));
+        for (std::size_t i = 0; i < slots.groups.size() && i <= groups_shown_max; ++i) {
+            if (i > 0) line.push_back(words(i == groups_shown_max ? " and more" : " and "));
+            if (i == groups_shown_max) break;
+            line.push_back(words(fmt::format("{} of ", slots.groups[i].count)));
+            line.push_back(named(slots.groups[i].of.text()));
+        }
+    }
+    lines.push_back(std::move(line));
+}
+
 // So many approvals decide it, going the shortest way.
 std::size_t approvals_left(const CardView& card) {
     std::size_t least = SIZE_MAX;
@@ -275,6 +308,7 @@ CardSection what_it_takes(const CardView& card) {
     add_objections(lines, card);
     add_rules(lines, card);
     if (card.resource_typed) lines.push_back({words("Whoever approves types the resource's name.")});
+    add_shadow(lines, card);
     add_next(lines, card);
     CardLine until{words("Expires "), moment(card.expires_at)};
     if (card.expires_at > card.created_at && card.created_at != Instant{})
@@ -288,6 +322,7 @@ CardSection how_it_ended(const CardView& card) {
     CardSection section{Part::outcome};
     if (auto line = who_decided(card); !line.empty()) section.lines.push_back(std::move(line));
     add_reasons(section.lines, card);
+    add_shadow(section.lines, card);
     add_aftermath(section.lines, card);
     return section;
 }

@@ -68,6 +68,15 @@ class Combined {
     bool required = false;          // some rule requires, so every such rule must grant what is granted
     std::vector<std::string> hide;  // granted by rules that do not require
 
+    // Lets through what a rule on trial matches. Its durations and terms are on trial as well.
+    void pass_by(const Rule& rule) {
+        applied.rules.push_back(rule.name);
+        allowed = true;
+        unite(applied.notify, rule.notify);
+        unite(hide, rule.hide);
+        if (!rule.visible_to.empty()) add_once(applied.visible_to, rule.visible_to);
+    }
+
     Result<Done> take(const Rule& rule) {
         applied.rules.push_back(rule.name);
         if (rule.refuse) {
@@ -261,6 +270,32 @@ Result<std::vector<Slots>> alternatives_of(const Requirement& requirement) {
     return all;
 }
 
+namespace {
+
+// What the rules that apply would ask if none of them were on trial. Nothing that is wrong with them holds a
+// request.
+Shadow judged_in_shadow(const Directory& directory, const Facts& facts,
+                        const std::vector<const Rule*>& rules) {
+    Shadow shadow;
+    Combined combined{directory, facts};
+    auto taken = Result<Done>{Done{}};
+    for (const Rule* rule : rules) {
+        if (rule->shadow) shadow.rules.push_back(rule->name);
+        if (taken) taken = combined.take(*rule);
+    }
+    auto would = taken ? std::move(combined).finished(std::nullopt) : Result<Applied>{pass(taken)};
+    shadow.refuses = !would || would->kind == Applied::Kind::refuse;
+    if (!would)
+        shadow.refusal = would.error().detail;
+    else if (shadow.refuses)
+        shadow.refusal = std::move(would->refusal);
+    else
+        shadow.alternatives = std::move(would->alternatives);
+    return shadow;
+}
+
+}  // namespace
+
 Result<Applied> match(const Directory& directory, const Request& request, std::optional<Duration> expires_in,
                       Instant now) {
     const Policy& policy = directory.policy();
@@ -272,11 +307,20 @@ Result<Applied> match(const Directory& directory, const Request& request, std::o
     for (std::size_t i = 0; i < risks.size() && i < risk_parts_max; ++i)
         if (risks[i]->points > 0)
             combined.applied.risk_parts.push_back({name_of(*risks[i]), risks[i]->points});
+    std::vector<const Rule*> matching;
+    bool shadowed = false;
     for (const Rule& rule : policy.rules) {
         if (!applies(rule, facts)) continue;
+        matching.push_back(&rule);
+        shadowed = shadowed || rule.shadow;
+        if (rule.shadow) {
+            combined.pass_by(rule);
+            continue;
+        }
         auto taken = combined.take(rule);
         if (!taken) return pass(taken);
     }
+    if (shadowed) combined.applied.shadow = judged_in_shadow(directory, facts, matching);
     combined.applied.policy_digest = policy.digest;
     if (combined.applied.rules.empty()) {
         auto taken = combined.take_default(policy.otherwise);

@@ -35,45 +35,19 @@ inline std::vector<std::string> all_group_keys() {
 }
 inline const MapSchema group_keys{"group", all_group_keys()};
 inline const MapSchema rule_keys{
-    "rule", {"name",     "when",   "unless", "require", "refuse",   "allow",         "expires",   "grant",
-             "notify",   "deny",   "hold",   "remind",  "escalate", "self_approval", "unlinked",  "hide",
-             "timezone", "accept", "reason", "exclude", "claim",    "confirm",       "visible_to"}};
+    "rule", {"name",     "when",   "unless", "require", "refuse",   "allow",         "expires",    "grant",
+             "notify",   "deny",   "hold",   "remind",  "escalate", "self_approval", "unlinked",   "hide",
+             "timezone", "accept", "reason", "exclude", "claim",    "confirm",       "visible_to", "shadow"}};
 // The kinds of warnings, each of which may be accepted with a reason.
-inline const MapSchema accept_keys{"accept",
-                                   {"all_members",
-                                    "any_element",
-                                    "cut_short",
-                                    "empty_text",
-                                    "gap",
-                                    "held_back",
-                                    "last_hour",
-                                    "loose_pattern",
-                                    "matches_everything",
-                                    "needless_alternative",
-                                    "never_comes",
-                                    "never_matches",
-                                    "no_chat_account",
-                                    "no_human",
-                                    "no_timezone",
-                                    "omission",
-                                    "one_mailbox",
-                                    "one_member",
-                                    "open_command",
-                                    "overlap",
-                                    "pointless",
-                                    "requester_needed",
-                                    "spelling",
-                                    "uncovered_environment",
-                                    "unknown_person",
-                                    "unlinked_grant",
-                                    "unmeetable",
-                                    "unproven",
-                                    "untested",
-                                    "unused_freeze",
-                                    "unused_group",
-                                    "void_grant",
-                                    "weak_default",
-                                    "whole_value"}};
+inline const MapSchema accept_keys{
+    "accept",
+    {"all_members",    "any_element",    "cut_short",        "empty_text",         "gap",
+     "held_back",      "last_hour",      "loose_pattern",    "matches_everything", "needless_alternative",
+     "never_comes",    "never_matches",  "no_chat_account",  "no_human",           "no_timezone",
+     "omission",       "on_trial",       "one_mailbox",      "one_member",         "open_command",
+     "overlap",        "pointless",      "requester_needed", "spelling",           "uncovered_environment",
+     "unknown_person", "unlinked_grant", "unmeetable",       "unproven",           "untested",
+     "unused_freeze",  "unused_group",   "void_grant",       "weak_default",       "whole_value"}};
 inline const MapSchema default_keys{"default", {"require"}};
 inline const MapSchema count_keys{"count", {"count", "of"}};
 inline const MapSchema slot_keys{"slot", {"count", "of", "one_of", "of_requester", "not_from"}};
@@ -93,15 +67,16 @@ inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
 // Of what stands under `tests`.
 inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "votes", "expect"}};
 inline const MapSchema vote_keys{"vote", {"by", "verdict", "reason", "resource", "after", "refused"}};
-inline const MapSchema expect_keys{"expect",
-                                   {"state", "rules", "missing", "reason", "held", "risk", "counted",
-                                    "expires", "grant", "after", "reminded", "escalated", "hidden"}};
+inline const MapSchema expect_keys{
+    "expect",
+    {"state", "rules", "missing", "reason", "held", "risk", "counted", "expires", "grant", "after",
+     "reminded", "escalated", "hidden", "shadow"}};
 inline const MapSchema missing_keys{"missing", {"any"}};
 inline const MapSchema lack_keys{"lack", {"count", "of", "group", "could_approve"}};
 
 // Keys that the language keeps for later: refused, never ignored.
-inline const std::vector<std::string> reserved_rule_keys{"step_up", "delegate", "review",  "shadow",
-                                                         "budget",  "lower",    "session", "one_at_a_time"};
+inline const std::vector<std::string> reserved_rule_keys{"step_up", "delegate", "review",       "budget",
+                                                         "lower",   "session",  "one_at_a_time"};
 inline const std::vector<std::string> reserved_slot_keys{"not_last"};
 inline const std::vector<std::string> reserved_group_keys{"on_call"};
 inline const std::vector<std::string> reserved_policy_keys{"visible_to"};

@@ -17,6 +17,14 @@
 // Mistakes that load but cannot be meant, each of a kind that a policy may accept with a reason.
 namespace countersign::policy {
 
+// A rule on trial does neither.
+inline bool asks(const core::Rule& rule) {
+    return rule.require && !rule.shadow;
+}
+inline bool refuses(const core::Rule& rule) {
+    return rule.refuse && !rule.shadow;
+}
+
 // Calls `see` with every test of a condition; `negated`: within an odd number of `not`.
 void each_test(const core::Condition& condition,
                const std::function<void(const core::Test&, bool negated)>& see, bool negated = false);

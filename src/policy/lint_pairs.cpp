@@ -149,7 +149,8 @@ bool Lint::heads_meet(std::size_t i, std::size_t j) const {
 void Lint::lint_pair(std::size_t i, std::size_t j) {
     const core::Rule& rule = rules()[i];
     const core::Rule& other = rules()[j];
-    const bool beaten = (other.refuse && !rule.refuse) || (other.require && rule.allow);
+    if (rule.shadow || other.shadow) return;
+    const bool beaten = (refuses(other) && !rule.refuse) || (asks(other) && rule.allow);
     const bool same = (other.allow && rule.allow && other.hide == rule.hide) || asks_no_more(rule, other);
     if ((!beaten && !same) || pointless_[i] || pointless_[j] || !within(i, j)) return;
     pointless_[i] = true;
@@ -167,7 +168,7 @@ void Lint::lint_pairs() {
             if (!heads_meet(i, j)) continue;
             if (++compared > pairs_max) return;
             lint_pair(i, j);
-            const bool held_back = rules()[i].allow && rules()[j].require && !overlapped;
+            const bool held_back = rules()[i].allow && asks(rules()[j]) && !overlapped;
             if (held_back && ways_[i].complete && ways_[j].complete && may_meet(i, j)) overlapped = j;
         }
         if (overlapped && !pointless_[i])
@@ -182,13 +183,13 @@ void Lint::lint_pairs() {
 // reminders would come.
 void Lint::lint_interplay(std::size_t i) {
     const core::Rule& rule = rules()[i];
-    if (!rule.require || !ways_[i].complete) return;
+    if (!asks(rule) || !ways_[i].complete) return;
     bool taken = false;
     bool cut = false;
     for (std::size_t j = 0; j < rules().size() && !(taken && cut); ++j) {
         const core::Rule& other = rules()[j];
-        if (i == j || other.refuse || !heads_meet(i, j) || ++comparisons_ > comparisons_max) continue;
-        const auto key = other.require && !taken ? taken_away(rule, other) : std::string_view{};
+        if (i == j || refuses(other) || !heads_meet(i, j) || ++comparisons_ > comparisons_max) continue;
+        const auto key = asks(other) && !taken ? taken_away(rule, other) : std::string_view{};
         const auto expires = other.expires.value_or(core::expires_default);
         const bool shorter = !cut && expires < rule.expires.value_or(core::expires_default);
         const bool never = shorter && last_nudge(rule) >= expires;
@@ -215,21 +216,21 @@ void Lint::lint_interplay(std::size_t i) {
 
 // By what a request still goes on that meets all of these and no longer this rule (nullopt: a risk entry).
 std::optional<std::string> Lint::lets_go_on(const Way& way, std::optional<std::size_t> rule) {
-    const core::Requirement* asked = rule && rules()[*rule].require ? &*rules()[*rule].require : nullptr;
+    const core::Requirement* asked = rule && asks(rules()[*rule]) ? &*rules()[*rule].require : nullptr;
     bool certain = false;
     std::optional<std::string> by;
     for (std::size_t j = 0; j < rules().size(); ++j) {
         if (++comparisons_ > comparisons_max) return std::nullopt;
         const core::Rule& other = rules()[j];
         if (implies(way, whens_[j], risk_max_)) {
-            if (j == rule || other.refuse) return std::nullopt;
-            if (asked && other.require && asks_as_much(*other.require, *asked)) return std::nullopt;
+            if (j == rule || refuses(other)) return std::nullopt;
+            if (asked && asks(other) && asks_as_much(*other.require, *asked)) return std::nullopt;
             certain = true;
         }
-        if (j == rule || other.refuse || by || !ways_[j].complete) continue;
+        if (j == rule || refuses(other) || by || !ways_[j].complete) continue;
         if (std::ranges::any_of(ways_[j].ways,
                                 [&](const Way& its) { return possible_together(way, its, risk_max_); }) &&
-            !(asked && other.require && asks_as_much(*other.require, *asked)))
+            !(asked && asks(other) && asks_as_much(*other.require, *asked)))
             by = named(j);
     }
     const core::PolicyDefault& otherwise = loaded_.policy.otherwise;

@@ -105,6 +105,10 @@ void Lint::lint_rule(std::size_t i) {
         lint_condition(*rule.unless, rule.file, rule.allow ? Purpose::tightens : Purpose::allows, &node);
         lint_clock(*rule.unless, rule.file, &node);
     }
+    if (rule.shadow)
+        warn("on_trial", i, "shadow",
+             "is on trial: what it matches goes on without it, as after `allow`, also where `default` "
+             "refuses");
     if (rule.allow) lint_allow(i);
     if (!rule.refuse) lint_humans(i);
     if (!rule.require) return;
@@ -164,7 +168,7 @@ bool Lint::refused_without_humans(std::size_t i, const core::Value& environment)
         way.push_back(literal(nobody));
         way.push_back(literal(there));
         return !possible(way, risk_max_) || std::ranges::any_of(rules(), [&](const core::Rule& other) {
-            return other.refuse &&
+            return refuses(other) &&
                    implies(way, whens_[static_cast<std::size_t>(&other - rules().data())], risk_max_);
         });
     });
@@ -180,7 +184,7 @@ void Lint::lint_humans(std::size_t i) {
             fmt::format("never asks for `requester.humans`: in {}, what names no human {}; refuse it in "
                         "a rule with requester.humans: 0",
                         visible(environment.text()),
-                        rule.require ? "can be approved by whoever asked for it" : "is allowed"));
+                        asks(rule) ? "can be approved by whoever asked for it" : "is allowed"));
     }
 }
 

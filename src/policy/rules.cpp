@@ -40,6 +40,7 @@ class RuleReader {
     void escalate(const Node& node);
     void self_approval(const Node& node);
     void unlinked(const Node& node);
+    void shadow();
     void hide(const Node& node);
     const Node* find(std::string_view key) const { return Reader::find(node_, key); }
 
@@ -85,6 +86,16 @@ void RuleReader::effect() {
         rule_.allow = allow->kind == Node::Kind::scalar && value && value->truth();
         if (!rule_.allow) reader_.error(*allow, "`allow` can only be true");
     }
+}
+
+void RuleReader::shadow() {
+    const Node* shadow = find("shadow");
+    if (!shadow) return;
+    auto value = scalar_value(*shadow);
+    rule_.shadow = shadow->kind == Node::Kind::scalar && value && value->truth();
+    if (!rule_.shadow) reader_.error(*shadow, "`shadow` can only be true");
+    if (find("allow"))
+        reader_.error(*shadow, "`shadow` puts a `require` or a `refuse` on trial; `allow` asks for nothing");
 }
 
 void RuleReader::times() {
@@ -297,6 +308,7 @@ std::optional<core::Rule> RuleReader::read() {
     rule_.at = {node_.line, node_.column};
     if (!name()) return std::nullopt;
     effect();
+    shadow();
     times();
     what_goes_with_require();
     if (const Node* accept = find("accept")) read_accepted(reader_, *accept);

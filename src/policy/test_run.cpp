@@ -124,6 +124,12 @@ class Run {
             };
             differ("rules", rules(*expected.rules), rules(applied.rules));
         }
+        if (expected.shadow) {
+            auto on_trial = applied.shadow ? applied.shadow->rules : std::vector<std::string>{};
+            std::ranges::sort(on_trial);
+            differ("shadow", expected.shadow->empty() ? "none" : join(*expected.shadow, ", "),
+                   on_trial.empty() ? "none" : join(on_trial, ", "));
+        }
         if (expected.reason && !matches_text(*expected.reason, ruling.reason))
             differ("reason", "\"" + visible(*expected.reason) + "\"", "\"" + visible(ruling.reason) + "\"");
         if (expected.held) {

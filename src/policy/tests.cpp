@@ -240,6 +240,7 @@ void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected)
     read_outcome(node, expected);
     read_nudges(node, expected);
     expected.hidden = texts_or_none(node, "hidden", "a JSON Pointer");
+    expected.shadow = texts_or_none(node, "shadow", "a rule's name");
     if (const Node* rules = Reader::find(node, "rules")) {
         expected.rules.emplace();
         const bool none = rules->kind == Node::Kind::list && rules->items.empty();

@@ -25,6 +25,23 @@ Value text_or_null(const std::string& text) {
     return text.empty() ? Value() : Value(text);
 }
 
+// What rules on trial would have asked: one of the lists of `asks`.
+Value shadow_of(const core::Shadow& shadow) {
+    auto rules = Value::array();
+    for (const auto& rule : shadow.rules) rules.push(rule);
+    auto asks = Value::array();
+    for (const auto& slots : shadow.alternatives) {
+        auto all = Value::array();
+        for (const auto& slot : slots.groups)
+            all.push(Value::object({{"group", slot.of.text()}, {"count", slot.count}}));
+        asks.push(std::move(all));
+    }
+    return Value::object({{"rules", std::move(rules)},
+                          {"refuses", shadow.refuses},
+                          {"reason", text_or_null(shadow.refusal)},
+                          {"asks", std::move(asks)}});
+}
+
 template <class Ids>
 Value texts(const Ids& ids) {
     auto list = Value::array();
@@ -152,8 +169,10 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
                                      : Value());
     auto rules = Value::array();
     for (const auto& rule : c.applied->rules) rules.push(rule);
-    document.set("policy", Value::object({{"rules", std::move(rules)},
-                                          {"digest", text_or_null(c.applied->policy_digest)}}));
+    auto policy =
+        Value::object({{"rules", std::move(rules)}, {"digest", text_or_null(c.applied->policy_digest)}});
+    if (c.applied->shadow) policy.set("shadow", shadow_of(*c.applied->shadow));
+    document.set("policy", std::move(policy));
     document.set("missing", missing_of(c, ruling, directory));
     document.set("votes", votes_of(ruling));
     who_may_stop_it(document, c, ruling);

@@ -103,6 +103,14 @@ core::ChannelsByChat read_channels(StoredReader& outer, const Value& stored) {
     return channels;
 }
 
+void write_shadow(StoredWriter& w, const core::Shadow& shadow) {
+    w.key("shadow").begin().key("alternatives").begin_list();
+    for (const auto& slots : shadow.alternatives) write(w, slots.groups);
+    w.end_list().key("refusal").text(shadow.refusal).key("refuses").truth(shadow.refuses);
+    write(w, "rules", shadow.rules);
+    w.end();
+}
+
 }  // namespace
 
 std::string stored_request(const core::Request& request, const Salt* seal) {
@@ -200,6 +208,7 @@ std::string stored_applied(const core::Applied& a) {
         if (!a.self_approval->groups.empty()) write_texts(w, "groups", a.self_approval->groups);
         w.key("reason_required").truth(a.self_approval->reason_required).end();
     }
+    if (a.shadow) write_shadow(w, *a.shadow);
     if (a.unlinked_allowed) w.key("unlinked_allowed").truth(true);
     write_readers(w, a.visible_to);
     if (a.widening) {
@@ -328,6 +337,13 @@ void read_extras(StoredReader& r, core::Applied& a) {
             core::SelfApproval{self.ids<core::PersonId>("allow"), self.truth("reason_required"), {}};
         if (!self.member("groups").is_null()) a.self_approval->groups = self.ids<core::GroupId>("groups");
         r.must(self.ok());
+    }
+    if (there("shadow")) {
+        StoredReader shadow(r.member("shadow"));
+        a.shadow = core::Shadow{shadow.texts("rules"), shadow.truth("refuses"), shadow.text("refusal"), {}};
+        for (const Value& item : shadow.list("alternatives"))
+            a.shadow->alternatives.push_back({read_counts(shadow, item)});
+        r.must(shadow.ok());
     }
     read_terms(r, a);
     a.unlinked_allowed = r.truth_if_there("unlinked_allowed");

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "core/world.hpp"
@@ -168,6 +170,64 @@ TEST(Combining, ARiskyRequestMeetsTheRulesThatAskForRisk) {
     EXPECT_EQ(points(), 30U);
     policy.risk.clear();
     EXPECT_EQ(points(), 999U);
+}
+
+// Whatever rules there are: what is enforced is what it were if each rule on trial were an `allow`, and what
+// is recorded is what it were if none were on trial.
+TEST(Combining, ARuleOnTrialHoldsNothingAndIsRecorded) {
+    const char* groups[] = {"security", "dba", "leads"};
+    for (unsigned seed = 0; seed < 729; ++seed) {
+        std::vector<Rule> rules;
+        std::vector<Rule> trusted;
+        std::vector<Rule> enforced;
+        std::vector<std::string> on_trial;
+        for (unsigned i = 0, rest = seed; i < 3; ++i, rest /= 9) {
+            Rule rule = asking(fmt::format("rule {}", i), groups[i]);
+            if (rest % 3 == 1) {
+                rule.require.reset();
+                rule.refuse = "no";
+            } else if (rest % 3 == 2) {
+                rule.require.reset();
+                rule.allow = true;
+            }
+            rule.shadow = !rule.allow && rest / 3 % 3 > 0;
+            rules.push_back(rule);
+            if (rule.shadow) on_trial.push_back(rule.name);
+            enforced.push_back(rule);
+            enforced.back().shadow = false;
+            trusted.push_back(enforced.back());
+            if (!rule.shadow) continue;
+            trusted.back().require.reset();
+            trusted.back().refuse.reset();
+            trusted.back().allow = true;
+        }
+        Applied real = outcome(rules);
+        const Applied would = outcome(enforced);
+        ASSERT_EQ(real.shadow.has_value(), !on_trial.empty());
+        if (real.shadow) {
+            EXPECT_EQ(real.shadow->rules, on_trial);
+            EXPECT_EQ(real.shadow->refuses, would.kind == Applied::Kind::refuse);
+            EXPECT_EQ(real.shadow->refusal, would.refusal);
+            EXPECT_EQ(real.shadow->alternatives, would.alternatives);
+        }
+        real.shadow.reset();
+        EXPECT_EQ(real, outcome(trusted)) << seed;
+    }
+}
+
+TEST(Combining, WhatIsWrongWithRulesOnTrialHoldsNothingEither) {
+    Rule many;
+    many.name = "many";
+    many.shadow = true;
+    RequireAny ways;
+    for (std::size_t i = 0; i <= alternatives_max; ++i)
+        ways.of.push_back({CountOf{1, GroupId{fmt::format("g{}", i)}}});
+    many.require = Requirement{std::move(ways)};
+    const Applied applied = outcome({many});
+    EXPECT_EQ(applied.kind, Applied::Kind::allow);
+    ASSERT_TRUE(applied.shadow);
+    EXPECT_TRUE(applied.shadow->refuses);
+    EXPECT_NE(applied.shadow->refusal.find("alternatives"), std::string::npos);
 }
 
 TEST(Combining, TheHourAndTheWeekdayAreThoseOfTheMomentOfAsking) {

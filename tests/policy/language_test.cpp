@@ -142,6 +142,16 @@ TEST(PolicyLanguage, ARuleCarriesItsTerms) {
             << keys;
 }
 
+TEST(PolicyLanguage, ARuleMayBeOnTrial) {
+    EXPECT_TRUE(rule("require: {of: g}\n    shadow: true").shadow);
+    EXPECT_TRUE(rule("refuse: no way\n    shadow: true").shadow);
+    EXPECT_FALSE(rule("refuse: no way").shadow);
+    EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    shadow: false")),
+                ElementsAre(HasSubstr("`shadow` can only be true")));
+    EXPECT_THAT(errors_of(with_rule("allow: true\n    shadow: true")),
+                ElementsAre(HasSubstr("`allow` asks for nothing")));
+}
+
 TEST(PolicyLanguage, WhatGoesWithRequireMeansNothingWithoutIt) {
     for (const std::string key :
          {"deny: any", "hold: {release: g}", "remind: 10m", "escalate: {after: 1m, to: {slack: x}}",

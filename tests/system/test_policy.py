@@ -1,11 +1,12 @@
 """Policies as their writers meet them: what one says of a request, what it would have made of history, and how a
 new one comes into force. The real binary, server, PostgreSQL and workspace."""
 import json
+import os
 import signal
 import subprocess
 import unittest
 
-from process import Api, Parts, TempFolder, binary, wait_until
+from process import Api, Dev, Parts, TempFolder, binary, wait_until
 
 POLICY = """
 version: 1
@@ -248,6 +249,46 @@ class HistoryTest(unittest.TestCase):
         self.assertIn("did you mean `rules`", self.parts.server.text())
         self.assertEqual(self.ask()["missing"][0]["count"], 1)
         self.assertEqual(len(wait_until("one event", self.loaded)), 1)
+
+
+class ShadowTest(unittest.TestCase):
+    """Rules on trial hold nothing, and say what they would have asked."""
+    POLICY = """
+version: 1
+people: { amy: { slack: U0AMY }, cat: { slack: U0CAT } }
+groups: { security: { slack_usergroup: S0SEC }, dba: { people: [cat] } }
+default: refuse
+rules:
+  - { name: shells, when: { action: agent.shell }, require: { count: 2, of: security }, shadow: true, notify: { slack: "#approvals" } }
+  - { name: never, when: { action: agent.never }, refuse: too risky, shadow: true }
+  - { name: exports, when: { action: agent.*, environment: production }, require: { count: 1, of: dba } }
+"""
+
+    def test_WhatWouldHaveBeenAskedIsRecordedAndShown(self):
+        folder = TempFolder()
+        self.addCleanup(folder.remove)
+        dev = Dev(os.path.join(folder.path, "home"), folder.write("policy.yaml", self.POLICY))
+        self.addCleanup(dev.stop)
+        api, workspace = dev.api, dev.workspace
+        workspace.control("limits", {"limits": "off"})
+        shell = api.open("agent.shell")
+        self.assertEqual((shell["state"], shell["policy"]["rules"]), ("approved", ["shells"]))
+        self.assertEqual(shell["policy"]["shadow"], {"rules": ["shells"], "refuses": False, "reason": None,
+                                                     "asks": [[{"group": "security", "count": 2}]]})
+        self.assertIn("would have asked 2 of", json.dumps(workspace.card(shell["id"])))
+        claimed = api.call("POST", f"/v1/requests/{shell['id']}/claim", {"digest": shell["digest"]})
+        self.assertEqual(claimed.status, 200)
+        wait_until("the card tells it", lambda: "not finished yet" in json.dumps(workspace.card(shell["id"])))
+        never = api.open("agent.never")
+        self.assertEqual((never["state"], never["policy"]["shadow"]["reason"]), ("approved", "too risky"))
+        both = api.open("agent.shell", environment="production")
+        self.assertEqual((both["state"], both["policy"]["rules"]), ("pending", ["shells", "exports"]))
+        self.assertEqual(both["policy"]["shadow"]["asks"], [[{"group": "security", "count": 2}, {"group": "dba", "count": 1}]])
+        self.assertIn("would have asked 2 of", json.dumps(workspace.card(both["id"])))
+        self.assertEqual(api.open("agent.other")["state"], "refused")
+        self.assertNotIn("shadow", api.open("agent.other")["policy"])
+        self.assertEqual(api.show(shell["id"])["policy"]["shadow"]["rules"], ["shells"])
+        self.assertIsNone(workspace.find_card(never["id"]))  # no rule says where
 
 
 if __name__ == "__main__":

@@ -113,6 +113,8 @@ TEST(Stored, EverythingARuleCanSayReadsBackAsItWas) {
     applied.visible_to = {{core::GroupId{"security"}, core::GroupId{"dba"}}, {core::GroupId{"leads"}}};
     applied.exclude = {{"github", "parameters.authors[*]"}, {"", "labels.author"}};
     applied.widening = core::Widening{1h, {core::GroupId{"leads"}}};
+    applied.shadow =
+        core::Shadow{{"shells", "tries"}, false, "", {core::Slots{{{2, core::GroupId{"dba"}, {}}}}}};
     applied.claim_after = 30min;
     applied.claim_closed = {{core::Instant{5s}, core::Instant{9s}}, {core::Instant{20s}, core::end_of_time}};
     const std::string text = stored_applied(applied);

@@ -49,6 +49,8 @@ struct PolicyTest {
     struct Expected {  // what is not said is not looked at
         std::optional<core::State> state;
         std::optional<std::vector<std::string>> rules;
+        std::optional<std::vector<std::string>>
+            shadow;  // rules on trial that match, sorted; none: no such rule
         std::optional<std::vector<std::vector<Lack>>> missing;  // alternatives; none: nothing is missing
         std::optional<std::string> reason;                      // `*` stands for any text
         std::optional<std::string> held;                        // by whom; empty: not held

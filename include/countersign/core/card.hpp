@@ -67,6 +67,7 @@ struct CardView {
     std::vector<Link> links;
     std::string digest;  // in full; cards show the first 12 hex digits
     std::vector<std::string> rules;
+    std::optional<Shadow> shadow = {};           // what rules on trial would have asked
     std::optional<std::uint32_t> risk;           // points
     std::vector<RiskPart> risk_parts;            // what they are made of
     std::vector<std::vector<CardLack>> missing;  // alternatives of unfilled slots; an empty one is filled

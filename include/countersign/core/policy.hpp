@@ -130,6 +130,9 @@ struct Rule {
     std::optional<Requirement> require;
     std::optional<std::string> refuse;  // holds the reason
     bool allow = false;
+    // It is on trial: what it asks or refuses is worked out and recorded, and what it matches is let through
+    // as by an `allow` rule.
+    bool shadow = false;
     std::optional<Duration> expires;
     std::optional<Duration> grant;
     ChannelsByChat notify;
@@ -216,6 +219,15 @@ struct Span {
     friend bool operator==(const Span&, const Span&) = default;
 };
 
+// Holds what all matching rules together would make of a request if none of them were on trial.
+struct Shadow {
+    std::vector<std::string> rules;  // names of the matching rules that are on trial, in policy order
+    bool refuses = false;
+    std::string refusal = {};              // the reasons
+    std::vector<Slots> alternatives = {};  // as in Applied; empty where it refuses, or asks nobody
+    friend bool operator==(const Shadow&, const Shadow&) = default;
+};
+
 // Holds what all matching rules together ask of one request. It is frozen when the request is opened.
 struct Applied {
     enum class Kind : std::uint8_t { refuse, require, allow } kind = Kind::refuse;
@@ -248,6 +260,7 @@ struct Applied {
     // The groups of each rule that says who may read: a reader is in one group of every such rule. Where it
     // is empty, every full member may.
     std::vector<std::vector<GroupId>> visible_to = {};
+    std::optional<Shadow> shadow = std::nullopt;  // only where a matching rule is on trial
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 
