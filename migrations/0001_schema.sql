@@ -281,6 +281,19 @@ CREATE TABLE checkpoint (
 CREATE TRIGGER checkpoint_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoint
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+-- What witnesses signed of them: lines of the same notes (C2SP tlog-cosignature).
+CREATE TABLE cosignature (
+    origin      text NOT NULL,
+    size        bigint NOT NULL,
+    witness     text NOT NULL CHECK (octet_length(witness) BETWEEN 1 AND 500),
+    line        text NOT NULL CHECK (octet_length(line) <= 1000),
+    PRIMARY KEY (origin, size, witness),
+    FOREIGN KEY (origin, size) REFERENCES checkpoint
+);
+CREATE INDEX cosignature_witness ON cosignature (origin, witness, size);
+CREATE TRIGGER cosignature_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON cosignature
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 -- Public keys that the log tells of, so that it tells of each once.
 CREATE TABLE published_key (
     id          text NOT NULL,
@@ -565,6 +578,14 @@ CREATE TABLE conversation_reference (
 CREATE INDEX conversation_reference_person ON conversation_reference (chat, tenant, person, heard_at)
     WHERE person <> '';
 
+-- How far events were handed on to where they are streamed to. Whoever holds the row until then hands them on.
+CREATE TABLE stream_position (
+    stream     text PRIMARY KEY CHECK (octet_length(stream) BETWEEN 1 AND 600),
+    next       bigint NOT NULL CHECK (next >= 0),
+    holder     uuid NOT NULL,
+    held_until timestamptz NOT NULL
+) WITH (fillfactor = 10);
+
 -- ---- cutting by time
 
 -- Makes parts of the big tables for ids from `first` until before `last`, so that what is older than a month, say, can
@@ -585,13 +606,13 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'countersign_app') THEN
         GRANT SELECT ON instance, schema_migration TO countersign_app;
-        GRANT SELECT, INSERT ON request_number, request, entry, act, event, checkpoint, published_key
+        GRANT SELECT, INSERT ON request_number, request, entry, act, event, checkpoint, cosignature, published_key
             TO countersign_app;
         GRANT SELECT, INSERT, UPDATE (hashes) ON tile TO countersign_app;
         GRANT SELECT, UPDATE ON log_tree TO countersign_app;
         GRANT USAGE ON SEQUENCE request_number_sequence TO countersign_app;
         GRANT SELECT, INSERT, UPDATE ON request_state, refused_vote, idempotency, token, person, account, link_code,
-            link_try, conversation_reference, shown TO countersign_app;
+            link_try, conversation_reference, shown, stream_position TO countersign_app;
         GRANT SELECT, INSERT, DELETE ON unsequenced TO countersign_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, card, seen_token, absence, subscription, delivery
             TO countersign_app;
@@ -604,12 +625,12 @@ BEGIN
         GRANT SELECT, INSERT ON event TO countersign_sequencer;
         GRANT SELECT, UPDATE ON log_head, request_state, log_tree TO countersign_sequencer;
         GRANT SELECT, INSERT, UPDATE (hashes) ON tile TO countersign_sequencer;
-        GRANT SELECT, INSERT ON checkpoint TO countersign_sequencer;
+        GRANT SELECT, INSERT ON checkpoint, cosignature TO countersign_sequencer;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'countersign_auditor') THEN
         GRANT SELECT ON instance, request_number, request, request_state, entry, act, event, unsequenced, log_head,
-            log_tree, tile, checkpoint, published_key, refused_vote, card, person, account, people_head, subscription, delivery, webhook_head,
-            schema_migration
+            log_tree, tile, checkpoint, cosignature, published_key, refused_vote, card, person, account, people_head, subscription, delivery, webhook_head,
+            stream_position, schema_migration
             TO countersign_auditor;
     END IF;
 END $$;

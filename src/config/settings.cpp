@@ -7,10 +7,10 @@
 #include <set>
 
 #include "config/document.hpp"
+#include "config/evidence_settings.hpp"
 #include "config/issuer_settings.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/tlog/note.hpp"
 
 extern char** environ;
 
@@ -60,23 +60,6 @@ Setter key_file(std::string Settings::* member, std::string_view what = "file") 
                     what));
         return path(member)(settings, item, folder);
     };
-}
-// A program by its whole path, and its arguments, parted by blanks: there is no shell and no quoting.
-Result<Done> set_signing_command(Settings& settings, const Item& item, const std::string&) {
-    auto words = split(item.text, ' ');
-    std::erase_if(words, [](const std::string& word) { return word.empty(); });
-    if (words.empty() || !words.front().starts_with('/'))
-        return wrong(item, "must be the whole path of a program, beginning with /, and its arguments");
-    settings.signing_command = std::move(words);
-    return Done{};
-}
-Result<Done> set_signing_command_keys(Settings& settings, const Item& item, const std::string&) {
-    constexpr std::array<std::string_view, 3> names{"log", "decision", "grant"};
-    for (const auto& name : item.items)
-        if (std::ranges::find(names, name) == names.end())
-            return wrong(item, "must list log, decision, grant");
-    settings.signing_command_keys = item.items;
-    return Done{};
 }
 Setter secret(Secret Settings::* member) {
     return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
@@ -199,18 +182,6 @@ Result<Done> set_format(Settings& settings, const Item& item, const std::string&
     settings.log_format = item.text == "json" ? log::Format::json : log::Format::text;
     return Done{};
 }
-Result<Done> set_origin(Settings& settings, const Item& item, const std::string&) {
-    if (!tlog::valid_key_name(item.text))
-        return wrong(item, "must be a name such as approvals.example.com/log, without spaces and plus signs");
-    settings.published_log.origin = item.text;
-    return Done{};
-}
-Result<Done> log_path(Settings& settings, const Item& item, const std::string& folder) {
-    if (item.text.empty()) return wrong(item, "must be a path");
-    settings.published_log.mark =
-        item.text.front() == '/' || folder.empty() ? item.text : folder + "/" + item.text;
-    return Done{};
-}
 Result<Done> set_trusted_domains(Settings& settings, const Item& item, const std::string&) {
     for (const std::string& domain : item.items) {
         const bool plain =
@@ -276,9 +247,16 @@ std::vector<Key> make_schema() {
         {"webhooks.allow_private_networks",
          yes_or_no([](Settings& s) -> bool& { return s.webhooks_to_private_networks; })},
         {"log.origin", set_origin},
-        {"log.mark", log_path},
+        {"log.mark", set_mark},
         {"log.public", yes_or_no([](Settings& s) -> bool& { return s.published_log.open; })},
         {"log.signer", yes_or_no([](Settings& s) -> bool& { return s.published_log.signs; })},
+        {"stream_out.syslog", set_syslog},
+        {"stream_out.file", set_stream_file},
+        {"stream_out.format", set_stream_format},
+        {"stream_out.message_bytes",
+         whole_number([](Settings& s) -> std::size_t& { return s.stream_out.message_bytes; }, 2'048,
+                      1'048'576)},
+        {"log.witnesses", set_witnesses, Key::Shape::list},
         {"log.level", set_level},
         {"log.format", set_format},
     };
@@ -304,8 +282,7 @@ std::vector<std::string> known_names() {
 }
 
 // What belongs to the documented keys and is not built yet: no slip, and not ignored either.
-constexpr std::array<std::string_view, 6> later_keys{"identity.login", "log.witnesses", "stream_out",
-                                                     "otlp",           "on_call",       "teams"};
+constexpr std::array<std::string_view, 4> later_keys{"identity.login", "otlp", "on_call", "teams"};
 
 std::unexpected<Failure> unknown_key(const Item& item) {
     for (std::string_view later : later_keys)

@@ -77,18 +77,7 @@ bool EventCalls::wanted(const Asked& asked, const app::Caller& caller, const app
 }
 
 core::Value EventCalls::document(const app::LoggedEvent& event) const {
-    core::Value data;
-    std::string subject = event.subject;
-    if (event.request) {
-        data = wire::event_data(event.type, *event.request, event.version, *roster_.snapshot(), event.at,
-                                event.facts ? &*event.facts : nullptr);
-        subject = event.request->request->id.text();
-    } else {
-        data = event.facts.value_or(core::Value::object({{"erased", true}}));
-    }
-    wire::EventHead head{
-        .id = event.id, .type = event.type, .at = event.at, .subject = subject, .index = event.index};
-    return wire::cloud_event(head, source_, std::move(data));
+    return wire::logged_event(event, *roster_.snapshot(), source_);
 }
 
 // JSON holds no line end, so it is one `data` field.

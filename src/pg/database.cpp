@@ -12,6 +12,7 @@
 #include "pg/reference_store.hpp"
 #include "pg/schema.hpp"
 #include "pg/shown_store.hpp"
+#include "pg/stream_position_store.hpp"
 #include "pg/token_store.hpp"
 #include "pg/tree_store.hpp"
 #include "pg/webhook_store.hpp"
@@ -45,6 +46,7 @@ class PgDatabase final : public Database {
           people_(pool_, sealing_, clock),
           references_(pool_, sealing_, clock),
           shown_(pool_, sealing_, clock),
+          streams_(pool_, clock),
           clock_(clock) {}
     ~PgDatabase() override { stop(); }
 
@@ -62,6 +64,7 @@ class PgDatabase final : public Database {
     app::SeenTokens& seen_tokens() override { return tokens_; }
     app::ReferenceStore& references() override { return references_; }
     app::ShownStore& shown() override { return shown_; }
+    app::StreamPositions& streams() override { return streams_; }
     bool reachable() const override { return health_.up(); }
     std::string problem() const override { return health_.problem(); }
     std::string warning() const override { return health_.warning(); }
@@ -99,6 +102,7 @@ class PgDatabase final : public Database {
     PgPeopleStore people_;
     PgReferenceStore references_;
     PgShownStore shown_;
+    PgStreamPositions streams_;
     const rt::Clock& clock_;
 };
 

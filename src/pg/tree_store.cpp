@@ -33,6 +33,14 @@ constexpr Query one_tile{"SELECT encode(hashes, 'hex') FROM tile WHERE level = $
 constexpr Query one_bundle{
     "SELECT encode(body, 'hex') FROM event WHERE index >= $1 AND index < $1 + $2 ORDER BY index"};
 constexpr Query newest_note{"SELECT size, note FROM checkpoint WHERE origin = $1 ORDER BY size DESC LIMIT 1"};
+constexpr Query newest_cosigned{
+    "SELECT k.size, k.note || coalesce((SELECT string_agg(c.line, '' ORDER BY c.witness) FROM cosignature c "
+    "WHERE c.origin = k.origin AND c.size = k.size), '') FROM checkpoint k WHERE k.origin = $1 "
+    "ORDER BY k.size DESC LIMIT 1"};
+constexpr Query cosigned_size{
+    "SELECT coalesce(max(size), 0) FROM cosignature WHERE origin = $1 AND witness = $2"};
+constexpr Query add_cosignature{
+    "INSERT INTO cosignature (origin, size, witness, line) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"};
 constexpr Query newest_of_any{"SELECT note FROM checkpoint ORDER BY signed_at DESC, size DESC LIMIT 1"};
 constexpr Query add_checkpoint{
     "INSERT INTO checkpoint (origin, size, root, note, signed_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO "
@@ -226,7 +234,7 @@ Result<std::string> tile_now(Session& session, Sealing& sealing, const tlog::Til
 
 using Inclusion = app::TreeStore::Inclusion;
 Result<Inclusion> prove_now(Session& session, const std::string& origin, std::int64_t index) {
-    auto row = again_if_lost(session, newest_note, Arguments::of(origin));
+    auto row = again_if_lost(session, newest_cosigned, Arguments::of(origin));
     if (!row) return pass(row);
     std::int64_t size = row->empty() ? 0 : (*row)[0][0].as<std::int64_t>();
     if (index >= size)
@@ -235,6 +243,22 @@ Result<Inclusion> prove_now(Session& session, const std::string& origin, std::in
     auto hashes = tlog::prove_inclusion(index, size, tlog::subtrees_in(size, tiles_of(session)));
     if (!hashes) return pass(hashes);
     return Inclusion{std::move(*hashes), std::string(view((*row)[0][1]))};
+}
+
+using Growth = app::TreeStore::Growth;
+Result<Growth> growth_now(Session& session, const std::string& origin, std::int64_t from) {
+    auto row = again_if_lost(session, newest_note, Arguments::of(origin));
+    if (!row) return pass(row);
+    if (row->empty()) return fail(Trouble::not_found, "nothing was signed yet", "not_published");
+    Growth growth{(*row)[0][0].as<std::int64_t>(), std::string(view((*row)[0][1])), {}};
+    if (growth.size < from)
+        return fail(Trouble::conflict, "the log has fewer events than were seen of it", "log_shrunk");
+    if (from == 0 || from == growth.size) return growth;
+    auto hashes =
+        tlog::prove_consistency(from, growth.size, tlog::subtrees_in(growth.size, tiles_of(session)));
+    if (!hashes) return pass(hashes);
+    growth.hashes = std::move(*hashes);
+    return growth;
 }
 
 }  // namespace
@@ -288,7 +312,7 @@ Later<std::string> PgTreeStore::newest_checkpoint(std::string origin, Deadline d
         pool_, rt::Lane::background, clock_, deadline,
         [origin = std::move(origin)](Session& session) -> Result<std::string> {
             auto rows = origin.empty() ? again_if_lost(session, newest_of_any)
-                                       : again_if_lost(session, newest_note, Arguments::of(origin));
+                                       : again_if_lost(session, newest_cosigned, Arguments::of(origin));
             if (!rows) return pass(rows);
             if (rows->empty()) return fail(Trouble::not_found, "nothing was signed yet", "not_published");
             return std::string(view((*rows)[0][origin.empty() ? 0 : 1]));
@@ -338,6 +362,33 @@ Later<Inclusion> PgTreeStore::prove(std::string origin, std::int64_t index, Dead
     return run_job<Inclusion>(
         pool_, rt::Lane::background, clock_, deadline,
         [origin = std::move(origin), index](Session& session) { return prove_now(session, origin, index); });
+}
+
+Later<Growth> PgTreeStore::prove_growth(std::string origin, std::int64_t from, Deadline deadline) {
+    return run_job<Growth>(
+        pool_, rt::Lane::background, clock_, deadline,
+        [origin = std::move(origin), from](Session& session) { return growth_now(session, origin, from); });
+}
+
+Later<std::int64_t> PgTreeStore::cosigned(std::string origin, std::string witness, Deadline deadline) {
+    return run_job<std::int64_t>(
+        pool_, rt::Lane::background, clock_, deadline,
+        [origin = std::move(origin), witness = std::move(witness)](Session& session) -> Result<std::int64_t> {
+            auto rows = again_if_lost(session, cosigned_size, Arguments::of(origin, witness));
+            if (!rows) return pass(rows);
+            return (*rows)[0][0].as<std::int64_t>();
+        });
+}
+
+Later<Done> PgTreeStore::keep_cosignature(Cosignature cosignature, Deadline deadline) {
+    return run_job<Done>(pool_, rt::Lane::background, clock_, deadline,
+                         [one = std::move(cosignature)](Session& session) -> Result<Done> {
+                             auto done =
+                                 again_if_lost(session, add_cosignature,
+                                               Arguments::of(one.origin, one.size, one.witness, one.line));
+                             if (!done) return pass(done);
+                             return Done{};
+                         });
 }
 
 }  // namespace countersign::pg

@@ -40,6 +40,9 @@ class PgTreeStore final : public app::TreeStore {
     Later<Leaf> leaf_of(core::RequestId request, std::int32_t version, std::string type,
                         Deadline deadline) override;
     Later<Inclusion> prove(std::string origin, std::int64_t index, Deadline deadline) override;
+    Later<Growth> prove_growth(std::string origin, std::int64_t from, Deadline deadline) override;
+    Later<std::int64_t> cosigned(std::string origin, std::string witness, Deadline deadline) override;
+    Later<Done> keep_cosignature(Cosignature cosignature, Deadline deadline) override;
 
   private:
     Pool& pool_;

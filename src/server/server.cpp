@@ -53,10 +53,6 @@ app::Runtime runtime_of(const Ground& ground, const config::Settings& settings) 
 
 constexpr std::size_t bench_waiting_max = 256;  // big bodies, and signatures that another program makes
 constexpr std::size_t signing_threads = 2;      // so many of those are under way at a time
-// What is counted of pending requests, for metrics.
-constexpr std::size_t pending_page = 200;
-constexpr std::size_t pending_pages_max = 5;
-constexpr core::Duration pending_poll = std::chrono::seconds{30};
 
 rt::Workbench::Limits bench_of(std::size_t threads) {
     return {.threads = threads, .background = 1, .queue_max = bench_waiting_max};
@@ -74,7 +70,7 @@ tlog::SignBytes raw_signer(const Signer& signer) {
     };
 }
 
-// The keys of issuers are small, and there are few issuers.
+// The keys of issuers are small, and so is what witnesses answer; there are few of either.
 constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
                                               .body_bytes_max = 64 * 1024,
                                               .connections_max = 4,
@@ -195,8 +191,8 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       workers_(ground.executor, tasks_max, rt::report_bug),
       policy_(std::make_unique<PolicyKeeper>(runtime_, roster_, log_, workers_, ground.executor,
                                              std::move(reader))) {
-    roster_.trust(settings_.trust_email_domains);
     connect_chats();
+    make_log_followers();
 }
 
 std::unique_ptr<webhooks::Webhooks> Server::make_sender() {
@@ -272,6 +268,7 @@ std::unique_ptr<evidence::LogPublisher> Server::make_publisher() {
 
 // Chats hear what people say, so they need all of the above; what speaks to them finds them by their surface.
 void Server::connect_chats() {
+    roster_.trust(settings_.trust_email_domains);
     auto made = make_chats(settings_, keys_.server, runtime_,
                            {.requests = requests_,
                             .linking = linking_,
@@ -294,6 +291,49 @@ void Server::connect_chats() {
     }
     if (connected_.empty())
         log::warn("server", "no chat is configured: nobody is asked, and only tokens can vote");
+}
+
+void Server::make_streams_out() {
+    const auto& out = settings_.stream_out;
+    auto url = net::parse_url(settings_.public_url);
+    auto add = [&](stream_out::Target target) {
+        target.format = out.cloudevents ? stream_out::Format::cloudevents : stream_out::Format::ocsf;
+        target.message_bytes_max = out.message_bytes;
+        streams_out_.push_back(stream_out::make_stream_out(std::move(target),
+                                                           {settings_.public_url, url ? url->host : ""},
+                                                           {.runtime = runtime_,
+                                                            .log = log_,
+                                                            .positions = database_->streams(),
+                                                            .roster = roster_,
+                                                            .dialer = ground_.network}));
+    };
+    if (!out.syslog.empty()) {
+        stream_out::Target target;
+        target.syslog = out.syslog;
+        add(std::move(target));
+    }
+    if (!out.file.empty()) {
+        stream_out::Target target;
+        target.file = out.file;
+        add(std::move(target));
+    }
+}
+
+void Server::make_witnesses() {
+    if (settings_.published_log.witnesses.empty() || !settings_.published_log.signs) return;
+    std::vector<evidence::Witness> all;
+    for (const auto& [key, url] : settings_.published_log.witnesses)
+        all.push_back({tlog::NoteKey::parse(key).value(), url});
+    witness_client_ = net::make_http_client(ground_.network, ground_.clock, ground_.timers, ground_.executor,
+                                            issuer_limits);
+    witnesses_ = evidence::make_witnesses(
+        std::move(all), settings_.published_log.origin,
+        {.runtime = runtime_, .tree = database_->tree(), .client = *witness_client_});
+}
+
+void Server::make_log_followers() {
+    make_streams_out();
+    make_witnesses();
 }
 
 Server::~Server() {
@@ -328,99 +368,6 @@ void Server::reload(PolicyTold told) {
     policy_->reload(std::move(told));
     auto tls = listener_->reread_tls();
     if (!tls) log::error("server", "TLS goes on as it was: {}", tls.error().detail);
-}
-
-std::string Server::database_problem() const {
-    if (!schema_seen_) return "not connected yet";
-    return database_->problem();
-}
-
-std::string Server::schema_problem() const {
-    bool fine = !schema_seen_ || schema_.state == pg::SchemaState::current ||
-                schema_.state == pg::SchemaState::unreachable;
-    return fine ? std::string{} : schema_.detail;
-}
-
-std::vector<http::Readiness> Server::readiness() const {
-    std::vector<http::Readiness> all{
-        {.problem = [this] { return database_problem(); }, .name = "database"},
-        {.problem = [this] { return schema_problem(); }, .name = "schema"},
-        {.problem = [this] { return std::string(draining_ ? "shutting down" : ""); }, .name = "server"}};
-    all.push_back({.problem = [this] { return database_->warning(); },
-                   .name = "durability",
-                   .weight = http::Readiness::Weight::only_told});
-    all.push_back({.problem = [this] { return publisher_->problem(); },
-                   .name = "published log",
-                   .weight = http::Readiness::Weight::only_told});
-    all.push_back({.problem = [this] { return unannounced_.warning(); },
-                   .name = "cards",
-                   .weight = http::Readiness::Weight::only_told});
-    for (const auto& chat : connected_)
-        all.push_back({.problem = [&its = *chat] { return its.problem(); },
-                       .name = std::string(core::name_of(chat->surface())),
-                       .weight = http::Readiness::Weight::one_of_several});
-    return all;
-}
-
-std::vector<http::Measure> Server::measures() {
-    auto number = [](auto n) { return static_cast<double>(n); };
-    std::vector<http::Measure> all{
-        {"countersign_database_up", "Whether the database can be reached", "", "",
-         number(schema_seen_ && database_->reachable())},
-        {"countersign_database_writable", "Whether the database keeps what is written", "", "",
-         number(database_problem().empty())},
-        {"countersign_schema_current", "Whether the database has this version's schema", "", "",
-         number(schema_seen_ && schema_.state == pg::SchemaState::current)},
-        {"countersign_pending_requests", "Requests that wait for a decision; at most 1000 are counted", "",
-         "", number(pending_)},
-        {"countersign_pending_age_seconds", "Age of the oldest of them", "", "",
-         oldest_pending_ ? std::chrono::duration<double>(ground_.clock.now() - *oldest_pending_).count()
-                         : 0.0},
-        {"countersign_policy_info", "The policy in force", "digest", roster_.snapshot()->policy().digest, 1}};
-    for (const auto& chat : connected_)
-        all.push_back({"countersign_chat_connections", "Connections over which people are heard", "chat",
-                       std::string(core::name_of(chat->surface())), number(chat->connections())});
-    for (const auto& part : readiness())
-        all.push_back({"countersign_part_ready", "Whether /readyz knows of no problem of this part", "part",
-                       part.name, number(part.problem().empty())});
-    return all;
-}
-
-rt::asio::awaitable<void> Server::watch_pending() {
-    for (;;) {
-        app::ListFilter filter;
-        filter.states = {core::State::pending};
-        filter.limit = pending_page;
-        std::size_t count = 0;
-        std::optional<core::Instant> oldest;
-        Result<Done> read = Done{};
-        for (std::size_t pages = 0; read && pages < pending_pages_max; ++pages) {
-            auto page = co_await requests_.list(filter, Deadline{ground_.clock.now() + schema_patience});
-            if (!page) {
-                read = pass(page);
-                break;
-            }
-            count += page->cases.size();
-            if (!page->cases.empty()) oldest = page->cases.back()->c.request->created_at;
-            if (!page->next_before) break;
-            filter.before_number = page->next_before;
-        }
-        if (read) {
-            pending_ = count;
-            oldest_pending_ = oldest;
-        }
-        auto ec = co_await ground_.timers.sleep_until(ground_.clock.now() + pending_poll);
-        if (ec) co_return;
-    }
-}
-
-std::vector<std::string> Server::problems() const {
-    std::vector<std::string> found;
-    for (const auto& part : readiness()) {
-        std::string problem = part.problem();
-        if (!problem.empty()) found.push_back(fmt::format("{}: {}", part.name, problem));
-    }
-    return found;
 }
 
 void Server::start() {
@@ -465,6 +412,8 @@ void Server::start_workers() {
                                       [this](const app::LogNews& news) { log_.heard(news); });
     workers_.start_loop("log", log_.run());
     workers_.start_loop("published log", publisher_->run());
+    if (witnesses_) workers_.start_loop("witnesses", witnesses_->run());
+    for (const auto& stream : streams_out_) workers_.start_loop("stream out", stream->run());
     workers_.start_loop("streams", api_->follow());
     workers_.start_loop("outbox", outbox_.run());
     workers_.start_loop("uses of tokens", api_->note_uses());

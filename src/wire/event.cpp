@@ -48,4 +48,20 @@ core::Value event_data(std::string_view type, const core::Case& c, std::int32_t 
     return data;
 }
 
+core::Value logged_event(const app::LoggedEvent& event, const core::Directory& directory,
+                         std::string_view source) {
+    core::Value data;
+    std::string subject = event.subject;
+    if (event.request) {
+        data = event_data(event.type, *event.request, event.version, directory, event.at,
+                          event.facts ? &*event.facts : nullptr);
+        subject = event.request->request->id.text();
+    } else {
+        data = event.facts.value_or(core::Value::object({{"erased", true}}));
+    }
+    return cloud_event(
+        {.id = event.id, .type = event.type, .at = event.at, .subject = subject, .index = event.index},
+        source, std::move(data));
+}
+
 }  // namespace countersign::wire

@@ -306,9 +306,40 @@ TEST_F(ConfigTest, ASigningCommandIsAProgramByItsWholePathAndItsWords) {
     EXPECT_THAT(problem("signing_command_keys: [server]\n"), HasSubstr("must list log, decision, grant"));
 }
 
+TEST_F(ConfigTest, EventsGoOutOverTlsAlone) {
+    auto s =
+        read("stream_out: { syslog: 'tls://siem.example.com', file: events.jsonl, format: cloudevents }\n");
+    ASSERT_TRUE(s) << s.error().detail;
+    EXPECT_EQ(s->stream_out.syslog, "siem.example.com:6514");
+    EXPECT_EQ(s->stream_out.file, folder_ + "/events.jsonl");
+    EXPECT_TRUE(s->stream_out.cloudevents);
+    EXPECT_EQ(read("stream_out: { syslog: 'tls://[::1]:7000' }\n")->stream_out.syslog, "[::1]:7000");
+    EXPECT_EQ(read("stream_out: { syslog: 'tls://[::1]' }\n")->stream_out.syslog, "[::1]:6514");
+    for (const char* wrong : {"siem:514", "tcp://siem:514", "tls://", "tls://siem/x", "tls://a@siem"})
+        EXPECT_THAT(problem(fmt::format("stream_out: {{ syslog: '{}' }}\n", wrong)), HasSubstr("tls://siem"))
+            << wrong;
+    EXPECT_THAT(problem("stream_out: { format: cef }\n"), HasSubstr("ocsf or cloudevents"));
+    EXPECT_THAT(problem("stream_out: { message_bytes: 100 }\n"), HasSubstr("2048"));
+}
+
+TEST_F(ConfigTest, AWitnessIsItsKeyAndItsUrl) {
+    const std::string key = "witness.example.net/w1+a8a82c4d+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM";
+    auto s = read("log: { witnesses: ['" + key + " https://witness.example.net/submit/'] }\n");
+    ASSERT_TRUE(s) << s.error().detail;
+    ASSERT_EQ(s->published_log.witnesses.size(), 1U);
+    EXPECT_EQ(s->published_log.witnesses[0].first, key);
+    EXPECT_EQ(s->published_log.witnesses[0].second, "https://witness.example.net/submit");
+    // A log's own key signs checkpoints without a time, so it is no witness'.
+    const std::string log =
+        "approvals.example.com/log1+be6d6059+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+    for (const std::string& wrong : {key, std::string("x https://witness.example.net"),
+                                     log + " https://witness.example.net", key + " witness.example.net"})
+        EXPECT_THAT(problem("log: { witnesses: ['" + wrong + "'] }\n"), HasSubstr("must list a witness' key"))
+            << wrong;
+}
+
 TEST_F(ConfigTest, WhatIsNotBuiltYetIsNoSlip) {
-    for (const char* yaml : {"on_call: { url: x }\n", "identity: { login: { issuer: x } }\n", "otlp: x\n",
-                             "log: { witnesses: [x] }\n"})
+    for (const char* yaml : {"on_call: { url: x }\n", "identity: { login: { issuer: x } }\n", "otlp: x\n"})
         EXPECT_THAT(problem(yaml), HasSubstr("is not supported by this version yet")) << yaml;
 }
 

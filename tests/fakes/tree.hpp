@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -62,6 +63,31 @@ class Tree final : public app::TreeStore {
         co_return Inclusion{std::move(*hashes), found->second.second};
     }
 
+    Later<Growth> prove_growth(std::string origin, std::int64_t from, Deadline) override {
+        auto found = notes_.find(origin);
+        if (found == notes_.end())
+            co_return fail(Trouble::not_found, "nothing was signed yet", "not_published");
+        const auto& [size, note] = found->second;
+        if (from > size) co_return fail(Trouble::conflict, "fewer than were seen", "log_shrunk");
+        Growth growth{size, note, {}};
+        if (from == 0 || from == size) co_return growth;
+        auto hashes = tlog::prove_consistency(from, size, reader(size));
+        if (!hashes) co_return pass(hashes);
+        growth.hashes = std::move(*hashes);
+        co_return growth;
+    }
+    Later<std::int64_t> cosigned(std::string, std::string witness, Deadline) override {
+        std::int64_t most = 0;
+        for (const auto& one : cosignatures)
+            if (one.witness == witness) most = std::max(most, one.size);
+        co_return most;
+    }
+    Later<Done> keep_cosignature(Cosignature cosignature, Deadline) override {
+        cosignatures.push_back(std::move(cosignature));
+        co_return Done{};
+    }
+
+    std::vector<Cosignature> cosignatures;
     int reads = 0;  // of tiles
 
   private:

@@ -195,6 +195,38 @@ TEST_F(AnExport, WhoseCheckpointWasEditedIsFoundOut) {
     expect_found("log/checkpoint: is not signed");
 }
 
+TEST_F(AnExport, WithAnOlderCheckpointReplayedIsFoundOut) {
+    auto older = publish()->note;
+    add_events(3);
+    published();
+    ASSERT_TRUE(exported());
+    expect_good();
+    // It is a good one of this log, and does not cover what the folder claims to hold.
+    std::ofstream(out + "/log/checkpoint", std::ios::binary) << older;
+    expect_found("names events that the checkpoint does not cover");
+}
+
+TEST_F(AnExport, WhoseStatementIsSignedInAnotherEncodingIsFoundOut) {
+    auto p256 = P256SigningKey::generate();
+    decision_key = make_signer(P256SigningKey::from_pem(p256.to_pem().reveal()).value());
+    ASSERT_TRUE(exported());
+    expect_good();
+    auto envelope = wire::parse_json(content(statement_file()), {.bytes_max = 1'000'000}).value();
+    auto der = *unbase64(envelope["signatures"][0]["sig"].text());
+    std::string raw;
+    for (std::size_t at = 2; at < der.size(); at += 2 + static_cast<std::size_t>(der[at + 1])) {
+        auto number = der.substr(at + 2, static_cast<std::size_t>(der[at + 1]));
+        number.insert(0, 32, '\0');
+        raw += number.substr(number.size() - 32);
+    }
+    ASSERT_EQ(raw.size(), 64U);
+    auto signatures = core::Value::array();
+    signatures.push(core::Value::object({{"sig", base64(raw)}}));
+    envelope.set("signatures", std::move(signatures));
+    std::ofstream(statement_file()) << core::canonical(envelope);
+    expect_found("nobody whose key is known signed this");
+}
+
 TEST_F(AnExport, WhoseDecisionWasEditedIsFoundOut) {
     ASSERT_TRUE(exported());
     auto envelope = wire::parse_json(content(statement_file()), {.bytes_max = 1'000'000}).value();

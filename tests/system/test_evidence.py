@@ -3,9 +3,10 @@ import json
 import os
 import pathlib
 import shutil
+import time
 import unittest
 
-from process import Parts, Program, TempFolder, http, wait_until
+from process import Api, Parts, Program, TempFolder, http, wait_until
 
 
 class EvidenceTest(unittest.TestCase):
@@ -104,6 +105,41 @@ class EvidenceTest(unittest.TestCase):
     def test_TheKeysAreEventsOfTheLog(self):
         types = self.parts.sql("SELECT string_agg(type, ' ') FROM event WHERE type LIKE 'key.%'").split()
         self.assertEqual(types, ["key.published"] * 3)
+
+    def test_TwoReplicasSignOneHistoryOneAtATime(self):
+        refusals = self.parts.server.text().count("no checkpoint is signed")
+        second = Program(["serve"], {**self.parts.environment, "COUNTERSIGN_LISTEN": "127.0.0.1:0"})
+        try:
+            url = second.line(r"listening on (http://\S+)").group(1)
+            wait_until("the second server", lambda: http("GET", url + "/readyz").status == 200, 30)
+            before = int(self.parts.sql("SELECT count(*) FROM checkpoint"))
+            other = Api(url, self.parts.api.token)
+            last = None
+            for i in range(12):
+                api = (self.parts.api, other)[i % 2]
+                last = api.open()
+                api.call("POST", f"/v1/requests/{last['id']}/cancel", {})
+                time.sleep(0.2)
+            self.proven(last)
+            # Each size was signed once, whoever signed it, and both servers show one log.
+            signed = self.parts.sql("SELECT size FROM checkpoint ORDER BY size").split()
+            self.assertEqual(len(signed), len(set(signed)))
+            self.assertGreater(len(signed), before + 1)
+            one, two = (http("GET", at + "/log/checkpoint").body for at in (self.parts.url, url))
+            self.assertEqual(one, two)
+            self.assertNotIn("no checkpoint is signed", second.text())
+            self.assertEqual(self.parts.server.text().count("no checkpoint is signed"), refusals)
+            first_only = self.parts.verb("audit", "verify", "--json")
+            self.assertEqual(first_only.code, 0, first_only.text())
+            # One that is killed while it signs leaves the other at it.
+            self.parts.server.kill()
+            request = other.open()
+            other.call("POST", f"/v1/requests/{request['id']}/cancel", {})
+            wait_until("the proof", lambda: other.call("GET", f"/v1/requests/{request['id']}/proof").status == 200, 30)
+        finally:
+            if not self.parts.server.running():
+                self.parts.start_server()
+            second.stop()
 
     def test_ALostMarkIsToldAndStopsNothingElse(self):
         self.proven(self.decided())

@@ -6,7 +6,9 @@
 #include "countersign/base/crypto.hpp"
 #include "countersign/wire/json.hpp"
 #include "countersign/wire/leaves.hpp"
+#include "countersign/wire/ocsf.hpp"
 #include "countersign/wire/stored.hpp"
+#include "countersign/wire/syslog.hpp"
 
 namespace countersign::wire {
 namespace {
@@ -86,6 +88,54 @@ TEST(Event, IdsSortByTimeThenVersionThenPlace) {
     EXPECT_LT(app::event_id(at, 255, 0, high), app::event_id(at, 256, 0, low));
     EXPECT_LT(app::event_id(at, 3, 0, high), app::event_id(at, 3, 1, low));
     EXPECT_LT(app::event_id(at, 3, 1, high), app::event_id(at, 3, app::refusal_place, low));
+}
+
+app::LoggedEvent logged(std::string type, std::int64_t index) {
+    return {.index = index,
+            .id = core::EventId{core::EventId::Bytes{}},
+            .at = core::testing::start,
+            .type = std::move(type),
+            .request = {},
+            .version = 0,
+            .state = core::State::pending,
+            .subject = "sha256:abc",
+            .facts = core::Value::object({{"by", "administrator"}})};
+}
+
+TEST(Ocsf, AnActIsAnEventOfItsOwnWithItsPlaceInTheLog) {
+    auto event = ocsf_event(logged("policy.loaded", 7));
+    EXPECT_EQ(event["class_uid"], core::Value(3004));
+    EXPECT_EQ(event["activity_name"].text(), "policy.loaded");
+    EXPECT_EQ(event["metadata"]["sequence"], core::Value(7));
+    EXPECT_EQ(event["entity"]["uid"].text(), "sha256:abc");
+    EXPECT_EQ(event["unmapped"]["by"].text(), "administrator");
+    auto erased = logged("policy.loaded", 7);
+    erased.facts.reset();
+    EXPECT_TRUE(ocsf_event(erased)["unmapped"]["erased"].boolean());
+}
+
+TEST(Syslog, AMessageHasItsLengthBeforeItAndItsPlaceInTheLog) {
+    EXPECT_EQ(syslog_frame({.at = core::testing::start,
+                            .host = "approvals.example.com",
+                            .type = "request.approved",
+                            .index = 41,
+                            .text = "{}"}),
+              "113 <109>1 2026-01-02T03:00:00.000000Z approvals.example.com countersign - request.approved "
+              "[meta sequenceId=\"42\"] {}");
+}
+
+TEST(Syslog, NothingInTheHeaderBreaksIt) {
+    auto frame = syslog_frame({.at = core::testing::start,
+                               .host = "a b\n\xC3\xA9",
+                               .type = std::string(40, 'x'),
+                               .index = 2'147'483'646,
+                               .text = "{\"\xC3\xA9\":1}"});
+    EXPECT_NE(
+        frame.find(" a_b___ countersign - " + std::string(32, 'x') + " [meta sequenceId=\"2147483647\"]"),
+        std::string::npos)
+        << frame;
+    auto blank = frame.find(' ');
+    EXPECT_EQ(std::to_string(frame.size() - blank - 1), frame.substr(0, blank)) << "in bytes";
 }
 
 }  // namespace

@@ -74,7 +74,15 @@ struct Settings {
         std::string mark;    // path; empty: log.mark in `keys`
         bool open = true;    // whether /log/ is answered without a token
         bool signs = true;   // whether this replica may sign checkpoints
+        // Who else signs checkpoints: the public key of each, as C2SP signed-note writes it, and its URL.
+        std::vector<std::pair<std::string, std::string>> witnesses;
     } published_log;
+    struct StreamOut {
+        std::string syslog;        // HOST:PORT; empty: none
+        std::string file;          // path; empty: none
+        bool cloudevents = false;  // else OCSF
+        std::size_t message_bytes = 8'192;
+    } stream_out;
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;
 };

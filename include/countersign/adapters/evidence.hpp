@@ -7,6 +7,7 @@
 #include "countersign/app/runtime.hpp"
 #include "countersign/app/tree.hpp"
 #include "countersign/base/signing.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/tlog/note.hpp"
 
 namespace countersign::evidence {
@@ -42,5 +43,27 @@ struct PublisherParts {
 };
 std::unique_ptr<LogPublisher> make_log_publisher(LogIdentity identity, std::vector<LoggedKey> keys,
                                                  bool signs, PublisherParts parts);
+
+// Somebody else who signs, with the time, each checkpoint that goes on from what they saw before (C2SP
+// tlog-witness): with theirs below it, a server can neither take the log back nor show two of them.
+struct Witness {
+    tlog::NoteKey key;  // of the type cosignature
+    std::string url;    // to which "/add-checkpoint" is appended
+};
+class Witnesses {
+  public:
+    virtual ~Witnesses() = default;
+    virtual rt::asio::awaitable<void> run() = 0;  // until cancelled
+    // Says which witness does not sign and why; empty: all do. A witness that saw more of the log than there
+    // is says that the database was taken back.
+    virtual std::string problem() const = 0;
+};
+struct WitnessParts {
+    const app::Runtime& runtime;
+    app::TreeStore& tree;
+    net::HttpClient& client;
+};
+std::unique_ptr<Witnesses> make_witnesses(std::vector<Witness> witnesses, std::string origin,
+                                          WitnessParts parts);
 
 }  // namespace countersign::evidence

@@ -14,6 +14,7 @@
 #include "countersign/app/ports.hpp"
 #include "countersign/app/references.hpp"
 #include "countersign/app/shown.hpp"
+#include "countersign/app/stream_positions.hpp"
 #include "countersign/app/tree.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/rt/clock.hpp"
@@ -61,6 +62,7 @@ class Database {
     virtual app::SeenTokens& seen_tokens() = 0;
     virtual app::ReferenceStore& references() = 0;
     virtual app::ShownStore& shown() = 0;
+    virtual app::StreamPositions& streams() = 0;
     virtual Later<SchemaReport> schema(Deadline deadline) = 0;
     virtual bool reachable() const = 0;  // the last job or connection attempt succeeded
     // Why nothing can be written, in a sentence that anybody may read; empty: as far as is known, it can.

@@ -46,7 +46,8 @@ class TreeStore {
     // may give back the last one where that is of the whole tree. What `sign` refuses is refused.
     virtual Later<Published> publish(std::string origin, Sign sign, Deadline deadline) = 0;
 
-    // Reads the newest one of this origin; not_found: nothing was signed yet.
+    // Reads the newest one of this origin, with what witnesses signed of it; not_found: nothing was signed
+    // yet.
     virtual Later<std::string> newest_checkpoint(std::string origin, Deadline deadline) = 0;
     // The bytes of a tile of hashes, or of a bundle of entries, exactly as wide as asked for. not_found: the
     // tree has no such tile.
@@ -75,6 +76,24 @@ class TreeStore {
     };
     // That a leaf is in the newest checkpoint of this origin. not_found: in none yet.
     virtual Later<Inclusion> prove(std::string origin, std::int64_t index, Deadline deadline) = 0;
+
+    struct Growth {
+        std::int64_t size = 0;
+        std::string checkpoint;  // the newest one, as the log alone signed it
+        std::vector<tlog::Hash> hashes;
+    };
+    // That the newest checkpoint of this origin goes on from the tree of `from` leaves, 0: from nothing.
+    // not_found: nothing was signed yet. conflict (log_shrunk): it has fewer.
+    virtual Later<Growth> prove_growth(std::string origin, std::int64_t from, Deadline deadline) = 0;
+    // Up to which size this witness signed checkpoints of this origin; 0: none.
+    virtual Later<std::int64_t> cosigned(std::string origin, std::string witness, Deadline deadline) = 0;
+    struct Cosignature {
+        std::string origin;
+        std::int64_t size = 0;
+        std::string witness;  // its key's name
+        std::string line;     // of the note, with its line's end
+    };
+    virtual Later<Done> keep_cosignature(Cosignature cosignature, Deadline deadline) = 0;
 };
 
 }  // namespace countersign::app

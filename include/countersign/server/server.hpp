@@ -10,6 +10,7 @@
 #include "countersign/adapters/http.hpp"
 #include "countersign/adapters/identity.hpp"
 #include "countersign/adapters/pg.hpp"
+#include "countersign/adapters/stream_out.hpp"
 #include "countersign/adapters/webhooks.hpp"
 #include "countersign/app/followers.hpp"
 #include "countersign/app/hiding.hpp"
@@ -69,6 +70,9 @@ class Server {
     std::unique_ptr<http::Api> make_api();
     std::unique_ptr<evidence::LogPublisher> make_publisher();
     void connect_chats();
+    void make_log_followers();
+    void make_streams_out();
+    void make_witnesses();
     rt::asio::awaitable<void> watch_schema();
     void start_workers();
     std::vector<http::Readiness> readiness() const;
@@ -105,6 +109,9 @@ class Server {
     std::unique_ptr<http::Api> api_;
     std::unique_ptr<evidence::LogPublisher> publisher_;
     app::UnannouncedWatch unannounced_{runtime_, database_->outbox()};
+    std::unique_ptr<net::HttpClient> witness_client_;
+    std::unique_ptr<evidence::Witnesses> witnesses_;  // null: there are none
+    std::vector<std::unique_ptr<stream_out::StreamOut>> streams_out_;
     app::Scheduler scheduler_;
     app::ReplicaFollower replicas_;
     app::PeopleFollower people_follower_;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string_view>
 
+#include "countersign/app/events.hpp"
 #include "countersign/core/advance.hpp"
 #include "countersign/core/value.hpp"
 
@@ -33,5 +34,9 @@ core::Value request_as_it_was(const core::Case& c, std::int32_t version, const c
 // which changes nothing; null: there are none.
 core::Value event_data(std::string_view type, const core::Case& c, std::int32_t version,
                        const core::Directory& directory, core::Instant at, const core::Value* facts);
+
+// The CloudEvents object of an event in its place, as the stream of events has it.
+core::Value logged_event(const app::LoggedEvent& event, const core::Directory& directory,
+                         std::string_view source);
 
 }  // namespace countersign::wire

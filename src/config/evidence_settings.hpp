@@ -1,0 +1,19 @@
+#pragma once
+#include <string>
+
+#include "config/document.hpp"
+#include "countersign/adapters/config.hpp"
+
+// The keys about the published log, its signatures, and where events go.
+namespace countersign::config {
+
+Result<Done> set_signing_command(Settings& settings, const Item& item, const std::string& folder);
+Result<Done> set_signing_command_keys(Settings& settings, const Item& item, const std::string& folder);
+Result<Done> set_origin(Settings& settings, const Item& item, const std::string& folder);
+Result<Done> set_mark(Settings& settings, const Item& item, const std::string& folder);
+Result<Done> set_witnesses(Settings& settings, const Item& item, const std::string& folder);
+Result<Done> set_syslog(Settings& settings, const Item& item, const std::string& folder);
+Result<Done> set_stream_file(Settings& settings, const Item& item, const std::string& folder);
+Result<Done> set_stream_format(Settings& settings, const Item& item, const std::string& folder);
+
+}  // namespace countersign::config
