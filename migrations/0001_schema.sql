@@ -69,6 +69,8 @@ CREATE TABLE request (
 CREATE TABLE request_default PARTITION OF request DEFAULT;
 CREATE INDEX request_in_order ON request (number);
 CREATE INDEX request_action ON request (action, number);
+-- What a request is compared with: those of the same action and resource, newest first.
+CREATE INDEX request_alike ON request (action, resource, number);
 CREATE INDEX request_environment ON request (environment, number) WHERE environment IS NOT NULL;
 CREATE INDEX request_resource ON request (resource, number) WHERE resource IS NOT NULL;
 CREATE INDEX request_requester ON request (requester, number);

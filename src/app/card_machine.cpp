@@ -110,6 +110,14 @@ bool CardMachine::is_second(const Card& card) const {
     });
 }
 
+bool CardMachine::is_first(core::CardId id) const {
+    const auto card = std::ranges::find(cards_, id, [](const Card& one) { return one.state.id; });
+    return card != cards_.end() && std::ranges::none_of(cards_, [&](const Card& other) {
+               return other.state.id < id && !other.state.closed &&
+                      other.state.target.surface == card->state.target.surface;
+           });
+}
+
 // The very message of an earlier card: whoever clicked on it before it was written down where it was posted
 // made a card of it. It must not be retired as if there were two.
 CardMachine::Card* CardMachine::double_of(const Card& card) {

@@ -45,6 +45,8 @@ class CardMachine {
     // `chance` in [0, 1) spreads the pauses.
     void answered(const CardStep& step, const CardAnswer& answer, core::Instant now, double chance);
     bool under_way() const { return steps_ > 0; }
+    // Says whether the card is the first of the request's in its chat that goes on.
+    bool is_first(core::CardId card) const;
     const CasePtr& now() const { return case_; }
 
     // ---- writing it down

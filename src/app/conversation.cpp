@@ -47,6 +47,13 @@ core::CardView Conversation::card_of(const CaseNow& now) const {
     return core::card(now.c, now.ruling, *directory, manner_.chat);
 }
 
+awaitable<void> Conversation::compare(core::CardView& card, const CaseNow& now, Deadline deadline) {
+    if (!core::open(now.ruling.state)) co_return;
+    auto before = co_await parts_.requests.approved_before(now.c, deadline);
+    if (!before || !*before) co_return;
+    card.before = core::card_before((*before)->c, (*before)->ruling, *parts_.roster.snapshot(), manner_.chat);
+}
+
 Conversation::PersonalView Conversation::view_of(const CaseNow& now, const core::AccountId& account) const {
     auto directory = parts_.roster.snapshot();
     const auto standing = core::standing(now.c, *directory, account);

@@ -101,10 +101,22 @@ Later<Conversation::PersonalView> Conversation::look(core::RequestId request, co
     co_return view_of(**now, account);
 }
 
+Later<Conversation::PersonalView> Conversation::look_and_compare(core::RequestId request,
+                                                                 core::AccountId account, std::string channel,
+                                                                 Deadline deadline) {
+    auto view = co_await look(request, std::move(account), std::move(channel), deadline);
+    if (!view) co_return view;
+    auto now = co_await stored(request, deadline);
+    if (now) co_await compare(view->card, **now, deadline);
+    co_return view;
+}
+
 awaitable<Reply> Conversation::show(Act act, CommandWords words) {
     auto found = co_await find(act, std::move(words.number));
     if (!found) co_return told(not_found_sentence(found.error()));
-    co_return Reply{PrivateCard{card_of(*found->now)}};
+    PrivateCard shown{card_of(*found->now)};
+    co_await compare(shown.card, *found->now, Deadline{act.answer_by});
+    co_return Reply{std::move(shown)};
 }
 
 }  // namespace countersign::app

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -9,8 +10,11 @@
 #include <utility>
 
 #include "app/card_machine.hpp"
+#include "countersign/app/approved_before.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/card_sections.hpp"
+#include "countersign/core/thread_lines.hpp"
 
 namespace countersign::app {
 
@@ -25,7 +29,11 @@ constexpr core::Duration store_patience{std::chrono::seconds{5}};
 constexpr core::Duration failing_said_after{std::chrono::seconds{10}};
 constexpr core::Duration busy_said_after{std::chrono::minutes{1}};  // where it only asks for patience
 constexpr core::Duration failing_said_every{std::chrono::minutes{1}};
-constexpr std::size_t failing_max = 1'000;  // places
+constexpr std::size_t failing_max = 1'000;                           // places
+constexpr core::Duration private_patience{std::chrono::seconds{3}};  // the thread's line waits so long
+constexpr std::size_t private_per_hour_max = 20;  // messages about outcomes, to one account
+constexpr core::Duration compare_patience{
+    std::chrono::seconds{2}};  // a card is shown without, rather than late
 constexpr core::Duration other_chats_pause{std::chrono::seconds{60}};
 constexpr std::size_t settle_rows = 64;
 constexpr std::size_t rows_max = 16'384;  // held here; more wait in the store until their lease has run out
@@ -41,6 +49,23 @@ LeasedWorkLimits limits_of(const Limits& limits) {
             .poll = limits.poll,
             .finish_within = limits.lease};
 }
+
+// Lets so many private messages an hour go to one account: whoever owns a busy program is not buried.
+class PrivatePace {
+  public:
+    bool lets(const core::AccountId& to, core::Instant now) {
+        if (sent_.size() >= accounts_max && !sent_.contains(to)) sent_.clear();
+        auto& its = sent_[to];
+        while (!its.empty() && its.front() + std::chrono::hours{1} <= now) its.pop_front();
+        if (its.size() >= private_per_hour_max) return false;
+        its.push_back(now);
+        return true;
+    }
+
+  private:
+    static constexpr std::size_t accounts_max = 10'000;
+    std::map<core::AccountId, std::deque<core::Instant>> sent_;
+};
 
 // The lines of these entries as one; no text: there is nothing to say any more.
 core::ThreadLine lines_of(const CardStep& step, const core::Case& c, const core::Directory& directory,
@@ -61,6 +86,7 @@ core::ThreadLine lines_of(const CardStep& step, const core::Case& c, const core:
         };
         joined.text = words(joined) + " · " + words(line);
         joined.who = {};
+        if (!line.decision.empty()) joined.decision = std::move(line.decision);
         for (auto& who : line.asks)
             if (std::ranges::find(joined.asks, who) == joined.asks.end() &&
                 joined.asks.size() < core::asked_max)
@@ -109,6 +135,8 @@ struct Outbox::Impl final : LeasedWork {
     Later<MessageRef> post(const Chats::Entry& entry, CardStep step, CasePtr now);
     Later<Done> note_problem(core::CardId card, std::string problem, bool fell_back);
     Later<CardAnswer> search(const Chats::Entry& entry, CardStep step, core::RequestId request);
+    Later<Done> tell_requesters(const Chats::Entry& chat, const CardStep& step, CasePtr now);
+    Later<core::CardView> view_of(CardStep step, CasePtr now);
     void settled(const SettledRow& row, const SettleAnswer& answer, core::Instant until);
     void remember(core::RequestId request, Certain known);
     static bool barred(const Failure& failure);
@@ -126,6 +154,7 @@ struct Outbox::Impl final : LeasedWork {
     std::unordered_map<core::RequestId, Certain> certain;
     std::deque<core::RequestId> certain_order;
     std::set<core::CardId> troubled;  // cards of which a problem is on record
+    PrivatePace private_pace;
     LeasedWorkLoop loop;
 };
 
@@ -298,10 +327,15 @@ Later<CardAnswer> Outbox::Impl::carry_out(CardStep step, core::RequestId request
     if (step.act == Act::look || step.act == Act::read_thread)
         co_return co_await search(*entry, std::move(step), request);
     if (step.act != Act::say) co_return co_await show(*entry, std::move(step), std::move(now));
+    const auto until = chat_deadline();
     auto line = lines_of(step, now->c, *parts.roster.snapshot(), runtime.now());
     if (line.text.empty()) co_return CardAnswer{};
+    if (rows.at(request).is_first(step.card)) {
+        auto told = co_await tell_requesters(*entry, step, now);
+        if (!told) co_return pass(told);
+    }
     LineMark mark{request, step.to - 1};
-    auto said = co_await entry->chat.say(step.message, line, mark, chat_deadline());
+    auto said = co_await entry->chat.say(step.message, line, mark, until);
     if (!said) co_return pass(said);
     co_return CardAnswer{};
 }
@@ -327,8 +361,9 @@ Later<Done> Outbox::Impl::note_problem(core::CardId card, std::string problem, b
 
 // Where a channel cannot be posted to, the chat's default channel shows the card, unless it does so anyway.
 Later<MessageRef> Outbox::Impl::post(const Chats::Entry& entry, CardStep step, CasePtr now) {
-    auto view = core::card(now->c, now->ruling, *parts.roster.snapshot(), step.target.surface);
     const auto deadline = chat_deadline();
+    auto drawn = co_await view_of(step, now);
+    const core::CardView& view = *drawn;
     auto posted = co_await entry.chat.post(view, step.target.channel, deadline);
     if (posted) {
         co_await note_problem(step.card, {}, false);
@@ -356,6 +391,39 @@ Later<MessageRef> Outbox::Impl::post(const Chats::Entry& entry, CardStep step, C
     co_return posted;
 }
 
+// The card, compared with what was approved before while it is open.
+Later<core::CardView> Outbox::Impl::view_of(CardStep step, CasePtr now) {
+    auto directory = parts.roster.snapshot();
+    auto view = core::card(now->c, now->ruling, *directory, step.target.surface);
+    if (!core::open(now->ruling.state) || step.act == Act::retire) co_return view;
+    auto before = co_await approved_before(parts.cases, now->c, runtime.within(compare_patience));
+    if (before && *before)
+        view.before = core::card_before((*before)->c, (*before)->ruling, *directory, step.target.surface);
+    co_return view;
+}
+
+// Whose request was decided is told so in private. The line in the thread comes after it: where it was not
+// said, both are done again. An answer that is lost counts as one, and what the chat refuses is left: the
+// line mentions them all the same.
+Later<Done> Outbox::Impl::tell_requesters(const Chats::Entry& chat, const CardStep& step, CasePtr now) {
+    const auto until = runtime.within(private_patience);
+    auto directory = parts.roster.snapshot();
+    for (auto index = static_cast<std::size_t>(step.from); index < static_cast<std::size_t>(step.to);
+         ++index) {
+        if (!core::decides(now->c, index)) continue;
+        const auto view = core::card(now->c, now->ruling, *directory, chat.surface);
+        for (const core::Who& who : core::requesters_to_tell(now->c, index, *directory, chat.surface)) {
+            if (!who.account || !private_pace.lets(*who.account, runtime.now())) continue;
+            Confidence news{.lines = {core::notification_text(view)}, .offer = {}};
+            auto told = co_await chat.confidant.confide(*who.account, std::move(news), until);
+            if (told) continue;
+            if (told.error().trouble == Trouble::unavailable) co_return pass(told);
+            log::debug("outbox", "a requester was not told in private: {}", told.error().detail);
+        }
+    }
+    co_return Done{};
+}
+
 Later<CardAnswer> Outbox::Impl::show(const Chats::Entry& entry, CardStep step, CasePtr now) {
     auto& chat = entry.chat;
     if (step.act == Act::post) {
@@ -363,9 +431,10 @@ Later<CardAnswer> Outbox::Impl::show(const Chats::Entry& entry, CardStep step, C
         if (!posted) co_return pass(posted);
         co_return CardAnswer{.messages = {std::move(*posted)}};
     }
-    auto view = core::card(now->c, now->ruling, *parts.roster.snapshot(), step.target.surface);
-    auto call = step.act == Act::retire ? chat.retire(step.message, view, chat_deadline())
-                                        : chat.refresh(step.message, view, chat_deadline());
+    const auto until = chat_deadline();
+    auto view = co_await view_of(step, now);
+    auto call = step.act == Act::retire ? chat.retire(step.message, *view, until)
+                                        : chat.refresh(step.message, *view, until);
     auto shown = co_await std::move(call);
     if (!shown) co_return pass(shown);
     co_return CardAnswer{};

@@ -1,9 +1,11 @@
 #include "countersign/app/requests.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 #include <utility>
 
+#include "app/direct_cards.hpp"
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/patience.hpp"
 #include "countersign/app/plan.hpp"
@@ -12,6 +14,7 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/account_text.hpp"
+#include "countersign/core/direct.hpp"
 #include "countersign/core/hidden.hpp"
 #include "countersign/core/match.hpp"
 
@@ -159,8 +162,10 @@ core::Request request_of(Ask ask, core::Requester requester, core::RequestId id,
 std::vector<CardTarget> Requests::card_targets(const core::Applied& applied) const {
     std::vector<CardTarget> cards;
     for (const auto& chat : parts_.chats) {
-        const auto& named = named_channels(applied.notify, chat.surface);
+        auto named = named_channels(applied.notify, chat.surface);
+        std::erase(named, core::direct_channel);
         for (const auto& channel : named) cards.push_back({chat.surface, channel});
+        // Whom a card is shown in person may be away: a channel always has one as well.
         if (named.empty() && !chat.default_channel.empty())
             cards.push_back({chat.surface, chat.default_channel});
     }
@@ -333,6 +338,10 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     auto cards = pending           ? card_targets(*applied)
                  : applied->shadow ? named_targets(*applied)
                                    : std::vector<CardTarget>{};
+    if (pending)
+        std::ranges::move(
+            direct_targets(request, *applied, opening.opened, *directory, parts_.chats.surfaces()),
+            std::back_inserter(cards));
     if (caller.workload && caller.workload->single_use) {
         auto fresh = co_await not_used_before(*caller.workload, request.id, idempotency, deadline);
         if (!fresh) co_return pass(fresh);

@@ -40,7 +40,7 @@ void each(const Value& list, const See& see) {
 std::vector<CardLack> lacks_of(const Value& list) {
     std::vector<CardLack> lacks;
     each(list, [&](const Value& one) {
-        CardLack lack{std::string{one["group"].text()}, count_of(one["count"]), {}, 0};
+        CardLack lack{std::string{one["group"].text()}, count_of(one["count"]), {}, 0, one["later"].truth()};
         each(one["could_approve"], [&](const Value& person) { lack.could_approve.push_back(who(person)); });
         lacks.push_back(std::move(lack));
     });
@@ -77,8 +77,33 @@ void add_what_was_asked(core::CardView& card, const Value& request) {
     card.digest = request["digest"].text();
 }
 
+void add_terms(core::CardTerms& terms, const Value& request) {
+    terms.reason_required = request["reason_required"].truth();
+    each(request["excluded"], [&](const Value& person) { terms.excluded.push_back(who(person)); });
+    if (const auto from = time_or_none(request["widening"]["from"])) {
+        terms.widening = core::CardWidening{{}, *from, request["widening"]["on"].truth()};
+        each(request["widening"]["groups"],
+             [&](const Value& group) { terms.widening->groups.emplace_back(group.text()); });
+    }
+    terms.claim_from = time_or_none(request["claim"]["not_before"]);
+    each(request["claim"]["closed"], [&](const Value& one) {
+        if (const auto from = time_or_none(one["from"]))
+            terms.claim_closed.push_back({*from, time_or_none(one["to"]).value_or(core::end_of_time)});
+    });
+}
+
+void add_risk(core::CardView& card, const Value& risk) {
+    if (risk.members() == nullptr) return;
+    card.risk = count_of(risk["points"]);
+    each(risk["parts"], [&](const Value& part) {
+        card.risk_parts.push_back({std::string{part["what"].text()}, count_of(part["points"])});
+    });
+}
+
 void add_how_it_stands(core::CardView& card, const Value& request) {
     each(request["policy"]["rules"], [&](const Value& rule) { card.rules.emplace_back(rule.text()); });
+    add_risk(card, request["policy"]["risk"]);
+    add_terms(card.terms, request);
     if (request["missing"].items() != nullptr && card.state == core::State::pending)
         card.missing.push_back(lacks_of(request["missing"]));
     each(request["missing"]["any"], [&](const Value& way) { card.missing.push_back(lacks_of(way)); });

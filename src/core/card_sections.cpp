@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -18,15 +19,20 @@ namespace {
 using Part = CardSection::Part;
 
 // How a card's rows are shared out: of a phone's screen and a half, what is asked for gets the most.
-constexpr std::size_t intent_columns_max = 140;
+constexpr std::size_t intent_columns_max = 130;
 constexpr std::size_t card_rows_max = 32;
 constexpr std::size_t what_rows_max = 18;
-constexpr std::size_t what_rows_min = 6;
-constexpr std::size_t headline_columns_max = 70;  // two lines
+constexpr std::size_t what_rows_wanted = 12;
+constexpr std::size_t what_rows_min = 5;
+constexpr std::size_t headline_columns_max = 48;  // two lines
 constexpr std::size_t said_intent_columns_max = 150;
 constexpr std::size_t reason_columns_max = 50;
+constexpr std::size_t votes_rows_max = 5;
+constexpr std::size_t takes_rows_max = 14;
+constexpr std::size_t takes_rows_min = 11;  // where the rest of the card is long
 constexpr std::size_t full_reason_columns_max = 2'000;
 constexpr std::size_t link_title_columns_max = 32;
+constexpr std::size_t one_name_columns = 20;  // of longer ones a card names one alone
 constexpr std::size_t full_link_title_columns_max = 200;
 constexpr std::size_t address_bytes_max = 40;
 constexpr std::size_t votes_shown_max = 2;
@@ -98,22 +104,24 @@ CardSection who_asks(const CardView& card) {
     section.lines.push_back(std::move(asker));
     if (const auto& people = card.on_behalf_of; !people.empty()) {
         CardLine line{words("says it acts for ")};
-        push_people(line, people, 0, 2);
+        push_people(line, people, 0, columns_of(people.front().name) > one_name_columns ? 1 : 2);
         section.lines.push_back(std::move(line));
     }
     if (card.no_human_named) section.lines.push_back({quiet("This request names no human.")});
+    // An address that is shown in part can be neither read nor followed.
+    if (!card.links.empty() && card.links.front().url.size() > address_bytes_max) {
+        section.lines.push_back({words(count_of(card.links.size(), "link") + " in Details")});
+        return section;
+    }
     for (std::size_t i = 0; i < card.links.size(); ++i) {
         if (i == links_shown_max) {
-            section.lines.push_back(
-                {words(fmt::format("and {} in Details", count_of(card.links.size() - i, "more link")))});
+            section.lines.back().push_back(
+                words(fmt::format(" and {} in Details", count_of(card.links.size() - i, "more link"))));
             break;
         }
         const Link& link = card.links[i];
         CardLine line{title_of(link, link_title_columns_max), words(" ")};
-        if (link.url.size() <= address_bytes_max)
-            line.push_back({.kind = CardRun::Kind::address, .text = link.url});
-        else
-            line.push_back(literal(prose_excerpt(link.url, address_bytes_max).text));
+        line.push_back({.kind = CardRun::Kind::address, .text = link.url});
         section.lines.push_back(std::move(line));
     }
     return section;
@@ -132,20 +140,24 @@ CardSection who_voted(const CardView& card) {
         add_reason(line, card.held->reason, reason_columns_max);
         if (line.size() > 1) section.lines.push_back(std::move(line));
     }
-    std::vector<const CardVote*> telling;
-    for (const CardVote& vote : card.votes)
-        if (!blank(vote.reason) || !vote.counted_for || vote.self_approval) telling.push_back(&vote);
-    const std::size_t from = telling.size() > votes_shown_max ? telling.size() - votes_shown_max : 0;
-    if (from > 0)
-        section.lines.push_back({words(fmt::format("{} in Details", count_of(from, "earlier vote")))});
-    for (std::size_t i = from; i < telling.size(); ++i) {
-        const CardVote& vote = *telling[i];
+    std::deque<CardLine> telling;
+    std::size_t rows = rows_of(section) + 1;
+    for (const CardVote& vote : card.votes) {
+        if (blank(vote.reason) && vote.counted_for && !vote.self_approval) continue;
         std::string said = " " + past(vote);
         if (vote.counted_for) said += " for " + short_name(*vote.counted_for);
-        CardLine line{person(vote.who), words(std::move(said))};
-        add_reason(line, vote.reason, reason_columns_max);
-        section.lines.push_back(std::move(line));
+        telling.push_back({person(vote.who), words(std::move(said))});
+        add_reason(telling.back(), vote.reason, reason_columns_max);
+        rows += rows_of(telling.back());
     }
+    std::size_t earlier = 0;
+    for (; telling.size() > 1 && (telling.size() > votes_shown_max || rows > votes_rows_max); ++earlier) {
+        rows -= rows_of(telling.front());
+        telling.pop_front();
+    }
+    if (earlier > 0)
+        section.lines.push_back({words(fmt::format("{} in Details", count_of(earlier, "earlier vote")))});
+    std::ranges::move(telling, std::back_inserter(section.lines));
     return section;
 }
 
@@ -224,13 +236,21 @@ bool says_nothing(const CardSection& section) {
     return section.lines.empty() && section.raw.empty() && section.note.empty();
 }
 
-// "2 of security, 1 of dba"; alternatives joined by "or".
-std::string still_needed(const Ruling& ruling) {
+// "2 of security, then 1 of dba"; alternatives joined by "or".
+std::string still_needed(const Case& c, const Ruling& ruling) {
+    auto waits = [](const CountOf& slot, const Slots& asked, const Slots& missing) {
+        const auto its = std::ranges::find(asked.groups, slot.of, &CountOf::of);
+        return its != asked.groups.end() && std::ranges::any_of(its->after, [&](const GroupId& first) {
+                   return std::ranges::find(missing.groups, first, &CountOf::of) != missing.groups.end();
+               });
+    };
     std::string all;
-    for (const Slots& slots : ruling.missing) {
+    for (std::size_t i = 0; i < ruling.missing.size(); ++i) {
         std::string one;
-        for (const CountOf& slot : slots.groups)
-            one += fmt::format("{}{} of {}", one.empty() ? "" : ", ", slot.count, slot.of.text());
+        for (const CountOf& slot : ruling.missing[i].groups)
+            one += fmt::format("{}{}{} of {}", one.empty() ? "" : ", ",
+                               waits(slot, c.applied->alternatives.at(i), ruling.missing[i]) ? "then " : "",
+                               slot.count, slot.of.text());
         all += (all.empty() ? "" : ", or ") + one;
     }
     return all;
@@ -327,7 +347,8 @@ std::string thread_line_text(const ThreadLine& line) {
     constexpr std::size_t columns_max = 300;
     std::string text;
     if (!line.who.name.empty()) text = short_name(line.who.name) + " ";
-    return text + prose_excerpt(line.text, columns_max).text;
+    text += prose_excerpt(line.text, columns_max).text;
+    return line.decision.empty() ? text : fmt::format("{} · {}", text, line.decision);
 }
 
 std::string parameter_name(const std::string& path) {
@@ -372,9 +393,12 @@ CardText card_text(const CardView& card) {
     add(who_asks(card));
     if (card.state == State::pending) {
         auto votes = who_voted(card);
-        auto takes = what_it_takes(card);
-        std::size_t rows = rows_of(votes) + rows_of(takes);
+        std::size_t rows = rows_of(votes);
         for (const CardSection& section : text.sections) rows += rows_of(section);
+        auto takes = what_it_takes(card, takes_rows_max);
+        if (rows + rows_of(takes) + what_rows_wanted > card_rows_max)
+            takes = what_it_takes(card, takes_rows_min);
+        rows += rows_of(takes);
         const std::size_t left = card_rows_max - std::min(card_rows_max, rows);
         auto what = what_is_asked(card, std::clamp(left, what_rows_min, what_rows_max));
         text.whole = intent.whole && what.whole;
@@ -397,7 +421,7 @@ std::vector<CardSection> uncut_card(const CardView& card) {
     sections.push_back(all_labels(card));
     if (card.state == State::pending) {
         sections.push_back(who_voted(card));
-        sections.push_back(what_it_takes(card));
+        sections.push_back(what_it_takes(card, SIZE_MAX));
     } else {
         sections.push_back(how_it_ended(card));
     }
@@ -412,7 +436,7 @@ std::vector<CardSection> full_view_sections(const CardView& card) {
     std::ranges::move(all_that_is_asked(card), std::back_inserter(sections));
     sections.push_back(all_links(card));
     sections.push_back(all_labels(card));
-    if (card.state == State::pending) sections.push_back(what_it_takes(card));
+    if (card.state == State::pending) sections.push_back(what_it_takes(card, SIZE_MAX));
     sections.push_back(all_votes(card));
     std::erase_if(sections, says_nothing);
     return sections;
@@ -427,7 +451,7 @@ CardSummary card_summary(const Case& c, const Ruling& ruling) {
     if (!open(ruling.state)) return summary;
     const std::string expires = rfc3339(request.expires_at);
     summary.detail += fmt::format(", expires {} {} UTC", expires.substr(0, 10), expires.substr(11, 5));
-    if (auto needed = still_needed(ruling); !needed.empty()) summary.detail += ", still needed: " + needed;
+    if (auto needed = still_needed(c, ruling); !needed.empty()) summary.detail += ", still needed: " + needed;
     return summary;
 }
 
@@ -441,7 +465,7 @@ std::string recorded_sentence(Verdict verdict, const Case& c, const Ruling& ruli
                                     one.group.text(), one.given);
     }
     if (ruling.held) sentence += " The request is on hold: nothing is decided until it is released.";
-    if (auto needed = still_needed(ruling); !needed.empty()) sentence += " Still needed: " + needed + ".";
+    if (auto needed = still_needed(c, ruling); !needed.empty()) sentence += " Still needed: " + needed + ".";
     return sentence;
 }
 

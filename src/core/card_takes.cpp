@@ -21,20 +21,61 @@ constexpr std::size_t rules_shown_max = 2;
 constexpr std::size_t risks_shown_max = 3;
 constexpr std::size_t said_columns_max = 120;
 constexpr std::size_t reasons_shown_max = 3;
+constexpr std::size_t excluded_shown_max = 4;
+constexpr std::size_t closed_shown_max = 2;
+constexpr std::size_t closed_shown_in_full_max = 40;
 
 bool runs_a_command(const CardView& card) {
     return card.parameters && (*card.parameters)["argv"].items() != nullptr;
 }
 
+// The lines of what it takes, each as important as what it is about.
+class Takes {
+  public:
+    enum About : std::uint8_t { dispensable, useful, needed };
+
+    void add(About about, std::vector<CardLine> lines) {
+        for (CardLine& line : lines) {
+            rows_ += rows_of(line);
+            lines_.push_back({about, std::move(line)});
+        }
+    }
+    // Leaves out what is least important, the last of it first, and says so.
+    std::vector<CardLine> within(std::size_t rows_max) && {
+        bool cut = false;
+        for (About least : {dispensable, useful}) {
+            for (std::size_t i = lines_.size(); i-- > 0 && rows_ + (cut ? 1 : 0) > rows_max;) {
+                if (lines_[i].about != least) continue;
+                rows_ -= rows_of(lines_[i].line);
+                lines_.erase(lines_.begin() + static_cast<std::ptrdiff_t>(i));
+                cut = true;
+            }
+        }
+        std::vector<CardLine> all;
+        for (Line& one : lines_) all.push_back(std::move(one.line));
+        if (cut) all.push_back({words("More on what it takes: Details")});
+        return all;
+    }
+
+  private:
+    struct Line {
+        About about;
+        CardLine line;
+    };
+    std::vector<Line> lines_;
+    std::size_t rows_ = 0;
+};
+
 std::string time_text(Duration span) {
     return duration_text(std::chrono::duration_cast<std::chrono::seconds>(span).count());
 }
 
-// "1 of security: @ben, @cat and 4 more"
+// "1 of security: @ben, @cat and 4 more"; "then 1 of dba: @cat" where others come first.
 void push_lack(CardLine& line, const CardLack& lack, const CardView& card) {
     const bool some = std::ranges::any_of(card.votes, [&](const CardVote& vote) {
         return vote.counted_for && *vote.counted_for == lack.group;
     });
+    if (lack.later) line.push_back(words("then "));
     line.push_back(strong(fmt::format("{}{}", lack.count, some ? " more" : "")));
     line.push_back(words(" of "));
     line.push_back(named(lack.group));
@@ -55,9 +96,10 @@ CardLine on_hold(const CardView& card) {
     return line;
 }
 
-void add_missing(std::vector<CardLine>& lines, const CardView& card) {
+std::vector<CardLine> missing_lines(const CardView& card) {
+    std::vector<CardLine> lines;
     const bool several = card.missing.size() > 1;
-    if (std::ranges::any_of(card.missing, &std::vector<CardLack>::empty)) return;  // one way is filled
+    if (std::ranges::any_of(card.missing, &std::vector<CardLack>::empty)) return lines;  // one way is filled
     std::size_t shown = 0;
     for (const auto& alternative : card.missing) {
         if (shown++ == (card.missing.size() > alternatives_shown_max ? 1 : alternatives_shown_max)) {
@@ -79,10 +121,12 @@ void add_missing(std::vector<CardLine>& lines, const CardView& card) {
         }
         lines.push_back(std::move(line));
     }
+    return lines;
 }
 
 // "✓ dba: @amy · security: @cat"
-void add_filled(std::vector<CardLine>& lines, const CardView& card) {
+std::vector<CardLine> filled_lines(const CardView& card) {
+    std::vector<CardLine> lines;
     CardLine line;
     std::size_t shown = 0;
     for (const CardVote& vote : card.votes) {
@@ -97,11 +141,64 @@ void add_filled(std::vector<CardLine>& lines, const CardView& card) {
         line.push_back(person(vote.who));
     }
     if (!line.empty()) lines.push_back(std::move(line));
+    return lines;
+}
+
+// "Since 14:20 also whoever is in security" once the escalation is on record, "From 14:20 on" before.
+std::vector<CardLine> widening_lines(const CardView& card) {
+    std::vector<CardLine> lines;
+    if (!card.terms.widening) return lines;
+    CardLine line{words(card.terms.widening->on ? "Since " : "From "), moment(card.terms.widening->from),
+                  words(card.terms.widening->on ? " also whoever is in " : " on also whoever is in ")};
+    for (std::size_t i = 0; i < card.terms.widening->groups.size(); ++i) {
+        if (i > 0) line.push_back(words(" and "));
+        line.push_back(named(card.terms.widening->groups[i]));
+    }
+    lines.push_back(std::move(line));
+    return lines;
+}
+
+// Whose approvals do not count although they do not ask, as the authors of a change.
+std::vector<CardLine> excluded_lines(const CardView& card, bool in_full) {
+    std::vector<CardLine> lines;
+    if (card.terms.excluded.empty()) return lines;
+    CardLine line{words("May not approve: ")};
+    push_people(line, card.terms.excluded, 0, in_full ? card.terms.excluded.size() : excluded_shown_max);
+    lines.push_back(std::move(line));
+    return lines;
+}
+
+// When an approval is of no use: "from 22:00 to 06:00, nor from …".
+void push_closed(CardLine& line, const CardView& card, std::size_t closed_max) {
+    const std::size_t shown = std::min(card.terms.claim_closed.size(), closed_max);
+    for (std::size_t i = 0; i < shown; ++i) {
+        const Span& closed = card.terms.claim_closed[i];
+        line.push_back(words(i == 0 ? "from " : ", nor from "));
+        line.push_back(moment(closed.from));
+        line.push_back(words(closed.to >= end_of_time ? " on" : " to "));
+        if (closed.to < end_of_time) line.push_back(moment(closed.to));
+    }
+    if (card.terms.claim_closed.size() > shown)
+        line.push_back(words(
+            fmt::format(", nor {}: Details", count_of(card.terms.claim_closed.size() - shown, "more time"))));
+}
+std::vector<CardLine> claim_lines(const CardView& card, bool in_full) {
+    std::vector<CardLine> lines;
+    CardLine line;
+    if (card.terms.claim_from)
+        line = {words("Can start "), moment(*card.terms.claim_from), words(" at the earliest")};
+    if (!card.terms.claim_closed.empty()) {
+        line.push_back(words(line.empty() ? "Cannot start " : ", not "));
+        push_closed(line, card, in_full ? closed_shown_in_full_max : closed_shown_max);
+    }
+    if (!line.empty()) lines.push_back(std::move(line));
+    return lines;
 }
 
 // They are said only where one denial is not enough.
-void add_objections(std::vector<CardLine>& lines, const CardView& card) {
-    if (card.objections.empty()) return;
+std::vector<CardLine> objection_lines(const CardView& card) {
+    std::vector<CardLine> lines;
+    if (card.objections.empty()) return lines;
     CardLine line{strong("Denied"), words(" once")};
     for (std::size_t i = 0; i < card.objections.size() && i < groups_shown_max; ++i) {
         const auto& one = card.objections[i];
@@ -111,6 +208,7 @@ void add_objections(std::vector<CardLine>& lines, const CardView& card) {
     }
     if (card.one_denial_ends) line.push_back(words(", or anybody who could approve it"));
     lines.push_back(std::move(line));
+    return lines;
 }
 
 void push_rules(CardLine& line, const CardView& card) {
@@ -125,7 +223,8 @@ void push_rules(CardLine& line, const CardView& card) {
 }
 
 // "Rule `prod exports` · risk 70: production 40, rows 30"
-void add_rules(std::vector<CardLine>& lines, const CardView& card) {
+std::vector<CardLine> rule_lines(const CardView& card) {
+    std::vector<CardLine> lines;
     CardLine line;
     push_rules(line, card);
     if (card.risk) {
@@ -139,11 +238,12 @@ void add_rules(std::vector<CardLine>& lines, const CardView& card) {
         if (card.risk_parts.size() > risks_shown_max) line.push_back(words(", …"));
     }
     if (!line.empty()) lines.push_back(std::move(line));
+    return lines;
 }
 
 // "On trial, rule `shells` would have asked 2 of security; it holds nothing."
-void add_shadow(std::vector<CardLine>& lines, const CardView& card) {
-    if (!card.shadow) return;
+std::vector<CardLine> shadow_lines(const CardView& card) {
+    if (!card.shadow) return {};
     const Shadow& shadow = *card.shadow;
     CardLine line{strong("On trial"), words(shadow.rules.size() == 1 ? ", rule " : ", rules ")};
     for (std::size_t i = 0; i < shadow.rules.size() && i < rules_shown_max; ++i) {
@@ -154,7 +254,7 @@ void add_shadow(std::vector<CardLine>& lines, const CardView& card) {
     if (shadow.refuses) {
         line.push_back(words(" would have refused it: "));
         line.push_back(prose(prose_excerpt(shadow.refusal, said_columns_max).text));
-        return lines.push_back(std::move(line));
+        return {std::move(line)};
     }
     line.push_back(words(" would have asked "));
     std::size_t shown = 0;
@@ -171,7 +271,7 @@ void add_shadow(std::vector<CardLine>& lines, const CardView& card) {
             line.push_back(named(slots.groups[i].of.text()));
         }
     }
-    lines.push_back(std::move(line));
+    return {std::move(line)};
 }
 
 // So many approvals decide it, going the shortest way.
@@ -185,9 +285,13 @@ std::size_t approvals_left(const CardView& card) {
     return least == SIZE_MAX ? 0 : least;
 }
 
-void add_next(std::vector<CardLine>& lines, const CardView& card) {
+std::vector<CardLine> next_lines(const CardView& card) {
+    std::vector<CardLine> lines;
     const std::size_t left = approvals_left(card);
-    const std::string then = runs_a_command(card) ? ": the command then runs." : ".";
+    const bool at_once = !card.terms.claim_from && card.terms.claim_closed.empty();
+    const std::string then = !runs_a_command(card) ? "."
+                             : at_once             ? ": the command then runs."
+                                                   : ": the command runs once it may start.";
     if (card.held) {
         lines.push_back(
             {words(left == 0 ? "Everything needed is there: releasing the hold decides" + then
@@ -197,6 +301,9 @@ void add_next(std::vector<CardLine>& lines, const CardView& card) {
     } else if (left > 1) {
         lines.push_back({words(fmt::format("{} approvals decide{}", left, then))});
     }
+    if (card.terms.reason_required && !lines.empty())
+        lines.back().push_back(words(" Each approval needs a reason."));
+    return lines;
 }
 
 // ---- after the end
@@ -263,13 +370,30 @@ void add_reasons(std::vector<CardLine>& lines, const CardView& card) {
         lines.push_back({words("“"), prose(prose_excerpt(card.reason, said_columns_max).text), words("”")});
 }
 
+CardLine not_started(const CardView& card) {
+    CardLine line;
+    if (!card.grant_ends) return line;
+    line.push_back(words("Not started yet; can be "));
+    if (card.terms.claim_from && *card.terms.claim_from > card.decided_at.value_or(card.created_at)) {
+        line.push_back(words("from "));
+        line.push_back(moment(*card.terms.claim_from));
+        line.push_back(words(" "));
+    }
+    line.push_back(words("until "));
+    line.push_back(moment(*card.grant_ends));
+    if (card.terms.claim_closed.empty()) return line;
+    line.push_back(words(", but not "));
+    push_closed(line, card, closed_shown_max);
+    return line;
+}
+
 void add_aftermath(std::vector<CardLine>& lines, const CardView& card) {
     CardLine line;
     const bool ran = card.claimed_at && card.ended_at && *card.ended_at >= *card.claimed_at;
     const std::string took = ran ? ", " + time_text(*card.ended_at - *card.claimed_at) : std::string{};
     switch (card.state) {
         case State::approved:
-            if (card.grant_ends) line = {words("Not started yet; can be until "), moment(*card.grant_ends)};
+            line = not_started(card);
             break;
         case State::claimed:
             line = {words("Started "), moment(card.claimed_at.value_or(Instant{})),
@@ -299,30 +423,34 @@ void add_aftermath(std::vector<CardLine>& lines, const CardView& card) {
 
 }  // namespace
 
-CardSection what_it_takes(const CardView& card) {
-    CardSection section{Part::takes};
-    auto& lines = section.lines;
-    if (card.held) lines.push_back(on_hold(card));
-    add_missing(lines, card);
-    add_filled(lines, card);
-    add_objections(lines, card);
-    add_rules(lines, card);
-    if (card.resource_typed) lines.push_back({words("Whoever approves types the resource's name.")});
-    add_shadow(lines, card);
-    add_next(lines, card);
+CardSection what_it_takes(const CardView& card, std::size_t rows_max) {
+    const bool in_full = rows_max == SIZE_MAX;
+    Takes takes;
+    if (card.held) takes.add(Takes::needed, {on_hold(card)});
+    takes.add(Takes::needed, missing_lines(card));
+    takes.add(Takes::useful, widening_lines(card));
+    takes.add(Takes::useful, filled_lines(card));
+    takes.add(Takes::useful, excluded_lines(card, in_full));
+    takes.add(Takes::dispensable, objection_lines(card));
+    takes.add(Takes::useful, rule_lines(card));
+    if (card.resource_typed)
+        takes.add(Takes::needed, {{words("Whoever approves types the resource's name.")}});
+    takes.add(Takes::useful, shadow_lines(card));
+    takes.add(Takes::needed, next_lines(card));
+    takes.add(Takes::useful, claim_lines(card, in_full));
     CardLine until{words("Expires "), moment(card.expires_at)};
     if (card.expires_at > card.created_at && card.created_at != Instant{})
         until.push_back(
             words(fmt::format(", {} after it was asked", time_text(card.expires_at - card.created_at))));
-    lines.push_back(std::move(until));
-    return section;
+    takes.add(Takes::needed, {std::move(until)});
+    return {Part::takes, {}, std::move(takes).within(rows_max)};
 }
 
 CardSection how_it_ended(const CardView& card) {
     CardSection section{Part::outcome};
     if (auto line = who_decided(card); !line.empty()) section.lines.push_back(std::move(line));
     add_reasons(section.lines, card);
-    add_shadow(section.lines, card);
+    for (auto& line : shadow_lines(card)) section.lines.push_back(std::move(line));
     add_aftermath(section.lines, card);
     return section;
 }

@@ -6,7 +6,9 @@
 #include <optional>
 #include <utility>
 
+#include "core/card_compared.hpp"
 #include "core/card_runs.hpp"
+#include "core/folders.hpp"
 #include "core/parameters.hpp"
 #include "core/shown.hpp"
 #include "core/terraform.hpp"
@@ -19,28 +21,15 @@ namespace {
 
 using Part = CardSection::Part;
 
-constexpr std::size_t looked_at_max = 40;   // parameters that a card looks at
+constexpr std::size_t looked_at_max = 40;              // parameters that a card looks at
 constexpr std::size_t parameters_counted_max = 1'000;  // parameters that are counted one by one
 constexpr std::size_t command_rows_max = 8;
 constexpr std::size_t raw_rows_max = 12;
-constexpr std::size_t raw_rows_min = 3;  // less of a text is not worth its label
+constexpr std::size_t raw_rows_min = 3;           // less of a text is not worth its label
 constexpr std::size_t value_rows_max = 3;         // of one that is cut
 constexpr std::size_t whole_value_rows_max = 12;  // of one that is not
-constexpr std::size_t what_rows_usual = 12;  // with fewer, single values are cut to one row
-constexpr std::size_t differences_shown_max = 3;
+constexpr std::size_t what_rows_usual = 12;       // with fewer, single values are cut to one row
 constexpr std::size_t mixed_words_shown_max = 3;
-
-bool is_raw(const Value& value) {
-    const std::string* text = value.string();
-    return text != nullptr && has_lines(*text);
-}
-
-std::string shown_value(const Value& value) {
-    return is_commitment(value) ? std::string{hidden_text} : value_text(value);
-}
-Excerpt shown_value(const Value& value, std::size_t columns_max) {
-    return is_commitment(value) ? Excerpt{std::string{hidden_text}, true} : value_excerpt(value, columns_max);
-}
 
 // Parameters as `countersign run` files them: the words of a command, and what it is run with.
 struct RunCommand {
@@ -144,10 +133,6 @@ std::optional<PlanSummary> plan_of(const CardView& card) {
     return card.parameters ? plan_summary((*card.parameters)["plan"]) : std::nullopt;
 }
 
-std::string day_text(Instant at) {
-    return rfc3339(at).substr(0, 10);
-}
-
 // ---- a card
 
 class What {
@@ -159,7 +144,10 @@ class What {
         facts();
         look_at_parameters();
         mixed_words();
-        compare();
+        // It has rows of its own, so that whether all is shown does not depend on what was approved before.
+        const std::size_t compared_rows = rows_ < what_rows_usual ? 3 : compared_rows_max;
+        if (auto section = compared(card_, compared_rows); !section.lines.empty())
+            out_.sections.push_back(std::move(section));
         command();
         plans();
         for (const Parameter& one : raw_) raw(one);
@@ -186,8 +174,16 @@ class What {
     // What the headline has no room for, and the resource.
     void facts() {
         if (headline_text(card_).ends_with("…")) {
-            fact({strong("Action "), literal(visible(card_.action))});
-            if (card_.environment) fact({strong("Environment "), literal(quoted_text(*card_.environment))});
+            auto action = prose_excerpt(card_.action, columns(value_rows_max));
+            if (!action.whole) cut();
+            CardLine line{strong("Action "), literal(action.text)};
+            if (card_.environment) {
+                auto where = prose_excerpt(*card_.environment, columns(value_rows_max));
+                if (!where.whole) cut();
+                line.push_back(words(" → "));
+                line.push_back(literal(where.whole ? quoted_text(*card_.environment) : where.text));
+            }
+            fact(std::move(line));
         }
         if (!card_.resource) return;
         auto shown = prose_excerpt(*card_.resource, columns(rows_ < what_rows_usual ? 1 : value_rows_max));
@@ -252,46 +248,11 @@ class What {
                 look(one.path);
                 look(one.value->text());
             }
-        for (std::size_t i = 0; i < mixed.size() && i < mixed_words_shown_max; ++i)
+        const std::size_t shown = rows_ < what_rows_usual ? 1 : mixed_words_shown_max;
+        for (std::size_t i = 0; i < mixed.size() && i < shown; ++i)
             fact({strong("Careful: "), named(mixed[i].word),
                   words(fmt::format(" mixes {} letters", mixed[i].scripts))});
-        if (mixed.size() > mixed_words_shown_max) fact({strong("Careful: "), words("other words do so too")});
-    }
-
-    void compare() {
-        if (!card_.before) return;
-        static const Value nothing = Value::object();
-        const CardBefore& before = *card_.before;
-        auto found = differences(before.parameters ? *before.parameters : nothing,
-                                 card_.parameters ? *card_.parameters : nothing, differences_shown_max + 1);
-        const std::string whose =
-            before.approved_by.name.empty() ? std::string{"the policy"} : short_name(before.approved_by.name);
-        CardSection section{Part::what};
-        if (found.empty()) {
-            section.lines.push_back({strong("Same parameters"), words(" as what "), literal(whose),
-                                     words(" approved on " + day_text(before.at))});
-            return add(std::move(section));
-        }
-        section.lines.push_back({strong("Differs"), words(" from what "), literal(whose),
-                                 words(" approved on " + day_text(before.at) + ":")});
-        const std::size_t shown = std::min({found.size(), differences_shown_max, rows_ / 4 + 1});
-        for (std::size_t i = 0; i < shown; ++i) section.lines.push_back(difference(found[i]));
-        if (found.size() > shown) section.lines.push_back({words("and more: Details")});
-        add(std::move(section));
-    }
-    CardLine difference(const Difference& one) {
-        const std::size_t side_columns_max = rows_ < what_rows_usual ? 20 : 60;
-        CardLine line{words("≠ "), strong(parameter_name(one.path)), words(" ")};
-        auto side = [&](const Value* value) {
-            if (value == nullptr) return line.push_back(words("(not there)"));
-            auto shown =
-                is_raw(*value) ? Excerpt{"other text", false} : shown_value(*value, side_columns_max);
-            line.push_back(is_raw(*value) ? words(shown.text) : literal(shown.text));
-        };
-        side(one.before);
-        line.push_back(words(" → "));
-        side(one.after);
-        return line;
+        if (mixed.size() > shown) fact({strong("Careful: "), words("other words do so too")});
     }
 
     void command() {
@@ -305,7 +266,13 @@ class What {
             section.note = fmt::format("… {} in Details", count_of(command.words_left, "more word"));
         }
         add(std::move(section));
-        auto with = run_with(*run_, columns(2));
+        constexpr std::size_t with_rows = 3;
+        if (rows_ < with_rows) {
+            cut();
+            ++left_out_;
+            return;
+        }
+        auto with = run_with(*run_, columns(rows_ < what_rows_usual ? 1 : 2));
         if (!with.whole) cut();
         add({Part::what, {}, {std::move(with.line)}});
     }
@@ -314,7 +281,7 @@ class What {
         if (!plan_) return;
         CardSection section{Part::what};
         section.lines.push_back({strong(plan_counts_text(*plan_))});
-        if (plan_->from_text) section.lines.back().push_back(quiet(" (counted from the text)"));
+        if (plan_->from_text && rows_ > 2) section.lines.back().push_back(quiet(" (counted from the text)"));
         constexpr std::size_t changes_shown_max = 4;
         for (const PlanChange& one : plan_->gravest) {
             if (section.lines.size() > std::min(changes_shown_max, rows_ / 2) ||
@@ -351,8 +318,12 @@ class What {
     Excerpt shown_in_table(const Value& value, std::size_t others) const {
         const std::size_t usual = std::min(value_rows_max, rows_ - 1);
         const std::size_t room = rows_ - 1 > others ? rows_ - 1 - others : 1;
-        auto shown = shown_value(value, columns(std::max(usual, std::min(whole_value_rows_max, room))));
-        return shown.whole ? shown : shown_value(value, columns(usual));
+        const std::size_t columns_max = columns(std::max(usual, std::min(whole_value_rows_max, room)));
+        auto shown = shown_value(value, columns_max);
+        if (shown.whole) return shown;
+        auto folded = folded_folders(value.text());
+        if (folded && columns_of(*folded) <= columns_max) return {std::move(*folded), true};
+        return shown_value(value, columns(usual));
     }
 
     void table() {
@@ -388,11 +359,15 @@ class What {
             columns_of_line += wanted;
         }
         flush();
+        // Where not all is shown, what is never shown needs no row of its own.
+        if (left_out_ > 0 && rows_ <= 1) left_out_ += std::exchange(details_only_, {}).size();
         if (left_out_ > 0) {
             cut();
             const bool all = left_out_ + looked_at_max < parameters_counted_max;
-            section.lines.push_back({words(fmt::format("and {}{} in Details", all ? "" : "at least ",
-                                                       count_of(left_out_, "more parameter")))});
+            labels_counted_ = rows_ <= 1 && !card_.labels.empty();
+            section.lines.push_back({words(fmt::format(
+                "and {}{}{} in Details", all ? "" : "at least ", count_of(left_out_, "more parameter"),
+                labels_counted_ ? " and " + count_of(card_.labels.size(), "label") : ""))});
         }
         if (card_.hidden > 0)
             section.note = fmt::format(
@@ -424,14 +399,14 @@ class What {
     }
 
     void labels() {
-        if (card_.labels.empty()) return;
+        if (card_.labels.empty() || labels_counted_) return;
         CardLine line;
         std::size_t columns_of_line = 0;
         for (std::size_t i = 0; i < card_.labels.size(); ++i) {
             const auto& [name, value] = card_.labels[i];
             std::string shown = quoted_text(name, "=") + "=" + quoted_text(value);
             columns_of_line += columns_of(shown) + 1;
-            if (columns_of_line > columns(rows_ < 2 ? 1 : 2)) {
+            if (columns_of_line > columns(std::min<std::size_t>(rows_, 2))) {
                 line.push_back(
                     words(fmt::format("{}{}: Details", i == 0 ? "" : " and ",
                                       count_of(card_.labels.size() - i, i == 0 ? "label" : "more label"))));
@@ -453,6 +428,7 @@ class What {
     std::vector<Parameter> table_;
     std::vector<Parameter> details_only_;
     std::size_t left_out_ = 0;
+    bool labels_counted_ = false;  // beside the parameters that are left out
 };
 
 }  // namespace

@@ -87,9 +87,9 @@ Result<Alternatives> product(const Alternatives& a, const Alternatives& b, Toget
 namespace {
 
 // Reads a requirement as alternatives. The loader bounds the depth.
-class Reading {
+class RequirementReading {
   public:
-    explicit Reading(Resolver* resolver) : resolver_(resolver) {}
+    explicit RequirementReading(Resolver* resolver) : resolver_(resolver) {}
 
     Result<Alternatives> of(const Requirement& requirement) {
         return std::visit(Overload{
@@ -171,7 +171,7 @@ class Reading {
 }  // namespace
 
 Result<Alternatives> alternatives(const Requirement& requirement, Resolver* resolver) {
-    return Reading{resolver}.of(requirement);
+    return RequirementReading{resolver}.of(requirement);
 }
 
 void put_in_order(Slots& slots) {

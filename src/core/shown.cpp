@@ -6,6 +6,7 @@
 #include <array>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/hidden.hpp"
 
 namespace countersign::core {
 namespace {
@@ -140,6 +141,14 @@ Excerpt value_excerpt(const Value& value, std::size_t columns_max) {
     return {'"' + cut.text + '"', cut.whole};
 }
 
+std::string shown_value(const Value& value) {
+    return is_commitment(value) ? std::string{hidden_text} : value_text(value);
+}
+
+Excerpt shown_value(const Value& value, std::size_t columns_max) {
+    return is_commitment(value) ? Excerpt{std::string{hidden_text}, true} : value_excerpt(value, columns_max);
+}
+
 std::string shell_word(std::string_view word, bool first) {
     static constexpr std::string_view bare = "_./:@%+=,-";
     const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
@@ -176,6 +185,11 @@ bool has_lines(std::string_view text) {
     constexpr std::size_t read_for_words = 256;
     const auto first = text.find('\n');
     return first != text.npos && first + 1 < text.size() && readable(text.substr(0, read_for_words));
+}
+
+bool is_raw(const Value& value) {
+    const std::string* text = value.string();
+    return text != nullptr && has_lines(*text);
 }
 
 std::string count_text(std::size_t count) {

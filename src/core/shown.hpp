@@ -28,12 +28,17 @@ Excerpt value_excerpt(const Value& value, std::size_t columns_max);
 // Writes a value as value_excerpt does, and cuts nothing.
 std::string value_text(const Value& value);
 
+// Write a value as value_text and value_excerpt do, and a hidden one as such.
+std::string shown_value(const Value& value);
+Excerpt shown_value(const Value& value, std::size_t columns_max);
+
 // Writes a word as people type it for a shell: as it is, within single quotes, or, where something of it
 // could not be seen, within $'…' with the escapes of `visible`. `first`: the word that names the command.
 std::string shell_word(std::string_view word, bool first);
 
 // Says whether a text has several lines that are worth being read as such.
 bool has_lines(std::string_view text);
+bool is_raw(const Value& value);  // such a text
 // A text with line ends, drawn as it is. What two texts have in common when drawn differs in the label.
 struct RawText {
     std::string label;     // "text, 44 lines, 2,113 characters"

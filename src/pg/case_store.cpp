@@ -21,6 +21,22 @@ constexpr Query versions_of{
     "SELECT s.request_id, s.version FROM (SELECT unnest($1::uuid[]) AS id LIMIT $2) w JOIN "
     "request_state s ON s.request_id = w.id"};
 
+// What comes after the newest $3 of an action and resource is not looked at.
+Query last_approved_where(const std::string& resource) {
+    return composed(R"(
+SELECT c.id
+  FROM (SELECT id, number, words IS NOT NULL AS told FROM request
+         WHERE action = $1 AND number < $2 AND resource )" +
+                    resource + R"(
+         ORDER BY number DESC LIMIT $3) c
+  JOIN request_state s ON s.request_id = c.id
+ WHERE c.told AND NOT s.quarantined
+   AND s.state IN ('approved', 'claimed', 'succeeded', 'failed', 'lapsed')
+ ORDER BY c.number DESC LIMIT 1)");
+}
+const Query approved_of_resource = last_approved_where("= $4");
+const Query approved_of_none = last_approved_where("IS NULL");
+
 }  // namespace
 
 PgCaseStore::PgCaseStore(Pool& pool, Sealing& sealing, const rt::Clock& clock, rt::Entropy& entropy,
@@ -117,6 +133,27 @@ Later<std::vector<core::Case>> PgCaseStore::read_all(std::vector<core::RequestId
                                             [this, requests = std::move(requests)](Session& session) {
                                                 return writer_.read_all(session, requests);
                                             });
+}
+
+Result<core::Case> PgCaseStore::last_approved_now(Session& session, const app::Alike& alike) {
+    auto seals = sealing_.of(session);
+    if (!seals) return std::unexpected(as_failure(seals.error()));
+    auto rows = alike.resource
+                    ? again_if_lost(session, approved_of_resource,
+                                    Arguments::of(alike.action, alike.before_number, app::alike_scan_max,
+                                                  resource_name(**seals, *alike.resource)))
+                    : again_if_lost(session, approved_of_none,
+                                    Arguments::of(alike.action, alike.before_number, app::alike_scan_max));
+    if (!rows) return pass(rows);
+    auto id = rows->empty() ? std::nullopt : id_from<core::RequestId>(view((*rows)[0][0]));
+    if (!id) return fail(Trouble::not_found, "no such request was approved");
+    return writer_.read(session, *id);
+}
+
+Later<core::Case> PgCaseStore::last_approved(app::Alike alike, Deadline deadline) {
+    return run_job<core::Case>(
+        pool_, rt::Lane::background, clock_, deadline,
+        [this, alike = std::move(alike)](Session& session) { return last_approved_now(session, alike); });
 }
 
 Later<std::vector<core::RequestId>> PgCaseStore::due(core::Instant now, std::size_t at_most,

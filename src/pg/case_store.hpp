@@ -16,6 +16,7 @@ class PgCaseStore final : public app::CaseStore {
     Later<std::vector<app::PendingRequest>> pending(Deadline deadline) override;
     Later<std::vector<core::Case>> read_all(std::vector<core::RequestId> requests,
                                             Deadline deadline) override;
+    Later<core::Case> last_approved(app::Alike alike, Deadline deadline) override;
     Later<std::vector<core::RequestId>> due(core::Instant now, std::size_t at_most,
                                             Deadline deadline) override;
     Later<std::vector<std::pair<core::RequestId, std::int32_t>>> versions(
@@ -26,6 +27,7 @@ class PgCaseStore final : public app::CaseStore {
   private:
     static constexpr std::size_t memory_bytes_max = 64 * 1024 * 1024;
 
+    Result<core::Case> last_approved_now(Session& session, const app::Alike& alike);
     Result<app::ListPage> list_now(Session& session, const app::ListFilter& filter);
 
     Pool& pool_;

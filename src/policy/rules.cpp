@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/direct.hpp"
 #include "countersign/core/match.hpp"
 #include "policy/reader.hpp"
 
@@ -37,6 +38,7 @@ class RuleReader {
     void claim(const Node& node);
     void hold(const Node& node);
     void remind(const Node& node);
+    void notify(const Node& node);
     void escalate(const Node& node);
     void self_approval(const Node& node);
     void unlinked(const Node& node);
@@ -210,6 +212,16 @@ void RuleReader::remind(const Node& node) {
     for (const Node& item : node.items) one(item);
 }
 
+// `direct` alone stands for every chat.
+void RuleReader::notify(const Node& node) {
+    if (node.kind != Node::Kind::scalar || node.text != core::direct_channel) {
+        rule_.notify = read_channels(reader_, node, "`notify`");
+        return;
+    }
+    for (const core::ChatKind& chat : core::chat_kinds())
+        rule_.notify.emplace(chat.surface, std::vector{std::string{core::direct_channel}});
+}
+
 void RuleReader::escalate(const Node& node) {
     if (!reader_.is_map_of(node, "`escalate`", escalate_keys.keys)) return;
     const Node* after = Reader::find(node, "after");
@@ -219,6 +231,9 @@ void RuleReader::escalate(const Node& node) {
     auto targets = read_channels(reader_, *to, "`to`");
     if (to->kind == Node::Kind::map && to->keys.empty())
         reader_.error(*to, "`to` names nobody: { slack: \"#oncall\" }");
+    for (const auto& [chat, channels] : targets)
+        if (std::ranges::find(channels, core::direct_channel) != channels.end())
+            reader_.error(*to, "`to` takes channels: `direct` stands under `notify` alone");
     const Node* approvers = Reader::find(node, "approvers");
     std::optional<core::GroupId> added;
     if (approvers) added = read_group_name(reader_, *approvers, names_, "`approvers`");
@@ -312,7 +327,7 @@ std::optional<core::Rule> RuleReader::read() {
     times();
     what_goes_with_require();
     if (const Node* accept = find("accept")) read_accepted(reader_, *accept);
-    if (const Node* notify = find("notify")) rule_.notify = read_channels(reader_, *notify, "`notify`");
+    if (const Node* value = find("notify")) notify(*value);
     if (const Node* when = find("when")) {
         auto condition =
             read_condition(reader_, *when, find("allow") ? Purpose::allows : Purpose::tightens, names_);

@@ -340,6 +340,7 @@ awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply
     if (asked.in_dialog) co_return words_for(*asked.activity, words_of(reply));
     if (const auto* done = std::get_if<app::Silence>(&reply.what)) {
         auto view = conversation_.view_of(*done->now, account_of(*asked.activity));
+        co_await conversation_.compare(view.card, *done->now, Deadline{asked.at + answer_within});
         wire::TeamsViewer viewer{.behind = view.can_never_approve, .voted = view.voted};
         auto style = parts_.speech.style();
         auto card = wire::teams_card(view.card, style, &viewer);
@@ -367,8 +368,8 @@ awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply
 
 // The card as it is now, for whoever pressed.
 awaitable<net::HttpResponse> Inbox::own_card(const Asked& asked, wire::TeamsViewer viewer) {
-    auto now = co_await conversation_.look(*asked.request, account_of(*asked.activity), channel_of(asked),
-                                           Deadline{asked.at + answer_within});
+    auto now = co_await conversation_.look_and_compare(*asked.request, account_of(*asked.activity),
+                                                       channel_of(asked), Deadline{asked.at + answer_within});
     if (!now) {
         co_return words_for(*asked.activity, viewer.notice.empty() ? unread(now.error()) : viewer.notice);
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "countersign/core/advance.hpp"
+#include "countersign/core/card.hpp"
 #include "countersign/core/hidden.hpp"
 
 namespace countersign::wire {
@@ -100,6 +101,31 @@ void who_may_stop_it(Value& document, const core::Case& c, const core::Ruling& r
     if (ruling.held && !c.applied->release.empty()) document.set("release", texts(c.applied->release));
 }
 
+// Adds what the rules ask beside the slots.
+void terms_of(Value& document, const core::CardTerms& terms) {
+    if (terms.reason_required) document.set("reason_required", true);
+    if (!terms.excluded.empty()) {
+        auto names = Value::array();
+        for (const auto& who : terms.excluded) names.push(who.name);
+        document.set("excluded", std::move(names));
+    }
+    if (terms.widening) {
+        auto groups = Value::array();
+        for (const auto& group : terms.widening->groups) groups.push(group);
+        document.set("widening", Value::object({{"groups", std::move(groups)},
+                                                {"from", core::rfc3339(terms.widening->from)},
+                                                {"on", terms.widening->on}}));
+    }
+    if (!terms.claim_from && terms.claim_closed.empty()) return;
+    auto closed = Value::array();
+    for (const core::Span& one : terms.claim_closed)
+        closed.push(
+            Value::object({{"from", core::rfc3339(one.from)},
+                           {"to", one.to < core::end_of_time ? Value(core::rfc3339(one.to)) : Value()}}));
+    document.set("claim", Value::object({{"not_before", time_or_null(terms.claim_from)},
+                                         {"closed", std::move(closed)}}));
+}
+
 void what_was_asked(Value& document, const core::Request& request) {
     document.set("id", request.id.text());
     document.set("number", request.number);
@@ -171,11 +197,18 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
     for (const auto& rule : c.applied->rules) rules.push(rule);
     auto policy =
         Value::object({{"rules", std::move(rules)}, {"digest", text_or_null(c.applied->policy_digest)}});
+    if (c.applied->risk) {
+        auto parts = Value::array();
+        for (const core::RiskPart& part : c.applied->risk_parts)
+            parts.push(Value::object({{"what", part.what}, {"points", part.points}}));
+        policy.set("risk", Value::object({{"points", *c.applied->risk}, {"parts", std::move(parts)}}));
+    }
     if (c.applied->shadow) policy.set("shadow", shadow_of(*c.applied->shadow));
     document.set("policy", std::move(policy));
     document.set("missing", missing_of(c, ruling, directory));
     document.set("votes", votes_of(ruling));
     who_may_stop_it(document, c, ruling);
+    terms_of(document, core::card_terms(c, ruling, directory, core::Surface::api));
     document.set("decided_at", time_or_null(ruling.decided_at));
     document.set("reason", text_or_null(ruling.reason));
     what_became_of_it(document, c, ruling, now);

@@ -223,6 +223,7 @@ SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& s
         words.push_back(b::text(" "));
     }
     if (auto shown = b::shortened(line.text, 2'800).text; !shown.empty()) words.push_back(b::text(shown));
+    if (!line.decision.empty()) words.push_back(b::bold("\n" + line.decision));
     for (std::size_t i = 0; i < line.asks.size() && i < core::asked_max; ++i) {
         words.push_back(b::text(i == 0 ? "\n" : " "));
         words.push_back(b::person(line.asks[i], style));

@@ -241,16 +241,19 @@ std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata) {
     return note;
 }
 
-JsonText slack_reason_view(const SlackReasonAsked& asked, const SlackViewNote& note) {
+JsonText slack_reason_view(const ReasonAsked& asked, const SlackViewNote& note) {
     std::string_view act = core::words_of(asked.verdict).title;
     b::Items blocks(b::section("about", b::plain(inert(asked.about, 300))));
     if (asked.own)
         blocks.push_back(b::section(
-            "own",
+            "why",
             b::plain(asked.needs_reason ? "You are behind this request. The policy lets you approve it "
                                           "all the same, if you say why."
                                         : "You are behind this request. The policy lets you approve it all "
                                           "the same.")));
+    else if (asked.verdict == core::Verdict::approve && asked.needs_reason)
+        blocks.push_back(
+            b::section("why", b::plain("The policy asks for a reason with every approval of this request.")));
     if (!asked.resource.empty()) add_resource_input(blocks, asked.resource);
     if (asked.needs_reason) {
         auto input = json_object("action_id", "text", "focus_on_load", asked.resource.empty(), "max_length",

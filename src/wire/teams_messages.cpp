@@ -69,6 +69,10 @@ TeamsCard teams_thread_line(const core::ThreadLine& line, const TeamsStyle& styl
     auto summary = inert(core::thread_line_text(line));
     c::Items body;
     for (const c::Json& block : c::line(said, style)) body.push_back(block);
+    if (!line.decision.empty())
+        for (const c::Json& block :
+             c::line({{.kind = core::CardRun::Kind::strong, .text = line.decision}}, style))
+            body.push_back(block);
     std::string mentions;
     c::Items entities;
     for (std::size_t i = 0; i < line.asks.size() && i < core::asked_max; ++i) {
@@ -156,7 +160,7 @@ JsonText teams_dialog_words(std::string_view words) {
     return json_object("task", json_object("type", "message", "value", inert(words)));
 }
 
-JsonText teams_reason_form(const TeamsReasonAsked& asked, const TeamsPress& press, bool in_dialog) {
+JsonText teams_reason_form(const ReasonAsked& asked, const TeamsPress& press, bool in_dialog) {
     const std::string_view act = core::name_of(asked.verdict);
     const std::string_view title = c::title_of(asked.verdict);
     c::Press again{.act = act,

@@ -5,6 +5,10 @@ namespace countersign::test {
 namespace {
 
 using app::Question;
+using app::Reply;
+using core::State;
+using core::Value;
+using core::Verdict;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -47,6 +51,48 @@ TEST_F(Conversations, DenyAndHoldAskForAReasonFirst) {
     EXPECT_TRUE(silent(submit("U0AMY", request, Verdict::deny, " not now ")));
     EXPECT_EQ(state(request), State::denied);
     EXPECT_EQ(now(request)->ruling.reason, "not now");
+}
+
+TEST_F(Conversations, ApproveAsksForTheReasonThatThePolicyWants) {
+    auto asked = Process::ask("careful");
+    asked.parameters = Value::object({{"authors", Value::Array{"ben"}}});
+    auto request = process.try_open(asked, process.caller())->now->c.request->id;
+    auto reply = press("U0AMY", request);
+    const auto* dialog = std::get_if<app::ReasonDialog>(&reply.what);
+    ASSERT_NE(dialog, nullptr) << said(reply);
+    EXPECT_EQ(dialog->verdict, Verdict::approve);
+    EXPECT_FALSE(dialog->own);
+    EXPECT_EQ(state(request), State::pending);
+    auto again = submit("U0AMY", request, Verdict::approve, "  ");
+    EXPECT_EQ(std::get<Lines>(again.what).wrong, Lines::Wrong::reason);
+    EXPECT_THAT(said(press("U0BEN", request)),
+                HasSubstr("names you as somebody whose approval does not count"));
+    EXPECT_TRUE(silent(submit("U0AMY", request, Verdict::approve, "read the plan")));
+    EXPECT_EQ(state(request), State::approved);
+}
+
+TEST_F(Conversations, ACardThatSomebodyAsksForSaysWhatWasApprovedBefore) {
+    auto file = [&](int rows) {
+        auto asked = Process::ask("deploy");
+        asked.parameters = Value::object({{"rows", rows}});
+        return process.try_open(asked, process.caller())->now->c.request->id;
+    };
+    auto first = file(1);
+    auto alone = say("U0AMY", "show " + number(first));
+    EXPECT_FALSE(std::get<app::PrivateCard>(alone.what).card.before);
+    EXPECT_TRUE(silent(press("U0AMY", first)));
+    auto second = file(2);
+    auto compared = say("U0AMY", "show " + number(second));
+    const auto& before = std::get<app::PrivateCard>(compared.what).card.before;
+    ASSERT_TRUE(before);
+    EXPECT_EQ(before->approved_by.name, "amy");
+    EXPECT_EQ(before->number, now(first)->c.request->number);
+    EXPECT_EQ((*before->parameters)["rows"].whole(), 1);
+    auto view =
+        office.get(slack.look_and_compare(second, core::AccountId{"slack:T0/U0BEN"}, {}, office.soon()));
+    EXPECT_TRUE(view && view->card.before);
+    auto ended = say("U0AMY", "show " + number(first));
+    EXPECT_FALSE(std::get<app::PrivateCard>(ended.what).card.before) << "there is nothing to decide";
 }
 
 TEST_F(Conversations, ADialogNamesTheRequest) {

@@ -20,15 +20,6 @@ using app::Reply;
 using core::State;
 using core::Verdict;
 
-// Remembers what it was told in confidence.
-struct Ears final : app::Confidant {
-    std::vector<std::pair<core::AccountId, app::Confidence>> heard;
-    Later<Done> confide(core::AccountId to, app::Confidence what, Deadline) override {
-        heard.emplace_back(std::move(to), std::move(what));
-        co_return Done{};
-    }
-};
-
 struct Conversations : testing::Test {
     Office office;
     Process process{office};

@@ -73,6 +73,20 @@ rules:
     expires: 30m
     remind: [10m, 20m]
     escalate: { after: 15m, to: { slack: "#sre-oncall" } }
+  - name: careful
+    when: { action: careful }
+    require: { count: 1, of: security }
+    reason: required
+    exclude: [ "parameters.authors[*]" ]
+    claim: { not_before: 5m }
+  - name: in private
+    when: { action: private }
+    require: { then: [ { count: 1, of: security }, { count: 1, of: dba } ] }
+    notify: direct
+  - name: both ways
+    when: { action: both }
+    require: { all: [ { count: 1, of: security }, { count: 1, of: dba } ] }
+    notify: { slack: ["#deploys", direct] }
   - name: secrets
     when: { action: "secret.*", parameters.password: "hunter*" }
     require: { count: 1, of: security }
@@ -92,10 +106,14 @@ rt::asio::awaitable<void> keep(Later<T> call, std::optional<Result<T>>& answer) 
     answer.emplace(co_await std::move(call));
 }
 
-// Knows nobody.
-struct DeafConfidant final : app::Confidant {
-    Later<Done> confide(core::AccountId, app::Confidence, Deadline) override {
-        co_return fail(Trouble::not_found, "nobody is told anything here");
+// Remembers whom it told what.
+struct Ears final : app::Confidant {
+    std::vector<std::pair<core::AccountId, app::Confidence>> heard;
+    std::optional<Failure> fault;
+    Later<Done> confide(core::AccountId to, app::Confidence what, Deadline) override {
+        if (fault) co_return std::unexpected(*fault);
+        heard.emplace_back(std::move(to), std::move(what));
+        co_return Done{};
     }
 };
 
@@ -108,7 +126,7 @@ struct Office {
     fakes::WebhookStore hooks{world.time};
     FakeSender sender;
     FakeChat chat{world.time, world.time};
-    DeafConfidant confidant;
+    Ears ears;
     FakeAccounts accounts{world.time, "T0"};
     core::Duration age_max = 5min;
 
@@ -169,7 +187,7 @@ struct Process {
           scheduler(runtime, o.store, requests),
           replicas(runtime, o.store, waiters, log),
           tasks(o.world.io.get_executor(), 16, rt::report_bug) {
-        chats.add({core::Surface::slack, o.chat, o.confidant, "#approvals"});
+        chats.add({core::Surface::slack, o.chat, o.ears, "#approvals"});
         roster.add_source(core::Surface::slack, o.accounts);
         roster.set_policy(office_policy());
     }

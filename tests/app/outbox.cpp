@@ -24,6 +24,35 @@ TEST_F(Cards, ARulesChannelsGetOneCardEach) {
                 testing::UnorderedElementsAre("#deploys", "#watch"));
 }
 
+TEST_F(Cards, AnOpenRequestIsComparedWithTheLastApprovedOne) {
+    auto first = process->open("deploy");
+    office.pass(1s);
+    ASSERT_TRUE(process->vote(first->c.request->id, "U0AMY"));
+    office.pass(1s);
+    auto second = process->open("deploy");
+    office.pass(1s);
+    EXPECT_EQ(shown(first->c.request->id)[0].compared_with, 0) << "it has ended";
+    for (const auto& message : shown(second->c.request->id))
+        EXPECT_EQ(message.compared_with, first->c.request->number);
+    ASSERT_TRUE(process->vote(second->c.request->id, "U0AMY", core::Verdict::hold));
+    office.pass(1s);
+    EXPECT_EQ(shown(second->c.request->id)[0].compared_with, first->c.request->number) << "also when edited";
+}
+
+TEST_F(Cards, WhatCannotBeComparedIsShownAllTheSame) {
+    auto first = process->open("deploy");
+    ASSERT_TRUE(process->vote(first->c.request->id, "U0AMY"));
+    office.pass(1s);
+    office.store.fault = [](std::string_view call) {
+        return call == "last_approved" ? std::optional{Failure{Trouble::unavailable, "down", {}, {}}}
+                                       : std::optional<Failure>{};
+    };
+    auto second = process->open("deploy");
+    office.pass(1s);
+    ASSERT_EQ(shown(second->c.request->id).size(), 2U);
+    EXPECT_EQ(shown(second->c.request->id)[0].compared_with, 0);
+}
+
 TEST_F(Cards, AVoteRefreshesTheCardInTheTurnOfItsCommit) {
     auto request = process->open("db.export");
     office.pass(1s);

@@ -133,6 +133,64 @@ TYPED_TEST(CaseLists, ConditionsOfAListHoldTogether) {
     EXPECT_THAT(ids(filter), ElementsAre(in_production));
 }
 
+// ---- what a request is compared with
+
+TYPED_TEST(CaseLists, TheLastApprovedOfTheSameActionAndResourceIsFound) {
+    auto one = [&](const char* action, std::optional<std::string> resource) {
+        auto fresh = this->on.fresh(requires_of({asks({{1, "security"}})}));
+        fresh.request.action = action;
+        fresh.request.resource = std::move(resource);
+        return this->opened(std::move(fresh)).opened.request;
+    };
+    auto last = [&](const char* action, std::optional<std::string> resource,
+                    std::int64_t before = INT64_MAX) -> std::int64_t {
+        app::Alike alike{action, std::move(resource), before};
+        auto found = this->on.get(this->on.cases().last_approved(std::move(alike), this->on.soon()));
+        if (found) return found->request->number;
+        EXPECT_EQ(found.error().trouble, Trouble::not_found) << found.error().detail;
+        return 0;
+    };
+    auto first = one("deploy", "o'rders");
+    EXPECT_EQ(last("deploy", "o'rders"), 0) << "it is pending";
+    this->appended(this->on.vote(first->id, "U0AMY"));
+    auto second = one("deploy", "o'rders");
+    auto denied = one("deploy", "o'rders");
+    this->appended(this->on.vote(denied->id, "U0AMY", core::Verdict::deny, "no"));
+    auto without = one("deploy", std::nullopt);
+    this->appended(this->on.vote(without->id, "U0AMY"));
+    auto other = one("deploy.web", "o'rders");
+    this->appended(this->on.vote(other->id, "U0AMY"));
+    EXPECT_EQ(last("deploy", "o'rders"), first->number);
+    EXPECT_EQ(last("deploy", std::nullopt), without->number);
+    EXPECT_EQ(last("deploy", ""), 0);
+    EXPECT_EQ(last("deploy", "users"), 0);
+    this->appended(this->on.vote(second->id, "U0AMY"));
+    EXPECT_EQ(last("deploy", "o'rders"), second->number);
+    EXPECT_EQ(last("deploy", "o'rders", second->number), first->number) << "it is not compared with itself";
+    EXPECT_EQ(last("deploy", "o'rders", first->number), 0);
+    this->on.clock.set(this->on.clock.now() + 1h);
+    this->appended(this->on.command(second->id, core::Tick{}));
+    EXPECT_EQ(last("deploy", "o'rders"), second->number) << "a lapsed approval was one";
+}
+
+TYPED_TEST(CaseLists, NoMoreThanTheNewestAreLookedAtForTheLastApproved) {
+    auto fresh = [&] {
+        auto made = this->on.fresh(requires_of({asks({{1, "security"}})}));
+        made.request.action = "deploy";
+        made.request.resource = "orders";
+        return this->opened(std::move(made)).opened.request;
+    };
+    auto approved = fresh();
+    this->appended(this->on.vote(approved->id, "U0AMY"));
+    std::int64_t number = 0;
+    for (std::size_t i = 0; i < app::alike_scan_max; ++i) number = fresh()->number;
+    auto found = [&](std::int64_t before) {
+        return this->on.get(this->on.cases().last_approved({"deploy", "orders", before}, this->on.soon()));
+    };
+    EXPECT_TRUE(found(number)) << "it is among the newest below that";
+    EXPECT_FALSE(found(number + 1));
+}
+
 TYPED_TEST(CaseLists, WhatIsDueComesOldestFirstAndOnlyWhileOpen) {
     core::RequestId first = this->pending();
     this->on.clock.set(this->on.clock.now() + 1min);

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/world.hpp"
+#include "core/card_compared.hpp"
+#include "core/card_runs.hpp"
+#include "core/card_words.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::core::testing {
@@ -18,35 +20,6 @@ std::vector<Part> parts_of(const std::vector<CardSection>& sections) {
     std::vector<Part> parts;
     for (const CardSection& section : sections) parts.push_back(section.part);
     return parts;
-}
-
-// Words and names, without what a chat makes of them.
-std::string text_of(const CardSection& section) {
-    std::string text;
-    for (const CardLine& line : section.lines) {
-        for (const CardRun& run : line) {
-            text += run.text;
-            for (std::size_t i = 0; i < run.people.size(); ++i)
-                text += (i > 0 ? ", @" : "@") + run.people[i].name;
-            if (run.kind == CardRun::Kind::moment) text += rfc3339(run.at).substr(11, 5);
-        }
-        text += "\n";
-    }
-    if (!section.raw.empty()) text += section.raw + "\n";
-    return text + (section.note.empty() ? "" : section.note + "\n");
-}
-std::string text_of(const std::vector<CardSection>& sections, Part part) {
-    std::string text;
-    for (const CardSection& section : sections)
-        if (section.part == part) text += text_of(section);
-    return text;
-}
-
-CardView view_of(const Play& play, Surface surface = Surface::slack) {
-    return card(play.c, decide(play.c), play.world.directory(), surface);
-}
-std::vector<CardSection> sections_of(const Play& play, Surface surface = Surface::slack) {
-    return card_text(view_of(play, surface)).sections;
 }
 
 Play asked(Value parameters, Applied applied = requires_of({asks({{1, "security"}})})) {
@@ -168,7 +141,7 @@ TEST(CardText, TheHeadlineTakesTwoLinesAndWhatItCutStandsBelow) {
     Play play{one_reviewer(), request};
     const auto head = text_of(sections_of(play), Part::headline);
     EXPECT_LE(code_points(head), 75U) << head;
-    EXPECT_THAT(what(play), HasSubstr("Action " + request.action + "\nEnvironment " + *request.environment));
+    EXPECT_THAT(what(play), HasSubstr("Action " + request.action + " → " + *request.environment + "\n"));
     request.environment.reset();
     request.action = "deploy";
     EXPECT_EQ(text_of(sections_of(Play{one_reviewer(), request}), Part::headline),
@@ -312,16 +285,85 @@ TEST(CardWhat, WhatDiffersFromTheLastApprovedRequestComesFirst) {
     view.before = CardBefore{{"amy", std::nullopt},
                              start,
                              std::make_shared<const Value>(
-                                 Value::object({{"pull", 790}, {"repo", "acme/orders"}, {"draft", false}}))};
+                                 Value::object({{"pull", 790}, {"repo", "acme/orders"}, {"draft", false}})),
+                             "production",
+                             790};
     EXPECT_EQ(text_of(card_text(view).sections, Part::what),
-              "Differs from what amy approved on 2026-01-02:\n"
+              "Differs from what amy approved on 2026-01-02 (#790):\n"
               "≠ draft false → (not there)\n"
               "≠ pull 790 → 812\n"
               "≠ force (not there) → true\n"
               "force true · pull 812\nrepo acme/orders\n");
     view.before->parameters = view.parameters;
     EXPECT_THAT(text_of(card_text(view).sections, Part::what),
-                HasSubstr("Same parameters as what amy approved on 2026-01-02\n"));
+                HasSubstr("Same parameters as what amy approved on 2026-01-02 (#790)\n"));
+    view.before->environment = "staging";
+    EXPECT_THAT(text_of(card_text(view).sections, Part::what),
+                HasSubstr("Differs from what amy approved on 2026-01-02 (#790):\n"
+                          "≠ environment: staging → production\n"));
+    view.before->environment = view.environment;
+    view.hidden = 1;
+    EXPECT_THAT(text_of(card_text(view).sections, Part::what),
+                HasSubstr("Same parameters, as far as they are shown, as what amy approved"));
+}
+
+TEST(CardWhat, WhetherAllIsShownDoesNotDependOnWhatWasApprovedBefore) {
+    for (int parameters = 1; parameters < 40; ++parameters) {
+        Value now = Value::object();
+        Value then = Value::object();
+        for (int i = 0; i < parameters; ++i) {
+            now.set("name" + std::to_string(i), "value " + std::to_string(i));
+            then.set("name" + std::to_string(i), std::string(300, 'x'));
+        }
+        auto view = view_of(asked(std::move(now)));
+        const bool before = card_text(view).whole;
+        view.before = CardBefore{{std::string(500, 'n'), std::nullopt},
+                                 start,
+                                 std::make_shared<const Value>(std::move(then)),
+                                 std::string(128, 'e'),
+                                 7};
+        EXPECT_EQ(card_text(view).whole, before) << parameters;
+        for (std::size_t rows : {std::size_t{3}, compared_rows_max})
+            EXPECT_LE(rows_of(compared(view, rows)), rows);
+    }
+}
+
+TEST(CardWhat, ALongDifferenceShowsNoTwoSidesThatLookAlike) {
+    auto view =
+        view_of(asked(Value::object({{"note", std::string(100, 'a') + "b" + std::string(100, 'a')}})));
+    view.before = CardBefore{{},
+                             start,
+                             std::make_shared<const Value>(Value::object(
+                                 {{"note", std::string(100, 'a') + "c" + std::string(100, 'a')}})),
+                             view.environment};
+    EXPECT_THAT(text_of(card_text(view).sections, Part::what),
+                HasSubstr("Differs from what the policy approved on 2026-01-02:\n"
+                          "≠ note in what is cut here\n"));
+}
+
+TEST(CardWhat, ALongPathIsFoldedAndNothingOfItIsLeftOut) {
+    std::string path;
+    for (const char* folder :
+         {"/home/riley/.nvm/versions/node/v20.11.0/bin", "/home/riley/.cargo/bin",
+          "/home/riley/.local/share/pnpm", "/home/riley/.local/bin", "/home/riley/go/bin",
+          "/opt/hostedtoolcache/Python/3.12.1/x64/bin", "/opt/hostedtoolcache/Python/3.12.1/x64",
+          "/opt/hostedtoolcache/node/20/bin", "/opt/google/cloud-sdk/bin", "/usr/lib/postgresql/15/bin",
+          "/usr/lib/jvm/temurin-21-jdk-amd64/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+          "/usr/bin", "/sbin", "/bin", "/snap/bin"})
+        path += (path.empty() ? "" : ":") + std::string{folder};
+    ASSERT_GT(path.size(), 400U);
+    auto run = [&](const std::string& its) {
+        Value parameters = command(Value::Array{"./deploy.sh", "--to", "production"});
+        parameters.set("env", Value::object({{"PATH", its}}));
+        return asked(std::move(parameters));
+    };
+    EXPECT_TRUE(whole(run(path)));
+    EXPECT_THAT(what(run(path)),
+                HasSubstr("env.PATH /home/riley/{.nvm/versions/node/v20.11.0/bin,.cargo/bin,"
+                          ".local/{share/pnpm,bin},go/bin}:/opt/{hostedtoolcache/{Python/3.12.1/x64{/bin,},"
+                          "node/20/bin},google/cloud-sdk/bin}:/usr/{lib/{postgresql/15/bin,"
+                          "jvm/temurin-21-jdk-amd64/bin},local/{sbin,bin},sbin,bin}:/sbin:/bin:/snap/bin\n"));
+    EXPECT_NE(what(run(path)), what(run(path + ":/tmp")));
 }
 
 TEST(CardWhat, TheFoldHoldsWhateverIsAskedFor) {

@@ -184,11 +184,5 @@ TEST(Thread, AnEscalationSaysWhyItCame) {
     EXPECT_EQ(office.line<Escalated>(), "Escalated to #sre-oncall: nobody decided within 2m.");
 }
 
-TEST(Thread, AClaimIsToldByTheCardAlone) {
-    Entry claimed = Claimed{Instant{}, AccountId{"token:tok_1"}, "key"};
-    EXPECT_FALSE(has_thread_line(claimed));
-    EXPECT_TRUE(has_thread_line(Reported{Instant{}, AccountId{"token:tok_1"}, true, ""}));
-}
-
 }  // namespace
 }  // namespace countersign::core::testing

@@ -58,21 +58,26 @@ Later<app::MessageRef> FakeChat::post(const core::CardView& card, const std::str
     if (barred.contains(channel)) co_return fail(Trouble::invalid_input, "there is no " + channel);
     app::MessageRef ref{"C-" + channel, ""};
     auto posted = std::make_shared<app::MessageRef>(ref);
-    auto failed = co_await fate(Act::post, [this, posted, where = channel, request = card.id,
-                                            version = card.version, state = card.state] {
-        posted->message = std::to_string(next_++);
-        messages.insert_or_assign(posted->message, Message{request, where, version, state, 0});
-    });
+    auto failed =
+        co_await fate(Act::post, [this, posted, where = channel, request = card.id, version = card.version,
+                                  state = card.state, before = card.before ? card.before->number : 0] {
+            posted->message = std::to_string(next_++);
+            Message message{request, where, version, state, 0};
+            message.compared_with = before;
+            messages.insert_or_assign(posted->message, std::move(message));
+        });
     if (failed) co_return std::unexpected(std::move(*failed));
     co_return *posted;
 }
 
 Later<Done> FakeChat::refresh(const app::MessageRef& message, const core::CardView& card, Deadline) {
     auto ref = message.message;
-    auto failed = co_await fate(Act::refresh, [this, ref, version = card.version, state = card.state] {
+    auto failed = co_await fate(Act::refresh, [this, ref, version = card.version, state = card.state,
+                                               before = card.before ? card.before->number : 0] {
         auto it = messages.find(ref);
         if (it == messages.end()) return;
         it->second.version = version;
+        it->second.compared_with = before;
         it->second.state = state;
         ++it->second.edits;
     });

@@ -36,6 +36,7 @@ class FakeChat final : public app::Chat {
         std::vector<std::string> lines = {};
         std::vector<std::int32_t> marks = {};  // the last entry that each line tells of
         bool retired = false;
+        std::int64_t compared_with = 0;  // the number of the request that was approved before it; 0: none
     };
 
     FakeChat(const rt::Clock& clock, rt::Timers& timers) : clock_(clock), timers_(timers) {}

@@ -144,6 +144,28 @@ Later<std::vector<core::Case>> Store::read_all(std::vector<core::RequestId> requ
     co_return cases;
 }
 
+Later<core::Case> Store::last_approved(app::Alike alike, Deadline) {
+    if (auto failed = trouble("last_approved")) co_return std::unexpected(*failed);
+    std::size_t looked_at = 0;
+    for (auto place = numbers_.rbegin(); place != numbers_.rend(); ++place) {
+        const core::Case& c = cases_.at(place->second).on.c;
+        const bool alike_one = c.request->action == alike.action && c.request->resource == alike.resource;
+        if (!alike_one || c.request->number >= alike.before_number) continue;
+        if (looked_at++ == app::alike_scan_max) break;
+        switch (core::decide(c).state) {
+            case core::State::approved:
+            case core::State::claimed:
+            case core::State::succeeded:
+            case core::State::failed:
+            case core::State::lapsed:
+                co_return c;
+            default:
+                break;
+        }
+    }
+    co_return fail(Trouble::not_found, "no such request was approved");
+}
+
 Later<std::vector<core::RequestId>> Store::due(core::Instant now, std::size_t at_most, Deadline) {
     if (auto failed = trouble("due")) co_return std::unexpected(*failed);
     std::vector<std::pair<core::Instant, core::RequestId>> ready;

@@ -31,6 +31,7 @@ class Store final : public app::CaseStore,
     Later<std::vector<app::PendingRequest>> pending(Deadline deadline) override;
     Later<std::vector<core::Case>> read_all(std::vector<core::RequestId> requests,
                                             Deadline deadline) override;
+    Later<core::Case> last_approved(app::Alike alike, Deadline deadline) override;
     Later<std::vector<core::RequestId>> due(core::Instant now, std::size_t at_most,
                                             Deadline deadline) override;
     Later<std::vector<std::pair<core::RequestId, std::int32_t>>> versions(

@@ -48,6 +48,20 @@ class Lists : public testing::Test {
     }
 };
 
+// Each of these requests is of one action and resource, and none was approved.
+TEST_F(Lists, TheLastApprovedIsLookedForAmongAFew) {
+    on.sql("SET session_replication_role = replica; UPDATE request SET resource = NULL WHERE number % 2 = 0");
+    on.sql("VACUUM ANALYZE");
+    on.sql("SELECT pg_stat_reset()");
+    for (auto resource : {std::optional<std::string>{}, std::optional<std::string>{"orders"}}) {
+        auto found = on.get(on.cases().last_approved({"db.export", resource, std::int64_t{many}}, on.soon()));
+        ASSERT_FALSE(found);
+        EXPECT_EQ(found.error().trouble, Trouble::not_found) << found.error().detail;
+    }
+    std::this_thread::sleep_for(1500ms);
+    EXPECT_LT(read_rows(), 1'000);
+}
+
 TEST_F(Lists, AConditionThatNothingMeetsEndsAtOnce) {
     using Filter = app::ListFilter;
     const std::vector<void (*)(Filter&)> conditions = {

@@ -63,6 +63,10 @@ TEST(PolicyLanguage, ARuleCarriesEverythingItSays) {
     core::Rule told = rule("require: {of: g}\n    notify: {slack: [\"#a\", C1], teams: 19:x@thread.tacv2}");
     EXPECT_EQ(told.notify, (core::ChannelsByChat{{core::Surface::slack, {"#a", "C1"}},
                                                  {core::Surface::teams, {"19:x@thread.tacv2"}}}));
+    EXPECT_EQ(rule("require: {of: g}\n    notify: direct").notify,
+              (core::ChannelsByChat{{core::Surface::slack, {"direct"}}, {core::Surface::teams, {"direct"}}}));
+    EXPECT_EQ(rule("require: {of: g}\n    notify: {slack: [\"#a\", direct]}").notify,
+              (core::ChannelsByChat{{core::Surface::slack, {"#a", "direct"}}}));
     EXPECT_EQ(rule("require: {of: g}\n    deny: any").deny, std::nullopt);
     EXPECT_EQ(rule("require: {of: g}\n    deny: {count: 2, of: h}").deny,
               (core::CountOf{2, core::GroupId{"h"}}));
@@ -165,6 +169,7 @@ TEST(PolicyLanguage, WhatARuleSaysIsOfTheRightForm) {
     for (const auto& [keys, message] : std::vector<std::pair<std::string, std::string>>{
              {"unlinked: true", "`unlinked` can only be allow"},
              {"notify: \"#x\"", "`notify` must be a map"},
+             {"escalate: {after: 5m, to: {slack: direct}}", "`direct` stands under `notify` alone"},
              {"notify: {slak: x}", "unknown key `slak` in `notify`; did you mean `slack`?"},
              {"expires: 367d", "must be a duration"},
              {"timezone: 5", "`timezone` must be text"}})

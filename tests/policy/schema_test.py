@@ -100,6 +100,7 @@ GOOD = {
                                                         "requester.groups": ["g", "x"]},
                              unless={"parameters.tags": {"contains": ["a", 5]}, "requester.groups": "g", "not": {
                                  "parameters.list": {"some": {".a": {"same_as": ".b"}, ".c": {"contains": "x"}}}}})),
+    "direct": rules(rule(require={"of": "g"}, notify="direct"), rule(require={"of": "g"}, name="s", notify={"slack": ["#a", "direct"]})),
     "trees": rules(rule(require={"all": [{"count": 1, "of": "g"}, {"any": [{"of": "g"}, {"all": [{"of": "x"}]}]}]}),
                    rule(refuse="no", name="s"), rule(allow=True, name="t")),
     "anything": rules(rule(refuse="no", when={"parameters.rows": 5, "parameters": {"exists": True},

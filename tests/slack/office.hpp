@@ -48,6 +48,16 @@ rules:
     when: { action: drop }
     require: { count: 1, of: reviewers }
     confirm: resource
+  - name: careful
+    when: { action: careful }
+    require: { count: 1, of: dba }
+    reason: required
+    expires: 30m
+  - name: in private
+    when: { action: private }
+    require: { count: 1, of: dba }
+    notify: direct
+    expires: 30m
 )";
     std::vector<PolicyFinding> findings;
     auto policy = read_policy(yaml, "slack.yaml", findings);
@@ -88,6 +98,9 @@ struct SlowStore final : app::CaseStore {
     Later<std::vector<core::Case>> read_all(std::vector<core::RequestId> requests,
                                             Deadline deadline) override {
         co_return co_await store.read_all(std::move(requests), deadline);
+    }
+    Later<core::Case> last_approved(app::Alike alike, Deadline deadline) override {
+        co_return co_await store.last_approved(std::move(alike), deadline);
     }
     Later<std::vector<core::RequestId>> due(core::Instant now, std::size_t at_most,
                                             Deadline deadline) override {
@@ -224,7 +237,9 @@ struct SlackOffice : SandboxWorld {
     // Cards of this request in the channel, oldest first.
     std::vector<Value> cards(core::RequestId request, std::string_view channel = "C0APPROVALS") {
         std::vector<Value> found;
-        for (const auto& message : *messages(channel).items()) {
+        const auto all = messages(channel);
+        if (all.items() == nullptr) return found;  // nobody opened this conversation
+        for (const auto& message : *all.items()) {
             const auto& metadata = message["metadata"];
             bool card = metadata["event_type"].text() == "countersign_request";  // lines have metadata too
             if (card && metadata["event_payload"]["request_id"].text() == request.text())

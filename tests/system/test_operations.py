@@ -100,7 +100,7 @@ class WhatIsTold(unittest.TestCase):
 
     def test_EveryPartOfReadyzHasAMeasure(self):
         self.assertEqual(self.told.labels["countersign_part_ready"]["part"],
-                         {"database", "schema", "server", "published log", "cards", "slack"})
+                         {"database", "schema", "server", "published log", "cards", "durability", "slack"})
 
 
 class Alerts(unittest.TestCase):

@@ -36,7 +36,7 @@ CardView decided(State state) {
     return card;
 }
 
-constexpr std::string_view about = "db.export → production";
+const std::string about = "db.export → production";
 
 // What a reader makes of it: strict, so that no name comes twice.
 Value read(const JsonText& json) {

@@ -121,7 +121,22 @@ CardView full_card() {
     return card;
 }
 
+// Every word of a policy that a card has to say, at once.
+CardView terms_card() {
+    auto card = command_card();
+    card.action = "db.migrate";
+    card.missing = {{{"dba", 1, {slack_person("cat", "U0CAT")}},
+                     {"security", 1, {slack_person("ben", "U0BEN"), slack_person("dan", "U0DAN")}, 3, true}}};
+    card.terms.widening = core::CardWidening{{"leads"}, at(10, 10), false};
+    card.terms.excluded = {{"riley (github:riley)", std::nullopt}, {"amy", std::nullopt}};
+    card.terms.reason_required = true;
+    card.terms.claim_from = at(11, 0);
+    card.terms.claim_closed = {{at(12, 0), at(13, 0)}};
+    return card;
+}
+
 TEST(SlackExamples, LookAsAgreed) {
+    expect_card("of_terms", terms_card());
     expect_card("of_a_command", command_card());
     expect_card("of_a_plan", plan_card());
     expect_card("of_an_agent", agent_card());

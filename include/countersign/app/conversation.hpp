@@ -206,6 +206,8 @@ class Conversation {
     void knows_card(const MessageRef& message) { known_cards_.add(key_of(message)); }
 
     core::CardView card_of(const CaseNow& now) const;
+    // Adds to a pending request's card what was approved before it, where that can be read in time.
+    rt::asio::awaitable<void> compare(core::CardView& card, const CaseNow& now, Deadline deadline);
 
     // A request as one person sees it.
     struct PersonalView {
@@ -217,6 +219,9 @@ class Conversation {
     // Fails with not_found, forbidden (it is not theirs to read), or as stores do. `channel`: as in Act.
     Later<PersonalView> look(core::RequestId request, core::AccountId account, std::string channel,
                              Deadline deadline);
+    // Looks at it as well, and compares it with what was approved before.
+    Later<PersonalView> look_and_compare(core::RequestId request, core::AccountId account,
+                                         std::string channel, Deadline deadline);
 
   private:
     struct Verb;

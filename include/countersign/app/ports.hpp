@@ -122,6 +122,13 @@ struct PendingRequest {
     core::Instant expires_at;
 };
 inline constexpr std::size_t pending_listed_max = 20'000;
+// The requests that one is compared with: of the same action and resource, with lower numbers.
+struct Alike {
+    std::string action;
+    std::optional<std::string> resource;
+    std::int64_t before_number = 0;
+};
+inline constexpr std::size_t alike_scan_max = 64;  // of them are looked at, the newest
 
 // Cases. Every call is one job on one database thread; appends hold the row's lock throughout.
 // Failures: not_found, conflict (idempotency key with another body: code "idempotency_mismatch"),
@@ -139,6 +146,9 @@ class CaseStore {
     // These cases, in any order. Those that cannot be read are left out.
     virtual Later<std::vector<core::Case>> read_all(std::vector<core::RequestId> requests,
                                                     Deadline deadline) = 0;
+    // The newest of these that was approved, whatever became of the approval, and whose words are there.
+    // not_found: none among those that are looked at.
+    virtual Later<core::Case> last_approved(Alike alike, Deadline deadline) = 0;
     // Requests whose time has come at `now`, oldest first.
     virtual Later<std::vector<core::RequestId>> due(core::Instant now, std::size_t at_most,
                                                     Deadline deadline) = 0;

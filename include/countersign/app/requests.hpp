@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "countersign/app/approved_before.hpp"
 #include "countersign/app/caller.hpp"
 #include "countersign/app/chats.hpp"
 #include "countersign/app/log.hpp"
@@ -72,7 +73,6 @@ struct DuePage {
 
 // Reads one case and works out its ruling.
 Later<CasePtr> read_case(CaseStore& cases, core::RequestId request, Deadline deadline);
-
 class Requests {
   public:
     struct Parts {
@@ -114,6 +114,9 @@ class Requests {
     std::vector<CardTarget> named_targets(const core::Applied& applied) const;
 
     Later<CasePtr> read(core::RequestId request, Deadline deadline);
+    Later<CasePtr> approved_before(const core::Case& c, Deadline deadline) {
+        return app::approved_before(parts_.cases, c, deadline);
+    }
     Later<CasePtr> read_number(std::int64_t number, Deadline deadline);
     // Any version of the case, from memory where it passed by lately: for what never changes of a request.
     Later<CasePtr> read_any_version(core::RequestId request, Deadline deadline);

@@ -35,12 +35,30 @@ struct CardLack {
     std::uint32_t count = 1;
     std::vector<Who> could_approve;
     std::size_t more = 0;  // so many further people could too
+    bool later = false;    // others come first: nobody is asked for these yet
+};
+// An escalation that lets more people approve.
+struct CardWidening {
+    std::vector<std::string> groups;  // who is in all of them
+    Instant from;
+    bool on = false;  // it is on record
+};
+// What the rules ask beside the slots.
+struct CardTerms {
+    std::optional<CardWidening> widening;  // while pending
+    // While pending: whose approvals do not count though they do not ask. They are named and not mentioned.
+    std::vector<Who> excluded;
+    bool reason_required = false;       // while pending: of every approval
+    std::optional<Instant> claim_from;  // an approval is of no use before
+    std::vector<Span> claim_closed;     // nor meanwhile: those that it could meet, in order
 };
 // The last request of the same action and resource that was approved, to compare with.
 struct CardBefore {
     Who approved_by;  // an empty name: the policy
     Instant at;
     std::shared_ptr<const Value> parameters;  // nullptr: it had none
+    std::optional<std::string> environment = std::nullopt;
+    std::int64_t number = 0;
 };
 
 // What a card says, without knowing any chat. Every text in it that came from a request or a person is
@@ -71,9 +89,10 @@ struct CardView {
     std::optional<std::uint32_t> risk;           // points
     std::vector<RiskPart> risk_parts;            // what they are made of
     std::vector<std::vector<CardLack>> missing;  // alternatives of unfilled slots; an empty one is filled
-    bool one_denial_ends = true;                 // by anybody who could approve; else only these do:
-    std::vector<CardObjection> objections;       // while pending; whichever comes first ends it
-    bool resource_typed = false;                 // whoever approves types the resource's name
+    CardTerms terms;
+    bool one_denial_ends = true;            // by anybody who could approve; else only these do:
+    std::vector<CardObjection> objections;  // while pending; whichever comes first ends it
+    bool resource_typed = false;            // whoever approves types the resource's name
     std::vector<CardVote> votes;
     std::optional<CardVote> held;        // verdict hold
     std::vector<std::string> releasers;  // beside the holder, whoever is in all of these groups may release
@@ -90,12 +109,17 @@ struct CardView {
 };
 
 CardView card(const Case& c, const Ruling& ruling, const Directory& directory, Surface surface);
+CardTerms card_terms(const Case& c, const Ruling& ruling, const Directory& directory, Surface surface);
+// What to compare a request with, of one that was approved before it.
+CardBefore card_before(const Case& approved, const Ruling& ruling, const Directory& directory,
+                       Surface surface);
 
 // One line for the card's thread about entry `index`: "amy approved for security: looks right".
 struct ThreadLine {
     Who who;                     // empty name: nobody (time, policy)
     std::string text;            // the rest of the sentence, hostile; empty: there is nothing to say any more
     std::vector<Who> asks = {};  // people to be called by mentions after it, at most asked_max
+    std::string decision = {};   // ours: what the request came to by it, below the sentence; empty: nothing
 };
 inline constexpr std::size_t asked_max = 10;
 // `c` may have gone on since that entry: a reminder asks for what is missing now. `now`: for how much time is

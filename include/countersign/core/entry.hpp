@@ -112,8 +112,8 @@ struct Reminded {
     Instant at;
     friend bool operator==(const Reminded&, const Reminded&) = default;
 };
-// Records that the request was pending for so long that others were told, as the policy says. Adds no
-// approver.
+// Records that the request was pending for so long that others were told, as the policy says. Where it widens
+// the approvers, they may approve from then on.
 struct Escalated {
     Instant at;
     friend bool operator==(const Escalated&, const Escalated&) = default;

@@ -8,6 +8,7 @@
 #include "countersign/core/card_sections.hpp"
 #include "countersign/core/value.hpp"
 #include "countersign/wire/json_text.hpp"
+#include "countersign/wire/reason_asked.hpp"
 
 // What people see in Slack, as Block Kit in JSON. Every text that came from a request or a person goes into
 // literal text (rich_text, plain_text), never into mrkdwn, so nothing of it can mention, link or format.
@@ -65,17 +66,8 @@ struct SlackViewNote {
 std::string slack_view_note(const SlackViewNote& note);
 std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata);
 
-// What a dialog asks for, all of it hostile.
-struct SlackReasonAsked {
-    core::Verdict verdict;
-    std::int64_t number = 0;
-    std::string_view about;          // the request in a few words
-    std::string_view resource = {};  // whose name is to be typed; empty: none is
-    bool needs_reason = true;
-    bool own = false;  // they approve what they are behind
-};
 // A dialog that asks why: for Deny, Hold, or an approval that takes a reason or the resource's name.
-JsonText slack_reason_view(const SlackReasonAsked& asked, const SlackViewNote& note);
+JsonText slack_reason_view(const ReasonAsked& asked, const SlackViewNote& note);
 
 // So many pages the full view of a request takes; more than slack_pages_max: it cannot be shown.
 inline constexpr std::size_t slack_pages_max = 20;

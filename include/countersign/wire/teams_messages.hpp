@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "countersign/wire/reason_asked.hpp"
 #include "countersign/wire/teams_activity.hpp"
 #include "countersign/wire/teams_card.hpp"
 
@@ -32,16 +33,8 @@ JsonText teams_error_answer(std::string_view code, std::string_view words);
 // Bodies that answer task/fetch and task/submit.
 JsonText teams_dialog_answer(std::string_view title, const JsonText& card);
 JsonText teams_dialog_words(std::string_view words);
-struct TeamsReasonAsked {
-    core::Verdict verdict;
-    std::int64_t number = 0;    // of the request
-    std::string about;          // the request in a few words, hostile
-    std::string resource = {};  // whose name is to be typed; empty: none is
-    bool needs_reason = true;
-    bool own = false;  // they approve what they are behind
-};
 // A form that sends the same press again, with a reason; in a dialog, or in the card's place.
-JsonText teams_reason_form(const TeamsReasonAsked& asked, const TeamsPress& press, bool in_dialog);
+JsonText teams_reason_form(const ReasonAsked& asked, const TeamsPress& press, bool in_dialog);
 // The body that answers composeExtension/query.
 JsonText teams_results_answer(const std::vector<core::CardSummary>& items);
 JsonText teams_results_words(std::string_view words);

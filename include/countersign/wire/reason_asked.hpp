@@ -1,0 +1,19 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "countersign/core/entry.hpp"
+
+namespace countersign::wire {
+
+// What a dialog asks of a person beside a press, all of it hostile.
+struct ReasonAsked {
+    core::Verdict verdict;
+    std::int64_t number = 0;    // of the request
+    std::string about;          // the request in a few words
+    std::string resource = {};  // whose name is to be typed; empty: none is
+    bool needs_reason = true;
+    bool own = false;  // they are behind it, and the policy lets them approve it
+};
+
+}  // namespace countersign::wire

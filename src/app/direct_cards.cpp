@@ -1,0 +1,51 @@
+#include "app/direct_cards.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "countersign/core/card.hpp"
+#include "countersign/core/direct.hpp"
+
+namespace countersign::app {
+namespace {
+
+std::vector<std::string> approvers_in(const core::CardView& card, core::Surface chat) {
+    std::vector<std::string> ids;
+    for (std::size_t turn = 0; turn < core::could_approve_max; ++turn) {
+        for (const auto& alternative : card.missing) {
+            for (const core::CardLack& lack : alternative) {
+                if (ids.size() == direct_cards_max) return ids;
+                if (lack.later || turn >= lack.could_approve.size()) continue;
+                const auto& account = lack.could_approve[turn].account;
+                if (!account || core::parts(*account).kind != core::name_of(chat)) continue;
+                std::string id{core::parts(*account).id};
+                if (std::ranges::find(ids, id) == ids.end()) ids.push_back(std::move(id));
+            }
+        }
+    }
+    return ids;
+}
+
+}  // namespace
+
+std::vector<CardTarget> direct_targets(const core::Request& request, const core::Applied& applied,
+                                       const core::Opened& opened, const core::Directory& directory,
+                                       const std::vector<core::Surface>& served) {
+    std::vector<core::Surface> wanted;
+    for (core::Surface chat : served) {
+        const auto named = applied.notify.find(chat);
+        if (named != applied.notify.end() &&
+            std::ranges::find(named->second, core::direct_channel) != named->second.end())
+            wanted.push_back(chat);
+    }
+    std::vector<CardTarget> targets;
+    if (wanted.empty()) return targets;
+    const core::Case c{request, applied, {core::Entry{opened}}};
+    for (core::Surface chat : wanted) {
+        const auto card = core::card(c, core::decide(c), directory, chat);
+        for (std::string& id : approvers_in(card, chat)) targets.push_back({chat, std::move(id)});
+    }
+    return targets;
+}
+
+}  // namespace countersign::app
