@@ -21,6 +21,17 @@ int no_pass_phrase(char*, int, int, void*) {
 
 }  // namespace
 
+Secret private_pem(EVP_PKEY* key) {
+    Bio bio{BIO_new(BIO_s_secmem())};
+    COUNTERSIGN_CHECK(bio != nullptr);
+    int ok = PEM_write_bio_PKCS8PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
+    COUNTERSIGN_CHECK(ok == 1);
+    std::string pem(static_cast<std::size_t>(BIO_pending(bio.get())), '\0');
+    int read = BIO_read(bio.get(), pem.data(), static_cast<int>(pem.size()));
+    COUNTERSIGN_CHECK(read == static_cast<int>(pem.size()));
+    return Secret{std::move(pem)};
+}
+
 const EVP_MD* sha256_method() {
     static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
     COUNTERSIGN_CHECK(method != nullptr);
@@ -166,15 +177,7 @@ std::array<std::byte, 32> SigningKey::public_key() const {
 }
 
 Secret SigningKey::to_pem() const {
-    Bio bio{BIO_new(BIO_s_secmem())};
-    COUNTERSIGN_CHECK(bio != nullptr);
-    int ok =
-        PEM_write_bio_PKCS8PrivateKey(bio.get(), key_->pkey.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    COUNTERSIGN_CHECK(ok == 1);
-    std::string pem(static_cast<std::size_t>(BIO_pending(bio.get())), '\0');
-    int read = BIO_read(bio.get(), pem.data(), static_cast<int>(pem.size()));
-    COUNTERSIGN_CHECK(read == static_cast<int>(pem.size()));
-    return Secret{std::move(pem)};
+    return private_pem(key_->pkey.get());
 }
 
 std::string SigningKey::key_id() const {

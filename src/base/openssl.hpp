@@ -9,6 +9,8 @@
 #include <memory>
 #include <string_view>
 
+#include "countersign/base/secret.hpp"
+
 // These own what OpenSSL hands out, and free it.
 namespace countersign {
 
@@ -37,6 +39,9 @@ inline const unsigned char* bytes_of(const std::byte* bytes) {
 inline unsigned char* bytes_of(std::byte* bytes) {
     return reinterpret_cast<unsigned char*>(bytes);
 }
+
+// The private key as PKCS#8 in PEM form, unencrypted.
+Secret private_pem(EVP_PKEY* key);
 
 // The method is fetched once, because looking an algorithm up costs more than hashing a short text.
 const EVP_MD* sha256_method();

@@ -184,15 +184,7 @@ PublicKey P256SigningKey::public_key() const {
 }
 
 Secret P256SigningKey::to_pem() const {
-    Bio bio{BIO_new(BIO_s_secmem())};
-    COUNTERSIGN_CHECK(bio != nullptr);
-    int ok =
-        PEM_write_bio_PKCS8PrivateKey(bio.get(), key_->pkey.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    COUNTERSIGN_CHECK(ok == 1);
-    std::string pem(static_cast<std::size_t>(BIO_pending(bio.get())), '\0');
-    int read = BIO_read(bio.get(), pem.data(), static_cast<int>(pem.size()));
-    COUNTERSIGN_CHECK(read == static_cast<int>(pem.size()));
-    return Secret{std::move(pem)};
+    return private_pem(key_->pkey.get());
 }
 
 namespace {

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "cli/descriptor.hpp"
 #include "countersign/agents/mcp.hpp"
+#include "countersign/base/descriptor.hpp"
 #include "countersign/rt/signal.hpp"
 
 // Lines that come from and go to a pipe, on the one I/O thread.

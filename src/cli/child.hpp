@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/descriptor.hpp"
 #include "cli/inherited.hpp"
+#include "countersign/base/descriptor.hpp"
 #include "countersign/base/result.hpp"
 
 namespace countersign::cli {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/descriptor.hpp"
 #include "cli/executable.hpp"
+#include "countersign/base/descriptor.hpp"
 #include "countersign/base/result.hpp"
 #include "countersign/core/value.hpp"
 

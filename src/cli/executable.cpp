@@ -15,7 +15,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "cli/descriptor.hpp"
+#include "countersign/base/descriptor.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::cli {

@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <system_error>
 
-#include "cli/descriptor.hpp"
 #include "countersign/adapters/config.hpp"
+#include "countersign/base/descriptor.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
 

@@ -91,14 +91,14 @@ Later<app::Checks> examine_chats(const config::Settings& settings, const core::P
     if (!settings.slack.app_token.empty()) {
         auto work = slack::examine(slack_settings(settings),
                                    app::names_in(policy, core::Surface::slack, settings.slack.channel),
-                                   {runtime, ground.network, ground.executor}, deadline);
+                                   runtime, ground.network, ground.executor, deadline);
         tasks.start("slack", rt::keep(std::move(work), slack));
     }
     if (!settings.teams.app_id.empty()) {
         auto its = with_certificate(teams_settings(settings, Secret{}), settings);
         if (!its) co_return pass(its);
-        auto work = teams::examine(std::move(*its), settings.public_url,
-                                   {runtime, ground.network, ground.executor}, deadline);
+        auto work = teams::examine(std::move(*its), settings.public_url, runtime, ground.network,
+                                   ground.executor, deadline);
         tasks.start("teams", rt::keep(std::move(work), teams));
     }
     // Calls that are under way at the deadline fail by it; the rest is for what follows from that.

@@ -18,6 +18,7 @@
 #include <system_error>
 #include <utility>
 
+#include "countersign/base/descriptor.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 
@@ -28,26 +29,6 @@ namespace {
 
 constexpr std::string_view our_variables = "COUNTERSIGN_";
 constexpr std::size_t complaint_chars_max = 200;
-
-class OpenFile {
-  public:
-    OpenFile() = default;
-    explicit OpenFile(int number) : number_(number) {}
-    OpenFile(OpenFile&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    OpenFile& operator=(OpenFile&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~OpenFile() { close(); }
-    int number() const { return number_; }
-    bool open() const { return number_ >= 0; }
-    void close() {
-        if (open()) ::close(std::exchange(number_, -1));
-    }
-
-  private:
-    int number_ = -1;
-};
 
 std::unexpected<Failure> command_trouble(const std::vector<std::string>& command, const std::string& what) {
     return fail(Trouble::unavailable,
@@ -75,20 +56,20 @@ class SigningProcess {
   private:
     int prepare(std::string_view input);
     int spawn(const std::vector<std::string>& command);
-    bool read_from(OpenFile& file, std::string& into);
+    bool read_from(Descriptor& file, std::string& into);
     std::string ended();
 
     pid_t pid_ = -1;
-    OpenFile input_;
-    OpenFile out_, out_end_;
-    OpenFile err_, err_end_;
-    OpenFile process_;
-    OpenFile timer_;
+    Descriptor input_;
+    Descriptor out_, out_end_;
+    Descriptor err_, err_end_;
+    Descriptor process_;
+    Descriptor timer_;
 };
 
 // The bytes lie in a file in memory, so that a program that does not read them keeps nobody waiting.
 int SigningProcess::prepare(std::string_view input) {
-    input_ = OpenFile{::memfd_create("to sign", MFD_CLOEXEC)};
+    input_ = Descriptor{::memfd_create("to sign", MFD_CLOEXEC)};
     if (!input_.open()) return errno;
     while (!input.empty()) {
         ssize_t count = ::write(input_.number(), input.data(), input.size());
@@ -100,11 +81,11 @@ int SigningProcess::prepare(std::string_view input) {
     for (auto [ours, its] : {std::pair{&out_, &out_end_}, std::pair{&err_, &err_end_}}) {
         std::array<int, 2> ends{};
         if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno;
-        *ours = OpenFile{ends[0]};
-        *its = OpenFile{ends[1]};
+        *ours = Descriptor{ends[0]};
+        *its = Descriptor{ends[1]};
         if (::fcntl(ours->number(), F_SETFL, O_NONBLOCK) != 0) return errno;
     }
-    timer_ = OpenFile{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)};
+    timer_ = Descriptor{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)};
     itimerspec patience{};
     patience.it_value.tv_sec = signing_command_seconds_max;
     if (!timer_.open() || ::timerfd_settime(timer_.number(), 0, &patience, nullptr) != 0) return errno;
@@ -150,12 +131,12 @@ int SigningProcess::start(const std::vector<std::string>& command, std::string_v
     if (error != 0) return error;
     out_end_.close();
     err_end_.close();
-    process_ = OpenFile{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
+    process_ = Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
     return process_.open() ? 0 : errno;
 }
 
 // Takes what is there. False: it is more than may come.
-bool SigningProcess::read_from(OpenFile& file, std::string& into) {
+bool SigningProcess::read_from(Descriptor& file, std::string& into) {
     std::array<char, 4'096> piece{};
     while (file.open()) {
         ssize_t count = ::read(file.number(), piece.data(), piece.size());

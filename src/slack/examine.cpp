@@ -38,17 +38,16 @@ Check not_looked_at(std::string name, const Failure& why) {
 
 class Examination {
   public:
-    Examination(SlackSettings settings, const app::ChatNames& names, SlackGround ground, Deadline deadline)
+    Examination(SlackSettings settings, const app::ChatNames& names, const app::Runtime& runtime,
+                net::Dialer& dialer, rt::asio::any_io_executor executor, Deadline deadline)
         : settings_(std::move(settings)),
           names_(names),
           deadline_(deadline),
-          client_(net::make_http_client(ground.dialer, ground.runtime.clock, ground.runtime.timers,
-                                        ground.executor)),
-          workbench_(ground.executor, {.threads = 1, .background = 1, .queue_max = 64},
+          client_(net::make_http_client(dialer, runtime.clock, runtime.timers, executor)),
+          workbench_(executor, {.threads = 1, .background = 1, .queue_max = 64},
                      [] { return std::make_unique<Bench>(); }),
-          api_(settings_, *client_, ground.runtime.clock, ground.runtime.timers, ground.runtime.entropy,
-               workbench_),
-          now_(ground.runtime.now()) {}
+          api_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, workbench_),
+          now_(runtime.now()) {}
 
     Later<app::Checks> all();
 
@@ -218,9 +217,9 @@ Later<app::Checks> Examination::all() {
 
 }  // namespace
 
-Later<app::Checks> examine(SlackSettings settings, app::ChatNames names, SlackGround ground,
-                           Deadline deadline) {
-    Examination examination{std::move(settings), names, ground, deadline};
+Later<app::Checks> examine(SlackSettings settings, app::ChatNames names, const app::Runtime& runtime,
+                           net::Dialer& dialer, rt::asio::any_io_executor executor, Deadline deadline) {
+    Examination examination{std::move(settings), names, runtime, dialer, std::move(executor), deadline};
     co_return co_await examination.all();
 }
 

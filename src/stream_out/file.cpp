@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "countersign/base/descriptor.hpp"
 #include "countersign/base/text.hpp"
 #include "stream_out/sink.hpp"
 
@@ -27,21 +28,20 @@ class FileSink final : public Sink {
 
   private:
     Result<Done> append(const std::vector<Line>& lines) const {
-        int file = ::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, file_mode);
-        if (file < 0) return trouble("open");
-        std::string bytes = cut_short(file) ? "\n" : "";
+        const Descriptor file{
+            ::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, file_mode)};
+        if (!file.open()) return trouble("open");
+        std::string bytes = cut_short(file.number()) ? "\n" : "";
         for (const auto& line : lines) bytes += line.text + "\n";
         std::string_view rest = bytes;
         while (!rest.empty()) {
-            ssize_t count = ::write(file, rest.data(), rest.size());
+            ssize_t count = ::write(file.number(), rest.data(), rest.size());
             if (count < 0 && errno == EINTR) continue;
             if (count <= 0) break;
             rest.remove_prefix(static_cast<std::size_t>(count));
         }
-        bool whole = rest.empty() && ::fdatasync(file) == 0;
-        auto failed = whole ? Result<Done>{Done{}} : trouble("write");
-        ::close(file);
-        return failed;
+        bool whole = rest.empty() && ::fdatasync(file.number()) == 0;
+        return whole ? Result<Done>{Done{}} : trouble("write");
     }
     // A line that an earlier end left half written would swallow the next one.
     static bool cut_short(int file) {

@@ -32,19 +32,16 @@ Later<Done> answers(net::HttpClient& client, std::string method, const std::stri
 
 }  // namespace
 
-Later<app::Checks> examine(TeamsSettings given, std::string public_url, TeamsGround ground,
-                           Deadline deadline) {
+Later<app::Checks> examine(TeamsSettings given, std::string public_url, const app::Runtime& runtime,
+                           net::Dialer& dialer, rt::asio::any_io_executor executor, Deadline deadline) {
     app::Checks checks;
     if (auto problem = problem_of(given)) {
         checks.push_back({"teams.settings", Check::State::failed, *problem, "see docs/teams.md"});
         co_return checks;
     }
     auto settings = completed(std::move(given));
-    auto client =
-        net::make_http_client(ground.dialer, ground.runtime.clock, ground.runtime.timers, ground.executor);
-    AppToken token{
-        settings,       *client, ground.runtime.clock, ground.runtime.timers, ground.runtime.entropy,
-        ground.executor};
+    auto client = net::make_http_client(dialer, runtime.clock, runtime.timers, executor);
+    AppToken token{settings, *client, runtime.clock, runtime.timers, runtime.entropy, executor};
     auto got = co_await token.get(deadline);
     checks.push_back({"teams.credentials", got ? Check::State::ok : Check::State::failed,
                       got ? "Entra gives the bot its token" : got.error().detail,

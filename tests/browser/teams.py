@@ -6,21 +6,16 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from process import Dev, TempFolder  # noqa: E402
+from against_dev import against_dev  # noqa: E402
+
+
+def check(dev, _):
+    dev.api.open("db.export")
+    return subprocess.run(["node", "teams.mjs", dev.workspace.url], cwd=HERE).returncode
 
 
 def main():
-    installed = subprocess.run([str(HERE / "driver.sh")])
-    if installed.returncode != 0:
-        return installed.returncode
-    folder = TempFolder()
-    dev = Dev(folder.path)
-    try:
-        dev.api.open("db.export")
-        return subprocess.run(["node", "teams.mjs", dev.workspace.url], cwd=HERE).returncode
-    finally:
-        dev.stop()
-        folder.remove()
+    return against_dev(HERE / "driver.sh", check)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from process import Dev, TempFolder  # noqa: E402
+from against_dev import against_dev  # noqa: E402
 
 POLICY = """
 version: 1
@@ -17,17 +17,12 @@ rules:
 """
 
 
+def check(dev, _):
+    return subprocess.run(["node", "agents.mjs"], cwd=HERE, env={**os.environ, **dev.client.environment}).returncode
+
+
 def main():
-    installed = subprocess.run([str(HERE / "install.sh")])
-    if installed.returncode != 0:
-        return installed.returncode
-    folder = TempFolder()
-    dev = Dev(os.path.join(folder.path, "home"), folder.write("policy.yaml", POLICY))
-    try:
-        return subprocess.run(["node", "agents.mjs"], cwd=HERE, env={**os.environ, **dev.client.environment}).returncode
-    finally:
-        dev.stop()
-        folder.remove()
+    return against_dev(HERE / "install.sh", check, POLICY)
 
 
 if __name__ == "__main__":

@@ -7,20 +7,15 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from process import Dev, TempFolder  # noqa: E402
+from against_dev import against_dev  # noqa: E402
+
+
+def check(dev, _):
+    return subprocess.run(["node", "streaming.mjs", dev.workspace.url, dev.api.url], cwd=HERE).returncode
 
 
 def main():
-    installed = subprocess.run([str(HERE / "install.sh")])
-    if installed.returncode != 0:
-        return installed.returncode
-    folder = TempFolder()
-    dev = Dev(folder.path)
-    try:
-        return subprocess.run(["node", "streaming.mjs", dev.workspace.url, dev.api.url], cwd=HERE).returncode
-    finally:
-        dev.stop()
-        folder.remove()
+    return against_dev(HERE / "install.sh", check)
 
 
 if __name__ == "__main__":

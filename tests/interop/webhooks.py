@@ -6,23 +6,19 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from process import Dev, Program, TempFolder  # noqa: E402
+from against_dev import against_dev  # noqa: E402
+from process import Program  # noqa: E402
+
+
+def check(dev, folder):
+    made = Program(["token", "create", "--name", "hooks", "--scope", "request,read,subscribe"],
+                   {"COUNTERSIGN_HOME": folder.path})
+    assert made.wait() == 0, made.text()
+    return subprocess.run(["node", "webhooks.mjs", dev.api.url, made.out[0]], cwd=HERE).returncode
 
 
 def main():
-    installed = subprocess.run([str(HERE / "install.sh")])
-    if installed.returncode != 0:
-        return installed.returncode
-    folder = TempFolder()
-    dev = Dev(folder.path)
-    try:
-        made = Program(["token", "create", "--name", "hooks", "--scope", "request,read,subscribe"],
-                       {"COUNTERSIGN_HOME": folder.path})
-        assert made.wait() == 0, made.text()
-        return subprocess.run(["node", "webhooks.mjs", dev.api.url, made.out[0]], cwd=HERE).returncode
-    finally:
-        dev.stop()
-        folder.remove()
+    return against_dev(HERE / "install.sh", check)
 
 
 if __name__ == "__main__":

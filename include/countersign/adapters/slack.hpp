@@ -41,15 +41,9 @@ std::unique_ptr<Slack> make_slack(SlackSettings settings, const app::Runtime& ru
                                   app::Conversation::Parts parts, net::Dialer& dialer,
                                   rt::asio::any_io_executor executor);
 
-// Where calls go and what they run on.
-struct SlackGround {
-    const app::Runtime& runtime;
-    net::Dialer& dialer;
-    rt::asio::any_io_executor executor;
-};
 // Looks whether Slack takes the tokens, and knows the channels, user groups and people that are named. What
 // was not looked at before the deadline is said. It opens no socket, and changes and posts nothing.
-Later<app::Checks> examine(SlackSettings settings, app::ChatNames names, SlackGround ground,
-                           Deadline deadline);
+Later<app::Checks> examine(SlackSettings settings, app::ChatNames names, const app::Runtime& runtime,
+                           net::Dialer& dialer, rt::asio::any_io_executor executor, Deadline deadline);
 
 }  // namespace countersign::slack

@@ -46,15 +46,9 @@ std::unique_ptr<Teams> make_teams(TeamsSettings settings, const app::Runtime& ru
                                   app::Conversation::Parts parts, app::ReferenceStore& references,
                                   net::Dialer& dialer, rt::asio::any_io_executor executor);
 
-// Where calls go and what they run on.
-struct TeamsGround {
-    const app::Runtime& runtime;
-    net::Dialer& dialer;
-    rt::asio::any_io_executor executor;
-};
 // Looks whether Entra takes the bot's credentials, whether the keys of Teams' tokens can be read, and whether
 // `public_url` leads to a server that Teams could call.
-Later<app::Checks> examine(TeamsSettings settings, std::string public_url, TeamsGround ground,
-                           Deadline deadline);
+Later<app::Checks> examine(TeamsSettings settings, std::string public_url, const app::Runtime& runtime,
+                           net::Dialer& dialer, rt::asio::any_io_executor executor, Deadline deadline);
 
 }  // namespace countersign::teams

@@ -50,7 +50,7 @@ struct HookCall {
 // fits none or several is invalid_input, as is one that is no I-JSON: the caller then denies.
 Result<HookCall> read_hook(std::string_view input);
 
-// What became of a call that ran, as a host tells a hook afterwards.
+// Says how a call ended that a hook had let run, as the host tells it afterwards.
 struct HookOutcome {
     HookCall call;  // as it was asked about; a member that the host does not repeat is empty
     bool failed = false;

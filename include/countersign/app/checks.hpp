@@ -25,7 +25,7 @@ struct Check {
 using Checks = std::vector<Check>;
 std::string_view name_of(Check::State state);
 
-// What a policy and the settings name in one chat, each once.
+// Lists the channels, groups and people of one chat that a policy or the settings name, each once.
 struct ChatNames {
     std::vector<std::string> channels;
     std::vector<std::string> groups;                          // ids, with their workspace where it is given

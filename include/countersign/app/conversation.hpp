@@ -194,7 +194,7 @@ class Conversation {
     rt::asio::awaitable<void> showed_page(core::CardView card, core::AccountId account, std::size_t page,
                                           std::size_t pages);
 
-    // What the person's own page of this chat shows.
+    // Reads what is to be shown to the person on their own page of this chat.
     Later<HomePage> home(core::AccountId account, Deadline deadline);
 
     // A message that shows a request's card: one that nobody knew of (whoever posted it never learned that it

@@ -77,8 +77,8 @@ struct LoggedEvent {
     core::State state = core::State::pending;
     // An administrative act says what it was done to, and how.
     std::string subject;
-    // What an administrative act, or a refused vote, says of itself (see facts_of in plan.hpp). nullopt:
-    // erased, or there is nothing.
+    // An administrative act and a refused vote bring facts of their own (see facts_of in plan.hpp). nullopt:
+    // they were erased, or there are none.
     std::optional<core::Value> facts;
 };
 

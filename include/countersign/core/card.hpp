@@ -43,7 +43,7 @@ struct CardWidening {
     Instant from;
     bool on = false;  // it is on record
 };
-// What the rules ask beside the slots.
+// The rules may ask for more than that slots are filled; a card tells that as well.
 struct CardTerms {
     std::optional<CardWidening> widening;  // while pending
     // While pending: whose approvals do not count though they do not ask. They are named and not mentioned.

@@ -25,7 +25,7 @@ struct Response {
     std::string body = {};
 };
 
-// What a peer works with; all of it outlives the peer's tasks.
+// A peer is lent these by its owner. All of them outlive the peer's tasks.
 struct PeerParts {
     const rt::Clock& clock;
     rt::Timers& timers;

@@ -6,7 +6,7 @@
 
 namespace countersign::wire {
 
-// What a dialog asks of a person beside a press, all of it hostile.
+// A dialog asks for this before a vote counts. Its texts are hostile.
 struct ReasonAsked {
     core::Verdict verdict;
     std::int64_t number = 0;    // of the request

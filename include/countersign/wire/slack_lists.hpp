@@ -14,8 +14,8 @@ inline constexpr std::string_view slack_list_page = "list_page";
 SlackPrivate slack_private_list(const app::RequestList& list, const SlackStyle& style);
 // The view for views.publish.
 JsonText slack_home_view(const app::HomePage& page, const SlackStyle& style);
-// Where people find a message: "https://harbor.slack.com/archives/C0PROD/p1795219301417039"; empty: not
-// known.
+// Returns the address at which people find a message,
+// "https://harbor.slack.com/archives/C0PROD/p1795219301417039"; empty where it is not known.
 std::string slack_permalink(const app::MessageRef& message, const SlackStyle& style);
 
 }  // namespace countersign::wire

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace countersign::cli {
+namespace countersign {
 
 // Owns a file descriptor and closes it.
 class Descriptor {
@@ -27,4 +27,4 @@ class Descriptor {
     int number_ = -1;
 };
 
-}  // namespace countersign::cli
+}  // namespace countersign
