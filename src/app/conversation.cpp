@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/conversation_shown.hpp"
 #include "app/conversation_words.hpp"
 #include "countersign/app/patience.hpp"
 #include "countersign/base/log.hpp"
@@ -26,10 +27,7 @@ bool unknown_outcome(const Result<Answer>& answer) {
 }
 
 Lines::Wrong lacks(const Result<Answer>& answer) {
-    if (!answer || !answer->refusal) return Lines::Wrong::nothing;
-    if (answer->refusal->why == core::Why::reason_required) return Lines::Wrong::reason;
-    return answer->refusal->why == core::Why::confirmation_required ? Lines::Wrong::resource
-                                                                    : Lines::Wrong::nothing;
+    return answer && answer->refusal ? lacking_words(answer->refusal->why) : Lines::Wrong::nothing;
 }
 
 bool is_away(const Failure& failure) {

@@ -64,7 +64,7 @@ Later<std::vector<ListedRequest>> Conversation::listed(std::vector<CasePtr> case
     std::vector<ListedRequest> rows;
     rows.reserve(cases.size());
     for (const CasePtr& now : cases) {
-        const bool pending = core::open(now->ruling.state) && now->ruling.state == core::State::pending;
+        const bool pending = core::open(now->ruling.state);
         auto at = messages.find(now->c.request->id);
         rows.push_back({.summary = core::card_summary(now->c, now->ruling),
                         .can_vote = pending && core::could_approve(now->c, now->ruling, *directory, account),

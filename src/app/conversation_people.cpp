@@ -145,8 +145,8 @@ std::optional<core::AccountId> Conversation::named(std::string_view word) const 
     return listed ? std::optional{std::move(name)} : manner_.mentioned(word);
 }
 
-Later<std::string> Conversation::cannot_stand_in(core::AccountId other, std::string word,
-                                                 core::AccountId away, Deadline deadline) {
+awaitable<std::string> Conversation::cannot_stand_in(core::AccountId other, std::string word,
+                                                     core::AccountId away, Deadline deadline) {
     auto directory = parts_.roster.snapshot();
     const auto person = directory->person_of(other);
     word = visible(clip_utf8(word, 60));
@@ -186,8 +186,7 @@ awaitable<Reply> Conversation::away(Act act, CommandWords words) {
                             visible(clip_utf8(wanted.instead, 60))));
         auto cannot =
             co_await cannot_stand_in(*absence.instead, wanted.instead, act.account, Deadline{act.answer_by});
-        if (!cannot) co_return told("The approval service is in trouble right now. Try again.");
-        if (!cannot->empty()) co_return told(*cannot + " Nothing was changed.");
+        if (!cannot.empty()) co_return told(cannot + " Nothing was changed.");
         directory = parts_.roster.snapshot();
         instead = ", " + account_text(*directory, *absence.instead) + " first";
     }

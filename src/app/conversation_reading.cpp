@@ -86,28 +86,35 @@ awaitable<Reply> Conversation::approve_in_full(Act act, core::RequestId request)
     co_return co_await approve_unshown(std::move(act), request, {});
 }
 
-Later<Conversation::PersonalView> Conversation::look(core::RequestId request, core::AccountId account,
-                                                     std::string channel, Deadline deadline) {
+Later<CasePtr> Conversation::seen_by(core::RequestId request, core::AccountId account, std::string channel,
+                                     Deadline deadline) {
     auto now = co_await stored(request, deadline);
     if (!now) co_return pass(now);
     if (!channel.empty()) {
         auto here = co_await parts_.outbox.shown_in({manner_.chat, channel}, {request}, deadline);
-        if (here && !here->empty()) co_return view_of(**now, account);
+        if (here && !here->empty()) co_return now;
     }
     auto access = co_await readers_.access(reader_of(account, {}), *now, deadline);
     if (!access) co_return pass(access);
     if (*access != Access::everything)
         co_return not_theirs((*now)->c, core::reading_of((*now)->c, *parts_.roster.snapshot(), account));
+    co_return now;
+}
+
+Later<Conversation::PersonalView> Conversation::look(core::RequestId request, core::AccountId account,
+                                                     std::string channel, Deadline deadline) {
+    auto now = co_await seen_by(request, account, std::move(channel), deadline);
+    if (!now) co_return pass(now);
     co_return view_of(**now, account);
 }
 
 Later<Conversation::PersonalView> Conversation::look_and_compare(core::RequestId request,
                                                                  core::AccountId account, std::string channel,
                                                                  Deadline deadline) {
-    auto view = co_await look(request, std::move(account), std::move(channel), deadline);
-    if (!view) co_return view;
-    auto now = co_await stored(request, deadline);
-    if (now) co_await compare(view->card, **now, deadline);
+    auto now = co_await seen_by(request, account, std::move(channel), deadline);
+    if (!now) co_return pass(now);
+    auto view = view_of(**now, account);
+    co_await compare(view.card, **now, deadline);
     co_return view;
 }
 

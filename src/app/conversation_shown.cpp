@@ -20,8 +20,9 @@ constexpr core::Duration remember_within = std::chrono::seconds{2};
 
 }  // namespace
 
-bool lacks_words(core::Why why) {
-    return why == core::Why::reason_required || why == core::Why::confirmation_required;
+Lines::Wrong lacking_words(core::Why why) {
+    if (why == core::Why::reason_required) return Lines::Wrong::reason;
+    return why == core::Why::confirmation_required ? Lines::Wrong::resource : Lines::Wrong::nothing;
 }
 
 // By somebody before whom nothing was put: refused for whatever else is wrong, which is on record then, and
@@ -42,7 +43,8 @@ awaitable<Reply> Conversation::ask_to_approve(Act act, CasePtr now, std::string 
                     .shown_digest = {}};
     const auto tried =
         core::advance(now->c, cast, *directory, runtime_.now(), parts_.roster.age_max()).refusal;
-    if (tried && !lacks_words(tried->why) && tried->why != core::Why::directory_stale)
+    if (tried && lacking_words(tried->why) == Lines::Wrong::nothing &&
+        tried->why != core::Why::directory_stale)
         co_return co_await approve_unshown(std::move(act), request.id, std::move(reason));
     Shown shown{.request = request.id,
                 .account = directory->full(act.account),
@@ -81,7 +83,7 @@ awaitable<Reply> Conversation::approve_asked(Act act, core::RequestId request, s
     }
     auto outcome = co_await vote(act, request, Verdict::approve, std::move(reason));
     const auto& refusal = outcome.answer ? outcome.answer->refusal : std::optional<core::Refusal>{};
-    const bool lacks = refusal && lacks_words(refusal->why);
+    const bool lacks = refusal && lacking_words(refusal->why) != Lines::Wrong::nothing;
     if (lacks && !outcome.late) co_return ask_what_lacks(act, *outcome.answer->now, Verdict::approve);
     co_return told(vote_sentence(Verdict::approve, outcome.answer, outcome.late), outcome.late);
 }

@@ -1,9 +1,10 @@
 #pragma once
+#include "countersign/app/conversation.hpp"
 #include "countersign/core/why.hpp"
 
 namespace countersign::app {
 
-// Says whether a vote that was refused for this would count with some more words.
-bool lacks_words(core::Why why);
+// Says which words are missing where a vote that was refused for this would count with them.
+Lines::Wrong lacking_words(core::Why why);
 
 }  // namespace countersign::app

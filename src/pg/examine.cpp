@@ -9,6 +9,7 @@
 #include "countersign/adapters/pg.hpp"
 #include "countersign/base/text.hpp"
 #include "pg/schema.hpp"
+#include "pg/trouble.hpp"
 #include "pg/uri.hpp"
 
 namespace countersign::pg {
@@ -27,11 +28,6 @@ constexpr const char* facts =
     "current_setting('full_page_writes'), current_setting('synchronous_commit'), "
     "current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int, "
     "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user), current_user";
-
-// What libpq says goes on with hints that a row has no room for.
-std::string first_line(std::string_view text) {
-    return std::string{trim(text.substr(0, text.find('\n')))};
-}
 
 double seconds_of(core::Instant at) {
     return std::chrono::duration<double>(at.time_since_epoch()).count();
@@ -121,7 +117,7 @@ app::Checks examine(const Secret& uri, std::size_t pool, const rt::Clock& clock)
             checks.push_back(check);
     } catch (const std::exception& e) {
         checks.push_back({checks.empty() ? "database.reachable" : "database.answers", Check::State::failed,
-                          first_line(e.what()),
+                          one_line(e.what()),
                           "start it, or correct `database`; psql with the same URI says the same"});
     }
     return checks;

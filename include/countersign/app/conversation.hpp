@@ -254,6 +254,9 @@ class Conversation {
     Later<Found> find(const Act& act, std::string number);
     Later<Found> open_up(const Act& act, CasePtr now);
     Later<Found> read(const Act& act, core::RequestId request);
+    // The request, where its card stands in that channel or the account may read all of it.
+    Later<CasePtr> seen_by(core::RequestId request, core::AccountId account, std::string channel,
+                           Deadline deadline);
     Reader reader_of(const core::AccountId& account, const std::string& channel) const;
     // While the database is away, these wait for it until the deadline.
     Later<CasePtr> stored(core::RequestId request, Deadline deadline);
@@ -275,8 +278,8 @@ class Conversation {
                                       std::string reason);
     std::optional<core::AccountId> named(std::string_view word) const;
     // Says why somebody cannot be asked instead of whoever is away; empty: they can.
-    Later<std::string> cannot_stand_in(core::AccountId other, std::string word, core::AccountId away,
-                                       Deadline deadline);
+    rt::asio::awaitable<std::string> cannot_stand_in(core::AccountId other, std::string word,
+                                                     core::AccountId away, Deadline deadline);
     rt::asio::awaitable<Reply> unknown_verb(Act act, CommandWords words);
     std::string typed(std::string_view words) const;
     static std::string key_of(const MessageRef& message) { return message.channel + "/" + message.message; }
