@@ -7,6 +7,7 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/card_sections.hpp"
+#include "countersign/core/direct.hpp"
 #include "countersign/core/thread_lines.hpp"
 
 namespace countersign::app {
@@ -55,6 +56,12 @@ core::ThreadLine lines_of(const CardStep& step, const core::Case& c, const core:
                 joined.asks.push_back(std::move(who));
     }
     return joined;
+}
+
+bool escalates_to(const CaseNow& now, const CardTarget& target) {
+    if (!now.c.applied->escalate) return false;
+    const auto channels = core::channels_of(now.c.applied->escalate->to, target.surface);
+    return std::ranges::find(channels, target.channel) != channels.end();
 }
 
 // "#approvals in slack"
@@ -172,12 +179,15 @@ Later<MessageRef> CardCalls::post(const Chats::Entry& entry, CardStep step, Case
     if (!barred(posted.error())) co_return posted;
     const std::string problem = posted.error().detail;
     const auto& instead = entry.default_channel;
-    const auto& named = now->c.applied->notify;
-    auto its = named.find(step.target.surface);
+    const auto channels = core::channels_of(now->c.applied->notify, step.target.surface);
+    auto among = [](const std::vector<std::string>& all, const std::string& one) {
+        return std::ranges::find(all, one) != all.end();
+    };
     // Without a channel of their own in that chat, the rules' requests stand there anyway.
-    const bool there_anyway = its == named.end() || its->second.empty() || step.target.channel == instead ||
-                              std::ranges::find(its->second, instead) != its->second.end();
-    if (!instead.empty() && !there_anyway) {
+    const bool there_anyway = channels.empty() || step.target.channel == instead || among(channels, instead);
+    // A person who cannot be reached is no channel whose people see nothing.
+    const bool of_a_channel = among(channels, step.target.channel) || escalates_to(*now, step.target);
+    if (!instead.empty() && !there_anyway && of_a_channel) {
         auto elsewhere = co_await entry.chat.post(view, instead, deadline);
         if (elsewhere) {
             log::warn("outbox", "a card for {} is posted in {} instead: {}", step.target.channel, instead,

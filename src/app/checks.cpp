@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/direct.hpp"
 #include "countersign/core/people.hpp"
 
 namespace countersign::app {
@@ -46,9 +47,7 @@ ChatNames names_in(const core::Policy& policy, core::Surface chat, const std::st
     ChatNames names;
     put_once(names.channels, default_channel);
     auto add = [&](const core::ChannelsByChat& channels) {
-        auto its = channels.find(chat);
-        if (its == channels.end()) return;
-        for (const auto& channel : its->second) put_once(names.channels, channel);
+        for (const auto& channel : core::channels_of(channels, chat)) put_once(names.channels, channel);
     };
     for (const auto& rule : policy.rules) {
         add(rule.notify);

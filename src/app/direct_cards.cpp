@@ -32,12 +32,8 @@ std::vector<CardTarget> direct_targets(const core::Request& request, const core:
                                        const core::Opened& opened, const core::Directory& directory,
                                        const std::vector<core::Surface>& served) {
     std::vector<core::Surface> wanted;
-    for (core::Surface chat : served) {
-        const auto named = applied.notify.find(chat);
-        if (named != applied.notify.end() &&
-            std::ranges::find(named->second, core::direct_channel) != named->second.end())
-            wanted.push_back(chat);
-    }
+    for (core::Surface chat : served)
+        if (core::shown_in_private(applied.notify, chat)) wanted.push_back(chat);
     std::vector<CardTarget> targets;
     if (wanted.empty()) return targets;
     const core::Case c{request, applied, {core::Entry{opened}}};

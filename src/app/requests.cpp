@@ -66,12 +66,6 @@ std::vector<core::AccountId> settle_numbers(const Caller& caller, const core::Di
     return silent;
 }
 
-const std::vector<std::string>& named_channels(const core::ChannelsByChat& targets, core::Surface chat) {
-    static const std::vector<std::string> none;
-    auto named = targets.find(chat);
-    return named == targets.end() ? none : named->second;
-}
-
 // "req_01JD… #9", for the log.
 std::string called(const core::Case& c) {
     return c.request->id.text() + " #" + std::to_string(c.request->number);
@@ -134,7 +128,7 @@ std::vector<CardTarget> escalation_targets(const core::Applied& applied,
     std::vector<CardTarget> all;
     if (!applied.escalate) return all;
     for (core::Surface surface : served)
-        for (const auto& channel : named_channels(applied.escalate->to, surface))
+        for (const auto& channel : core::channels_of(applied.escalate->to, surface))
             all.push_back({surface, channel});
     return all;
 }
@@ -162,8 +156,7 @@ core::Request request_of(Ask ask, core::Requester requester, core::RequestId id,
 std::vector<CardTarget> Requests::card_targets(const core::Applied& applied) const {
     std::vector<CardTarget> cards;
     for (const auto& chat : parts_.chats) {
-        auto named = named_channels(applied.notify, chat.surface);
-        std::erase(named, core::direct_channel);
+        const auto named = core::channels_of(applied.notify, chat.surface);
         for (const auto& channel : named) cards.push_back({chat.surface, channel});
         // Whom a card is shown in person may be away: a channel always has one as well.
         if (named.empty() && !chat.default_channel.empty())
@@ -176,7 +169,7 @@ std::vector<CardTarget> Requests::card_targets(const core::Applied& applied) con
 std::vector<CardTarget> Requests::named_targets(const core::Applied& applied) const {
     std::vector<CardTarget> cards;
     for (const auto& chat : parts_.chats)
-        for (const auto& channel : named_channels(applied.notify, chat.surface))
+        for (const auto& channel : core::channels_of(applied.notify, chat.surface))
             cards.push_back({chat.surface, channel});
     return cards;
 }

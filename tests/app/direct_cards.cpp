@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "app/cards.hpp"
+#include "countersign/app/checks.hpp"
 
 // Rules with `notify: direct` show a request in private to whoever could approve it.
 namespace countersign::test {
@@ -56,6 +57,27 @@ TEST_F(DirectCards, WhoCannotBeReachedKeepsNobodyElseWaiting) {
     office.pass(2min);
     EXPECT_EQ(shown(request).size(), 4U);
     expect_calm(request, 4);
+}
+
+TEST_F(DirectCards, WhoCannotBeReachedIsNoReasonToShowItToAnotherChannel) {
+    office.chat.barred = {"U0AMY"};
+    auto both = process->open("both")->c.request->id;
+    auto alone = process->open("private")->c.request->id;
+    office.pass(2s);
+    EXPECT_THAT(places(both), UnorderedElementsAre("#deploys", "U0BEN", "U0CAT"));
+    EXPECT_THAT(places(alone), UnorderedElementsAre("#approvals", "U0BEN"));
+}
+
+TEST_F(DirectCards, WhatARuleOnTrialLetThroughIsShownInItsChannelsAlone) {
+    auto request = process->open("trial")->c.request->id;
+    office.pass(1s);
+    EXPECT_THAT(places(request), UnorderedElementsAre("#trials"));
+}
+
+TEST_F(DirectCards, TheWordForThemIsNoChannelToLookFor) {
+    auto names = app::names_in(*office_policy(), core::Surface::slack, "#approvals");
+    EXPECT_THAT(names.channels,
+                UnorderedElementsAre("#approvals", "#deploys", "#watch", "#sre-oncall", "#trials"));
 }
 
 TEST_F(DirectCards, NoMoreThanTenPeopleAreShownIt) {

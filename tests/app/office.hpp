@@ -87,6 +87,11 @@ rules:
     when: { action: both }
     require: { all: [ { count: 1, of: security }, { count: 1, of: dba } ] }
     notify: { slack: ["#deploys", direct] }
+  - name: on trial
+    when: { action: trial }
+    require: { count: 1, of: security }
+    notify: { slack: ["#trials", direct] }
+    shadow: true
   - name: secrets
     when: { action: "secret.*", parameters.password: "hunter*" }
     require: { count: 1, of: security }
