@@ -6,8 +6,8 @@
 #include <pqxx/pqxx>
 #include <thread>
 
-#include "contract/world.hpp"
 #include "pg/trouble.hpp"
+#include "pg/votes.hpp"
 
 // What the server says when it cannot do what it is asked, and what becomes of that.
 namespace countersign::contract {
@@ -31,15 +31,16 @@ TEST(SqlState, EveryClassHasItsMeaning) {
         EXPECT_EQ(int(pg::kind_of(sqlstate)), int(kind)) << sqlstate;
 }
 
-class TheServerRefuses : public testing::Test {
+class TheServerRefuses : public VotesOnPostgres {
   protected:
-    OnPostgres on;
-
-    core::RequestId pending() {
-        return on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
-    }
-    Result<app::Appended> vote(core::RequestId id, const std::string& user) {
-        return on.get(on.cases().append(on.vote(id, user), on.soon()));
+    // Statements give up soon, so that one that hangs is found out within the test's time.
+    std::unique_ptr<pg::Database> quick_database(std::size_t pool) {
+        return pg::open_database({.uri = on.seen_as,
+                                  .server_keys = {server_key},
+                                  .pool = pool,
+                                  .statement_timeout = 200ms,
+                                  .lock_timeout = 100ms},
+                                 on.io.get_executor(), on.clock, *on.entropy);
     }
     // Whoever writes an entry, or tries whether anything can be written, is refused with this.
     void refuse_writes(const std::string& sqlstate) {
@@ -163,12 +164,7 @@ TEST_F(TheServerRefuses, WhoeverLooksRegularlyKnowsBeforeAnybodyAsks) {
 
 TEST_F(TheServerRefuses, AConnectionThatDoesNotAnswerIsCutAndTheNextOneServes) {
     core::RequestId id = pending();
-    auto quick = pg::open_database({.uri = on.seen_as,
-                                    .server_keys = {server_key},
-                                    .pool = 1,
-                                    .statement_timeout = 200ms,
-                                    .lock_timeout = 100ms},
-                                   on.io.get_executor(), on.clock, *on.entropy);
+    auto quick = quick_database(1);
     ASSERT_TRUE(on.get(quick->cases().append(on.vote(id, "U0AMY"), on.soon())));
     // The one that voted is idle now, the newest of them.
     int frozen = std::stoi(on.sql(
@@ -194,12 +190,7 @@ TEST_F(TheServerRefuses, AConnectionThatDoesNotAnswerIsCutAndTheNextOneServes) {
 
 TEST_F(TheServerRefuses, ACommitThatWaitsForAStandbyThatIsGoneIsNotReady) {
     core::RequestId id = pending();
-    auto quick = pg::open_database({.uri = on.seen_as,
-                                    .server_keys = {server_key},
-                                    .pool = 2,
-                                    .statement_timeout = 200ms,
-                                    .lock_timeout = 100ms},
-                                   on.io.get_executor(), on.clock, *on.entropy);
+    auto quick = quick_database(2);
     ASSERT_TRUE(on.get(quick->cases().append(on.vote(id, "U0AMY"), on.soon())));
     auto server = support::postgres().server().uri();
     support::sql(server, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");

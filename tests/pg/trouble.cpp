@@ -5,21 +5,14 @@
 #include <pqxx/pqxx>
 #include <thread>
 
-#include "contract/world.hpp"
+#include "pg/votes.hpp"
 
 // What becomes of requests when the database, or the way to it, does not hold.
 namespace countersign::contract {
 namespace {
 
-class TroubleWithTheDatabase : public testing::Test {
+class TroubleWithTheDatabase : public VotesOnPostgres {
   protected:
-    OnPostgres on;
-    core::RequestId pending() {
-        return on.get(on.cases().open(on.fresh(), on.soon())).value().opened.request->id;
-    }
-    Result<app::Appended> vote(core::RequestId id, const std::string& user) {
-        return on.get(on.cases().append(on.vote(id, user), on.soon()));
-    }
     // Until the watcher has found the database again.
     bool back_within(std::chrono::seconds at_most) {
         auto until = std::chrono::steady_clock::now() + at_most;

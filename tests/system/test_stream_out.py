@@ -77,24 +77,17 @@ class StreamOutTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = TempFolder()
+        cls.addClassCleanup(cls.folder.remove)
         cls.rsyslog = Rsyslog(cls.folder.path)
+        cls.addClassCleanup(cls.rsyslog.stop)
         cls.file = pathlib.Path(cls.folder.path, "events.jsonl")
         cls.rotated = cls.file.with_suffix(".1")
         cls.parts = Parts(cls.folder.path, environment={
             "COUNTERSIGN_STREAM_OUT_SYSLOG": f"tls://localhost:{cls.rsyslog.port}",
             "COUNTERSIGN_STREAM_OUT_FILE": str(cls.file),
             "SSL_CERT_FILE": str(cls.rsyslog.certificate)})
-        try:
-            cls.parts.start()
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.parts.stop()
-        cls.rsyslog.stop()
-        cls.folder.remove()
+        cls.addClassCleanup(cls.parts.stop)
+        cls.parts.start()
 
     def some_events(self, count):
         for _ in range(count):

@@ -12,7 +12,9 @@ class WitnessTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = TempFolder()
+        cls.addClassCleanup(cls.folder.remove)
         cls.witness = Witness(cls.folder.path)
+        cls.addClassCleanup(cls.witness.stop)
         cls.parts = Parts(cls.folder.path, environment={
             "COUNTERSIGN_LOG_ORIGIN": "approvals.example.com/log",
             "COUNTERSIGN_LOG_WITNESSES": f"{cls.witness.vkey} {cls.witness.url}/"})
@@ -20,17 +22,8 @@ class WitnessTest(unittest.TestCase):
         public = subprocess.run(["openssl", "pkey", "-in", f"{cls.folder.path}/keys/log.pem", "-pubout", "-outform", "DER"],
                                 check=True, capture_output=True).stdout[-32:]
         cls.witness.log_key = "approvals.example.com/log+00000000+" + base64.b64encode(b"\x01" + public).decode()
-        try:
-            cls.parts.start()
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.parts.stop()
-        cls.witness.stop()
-        cls.folder.remove()
+        cls.addClassCleanup(cls.parts.stop)
+        cls.parts.start()
 
     def event(self):
         request = self.parts.api.open()
