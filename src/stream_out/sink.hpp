@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,8 +14,9 @@ struct Line {
     core::Instant at;
     std::string type;
     std::int64_t index = 0;
-    std::string text;   // one line of JSON
-    std::string brief;  // the same without its details, for who takes no long ones
+    std::string text;  // one line of JSON
+    // Makes the same without its details, for who takes no long ones.
+    std::function<std::string()> brief;
 };
 
 // Where events go.

@@ -79,17 +79,16 @@ class RealStreamOut final : public StreamOut {
 };
 
 Line RealStreamOut::line_of(const app::LoggedEvent& event) const {
-    bool ocsf = target_.format == Format::ocsf;
-    auto brief = core::canonical(brief_of(event, source_.url));
-    auto text = ocsf ? core::canonical(wire::ocsf_event(event))
-                     : core::canonical(wire::logged_event(event, *parts_.roster.snapshot(), source_.url));
-    if (ocsf) {
-        auto small = wire::ocsf_event(event);
-        small.members()->erase("comment");
-        small.members()->erase("unmapped");
-        brief = core::canonical(small);
-    }
-    return {event.at, event.type, event.index, std::move(text), std::move(brief)};
+    if (target_.format == Format::ocsf)
+        return {event.at, event.type, event.index, core::canonical(wire::ocsf_event(event)), [event] {
+                    auto small = wire::ocsf_event(event);
+                    small.members()->erase("comment");
+                    small.members()->erase("unmapped");
+                    return core::canonical(small);
+                }};
+    auto whole = wire::logged_event(event, *parts_.roster.snapshot(), source_.url);
+    return {event.at, event.type, event.index, core::canonical(whole),
+            [event, source = source_.url] { return core::canonical(brief_of(event, source)); }};
 }
 
 // Says whether the stream is ours, for as long as a lease lasts.

@@ -43,7 +43,7 @@ class Syslog final : public Sink {
     std::string frame(const Line& line) const {
         auto whole = wire::syslog_frame({line.at, host_, line.type, line.index, line.text});
         if (whole.size() <= message_bytes_max_) return whole;
-        return wire::syslog_frame({line.at, host_, line.type, line.index, line.brief});
+        return wire::syslog_frame({line.at, host_, line.type, line.index, line.brief()});
     }
 
     std::string url_;
