@@ -133,6 +133,8 @@ awaitable<Reply> Conversation::answer_token(Act act, std::string text, bool agre
 awaitable<Reply> Conversation::answer(Act act, Question question, bool agrees) {
     if (question.about == Question::About::link)
         co_return co_await answer_link(std::move(act), std::move(question.id), agrees);
+    if (question.about == Question::About::vote)
+        co_return co_await answer_vote(std::move(act), std::move(question.id), agrees);
     co_return co_await answer_token(std::move(act), std::move(question.id), agrees);
 }
 

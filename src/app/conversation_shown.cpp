@@ -1,5 +1,7 @@
 #include "app/conversation_shown.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "app/conversation_words.hpp"
@@ -33,19 +35,32 @@ awaitable<Reply> Conversation::approve_unshown(Act act, core::RequestId request,
     co_return told(vote_sentence(Verdict::approve, outcome.answer, outcome.late), outcome.late);
 }
 
+// What is not known well enough just now is no reason not to ask: the vote itself is judged anew.
+std::optional<core::Refusal> Conversation::would_refuse(const core::Cast& cast, const CaseNow& now) const {
+    auto refusal =
+        core::advance(now.c, cast, *parts_.roster.snapshot(), runtime_.now(), parts_.roster.age_max())
+            .refusal;
+    if (refusal && refusal->why == core::Why::directory_stale) return std::nullopt;
+    return refusal;
+}
+
 awaitable<Reply> Conversation::ask_to_approve(Act act, CasePtr now, std::string reason, std::string note) {
-    const core::Request& request = now->c.request;
-    auto directory = parts_.roster.snapshot();
     core::Cast cast{.account = act.account,
                     .verdict = Verdict::approve,
                     .reason = reason,
                     .via = manner_.chat,
                     .shown_digest = {}};
-    const auto tried =
-        core::advance(now->c, cast, *directory, runtime_.now(), parts_.roster.age_max()).refusal;
-    if (tried && lacking_words(tried->why) == Lines::Wrong::nothing &&
-        tried->why != core::Why::directory_stale)
+    const auto tried = would_refuse(cast, *now);
+    if (tried && lacking_words(tried->why) == Lines::Wrong::nothing) {
+        const core::Request& request = now->c.request;
         co_return co_await approve_unshown(std::move(act), request.id, std::move(reason));
+    }
+    co_return co_await show_and_ask(std::move(act), std::move(now), std::move(reason), std::move(note));
+}
+
+awaitable<Reply> Conversation::show_and_ask(Act act, CasePtr now, std::string reason, std::string note) {
+    const core::Request& request = now->c.request;
+    auto directory = parts_.roster.snapshot();
     Shown shown{.request = request.id,
                 .account = directory->full(act.account),
                 .what = Shown::What::essence,
@@ -58,6 +73,48 @@ awaitable<Reply> Conversation::ask_to_approve(Act act, CasePtr now, std::string 
     ApproveQuestion question{card_of(*now), std::move(reason), std::move(note)};
     question.whole = manner_.shows_everything(question.card);
     co_return Reply{std::move(question)};
+}
+
+Later<std::variant<Reply, core::Refusal>> Conversation::question_of_vote(VoteAsked asked, Deadline deadline) {
+    using Asked = std::variant<Reply, core::Refusal>;
+    auto now = co_await seen_by(asked.request, asked.account, {}, deadline);
+    if (!now) co_return pass(now);
+    const core::Request& request = (*now)->c.request;
+    core::Cast cast{.account = asked.account,
+                    .verdict = asked.verdict,
+                    .reason = asked.reason,
+                    .via = manner_.chat,
+                    .shown_digest = request.digest};
+    auto refusal = would_refuse(cast, **now);
+    const bool approves = asked.verdict == Verdict::approve;
+    // What an approval still lacks is asked for when it is pressed.
+    if (refusal && !(approves && lacking_words(refusal->why) != Lines::Wrong::nothing))
+        co_return Asked{std::move(*refusal)};
+    const auto warning = fmt::format(
+        "Asked by {}, in your name. Press it only if you said so yourself, a moment ago.", asked.asked_by);
+    if (approves) {
+        Act act{.account = asked.account, .origin = {}, .answer_by = deadline.at};
+        auto reply = co_await show_and_ask(std::move(act), *now, std::move(asked.reason), warning);
+        co_return Asked{std::move(reply)};
+    }
+    const auto card = card_of(**now);
+    YesNoQuestion question{{fmt::format("{}: request #{}?", core::words_of(asked.verdict).title, card.number),
+                            core::notification_text(card)},
+                           {Question::About::vote, {}}};
+    if (!asked.reason.empty()) question.lines.push_back("Your reason: " + asked.reason);
+    question.lines.push_back(warning);
+    question.question.id =
+        VoteQuestion{asked.verdict, request.id, request.digest, std::move(asked.reason)}.text();
+    co_return Asked{Reply{std::move(question)}};
+}
+
+awaitable<Reply> Conversation::answer_vote(Act act, std::string text, bool agrees) {
+    auto question = read_vote_question(text);
+    if (!question) co_return told("This question is not known here.");
+    if (!agrees) co_return told("Nothing was recorded.");
+    act.shown_digest = question->digest;
+    auto outcome = co_await vote(act, question->request, question->verdict, std::move(question->reason));
+    co_return told(vote_sentence(question->verdict, outcome.answer, outcome.late), outcome.late);
 }
 
 awaitable<Reply> Conversation::approve_asked(Act act, core::RequestId request, std::int32_t version,

@@ -15,6 +15,7 @@ CommandLine::CommandLine() {
     add_audit_verbs();
     add_teams_verbs();
     add_client_verbs();
+    add_votes();
     add_run();
     add_agent_verbs();
     add_agents_files();

@@ -21,6 +21,7 @@ struct CommandLine {
     TokenOptions token;
     RequestOptions request;
     IdOptions id;
+    VoteOptions vote;
     ListOptions list;
     RunOptions run;
     HookOptions hook;
@@ -59,6 +60,7 @@ struct CommandLine {
     void add_audit_verbs();
     void add_teams_verbs();
     void add_client_verbs();
+    void add_votes();
     void add_run();
     void add_agent(CLI::App& verb, AgentOptions& agent);
     void add_agent_verbs();

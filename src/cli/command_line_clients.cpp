@@ -61,6 +61,38 @@ void CommandLine::add_client_verbs() {
     list_app->add_flag("--json", list.json, "print a JSON array");
 }
 
+void CommandLine::add_votes() {
+    struct Words {
+        core::Verdict verdict;
+        const char* name;
+        const char* does;
+        const char* example;
+    };
+    static constexpr Words all[] = {
+        {core::Verdict::approve, "approve", "approves a request, once you confirm it in your chat",
+         "countersign approve 1042"},
+        {core::Verdict::deny, "deny", "denies a request, once you confirm it in your chat",
+         "countersign deny 1042 --reason 'wrong table'"},
+        {core::Verdict::hold, "hold", "keeps a request from being decided, once you confirm it in your chat",
+         "countersign hold 1042 --reason 'backup is running'"},
+        {core::Verdict::release, "release", "ends your hold, once you confirm it in your chat",
+         "countersign release 1042"},
+        {core::Verdict::withdraw, "withdraw", "takes your vote back, once you confirm it in your chat",
+         "countersign withdraw 1042"}};
+    for (const Words& words : all) {
+        auto* made = verb(app, words.name, words.does, words.example, [this, verdict = words.verdict] {
+            vote.verdict = verdict;
+            return vote_verb(vote);
+        });
+        made->add_option("ID", vote.id, "its number, such as 9 or '#9', or its id, req_…")->required();
+        made->add_option("--reason", vote.reason, "why, in words for everybody")->type_name("TEXT");
+        made->add_option("--within", vote.within, "how long to wait for your confirmation (5m)")
+            ->type_name("D");
+        made->add_flag("--yes", vote.yes, "do not ask here, only in the chat");
+        made->add_flag("--json", vote.json, "print the request as JSON");
+    }
+}
+
 void CommandLine::add_run() {
     auto* run_app = verb(app, "run", "runs a command once it is approved, and never otherwise",
                          "countersign run --action db.export --environment production -- ./export.sh --all",
@@ -177,7 +209,7 @@ void CommandLine::add_agents_files() {
     install->add_option("--program", agents.program, "the program that agents start, instead of this one")
         ->type_name("FILE");
     state->add_flag("--live", agents.live,
-                     "run each agent against a model of our own, to see that a denied call does not run");
+                    "run each agent against a model of our own, to see that a denied call does not run");
     state->add_flag("--json", agents.json, "print JSON");
 }
 

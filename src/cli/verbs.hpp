@@ -6,6 +6,7 @@
 #include "cli/ask.hpp"
 #include "cli/client.hpp"
 #include "cli/command.hpp"
+#include "countersign/core/verdict.hpp"
 
 namespace CLI {
 class App;
@@ -30,6 +31,17 @@ struct IdOptions {
 int wait_verb(const IdOptions& options);
 int show_verb(const IdOptions& options);
 int cancel_verb(const IdOptions& options);
+
+struct VoteOptions {
+    core::Verdict verdict = core::Verdict::approve;
+    std::string id;
+    std::string reason;
+    std::string within;  // how long to wait for the confirmation; empty: some minutes
+    bool yes = false;
+    bool json = false;
+};
+// Shows the request, asks, has the server ask in the chat, and waits for what is pressed there.
+int vote_verb(const VoteOptions& options);
 
 struct ListOptions {
     std::string state;

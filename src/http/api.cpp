@@ -13,6 +13,7 @@
 #include "http/openapi.hpp"
 #include "http/request_calls.hpp"
 #include "http/subscription_calls.hpp"
+#include "http/vote_question_calls.hpp"
 
 namespace countersign::http {
 namespace {
@@ -87,12 +88,14 @@ class RealApi final : public Api {
           evidence_(settings_, runtime, parts, keys, requests_),
           events_(settings_, runtime, parts.roster, parts.log, gate_),
           subscriptions_(settings_, parts.webhooks),
-          hooks_(runtime, parts) {
+          hooks_(runtime, parts),
+          vote_questions_(runtime, parts, requests_) {
         for (auto& route : requests_.routes()) router_.add(std::move(route));
         for (auto& route : evidence_.routes()) router_.add(std::move(route));
         for (auto& route : events_.routes()) router_.add(std::move(route));
         for (auto& route : subscriptions_.routes()) router_.add(std::move(route));
         for (auto& route : hooks_.routes()) router_.add(std::move(route));
+        for (auto& route : vote_questions_.routes()) router_.add(std::move(route));
         add_open("/healthz", [](const net::HttpRequest&) {
             return json_answer(200, core::canonical(core::Value::object({{"status", "ok"}})));
         });
@@ -150,6 +153,7 @@ class RealApi final : public Api {
     EventCalls events_;
     SubscriptionCalls subscriptions_;
     HookCalls hooks_;
+    VoteQuestionCalls vote_questions_;
     Router router_;
 };
 

@@ -136,12 +136,10 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       // Connects by itself and again; nothing here waits for it.
       database_(
           pg::open_database(pg_settings(settings, keys_), ground.executor, ground.clock, ground.entropy)),
-      // Counted by all that follow, shown by the API.
-      metrics_(http::make_metrics()),
+      metrics_(http::make_metrics()),  // counted by all that follow, shown by the API
       // Whom chats know, joined with the policy: what votes are judged by.
       roster_(settings.identity_age_max),
-      // Long polls; every commit passes by here.
-      waiters_(ground.executor),
+      waiters_(ground.executor),  // long polls; every commit passes by here
       hiding_(keys_.server),
       // Gives committed events their place, for streams, webhooks and other replicas.
       log_(database_->events(), runtime_.process, ground.clock, ground.timers, ground.executor),
@@ -170,6 +168,7 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
                           .chats = chats_}),
       voting_tokens_(runtime_,
                      {.tokens = database_->tokens(), .people = people_, .roster = roster_, .log = log_}),
+      vote_questions_({.people = people_, .roster = roster_, .chats = chats_}),
       // Workloads bring tokens of issuers, whose keys are fetched when they are first needed.
       issuer_dialer_(ground_.network, ground_.clock, guard_of(issuers)),
       issuer_client_(net::make_http_client(issuer_dialer_, ground_.clock, ground_.timers, ground_.executor,
@@ -241,6 +240,7 @@ std::unique_ptr<http::Api> Server::make_api() {
          .tokens = database_->tokens(),
          .workloads = *workloads_,
          .hiding = hiding_,
+         .vote_questions = vote_questions_,
          .metrics = *metrics_,
          .measures = [this] { return measures(); },
          .workbench = &workbench_},
@@ -283,7 +283,8 @@ void Server::connect_chats() {
         chats_.add({.surface = chat->surface(),
                     .chat = *chat,
                     .confidant = *chat,
-                    .default_channel = chat->default_channel()});
+                    .default_channel = chat->default_channel(),
+                    .asker = chat.get()});
         roster_.add_source(chat->surface(), *chat);
         chat->on_acknowledged([this, name = core::name_of(chat->surface())](core::Duration took) {
             metrics_->acknowledged(name, took);

@@ -38,6 +38,8 @@ std::optional<AnswerClick> answer_of(const wire::SlackClick& click) {
     };
     static constexpr std::array choices{Choice{wire::slack_link_agree, About::link, true},
                                         Choice{wire::slack_link_decline, About::link, false},
+                                        Choice{wire::slack_vote_agree, About::vote, true},
+                                        Choice{wire::slack_vote_decline, About::vote, false},
                                         Choice{wire::slack_token_agree, About::voting_token, true},
                                         Choice{wire::slack_token_decline, About::voting_token, false}};
     for (const Choice& choice : choices)

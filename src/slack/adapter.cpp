@@ -99,6 +99,7 @@ class Adapter final : public Slack {
     void remember(const app::MessageRef& message) override { interactions_.knows_card(message); }
 
     Later<Done> confide(core::AccountId to, app::Confidence what, Deadline deadline) override;
+    Later<std::optional<core::Refusal>> ask_vote(app::VoteAsked asked, Deadline deadline) override;
 
     std::shared_ptr<const core::Workspace> workspace() const override { return directory_.workspace(); }
     Later<Done> refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,
@@ -107,6 +108,7 @@ class Adapter final : public Slack {
     }
 
   private:
+    Later<Done> tell(core::AccountId to, wire::SlackPrivate said, Deadline deadline);
     Sockets::Hooks hooks();
     awaitable<bool> learn_home();
     awaitable<void> connect();
@@ -292,13 +294,11 @@ Later<Done> Adapter::say(const app::MessageRef& card, const core::ThreadLine& li
 }
 
 // A direct message: Slack takes a person's id for the channel.
-Later<Done> Adapter::confide(core::AccountId to, app::Confidence what, Deadline deadline) {
+Later<Done> Adapter::tell(core::AccountId to, wire::SlackPrivate said, Deadline deadline) {
     auto whom = core::parts(to);
     if (whom.kind != core::name_of(core::Surface::slack) || !directory_.home() ||
         whom.workspace != directory_.home()->team)
         co_return fail(Trouble::not_found, "this account is of another workspace");
-    auto said = what.offer ? wire::slack_private_link(what.lines, what.offer->text())
-                           : wire::slack_private_lines(what.lines);
     std::string channel{whom.id};
     auto arguments =
         wire::json_object("blocks", said.blocks, "channel", channel, "link_names", false, "parse", "none",
@@ -306,6 +306,23 @@ Later<Done> Adapter::confide(core::AccountId to, app::Confidence what, Deadline 
     auto told = co_await api_.call(Method::post_message, std::move(arguments), channel, deadline);
     if (!told) co_return pass(told);
     co_return Done{};
+}
+
+Later<Done> Adapter::confide(core::AccountId to, app::Confidence what, Deadline deadline) {
+    auto said = what.offer ? wire::slack_private_link(what.lines, what.offer->text())
+                           : wire::slack_private_lines(what.lines);
+    co_return co_await tell(std::move(to), std::move(said), deadline);
+}
+
+Later<std::optional<core::Refusal>> Adapter::ask_vote(app::VoteAsked asked, Deadline deadline) {
+    auto account = asked.account;
+    auto question = co_await interactions_.question_of_vote(std::move(asked), deadline);
+    if (!question) co_return pass(question);
+    if (auto* refusal = std::get_if<core::Refusal>(&*question)) co_return std::optional{std::move(*refusal)};
+    auto said = std::move(std::get<wire::SlackPrivate>(*question));
+    auto told = co_await tell(std::move(account), std::move(said), deadline);
+    if (!told) co_return pass(told);
+    co_return std::optional<core::Refusal>{};
 }
 
 // Slack takes names only where messages are posted; elsewhere it wants ids.

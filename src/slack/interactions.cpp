@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "countersign/base/log.hpp"
-#include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/slack_lists.hpp"
 #include "slack/acts.hpp"
+#include "slack/private_messages.hpp"
 
 namespace countersign::slack {
 
@@ -20,34 +20,6 @@ constexpr core::Duration trigger_life = std::chrono::milliseconds{2'900};
 constexpr core::Duration respond_within = std::chrono::seconds{60};
 constexpr core::Duration tell_within = std::chrono::seconds{10};
 constexpr core::Duration finish_poll = std::chrono::milliseconds{20};
-
-wire::SlackPrivate message_of(const app::Lines& lines) {
-    return lines.text.size() == 1 ? wire::slack_private(lines.text.front())
-                                  : wire::slack_private_lines(lines.text);
-}
-
-// A reply as a message for one person; nothing: there is nothing to say, or it takes a dialog.
-std::optional<wire::SlackPrivate> private_message(const app::Reply& reply, const wire::SlackStyle& style) {
-    using Drawn = std::optional<wire::SlackPrivate>;
-    return std::visit(
-        Overload{
-            [](const app::Silence&) { return Drawn{}; }, [](const app::ReasonDialog&) { return Drawn{}; },
-            [](const app::FullView&) { return Drawn{}; },
-            [](const app::Lines& lines) { return Drawn{message_of(lines)}; },
-            [&](const app::RequestList& list) { return Drawn{wire::slack_private_list(list, style)}; },
-            [&](const app::PrivateCard& shown) { return Drawn{wire::slack_private_card(shown.card, style)}; },
-            [&](const app::ApproveQuestion& asked) {
-                return Drawn{
-                    wire::slack_private_approval(asked.card, style, asked.note, asked.reason, asked.whole)};
-            },
-            [](const app::YesNoQuestion& asked) {
-                const auto& [about, id] = asked.question;
-                return Drawn{about == app::Question::About::link
-                                 ? wire::slack_private_link(asked.lines, id)
-                                 : wire::slack_private_token(asked.lines, id)};
-            }},
-        reply.what);
-}
 
 }  // namespace
 
@@ -195,9 +167,13 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
     }
     auto act = act_of(click.actor, origin_of(click), received);
     if (auto* answered = std::get_if<AnswerClick>(&clicked)) {
-        co_await acknowledge(received);  // the other side of a link is told before this one is
+        // The other side of a link is told before this one is; a vote is acknowledged once it is recorded.
+        const bool votes = answered->question.about == app::Question::About::vote;
+        if (!votes) co_await acknowledge(received);
         auto reply =
             co_await conversation_.answer(std::move(act), std::move(answered->question), answered->agrees);
+        if (votes && !reply.late) co_await acknowledge(received);
+        if (votes && reply.late) measure(received);
         auto said = private_message(reply, style());
         if (!said) co_return;
         said->replaces = true;  // the question is answered
@@ -250,6 +226,17 @@ awaitable<void> Interactions::handle_approval(Received received, wire::SlackClic
     }
     wire::SlackViewNote note{.request = approved.request.text(), .channel = click.actor.channel};
     co_await draw(std::move(click.actor), std::move(reply), std::move(note), received.at);
+}
+
+Later<std::variant<wire::SlackPrivate, core::Refusal>> Interactions::question_of_vote(app::VoteAsked asked,
+                                                                                      Deadline deadline) {
+    using Asked = std::variant<wire::SlackPrivate, core::Refusal>;
+    auto question = co_await conversation_.question_of_vote(std::move(asked), deadline);
+    if (!question) co_return pass(question);
+    if (auto* refusal = std::get_if<core::Refusal>(&*question)) co_return Asked{std::move(*refusal)};
+    auto drawn = private_message(std::get<app::Reply>(*question), style());
+    if (!drawn) co_return fail(Trouble::unavailable, "there is nothing to ask");
+    co_return Asked{std::move(*drawn)};
 }
 
 // The pages of a full view are turned one after the other; which were seen, the view carries under our seal,

@@ -38,6 +38,9 @@ class Interactions {
     std::size_t in_flight() const { return tasks_.size(); }
     // Lets what is under way finish, until the deadline.
     rt::asio::awaitable<void> finish(core::Instant deadline);
+    // The message that asks somebody to confirm a vote, or why it would not count.
+    Later<std::variant<wire::SlackPrivate, core::Refusal>> question_of_vote(app::VoteAsked asked,
+                                                                            Deadline deadline);
 
   private:
     // An envelope and the way to answer it.

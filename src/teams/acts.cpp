@@ -37,6 +37,7 @@ std::optional<app::Question> question_of(const wire::TeamsPress& press) {
     if (press.act != wire::teams_agree && press.act != wire::teams_decline) return std::nullopt;
     if (press.about == "link") return app::Question{app::Question::About::link, press.id};
     if (press.about == "token") return app::Question{app::Question::About::voting_token, press.id};
+    if (press.about == "vote") return app::Question{app::Question::About::vote, press.id};
     return std::nullopt;
 }
 

@@ -86,6 +86,7 @@ class Adapter final : public Teams {
     void remember(const app::MessageRef& message) override { inbox_.knows_card(message); }
 
     Later<Done> confide(core::AccountId to, app::Confidence what, Deadline deadline) override;
+    Later<std::optional<core::Refusal>> ask_vote(app::VoteAsked asked, Deadline deadline) override;
 
     std::shared_ptr<const core::Workspace> workspace() const override { return directory_.workspace(); }
     Later<Done> refresh(std::optional<core::AccountId> account, std::vector<std::string> groups,
@@ -95,6 +96,7 @@ class Adapter final : public Teams {
 
   private:
     awaitable<void> keep_connected();
+    Later<Done> tell(core::AccountId to, wire::TeamsCard said, Deadline deadline);
 
     TeamsSettings settings_;
     const app::Runtime& runtime_;
@@ -164,14 +166,29 @@ awaitable<void> Adapter::run() {
     co_await places_.stop(runtime_.now() + close_within);
 }
 
-Later<Done> Adapter::confide(core::AccountId to, app::Confidence what, Deadline deadline) {
+Later<Done> Adapter::tell(core::AccountId to, wire::TeamsCard said, Deadline deadline) {
     auto whom = core::parts(to);
     const bool ours = whom.kind == core::name_of(core::Surface::teams) && !directory_.home().empty() &&
                       lower_ascii(whom.workspace) == directory_.home();
     if (!ours) co_return fail(Trouble::not_found, "this account is of another tenant");
+    co_return co_await speech_.tell(lower_ascii(whom.id), said, deadline);
+}
+
+Later<Done> Adapter::confide(core::AccountId to, app::Confidence what, Deadline deadline) {
     auto said = what.offer ? wire::teams_question(what.lines, "link", what.offer->text())
                            : wire::teams_lines(what.lines);
-    co_return co_await speech_.tell(lower_ascii(whom.id), said, deadline);
+    co_return co_await tell(std::move(to), std::move(said), deadline);
+}
+
+Later<std::optional<core::Refusal>> Adapter::ask_vote(app::VoteAsked asked, Deadline deadline) {
+    auto account = asked.account;
+    auto question = co_await inbox_.question_of_vote(std::move(asked), deadline);
+    if (!question) co_return pass(question);
+    if (auto* refusal = std::get_if<core::Refusal>(&*question)) co_return std::optional{std::move(*refusal)};
+    auto said = std::move(std::get<wire::TeamsCard>(*question));
+    auto told = co_await tell(std::move(account), std::move(said), deadline);
+    if (!told) co_return pass(told);
+    co_return std::optional<core::Refusal>{};
 }
 
 }  // namespace

@@ -74,8 +74,9 @@ std::optional<wire::TeamsCard> private_card(const app::Reply& reply, const wire:
             },
             [](const app::YesNoQuestion& asked) {
                 const auto& [about, id] = asked.question;
-                const bool link = about == app::Question::About::link;
-                return Drawn{wire::teams_question(asked.lines, link ? "link" : "token", id)};
+                using About = app::Question::About;
+                const auto* name = about == About::link ? "link" : about == About::vote ? "vote" : "token";
+                return Drawn{wire::teams_question(asked.lines, name, id)};
             },
             [](const app::ReasonDialog& asked) { return Drawn{wire::teams_lines({reason_wanted(asked)})}; }},
         reply.what);

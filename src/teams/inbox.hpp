@@ -46,6 +46,9 @@ class Inbox {
     net::HttpResponse not_believed(const Failure& failure);
     // How long each call that a person's act brought waited for its answer.
     void on_acknowledged(std::function<void(core::Duration)> told) { acknowledged_ = std::move(told); }
+    // The card that asks somebody to confirm a vote, or why it would not count.
+    Later<std::variant<wire::TeamsCard, core::Refusal>> question_of_vote(app::VoteAsked asked,
+                                                                         Deadline deadline);
     void knows_card(const app::MessageRef& message) { conversation_.knows_card(message); }
     rt::asio::awaitable<void> finish(core::Instant deadline);  // waits for what is under way
 

@@ -343,10 +343,12 @@ struct Choice {
     std::string_view text;
 };
 
-SlackPrivate question(const std::vector<std::string>& lines, Choice yes, Choice no, std::string_view value) {
+// `about`: what the block is called by; ids of blocks are short.
+SlackPrivate question(const std::vector<std::string>& lines, Choice yes, Choice no, std::string_view value,
+                      std::string_view about) {
     auto blocks = line_blocks(lines);
     blocks.push_back(
-        b::actions(fmt::format("asked.{}", value), b::Items(b::button(yes.action, yes.text, value, "primary"),
+        b::actions(fmt::format("asked.{}", about), b::Items(b::button(yes.action, yes.text, value, "primary"),
                                                             b::button(no.action, no.text, value, "danger"))));
     return made_private(first_of(lines), std::move(blocks));
 }
@@ -358,12 +360,18 @@ SlackPrivate slack_private_lines(const std::vector<std::string>& lines) {
 }
 
 SlackPrivate slack_private_link(const std::vector<std::string>& lines, std::string_view offer) {
-    return question(lines, {slack_link_agree, "Yes, both are mine"}, {slack_link_decline, "No"}, offer);
+    return question(lines, {slack_link_agree, "Yes, both are mine"}, {slack_link_decline, "No"}, offer,
+                    offer);
 }
 
 SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::string_view token) {
     return question(lines, {slack_token_agree, "Yes, it may vote for me"},
-                    {slack_token_decline, "No, end it"}, token);
+                    {slack_token_decline, "No, end it"}, token, token);
+}
+
+SlackPrivate slack_private_vote(const std::vector<std::string>& lines, std::string_view vote) {
+    return question(lines, {slack_vote_agree, "Yes, that is my vote"}, {slack_vote_decline, "No"}, vote,
+                    "vote");
 }
 
 }  // namespace countersign::wire

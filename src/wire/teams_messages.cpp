@@ -116,11 +116,13 @@ TeamsCard teams_list(std::string_view heading, const std::vector<core::CardSumma
 }
 
 TeamsCard teams_question(const std::vector<std::string>& lines, std::string_view about, std::string_view id) {
-    const bool link = about == "link";
+    const bool token = about == "token";
+    const auto* yes = about == "link"   ? "Yes, both are mine"
+                      : about == "vote" ? "Yes, that is my vote"
+                                        : "Yes, it may vote for me";
     c::Items actions(
-        c::execute(link ? "Yes, both are mine" : "Yes, it may vote for me",
-                   {.act = teams_agree, .about = about, .id = id}),
-        c::execute(link ? "No" : "No, end it", {.act = teams_decline, .about = about, .id = id}));
+        c::execute(yes, {.act = teams_agree, .about = about, .id = id}),
+        c::execute(token ? "No, end it" : "No", {.act = teams_decline, .about = about, .id = id}));
     return made(said_each(lines), std::move(actions), first_of(lines));
 }
 

@@ -189,6 +189,7 @@ struct Process {
                              .hiding = hiding,
                              .counters = counters}),
           voting_tokens(runtime, {o.store, people, roster, log}),
+          vote_questions({people, roster, chats}),
           scheduler(runtime, o.store, requests),
           replicas(runtime, o.store, waiters, log),
           tasks(o.world.io.get_executor(), 16, rt::report_bug) {
@@ -285,6 +286,7 @@ struct Process {
     app::PeopleSync people;
     app::Requests requests;
     app::VotingTokens voting_tokens;
+    app::VoteQuestions vote_questions;
     app::Scheduler scheduler;
     app::ReplicaFollower replicas;
     rt::TaskGroup tasks;

@@ -106,6 +106,7 @@ struct Desk {
                               .tokens = office.store,
                               .workloads = *workloads,
                               .hiding = process.hiding,
+                              .vote_questions = process.vote_questions,
                               .metrics = *metrics},
                              {.grant = *grant_key, .decision = *decision_key}, [this] { return readiness; });
         handler = api->handler();

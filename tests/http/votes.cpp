@@ -235,5 +235,71 @@ TEST_F(ApiVotes, AKeyOfAnotherActsBodyIsAnErrorThereToo) {
     EXPECT_EQ(cancel(R"({"reason":"another"})").code(), "idempotency_mismatch");
 }
 
+// ---- votes that begin at a terminal
+
+struct FakeAsker final : app::VoteAsker {
+    std::vector<app::VoteAsked> asked;
+    std::optional<core::Refusal> refusal;
+    Later<std::optional<core::Refusal>> ask_vote(app::VoteAsked what, Deadline) override {
+        asked.push_back(std::move(what));
+        co_return refusal;
+    }
+};
+
+struct ApiVoteQuestions : ApiVotes {
+    FakeAsker asker;
+    ApiVoteQuestions() {
+        desk.process.chats.add({core::Surface::slack, desk.office.chat, desk.office.ears, "", &asker});
+    }
+    Reply ask(const Filed& request, const std::string& as, const std::string& verdict = "deny") {
+        return desk.call(
+            "POST", request.path + "/vote-questions",
+            R"({"verdict":")" + verdict + R"(","reason":"no","digest":")" + request.digest + "\"}", {}, as);
+    }
+};
+
+TEST_F(ApiVoteQuestions, ATokenThatReadsHasItsOwnerAskedAndDecidesNothing) {
+    auto request = file();
+    auto reply = ask(request, desk.issue({Scope::read}, "amy"));
+    ASSERT_EQ(reply.status, 202U) << reply.text;
+    EXPECT_EQ(reply.text, R"({"chat":"slack","person":"amy"})");
+    ASSERT_EQ(asker.asked.size(), 1U);
+    EXPECT_EQ(asker.asked[0].account, core::AccountId{"slack:T0/U0AMY"});
+    EXPECT_EQ(asker.asked[0].verdict, core::Verdict::deny);
+    EXPECT_EQ(asker.asked[0].reason, "no");
+    EXPECT_THAT(asker.asked[0].asked_by, HasSubstr("the token ci"));
+    EXPECT_EQ(now(request)["version"].whole(), 1);
+}
+
+TEST_F(ApiVoteQuestions, WithoutAnOwnerWithATokenThatVotesOrForAnotherDigestNobodyIsAsked) {
+    auto request = file();
+    EXPECT_EQ(ask(request, desk.token).code(), "no_owner");
+    EXPECT_EQ(ask(request, amy()).code(), "scope_missing");
+    auto reader = desk.issue({Scope::read}, "amy");
+    auto other = request;
+    other.digest = "sha256:" + std::string(64, '0');
+    EXPECT_EQ(ask(other, reader).code(), "digest_differs");
+    EXPECT_TRUE(asker.asked.empty());
+}
+
+TEST_F(ApiVoteQuestions, ARefusalIsToldAsTheVotesOwn) {
+    asker.refusal = core::Refusal{core::Why::self_approval, "You are behind this request."};
+    auto reply = ask(file(), desk.issue({Scope::read}, "amy"));
+    EXPECT_EQ(reply.status, 403U);
+    EXPECT_EQ(reply.code(), "self_approval");
+}
+
+TEST_F(ApiVoteQuestions, NobodyIsFloodedWithQuestions) {
+    auto request = file();
+    auto one = desk.issue({Scope::read}, "amy");
+    auto other = desk.issue({Scope::read}, "slack:T0/U0AMY");
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(ask(request, i % 2 == 0 ? one : other).status, 202U);
+    auto reply = ask(request, one);
+    EXPECT_EQ(reply.status, 429U);
+    EXPECT_EQ(reply.code(), "rate_limited");
+    EXPECT_EQ(ask(request, desk.issue({Scope::read}, "ben")).status, 202U)
+        << "each person has their own count";
+}
+
 }  // namespace
 }  // namespace countersign::test

@@ -12,6 +12,7 @@
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/app/tree.hpp"
+#include "countersign/app/vote_questions.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/signing.hpp"
 #include "countersign/net/route.hpp"
@@ -106,6 +107,7 @@ struct Parts {
     app::TokenStore& tokens;
     app::WorkloadIdentity& workloads;
     const app::Hiding& hiding;
+    app::VoteQuestions& vote_questions;
     Metrics& metrics;
     std::function<std::vector<Measure>()> measures = {};  // may be empty
     rt::Workbench* workbench = nullptr;                   // where big bodies are read; none: here

@@ -7,11 +7,12 @@
 
 #include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
+#include "countersign/app/vote_questions.hpp"
 
 namespace countersign::app {
 
 // A chat with all its sides: it speaks, knows people, tells one person something, and hears what people say.
-class ConnectedChat : public Chat, public AccountSource, public Confidant {
+class ConnectedChat : public Chat, public AccountSource, public Confidant, public VoteAsker {
   public:
     virtual core::Surface surface() const = 0;
     virtual const std::string& default_channel() const = 0;
@@ -32,6 +33,7 @@ class Chats {
         Chat& chat;
         Confidant& confidant;
         std::string default_channel;  // for requests whose rules name none; may be empty
+        VoteAsker* asker = nullptr;   // none: nobody can be asked there to confirm a vote
     };
     void add(Entry entry) { entries_.push_back(std::move(entry)); }
     // nullptr: this server does not speak to that chat.

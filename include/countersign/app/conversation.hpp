@@ -12,6 +12,7 @@
 #include "countersign/app/recently_seen.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/app/shown.hpp"
+#include "countersign/app/vote_questions.hpp"
 #include "countersign/app/voting_tokens.hpp"
 #include "countersign/core/card_sections.hpp"
 
@@ -64,8 +65,8 @@ enum class CardExtent : std::uint8_t {
 
 // Somebody alone is asked this, and answers with yes or no.
 struct Question {
-    enum class About : std::uint8_t { link, voting_token } about;
-    std::string id;  // of the offer or the token
+    enum class About : std::uint8_t { link, voting_token, vote } about;
+    std::string id;  // of the offer or the token; of a vote, VoteQuestion::text
     friend bool operator==(const Question&, const Question&) = default;
 };
 
@@ -101,8 +102,8 @@ struct HomePage {
 struct PrivateCard {
     core::CardView card;
 };
-// A request's essence, and whether to approve it: by a button that stands for exactly what is shown, as it
-// stands now. Where the essence is not all that is asked for, the button opens the full view.
+// A request's essence, and whether to approve it, by a button that stands for exactly what is shown, now. If
+// the essence is not all that is asked for, it opens the full view.
 struct ApproveQuestion {
     core::CardView card;
     std::string reason;  // that was given beforehand
@@ -186,8 +187,10 @@ class Conversation {
     rt::asio::awaitable<Reply> approve_asked(Act act, core::RequestId request, std::int32_t version,
                                              std::string reason);
 
-    // How many pages of the full view were put before this account, one after the other, of so many as there
-    // are; 0: none, or that is not known.
+    // Asks whoever said elsewhere that they vote. A refusal: it would not count. Nothing is recorded.
+    Later<std::variant<Reply, core::Refusal>> question_of_vote(VoteAsked asked, Deadline deadline);
+
+    // How many pages of so many, one after the other, were put before this account; 0: none, or not known.
     rt::asio::awaitable<std::size_t> pages_seen(core::CardView card, core::AccountId account,
                                                 std::size_t pages);
     // Page `page` (from 1 on) was put before them, and all those before it.
@@ -244,6 +247,7 @@ class Conversation {
     rt::asio::awaitable<Reply> help(Act act, CommandWords words);
     rt::asio::awaitable<Reply> answer_link(Act act, std::string offer, bool agrees);
     rt::asio::awaitable<Reply> answer_token(Act act, std::string token, bool agrees);
+    rt::asio::awaitable<Reply> answer_vote(Act act, std::string question, bool agrees);
 
     // What whoever acts may read of a request; not_found or forbidden with the sentence for them. A guest may
     // be shown the card alone.
@@ -272,6 +276,8 @@ class Conversation {
     rt::asio::awaitable<Reply> full_view(Act act, core::RequestId request);
     rt::asio::awaitable<Reply> approve_in_full(Act act, core::RequestId request);
     rt::asio::awaitable<Reply> ask_to_approve(Act act, CasePtr now, std::string reason, std::string note);
+    rt::asio::awaitable<Reply> show_and_ask(Act act, CasePtr now, std::string reason, std::string note);
+    std::optional<core::Refusal> would_refuse(const core::Cast& cast, const CaseNow& now) const;
     rt::asio::awaitable<Reply> approve_unshown(Act act, core::RequestId request, std::string reason);
     Reply ask_what_lacks(const Act& act, const CaseNow& now, core::Verdict verdict) const;
     rt::asio::awaitable<Outcome> vote(const Act& act, core::RequestId request, core::Verdict verdict,

@@ -98,6 +98,7 @@ class Server {
     app::Requests requests_;
     app::Linking linking_;
     app::VotingTokens voting_tokens_;
+    app::VoteQuestions vote_questions_;
     std::vector<std::unique_ptr<app::ConnectedChat>> connected_;
     net::GuardedDialer issuer_dialer_;
     std::unique_ptr<net::HttpClient> issuer_client_;

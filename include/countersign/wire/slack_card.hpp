@@ -31,6 +31,8 @@ inline constexpr std::string_view slack_link_agree = "link_agree";
 inline constexpr std::string_view slack_link_decline = "link_decline";
 inline constexpr std::string_view slack_token_agree = "token_agree";
 inline constexpr std::string_view slack_token_decline = "token_decline";
+inline constexpr std::string_view slack_vote_agree = "vote_agree";
+inline constexpr std::string_view slack_vote_decline = "vote_decline";
 
 struct SlackStyle {
     std::string team;                     // accounts of this workspace are mentioned, others named
@@ -103,6 +105,8 @@ std::optional<SlackAskedAbout> read_slack_asked(std::string_view block_id);
 SlackPrivate slack_private_link(const std::vector<std::string>& lines, std::string_view offer);
 // A question whether a token may vote for whoever is asked; both buttons carry the token's id.
 SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::string_view token);
+// A question whether to vote as somebody said elsewhere; both buttons carry `vote`.
+SlackPrivate slack_private_vote(const std::vector<std::string>& lines, std::string_view vote);
 // Several lines, each hostile on its own.
 SlackPrivate slack_private_lines(const std::vector<std::string>& lines);
 

@@ -1,0 +1,13 @@
+#pragma once
+#include <optional>
+
+#include "countersign/app/conversation.hpp"
+#include "countersign/wire/slack_card.hpp"
+
+namespace countersign::slack {
+
+wire::SlackPrivate message_of(const app::Lines& lines);
+// A reply as a message for one person; nothing: there is nothing to say, or it takes a dialog.
+std::optional<wire::SlackPrivate> private_message(const app::Reply& reply, const wire::SlackStyle& style);
+
+}  // namespace countersign::slack
