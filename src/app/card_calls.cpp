@@ -58,6 +58,10 @@ core::ThreadLine lines_of(const CardStep& step, const core::Case& c, const core:
     return joined;
 }
 
+constexpr std::string_view no_channel =
+    "no channel is configured for it: name a default channel in the settings of the chat, or one in the "
+    "rule's `notify`";
+
 bool escalates_to(const CaseNow& now, const CardTarget& target) {
     if (!now.c.applied->escalate) return false;
     const auto channels = core::channels_of(now.c.applied->escalate->to, target.surface);
@@ -109,8 +113,8 @@ CardAnswer CardCalls::after(const Failure& failure, const CardStep& step, core::
         note_failure(failure, step);
     parts_.counters.count(step.act == Act::say ? "line_failed" : "card_failed", name_of(failure.trouble));
     if (answer.how == CardAnswer::How::refused)
-        log::warn("outbox", "the card of {} cannot be shown in {}: {}", request.text(), step.target.channel,
-                  failure.detail);
+        log::warn("outbox", "the card of {} cannot be shown{}{}: {}", request.text(),
+                  step.target.channel.empty() ? "" : " in ", step.target.channel, failure.detail);
     return answer;
 }
 
@@ -134,7 +138,7 @@ Later<CardAnswer> CardCalls::attempt(CardStep step, core::RequestId request, Cas
         co_return CardAnswer{.how = CardAnswer::How::overloaded,
                              .not_before = runtime_.now() + other_chats_pause};
     if (step.act == Act::look || step.act == Act::read_thread)
-        co_return co_await search(*entry, std::move(step), request);
+        co_return co_await search(*entry, std::move(step), request, std::move(now));
     if (step.act != Act::say) co_return co_await show(*entry, std::move(step), std::move(now));
     const auto until = chat_deadline();
     auto line = lines_of(step, now->c, *parts_.roster.snapshot(), runtime_.now());
@@ -167,32 +171,42 @@ asio::awaitable<void> CardCalls::note_problem(core::CardId card, std::string pro
     if (!noted) log::warn("outbox", "the trouble of a card is not noted: {}", noted.error().detail);
 }
 
+// Says whether the chat's default channel shows the card where its own cannot. Without a channel of their own
+// in that chat, the rules' requests stand there anyway; and a person who cannot be reached is no channel
+// whose people see nothing.
+bool CardCalls::falls_back(const Chats::Entry& entry, const CardTarget& target, const CaseNow& now) {
+    const auto& instead = entry.default_channel;
+    if (instead.empty() || target.channel == instead) return false;
+    if (target.channel.empty()) return true;
+    const auto channels = core::channels_of(now.c.applied->notify, target.surface);
+    auto named = [&](const std::string& one) { return std::ranges::find(channels, one) != channels.end(); };
+    if (channels.empty() || named(instead)) return false;
+    return named(target.channel) || escalates_to(now, target);
+}
+
 // Where a channel cannot be posted to, the chat's default channel shows the card, unless it does so anyway.
 Later<MessageRef> CardCalls::post(const Chats::Entry& entry, CardStep step, CasePtr now) {
     const auto deadline = chat_deadline();
     const auto view = co_await view_of(step, now);
-    auto posted = co_await entry.chat.post(view, step.target.channel, deadline);
+    Result<MessageRef> posted = fail(Trouble::invalid_input, std::string{no_channel});
+    if (!step.target.channel.empty()) posted = co_await entry.chat.post(view, step.target.channel, deadline);
     if (posted) {
         co_await note_problem(step.card, {}, false);
         co_return posted;
     }
     if (!barred(posted.error())) co_return posted;
     const std::string problem = posted.error().detail;
-    const auto& instead = entry.default_channel;
-    const auto channels = core::channels_of(now->c.applied->notify, step.target.surface);
-    auto among = [](const std::vector<std::string>& all, const std::string& one) {
-        return std::ranges::find(all, one) != all.end();
-    };
-    // Without a channel of their own in that chat, the rules' requests stand there anyway.
-    const bool there_anyway = channels.empty() || step.target.channel == instead || among(channels, instead);
-    // A person who cannot be reached is no channel whose people see nothing.
-    const bool of_a_channel = among(channels, step.target.channel) || escalates_to(*now, step.target);
-    if (!instead.empty() && !there_anyway && of_a_channel) {
+    if (falls_back(entry, step.target, *now)) {
+        const auto& instead = entry.default_channel;
         auto elsewhere = co_await entry.chat.post(view, instead, deadline);
         if (elsewhere) {
-            log::warn("outbox", "a card for {} is posted in {} instead: {}", step.target.channel, instead,
-                      problem);
-            co_await note_problem(step.card, problem, true);
+            // A card that waited for a default channel is where it belongs now.
+            const bool elsewhere_than_named = !step.target.channel.empty();
+            if (elsewhere_than_named)
+                log::warn("outbox", "a card for {} is posted in {} instead: {}", step.target.channel, instead,
+                          problem);
+            co_await note_problem(step.card, elsewhere_than_named ? problem : std::string{},
+                                  elsewhere_than_named);
             co_return elsewhere;
         }
         if (!barred(elsewhere.error())) co_return pass(elsewhere);
@@ -250,15 +264,16 @@ Later<CardAnswer> CardCalls::show(const Chats::Entry& entry, CardStep step, Case
     co_return CardAnswer{};
 }
 
-Later<CardAnswer> CardCalls::search(const Chats::Entry& entry, CardStep step, core::RequestId request) {
+Later<CardAnswer> CardCalls::search(const Chats::Entry& entry, CardStep step, core::RequestId request,
+                                    CasePtr now) {
     auto& chat = entry.chat;
     if (step.act == Act::look) {
-        auto found = co_await chat.find_posted(request, step.target.channel, step.since, chat_deadline());
+        Result<std::vector<MessageRef>> found;
+        if (!step.target.channel.empty())
+            found = co_await chat.find_posted(request, step.target.channel, step.since, chat_deadline());
         if (!found) co_return pass(found);
-        // It may have been posted in the default channel instead.
-        const auto& instead = entry.default_channel;
-        if (found->empty() && !instead.empty() && instead != step.target.channel) {
-            found = co_await chat.find_posted(request, instead, step.since, chat_deadline());
+        if (found->empty() && falls_back(entry, step.target, *now)) {
+            found = co_await chat.find_posted(request, entry.default_channel, step.since, chat_deadline());
             if (!found) co_return pass(found);
         }
         co_return CardAnswer{.messages = std::move(*found)};

@@ -53,7 +53,8 @@ class CardCalls {
     Later<CardAnswer> show(const Chats::Entry& entry, CardStep step, CasePtr now);
     Later<MessageRef> post(const Chats::Entry& entry, CardStep step, CasePtr now);
     rt::asio::awaitable<void> note_problem(core::CardId card, std::string problem, bool fell_back);
-    Later<CardAnswer> search(const Chats::Entry& entry, CardStep step, core::RequestId request);
+    Later<CardAnswer> search(const Chats::Entry& entry, CardStep step, core::RequestId request, CasePtr now);
+    static bool falls_back(const Chats::Entry& entry, const CardTarget& target, const CaseNow& now);
     Later<Done> tell_requesters(const Chats::Entry& chat, const CardStep& step, CasePtr now);
     rt::asio::awaitable<core::CardView> view_of(CardStep step, CasePtr now);
     static bool barred(const Failure& failure);

@@ -162,6 +162,9 @@ std::vector<CardTarget> Requests::card_targets(const core::Applied& applied) con
         if (named.empty() && !chat.default_channel.empty())
             cards.push_back({chat.surface, chat.default_channel});
     }
+    // Nobody would ever hear of a request without a card: one that has no place yet says that it has none.
+    if (cards.empty() && parts_.chats.begin() != parts_.chats.end())
+        cards.push_back({parts_.chats.begin()->surface, {}});
     return cards;
 }
 

@@ -19,7 +19,10 @@ std::string warning_of(const std::vector<CardProblem>& problems) {
     std::set<core::RequestId> unseen;
     for (const CardProblem& problem : problems) {
         channels.try_emplace(
-            fmt::format("{} {}", core::name_of(problem.target.surface), visible(problem.target.channel)),
+            problem.target.channel.empty()
+                ? fmt::format("{}: no channel for some requests", core::name_of(problem.target.surface))
+                : fmt::format("{} {} cannot be posted to", core::name_of(problem.target.surface),
+                              visible(problem.target.channel)),
             visible(problem.problem));
         if (!problem.request_shown) unseen.insert(problem.request);
     }
@@ -29,7 +32,7 @@ std::string warning_of(const std::vector<CardProblem>& problems) {
             parts.push_back(fmt::format("and {} more channels", channels.size() - channels_told_max));
             break;
         }
-        parts.push_back(fmt::format("{} cannot be posted to: {}", channel, why));
+        parts.push_back(fmt::format("{}: {}", channel, why));
     }
     if (!unseen.empty())
         parts.push_back(fmt::format("{} that no chat shows",

@@ -217,7 +217,8 @@ std::string missing_text(const core::Value& request) {
 std::string channels_text(const core::Value& request) {
     std::vector<std::string> channels;
     if (const auto* cards = request["cards"].items()) {
-        for (const core::Value& card : *cards) channels.push_back(shown(card["channel"]));
+        for (const core::Value& card : *cards)
+            if (!card["channel"].text().empty()) channels.push_back(shown(card["channel"]));
     }
     return join(channels, " and ");
 }
@@ -227,7 +228,9 @@ std::string unannounced_text(const core::Value& request) {
     if (channels == nullptr || channels->empty()) return {};
     std::vector<std::string> problems;
     for (const core::Value& one : *channels)
-        problems.push_back(fmt::format("{}: {}", shown(one["channel"]), shown(one["problem"])));
+        problems.push_back(one["channel"].text().empty()
+                               ? shown(one["problem"])
+                               : fmt::format("{}: {}", shown(one["channel"]), shown(one["problem"])));
     return fmt::format("nobody is asked yet, because no chat shows #{}: {}", request["number"].whole(),
                        join(problems, "; "));
 }

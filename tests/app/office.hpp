@@ -134,6 +134,7 @@ struct Office {
     Ears ears;
     FakeAccounts accounts{world.time, "T0"};
     core::Duration age_max = 5min;
+    std::string default_channel = "#approvals";  // of the next process
 
     Office() {
         for (const char* user : {"U0REQ", "U0AMY", "U0BEN", "U0CAT", "U0DAN"}) accounts.user(user);
@@ -193,7 +194,7 @@ struct Process {
           scheduler(runtime, o.store, requests),
           replicas(runtime, o.store, waiters, log),
           tasks(o.world.io.get_executor(), 16, rt::report_bug) {
-        chats.add({core::Surface::slack, o.chat, o.ears, "#approvals"});
+        chats.add({core::Surface::slack, o.chat, o.ears, o.default_channel});
         roster.add_source(core::Surface::slack, o.accounts);
         roster.set_policy(office_policy());
     }

@@ -83,6 +83,22 @@ TEST_F(Unannounced, WhatIsOverIsNoTroubleAnyMore) {
     EXPECT_THAT(problems(), IsEmpty());
 }
 
+TEST_F(Unannounced, ARequestWithoutAnyChannelWaitsForOneAndSaysSo) {
+    office.default_channel.clear();
+    process = fresh();
+    auto id = process->open("db.export")->c.request->id;
+    office.pass(2s);
+    EXPECT_THAT(channels(id), IsEmpty());
+    ASSERT_THAT(problems(id), SizeIs(1));
+    EXPECT_FALSE(problems(id)[0].request_shown);
+    EXPECT_THAT(problems(id)[0].problem, HasSubstr("no channel is configured"));
+    office.default_channel = "#approvals";
+    process = fresh();
+    office.pass(90s);
+    EXPECT_THAT(channels(id), testing::ElementsAre("#approvals"));
+    EXPECT_THAT(problems(id), IsEmpty());
+}
+
 TEST_F(Unannounced, WhoeverRunsTheServerIsTold) {
     app::UnannouncedWatch watch{process->runtime, office.store};
     process->tasks.start_loop("unannounced", watch.run());

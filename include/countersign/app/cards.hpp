@@ -22,7 +22,9 @@ struct Lease {
 
 struct CardTarget {
     core::Surface surface;
-    std::string channel;  // name or id, as the policy or the settings say it
+    // A name or an id, as the policy or the settings say it. Empty where neither names one: the card waits
+    // for the chat to get a default channel, and its problem says so.
+    std::string channel;
     friend bool operator==(const CardTarget&, const CardTarget&) = default;
 };
 struct MessageRef {
