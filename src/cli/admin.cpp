@@ -9,6 +9,7 @@
 #include "cli/database.hpp"
 #include "cli/outcome.hpp"
 #include "cli/policy_matrix.hpp"
+#include "cli/policy_online.hpp"
 #include "cli/verbs.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/adapters/policy.hpp"
@@ -233,6 +234,11 @@ int policy_check_verb(const PolicyCheckOptions& options) {
         std::vector<PolicyFinding> findings;
         auto loaded = load_policy(file, findings);
         if (loaded) (void)load_policy_tests(file, **loaded, findings);  // for what is wrong with them
+        if (loaded && options.online) {
+            auto online = check_online(file, **loaded, options.config_file);
+            if (!online) return failed(online.error());
+            findings.insert(findings.end(), online->begin(), online->end());
+        }
         bool has_error = false;
         bool mended = true;
         for (const auto& finding : findings) {

@@ -112,6 +112,9 @@ void CommandLine::add_policy_verbs() {
     check->add_flag("--strict", policy_check.strict, "warnings are errors");
     check->add_flag("--json", policy_check.json, "print JSON");
     check->add_flag("--matrix", policy_check.matrix, "also print who is asked, by action and environment");
+    check->add_flag("--online", policy_check.online,
+                    "also ask the chats whether channels, groups and accounts exist");
+    check->add_option("--config", policy_check.config_file, "the server's configuration, for --online");
     add_policy_diff(*policy);
     auto* test =
         verb(*policy, "test", "runs the tests beside policies; exit 1 when one fails",

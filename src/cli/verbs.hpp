@@ -209,6 +209,8 @@ struct PolicyCheckOptions {
     bool strict = false;
     bool json = false;
     bool matrix = false;  // also print what is asked for each action and environment
+    bool online = false;  // also ask the chats of these settings whether what is named exists
+    std::string config_file;
 };
 int policy_check_verb(const PolicyCheckOptions& options);
 

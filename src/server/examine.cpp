@@ -48,6 +48,14 @@ Later<app::Checks> look_at_database(rt::Workbench& bench, const config::Settings
     co_return co_await rt::work<app::Checks>(bench, true, std::move(job));
 }
 
+app::Runtime runtime_for(const Ground& ground) {
+    return {.clock = ground.clock,
+            .timers = ground.timers,
+            .entropy = ground.entropy,
+            .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
+            .limits = {}};
+}
+
 }  // namespace
 
 Result<Done> check_settings(const config::Settings& settings, const Ground& ground) {
@@ -66,12 +74,7 @@ Later<app::Checks> examine(const config::Settings& settings, const std::string& 
                            const core::Policy& policy, const Ground& ground, Deadline deadline) {
     app::Checks all;
     look_at_files(settings, home, all);
-    const app::Runtime runtime{
-        .clock = ground.clock,
-        .timers = ground.timers,
-        .entropy = ground.entropy,
-        .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
-        .limits = {}};
+    const auto runtime = runtime_for(ground);
     rt::Workbench bench{ground.executor, {.threads = 1, .background = 1, .queue_max = 1}, [] {
                             return std::make_unique<rt::Bench>();
                         }};
@@ -96,6 +99,16 @@ Later<app::Checks> examine(const config::Settings& settings, const std::string& 
         all.insert(all.end(), approvers.begin(), approvers.end());
     }
     co_return all;
+}
+
+Later<app::Checks> examine_names(const config::Settings& settings, const core::Policy& policy,
+                                 const Ground& ground, Deadline deadline) {
+    if (chats_of(settings).empty())
+        co_return fail(Trouble::invalid_input,
+                       "no chat is configured: give the server's --config FILE, or set "
+                       "COUNTERSIGN_SLACK_BOT_TOKEN and COUNTERSIGN_SLACK_APP_TOKEN");
+    const auto runtime = runtime_for(ground);
+    co_return co_await examine_chats(settings, policy, runtime, ground, deadline);
 }
 
 }  // namespace countersign::server

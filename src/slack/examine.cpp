@@ -24,9 +24,11 @@ constexpr int channels_a_page = 900;
 
 // A list of things that are wrong, as one check.
 Check check_of(std::string name, std::size_t looked_at, std::string_view what,
-               const std::vector<std::string>& wrong, std::string fix) {
+               std::vector<Check::Wrong> wrong, std::string fix) {
     if (wrong.empty()) return {std::move(name), Check::State::ok, fmt::format("{} {}", looked_at, what), {}};
-    return {std::move(name), Check::State::failed, join(wrong, "; "), std::move(fix)};
+    std::vector<std::string> sentences;
+    for (const auto& one : wrong) sentences.push_back(one.what);
+    return {std::move(name), Check::State::failed, join(sentences, "; "), std::move(fix), std::move(wrong)};
 }
 
 Check not_looked_at(std::string name, const Failure& why) {
@@ -133,18 +135,18 @@ awaitable<void> Examination::channels() {
         cursor = (*answer)["response_metadata"]["next_cursor"].text();
         if (cursor.empty()) break;
     }
-    std::vector<std::string> wrong;
+    std::vector<Check::Wrong> wrong;
     for (const auto& name : names_.channels) {
         auto found = known.find(name.starts_with('#') ? name.substr(1) : name);
         if (found == known.end())
-            wrong.push_back(fmt::format("{} is not there, or private without the bot", name));
+            wrong.push_back({name, fmt::format("{} is not there, or private without the bot", name)});
         else if (found->second["is_archived"].truth())
-            wrong.push_back(fmt::format("{} is archived", name));
+            wrong.push_back({name, fmt::format("{} is archived", name)});
         else if (!found->second["is_member"].truth())
-            wrong.push_back(fmt::format("the bot is not in {}", name));
+            wrong.push_back({name, fmt::format("the bot is not in {}", name)});
     }
     checks_.push_back(check_of("slack.channels", names_.channels.size(),
-                               "named, and the bot is in all of them", wrong,
+                               "named, and the bot is in all of them", std::move(wrong),
                                "in Slack, /invite @countersign there; or name another channel"));
 }
 
@@ -158,22 +160,23 @@ awaitable<void> Examination::groups() {
     std::map<std::string, Value, std::less<>> known;
     if (const auto* items = (*answer)["usergroups"].items())
         for (const Value& one : *items) known.insert_or_assign(std::string(one["id"].text()), one);
-    std::vector<std::string> wrong;
+    std::vector<Check::Wrong> wrong;
     for (const auto& id : names_.groups) {
         auto found = known.find(here(id));
         if (found == known.end())
-            wrong.push_back(fmt::format("{} is no user group of this workspace", id));
+            wrong.push_back({id, fmt::format("{} is no user group of this workspace", id)});
         else if (found->second["date_delete"].whole() != 0)
-            wrong.push_back(fmt::format("{} is disabled", id));
+            wrong.push_back({id, fmt::format("{} is disabled", id)});
         else if (found->second["is_external"].truth())
-            wrong.push_back(fmt::format("{} is another organisation's", id));
+            wrong.push_back({id, fmt::format("{} is another organisation's", id)});
     }
-    checks_.push_back(check_of("slack.groups", names_.groups.size(), "user groups, all of them there", wrong,
+    checks_.push_back(check_of("slack.groups", names_.groups.size(), "user groups, all of them there",
+                               std::move(wrong),
                                "a group that is not there approves nothing: correct its id in the policy"));
 }
 
 awaitable<void> Examination::people() {
-    std::vector<std::string> wrong;
+    std::vector<Check::Wrong> wrong;
     std::size_t looked_at = 0;
     for (const auto& [person, account] : names_.people) {
         auto id = here(account);
@@ -193,10 +196,12 @@ awaitable<void> Examination::people() {
             klass = wire::read_slack_user((*answer)["user"], home_, now_).klass;
         if (klass != core::AccountClass::member)
             wrong.push_back(
-                fmt::format("{} ({}) is {}", person, id,
-                            klass == core::AccountClass::unknown ? "nobody here" : core::name_of(klass)));
+                {account,
+                 fmt::format("{} ({}) is {}", person, id,
+                             klass == core::AccountClass::unknown ? "nobody here" : core::name_of(klass))});
     }
-    checks_.push_back(check_of("slack.people", looked_at, "people of the policy, all of them members", wrong,
+    checks_.push_back(check_of("slack.people", looked_at, "people of the policy, all of them members",
+                               std::move(wrong),
                                "only full members vote: correct their accounts in the policy"));
 }
 

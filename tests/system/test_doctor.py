@@ -85,6 +85,28 @@ class Doctor(DoctorTest):
         self.is_wrong(checks, "approvers.reviewers", "1 of 2 .*nobody", "warning")
         self.is_wrong(checks, "approvers.lost", "1 of 1 .*nobody")
 
+    def test_APolicyIsCheckedAgainstTheChatsBeforeItIsLoaded(self):
+        file = self.folder.write("online.yaml", "# S0NONE is in a comment\n" + POLICY)
+        self.assertNotIn("S0NONE is no", self.parts.verb("policy", "check", file).text())
+        done = self.parts.verb("policy", "check", "--online", file)
+        self.assertEqual(done.code, 1)
+        lines = ("# S0NONE is in a comment\n" + POLICY).splitlines()
+        for name, what in (("S0NONE", "is no user group"), ("#nowhere", "is not there"), ("U0GHOST", "is nobody here"),
+                           ("U0GUEST", "is guest"), ("U0GONE", "is deleted")):
+            number, line = next((i, each) for i, each in enumerate(lines, 1) if name in each and not each.startswith("#"))
+            self.assertRegex(done.text(), rf"(?m)^{file}:{number}:{line.index(name) + 1}: error: .*{what}")
+
+    def test_APolicyWhoseNamesAllExistIsWellOnline(self):
+        done = self.parts.verb("policy", "check", "--online", self.environment["COUNTERSIGN_POLICY"])
+        self.assertNotRegex(done.text(), "error")
+        self.assertEqual(done.code, 0)
+
+    def test_OnlineWithoutAChatSaysWhatToGive(self):
+        self.parts.environment.update(COUNTERSIGN_SLACK_APP_TOKEN="", COUNTERSIGN_SLACK_BOT_TOKEN="")
+        done = self.parts.verb("policy", "check", "--online", self.environment["COUNTERSIGN_POLICY"])
+        self.assertNotEqual(done.code, 0)
+        self.assertRegex("\n".join(done.err), "no chat is configured: give the server's --config FILE")
+
     def test_AChannelThatTheBotCannotPostToIsNamed(self):
         self.parts.workspace.control("channels", {"id": "C0ELSE", "name": "elsewhere", "members": ["U0AMY"]})
         self.is_wrong(self.look(SLACK_CHANNEL="#elsewhere"), "slack.channels", "the bot is not in #elsewhere")

@@ -21,6 +21,12 @@ struct Check {
     } state = State::ok;
     std::string detail;    // what was found
     std::string fix = {};  // what to do about it; empty where nothing is to be done
+    // A name that the policy or the settings give, as they write it, and what is wrong with it.
+    struct Wrong {
+        std::string name;
+        std::string what;
+    };
+    std::vector<Wrong> wrong = {};  // of a check of names: each one that cannot be used
 };
 using Checks = std::vector<Check>;
 std::string_view name_of(Check::State state);

@@ -19,4 +19,8 @@ Result<Done> check_settings(const config::Settings& settings, const Ground& grou
 Later<app::Checks> examine(const config::Settings& settings, const std::string& home,
                            const core::Policy& policy, const Ground& ground, Deadline deadline);
 
+// Looks only at the chats, and at what a policy names in them. invalid_input: no chat is configured.
+Later<app::Checks> examine_names(const config::Settings& settings, const core::Policy& policy,
+                                 const Ground& ground, Deadline deadline);
+
 }  // namespace countersign::server
