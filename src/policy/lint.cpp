@@ -101,6 +101,7 @@ void Lint::run() {
     lint_environments();
     lint_omissions();
     lint_spelling();
+    lint_tested_words();
     lint_bands();
     lint_tested();
     lint_accepted();

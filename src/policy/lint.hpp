@@ -88,12 +88,14 @@ class Lint {
     std::set<std::string> groups_used() const;
     void lint_groups();
     // lint_tests.cpp
+    void lint_text(const core::Test& test, const std::string& file, bool opens, const Node* rule);
     void lint_condition(const core::Condition& condition, const std::string& file, Purpose purpose,
                         const Node* rule);
     void lint_clock(const core::Condition& condition, const std::string& file, const Node* rule,
                     bool window = false);
     void lint_windows();
     void lint_spelling();
+    void lint_tested_words();
     void lint_bands();
     void lint_tested();
     // lint_pairs.cpp

@@ -50,13 +50,16 @@ bool depends_on_request(const core::Requirement& requirement) {
         requirement.node);
 }
 
-// What a rule grants that another one beside it takes away by not granting it: the key, or nothing.
-std::string_view taken_away(const core::Rule& rule, const core::Rule& other) {
-    if (rule.self_approval && !other.self_approval) return "self_approval";
-    if (rule.release && !other.release) return "hold";
-    if (!rule.hide.empty() && other.hide.empty()) return "hide";
-    if (rule.unlinked_allowed && !other.unlinked_allowed) return "unlinked";
-    return {};
+// What a rule grants that another one beside it takes away by not granting it: the keys.
+std::vector<std::string_view> taken_away(const core::Rule& rule, const core::Rule& other) {
+    std::vector<std::string_view> keys;
+    if (rule.self_approval && !other.self_approval) keys.emplace_back("self_approval");
+    if (rule.release && !other.release) keys.emplace_back("hold");
+    if (!rule.hide.empty() && other.hide.empty()) keys.emplace_back("hide");
+    if (rule.unlinked_allowed && !other.unlinked_allowed) keys.emplace_back("unlinked");
+    const bool widens = rule.escalate && rule.escalate->approvers;
+    if (widens && !(other.escalate && other.escalate->approvers)) keys.emplace_back("escalate");
+    return keys;
 }
 
 // The latest moment at which a rule says anything of its own accord.
@@ -184,24 +187,36 @@ void Lint::lint_pairs() {
 void Lint::lint_interplay(std::size_t i) {
     const core::Rule& rule = rules()[i];
     if (!asks(rule) || !ways_[i].complete) return;
-    bool taken = false;
+    std::set<std::string_view> told;  // keys of the rule
     bool cut = false;
-    for (std::size_t j = 0; j < rules().size() && !(taken && cut); ++j) {
+    for (std::size_t j = 0; j < rules().size(); ++j) {
         const core::Rule& other = rules()[j];
         if (i == j || refuses(other) || !heads_meet(i, j) || ++comparisons_ > comparisons_max) continue;
-        const auto key = asks(other) && !taken ? taken_away(rule, other) : std::string_view{};
+        auto taken = asks(other) ? taken_away(rule, other) : std::vector<std::string_view>{};
+        std::erase_if(taken, [&](std::string_view key) { return told.contains(key); });
         const auto expires = other.expires.value_or(core::expires_default);
         const bool shorter = !cut && expires < rule.expires.value_or(core::expires_default);
         const bool never = shorter && last_nudge(rule) >= expires;
         const bool unsaid = shorter && rule.expires && !other.expires;
-        if ((key.empty() && !never && !unsaid) || !ways_[j].complete || !may_meet(i, j)) continue;
-        if (!key.empty()) {
-            taken = true;
+        const bool unused =
+            rule.grant && !other.grant && core::grant_default < *rule.grant && !told.contains("grant");
+        if ((taken.empty() && !never && !unsaid && !unused) || !ways_[j].complete || !may_meet(i, j))
+            continue;
+        for (std::string_view key : taken) {
+            told.insert(key);
             warn("void_grant", i, key,
                  fmt::format(
-                     "grants `{}`, which holds only where {} does not match too: that one does not grant it",
-                     key, named(j)));
+                     "grants {}, which holds only where {} does not match too: that one does not "
+                     "grant it",
+                     key == "escalate" ? "approvals to whom it escalates to" : fmt::format("`{}`", key),
+                     named(j)));
         }
+        if (unused && told.insert("grant").second)
+            warn("cut_short", i, "grant",
+                 fmt::format(
+                     "lets an approval be used for {} and not for {} where {} matches too, whose `grant` "
+                     "is the default",
+                     duration_words(core::grant_default), duration_words(*rule.grant), named(j)));
         if (!never && !unsaid) continue;
         cut = true;
         warn("cut_short", i, "expires",

@@ -50,34 +50,128 @@ bool asks_for_humans(const core::Rule& rule) {
     return asks(rule.when) || (rule.unless && asks(*rule.unless));
 }
 
-// Tells whether a test can only hold for certain credentials. A token without an owner is a workload, so that
-// alone says little.
-bool is_proof(const Test& test) {
-    const std::string& field = test.field;
-    if (test.op == Operator::ne || test.op == Operator::exists || fits_any_text(test)) return false;
-    if (field == "requester.kind") return test.op == Operator::eq && test.operand.text() == "person";
-    return field == "requester.name" || field == "requester.account" || field.starts_with("requester.people");
+// What every text starts with that an expression matches, as far as that is plain.
+std::string start_of_regex(std::string_view regex) {
+    int depth = 0;
+    for (std::size_t i = 0; i < regex.size(); ++i) {
+        if (regex[i] == '\\') {
+            ++i;
+            continue;
+        }
+        depth += regex[i] == '(' ? 1 : regex[i] == ')' ? -1 : 0;
+        if (regex[i] == '|' && depth == 0) return {};
+    }
+    if (regex.starts_with('^')) regex.remove_prefix(1);
+    std::string start;
+    for (std::size_t i = 0; i < regex.size(); ++i) {
+        constexpr std::string_view repeats = "*+?{";
+        const bool escaped = regex[i] == '\\' && i + 1 < regex.size();
+        const char c = escaped ? regex[++i] : regex[i];
+        const bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (escaped ? word : std::string_view{".[]()*+?{}|^$\\"}.find(c) != std::string_view::npos) break;
+        // What may be left out or come again is no part of it.
+        if (i + 1 < regex.size() && repeats.find(regex[i + 1]) != std::string_view::npos) break;
+        start += c;
+    }
+    return start;
 }
 
-bool asks_claim(const Condition& condition, const std::vector<std::string_view>& names) {
+// Tells whether each text that a test takes identifies somebody: it is whole, or `enough` says so of what it
+// starts with. What goes by a text's length, by a part of it or by another field names nobody.
+template <class Enough>
+bool names_by(const Test& test, Enough enough) {
+    auto pattern = [&](std::string_view text) {
+        const auto star = text.find('*');
+        return star == std::string_view::npos || enough(text.substr(0, star));
+    };
+    switch (test.op) {
+        case Operator::eq:
+            return true;
+        case Operator::glob:
+            return pattern(test.operand.text());
+        case Operator::in: {
+            const auto* items = test.operand.items();
+            return items &&
+                   std::ranges::all_of(*items, [&](const core::Value& one) { return pattern(one.text()); });
+        }
+        case Operator::starts_with:
+            return enough(test.operand.text());
+        case Operator::regex:
+            return enough(start_of_regex(test.operand.text()));
+        default:
+            return false;
+    }
+}
+
+// Subjects and names of repositories begin with whose they are: `acme/`, `repo:acme/`,
+// `system:serviceaccount:payments:`. Anybody may have one that ends like ours, or whose owner begins like us.
+bool says_whose(std::string_view start) {
+    return start.find('/') != std::string_view::npos || std::ranges::count(start, ':') >= 2;
+}
+
+bool says_host(std::string_view start) {
+    const auto scheme = start.find("://");
+    return scheme != std::string_view::npos && start.find('/', scheme + 3) != std::string_view::npos;
+}
+
+// Tells whether a test can only hold for certain credentials. A token without an owner is a workload, so that
+// alone says little. Names of tokens are given by the administrator, so that a part of one says something
+// too.
+bool is_proof(const Test& test) {
+    const std::string& field = test.field;
+    if (field == "requester.groups") return test.op != Operator::ne && test.op != Operator::exists;
+    if (fits_any_text(test)) return false;
+    if (field == "requester.kind") return test.op == Operator::eq && test.operand.text() == "person";
+    if (field == "requester.account")
+        return names_by(test, [](std::string_view start) {
+            const auto subject = start.find('|');
+            return subject != std::string_view::npos && says_whose(start.substr(subject));
+        });
+    const bool part = test.op == Operator::ends_with || test.op == Operator::contains;
+    return (field == "requester.name" || field.starts_with("requester.people")) &&
+           (part || names_by(test, [](std::string_view) { return true; }));
+}
+
+bool asks_claim(const Condition& condition, const std::vector<std::string_view>& names,
+                bool (*enough)(std::string_view)) {
     const auto* test = std::get_if<Test>(&condition.node);
-    if (!test || test->op == Operator::ne || test->op == Operator::exists || fits_any_text(*test))
-        return false;
+    if (!test || fits_any_text(*test)) return false;
     constexpr std::string_view claims = "requester.claims.";
-    return test->field.starts_with(claims) &&
-           std::ranges::find(names, std::string_view{test->field}.substr(claims.size())) != names.end();
+    if (!test->field.starts_with(claims) ||
+        std::ranges::find(names, std::string_view{test->field}.substr(claims.size())) == names.end())
+        return false;
+    const bool url = test->op == Operator::host || test->op == Operator::under;
+    return (url && enough == says_host) || names_by(*test, enough);
 }
 
 // Tells whether claims say who asks: which issuer vouches, and for whom. Any other claim can be had of any
 // issuer, by anybody who has something running there.
 bool claims_identify(const std::vector<Condition>& parts) {
     const bool issuer =
-        std::ranges::any_of(parts, [](const Condition& one) { return asks_claim(one, {"iss"}); });
+        std::ranges::any_of(parts, [](const Condition& one) { return asks_claim(one, {"iss"}, says_host); });
     return issuer && std::ranges::any_of(parts, [](const Condition& one) {
-               return asks_claim(one, {"sub", "repository", "repository_id", "project_id", "project_path",
-                                       "organization_slug", "organization_id", "terraform_workspace_id",
-                                       "terraform_organization_id"});
+               return asks_claim(one, {"sub", "repository", "project_path"}, says_whose) ||
+                      asks_claim(one,
+                                 {"repository_id", "project_id", "organization_slug", "organization_id",
+                                  "terraform_workspace_id", "terraform_organization_id"},
+                                 [](std::string_view) { return false; });
            });
+}
+
+// Tells whether a parameter is text that is run as it stands, by what such parameters are called.
+bool is_command(std::string_view field) {
+    if (!field.starts_with("parameters.")) return false;
+    const std::string name = lower_ascii(field.substr(field.rfind('.') + 1));
+    return name == "command" || name == "cmd" || name == "script" || name == "sql" || name == "query" ||
+           name == "statement";
+}
+
+bool takes_a_part(const Test& test) {
+    auto open = [](const core::Value& text) { return text.text().find('*') != std::string_view::npos; };
+    if (test.op == Operator::in && test.operand.items())
+        return std::ranges::any_of(*test.operand.items(), open);
+    return test.op == Operator::starts_with || test.op == Operator::ends_with ||
+           test.op == Operator::contains || (test.op == Operator::glob && open(test.operand));
 }
 
 // Tells whether a condition can only hold for callers that proved something of themselves. Everything else in
@@ -132,6 +226,12 @@ void Lint::lint_allow(std::size_t i) {
         warn("unproven", i, "allow",
              "rests only on what the caller says of its request; ask for something proven too: "
              "requester.name, requester.account, or requester.claims.iss with the subject or repository");
+    if (any_test(rule.when, [](const Test& test, bool negated) {
+            return !negated && is_command(test.field) && takes_a_part(test);
+        }))
+        warn("open_command", i, "when",
+             "allows a command by a part of it: what else stands there, like a second command, is open; name "
+             "whole commands");
     const auto asks = [&](std::string_view field, bool size) {
         return any_test(rule.when, [&](const Test& test, bool negated) {
             return !negated && test.field.starts_with(field) && (!size || test.op == Operator::size);

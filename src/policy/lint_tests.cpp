@@ -55,13 +55,27 @@ bool knows_its_ends(std::string_view regex) {
     return false;
 }
 
+// Tells whether an expression has a part that fits anything, as `.*` and `[^?]+` do.
+bool has_gap(std::string_view regex) {
+    for (std::string_view gap : {".*", ".+", "[^", "\\S"})
+        if (regex.find(gap) != std::string_view::npos) return true;
+    return false;
+}
+
 // A pattern over URLs or paths, in which `*` crosses what must not be crossed.
 bool is_loose_location(const Test& test) {
-    auto loose = [&](std::string_view text) {
-        const bool location = text.starts_with('/') || text.find("://") != std::string_view::npos;
-        return location && (test.op == Operator::starts_with || text.find('*') != std::string_view::npos);
+    auto location = [](std::string_view text) {
+        return text.starts_with('/') || text.find("://") != std::string_view::npos;
     };
-    if (test.op == Operator::glob || test.op == Operator::starts_with) return loose(test.operand.text());
+    auto loose = [&](std::string_view text) {
+        return location(text) &&
+               (test.op == Operator::starts_with || text.find('*') != std::string_view::npos);
+    };
+    std::string_view text = test.operand.text();
+    if (test.op == Operator::glob || test.op == Operator::starts_with) return loose(text);
+    if (test.op == Operator::ends_with) return text.find('/') != std::string_view::npos;
+    if (test.op == Operator::regex)
+        return location(text.substr(text.starts_with('^') ? 1 : 0)) && has_gap(text);
     const auto* items = test.op == Operator::in ? test.operand.items() : nullptr;
     return items && std::ranges::any_of(*items, [&](const core::Value& one) { return loose(one.text()); });
 }
@@ -108,6 +122,22 @@ bool fits_any_text(const Test& test) {
     });
 }
 
+// Expressions and patterns that fit less or more than they seem to, also within an element of a list.
+void Lint::lint_text(const Test& test, const std::string& file, bool opens, const Node* rule) {
+    if (test.op == Operator::regex && has_word(test.operand.text()) && !knows_its_ends(test.operand.text()) &&
+        !fits_any_text(test))
+        warn("whole_value", file, test.at,
+             "this regular expression fits no text that is longer: open it with .* at an end, or say "
+             "with ^ and $ that whole values are meant",
+             rule);
+    if (opens && is_loose_location(test))
+        warn("loose_pattern", file, test.at,
+             "`*`, `starts_with`, `ends_with` and regular expressions cross / and .. and whatever stands "
+             "before "
+             "a host: ask for `host` or `under`",
+             rule);
+}
+
 void Lint::lint_condition(const Condition& condition, const std::string& file, Purpose purpose,
                           const Node* rule) {
     auto tell = [&](std::string_view kind, const Test& test, const std::string& message) {
@@ -130,16 +160,9 @@ void Lint::lint_condition(const Condition& condition, const std::string& file, P
                  fmt::format("this regular expression matches everything; to ask whether there is a value at "
                              "all, write {}: {{ exists: true }}",
                              test.field));
-        else if (test.op == Operator::regex && has_word(test.operand.text()) &&
-                 !knows_its_ends(test.operand.text()))
-            tell("whole_value", test,
-                 "this regular expression fits no text that is longer: open it with .* at an end, or say "
-                 "with ^ and $ "
-                 "that whole values are meant");
-        if (allows != negated && is_loose_location(test))
-            tell("loose_pattern", test,
-                 "`*` and `starts_with` cross / and .. and whatever stands before a host: ask for `host` or "
-                 "`under`");
+        lint_text(test, file, allows != negated, rule);
+        auto within = [&](const Test& part, bool turned) { lint_text(part, file, allows != turned, rule); };
+        if (test.element) each_test(*test.element, within, negated);
         const bool opens = test.op == Operator::exists && test.operand.truth(true) == (allows != negated);
         if (opens && (test.field.starts_with("labels.") || test.field.starts_with("parameters.")) &&
             asks_existence_alone(condition, test.field))
@@ -224,6 +247,57 @@ void Lint::lint_spelling() {
                      visible(all[i].text), visible(near->text), near->file, near->at.line, near->at.column),
                  all[i].rule);
         }
+    }
+}
+
+// What tests ask for that is one slip from what a rule names, or that a pattern of actions leaves out. Where
+// nothing but the default's refusal meets a test, the slip is what the test is about.
+void Lint::lint_tested_words() {
+    std::map<std::string, std::set<std::string>> asked;  // by field; "": fields
+    for (const auto& [file, document] : loaded_.files) {
+        for (const core::Request& request : tested_requests(*document, loaded_.policy)) {
+            auto applied = core::match(loaded_.policy, request, std::nullopt, request.created_at);
+            if (!applied || (applied->rules.empty() && applied->kind == core::Applied::Kind::refuse))
+                continue;
+            asked["action"].insert(request.action);
+            if (request.environment) asked["environment"].insert(*request.environment);
+            for (const auto& [name, value] : request.labels) asked[""].insert("labels." + name);
+            const auto* members = request.parameters ? request.parameters->members() : nullptr;
+            for (const auto& member : members ? *members : core::Value::Object{})
+                asked[""].insert("parameters." + member.first);
+        }
+    }
+    std::set<std::string> named;
+    auto collect = [&](const Test& test) {
+        if (is_callers_word(test.field)) named.insert(test.field);
+        each_text(test, [&](std::string_view text) { named.insert(std::string{text}); });
+    };
+    for (const Condition& when : whens_) each_test(when, [&](const Test& test, bool) { collect(test); });
+    auto look = [&](const std::string& field, std::string_view word, std::size_t i, const Test& test) {
+        for (const std::string& other : asked[field]) {
+            if (named.contains(other) || !nearly_same(word, other)) continue;
+            warn("spelling", rules()[i].file, test.at,
+                 fmt::format("`{}` is nearly `{}`, which a test asks for; if it is meant to be the same, "
+                             "spell it the same",
+                             visible(word), visible(other)),
+                 loaded_.rules[i]);
+        }
+    };
+    for (std::size_t i = 0; i < rules().size(); ++i) {
+        each_test(whens_[i], [&](const Test& test, bool) {
+            if (is_callers_word(test.field)) look("", test.field, i, test);
+            if (test.field != "action" && test.field != "environment") return;
+            each_text(test, [&](std::string_view text) { look(test.field, text, i, test); });
+            std::string_view pattern = test.op == Operator::glob ? test.operand.text() : std::string_view{};
+            if (!pattern.ends_with(".*")) return;
+            const std::string bare{pattern.substr(0, pattern.size() - 2)};
+            if (asked[test.field].contains(bare) && !named.contains(bare))
+                warn("spelling", rules()[i].file, test.at,
+                     fmt::format("`{}` does not take in `{}`, which a test asks for; name both if both are "
+                                 "meant",
+                                 visible(pattern), visible(bare)),
+                     loaded_.rules[i]);
+        });
     }
 }
 

@@ -105,6 +105,30 @@ TEST(PolicyLint, NamesOneSlipApartArePerhapsTheSame) {
         EXPECT_THAT(of(one, other), IsEmpty()) << one << " " << other;
 }
 
+TEST(PolicyLint, WhatTestsAskForIsSpeltAsTheRulesSpellIt) {
+    auto of = [](const std::string& when, const std::string& request, const std::string& otherwise) {
+        return of_kind("spelling", refusing_policy("  - {name: r, when: {" + when + "}, require: {of: g}}\n" +
+                                                   otherwise + "tests: [{name: t, request: {" + request +
+                                                   "}, expect: {state: pending}}]\n"));
+    };
+    const std::string weak = "default: {require: {of: h}}\n";
+    EXPECT_THAT(
+        of("action: db.exprot", "action: db.export", weak),
+        ElementsAre("5:22 `db.exprot` is nearly `db.export`, which a test asks for; if it is meant to "
+                    "be the same, spell it the same"));
+    EXPECT_EQ(of("labels.Data: x", "action: a, labels: {data: x}", weak).size(), 1U);
+    EXPECT_EQ(of("parameters.row: 1", "action: a, parameters: {rows: 1}", weak).size(), 1U);
+    EXPECT_EQ(of("environment: prodution", "action: a, environment: production", weak).size(), 1U);
+    EXPECT_THAT(
+        of("action: deploy.*", "action: deploy", weak),
+        ElementsAre("5:22 `deploy.*` does not take in `deploy`, which a test asks for; name both if both "
+                    "are meant"));
+    EXPECT_THAT(of("action: [deploy, deploy.*]", "action: deploy", weak), IsEmpty());
+    EXPECT_THAT(of("action: deploy.*", "action: deploy.web", weak), IsEmpty());
+    EXPECT_THAT(of("action: db.export", "action: db.exprot", ""), IsEmpty())
+        << "a test of what the default refuses";
+}
+
 TEST(PolicyLint, ARuleThatNoTestMeetsIsTold) {
     const std::string rules =
         "  - {name: r, when: {action: a}, require: {of: g}}\n  - {name: s, when: {action: b}, "
@@ -122,13 +146,39 @@ TEST(PolicyLint, ClaimsProveOnlyWithTheIssuerAndWhomItSpeaksOf) {
                        refusing_policy("  - {name: r, when: {action: a, " + when + "}, allow: true}\n"));
     };
     for (const char* when :
-         {"requester.claims.ref: main", "requester.claims.sub: x", "requester.claims.iss: 'https://i'",
-          "requester.claims.iss: '*', requester.claims.sub: x", "requester.kind: workload"})
+         {"requester.claims.ref: main",
+          "requester.claims.sub: x",
+          "requester.claims.iss: 'https://i'",
+          "requester.claims.iss: '*', requester.claims.sub: x",
+          "requester.kind: workload",
+          "requester.claims.iss: 'https://i', requester.claims.repository: '*/deploy'",
+          "requester.claims.iss: 'https://i', requester.claims.repository: 'acme*'",
+          "requester.claims.iss: 'https://i', requester.claims.sub: 'repo:acme*'",
+          "requester.claims.iss: 'https://i', requester.claims.sub: {ends_with: ':environment:production'}",
+          "requester.claims.iss: 'https://i', requester.claims.sub: {contains: acme}",
+          "requester.claims.iss: 'https://i', requester.claims.sub: {size: {gt: 3}}",
+          "requester.claims.iss: 'https://i', requester.claims.repository: {regex: 'acme/web|.*'}",
+          "requester.claims.iss: 'https://i', requester.claims.repository: {regex: '[a-z]+/web'}",
+          "requester.claims.iss: 'https://i', requester.claims.repository_id: '12*'",
+          "requester.claims.iss: 'https://i', requester.claims.sub: {same_as: parameters.sub}",
+          "requester.claims.iss: 'https*', requester.claims.repository: o/r",
+          "requester.claims.iss: {same_as: parameters.iss}, requester.claims.repository: o/r",
+          "requester.name: {same_as: labels.job}",
+          "requester.name: {size: {gt: 1}}",
+          "requester.account: 'oidc:https://i*'",
+          "requester.account: 'token:*'"})
         EXPECT_EQ(of(when).size(), 1U) << when;
     for (const char* when :
          {"requester.claims.iss: 'https://i', requester.claims.repository: o/r, requester.claims.ref: main",
           "requester.claims.iss: 'https://i', requester.claims.sub: x", "requester.name: ci",
-          "requester.people: amy", "requester.account: 'oidc:https://i|x'"})
+          "requester.people: amy", "requester.account: 'oidc:https://i|x'",
+          "requester.claims.iss: 'https://i', requester.claims.repository: [acme/web, 'acme/*']",
+          "requester.claims.iss: 'https://i', requester.claims.sub: 'repo:acme/web:*'",
+          "requester.claims.iss: 'https://i', requester.claims.sub: {regex: 'repo:acme/(web|data):.*'}",
+          "requester.claims.iss: 'https://i', requester.claims.sub: {starts_with: "
+          "'system:serviceaccount:pay:'}",
+          "requester.claims.iss: {under: 'https://i/x'}, requester.claims.sub: x",
+          "requester.name: {ends_with: -deploy}", "requester.groups: g"})
         EXPECT_THAT(of(when), IsEmpty()) << when;
 }
 
@@ -144,6 +194,22 @@ TEST(PolicyLint, ACommandIsAllowedWholeOrNotAtAll) {
     EXPECT_THAT(of(", parameters.argv: {size: 2}, parameters.executable.sha256: abc"), IsEmpty());
 }
 
+TEST(PolicyLint, APartOfACommandSaysNothingOfTheRest) {
+    auto of = [](const std::string& when, const std::string& effect = "allow: true") {
+        return of_kind("open_command", refusing_policy("  - {name: r, when: {requester.name: ci, " + when +
+                                                       "}, " + effect + "}\n"));
+    };
+    for (const char* when :
+         {"parameters.command: 'git status*'", "parameters.tool_input.command: {starts_with: ls}",
+          "parameters.sql: {contains: SELECT}", "parameters.cmd: [ls, 'ps *']"}) {
+        EXPECT_EQ(of(when).size(), 1U) << when;
+        EXPECT_THAT(of(when, "refuse: x"), IsEmpty()) << when;
+    }
+    for (const char* when : {"parameters.command: git status", "parameters.command: [ls, ps]",
+                             "parameters.title: 'git*'", "not: {parameters.command: 'rm*'}"})
+        EXPECT_THAT(of(when), IsEmpty()) << when;
+}
+
 TEST(PolicyLint, PatternsOverUrlsAndPathsCrossTooMuch) {
     auto of = [](const std::string& when, const std::string& effect) {
         return of_kind("loose_pattern", refusing_policy("  - {name: r, when: {requester.name: ci, " + when +
@@ -151,13 +217,18 @@ TEST(PolicyLint, PatternsOverUrlsAndPathsCrossTooMuch) {
     };
     for (const char* when :
          {"parameters.u: 'https://*.example.com/*'", "parameters.p: {starts_with: /project/}",
-          "parameters.p: ['/a/*', x]", "resource: {glob: 's3://b/*'}"}) {
+          "parameters.p: ['/a/*', x]", "resource: {glob: 's3://b/*'}",
+          "resource: {regex: 'https://.*[.]example[.]com/.*'}", "parameters.p: {regex: '^/project/[^;]+'}",
+          "parameters.u: {ends_with: .example.com/hook}", "parameters.files: {every: '/project/*'}",
+          "parameters.files: {every: {.path: {starts_with: /project/}}}"}) {
         EXPECT_EQ(of(when, "allow: true").size(), 1U) << when;
         EXPECT_THAT(of(when, "refuse: x"), IsEmpty()) << when;
         EXPECT_EQ(of("not: {" + std::string{when} + "}", "refuse: x").size(), 1U) << when;
     }
     for (const char* when : {"parameters.u: {host: '*.example.com'}", "parameters.p: {under: /project}",
-                             "parameters.p: /project/a", "parameters.p: 'a*'", "action: 'deploy.*'"})
+                             "parameters.p: /project/a", "parameters.p: 'a*'", "action: 'deploy.*'",
+                             "parameters.p: {regex: '/project/[a-z]+'}", "parameters.p: {ends_with: .md}",
+                             "parameters.files: {every: {under: /project}}"})
         EXPECT_THAT(of(when, "allow: true"), IsEmpty()) << when;
 }
 
@@ -171,6 +242,12 @@ TEST(PolicyLint, ARegularExpressionIsForTheWholeValue) {
     for (const char* regex :
          {".*DROP.*", "^DROP$", "(?i)drop.*", "(?i).*drop", "[a-z]+", "\\d+", "^(GET|HEAD)"})
         EXPECT_THAT(of(regex), IsEmpty()) << regex;
+    EXPECT_EQ(
+        of_kind("whole_value",
+                refusing_policy("  - {name: r, when: {parameters.sql: {some: {regex: drop}}}, refuse: x}\n"))
+            .size(),
+        1U)
+        << "within a list";
 }
 
 TEST(PolicyLint, NoNumberFallsBetweenTwoRules) {
@@ -221,6 +298,15 @@ TEST(PolicyLint, WhatAnotherRuleTakesFromARuleIsTold) {
     EXPECT_EQ(of("void_grant", "hide: /parameters/x", "").size(), 1U);
     EXPECT_EQ(of("void_grant", "unlinked: allow", "").size(), 1U);
     EXPECT_THAT(of("void_grant", "unlinked: allow", ", unlinked: allow"), IsEmpty());
+    EXPECT_EQ(of("void_grant", "unlinked: allow, hold: {release: g}, hide: /parameters/x", "").size(), 3U);
+    const std::string widens = "escalate: {after: 5m, to: {slack: '#x'}, approvers: g}";
+    EXPECT_EQ(of("void_grant", widens, "").size(), 1U);
+    EXPECT_THAT(of("void_grant", widens, ", " + widens), IsEmpty());
+    EXPECT_THAT(
+        of("cut_short", "grant: 1d", ""),
+        ElementsAre(HasSubstr("rule `r` lets an approval be used for 15m and not for 1d where rule `s` "
+                              "(p.yaml:6) matches too, whose `grant` is the default")));
+    EXPECT_THAT(of("cut_short", "grant: 1d", ", grant: 10m"), IsEmpty());
     EXPECT_THAT(of("cut_short", "expires: 4h, remind: 2h", ""),
                 ElementsAre(HasSubstr(
                     "rule `r` ends after 1h and not after 4h where rule `s` (p.yaml:6) matches too, whose "
