@@ -33,6 +33,24 @@ bool fills(const core::Slots& given, const core::Slots& wanted) {
     });
 }
 
+// Tells whether each way to approve waits for as much as some way of the other that it fills.
+bool keeps_order(const Applied& these, const Applied& others) {
+    auto waits = [](const core::Slots& given, const core::Slots& wanted) {
+        return std::ranges::all_of(wanted.groups, [&](const core::CountOf& one) {
+            auto same = std::ranges::find(given.groups, one.of, &core::CountOf::of);
+            return same != given.groups.end() &&
+                   std::ranges::all_of(one.after, [&](const core::GroupId& group) {
+                       return std::ranges::find(same->after, group) != same->after.end();
+                   });
+        });
+    };
+    return std::ranges::all_of(these.alternatives, [&](const core::Slots& one) {
+        return std::ranges::any_of(others.alternatives, [&](const core::Slots& other) {
+            return fills(one, other) && waits(one, other);
+        });
+    });
+}
+
 int level(const Result<Applied>& applied) {
     if (!applied || applied->kind == Applied::Kind::refuse) return 2;
     return applied->kind == Applied::Kind::require ? 1 : 0;
@@ -47,6 +65,23 @@ std::string instead(const Result<Applied>& now, const Result<Applied>& then) {
     return fmt::format("{} instead of {}", is, was);
 }
 
+// Tells whether people of some group end a request by so many denials under the other terms, and not under
+// these.
+bool fewer_deniers(const core::Denial& these, const core::Denial& others) {
+    return std::ranges::any_of(others.counts, [&](const core::CountOf& one) {
+        return std::ranges::none_of(these.counts, [&](const core::CountOf& other) {
+            return other.of == one.of && other.count <= one.count;
+        });
+    });
+}
+
+// People of all these groups may release, and of none where there are none.
+bool more_release(const std::vector<core::GroupId>& these, const std::vector<core::GroupId>& others) {
+    return !these.empty() && (others.empty() || std::ranges::any_of(others, [&](const core::GroupId& one) {
+                                  return std::ranges::find(these, one) == these.end();
+                              }));
+}
+
 // Says what of the one lets more through than the other does; empty: nothing.
 std::vector<std::string> looser(const Result<Applied>& loose, const Result<Applied>& strict) {
     if (level(loose) != level(strict) || level(loose) == 2)
@@ -58,6 +93,8 @@ std::vector<std::string> looser(const Result<Applied>& loose, const Result<Appli
                                    [&](const core::Slots& other) { return fills(one, other); });
     });
     if (level(loose) == 1 && !as_many) all.push_back(instead(loose, strict));
+    if (level(loose) == 1 && as_many && !keeps_order(*loose, *strict))
+        all.push_back("approvals need not come one after the other");
     auto words = [](core::Duration one) {
         return duration_text(std::chrono::duration_cast<std::chrono::seconds>(one).count());
     };
@@ -78,6 +115,12 @@ std::vector<std::string> looser(const Result<Applied>& loose, const Result<Appli
         all.push_back("an approval does not take the resource's name");
     if (loose->widening && loose->widening != strict->widening) all.push_back("an escalation adds approvers");
     if (!loose->deny.any && strict->deny.any) all.push_back("one denial no longer ends it");
+    if (fewer_deniers(loose->deny, strict->deny)) all.push_back("it takes more to deny it");
+    if (more_release(loose->release, strict->release)) all.push_back("more people may release a hold");
+    if (std::ranges::any_of(loose->hide, [&](const std::string& one) {
+            return std::ranges::find(strict->hide, one) == strict->hide.end();
+        }))
+        all.push_back("more may be hidden from whoever approves");
     for (const core::Exclusion& one : strict->exclude)
         if (std::ranges::find(loose->exclude, one) == loose->exclude.end())
             all.push_back(fmt::format("whom {} names may approve", one.field));
@@ -139,6 +182,31 @@ class Comparison {
                 if (!people.contains(one)) tell_of_member(Direction::harder, group, one, "is no longer in");
         }
     }
+    // Whose accounts are whose: an account more votes as its person, and one that is nobody's any more counts
+    // as somebody else, beside the person and for what the person asks.
+    void look_at_people() {
+        const auto had = accounts_of(older_);
+        const auto has = accounts_of(newer_);
+        for (const auto& [account, person] : has) {
+            const auto before = had.find(account);
+            const bool known = std::ranges::any_of(
+                older_.people, [&](const core::PersonRecord& one) { return one.name == person; });
+            if (before == had.end() && known)
+                add(Direction::easier, fmt::format("{} is an account of {}", account.text(), person.text()),
+                    {});
+            if (before != had.end() && before->second != person)
+                add(Direction::easier,
+                    fmt::format("{} is {}'s and no longer {}'s", account.text(), person.text(),
+                                before->second.text()),
+                    {});
+        }
+        for (const auto& [account, person] : had)
+            if (!has.contains(account))
+                add(Direction::easier,
+                    fmt::format("{} is no longer {}'s, and counts as somebody else", account.text(),
+                                person.text()),
+                    {});
+    }
     std::vector<PolicyDifference> take() {
         std::vector<PolicyDifference> sorted;
         for (const Direction direction : {Direction::easier, Direction::harder})
@@ -156,6 +224,12 @@ class Comparison {
         for (const core::GroupRecord& group : policy.groups)
             if (auto members = offline.members(group.name))
                 all[group.name] = People(members->begin(), members->end());
+        return all;
+    }
+    static std::map<core::AccountId, core::PersonId> accounts_of(const core::Policy& policy) {
+        std::map<core::AccountId, core::PersonId> all;
+        for (const core::PersonRecord& person : policy.people)
+            for (const core::AccountId& account : person.accounts) all.emplace(account, person.name);
         return all;
     }
     static std::string turned(const Result<Applied>& before, const Result<Applied>& after,
@@ -189,6 +263,7 @@ std::vector<PolicyDifference> policy_differences(const core::Policy& older, cons
                                                  const std::vector<core::Request>& more) {
     Comparison comparison{older, newer};
     comparison.look_at_groups();
+    comparison.look_at_people();
     for (const core::Request& request : more) comparison.look(request);
     for (const core::Request& request : policy::Samples{{&older, &newer}}.make()) comparison.look(request);
     return comparison.take();

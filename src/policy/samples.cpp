@@ -94,6 +94,7 @@ Samples::Samples(std::vector<const core::Policy*> policies) : policies_(std::mov
         for (const core::Rule& rule : policy->rules) {
             learn(rule.when);
             if (rule.unless) learn(*rule.unless);
+            learn_needs(rule);
             learn_ways(rule.when);
             if (!rule.unless) continue;
             learn_ways({core::AllOf{{rule.when, core::Condition{core::NotOf{{*rule.unless}}}}}});
@@ -104,6 +105,55 @@ Samples::Samples(std::vector<const core::Policy*> policies) : policies_(std::mov
     add("action", Value{"anything.else"});
     add("requester.humans", Value{0});
     add("requester.humans", Value{1});
+}
+
+void Samples::need(const std::string& field, Value value) {
+    add(field, value);
+    needs_.try_emplace(field, std::move(value));
+}
+
+// A request that does not name its resource, its authors or its owners is refused by rules that ask for them,
+// whatever else they say: nothing else of them could be seen.
+void Samples::learn_needs(const core::Rule& rule) {
+    if (rule.resource_typed) need("resource", Value{anything_else});
+    for (const core::Exclusion& one : rule.exclude) {
+        const auto star = one.field.find("[*]");
+        const Value nobody{one.kind.empty() ? "email:nobody-else@example.com" : "nobody-else"};
+        if (star == std::string::npos)
+            need(one.field, nobody);
+        else
+            need(one.field.substr(0, star), Value::array());
+    }
+    if (rule.require) learn_needs(*rule.require);
+}
+
+void Samples::learn_needs(const core::Requirement& requirement) {
+    auto inside = [&](const auto& all) {
+        for (const core::Requirement& one : all.of) learn_needs(one);
+    };
+    auto by_request = [&](const core::CountFor& one) {
+        const auto open = one.of.find('{');
+        const auto close = one.of.find('}', open);
+        if (open != std::string::npos && close != std::string::npos) {
+            const std::string after = one.of.substr(close + 1);
+            for (const core::GroupId& group : one.one_of) {
+                std::string_view text = group.text();
+                if (text.size() < open + after.size() || !text.ends_with(after)) continue;
+                text.remove_prefix(open);
+                text.remove_suffix(after.size());
+                need(one.of.substr(open + 1, close - open - 1), Value{text});
+            }
+        }
+        for (const auto& [person, group] : one.of_requester) {
+            need("requester.humans", Value{0});  // nobody but whom the table lists
+            need("requester.people", Value{person.text()});
+        }
+    };
+    std::visit(
+        Overload{[](const core::CountOf&) {}, by_request, [&](const core::RequireAll& all) { inside(all); },
+                 [&](const core::RequireAny& any) { inside(any); },
+                 [&](const core::RequireThen& then) { inside(then); }},
+        requirement.node);
 }
 
 void Samples::learn_ways(core::Condition condition) {
@@ -175,6 +225,17 @@ Samples::Said Samples::meeting(const Way& way) const {
     return said;
 }
 
+// Says what rules need as well, but where the way itself speaks of it.
+Samples::Said Samples::complete(const Way& way, Said said) const {
+    for (const auto& [field, value] : needs_) {
+        const bool spoken_of = std::ranges::any_of(way, [&](const Literal& one) {
+            return one.test->field.starts_with(field) || field.starts_with(one.test->field);
+        });
+        if (!spoken_of) said.try_emplace(field, value);
+    }
+    return said;
+}
+
 void Samples::say_of_requester(core::Request& request, std::string_view field, const Value& value) const {
     const std::string text{value.text()};
     auto& requester = request.requester;
@@ -240,8 +301,10 @@ core::Request Samples::request_of(const Said& said) const {
 std::vector<core::Request> Samples::make() const {
     std::vector<core::Request> all;
     for (const Way& way : ways_) {
-        const Said base = meeting(way);
+        const Said bare = meeting(way);
+        const Said base = complete(way, bare);
         all.push_back(request_of(base));
+        if (bare != base) all.push_back(request_of(bare));
         for (const auto& [field, values] : values_) {
             if (field == "action" && !way.empty()) continue;
             if (base.contains(field)) {
@@ -254,6 +317,12 @@ std::vector<core::Request> Samples::make() const {
                 Said with = base;
                 with.insert_or_assign(field, value);
                 all.push_back(request_of(with));
+                if (field != "time.weekday" && field != "time.date") continue;
+                // Days begin and end at other moments on the clocks of other zones.
+                for (int hour : {0, 23}) {
+                    Said then = with;
+                    if (then.try_emplace("time.hour", hour).second) all.push_back(request_of(then));
+                }
             }
         }
     }

@@ -60,12 +60,20 @@ class Run {
         result_.story.push_back(applied.rules.empty()
                                     ? "no rule matches, so the default applies"
                                     : fmt::format("rules that match: {}", join(applied.rules, ", ")));
-        for (const core::GroupId& group : core::all_groups_of(applied))
-            if (!rehearsal.directory().members(group))
-                result_.story.push_back(
-                    fmt::format("group {0} is kept in a chat and this test does not say who is in it: add "
-                                "`groups: {{ {0}: [amy, ben] }}`",
-                                group.text()));
+        std::vector<std::string> unsaid;  // groups kept in a chat of which the test says nothing
+        for (const core::GroupRecord& group : policy_.groups)
+            if (std::holds_alternative<core::GroupRecord::InChat>(group.members) &&
+                !rehearsal.directory().members(group.name))
+                unsaid.push_back(std::string{group.name.text()});
+        for (const core::GroupId& group : core::all_groups_of(applied)) {
+            if (rehearsal.directory().members(group)) continue;
+            const bool in_chat = std::ranges::find(unsaid, group.text()) != unsaid.end();
+            result_.story.push_back(fmt::format(
+                "who is in group {} is unknown, because this test does not say who is in {}, kept in a "
+                "chat: add `groups: {{ {}: [amy, ben] }}`",
+                group.text(), in_chat ? "it" : join(unsaid, ", "),
+                in_chat ? group.text() : join(unsaid, ": [], ")));
+        }
     }
 
     // The clock as it would have run: each reminder and the escalation at its own time.

@@ -9,7 +9,6 @@
 namespace countersign {
 namespace {
 
-using testing::AllOf;
 using testing::Contains;
 using testing::Each;
 using testing::HasSubstr;
@@ -113,6 +112,62 @@ TEST(PolicyDiff, TermsAndMembersAreLookedAtToo) {
     const std::string more = "groups: {g: {people: [amy, ben, cat]}, h: {people: [cat]}}\n";
     EXPECT_THAT(easier(two_groups, more), Contains("cat is in group g"));
     EXPECT_THAT(harder(more, two_groups), Contains("cat is no longer in group g"));
+}
+
+// What a rule refuses a request for not saying must not keep everything else of the rule out of sight.
+TEST(PolicyDiff, RulesThatNeedAResourceAuthorsOwnersOrManagersAreSeenThrough) {
+    auto with = [](const std::string& terms, const std::string& rows, const std::string& who) {
+        return two_groups + "rules: [{name: r, when: {action: x, parameters.rows: {gt: " + rows +
+               ", missing: holds}}, require: " + who + terms +
+               "}, {name: s, when: {action: x, requester.name: ci}, allow: true}]\n";
+    };
+    for (const char* terms :
+         {", confirm: resource", ", exclude: [{github: 'parameters.authors[*]'}]",
+          ", exclude: [labels.author]", ", confirm: resource, exclude: [{github: parameters.author}]"})
+        EXPECT_THAT(easier(with(terms, "100", "{of: g}"), with(terms, "1000", "{of: g}")),
+                    Contains("x: allowed instead of needs 1 of g"))
+            << terms;
+    EXPECT_THAT(easier(with("", "100", "{of: '{labels.team}', one_of: [g, h]}"),
+                       with("", "1000", "{of: '{labels.team}', one_of: [g, h]}")),
+                Contains("x: allowed instead of needs 1 of g"));
+    EXPECT_THAT(
+        easier(with("", "100", "{of_requester: {amy: h}}"), with("", "1000", "{of_requester: {amy: h}}")),
+        Contains("x: allowed instead of needs 1 of h"));
+}
+
+TEST(PolicyDiff, ClocksAccountsHoldsAndDenialsAreLookedAt) {
+    const std::string clock =
+        two_groups +
+        "rules: [{name: r, when: {action: x, time.weekday: [sat, sun]}, refuse: x}, {name: s, when: {action: "
+        "x, requester.name: ci}, allow: true}]\ntimezone: ";
+    EXPECT_THAT(easier(clock + "UTC\n", clock + "Asia/Tokyo\n"), Contains("x: allowed instead of refused"));
+    const std::string rule = two_groups + "rules: [{name: r, when: {action: x}, require: {of: g}";
+    EXPECT_THAT(easier(rule + "}]\n", rule + ", hold: {release: h}}]\n"),
+                Contains("x: more people may release a hold"));
+    EXPECT_THAT(easier(rule + "}]\n", rule + ", hide: /parameters/x}]\n"),
+                Contains("x: more may be hidden from whoever approves"));
+    EXPECT_THAT(easier(two_groups + "rules: [{name: r, require: {then: [{of: g}, {of: h}]}}]\n",
+                       two_groups + "rules: [{name: r, require: {all: [{of: g}, {of: h}]}}]\n"),
+                Contains(HasSubstr("approvals need not come one after the other")));
+    EXPECT_THAT(easier(rule + ", deny: {count: 1, of: g}}]\n", rule + ", deny: {count: 2, of: g}}]\n"),
+                Contains("x: it takes more to deny it"));
+
+    auto people = [](const std::string& who) {
+        std::vector<PolicyFinding> findings;
+        return *read_policy("version: 1\npeople: {" + who + "}\n", "p.yaml", findings);
+    };
+    auto told = [&](const std::string& older, const std::string& newer) {
+        std::vector<std::string> all;
+        for (const PolicyDifference& one : policy_differences(*people(older), *people(newer), {}))
+            if (one.direction == Direction::easier) all.push_back(one.sentence);
+        return all;
+    };
+    EXPECT_THAT(told("amy: {slack: U1}", "amy: {slack: U2}"),
+                testing::ElementsAre("slack:U2 is an account of amy",
+                                     "slack:U1 is no longer amy's, and counts as somebody else"));
+    EXPECT_THAT(told("amy: {slack: U1}, ben: {slack: U2}", "amy: {slack: U2}, ben: {slack: U1}"),
+                testing::SizeIs(2));
+    EXPECT_THAT(told("amy: {slack: U1}", "amy: {slack: U1}, ben: {slack: U2}"), IsEmpty());
 }
 
 TEST(PolicyDiff, AnIdIsOfTheSentenceAlone) {
