@@ -355,7 +355,8 @@ TEST(PolicyLint, WhatIsDueAfterTheEndNeverComes) {
 std::vector<std::string> policies_in(const std::string& file) {
     std::stringstream bytes;
     bytes << std::ifstream{file}.rdbuf();
-    const std::string text = bytes.str();
+    // Recipes have a test of their own.
+    const std::string text = bytes.str().substr(0, bytes.str().find("\n## Recipes\n"));
     const std::string_view fence = "```yaml\n";
     std::vector<std::string> policies;
     for (auto at = text.find(fence); at != std::string::npos; at = text.find(fence, at + 1)) {
