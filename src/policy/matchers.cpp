@@ -113,17 +113,21 @@ std::optional<Url> parse_url(std::string_view text) {
     return Url{scheme + "://" + host + std::string{port}, std::move(host), path};
 }
 
-// Tells whether a path leads where it seems to: no steps up or on the spot, in plain or in percent-encoding.
+// Tells whether a path leads where it seems to: no steps up or on the spot, in plain or in percent-encoding,
+// nor as some servers and systems read them: `..;x` without what follows the semicolon, `.. ` without the
+// blank.
 bool is_clear_path(std::string_view path) {
     if (!path.starts_with('/')) return path.empty();
     const std::string lower = lower_ascii(path);
-    for (std::string_view hidden : {"%2e", "%2f", "%5c", "%00"})
+    for (std::string_view hidden : {"%2e", "%2f", "%5c", "%00", "%3b"})
         if (lower.find(hidden) != std::string::npos) return false;
     if (path.find('\\') != std::string_view::npos || path.find('\0') != std::string_view::npos) return false;
     auto steps = split(path.substr(1), '/');
     if (steps.back().empty()) steps.pop_back();
-    return std::ranges::none_of(
-        steps, [](const std::string& step) { return step.empty() || step == "." || step == ".."; });
+    return std::ranges::none_of(steps, [](std::string_view step) {
+        const auto name = step.substr(0, step.find_first_of("; \t%"));
+        return step.empty() || step.front() == ';' || step.front() == ' ' || name == "." || name == "..";
+    });
 }
 
 // Where something is: in a file system (no origin), or below a URL's host.

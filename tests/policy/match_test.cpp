@@ -310,15 +310,18 @@ TEST(Conditions, AUrlIsOfAHostOnlyWhereEveryClientReadsItSo) {
 TEST(Conditions, APathIsUnderAFolderOnlyWhereItCannotLeaveIt) {
     auto with = [](const std::string& path) { return request("x", "dev", Value::object({{"p", path}})); };
     const std::string of = "{parameters.p: {under: [/project, 's3://exports/daily/']}}";
-    for (const char* path : {"/project", "/project/", "/project/a/b.c", "s3://exports/daily/x",
-                             "s3://exports/daily", "/project/..a/b", "s3://exports/daily/x?versionId=1"})
+    for (const char* path :
+         {"/project", "/project/", "/project/a/b.c", "s3://exports/daily/x", "s3://exports/daily",
+          "/project/..a/b", "s3://exports/daily/x?versionId=1", "/project/a b;c.txt", "/project/%41bc"})
         EXPECT_TRUE(allows(of, with(path))) << path;
     for (const char* path : {"/projects/a", "/etc/shadow", "/", "s3://exports/dailyx",
                              "s3://exports.evil/daily/x", "gs://exports/daily/x", "s3://exports/"})
         EXPECT_FALSE(allows(of, with(path)) || refuses(of, with(path))) << path;
     for (const char* path :
          {"/project/../etc/shadow", "/project/./a", "/project//a", "project/a", "/project/a\\..\\b",
-          "/project/%2e%2e/etc", "/project/%2E./etc", "s3://exports/daily/../x", "/project/..", ""}) {
+          "/project/%2e%2e/etc", "/project/%2E./etc", "s3://exports/daily/../x", "/project/..", "",
+          "/project/..;/etc", "/project/..;v=1/etc", "/project/..%3b/etc", "/project/.;/a",
+          "/project/.. /etc", "/project/..\t/etc", "/project/;/etc", "/project/..%20/etc"}) {
         EXPECT_FALSE(allows(of, with(path)) || allows("{not: " + of + "}", with(path))) << path;
         EXPECT_TRUE(refuses(of, with(path))) << path;
     }
