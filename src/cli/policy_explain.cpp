@@ -87,6 +87,32 @@ std::string duration_of(core::Duration duration) {
     return duration_text(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
 }
 
+// What else the rules that apply ask of an approval and its use, a sentence each.
+Value terms_of(const core::Applied& applied) {
+    Value terms = Value::array();
+    for (const core::Exclusion& one : applied.exclude)
+        terms.push(fmt::format("approvals of whom {} names do not count", one.field));
+    if (applied.reason_required) terms.push("every approval says why");
+    if (applied.resource_typed) terms.push("every approval types the resource's name");
+    if (applied.self_approval) terms.push("some may approve what they ask for themselves (self_approval)");
+    if (applied.unlinked_allowed) terms.push("voters need not be shown to be somebody else (unlinked)");
+    if (applied.widening) {
+        std::vector<std::string> groups;
+        for (const core::GroupId& group : applied.widening->approvers) groups.emplace_back(group.text());
+        terms.push(fmt::format("after {} whoever is in {} may approve too",
+                               duration_of(applied.widening->after), join(groups, " and ")));
+    }
+    for (const core::CountOf& one : applied.deny.counts)
+        terms.push(fmt::format("denials of {} of {} end it", one.count, one.of.text()));
+    if (applied.claim_after > core::Duration{})
+        terms.push(fmt::format("no approval is claimed before {} after the opening",
+                               duration_of(applied.claim_after)));
+    for (const core::Span& span : applied.claim_closed)
+        terms.push(fmt::format("nothing is claimed from {} to {}", core::rfc3339(span.from),
+                               core::rfc3339(span.to)));
+    return terms;
+}
+
 // "require 2 of security", "allow", "refuse: not on Fridays": what a rule does where it applies.
 std::string asks(const core::Rule& rule) {
     std::vector<std::string> parts;
@@ -192,6 +218,7 @@ Value told_of(const WordedRequest& worded, const core::Explanation& explanation,
     told.set("unlinked", texts(opened.unlinked));
     told.set("expires", duration_of(applied.expires));
     told.set("grant", duration_of(applied.grant));
+    told.set("terms", terms_of(applied));
     told.set("sensitive", hidden_of(worded, applied));
     return told;
 }
@@ -304,6 +331,9 @@ void print_told(const Value& told) {
             print(fmt::format("linked to nobody the chats know: {}", names_in(told["unlinked"])));
         print(fmt::format("expires after {}; an approval is good for {}", told["expires"].text(),
                           told["grant"].text()));
+        const Value& terms = told["terms"];
+        for (std::size_t i = 0; terms.items() && i < terms.items()->size(); ++i)
+            print(printable(terms[i].text()));
     }
     const Value& sensitive = told["sensitive"];
     for (std::size_t i = 0; sensitive.items() && i < sensitive.items()->size(); ++i)

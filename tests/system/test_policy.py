@@ -90,6 +90,30 @@ class ExplainTest(unittest.TestCase):
         self.assertIn("1 of security: ben, slack:T0/U0DAN", said.stdout)
         self.assertIn("never counted: amy", said.stdout)
 
+    def test_drops_no_term_that_the_rules_set(self):
+        policy = self.folder.write("terms.yaml", """
+version: 1
+people: { amy: { slack: U0AMY }, ben: { slack: U0BEN } }
+groups: { g: { people: [amy, ben] } }
+rules:
+  - name: r
+    when: { action: x }
+    require: { of: g }
+    reason: required
+    exclude: [labels.author]
+    deny: { count: 2, of: g }
+    claim: { not_before: 5m, not_when: { time.weekday: [sat, sun] } }
+    grant: 7d
+""")
+        request = self.folder.write("terms.json", json.dumps(
+            {"action": "x", "labels": {"author": "amy"}, "at": "2026-01-05T12:00:00Z"}))
+        said = countersign("policy", "explain", "--policy", policy, "--request", request)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        for term in ["approvals of whom labels.author names do not count", "every approval says why",
+                     "denials of 2 of g end it", "no approval is claimed before 5m after the opening",
+                     "nothing is claimed from 2026-01-10T00:00:00"]:
+            self.assertIn(term, said.stdout)
+
     def test_is_the_same_as_json(self):
         told = json.loads(self.explain({"action": "db.export", "environment": "production"}, "--json").stdout)
         self.assertEqual(told["outcome"], "require")
