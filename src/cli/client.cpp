@@ -141,6 +141,17 @@ Later<Reply> Client::call(Call call) {
     co_return understood(call, std::move(reply), answer->fields);
 }
 
+Later<Page> Client::text(std::string path, core::Duration patience) {
+    auto url = net::parse_url(settings_.url + path);
+    if (!url) co_return pass(url);
+    net::HttpRequest request{.method = "GET", .target = url->target, .fields = {}, .body = {}, .peer = {}};
+    auto answer = co_await http_->send(*url, std::move(request), Deadline{now() + patience});
+    if (!answer)
+        co_return fail(answer.error().trouble,
+                       fmt::format("cannot reach {}: {}", visible(settings_.url), answer.error().detail));
+    co_return Page{answer->status, std::move(answer->body)};
+}
+
 Result<Reply> Client::understood(const Call& call, Reply reply, const net::Fields& fields) const {
     if (reply.status >= 500 || reply.status == 429) {
         auto failure = failure_of(reply);

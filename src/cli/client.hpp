@@ -50,6 +50,11 @@ struct Reply {
     core::Value body;
     std::string etag;
 };
+// A page that is no JSON, as it came.
+struct Page {
+    unsigned status = 0;
+    std::string text;
+};
 // What a problem document says, as one line.
 Failure failure_of(const Reply& reply);
 
@@ -73,6 +78,8 @@ class Client {
     // with unavailable, overloaded or timed_out, with `not_before` where Retry-After said so. What another
     // than the server answered (a page of a proxy, say) is `unavailable`; a redirection is invalid_input.
     Later<Reply> call(Call call);
+    // Gets a page that needs no token, of whatever status.
+    Later<Page> text(std::string path, core::Duration patience);
     // Attempts until one has a value or failures have gone on for `give_up_after`. Only for calls that may
     // safely be repeated. `on_trouble` hears of the first failure in a row.
     Later<Reply> insist(Call call, core::Duration give_up_after,

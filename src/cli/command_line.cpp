@@ -16,6 +16,7 @@ CommandLine::CommandLine() {
     add_teams_verbs();
     add_client_verbs();
     add_votes();
+    add_top();
     add_run();
     add_agent_verbs();
     add_agents_files();

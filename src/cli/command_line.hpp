@@ -22,6 +22,7 @@ struct CommandLine {
     RequestOptions request;
     IdOptions id;
     VoteOptions vote;
+    TopOptions top;
     ListOptions list;
     RunOptions run;
     HookOptions hook;
@@ -61,6 +62,7 @@ struct CommandLine {
     void add_teams_verbs();
     void add_client_verbs();
     void add_votes();
+    void add_top();
     void add_run();
     void add_agent(CLI::App& verb, AgentOptions& agent);
     void add_agent_verbs();

@@ -93,6 +93,13 @@ void CommandLine::add_votes() {
     }
 }
 
+void CommandLine::add_top() {
+    auto* made = verb(app, "top", "shows what is pending and how the server is, redrawn until q is pressed",
+                      "countersign top --every 5s", [this] { return top_verb(top); });
+    made->add_option("--every", top.every, "how often")->capture_default_str()->type_name("D");
+    made->add_flag("--once", top.once, "print one page and end");
+}
+
 void CommandLine::add_run() {
     auto* run_app = verb(app, "run", "runs a command once it is approved, and never otherwise",
                          "countersign run --action db.export --environment production -- ./export.sh --all",

@@ -43,6 +43,12 @@ struct VoteOptions {
 // Shows the request, asks, has the server ask in the chat, and waits for what is pressed there.
 int vote_verb(const VoteOptions& options);
 
+struct TopOptions {
+    std::string every = "2s";
+    bool once = false;  // one page, on whatever stdout is
+};
+int top_verb(const TopOptions& options);
+
 struct ListOptions {
     std::string state;
     std::string action;
