@@ -23,6 +23,8 @@ class Terminal:
         self.before = termios.tcgetattr(theirs)
         self.theirs = theirs
         self.child = subprocess.Popen([binary(), "top", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                                      # Whoever runs the tests in the background ignores it, and so would the verb.
+                                      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                                       env={"PATH": SEARCH_PATH, "TERM": "xterm", **environment})
         self.drawn = ""
 
