@@ -7,6 +7,7 @@
 #include "countersign/adapters/policy_diff.hpp"
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/base/crypto.hpp"
+#include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/match.hpp"
 #include "policy/samples.hpp"
@@ -157,6 +158,30 @@ std::string place_of(const core::Request& request) {
     return visible(request.action) + (request.environment ? " in " + visible(*request.environment) : "");
 }
 
+// Writes what a group is made of: "slack S0SEC", "amy, ben", "any of leads, ada without payments".
+std::string source_of(const core::GroupRecord& group) {
+    auto people = [](const core::GroupRecord::People& listed) {
+        std::vector<std::string> names;
+        for (const core::PersonId& one : listed.people) names.emplace_back(one.text());
+        return join(names, ", ");
+    };
+    auto in_chat = [](const core::GroupRecord::InChat& chat) {
+        return fmt::format("{} {}", core::name_of(chat.chat), chat.id);
+    };
+    auto combined = [](const core::GroupRecord::Combined& made) {
+        auto list = [](const std::vector<core::GroupRecord::Combined::Part>& parts) {
+            std::vector<std::string> names;
+            for (const auto& part : parts)
+                names.push_back(std::visit([](const auto& one) { return std::string{one.text()}; }, part));
+            return join(names, ", ");
+        };
+        const bool any = made.how == core::GroupRecord::Combined::How::any;
+        return fmt::format("{} of {}{}", any ? "any" : "all", list(made.of),
+                           made.except.empty() ? "" : " without " + list(made.except));
+    };
+    return std::visit(Overload{people, in_chat, combined}, group.members);
+}
+
 class Comparison {
   public:
     Comparison(const core::Policy& older, const core::Policy& newer) : older_(older), newer_(newer) {}
@@ -180,6 +205,24 @@ class Comparison {
                 if (!before->second.contains(one)) tell_of_member(Direction::easier, group, one, "is in");
             for (const core::PersonId& one : before->second)
                 if (!people.contains(one)) tell_of_member(Direction::harder, group, one, "is no longer in");
+        }
+    }
+    // Tells of groups that a chat has a part in, whose members are not known here, and which are made of
+    // something else now.
+    void look_at_sources() {
+        const auto had = members_of(older_);
+        const auto has = members_of(newer_);
+        for (const core::GroupRecord& group : newer_.groups) {
+            const auto before = std::ranges::find(older_.groups, group.name, &core::GroupRecord::name);
+            if (before == older_.groups.end() || (had.contains(group.name) && has.contains(group.name)))
+                continue;
+            const std::string was = source_of(*before);
+            const std::string is = source_of(group);
+            if (was != is)
+                add(Direction::easier,
+                    fmt::format("group {} is {} instead of {}, so others may be in it", group.name.text(), is,
+                                was),
+                    {});
         }
     }
     // Whose accounts are whose: an account more votes as its person, and one that is nobody's any more counts
@@ -263,6 +306,7 @@ std::vector<PolicyDifference> policy_differences(const core::Policy& older, cons
                                                  const std::vector<core::Request>& more) {
     Comparison comparison{older, newer};
     comparison.look_at_groups();
+    comparison.look_at_sources();
     comparison.look_at_people();
     for (const core::Request& request : more) comparison.look(request);
     for (const core::Request& request : policy::Samples{{&older, &newer}}.make()) comparison.look(request);

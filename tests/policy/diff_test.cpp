@@ -170,6 +170,25 @@ TEST(PolicyDiff, ClocksAccountsHoldsAndDenialsAreLookedAt) {
     EXPECT_THAT(told("amy: {slack: U1}", "amy: {slack: U1}, ben: {slack: U2}"), IsEmpty());
 }
 
+TEST(PolicyDiff, AGroupOfAChatThatIsAnotherOneIsTold) {
+    auto with = [](const std::string& group) {
+        return "groups: {g: {" + group + "}}\nrules: [{name: r, when: {action: x}, require: {of: g}}]\n";
+    };
+    const std::string chat = with("slack_usergroup: S0A");
+    EXPECT_THAT(easier(chat, chat), IsEmpty());
+    EXPECT_THAT(easier(chat, with("slack_usergroup: S0B")),
+                testing::ElementsAre("group g is slack S0B instead of slack S0A, so others may be in it"));
+    EXPECT_THAT(easier(chat, with("people: [amy, ben]")),
+                testing::ElementsAre("group g is amy, ben instead of slack S0A, so others may be in it"));
+    auto made = [](const std::string& group) {
+        return "groups: {c: {slack_usergroup: S0A}, g: {" + group +
+               "}}\nrules: [{name: r, when: {action: x}, require: {all: [{of: c}, {of: g}]}}]\n";
+    };
+    EXPECT_THAT(easier(made("any: [c, amy], except: [ben]"), made("any: [c, amy]")),
+                testing::ElementsAre(
+                    "group g is any of c, amy instead of any of c, amy without ben, so others may be in it"));
+}
+
 TEST(PolicyDiff, AnIdIsOfTheSentenceAlone) {
     const std::string one =
         two_groups +
