@@ -279,8 +279,10 @@ awaitable<bool> Conversation::shows_nothing(core::RequestId request, MessageRef 
     CardTarget target{manner_.chat, message.channel};
     auto deadline = runtime_.within(note_within);
     // Nothing can become a card of a request that is not there, and that it cannot is found by writing.
-    auto adopted = co_await parts_.outbox.adopt(request, std::move(target), std::move(message), deadline);
+    auto adopted = co_await parts_.outbox.adopt(request, std::move(target), message, deadline);
     if (!adopted || *adopted) co_return false;
+    auto shown = co_await parts_.outbox.is_card(manner_.chat, std::move(message), deadline);
+    if (!shown || *shown) co_return false;  // of another request
     auto read = co_await parts_.requests.read(request, deadline);
     co_return !read && read.error().trouble == Trouble::not_found;
 }

@@ -13,6 +13,7 @@ CommandLine::CommandLine() {
     add_token_verbs();
     add_people_verbs();
     add_audit_verbs();
+    add_slack_verbs();
     add_teams_verbs();
     add_client_verbs();
     add_votes();
@@ -222,6 +223,21 @@ void CommandLine::add_people_verbs() {
                       "countersign people merge riley slack:T0SIM/U0REQ", people_merge_verb);
     account(*merge, "PERSON", people.one);
     account(*merge, "PERSON2", people.other);
+}
+
+void CommandLine::add_slack_verbs() {
+    auto* verbs = app.add_subcommand("slack", "finds ids in Slack, which policies name");
+    verbs->require_subcommand(1);
+    auto one = [&](const char* name, const char* what, const char* example,
+                   int (*find)(const SlackOptions& options)) {
+        auto* its = verb(*verbs, name, what, example, [this, find] { return find(slack); });
+        its->add_option("TEXT", slack.text,
+                        "a part of a name, handle, address or id; without it all are listed");
+        its->add_flag("--json", slack.json, "print JSON");
+        add_config(*its, slack.config_file);
+    };
+    one("users", "lists users with their ids", "countersign slack users amy", slack_users_verb);
+    one("groups", "lists user groups with their ids", "countersign slack groups security", slack_groups_verb);
 }
 
 void CommandLine::add_teams_verbs() {

@@ -40,6 +40,7 @@ struct CommandLine {
     AuditExportOptions audit_report;
     AuditProofOptions audit_proof;
     EraseOptions erase;
+    SlackOptions slack;
     TeamsOptions teams;
     std::string sandbox_listen = "127.0.0.1:8490";
     bool sandbox_unsafe_listen = false;
@@ -59,6 +60,7 @@ struct CommandLine {
     void add_token_verbs();
     void add_people_verbs();
     void add_audit_verbs();
+    void add_slack_verbs();
     void add_teams_verbs();
     void add_client_verbs();
     void add_votes();

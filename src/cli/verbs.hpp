@@ -203,6 +203,14 @@ int people_link_verb(const PeopleOptions& options);
 int people_unlink_verb(const PeopleOptions& options);
 int people_merge_verb(const PeopleOptions& options);
 
+struct SlackOptions {
+    std::string config_file;
+    std::string text;  // a part of a name; empty: all
+    bool json = false;
+};
+int slack_users_verb(const SlackOptions& options);
+int slack_groups_verb(const SlackOptions& options);
+
 struct TeamsOptions {
     std::string config_file;
     std::string output = "countersign-teams.zip";

@@ -110,9 +110,11 @@ Setter teams_guid(std::string Settings::Teams::* member) {
         return Done{};
     };
 }
-Result<Done> set_teams_password(Settings& settings, const Item& item, const std::string&) {
-    settings.teams.app_password = Secret{item.text};
-    return Done{};
+Setter teams_secret(Secret Settings::Teams::* member) {
+    return [member](Settings& settings, const Item& item, const std::string&) -> Result<Done> {
+        settings.teams.*member = Secret{item.text};
+        return Done{};
+    };
 }
 Result<Done> set_service_urls(Settings& settings, const Item& item, const std::string&) {
     settings.teams.service_url_allow = item.items;
@@ -224,9 +226,12 @@ std::vector<Key> make_schema() {
         {"slack.pace", set_pace},
         {"slack.channel", slack_text(&Settings::Slack::channel)},
         {"teams.app_id", teams_guid(&Settings::Teams::app_id)},
-        {"teams.app_password", set_teams_password, Key::Shape::secret},
+        {"teams.app_password", teams_secret(&Settings::Teams::app_password), Key::Shape::secret},
         {"teams.certificate", teams_file(&Settings::Teams::certificate)},
         {"teams.certificate_key", teams_file(&Settings::Teams::certificate_key)},
+        {"teams.managed_identity_url", teams_text(&Settings::Teams::managed_identity_url)},
+        {"teams.managed_identity_header", teams_secret(&Settings::Teams::managed_identity_header),
+         Key::Shape::secret},
         {"teams.tenant", teams_guid(&Settings::Teams::tenant)},
         {"teams.openid_metadata_url", teams_text(&Settings::Teams::openid_metadata_url)},
         {"teams.login_url", teams_text(&Settings::Teams::login_url)},
@@ -235,6 +240,8 @@ std::vector<Key> make_schema() {
         {"identity.max_age", set_age},
         {"identity.trust_email_domains", set_trusted_domains, Key::Shape::list},
         {std::string(issuers_key), set_no_issuers, Key::Shape::list},
+        {"teams.targeted_messages",
+         yes_or_no([](Settings& s) -> bool& { return s.teams.targeted_messages; })},
         {"teams.streaming", yes_or_no([](Settings& s) -> bool& { return s.teams.streaming; })},
         {"link_hosts", set_link_hosts, Key::Shape::list},
         {"limits.requests_per_minute", whole_number(per_minute, 0, 1'000'000)},
@@ -377,7 +384,8 @@ Result<Done> apply_environment(Settings& settings, const Environment& environmen
 // Half a registration would be no Teams at all, in silence.
 Result<Done> complete(const Settings::Teams& teams) {
     const bool certified = !teams.certificate.empty() || !teams.certificate_key.empty();
-    const bool some = !teams.app_password.empty() || certified || !teams.tenant.empty() ||
+    const bool managed = !teams.managed_identity_url.empty();
+    const bool some = !teams.app_password.empty() || certified || managed || !teams.tenant.empty() ||
                       !teams.openid_metadata_url.empty() || !teams.login_url.empty() ||
                       !teams.service_url_allow.empty() || !teams.channel.empty();
     if (teams.app_id.empty() && some)
@@ -390,10 +398,18 @@ Result<Done> complete(const Settings::Teams& teams) {
     if (certified && !teams.app_password.empty())
         return fail(Trouble::invalid_input,
                     "teams.app_password and teams.certificate are both given; keep one");
-    if (!certified && teams.app_password.empty())
+    if (managed && (certified || !teams.app_password.empty()))
+        return fail(
+            Trouble::invalid_input,
+            "teams.managed_identity_url needs neither teams.app_password nor teams.certificate; keep one");
+    if (!managed && !teams.managed_identity_header.empty())
+        return std::unexpected(
+            missing("teams.managed_identity_url", "teams.managed_identity_header is sent there"));
+    if (!managed && !certified && teams.app_password.empty())
         return std::unexpected(
             missing("teams.app_password",
-                    "it is a client secret of the bot's registration; or give teams.certificate"));
+                    "it is a client secret of the bot's registration; or give teams.certificate, or "
+                    "teams.managed_identity_url"));
     return Done{};
 }
 

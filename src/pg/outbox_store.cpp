@@ -165,6 +165,10 @@ behind AS (
         ON CONFLICT (request_id) DO NOTHING)
 SELECT FROM fresh)"};
 
+constexpr Query card_of_message{
+    "SELECT FROM card c JOIN request_state s ON s.request_id = c.request_id "
+    "WHERE c.surface = $1 AND c.message_channel = $2 AND c.message = $3"};
+
 // Requests that somebody works on are left alone: whoever settles a row changes its cards after it, and would
 // wait for this while this waits for them.
 constexpr Query redraw_cards{R"(
@@ -413,6 +417,17 @@ Later<bool> PgOutboxStore::adopt(core::RequestId request, app::CardTarget target
         });
     };
     return run_job<bool>(pool_, rt::Lane::interactive, clock_, deadline, std::move(adopt_in));
+}
+
+Later<bool> PgOutboxStore::is_card(core::Surface surface, app::MessageRef message, Deadline deadline) {
+    return run_job<bool>(pool_, rt::Lane::interactive, clock_, deadline,
+                         [surface, message = std::move(message)](Session& session) -> Result<bool> {
+                             auto rows = again_if_lost(
+                                 session, card_of_message,
+                                 Arguments::of(core::name_of(surface), message.channel, message.message));
+                             if (!rows) return pass(rows);
+                             return !rows->empty();
+                         });
 }
 
 Later<std::vector<core::RequestId>> PgOutboxStore::redraw(std::vector<core::RequestId> requests,

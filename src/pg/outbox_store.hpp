@@ -19,6 +19,7 @@ class PgOutboxStore final : public app::OutboxStore {
         core::Surface surface, std::vector<core::RequestId> requests, Deadline deadline) override;
     Later<bool> adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                       Deadline deadline) override;
+    Later<bool> is_card(core::Surface surface, app::MessageRef message, Deadline deadline) override;
     Later<std::vector<core::RequestId>> redraw(std::vector<core::RequestId> requests,
                                                Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;

@@ -234,6 +234,8 @@ net::HttpResponse TeamsConnector::connector(const net::HttpRequest& request,
         return error(403, "BotNotInConversationRoster", "The bot is not part of the conversation roster.");
     if (what == "pagedmembers") return members(conversation, query);
     if (what == "members" && !item.empty()) return member(conversation, item);
+    const bool targeted = targets && query.find("isTargetedActivity=true") != std::string_view::npos;
+    if (what == "activities" && request.method == "POST" && targeted) return send_to_one(conversation, *body);
     if (what == "activities" && request.method == "POST") return send(conversation, *body, item);
     if (what == "activities" && request.method == "PUT") return update(conversation, item, *body);
     if (what == "activities" && request.method == "DELETE") return remove(conversation, item);
@@ -284,6 +286,17 @@ net::HttpResponse TeamsConnector::send(std::string_view conversation, const Valu
     const bool two = !body["text"].text().empty() && body["attachments"].items() != nullptr;
     if (two) return teams_json(202, Value::object());
     return teams_json(201, Value::object({{"id", id}}));
+}
+
+// Shown to one member, kept nowhere, and so without an id.
+net::HttpResponse TeamsConnector::send_to_one(std::string_view conversation, const Value& body) {
+    if (auto no = throttled(conversation)) return std::move(*no);
+    const auto* known = world_.find_conversation(conversation);
+    const auto* user = world_.find_user(body["recipient"]["id"].text());
+    if (!user || !known->members.contains(user->name))
+        return error(404, "MemberNotFoundInConversation", "The recipient is no member.");
+    world_.words[user->name].push_back(core::canonical(body["attachments"][0]["content"]));
+    return teams_json(202, Value::object());
 }
 
 net::HttpResponse TeamsConnector::update(std::string_view conversation, std::string_view message,

@@ -45,6 +45,7 @@ class TeamsConnector {
     };
     std::deque<Fault> faults;
     bool limited = true;  // by the documented rates
+    bool targets = true;  // knows messages for one person; else everybody sees them
     core::Value journal = core::Value::array();
 
   private:
@@ -58,6 +59,7 @@ class TeamsConnector {
                                 std::string_view query);
     net::HttpResponse create(const core::Value& body);
     net::HttpResponse send(std::string_view conversation, const core::Value& body, std::string_view reply_to);
+    net::HttpResponse send_to_one(std::string_view conversation, const core::Value& body);
     net::HttpResponse update(std::string_view conversation, std::string_view message,
                              const core::Value& body);
     net::HttpResponse remove(std::string_view conversation, std::string_view message);

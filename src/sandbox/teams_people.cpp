@@ -120,6 +120,8 @@ awaitable<std::optional<Value>> TeamsPeople::act(std::string name, Value order) 
         answer = set_bot(order);
     else if (name == "users")
         answer = set_user(order);
+    else if (name == "members")
+        answer = co_await set_members(std::move(order));
     else if (name == "token")
         answer = Value::object({{"token", connector_.mint(order["claims"])}});
     else if (name == "faults")
@@ -422,18 +424,49 @@ Value TeamsPeople::set_bot(const Value& order) {
     return Value::object({{"ok", true}});
 }
 
+// Somebody new is in no conversation but their own.
 Value TeamsPeople::set_user(const Value& order) {
     const auto* known = world_.find_user(order["name"].text());
-    if (!known) return trouble("not_found", "no such user");
-    TeamsUser& user = world_.users.at(known->name);
+    if (!known && !order["object"].string()) return trouble("not_found", "no such user");
+    std::string name{known ? std::string_view{known->name} : order["name"].text()};
+    if (!known && world_.find_user(order["object"].text()))
+        return trouble("taken", "somebody has this object id");
+    TeamsUser& user = world_.users[name];
+    if (!known) user = {.name = name, .real_name = name, .object = std::string(order["object"].text())};
+    if (order["real_name"].string()) user.real_name = order["real_name"].text();
     if (order["role"].string()) user.role = order["role"].text();
     if (order["tenant"].string()) user.tenant = order["tenant"].text();
     if (order["installed"].boolean()) user.installed = order["installed"].truth();
     return describe(user);
 }
 
+// The bot is told who came and who left, as Teams tells it.
+awaitable<Value> TeamsPeople::set_members(Value order) {
+    auto* where = world_.find_conversation(order["conversation"].text());
+    const auto* names = order["users"].items();
+    if (!where || !names) co_return trouble("not_found", "no such conversation, or no users");
+    std::set<std::string> members;
+    for (const Value& name : *names) {
+        const auto* user = world_.find_user(name.text());
+        if (!user) co_return trouble("not_found", fmt::format("no such user: {}", name.text()));
+        members.insert(user->name);
+    }
+    auto listed = [&](const std::set<std::string>& those, const std::set<std::string>& but) {
+        Value all = Value::array();
+        for (const std::string& name : those)
+            if (!but.contains(name)) all.push(Value::object({{"id", world_.users.at(name).mri()}}));
+        return all;
+    };
+    auto told = activity(world_.users.at("amy"), *where, "conversationUpdate");
+    told.set("membersAdded", listed(members, where->members));
+    told.set("membersRemoved", listed(where->members, members));
+    where->members = std::move(members);
+    co_return co_await deliver(std::move(told));
+}
+
 Value TeamsPeople::set_faults(const Value& order) {
     if (order["clear"].truth()) connector_.faults.clear();
+    if (order["targeted"].string()) connector_.targets = order["targeted"].text() != "unknown";
     if (order["limits"].string()) connector_.limited = order["limits"].text() != "off";
     if (order["method"].string())
         connector_.faults.push_back({.method = std::string(order["method"].text("*")),

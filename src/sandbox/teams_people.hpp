@@ -42,6 +42,7 @@ class TeamsPeople {
     rt::asio::awaitable<core::Value> raw(core::Value order);
     core::Value set_bot(const core::Value& order);
     core::Value set_user(const core::Value& order);
+    rt::asio::awaitable<core::Value> set_members(core::Value order);
     core::Value set_faults(const core::Value& order);
 
     core::Value activity(const TeamsUser& user, const TeamsConversation& conversation,

@@ -8,6 +8,7 @@
 #include "countersign/base/text.hpp"
 #include "countersign/rt/deadline.hpp"
 #include "countersign/rt/tasks.hpp"
+#include "countersign/server/slack_names.hpp"
 
 namespace countersign::server {
 namespace {
@@ -29,12 +30,15 @@ teams::TeamsSettings teams_settings(const config::Settings& settings, Secret pag
     return teams::TeamsSettings{
         .app_id = settings.teams.app_id,
         .app_password = settings.teams.app_password,
+        .managed_identity_url = settings.teams.managed_identity_url,
+        .managed_identity_header = settings.teams.managed_identity_header,
         .tenant = settings.teams.tenant,
         .openid_metadata_url = settings.teams.openid_metadata_url,
         .login_url = settings.teams.login_url,
         .service_url_allow = settings.teams.service_url_allow,
         .channel = settings.teams.channel,
         .streaming = settings.teams.streaming,
+        .targeted_messages = settings.teams.targeted_messages,
         .link_hosts = settings.link_hosts,
         .page_key = std::move(page_key),
     };
@@ -67,6 +71,18 @@ Result<teams::TeamsSettings> with_certificate(teams::TeamsSettings made, const c
 
 }  // namespace
 
+Later<std::vector<slack::FoundInSlack>> find_in_slack(const config::Settings& settings, slack::Sought sought,
+                                                      const Ground& ground, Deadline deadline) {
+    const app::Runtime runtime{
+        .clock = ground.clock,
+        .timers = ground.timers,
+        .entropy = ground.entropy,
+        .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
+        .limits = {}};
+    co_return co_await slack::find_in_slack(slack_settings(settings), std::move(sought), runtime,
+                                            {ground.network, ground.executor}, deadline);
+}
+
 Result<Done> check_chats(const config::Settings& settings) {
     if (settings.teams.app_id.empty()) return Done{};
     auto read = with_certificate(teams_settings(settings, Secret{}), settings);
@@ -97,8 +113,9 @@ Later<app::Checks> examine_chats(const config::Settings& settings, const core::P
     if (!settings.teams.app_id.empty()) {
         auto its = with_certificate(teams_settings(settings, Secret{}), settings);
         if (!its) co_return pass(its);
-        auto work = teams::examine(std::move(*its), settings.public_url, runtime, ground.network,
-                                   ground.executor, deadline);
+        auto work = teams::examine(std::move(*its),
+                                   app::names_in(policy, core::Surface::teams, settings.teams.channel),
+                                   settings.public_url, runtime, {ground.network, ground.executor}, deadline);
         tasks.start("teams", rt::keep(std::move(work), teams));
     }
     // Calls that are under way at the deadline fail by it; the rest is for what follows from that.

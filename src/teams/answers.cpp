@@ -34,6 +34,12 @@ std::vector<core::CardSummary> summaries(const app::RequestList& list) {
     return all;
 }
 
+std::string unread(const Failure& failure) {
+    if (failure.trouble == Trouble::not_found) return std::string(not_known);
+    return failure.trouble == Trouble::forbidden ? failure.detail
+                                                 : std::string("This cannot be shown right now. Try again.");
+}
+
 net::HttpResponse status_alone(unsigned status) {
     net::HttpResponse response;
     response.status = status;

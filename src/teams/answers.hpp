@@ -17,6 +17,10 @@ inline constexpr std::string_view dialog_opens = "task/fetch";
 inline constexpr std::string_view dialog_sends = "task/submit";
 inline constexpr std::string_view query_invoke = "composeExtension/query";
 
+inline constexpr std::string_view not_known = "This button belongs to no request known here.";
+// Why a request is not shown to somebody.
+std::string unread(const Failure& failure);
+
 net::HttpResponse status_alone(unsigned status);
 net::HttpResponse json_body(wire::JsonText body, unsigned status = 200);
 // Words in the form that this invoke is answered in; a message is answered without any.

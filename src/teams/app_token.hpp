@@ -35,6 +35,8 @@ class AppToken {
     };
     rt::asio::awaitable<void> renew(Deadline deadline);
     Later<Kept> ask(Deadline deadline);
+    Later<Kept> ask_machine(Deadline deadline);  // its managed identity
+    std::string_view way() const;                // the setting by which the token is had
     // What says to Entra that it is us: the secret, or something that the certificate's key signs.
     std::string proof(const std::string& audience) const;
     Result<Kept> read(const net::HttpResponse& response) const;

@@ -51,6 +51,16 @@ std::optional<std::string> address_problem(std::string_view key, const std::stri
     return std::nullopt;
 }
 
+// Identity endpoints are plain http on the machine itself or on its link.
+bool on_this_machine(const std::string& address) {
+    auto url = net::parse_url(address);
+    if (!url || url->target.find('?') != std::string::npos) return false;
+    const std::string_view link_local = "169.254.";
+    const bool numbers = url->host.find_first_not_of("0123456789.") == std::string::npos;
+    return tokens::private_enough(address) ||
+           (url->scheme == "http" && numbers && url->host.starts_with(link_local));
+}
+
 }  // namespace
 
 Cloud cloud_of(const TeamsSettings& settings) {
@@ -82,6 +92,9 @@ std::optional<std::string> problem_of(const TeamsSettings& given) {
                "Entra tenant";
     if (auto wrong = address_problem("teams.openid_metadata_url", settings.openid_metadata_url)) return wrong;
     if (auto wrong = address_problem("teams.login_url", settings.login_url)) return wrong;
+    if (!settings.managed_identity_url.empty() && !on_this_machine(settings.managed_identity_url))
+        return "teams.managed_identity_url: must be an address of this machine or its link (127.0.0.1, "
+               "169.254.…) without a query, or https";
     if (settings.service_url_allow.empty())
         return "teams.service_url_allow: the hosts of this cloud are not known here; set them";
     for (const std::string& prefix : settings.service_url_allow) {

@@ -20,8 +20,6 @@ namespace {
 constexpr core::Duration finish_poll = std::chrono::milliseconds{20};
 // Cards are shown to whoever was a member at some time; what is decided looks again.
 constexpr core::Duration any_age = std::chrono::hours{24 * 366};
-constexpr core::Duration close_within = std::chrono::seconds{10};
-constexpr std::string_view not_known = "This button belongs to no request known here.";
 constexpr std::string_view not_here = "This bot serves another organisation.";
 constexpr std::string_view not_a_member =
     "Only full members of the organisation are answered, and you are not known as one right now.";
@@ -35,12 +33,6 @@ bool known_invoke(std::string_view name) {
 
 app::Reply said(std::string_view words) {
     return {app::Lines{{std::string(words)}}};
-}
-
-std::string unread(const Failure& failure) {
-    if (failure.trouble == Trouble::not_found) return std::string(not_known);
-    return failure.trouble == Trouble::forbidden ? failure.detail
-                                                 : std::string("This cannot be shown right now. Try again.");
 }
 
 // The button that asks for a reason where one is missing.
@@ -257,9 +249,8 @@ awaitable<net::HttpResponse> Inbox::pressed(Asked asked, FlightPtr flight) {
     if (act == wire::teams_view) co_return co_await own_card(asked, {});
     if (looks && asked.press.page > 0) co_return co_await page(asked);
     auto reply = co_await this->act(asked);
-    if (reply.of_no_request && on_card && message_of(*asked.activity))
-        tasks_.start("teams lost card", close_lost(asked));
     const bool message = asked.activity->kind == Kind::message;
+    if (reply.of_no_request && (asked.in_dialog || message)) note_lost(asked);  // else it is found on drawing
     if ((flight->late || message) && !std::holds_alternative<app::Silence>(reply.what))
         tasks_.start("teams reply", tell(asked.activity, reply));
     if (message) co_return status_alone(200);
@@ -323,113 +314,6 @@ awaitable<app::Reply> Inbox::approve(const Asked& asked) {
     co_return co_await conversation_.press(std::move(act), request, app::CardButton::approve, extent);
 }
 
-// ---- answers
-
-awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply& reply) {
-    if (const auto* view = std::get_if<app::FullView>(&reply.what))
-        co_return co_await page_body(asked, view->card, 0, view->can_approve);
-    const auto* asks = std::get_if<app::ReasonDialog>(&reply.what);
-    // At the end of a full view the form carries on what was read; on the card its own input asks.
-    if (asks != nullptr && (asked.in_dialog || asked.press.page > 0)) {
-        auto form = wire::teams_reason_form(
-            {asks->verdict, asks->number, asks->about, asks->resource, asks->needs_reason, asks->own},
-            asked.press, asked.in_dialog);
-        co_return json_body(asked.in_dialog ? wire::teams_dialog_answer("Reason", form)
-                                            : wire::teams_card_answer(form));
-    }
-    if (asked.in_dialog) co_return words_for(*asked.activity, words_of(reply));
-    if (const auto* done = std::get_if<app::Silence>(&reply.what)) {
-        auto view = conversation_.view_of(*done->now, account_of(*asked.activity));
-        co_await conversation_.compare(view.card, *done->now, Deadline{asked.at + answer_within});
-        wire::TeamsViewer viewer{.behind = view.can_never_approve, .voted = view.voted};
-        auto style = parts_.speech.style();
-        auto card = wire::teams_card(view.card, style, &viewer);
-        co_return json_body(wire::teams_card_answer(card.card));
-    }
-    if (std::holds_alternative<app::ApproveQuestion>(reply.what)) {
-        auto shown = private_card(reply, parts_.speech.style());
-        co_return json_body(wire::teams_card_answer(shown->card));
-    }
-    wire::TeamsViewer viewer;
-    if (const auto* lines = std::get_if<app::Lines>(&reply.what)) viewer.notice = join(lines->text, " ");
-    if (asks != nullptr) {
-        viewer.asks_reason = asks->verdict;
-        viewer.resource = asks->resource;
-        viewer.needs_reason = asks->needs_reason;
-        viewer.own_request = asks->own;
-    }
-    if (!asked.request) {
-        auto shown = private_card(reply, parts_.speech.style());
-        if (!shown) co_return words_for(*asked.activity, words_of(reply));
-        co_return json_body(wire::teams_card_answer(shown->card));
-    }
-    co_return co_await own_card(asked, std::move(viewer));
-}
-
-// The card as it is now, for whoever pressed.
-awaitable<net::HttpResponse> Inbox::own_card(const Asked& asked, wire::TeamsViewer viewer) {
-    auto now = co_await conversation_.look_and_compare(*asked.request, account_of(*asked.activity),
-                                                       channel_of(asked), Deadline{asked.at + answer_within});
-    if (!now) {
-        co_return words_for(*asked.activity, viewer.notice.empty() ? unread(now.error()) : viewer.notice);
-    }
-    // A button of another request's card shows nothing of this one.
-    if (!asked.press.digest.empty() && asked.press.digest != now->card.digest)
-        co_return words_for(*asked.activity, viewer.notice.empty() ? std::string(not_known) : viewer.notice);
-    viewer.behind = now->can_never_approve;
-    viewer.voted = now->voted;
-    auto style = parts_.speech.style();
-    // Only who is shown the card goes on being shown it anew.
-    if (now->card.buttons()) style.viewers = {asked.activity->from};
-    auto card = wire::teams_card(now->card, style, &viewer);
-    co_return json_body(wire::teams_card_answer(card.card));
-}
-
-awaitable<net::HttpResponse> Inbox::page(const Asked& asked) {
-    auto now = co_await conversation_.look(*asked.request, account_of(*asked.activity), channel_of(asked),
-                                           Deadline{asked.at + commit_within});
-    if (!now) co_return words_for(*asked.activity, unread(now.error()));
-    const bool goes_on =
-        asked.press.digest == now->card.digest && passes_.lets_see(asked.press, *asked.request, asked.who());
-    const std::size_t number = goes_on ? static_cast<std::size_t>(asked.press.page) : 0;
-    const bool can_approve = asked.press.act == wire::teams_read && now->card.buttons();
-    co_return co_await page_body(asked, now->card, number, can_approve);
-}
-
-awaitable<net::HttpResponse> Inbox::page_body(Asked asked, core::CardView card, std::size_t number,
-                                              bool can_approve) {
-    const auto style = parts_.speech.style();
-    const auto account = account_of(*asked.activity);
-    const auto pages = wire::teams_full_view_pages(card, style);
-    number = std::min(number, pages - 1);
-    auto pass = [&](std::size_t page) { return passes_.of(card.id, card.digest, asked.who(), page); };
-    wire::TeamsPage page{
-        .number = number, .pass = pass(number), .can_approve = can_approve, .in_dialog = asked.in_dialog};
-    auto seen = co_await conversation_.pages_seen(card, account, pages);
-    if (seen == pages) page.read_pass = pass(pages - 1);
-    auto view = wire::teams_full_view(card, style, page);
-    co_await conversation_.showed_page(card, account, number + 1, pages);
-    if (asked.in_dialog)
-        co_return json_body(wire::teams_dialog_answer(fmt::format("Request #{}", card.number), view.card));
-    co_return json_body(wire::teams_card_answer(view.card));
-}
-
-awaitable<void> Inbox::saw(Asked asked) {
-    auto message = message_of(*asked.activity);
-    co_await conversation_.saw_card(*asked.request, std::move(*message));
-}
-
-// A card whose request does not exist loses its buttons.
-awaitable<void> Inbox::close_lost(Asked asked) {
-    auto message = message_of(*asked.activity);
-    bool lost = co_await conversation_.shows_nothing(*asked.request, *message);
-    if (!lost) co_return;
-    log::warn("teams", "a card of {}, which does not exist, is closed", asked.request->text());
-    auto closed = co_await parts_.speech.close(*message, std::string(app::lost_card_words),
-                                               runtime_.within(close_within));
-    if (!closed) log::warn("teams", "it could not be closed: {}", closed.error().detail);
-}
-
 // ---- words
 
 std::string Inbox::words_with_people(const wire::TeamsActivity& activity) const {
@@ -479,12 +363,23 @@ awaitable<void> Inbox::tell(ActivityPtr activity, app::Reply reply) {
     if (!card) co_return;
     const auto deadline = runtime_.within(tell_within);
     const bool own = activity->conversation_kind == "personal";
+    auto alone = [&] {
+        return parts_.speech.answer_alone(activity->conversation, activity->from, *card, deadline);
+    };
+    // What became of a press is told where it was made.
+    const bool of_press = activity->kind == Kind::invoke && std::holds_alternative<app::Lines>(reply.what);
+    if (!own && of_press) {
+        auto there = co_await alone();
+        if (there) co_return;
+    }
     auto telling = own ? parts_.speech.answer_in(activity->conversation, *card, deadline)
                        : parts_.speech.tell(activity->from_object, *card, deadline);
     auto told = co_await std::move(telling);
     if (told) co_return;
     log::warn("teams", "somebody could not be answered: {}", told.error().detail);
     if (own || told.error().trouble != Trouble::forbidden) co_return;
+    auto there = co_await alone();
+    if (there) co_return;
     auto advice = wire::teams_lines({"I answer in private. Add this app for yourself, then ask again."});
     auto advised = co_await parts_.speech.answer_in(activity->conversation, advice, deadline);
     if (!advised) log::warn("teams", "nor told why: {}", advised.error().detail);

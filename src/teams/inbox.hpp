@@ -98,6 +98,7 @@ class Inbox {
     rt::asio::awaitable<net::HttpResponse> page_body(Asked asked, core::CardView card, std::size_t number,
                                                      bool can_approve);
     rt::asio::awaitable<void> saw(Asked asked);
+    void note_lost(const Asked& asked);  // there is no such request
     rt::asio::awaitable<void> close_lost(Asked asked);
     rt::asio::awaitable<void> tell(ActivityPtr activity, app::Reply reply);
     std::string words_with_people(const wire::TeamsActivity& activity) const;

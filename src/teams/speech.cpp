@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/wire/teams_messages.hpp"
 #include "teams/acts.hpp"
@@ -143,6 +144,29 @@ Later<Done> Speech::tell(std::string object, const wire::TeamsCard& what, Deadli
     if (!own) co_return pass(own);
     auto sent = co_await send(std::move(*own), std::move(message.text), deadline);
     if (!sent) co_return pass(sent);
+    co_return Done{};
+}
+
+Later<Done> Speech::answer_alone(std::string conversation, std::string mri, const wire::TeamsCard& what,
+                                 Deadline deadline) {
+    if (!settings_.targeted_messages || shown_to_all_)
+        co_return fail(Trouble::not_found, "messages for one person are not sent there");
+    auto message = wire::teams_targeted_message(what, mri);
+    auto address = co_await places_.service_url(conversation, deadline);
+    ConnectorCall call{.method = "POST",
+                       .service_url = std::move(address),
+                       .path = conversation_path(conversation, "/activities?isTargetedActivity=true"),
+                       .body = std::move(message.text),
+                       .lane = std::string(wire::teams_channel_of(conversation))};
+    auto sent = co_await connector_.call(std::move(call), deadline);
+    if (!sent) co_return pass(sent);
+    // A message that has an id is one of the conversation: this service does not know of the other kind.
+    shown_to_all_ = !(*sent)["id"].text().empty();
+    if (shown_to_all_)
+        log::error(
+            "teams",
+            "teams.targeted_messages: Teams showed a message for one person to all of a conversation; none "
+            "is sent any more until the server starts again");
     co_return Done{};
 }
 

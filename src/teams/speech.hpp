@@ -29,6 +29,10 @@ class Speech {
     Later<Done> tell(std::string object, const wire::TeamsCard& what, Deadline deadline);
     // Tells a conversation that somebody was not answered there.
     Later<Done> answer_in(std::string conversation, const wire::TeamsCard& what, Deadline deadline);
+    // In a channel or a group chat, shown to this one person. Fails with not_found where the settings do not
+    // have it, or Teams once showed such a message to all.
+    Later<Done> answer_alone(std::string conversation, std::string mri, const wire::TeamsCard& what,
+                             Deadline deadline);
 
     wire::TeamsStyle style() const { return {.link_hosts = settings_.link_hosts, .viewers = {}}; }
 
@@ -42,6 +46,7 @@ class Speech {
     Connector& connector_;
     Places& places_;
     TeamsDirectory& directory_;
+    bool shown_to_all_ = false;  // what was meant for one person
 };
 
 }  // namespace countersign::teams

@@ -160,10 +160,13 @@ std::string_view title_of(core::Verdict verdict) {
 
 Json reason_input(std::string_view act, bool of_own_request) {
     auto id = fmt::format("{}_reason", act);
-    std::string_view label = of_own_request
-                                 ? "You are behind this request. The policy lets you approve it all the "
-                                   "same, if you say why:"
-                                 : "Reason, shown on the card and to the requester:";
+    std::string_view label = "Reason, shown on the card and to the requester:";
+    if (act == core::name_of(core::Verdict::approve))
+        label =
+            "The policy asks for a reason with every approval of this request. It is shown on the card and "
+            "to the requester:";
+    if (of_own_request)
+        label = "You are behind this request. The policy lets you approve it all the same, if you say why:";
     return json_object("errorMessage", "Say why", "id", id, "isMultiline", true, "isRequired", true, "label",
                        label, "maxLength", core::reason_chars_max, "type", "Input.Text");
 }

@@ -139,6 +139,13 @@ JsonText teams_message(const TeamsCard& card) {
     return json_object("attachments", c::Items(attachment).take(), "summary", summary, "type", "message");
 }
 
+JsonText teams_targeted_message(const TeamsCard& card, std::string_view recipient) {
+    auto attachment = json_object("content", card.card, "contentType", card_type);
+    auto summary = c::shortened(card.summary, summary_chars_max).text;
+    return json_object("attachments", c::Items(attachment).take(), "recipient", json_object("id", recipient),
+                       "summary", summary, "type", "message");
+}
+
 JsonText teams_card_answer(const JsonText& card) {
     return json_object("statusCode", 200, "type", card_type, "value", card);
 }
@@ -176,6 +183,7 @@ JsonText teams_reason_form(const ReasonAsked& asked, const TeamsPress& press, bo
     auto names = fmt::format("{} request #{}: {}", title, asked.number, about);
     auto button = in_dialog ? c::submit(title, again, false, true) : c::execute(title, again, true);
     c::Items body(c::heading(names));
+    if (!asked.wrong.empty()) body.push_back(c::heading(inert(asked.wrong)));
     if (!asked.resource.empty())
         for (const c::Json& block : c::resource_input(asked.resource)) body.push_back(block);
     body.push_back(asked.needs_reason ? c::reason_input(act, asked.own) : c::comment_input(act));

@@ -178,6 +178,12 @@ TEST_F(ConfigTest, TeamsNeedsItsBotsIdAndPasswordTogether) {
                                     id)),
                 HasSubstr("both given"));
     EXPECT_THAT(problem("teams: { channel: 19:a@thread.tacv2 }\n"), HasSubstr("teams.app_id is not set"));
+    const auto managed = fmt::format("app_id: {}, managed_identity_url: \"http://169.254.169.254/x\"", id);
+    EXPECT_EQ(problem(fmt::format("teams: {{ {} }}\n", managed)), "no problem");
+    EXPECT_THAT(problem(fmt::format("teams: {{ {}, app_password: x }}\n", managed)), HasSubstr("keep one"));
+    EXPECT_THAT(
+        problem(fmt::format("teams: {{ app_id: {}, app_password: x, managed_identity_header: y }}\n", id)),
+        HasSubstr("teams.managed_identity_url is not set"));
     auto settings =
         read(fmt::format("teams: {{ app_id: {0}, app_password: secret, tenant: {0}, "
                          "service_url_allow: [https://a.example/] }}\n",

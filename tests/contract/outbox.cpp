@@ -366,6 +366,18 @@ TYPED_TEST(Outbox, AnUnknownCopyBecomesACardThatIsBehind) {
     EXPECT_EQ(copy.told_version, 1) << "nobody is told all of it again";
 }
 
+TYPED_TEST(Outbox, AMessageIsACardOnceItIsKnownAsOne) {
+    auto is_card = [&](core::Surface surface, app::MessageRef message) {
+        return this->on.get(this->on.outbox().is_card(surface, std::move(message), this->on.soon())).value();
+    };
+    EXPECT_FALSE(is_card(core::Surface::slack, {"C1", "1.1"}));
+    this->done(1);
+    EXPECT_TRUE(is_card(core::Surface::slack, {"C1", "1.1"}));
+    EXPECT_FALSE(is_card(core::Surface::slack, {"C1", "1.2"}));
+    EXPECT_FALSE(is_card(core::Surface::slack, {"C2", "1.1"}));
+    EXPECT_FALSE(is_card(core::Surface::teams, {"C1", "1.1"}));
+}
+
 TYPED_TEST(Outbox, ACopyClickedWhileItsPostIsUnderWayIsThatCard) {
     auto adopted = this->on.get(this->on.outbox().adopt(this->id, {core::Surface::slack, "#approvals"},
                                                         {"C1", "1.1"}, this->on.soon()));

@@ -234,6 +234,14 @@ Later<std::vector<core::RequestId>> Outbox::redraw(std::vector<core::RequestId> 
     co_return busy;
 }
 
+Later<bool> Outbox::is_card(core::Surface surface, app::MessageRef message, Deadline) {
+    if (auto failed = trouble("is_card")) co_return std::unexpected(*failed);
+    co_return std::ranges::any_of(cards_, [&](const auto& one) {
+        const app::CardState& state = one.second.state;
+        return state.target.surface == surface && state.message == message && version_of(one.second.request);
+    });
+}
+
 Later<bool> Outbox::adopt(core::RequestId request, app::CardTarget target, app::MessageRef message,
                           Deadline) {
     if (auto failed = trouble("adopt")) co_return std::unexpected(*failed);

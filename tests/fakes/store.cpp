@@ -359,4 +359,9 @@ std::vector<app::AdminEvent> Store::acts() const {
     return all;
 }
 
+void Store::lose(core::RequestId request) {
+    cases_.erase(request);
+    std::erase_if(numbers_, [&](const auto& one) { return one.second == request; });
+}
+
 }  // namespace countersign::fakes

@@ -60,6 +60,8 @@ class Store final : public app::CaseStore,
     std::vector<std::string> events_of(core::RequestId request) const;
     // Administrative acts, in the order of their ids.
     std::vector<app::AdminEvent> acts() const;
+    // As at a failover to a copy that had not heard of it yet.
+    void lose(core::RequestId request);
 
   private:
     struct Kept {

@@ -28,6 +28,21 @@ rules:
   - { name: others, when: { action: "other.*" }, require: { any: [ { count: 1, of: lost }, { count: 1, of: none } ] } }
 """
 
+IN_TEAMS = """
+version: 1
+people:
+  amy: { teams: 00000000-0000-4000-8000-0000000000a1 }
+  ben: { teams: 00000000-0000-4000-8000-0000000000b2 }
+  ghost: { teams: 00000000-0000-4000-8000-000000000099 }
+  guest: { teams: 00000000-0000-4000-8000-0000000000f6 }
+groups:
+  reviewers: { people: [amy, ben, ghost, guest] }
+  ops: { teams_channel: "19:ops@thread.v2" }
+rules:
+  - { name: deploys, when: { action: "deploy.*" }, require: { count: 1, of: reviewers }, notify: { teams: "19:nowhere@thread.tacv2" } }
+  - { name: others, when: { action: "other.*" }, require: { count: 1, of: ops } }
+"""
+
 
 class DoctorTest(unittest.TestCase):
     @classmethod
@@ -163,19 +178,40 @@ class Doctor(DoctorTest):
         self.is_wrong(checks, "database.schema", "not applied")
         self.assertIn("countersign migrate", checks["database.schema"]["fix"])
 
+    def of_teams(self, **more):
+        url = self.parts.workspace.url
+        return {"TEAMS_APP_ID": "00000000-0000-4000-8000-000000000b07", "TEAMS_TENANT": "00000000-0000-4000-8000-00000000051a",
+                "TEAMS_APP_PASSWORD": self.parts.teams_password, "TEAMS_LOGIN_URL": url + "/teams/login",
+                "TEAMS_OPENID_METADATA_URL": url + "/teams/v1/.well-known/openidconfiguration",
+                "TEAMS_SERVICE_URL_ALLOW": url + "/teams/connector/", "TEAMS_CHANNEL": "19:approvals@thread.tacv2",
+                "PUBLIC_URL": "http://127.0.0.1:8480", **more}
+
     def test_TeamsIsAskedForItsToken(self):
-        teams = {"TEAMS_APP_ID": "00000000-0000-4000-8000-000000000b07", "TEAMS_TENANT": "00000000-0000-4000-8000-00000000051a",
-                 "TEAMS_APP_PASSWORD": self.parts.teams_password, "TEAMS_LOGIN_URL": self.parts.workspace.url + "/teams/login",
-                 "TEAMS_OPENID_METADATA_URL": self.parts.workspace.url + "/teams/v1/.well-known/openidconfiguration",
-                 "PUBLIC_URL": "http://127.0.0.1:8480"}
-        checks = self.look(**teams)
-        self.assertEqual((checks["teams.credentials"]["state"], checks["teams.keys"]["state"]), ("ok", "ok"), checks)
+        checks = self.look(**self.of_teams())
+        for name in ("credentials", "keys", "installed", "people", "reachable"):
+            self.assertEqual(checks[f"teams.{name}"]["state"], "ok", checks)
         self.is_wrong(checks, "teams.endpoint", "no https address")
-        checks = self.look(**{**teams, "TEAMS_APP_PASSWORD": "wrong", "PUBLIC_URL": "https://127.0.0.1:1",
-                              "TEAMS_OPENID_METADATA_URL": self.parts.workspace.url + "/nothing"})
+        checks = self.look(**self.of_teams(TEAMS_APP_PASSWORD="wrong", PUBLIC_URL="https://127.0.0.1:1",
+                                           TEAMS_OPENID_METADATA_URL=self.parts.workspace.url + "/nothing"))
         self.is_wrong(checks, "teams.credentials", r"teams\.app_password|secret")
         self.is_wrong(checks, "teams.keys", "404")
         self.is_wrong(checks, "teams.endpoint", "https://127.0.0.1:1/api/messages", "warning")
+        self.assertNotIn("teams.people", checks)
+
+    def test_WhatThePolicyNamesInTeamsIsLookedFor(self):
+        self.parts.workspace.control("teams/install", {"conversation": "19:ops@thread.v2", "installed": False})
+        self.addCleanup(self.parts.workspace.control, "teams/install", {"conversation": "19:ops@thread.v2", "installed": True})
+        self.parts.workspace.control("teams/users", {"name": "ben", "installed": False})
+        self.addCleanup(self.parts.workspace.control, "teams/users", {"name": "ben", "installed": True})
+        checks = self.look(**self.of_teams(POLICY=self.folder.write("in_teams.yaml", IN_TEAMS)))
+        self.is_wrong(checks, "teams.installed", r"^19:nowhere@thread\.tacv2 is no conversation.*; 19:ops@thread\.v2 is without the app$")
+        self.is_wrong(checks, "teams.people", r"^ghost \(\S+99\) is in none of these conversations; guest \(\S+f6\) is guest$")
+        self.is_wrong(checks, "teams.reachable", "^ben has not added the app$", "warning")
+
+    def test_AConnectorThatIsNotReachedIsNamed(self):
+        checks = self.look(**self.of_teams(TEAMS_SERVICE_URL_ALLOW="http://127.0.0.1:1/"))
+        self.is_wrong(checks, "teams.installed", "127.0.0.1:1")
+        self.assertIn("teams.service_url_allow", checks["teams.installed"]["fix"])
 
     def test_MissingKeysAndBadPoliciesAndUnknownSettingsAreNamed(self):
         self.is_wrong(self.look(KEYS=os.path.join(self.folder.path, "none")), "keys", "keys")
@@ -187,6 +223,28 @@ class Doctor(DoctorTest):
     def test_NoSecretIsShown(self):
         self.parts.environment["COUNTERSIGN_SLACK_BOT_TOKEN"] = "xoxb-hush-hush"
         self.assertNotIn("hush", self.parts.verb("doctor").text())
+
+
+class SlackNames(DoctorTest):
+    def find(self, *words, code=0):
+        done = self.parts.verb("slack", *words)
+        self.assertEqual(done.code, code, done.text())
+        return done
+
+    def test_IdsAreFoundByNames(self):
+        self.assertRegex(self.find("users", "amy").text(), r"U0AMY +amy +.*member")
+        self.assertEqual(len(self.find("users", "@AMY").out), 2, "a heading, and her")
+        self.assertRegex(self.find("users", "guest").text(), r"U0GUEST +.*guest")
+        self.assertRegex(self.find("groups").text(), r"S0SEC +security +.*enabled")
+        self.assertIn("U0RILEY", self.find("users").text())
+        found = json.loads(self.find("groups", "SEC", "--json").out[0])
+        self.assertEqual([(each["id"], each["handle"], each["state"]) for each in found], [("S0SEC", "security", "enabled")])
+
+    def test_NothingFoundAndNoTokenAreSaid(self):
+        self.assertIn('no user of this workspace has "zzz"', self.find("users", "zzz", code=1).text())
+        self.assertEqual(json.loads(self.find("groups", "zzz", "--json", code=1).out[0]), [])
+        self.parts.environment["COUNTERSIGN_SLACK_BOT_TOKEN"] = "xoxb-wrong"
+        self.assertIn("invalid_auth", self.find("users", code=1).text())
 
 
 class Check(DoctorTest):

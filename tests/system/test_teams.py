@@ -49,13 +49,37 @@ class Teams:
     def __init__(self, workspace):
         self.workspace = workspace
 
-    def order(self, name, **what):
+    def order(self, name, /, **what):
         return self.workspace.control(f"teams/{name}", what)
+
+    def settings(self, password):
+        """What a server is told of this tenant."""
+        return {
+            "COUNTERSIGN_TEAMS_APP_ID": APP,
+            "COUNTERSIGN_TEAMS_APP_PASSWORD": password,
+            "COUNTERSIGN_TEAMS_TENANT": TENANT,
+            "COUNTERSIGN_TEAMS_OPENID_METADATA_URL":
+                self.workspace.url + "/teams/v1/.well-known/openidconfiguration",
+            "COUNTERSIGN_TEAMS_LOGIN_URL": self.workspace.url + "/teams/login",
+            "COUNTERSIGN_TEAMS_SERVICE_URL_ALLOW": self.workspace.url + "/teams/connector/",
+            "COUNTERSIGN_TEAMS_CHANNEL": CHANNEL,
+        }
+
+    def activity(self, who, conversation, message, kind="invoke"):
+        """An activity of theirs on this message of a channel, as Teams sends it; an invoke is a card's."""
+        user = next(one for one in self.workspace.control("teams/state")["users"] if one["login"] == who)
+        made = {"type": kind, "channelId": "msteams",
+                "serviceUrl": self.workspace.url + "/teams/connector/",
+                "from": {"id": user["id"], "name": user["name"], "aadObjectId": user["aadObjectId"]},
+                "recipient": {"id": "28:" + APP},
+                "conversation": {"id": conversation, "conversationType": "channel", "tenantId": TENANT, "isGroup": True},
+                "channelData": {"tenant": {"id": TENANT}}, "replyToId": message}
+        return {**made, "name": "adaptiveCard/action"} if kind == "invoke" else made
 
     def messages(self, conversation=CHANNEL):
         return self.workspace.control("teams/messages", conversation=conversation)["messages"]
 
-    def card(self, request):
+    def card(self, request, seconds=20.0):
         """The message that shows this request, once it is posted."""
         def look():
             # Its buttons carry the id, which ends with them; its last line says the number.
@@ -65,7 +89,7 @@ class Teams:
                 if message["id"] == message["root"] and (request["id"] in shown or last_line in shown):
                     return message
             return None
-        return wait_until(f"a card in Teams for {request['id']}", look)
+        return wait_until(f"a card in Teams for {request['id']}", look, seconds)
 
     def press(self, who, request, title, reason=""):
         return self.order("press", user=who, message=self.card(request)["id"], title=title, reason=reason)
@@ -263,16 +287,7 @@ class Apart(unittest.TestCase):
         self.parts.migrate()
         self.workspace = self.parts.workspace
         self.teams = Teams(self.workspace)
-        self.parts.environment.update({
-            "COUNTERSIGN_TEAMS_APP_ID": APP,
-            "COUNTERSIGN_TEAMS_APP_PASSWORD": self.parts.teams_password,
-            "COUNTERSIGN_TEAMS_TENANT": TENANT,
-            "COUNTERSIGN_TEAMS_OPENID_METADATA_URL":
-                self.workspace.url + "/teams/v1/.well-known/openidconfiguration",
-            "COUNTERSIGN_TEAMS_LOGIN_URL": self.workspace.url + "/teams/login",
-            "COUNTERSIGN_TEAMS_SERVICE_URL_ALLOW": self.workspace.url + "/teams/connector/",
-            "COUNTERSIGN_TEAMS_CHANNEL": CHANNEL,
-        })
+        self.parts.environment.update(self.teams.settings(self.parts.teams_password))
 
     def start(self, owner="slack:T0SIM/U0RILEY"):
         token = self.parts.make_token(*(["--owner", owner] if owner else []))
@@ -414,6 +429,40 @@ class Apart(unittest.TestCase):
         subprocess.run(["openssl", "dgst", "-sha256", "-verify", files[0], "-signature",
                         os.path.join(self.folder.path, "signature"), "-sigopt", "rsa_padding_mode:pss",
                         "-sigopt", "rsa_pss_saltlen:digest", files[1]], check=True, capture_output=True)
+
+    def test_a_managed_identity_gives_the_token_and_the_bot_keeps_no_secret(self):
+        asked = []
+
+        class Machine(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append((self.path, dict(self.headers)))
+                refused = len(asked) == 1
+                answer = json.dumps({"error": "temporarily_unavailable"} if refused else
+                                    {"access_token": "by-the-machine", "expires_in": "86399", "token_type": "Bearer"})
+                self.send_response(503 if refused else 200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer.encode())
+
+            def log_message(self, *_):
+                pass
+        machine = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Machine)
+        threading.Thread(target=machine.serve_forever, daemon=True).start()
+        self.addCleanup(machine.shutdown)
+        del self.parts.environment["COUNTERSIGN_TEAMS_APP_PASSWORD"]
+        self.parts.environment["COUNTERSIGN_TEAMS_MANAGED_IDENTITY_URL"] = f"http://127.0.0.1:{machine.server_port}/token"
+        for header, version in (("", "2018-02-01"), ("of-app-service", "2019-08-01")):
+            asked.clear()
+            self.parts.environment["COUNTERSIGN_TEAMS_MANAGED_IDENTITY_HEADER"] = header
+            self.parts.start_server()
+            path, headers = wait_until("the bot asking once more", lambda: len(asked) > 1 and asked[1])
+            query = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)
+            self.assertEqual(query, {"api-version": [version], "resource": ["https://api.botframework.com"], "client_id": [APP]})
+            self.assertEqual((headers.get("Metadata"), headers.get("X-IDENTITY-HEADER")),
+                             (None, header) if header else ("true", None))
+            wait_until("the bot having it", lambda: "has its token" in self.parts.server.text())
+            self.assertNotIn("by-the-machine", self.parts.server.text())
+            self.parts.server.stop()
 
     def test_settings_that_are_not_fit_are_named(self):
         for name, value, said in (

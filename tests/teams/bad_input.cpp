@@ -5,6 +5,7 @@
 #include "countersign/base/text.hpp"
 #include "countersign/net/websocket.hpp"
 #include "countersign/streaming/peer.hpp"
+#include "teams/key_house.hpp"
 #include "teams/office.hpp"
 
 // What comes in at the messages endpoint and must change nothing: each invoke with each thing that can be
@@ -16,41 +17,6 @@ using namespace std::chrono_literals;
 using core::State;
 using core::Value;
 using test::has;
-
-// A stand-in for the Bot Framework's keys, so that tokens of any kind can be made.
-struct KeyHouse {
-    RsaSigningKey endorsed = RsaSigningKey::generate();
-    RsaSigningKey other_channel = RsaSigningKey::generate();
-    RsaSigningKey unpublished = RsaSigningKey::generate();
-    SigningKey ed25519 = SigningKey::from_seed({});
-    int fetched = 0;
-    std::string keys_at = "http://127.0.0.1:81/keys";
-
-    static Value jwk(const RsaSigningKey& key, std::string_view id, std::string_view channel) {
-        Value channels = Value::array();
-        if (!channel.empty()) channels.push(channel);
-        return Value::object({{"kty", "RSA"},
-                              {"kid", id},
-                              {"n", base64url(key.modulus())},
-                              {"e", base64url(key.exponent())},
-                              {"endorsements", channels}});
-    }
-    std::string answer(std::string_view target) {
-        if (target.ends_with("openidconfiguration"))
-            return core::canonical(
-                Value::object({{"issuer", "https://api.botframework.com"}, {"jwks_uri", keys_at}}));
-        ++fetched;
-        Value all = Value::array();
-        all.push(jwk(endorsed, "good", "msteams")).push(jwk(other_channel, "webchat", "webchat"));
-        all.push(jwk(unpublished, "bare", ""));
-        all.push(Value::object({{"kty", "OKP"},
-                                {"crv", "Ed25519"},
-                                {"kid", "ed"},
-                                {"x", base64url(as_text(ed25519.public_key()))},
-                                {"endorsements", Value{Value::Array{Value{"msteams"}}}}}));
-        return core::canonical(Value::object({{"keys", all}}));
-    }
-};
 
 struct TokenShape {
     Value header = Value::object({{"alg", "RS256"}, {"kid", "good"}, {"typ", "JWT"}});
@@ -317,11 +283,12 @@ TEST_P(BadInput, ClocksMayDifferByFiveMinutes) {
 TEST_P(BadInput, AStormOfUnknownKeysFetchesKeysNowAndThen) {
     post(activity("view"));
     const int before = house.fetched;
-    for (int i = 0; i < 200; ++i) {
-        TokenShape shape;
-        shape.header.set("kid", fmt::format("k{}", i));
-        EXPECT_EQ(post(activity("approve"), shape).status, 401U);
-    }
+    for (const auto& [act, invoke] : invokes)
+        for (int i = 0; i < 25; ++i) {
+            TokenShape shape;
+            shape.header.set("kid", fmt::format("k{}{}{}", act, invoke.size(), i));
+            EXPECT_EQ(post(activity(act, invoke), shape).status, 401U);
+        }
     EXPECT_LE(house.fetched, before + 1);
     expect_unchanged("unknown keys");
 }
@@ -376,70 +343,88 @@ TEST_P(BadInput, BodiesThatAreNoActivitiesAreRefused) {
          {std::string{}, std::string{"[]"}, std::string{"{}"}, std::string{"{\"type\":\"invoke\""},
           std::string{"{\"type\":\"invoke\",\"type\":\"invoke\"}"}})
         EXPECT_EQ(post(body, good).status, 400U) << body;
-    auto doubled = core::canonical(activity("approve"));
-    doubled.insert(1, "\"from\":{\"id\":\"29:1ben\"},");
-    EXPECT_EQ(post(doubled, good).status, 400U);
-    auto fine = core::canonical(activity("approve"));
-    EXPECT_EQ(post(fine + std::string(257 * 1024, ' '), good).status, 413U);
+    for (const auto& [act, invoke] : invokes) {
+        const auto fine = core::canonical(activity(act, invoke));
+        auto doubled = fine;
+        doubled.insert(1, "\"from\":{\"id\":\"29:1ben\"},");
+        EXPECT_EQ(post(doubled, good).status, 400U) << act << " " << invoke;
+        doubled = fine;
+        doubled.insert(doubled.find("\"value\":{") + 9, "\"data\":{},\"action\":{},\"data\":{},");
+        EXPECT_EQ(post(doubled, good).status, 400U) << act << " " << invoke;
+        EXPECT_EQ(post(fine + std::string(257 * 1024, ' '), good).status, 413U) << act << " " << invoke;
+        expect_unchanged(act);
+    }
     expect_unchanged("bodies");
 }
 
 TEST_P(BadInput, ButtonsThatWereMadeUpChangeNothing) {
     auto other = office.ask("deploy");
     office.pass(2s);
-    auto with_data = [&](std::string_view act, Value changed) {
-        auto made = activity(act);
-        made.set("value",
-                 Value::object({{"action", Value::object({{"verb", act}, {"data", std::move(changed)}})}}));
-        return made;
-    };
-    auto fine = data(request, digest(), "approve");
-    auto changed = [&](std::string_view name, Value value) {
-        auto copy = fine;
-        copy.set(std::string(name), std::move(value));
-        return copy;
-    };
-    const std::vector<Value> wrong{
-        with_data("unknown", changed("act", "unknown")),
-        with_data("deny", fine),                   // the verb says something else
-        with_data("approve", changed("form", 2)),  // a card of another kind
-        with_data("approve", changed("form", nullptr)),
-        with_data("approve", changed("request", "req_nonsense")),
-        with_data("approve", changed("request", other.text())),  // with this card's digest
-        with_data("approve", changed("digest", "sha256:00")),
-        with_data("approve", Value{}),
-        with_data("approve", Value{Value::Array{}}),
-        with_data("approve", changed("request", "req_00000000000000000000000000")),
-    };
-    for (const auto& one : wrong) {
-        auto answer = post(one);
-        EXPECT_EQ(answer.status, 200U) << core::canonical(one);
-        expect_unchanged(core::canonical(one["value"]));
-        EXPECT_EQ(office.entries(other), 1U) << core::canonical(one["value"]);
+    for (const auto& [act, invoke] : invokes) {
+        const bool card = invoke == "adaptiveCard/action";
+        auto with_data = [&](Value changed, std::string_view verb) {
+            auto made = activity(act, invoke);
+            auto action = Value::object({{"verb", verb}, {"data", changed}});
+            made.set("value", card ? Value::object({{"action", std::move(action)}})
+                                   : Value::object({{"data", std::move(changed)}}));
+            return made;
+        };
+        const auto fine = data(request, digest(), act);
+        auto changed = [&](std::string_view name, Value value) {
+            auto copy = fine;
+            copy.set(std::string(name), std::move(value));
+            return with_data(std::move(copy), act);
+        };
+        std::vector<Value> wrong{
+            changed("form", 2),  // a card of another kind
+            changed("form", nullptr),
+            changed("request", "req_nonsense"),
+            changed("request", other.text()),  // with this card's digest
+            changed("request", "req_00000000000000000000000000"),
+            changed("digest", "sha256:00"),
+            changed("act", "unknown"),
+            with_data(Value{}, act),
+            with_data(Value{Value::Array{}}, act),
+        };
+        if (card) wrong.push_back(with_data(fine, act == "deny" ? "approve" : "deny"));  // says another thing
+        for (const auto& one : wrong) {
+            const auto what = fmt::format("{} {} {}", act, invoke, core::canonical(one["value"]));
+            auto answer = post(one);
+            EXPECT_EQ(answer.status, 200U) << what;
+            expect_unchanged(what);
+            EXPECT_EQ(office.entries(other), 1U) << what;
+        }
     }
 }
 
 TEST_P(BadInput, ASenderWhomTheRosterContradictsIsNobody) {
-    auto forged = activity("approve");
-    // Amy's id with Ben's object, and the other way round.
-    forged.set("from", Value::object({{"id", "29:1amy"}, {"aadObjectId", test::object_of("ben")}}));
-    EXPECT_EQ(post(forged).status, 200U);
-    expect_unchanged("from");
-    forged = activity("approve");
-    forged.set("from", Value::object({{"id", "29:1unknown"}, {"aadObjectId", test::object_of("amy")}}));
-    EXPECT_EQ(post(forged).status, 200U);
-    expect_unchanged("from");
+    for (const auto& [act, invoke] : invokes)
+        // Amy's id with Ben's object, and the other way round.
+        for (const auto& [id, object] : {std::pair{"29:1amy", "ben"}, std::pair{"29:1unknown", "amy"}}) {
+            auto forged = activity(act, invoke);
+            forged.set("from", Value::object({{"id", id}, {"aadObjectId", test::object_of(object)}}));
+            auto answer = post(forged);
+            EXPECT_EQ(answer.status, 200U) << act << " " << invoke;
+            if (act == "details" || act == "all") EXPECT_FALSE(has(answer.text, "because")) << answer.text;
+            expect_unchanged(act);
+        }
     office.pass(1s);
     EXPECT_EQ(post(activity("approve")).status, 200U);  // the real Amy
     EXPECT_EQ(office.entries(request), 2U);
 }
 
-TEST_P(BadInput, AReplayedVoteIsAnsweredAndCountsOnce) {
-    auto vote = activity("approve");
-    EXPECT_EQ(post(vote).status, 200U);
-    EXPECT_EQ(office.entries(request), 2U);
-    for (int i = 0; i < 5; ++i) EXPECT_EQ(post(vote).status, 200U);
-    EXPECT_EQ(office.entries(request), 2U);
+TEST_P(BadInput, WhatIsReplayedIsAnsweredAndCountsOnce) {
+    for (const auto& [act, invoke] : invokes) {
+        const auto sent_once = activity(act, invoke);
+        const auto first = post(sent_once);
+        EXPECT_EQ(first.status, 200U) << act << " " << invoke;
+        const auto entries = office.entries(request);
+        for (int i = 0; i < 3; ++i) EXPECT_EQ(post(sent_once).status, 200U) << act << " " << invoke;
+        auto renamed = sent_once;
+        renamed.set("id", fmt::format("f:again-{}-{}", act, invoke.size()));
+        EXPECT_EQ(post(renamed).status, 200U) << act << " " << invoke;
+        EXPECT_EQ(office.entries(request), entries) << act << " " << invoke;
+    }
 }
 
 struct Handshakes : BadInput {};

@@ -134,6 +134,17 @@ TEST(TeamsSettings, WhatIsNotFitIsNamed) {
     EXPECT_THAT(problem_of(plain).value_or(""), HasSubstr("teams.login_url"));
     plain.login_url = "http://127.0.0.1:1";
     EXPECT_EQ(problem_of(plain), std::nullopt);
+    auto managed = fine;
+    for (const char* address : {"http://169.254.169.254/metadata/identity/oauth2/token",
+                                "http://127.0.0.1:41/x", "https://identity.example/token"}) {
+        managed.managed_identity_url = address;
+        EXPECT_EQ(problem_of(managed), std::nullopt) << address;
+    }
+    for (const char* address : {"http://identity.example/token", "http://169.254.evil.example/x",
+                                "http://169.254.169.254/x?y", "http://10.0.0.1/x", "x"}) {
+        managed.managed_identity_url = address;
+        EXPECT_THAT(problem_of(managed).value_or(""), HasSubstr("teams.managed_identity_url")) << address;
+    }
     plain.service_url_allow = {"https://a.example/?x"};
     EXPECT_THAT(problem_of(plain).value_or(""), HasSubstr("teams.service_url_allow"));
 }

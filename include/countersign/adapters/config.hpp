@@ -35,11 +35,14 @@ struct Settings {
         Secret app_password;      // either this or a certificate with its key
         std::string certificate;  // the content of the file, as is the key's
         Secret certificate_key;
+        std::string managed_identity_url;  // of the machine's own identity, in place of the three above
+        Secret managed_identity_header;
         std::string tenant;                          // empty: that of the conversation `channel`
         std::string openid_metadata_url;             // empty: of the public cloud
         std::string login_url;                       // empty: of the cloud that the metadata belong to
         std::vector<std::string> service_url_allow;  // empty: likewise
         bool streaming = false;                      // channels may open a WebSocket
+        bool targeted_messages = false;              // in channels, to one person
         std::string channel;
     } teams;
     core::Duration loop_patience{std::chrono::seconds{5}};  // 0: for ever

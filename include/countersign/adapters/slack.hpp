@@ -46,4 +46,30 @@ std::unique_ptr<Slack> make_slack(SlackSettings settings, const app::Runtime& ru
 Later<app::Checks> examine(SlackSettings settings, app::ChatNames names, const app::Runtime& runtime,
                            net::Dialer& dialer, rt::asio::any_io_executor executor, Deadline deadline);
 
+// ---- ids by names, for whoever writes a policy
+
+struct Sought {
+    enum class What : std::uint8_t { users, groups } what = What::users;
+    std::string text;  // a part of a name, handle, address or id; empty: all
+};
+struct FoundInSlack {
+    std::string id;
+    std::string handle;
+    std::string name;
+    std::string email;         // of users, where the scopes allow it
+    std::string state;         // "member", "guest", "bot", …; of groups "enabled", "disabled", "external"
+    std::int64_t members = 0;  // of groups
+};
+inline constexpr std::size_t found_max = 500;  // more are left out
+// How the network is reached, and where work runs.
+struct Reach {
+    net::Dialer& dialer;
+    rt::asio::any_io_executor executor;
+};
+// In the order in which Slack names them. Fails with what Slack says of the token (unauthenticated), or as
+// calls do.
+Later<std::vector<FoundInSlack>> find_in_slack(SlackSettings settings, Sought sought,
+                                               const app::Runtime& runtime, const Reach& reach,
+                                               Deadline deadline);
+
 }  // namespace countersign::slack

@@ -20,6 +20,10 @@ struct TeamsSettings {
     std::string certificate_digest = {};  // SHA-256 of the certificate's DER form, base64url
     // It is shared by copies of the settings.
     std::shared_ptr<const RsaSigningKey> certificate_key = {};
+    // Where the machine's managed identity gives tokens, in place of a secret or a certificate; empty: it
+    // does not. With a header: as on App Service; without: as the metadata service of virtual machines.
+    std::string managed_identity_url = {};
+    Secret managed_identity_header = {};
     std::string tenant;                          // a GUID, lower case; empty: that of `channel`
     std::string openid_metadata_url;             // empty: of the public cloud
     std::string login_url;                       // empty: the cloud's
@@ -27,6 +31,8 @@ struct TeamsSettings {
     std::string channel;                         // default conversation
     // Channels may open a WebSocket at GET /api/messages (Bot Framework streaming extensions).
     bool streaming = false;
+    // Refusals may be shown in a channel to the one person whom they concern.
+    bool targeted_messages = false;
     std::vector<std::string> link_hosts;
     // What passes through full views are made with, the same on every replica.
     Secret page_key;
@@ -46,9 +52,15 @@ std::unique_ptr<Teams> make_teams(TeamsSettings settings, const app::Runtime& ru
                                   app::Conversation::Parts parts, app::ReferenceStore& references,
                                   net::Dialer& dialer, rt::asio::any_io_executor executor);
 
-// Looks whether Entra takes the bot's credentials, whether the keys of Teams' tokens can be read, and whether
-// `public_url` leads to a server that Teams could call.
-Later<app::Checks> examine(TeamsSettings settings, std::string public_url, const app::Runtime& runtime,
-                           net::Dialer& dialer, rt::asio::any_io_executor executor, Deadline deadline);
+// How the network is reached, and where work runs.
+struct Reach {
+    net::Dialer& dialer;
+    rt::asio::any_io_executor executor;
+};
+// Looks whether Entra takes the bot's credentials, whether the keys of Teams' tokens can be read, whether
+// `public_url` leads to a server that Teams could call, whether the app is installed in the conversations
+// that are named, and whether the people named are members there whom it can write to.
+Later<app::Checks> examine(TeamsSettings settings, app::ChatNames names, std::string public_url,
+                           const app::Runtime& runtime, const Reach& reach, Deadline deadline);
 
 }  // namespace countersign::teams

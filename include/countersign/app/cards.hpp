@@ -125,6 +125,8 @@ class OutboxStore {
     // (its holder hears of the message when they settle) or put off. False: it was known.
     virtual Later<bool> adopt(core::RequestId request, CardTarget target, MessageRef message,
                               Deadline deadline) = 0;
+    // Says whether this message is a card of any request there is.
+    virtual Later<bool> is_card(core::Surface surface, MessageRef message, Deadline deadline) = 0;
     // The cards of these pending requests show what is no longer so, though no entry came: they count as
     // behind, and are due. Answers with the requests that this did not reach, because somebody works on them.
     virtual Later<std::vector<core::RequestId>> redraw(std::vector<core::RequestId> requests,

@@ -177,10 +177,11 @@ class Conversation {
 
     rt::asio::awaitable<Reply> command(Act act, CommandWords words);
     rt::asio::awaitable<Reply> press(Act act, core::RequestId request, CardButton button, CardExtent shown);
-    // What was sent from a reason dialog or from the full view. `shown`: how much of the request stood before
-    // the person; an approval of what did not all stand there is answered with the full view.
+    // What was sent from a reason dialog or the full view. `shown`: how much of the request stood there; an
+    // approval of what did not all stand there is answered with the full view.
     rt::asio::awaitable<Reply> submit(Act act, core::RequestId request, core::Verdict verdict,
                                       std::string reason, CardExtent shown);
+    rt::asio::awaitable<Reply> ask_reason(Act act, core::RequestId request, core::Verdict verdict);
     rt::asio::awaitable<Reply> answer(Act act, Question question, bool agrees);
     // The button of an ApproveQuestion, which showed the request in this version. Where that is not on
     // record, or the request has gone on since, the question is asked again.
@@ -200,13 +201,13 @@ class Conversation {
     // Reads what is to be shown to the person on their own page of this chat.
     Later<HomePage> home(core::AccountId account, Deadline deadline);
 
-    // A message that shows a request's card: one that nobody knew of (whoever posted it never learned that it
-    // was posted) joins the request's other cards.
+    // One that nobody knew of (it was never learned that it was posted) joins the request's other cards.
     rt::asio::awaitable<void> saw_card(core::RequestId request, MessageRef message);
-    // Says whether this message shows a request that does not exist, as one that was lost at a failover. Only
-    // a database that takes writes is believed: another one may not have heard of the request yet.
+    // Says whether this message shows a request that does not exist, as one lost at a failover. Only a
+    // database that takes writes is believed: another one may not have heard of the request yet.
     rt::asio::awaitable<bool> shows_nothing(core::RequestId request, MessageRef message);
     void knows_card(const MessageRef& message) { known_cards_.add(key_of(message)); }
+    bool is_known(const MessageRef& message) const { return known_cards_.has(key_of(message)); }
 
     core::CardView card_of(const CaseNow& now) const;
     // Adds to a pending request's card what was approved before it, where that can be read in time.
@@ -272,7 +273,6 @@ class Conversation {
     Later<std::vector<CasePtr>> latest_of(Reader reader, Deadline deadline);
     Later<std::vector<ListedRequest>> listed(std::vector<CasePtr> cases, core::AccountId account,
                                              Deadline deadline);
-    rt::asio::awaitable<Reply> ask_reason(Act act, core::RequestId request, core::Verdict verdict);
     rt::asio::awaitable<Reply> full_view(Act act, core::RequestId request);
     rt::asio::awaitable<Reply> approve_in_full(Act act, core::RequestId request);
     rt::asio::awaitable<Reply> ask_to_approve(Act act, CasePtr now, std::string reason, std::string note);

@@ -24,6 +24,8 @@ class RecentlySeen {
         return true;
     }
 
+    bool has(std::string_view text) const { return hashes_.contains(std::hash<std::string_view>{}(text)); }
+
   private:
     std::size_t at_most_;
     std::deque<std::size_t> order_;

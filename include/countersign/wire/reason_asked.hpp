@@ -13,7 +13,8 @@ struct ReasonAsked {
     std::string about;          // the request in a few words
     std::string resource = {};  // whose name is to be typed; empty: none is
     bool needs_reason = true;
-    bool own = false;  // they are behind it, and the policy lets them approve it
+    bool own = false;        // they are behind it, and the policy lets them approve it
+    std::string wrong = {};  // with what was sent before; empty: nothing was
 };
 
 }  // namespace countersign::wire

@@ -26,6 +26,8 @@ TeamsCard teams_full_view_offer(std::string_view sentence, const core::RequestId
 // ---- messages and answers
 
 JsonText teams_message(const TeamsCard& card);  // an activity to send
+// An activity that Teams shows in a conversation to this one person, by the bot's id of them.
+JsonText teams_targeted_message(const TeamsCard& card, std::string_view recipient);
 // Bodies that answer adaptiveCard/action.
 JsonText teams_card_answer(const JsonText& card);
 JsonText teams_words_answer(std::string_view words);
