@@ -12,6 +12,7 @@
 #include "countersign/app/patience.hpp"
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/request_number.hpp"
 
 // Lists of requests, by command and on a person's own page.
 namespace countersign::app {
@@ -29,7 +30,7 @@ constexpr core::Duration look_for = std::chrono::milliseconds{600};
 // Where the list goes on, of the words of a command: "after 1042". nullopt: they say something else.
 std::optional<std::optional<std::int64_t>> read_after(const CommandWords& words) {
     if (words.number.empty()) return std::optional<std::int64_t>{};
-    auto number = request_number(words.rest.starts_with('#') ? words.rest.substr(1) : words.rest);
+    auto number = core::request_number(words.rest);
     if (lower_ascii(words.number) != "after" || !number) return std::nullopt;
     return number;
 }

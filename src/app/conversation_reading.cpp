@@ -9,6 +9,7 @@
 #include "countersign/app/conversation.hpp"
 #include "countersign/app/patience.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/request_number.hpp"
 
 // What people read in a chat, and what is not theirs to read.
 namespace countersign::app {
@@ -55,7 +56,7 @@ Later<Conversation::Found> Conversation::read(const Act& act, core::RequestId re
 
 Later<Conversation::Found> Conversation::find(const Act& act, std::string number) {
     if (auto id = core::RequestId::parse(number)) co_return co_await read(act, *id);
-    const auto known = request_number(number);
+    const auto known = core::request_number(number);
     if (!known)
         co_return fail(Trouble::invalid_input,
                        fmt::format("\"{}\" is no request's number.", visible(number)));

@@ -113,14 +113,6 @@ AwayWords read_away(std::string_view text, core::Instant now) {
     return {.kind = AwayWords::Kind::until, .until = *day, .instead = std::move(instead), .problem = {}};
 }
 
-std::optional<std::int64_t> request_number(std::string_view word) {
-    constexpr std::size_t digits_max = 15;
-    if (!digits_alone(word) || word.size() > digits_max) return std::nullopt;
-    std::int64_t number = 0;
-    for (char digit : word) number = number * 10 + (digit - '0');
-    return number;
-}
-
 std::string not_recorded_sentence(const Failure& failure) {
     switch (failure.trouble) {
         case Trouble::not_found:

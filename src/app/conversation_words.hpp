@@ -14,8 +14,6 @@ inline Reply told(std::string sentence, bool late = false) {
     return {.what = Lines{.text = {std::move(sentence)}}, .late = late};
 }
 
-// Reads the number of a request; nullopt: it is none.
-std::optional<std::int64_t> request_number(std::string_view word);
 // What to tell a person whose vote was not recorded, or may not have been.
 std::string not_recorded_sentence(const Failure& failure);
 // What to tell of a vote, where there is something to tell.

@@ -9,24 +9,19 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/core/ids.hpp"
+#include "countersign/core/request_number.hpp"
 
 namespace countersign::cli {
 namespace {
 
 constexpr std::array<std::string_view, 10> states{"pending",   "approved", "denied",    "refused", "expired",
                                                   "cancelled", "claimed",  "succeeded", "failed",  "lapsed"};
-constexpr std::size_t number_digits_max = 15;  // as many as a JSON number holds
 
 bool is_digest(std::string_view text) {
     constexpr std::string_view begin = "sha256:";
     if (!text.starts_with(begin)) return false;
     text.remove_prefix(begin.size());
     return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-bool is_number(std::string_view text) {
-    return !text.empty() && text.size() <= number_digits_max && text.front() != '0' &&
-           text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 }  // namespace
@@ -69,9 +64,7 @@ bool is_problem(const core::Value& body, unsigned status) {
 
 Result<std::string> request_name(const std::string& text) {
     if (core::RequestId::parse(text)) return text;
-    std::string_view digits = text;
-    if (digits.starts_with('#')) digits.remove_prefix(1);
-    if (is_number(digits)) return std::string{digits};
+    if (auto number = core::request_number(text)) return std::to_string(*number);
     return fail(Trouble::invalid_input,
                 fmt::format("{}: not a request; write its number, such as 9 or '#9', or its id, such as "
                             "req_01JD0000000000000000000000",

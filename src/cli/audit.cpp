@@ -1,7 +1,6 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -13,6 +12,7 @@
 #include "cli/verbs.hpp"
 #include "countersign/adapters/audit.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/request_number.hpp"
 #include "countersign/server/files.hpp"
 #include "countersign/server/server.hpp"
 #include "countersign/wire/decision.hpp"
@@ -140,14 +140,11 @@ Result<core::Case> named_case(OpenDatabase& open, const std::string& name) {
     auto deadline = open.loop->within(database_patience);
     if (auto id = core::RequestId::parse(name))
         return open.loop->finish(open.database->cases().read(*id, deadline));
-    std::string_view digits = name;
-    if (digits.starts_with('#')) digits.remove_prefix(1);
-    std::int64_t number = 0;
-    auto done = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (done.ec != std::errc{} || done.ptr != digits.data() + digits.size())
+    auto number = core::request_number(name);
+    if (!number)
         return fail(Trouble::invalid_input,
                     visible(name) + " is no request: take its number or its id, req_…");
-    return open.loop->finish(open.database->cases().read_number(number, deadline));
+    return open.loop->finish(open.database->cases().read_number(*number, deadline));
 }
 
 Result<evidence::ExportFilter> filter_of(const AuditExportOptions& options, OpenDatabase& open) {

@@ -332,12 +332,4 @@ std::string cursor_text(std::int64_t before_number) {
     return base64url(std::string(cursor_prefix) + std::to_string(before_number));
 }
 
-std::optional<std::int64_t> number_of(std::string_view text) {
-    if (text.starts_with('#')) text.remove_prefix(1);
-    std::int64_t number = 0;
-    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-    bool all = ec == std::errc{} && end == text.data() + text.size() && number > 0;
-    return all ? std::optional{number} : std::nullopt;
-}
-
 }  // namespace countersign::http

@@ -72,7 +72,5 @@ struct ListQuery {
 };
 Result<ListQuery> list_query(const Target& target, core::Instant now);
 std::string cursor_text(std::int64_t before_number);
-// "9" or "#9", as people and cards write a request's number.
-std::optional<std::int64_t> number_of(std::string_view text);
 
 }  // namespace countersign::http

@@ -6,6 +6,7 @@
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/webhooks.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/request_number.hpp"
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/request.hpp"
 #include "countersign/wire/request_document.hpp"
@@ -207,7 +208,7 @@ Later<core::RequestId> RequestCalls::id_of(const Call& call) {
 
 Later<app::CasePtr> RequestCalls::find(const Call& call) {
     auto id = core::RequestId::parse(call.arguments[0]);
-    auto number = number_of(call.arguments[0]);
+    auto number = core::request_number(call.arguments[0]);
     if (!id && !number) co_return no_such_request();
     Result<app::CasePtr> read = app::CasePtr{};
     if (id)

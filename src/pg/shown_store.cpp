@@ -12,7 +12,10 @@ namespace {
 constexpr Query shown_query{
     "SELECT digest, version, seen, pages, at, encode(seal, 'hex') "
     "FROM shown WHERE request_id = $1 AND person = $2 AND what = $3 AND chat = $4"};
+// The very row that is put is never among those that go: one statement changes a row once.
 constexpr Query put_shown{
+    "WITH gone AS (DELETE FROM shown WHERE ctid = ANY (ARRAY (SELECT ctid FROM shown WHERE at < $11 AND "
+    "(request_id, person) <> ($1, $2) ORDER BY at LIMIT $12 FOR UPDATE SKIP LOCKED))) "
     "INSERT INTO shown (request_id, person, what, chat, digest, version, seen, pages, at, seal) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (request_id, person, what, chat) DO UPDATE "
     "SET digest = $5, version = $6, seen = $7, pages = $8, at = $9, seal = $10"};
@@ -70,7 +73,8 @@ Later<app::Shown> PgShownStore::put(app::Shown shown, Deadline deadline) {
             again_if_lost(session, put_shown,
                           Arguments::of(shown.request, shown_to(**seals, shown), app::name_of(shown.what),
                                         core::name_of(shown.chat), shown.digest, shown.version, shown.seen,
-                                        shown.pages, shown.at, (*seals)->seal(seal_input(shown))));
+                                        shown.pages, shown.at, (*seals)->seal(seal_input(shown)),
+                                        shown.at - app::shown_kept, app::shown_gone_at_once));
         if (!put) return pass(put);
         return shown;
     };

@@ -56,6 +56,23 @@ TYPED_TEST(ShownTo, WhatWasSeenStaysSeenWhileItIsTheSame) {
     EXPECT_EQ(this->put(other).seen, 1) << "it is another request's";
 }
 
+TYPED_TEST(ShownTo, WhatIsOldGoesWithWhatIsShownLater) {
+    this->put(this->page(3));
+    auto other = this->page(1);
+    other.request = core::RequestId::mint(this->on.clock.now(), {std::byte{8}});
+    other.at += app::shown_kept;
+    this->put(other);
+    EXPECT_TRUE(this->find()) << "not older than that yet";
+    other.at += std::chrono::seconds{1};
+    this->put(other);
+    EXPECT_EQ(this->find().error().trouble, Trouble::not_found);
+    this->put(this->page(1));
+    auto late = this->page(2);
+    late.at = other.at + std::chrono::seconds{1};
+    EXPECT_EQ(this->put(late).seen, 2) << "a row that is written anew is not one that goes";
+    EXPECT_TRUE(this->find());
+}
+
 TEST(SealedShown, ARowThatSomebodyChangedIsAsGoodAsNone) {
     struct Play : ShownTo<OnPostgres> {
         void TestBody() override {}

@@ -24,6 +24,7 @@ struct ShownTo final : app::ShownStore {
             before->second.pages == shown.pages)
             shown.seen = std::max(shown.seen, before->second.seen);
         all.insert_or_assign(key_of(shown), shown);
+        std::erase_if(all, [&](const auto& one) { return one.second.at < shown.at - app::shown_kept; });
         co_return shown;
     }
     Later<app::Shown> find(core::RequestId request, core::AccountId account, app::Shown::What what,

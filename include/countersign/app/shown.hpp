@@ -30,13 +30,18 @@ struct Shown {
 };
 std::string_view name_of(Shown::What what);  // "essence", "full_view"
 
+// Kept so long after it was last shown; whoever comes later pages through it again. Longer than most requests
+// are open.
+inline constexpr std::size_t shown_gone_at_once = 100;
+inline constexpr core::Duration shown_kept = std::chrono::hours{24 * 30};
+
 class ShownStore {
   public:
     virtual ~ShownStore() = default;
     // What was seen before of the same digest and as many pages stays seen. Answers with what is on record
-    // now.
+    // now. Each put takes up to shown_gone_at_once rows away that are older than shown_kept.
     virtual Later<Shown> put(Shown shown, Deadline deadline) = 0;
-    // not_found: nothing was. corrupt: somebody else wrote the row.
+    // not_found: nothing was, or it is gone since. corrupt: somebody else wrote the row.
     virtual Later<Shown> find(core::RequestId request, core::AccountId account, Shown::What what,
                               core::Surface chat, Deadline deadline) = 0;
 };
