@@ -217,20 +217,41 @@ Result<Done> needs(const app::Caller& caller, app::Scope scope) {
                 "scope_missing");
 }
 
+namespace {
+
+// A person's name or an account, of a parameter in which "me" is the token's owner.
+Result<core::AccountId> named_in(std::string_view parameter, std::string name, const app::Caller& caller,
+                                 const core::Directory& directory) {
+    if (name == "me") {
+        if (!caller.token.owner)
+            return fail(
+                Trouble::invalid_input,
+                std::string(parameter) + "=me is the token's owner, and this token has none; name a person",
+                "no_owner");
+        name = caller.token.owner->text();
+    }
+    auto person = core::read_person(name, directory.policy());
+    if (!person) return bad_query(parameter, person.error().detail);
+    return person;
+}
+
+}  // namespace
+
+Result<std::optional<core::PersonId>> voter_of(const std::optional<std::string>& voter,
+                                               const app::Caller& caller, const core::Directory& directory) {
+    if (!voter) return std::nullopt;
+    auto named = named_in("voter", *voter, caller, directory);
+    if (!named) return pass(named);
+    if (named->text().find(':') != std::string::npos) return directory.person_of(*named);
+    return core::PersonId{named->text()};
+}
+
 Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
                                                   const app::Caller& caller,
                                                   const core::Directory& directory) {
     if (!approver) return std::vector<core::AccountId>{};
-    std::string name = *approver;
-    if (name == "me") {
-        if (!caller.token.owner)
-            return fail(Trouble::invalid_input,
-                        "approver=me is the token's owner, and this token has none; name a person",
-                        "no_owner");
-        name = caller.token.owner->text();
-    }
-    auto person = core::read_person(name, directory.policy());
-    if (!person) return bad_query("approver", person.error().detail);
+    auto person = named_in("approver", *approver, caller, directory);
+    if (!person) return pass(person);
     if (person->text().find(':') != std::string::npos) return std::vector{std::move(*person)};
     return directory.accounts_of(core::PersonId{person->text()});
 }

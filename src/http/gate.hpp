@@ -95,5 +95,8 @@ Result<Done> needs(const app::Caller& caller, app::Scope scope);
 Result<std::vector<core::AccountId>> approvers_of(const std::optional<std::string>& approver,
                                                   const app::Caller& caller,
                                                   const core::Directory& directory);
+// The person that `voter` names; the same words, the same errors.
+Result<std::optional<core::PersonId>> voter_of(const std::optional<std::string>& voter,
+                                               const app::Caller& caller, const core::Directory& directory);
 
 }  // namespace countersign::http

@@ -202,13 +202,14 @@ Result<std::vector<core::State>> states_of(const Target& target) {
     return states;
 }
 
-Result<std::optional<core::Instant>> since_of(const Target& target, core::Instant now) {
-    auto text = target.find("since");
+Result<std::optional<core::Instant>> moment_of(const Target& target, std::string_view name,
+                                               core::Instant now) {
+    auto text = target.find(name);
     if (!text) return std::nullopt;
     if (auto seconds = parse_duration_s(*text)) return now - std::chrono::seconds{*seconds};
-    auto since = core::parse_rfc3339(*text);
-    if (!since) return bad_query("since", "takes a time (2026-01-02T03:04:05Z) or an age (7d)");
-    return since;
+    auto moment = core::parse_rfc3339(*text);
+    if (!moment) return bad_query(name, "takes a time (2026-01-02T03:04:05Z) or an age (7d)");
+    return moment;
 }
 
 Result<std::vector<std::string>> types_of(const Target& target) {
@@ -274,7 +275,7 @@ Result<EventQuery> event_query(const Target& target, const net::Fields& fields, 
     if (!types) return pass(types);
     auto states = states_of(target);
     if (!states) return pass(states);
-    auto since = since_of(target, now);
+    auto since = moment_of(target, "since", now);
     if (!since) return pass(since);
     auto after = after_of(target, fields);
     if (!after) return pass(after);
@@ -300,8 +301,9 @@ Result<EventQuery> event_query(const Target& target, const net::Fields& fields, 
 }
 
 Result<ListQuery> list_query(const Target& target, core::Instant now) {
-    constexpr std::array<std::string_view, 7> known{"state", "action", "requester", "approver",
-                                                    "since", "limit",  "cursor"};
+    constexpr std::array<std::string_view, 11> known{"state",     "action",   "resource", "environment",
+                                                     "requester", "approver", "voter",    "since",
+                                                     "until",     "limit",    "cursor"};
     auto fine = only_known(target, known);
     if (!fine) return pass(fine);
     ListQuery query;
@@ -311,9 +313,15 @@ Result<ListQuery> list_query(const Target& target, core::Instant now) {
     query.filter.action = text_of(target, "action");
     query.filter.requester = text_of(target, "requester");
     query.approver = text_of(target, "approver");
-    auto since = since_of(target, now);
+    auto since = moment_of(target, "since", now);
     if (!since) return pass(since);
     query.filter.since = *since;
+    auto until = moment_of(target, "until", now);
+    if (!until) return pass(until);
+    query.filter.until = *until;
+    query.filter.resource = text_of(target, "resource");
+    query.filter.environment = text_of(target, "environment");
+    query.voter = text_of(target, "voter");
     auto limit = limit_of(target);
     if (!limit) return pass(limit);
     query.filter.limit = limit->value_or(query.filter.limit);

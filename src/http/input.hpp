@@ -69,6 +69,7 @@ Result<EventQuery> event_query(const Target& target, const net::Fields& fields, 
 struct ListQuery {
     app::ListFilter filter;
     std::optional<std::string> approver;
+    std::optional<std::string> voter;  // who voted, as callers name people; not in the filter yet
 };
 Result<ListQuery> list_query(const Target& target, core::Instant now);
 std::string cursor_text(std::int64_t before_number);

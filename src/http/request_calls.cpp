@@ -302,12 +302,17 @@ Later<net::HttpResponse> RequestCalls::list(Call& call) {
     auto directory = parts_.roster.snapshot();
     auto approvers = approvers_of(query->approver, call.caller, *directory);
     if (!approvers) co_return pass(approvers);
-    if (query->approver) filter.states = {core::State::pending};
+    auto voter = voter_of(query->voter, call.caller, *directory);
+    if (!voter) co_return pass(voter);
+    filter.voter = std::move(*voter);
+    const bool pending = filter.states.empty() || std::ranges::count(filter.states, core::State::pending) > 0;
+    if (query->approver && pending) filter.states = {core::State::pending};
     std::vector<app::CasePtr> found;
     std::optional<std::int64_t> next;
+    const std::size_t pages_max = query->approver && !pending ? 0 : picking_pages_max;  // else nobody's
     // Some of what is asked here is no column, so pages are read until enough of them match.
     const bool picks = query->approver || app::bounded(call.caller.token) || call.caller.token.owner;
-    for (std::size_t pages = 0; pages < (picks ? picking_pages_max : 1); ++pages) {
+    for (std::size_t pages = 0; pages < (picks ? pages_max : 1); ++pages) {
         auto page = co_await parts_.requests.list(filter, call.deadline);
         if (!page) co_return pass(page);
         next = page->next_before;

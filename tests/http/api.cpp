@@ -711,6 +711,18 @@ TEST_F(Api, AListIsNarrowedDown) {
     desk.approve(deploy);
     EXPECT_THAT(ids("state=approved"), testing::ElementsAre(deploy));
     EXPECT_THAT(ids("state=approved,pending"), testing::SizeIs(2));
+    EXPECT_THAT(ids("approver=cat&state=approved"), testing::IsEmpty()) << "what is decided waits for nobody";
+    EXPECT_THAT(ids("approver=cat&state=approved,pending"), testing::ElementsAre(export_id));
+    EXPECT_THAT(ids("voter=amy&state=approved"), testing::ElementsAre(deploy));
+    EXPECT_THAT(ids("voter=slack:T0/U0AMY"), testing::ElementsAre(deploy));
+    EXPECT_THAT(ids("voter=riley"), testing::IsEmpty());
+    EXPECT_THAT(ids("voter=amy&action=db.export"), testing::IsEmpty());
+    EXPECT_THAT(ids("resource=elsewhere"), testing::IsEmpty());
+    EXPECT_THAT(ids("environment=elsewhere"), testing::IsEmpty());
+    EXPECT_THAT(ids("until=1h"), testing::IsEmpty());
+    EXPECT_THAT(ids("until=2100-01-01T00:00:00Z&since=1h"), testing::SizeIs(2));
+    EXPECT_EQ(desk.get("/v1/requests?voter=ammy").code(), "bad_query");
+    EXPECT_EQ(desk.get("/v1/requests?until=soon").code(), "bad_query");
     EXPECT_THAT(ids("requester=nobody"), testing::IsEmpty());
     EXPECT_THAT(ids("since=1h"), testing::SizeIs(2));
     for (const char* bad : {"state=open", "limit=0", "limit=201", "limit=x", "cursor=zzz", "since=yesterday"})
