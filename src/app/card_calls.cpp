@@ -219,6 +219,7 @@ Later<MessageRef> CardCalls::post(const Chats::Entry& entry, CardStep step, Case
 asio::awaitable<core::CardView> CardCalls::view_of(CardStep step, CasePtr now) {
     auto directory = parts_.roster.snapshot();
     auto view = core::card(now->c, now->ruling, *directory, step.target.surface);
+    if (parts_.receipts != nullptr) view.receipt = parts_.receipts->link(now->c.request->id, now->ruling);
     if (!core::open(now->ruling.state) || step.act == Act::retire) co_return view;
     auto before = co_await approved_before(parts_.cases, now->c, runtime_.within(compare_patience));
     if (before && *before)

@@ -42,7 +42,9 @@ bool not_there(const Result<Answer>& answer) {
 
 core::CardView Conversation::card_of(const CaseNow& now) const {
     auto directory = parts_.roster.snapshot();
-    return core::card(now.c, now.ruling, *directory, manner_.chat);
+    auto card = core::card(now.c, now.ruling, *directory, manner_.chat);
+    if (parts_.receipts != nullptr) card.receipt = parts_.receipts->link(now.c.request->id, now.ruling);
+    return card;
 }
 
 awaitable<void> Conversation::compare(core::CardView& card, const CaseNow& now, Deadline deadline) {

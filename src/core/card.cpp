@@ -103,6 +103,35 @@ void add_end(CardView& view, const Case& c, const Ruling& ruling, const Naming& 
     }
 }
 
+// A hash says nothing to anybody. Whoever wants it finds it in the records.
+void hide_erased(CardView& view) {
+    const Who nobody{"(erased)", std::nullopt};
+    auto erase = [](std::string& text) {
+        if (!text.empty()) text = "(erased)";
+    };
+    auto erase_people = [&](std::vector<Who>& people) { people.assign(people.empty() ? 0 : 1, nobody); };
+    view.words_erased = true;
+    view.requester = nobody;
+    if (view.resource) view.resource = nobody.name;
+    erase(view.intent);
+    erase(view.run);
+    if (view.state != State::refused) erase(view.reason);  // else it is the policy's
+    erase_people(view.acts_for);
+    erase_people(view.on_behalf_of);
+    view.parameters = nullptr;
+    for (auto& [name, value] : view.labels) value = nobody.name;
+    view.links.clear();
+    for (CardVote& vote : view.votes) {
+        vote.who = nobody;
+        erase(vote.reason);
+    }
+    if (view.decided_by) view.decided_by = nobody;
+    if (view.outcome_detail) erase(*view.outcome_detail);
+    if (!view.held) return;
+    view.held->who = nobody;
+    erase(view.held->reason);
+}
+
 }  // namespace
 
 CardView card(const Case& c, const Ruling& ruling, const Directory& directory, Surface surface) {
@@ -139,6 +168,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     view.expires_at = request.expires_at;
     view.terms = card_terms(c, ruling, directory, surface);
     add_end(view, c, ruling, naming);
+    if (request.words_erased) hide_erased(view);
     return view;
 }
 

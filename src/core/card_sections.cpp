@@ -163,6 +163,10 @@ CardSection who_voted(const CardView& card) {
 
 CardSection small_print(const CardView& card) {
     CardLine line{words(fmt::format("#{} · ", card.number)), literal(visible(short_digest(card.digest)))};
+    if (!card.receipt.empty()) {
+        line.push_back(words(" · "));
+        line.push_back({.kind = CardRun::Kind::link, .text = "Receipt", .url = card.receipt});
+    }
     return {Part::footer, {}, {std::move(line)}};
 }
 

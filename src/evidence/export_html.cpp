@@ -5,8 +5,8 @@
 
 #include "countersign/adapters/audit.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/pages/pages.hpp"
 #include "evidence/files.hpp"
-#include "evidence/page.hpp"
 
 namespace countersign::evidence {
 
@@ -29,7 +29,8 @@ Result<Done> pack_export(const std::string& folder, const std::string& file) {
     }
     if (error) return fail(Trouble::unavailable, fmt::format("{}: {}", visible(folder), error.message()));
     // Base64 and the paths of an export hold nothing that could end the script's element.
-    return write_whole(file, std::string(page_before) + core::canonical(files) + std::string(page_after));
+    return write_whole(
+        file, std::string(pages::export_before) + core::canonical(files) + std::string(pages::export_after));
 }
 
 }  // namespace countersign::evidence

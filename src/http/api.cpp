@@ -11,6 +11,7 @@
 #include "http/gate.hpp"
 #include "http/hook_calls.hpp"
 #include "http/openapi.hpp"
+#include "http/receipt_calls.hpp"
 #include "http/request_calls.hpp"
 #include "http/subscription_calls.hpp"
 #include "http/vote_question_calls.hpp"
@@ -89,13 +90,15 @@ class RealApi final : public Api {
           events_(settings_, runtime, parts.roster, parts.log, gate_),
           subscriptions_(settings_, parts.webhooks),
           hooks_(runtime, parts),
-          vote_questions_(runtime, parts, requests_) {
+          vote_questions_(runtime, parts, requests_),
+          receipts_(runtime, parts, gate_, requests_, evidence_) {
         for (auto& route : requests_.routes()) router_.add(std::move(route));
         for (auto& route : evidence_.routes()) router_.add(std::move(route));
         for (auto& route : events_.routes()) router_.add(std::move(route));
         for (auto& route : subscriptions_.routes()) router_.add(std::move(route));
         for (auto& route : hooks_.routes()) router_.add(std::move(route));
         for (auto& route : vote_questions_.routes()) router_.add(std::move(route));
+        for (auto& route : receipts_.routes()) router_.add(std::move(route));
         add_open("/healthz", [](const net::HttpRequest&) {
             return json_answer(200, core::canonical(core::Value::object({{"status", "ok"}})));
         });
@@ -154,6 +157,7 @@ class RealApi final : public Api {
     SubscriptionCalls subscriptions_;
     HookCalls hooks_;
     VoteQuestionCalls vote_questions_;
+    ReceiptCalls receipts_;
     Router router_;
 };
 

@@ -91,44 +91,71 @@ std::vector<Route> EvidenceCalls::routes() {
             {"GET", "/.well-known/countersign-keys.json", std::move(all_keys)}};
 }
 
-Later<EvidenceCalls::DecidedLeaf> EvidenceCalls::decided_leaf(Call& call) {
-    auto now = co_await requests_.readable(call);
-    if (!now) co_return pass(now);
-    auto decided = wire::decided_part((*now)->c);
+Later<EvidenceCalls::DecidedLeaf> EvidenceCalls::decided_leaf(const core::Case& c, Deadline deadline) {
+    auto decided = wire::decided_part(c);
     if (!decided)
         co_return fail(Trouble::conflict, "nothing is decided yet: wait for the request to leave `pending`",
                        "undecided");
     std::string type = "request." + std::string(core::name_of(decided->ruling.state));
-    auto leaf = co_await parts_.tree.leaf_of(decided->c.request->id, decided->c.version(), std::move(type),
-                                             call.deadline);
+    auto leaf =
+        co_await parts_.tree.leaf_of(decided->c.request->id, decided->c.version(), std::move(type), deadline);
     if (!leaf) co_return std::unexpected(soon(std::move(leaf).error()));
     co_return DecidedLeaf{std::move(*decided), std::move(*leaf)};
 }
 
-Later<net::HttpResponse> EvidenceCalls::decision(Call& call) {
-    auto found = co_await decided_leaf(call);
-    if (!found) co_return pass(found);
-    wire::LogPlace place{settings_.log_origin, found->leaf.index, found->leaf.body};
+Later<std::string> EvidenceCalls::envelope_of(const DecidedLeaf& found) {
+    wire::LogPlace place{settings_.log_origin, found.leaf.index, found.leaf.body};
     auto envelope = co_await signed_by<std::string>(
         keys_.bench, keys_.decision,
-        [payload = core::canonical(wire::decision_statement(found->decided, place))](const Signer& signer) {
+        [payload = core::canonical(wire::decision_statement(found.decided, place))](const Signer& signer) {
             return wire::envelope_of(payload, wire::statement_type, signer);
         });
+    co_return envelope;
+}
+
+Later<std::string> EvidenceCalls::proof_of(const app::TreeStore::Leaf& leaf, Deadline deadline) {
+    auto included = co_await parts_.tree.prove(settings_.log_origin, leaf.index, deadline);
+    if (!included) co_return std::unexpected(soon(std::move(included).error()));
+    tlog::InclusionProof file{leaf.body, leaf.index, std::move(included->hashes),
+                              std::move(included->checkpoint)};
+    co_return tlog::text_of(file);
+}
+
+Later<net::HttpResponse> EvidenceCalls::decision(Call& call) {
+    auto now = co_await requests_.readable(call);
+    if (!now) co_return pass(now);
+    auto found = co_await decided_leaf((*now)->c, call.deadline);
+    if (!found) co_return pass(found);
+    auto envelope = co_await envelope_of(*found);
     if (!envelope) co_return pass(envelope);
     co_return json_answer(200, std::move(*envelope), "application/vnd.dsse.envelope.v1+json");
 }
 
 Later<net::HttpResponse> EvidenceCalls::proof(Call& call) {
-    auto found = co_await decided_leaf(call);
+    auto now = co_await requests_.readable(call);
+    if (!now) co_return pass(now);
+    auto found = co_await decided_leaf((*now)->c, call.deadline);
     if (!found) co_return pass(found);
-    auto included = co_await parts_.tree.prove(settings_.log_origin, found->leaf.index, call.deadline);
-    if (!included) co_return std::unexpected(soon(std::move(included).error()));
-    tlog::InclusionProof file{std::move(found->leaf.body), found->leaf.index, std::move(included->hashes),
-                              std::move(included->checkpoint)};
-    auto response = json_answer(200, tlog::text_of(file), "text/plain; charset=utf-8");
+    auto file = co_await proof_of(found->leaf, call.deadline);
+    if (!file) co_return pass(file);
+    auto response = json_answer(200, std::move(*file), "text/plain; charset=utf-8");
     response.fields.add("Content-Disposition",
                         "inline; filename=\"" + found->decided.c.request->id.text() + ".tlog-proof\"");
     co_return response;
+}
+
+Later<EvidenceCalls::Evidence> EvidenceCalls::evidence_of(const core::Case& c, bool with_statement,
+                                                          Deadline deadline) {
+    auto found = co_await decided_leaf(c, deadline);
+    if (!found) co_return pass(found);
+    auto proof = co_await proof_of(found->leaf, deadline);
+    if (!proof) co_return pass(proof);
+    Evidence evidence{found->leaf.index, found->leaf.body, std::move(*proof), {}};
+    if (!with_statement) co_return evidence;
+    auto envelope = co_await envelope_of(*found);
+    if (!envelope) co_return pass(envelope);
+    evidence.envelope = std::move(*envelope);
+    co_return evidence;
 }
 
 rt::asio::awaitable<net::HttpResponse> EvidenceCalls::checkpoint() {
@@ -174,8 +201,11 @@ void EvidenceCalls::remember(const tlog::TileId& tile, std::shared_ptr<const std
 }
 
 net::HttpResponse EvidenceCalls::keys() const {
-    return log_answer(200, core::canonical(keys_document(settings_.public_keys, settings_.log_origin)),
-                      "application/json", "public, max-age=300");
+    return log_answer(200, keys_text(), "application/json", "public, max-age=300");
+}
+
+std::string EvidenceCalls::keys_text() const {
+    return core::canonical(keys_document(settings_.public_keys, settings_.log_origin));
 }
 
 Value keys_document(const PublicKeys& keys, const std::string& origin) {

@@ -19,6 +19,17 @@ class EvidenceCalls {
         : settings_(settings), runtime_(runtime), parts_(parts), keys_(keys), requests_(requests) {}
     std::vector<Route> routes();
 
+    // What proves a decision, in the forms that it is published in.
+    struct Evidence {
+        std::int64_t index = 0;
+        std::string leaf;
+        std::string proof;     // C2SP tlog-proof
+        std::string envelope;  // DSSE; empty: not asked for
+    };
+    // conflict: undecided. unavailable: not_published, for a second or so.
+    Later<Evidence> evidence_of(const core::Case& c, bool with_statement, Deadline deadline);
+    std::string keys_text() const;  // /.well-known/countersign-keys.json
+
   private:
     static constexpr std::size_t tiles_bytes_max = 32 * 1'048'576;  // of tiles and bundles kept here
 
@@ -29,7 +40,9 @@ class EvidenceCalls {
     net::HttpResponse keys() const;
     // Where the log has the event of the request's decision.
     struct DecidedLeaf;
-    Later<DecidedLeaf> decided_leaf(Call& call);
+    Later<DecidedLeaf> decided_leaf(const core::Case& c, Deadline deadline);
+    Later<std::string> envelope_of(const DecidedLeaf& found);
+    Later<std::string> proof_of(const app::TreeStore::Leaf& leaf, Deadline deadline);
     void remember(const tlog::TileId& tile, std::shared_ptr<const std::string> bytes);
 
     const HttpSettings& settings_;

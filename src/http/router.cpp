@@ -79,6 +79,7 @@ Router::Match Router::find(std::string_view method, std::string_view path) const
 std::vector<std::pair<std::string, std::string>> Router::all() const {
     std::vector<std::pair<std::string, std::string>> all;
     for (const auto& [route, pattern] : entries_) {
+        if (route.page) continue;
         std::string path = route.path;
         if (is_rest(pattern.back())) path.erase(path.size() - 2, 1);
         all.emplace_back(route.method, std::move(path));

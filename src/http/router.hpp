@@ -24,6 +24,7 @@ struct Route {
     bool streams = false;
     // How callers of this path are told of failures, a bad token's too; empty: by a problem document.
     std::function<net::HttpResponse(const Failure&)> told = {};
+    bool page = false;  // for people's browsers: no call of the API
 };
 
 // Which handler answers which method and path. Paths are told apart segment by segment, and each is decoded
@@ -39,7 +40,7 @@ class Router {
     };
     // `path` as it was sent. Broken escapes match nothing.
     Match find(std::string_view method, std::string_view path) const;
-    // Method and path of each.
+    // Method and path of each call of the API.
     std::vector<std::pair<std::string, std::string>> all() const;
 
   private:

@@ -112,6 +112,7 @@ Result<KnownPtr> immutable_from(const pqxx::row& row, core::RequestId id) {
     auto request =
         wire::read_stored_request(has_words ? view(row[request_words_column]) : record, id, *number);
     if (!request) return pass(request);
+    request->words_erased = !has_words;
     if (has_words && (!salt || wire::stored_request(*request, &*salt) != record))
         return corrupt("the words of a request are not those that were recorded");
     auto applied = wire::read_stored_applied(view(row[rules_column]));

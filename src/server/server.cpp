@@ -141,15 +141,11 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       roster_(settings.identity_age_max),
       waiters_(ground.executor),  // long polls; every commit passes by here
       hiding_(keys_.server),
+      receipts_(settings_.public_url, keys_.server, keys_.retired_servers),
       // Gives committed events their place, for streams, webhooks and other replicas.
       log_(database_->events(), runtime_.process, ground.clock, ground.timers, ground.executor),
       // Posts cards to the chats, which join further down.
-      outbox_(runtime_, ground.executor,
-              {.outbox = database_->outbox(),
-               .cases = database_->cases(),
-               .roster = roster_,
-               .chats = chats_,
-               .counters = *metrics_}),
+      outbox_(runtime_, ground.executor, outbox_parts()),
       // Carries webhooks out; what people order of them goes through `webhooks_`.
       sender_(make_sender()),
       webhooks_({.subscriptions = database_->subscriptions(),
@@ -208,6 +204,15 @@ std::unique_ptr<webhooks::Webhooks> Server::make_sender() {
                                    ground_.network, keys_.server, ground_.executor);
 }
 
+app::Outbox::Parts Server::outbox_parts() {
+    return {.outbox = database_->outbox(),
+            .cases = database_->cases(),
+            .roster = roster_,
+            .chats = chats_,
+            .counters = *metrics_,
+            .receipts = &receipts_};
+}
+
 app::Requests::Parts Server::request_parts() {
     return {.cases = database_->cases(),
             .seen_tokens = database_->seen_tokens(),
@@ -243,7 +248,8 @@ std::unique_ptr<http::Api> Server::make_api() {
          .vote_questions = vote_questions_,
          .metrics = *metrics_,
          .measures = [this] { return measures(); },
-         .workbench = &workbench_},
+         .workbench = &workbench_,
+         .receipts = &receipts_},
         {.grant = *keys_.grant, .decision = *keys_.decision, .bench = &signing_bench_},
         [this] { return readiness(); });
 }
@@ -275,7 +281,8 @@ void Server::connect_chats() {
                             .voting_tokens = voting_tokens_,
                             .roster = roster_,
                             .outbox = database_->outbox(),
-                            .shown = database_->shown()},
+                            .shown = database_->shown(),
+                            .receipts = &receipts_},
                            database_->references(), ground_);
     connected_ = std::move(made.chats);
     for (auto& route : made.routes) api_->add(std::move(route));

@@ -303,6 +303,9 @@ void push_run(Items& to, const core::CardRun& run, const SlackStyle& style) {
             else
                 push_code(to, quoted_text(run.text));
             break;
+        case Kind::link:
+            to.push_back(link(run.url, run.text));
+            break;
         case Kind::prose:
             push_text(to, run.text);
             break;
@@ -338,6 +341,9 @@ std::string mrkdwn_line(const core::CardLine& line, const SlackStyle& style) {
             case Kind::prose:
             case Kind::address:
                 drawn += in_code(run.text);
+                break;
+            case Kind::link:
+                drawn += "<" + slack_escaped(run.url) + "|" + slack_escaped(run.text) + ">";
                 break;
             case Kind::people:
                 drawn += mentions(run.people, style);

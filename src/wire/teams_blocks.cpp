@@ -251,6 +251,9 @@ std::vector<Json> line(const core::CardLine& line, const TeamsStyle& style, bool
                 writer.add(quoted_text(part.text), {.literal = true, .opens = url});
                 break;
             }
+            case Kind::link:
+                writer.add(part.text, {.opens = part.url});
+                break;
             case Kind::people:
                 for (std::size_t i = 0; i < part.people.size(); ++i) {
                     if (i > 0) writer.add(", ", {});

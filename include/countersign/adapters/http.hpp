@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "countersign/app/hiding.hpp"
+#include "countersign/app/receipts.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/app/tree.hpp"
 #include "countersign/app/vote_questions.hpp"
@@ -111,6 +112,7 @@ struct Parts {
     Metrics& metrics;
     std::function<std::vector<Measure>()> measures = {};  // may be empty
     rt::Workbench* workbench = nullptr;                   // where big bodies are read; none: here
+    const app::ReceiptLinks* receipts = nullptr;          // nullptr: no link opens a receipt, tokens do
 };
 // Each signs one thing: grants, or statements of decisions.
 struct SigningKeys {

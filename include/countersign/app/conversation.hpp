@@ -9,6 +9,7 @@
 
 #include "countersign/app/linking.hpp"
 #include "countersign/app/readers.hpp"
+#include "countersign/app/receipts.hpp"
 #include "countersign/app/recently_seen.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/app/shown.hpp"
@@ -158,6 +159,7 @@ class Conversation {
         Roster& roster;
         OutboxStore& outbox;  // told of copies of cards
         ShownStore& shown;
+        const ReceiptLinks* receipts = nullptr;  // nullptr: cards lead to none
     };
     // What is particular to one chat.
     struct Manner {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "countersign/app/leased_work.hpp"
+#include "countersign/app/receipts.hpp"
 #include "countersign/app/requests.hpp"
 
 namespace countersign::app {
@@ -18,6 +19,7 @@ class Outbox final : public CardWorker {
         Roster& roster;
         const Chats& chats;
         Counters& counters;
+        const ReceiptLinks* receipts = nullptr;  // nullptr: cards lead to none
     };
     Outbox(const Runtime& runtime, rt::asio::any_io_executor executor, Parts parts);
     ~Outbox() override;

@@ -105,6 +105,8 @@ struct CardView {
     std::optional<Who> decided_by;    // the last person whose act settled it, where one did
     std::string reason;
     std::optional<std::string> outcome_detail;  // what the action reported
+    bool words_erased = false;                  // what people wrote, and who they are, is not known any more
+    std::string receipt = {};                   // where the decision and its proof are shown; empty: nowhere
     bool buttons() const { return state == State::pending; }
 };
 

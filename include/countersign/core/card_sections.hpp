@@ -24,12 +24,14 @@ struct CardRun {
         prose,    // what somebody wrote to be read
         people,   // each by mention where the chat can, else by name; parted by commas
         moment,   // `at`, in the reader's own time
-        address   // a URL as it was given, clickable only where the settings allow it
+        address,  // a URL as it was given, clickable only where the settings allow it
+        link      // ours: `text`, which opens `url`
     };
     Kind kind = Kind::words;
     std::string text = {};
     std::vector<Who> people = {};
     Instant at = {};
+    std::string url = {};  // of our own server
 };
 using CardLine = std::vector<CardRun>;
 

@@ -60,6 +60,7 @@ struct Request {
     std::string digest;  // "sha256:…"
     Instant created_at;
     Instant expires_at;
+    bool words_erased = false;  // every text of a person is the hash that was recorded of it
     friend bool operator==(const Request&, const Request&) = default;
 };
 

@@ -16,6 +16,7 @@
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/linking.hpp"
 #include "countersign/app/outbox.hpp"
+#include "countersign/app/receipts.hpp"
 #include "countersign/app/unannounced.hpp"
 #include "countersign/app/voting_tokens.hpp"
 #include "countersign/net/guarded_dialer.hpp"
@@ -64,6 +65,7 @@ class Server {
            std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers,
            PolicyReader reader);
     std::unique_ptr<webhooks::Webhooks> make_sender();
+    app::Outbox::Parts outbox_parts();
     app::Requests::Parts request_parts();
     std::vector<http::Measure> measures();
     rt::asio::awaitable<void> watch_pending();
@@ -89,6 +91,7 @@ class Server {
     app::Roster roster_;
     app::Waiters waiters_;
     app::Hiding hiding_;
+    app::ReceiptLinks receipts_;
     app::Log log_;
     app::Chats chats_;
     app::Outbox outbox_;
