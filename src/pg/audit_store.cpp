@@ -1,8 +1,11 @@
 #include "pg/audit_store.hpp"
 
+#include <fmt/core.h>
+
 #include <map>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "countersign/base/text.hpp"
 #include "countersign/wire/stored.hpp"
@@ -46,6 +49,18 @@ constexpr Query page_of_checkpoints{
     "SELECT origin, size, encode(root, 'hex'), note FROM checkpoint WHERE size >= $1 ORDER BY size, origin "
     "LIMIT $2"};
 
+// What lists look for, and numbers that people use: columns that no seal covers, because nothing is decided
+// by them. A request that they tell of otherwise is not found where it should be.
+constexpr Query columns_of_requests{R"(
+SELECT r.id, (extract(epoch FROM r.created_at) * 1000000)::bigint,
+       (extract(epoch FROM r.expires_at) * 1000000)::bigint, r.action, r.environment, r.resource,
+       r.requester, r.asked_by, r.number, s.number, n.request_id,
+       (SELECT string_agg(e.kind || coalesce(' ' || e.number, ''), ',' ORDER BY e.version) FROM entry e
+         WHERE e.request_id = r.id)
+  FROM request r LEFT JOIN request_state s ON s.request_id = r.id
+  LEFT JOIN request_number n ON n.number = r.number
+ WHERE r.id = ANY($1))"};
+
 std::optional<app::Pseudonym> any_id(const pqxx::field& field) {
     auto id = id_from<core::RequestId>(view(field));  // any 16 bytes
     return id && !field.is_null() ? std::optional(id->bytes()) : std::nullopt;
@@ -77,8 +92,8 @@ std::string act_trouble(const pqxx::row& row, const std::string& body, const app
     if (!micros) return "its act has no time";
     std::optional<core::RequestId> request;
     if (!row[17].is_null()) request = id_from<core::RequestId>(view(row[17]));
-    auto sealed = act_seal_input(
-        {*id, core::Instant{core::Duration{*micros}}, view(row[16]), request, record});
+    auto sealed =
+        act_seal_input({*id, core::Instant{core::Duration{*micros}}, view(row[16]), request, record});
     auto check = seal ? seals.check(sealed, *seal) : app::SealCheck::broken;
     if (check != app::SealCheck::holds) return std::string("its act ") + seal_word(check);
     auto salt = salt_from(row[13]);
@@ -175,6 +190,65 @@ Sql<Done> gather_leaves(Session& session, const std::vector<core::RequestId>& id
     return Done{};
 }
 
+std::string columns_of_entries(const core::Case& c) {
+    std::string all;
+    for (const core::Entry& entry : c.entries) {
+        if (!all.empty()) all += ',';
+        all += core::kind_of(entry);
+        // Those that are found by their voter have the request's number.
+        std::visit(
+            [&](const auto& e) {
+                if constexpr (requires { e.voter; }) all += fmt::format(" {}", c.request->number);
+            },
+            entry);
+    }
+    return all;
+}
+
+// Which column says something else of a request than its sealed record; empty: none. Names of people and
+// resources are compared while their words are there.
+std::string wrong_column(const pqxx::row& row, const core::Case& c, const app::Seals& seals) {
+    const core::Request& request = c.request;
+    auto differs = [](const pqxx::field& field, const std::optional<std::string>& value) {
+        return maybe(field) != value;
+    };
+    auto moment = [](const pqxx::field& field) {
+        return core::Instant{core::Duration{whole_from(field).value_or(0)}};
+    };
+    if (moment(row[1]) != request.created_at) return "created_at";
+    if (moment(row[2]) != request.expires_at) return "expires_at";
+    if (differs(row[3], request.action)) return "action";
+    if (differs(row[4], request.environment)) return "environment";
+    if (!request.words_erased) {
+        const auto resource =
+            request.resource ? std::optional(resource_name(seals, *request.resource)) : std::nullopt;
+        if (any_id(row[5]) != resource) return "resource";
+        if (any_id(row[6]) != requester_name(seals, request.requester.name)) return "requester";
+        if (any_id(row[7]) != caller_name(seals, core::caller_key(request.requester))) return "asked_by";
+    }
+    if (whole_from(row[8]) != request.number) return "number";
+    if (whole_from(row[9]) != request.number) return "number of its state";
+    if (any_id(row[10]) != request.id.bytes()) return "row of its number";
+    return maybe(row[11]) == columns_of_entries(c) ? "" : "kind or number of an entry";
+}
+
+Sql<Done> gather_columns(Session& session, const std::vector<core::RequestId>& ids,
+                         const std::map<core::RequestId, KnownPtr>& sound, const app::Seals& seals,
+                         Gathered& all) {
+    auto rows = session.run(columns_of_requests, Arguments::of(ids));
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& row : *rows) {
+        auto id = id_from<core::RequestId>(view(row[0]));
+        auto known = id ? sound.find(*id) : sound.end();
+        if (known == sound.end()) continue;
+        auto column = wrong_column(row, known->second->c, seals);
+        if (column.empty()) continue;
+        all.at(*id).broken =
+            "lists tell of it otherwise than its record: its column \"" + column + "\" was changed";
+    }
+    return Done{};
+}
+
 // Seals, words, and the row of the state, as they are looked at whenever a case is read.
 Sql<Done> gather_seals(Session& session, const std::vector<core::RequestId>& ids, const app::Seals& seals,
                        Gathered& all) {
@@ -186,6 +260,7 @@ Sql<Done> gather_seals(Session& session, const std::vector<core::RequestId>& ids
     limit.add(static_cast<std::int64_t>(ids.size()));
     auto rows = session.run(read_cases, Parameters{request.finished(), known.finished(), limit.only()});
     if (!rows) return std::unexpected(rows.error());
+    std::map<core::RequestId, KnownPtr> sound;
     for (const auto& row : *rows) {
         auto id = request_of(row);
         if (!id) continue;
@@ -195,8 +270,9 @@ Sql<Done> gather_seals(Session& session, const std::vector<core::RequestId>& ids
         one.broken = taken ? std::string{} : taken.error().detail;
         if (taken && *taken == Taken::moved)
             one.broken = "the row of its state has more entries than there are";
+        if (one.broken.empty()) sound.emplace(*id, std::move(fresh));
     }
-    return Done{};
+    return gather_columns(session, ids, sound, seals, all);
 }
 
 // All from one snapshot: a vote that comes meanwhile is in all of it or in none.

@@ -84,6 +84,47 @@ TEST_F(AnAudit, AVoteThatWasChangedIsNamed) {
     expect_found("request #1", "is not what the request says");
 }
 
+// What lists look for is covered by no seal: nothing is decided by it, but a request can be hidden so.
+TEST_F(AnAudit, AColumnThatListsLookForAndSomebodyChangedIsNamed) {
+    const std::string of_request = " WHERE id = " + this_id;
+    auto find = [&](const std::string& table, const std::string& change, const std::string& undo,
+                    const std::string& column) {
+        SCOPED_TRACE(change);
+        as_owner(table, change);
+        expect_found("request #1", "its column \"" + column + "\" was changed");
+        as_owner(table, undo);
+    };
+    for (const std::string column : {"action", "environment", "resource", "requester", "asked_by"}) {
+        const bool text = column == "action" || column == "environment";
+        const std::string other = text ? "'other'" : "gen_random_uuid()";
+        auto before =
+            on.sql("SELECT coalesce(quote_literal(" + column + "::text), 'NULL') FROM request" + of_request);
+        const std::string set = "UPDATE request SET " + column + " = ";
+        find("request_default", set + other + of_request,
+             set + before +
+                 (text                 ? ""
+                  : column == "number" ? "::bigint"
+                                       : "::uuid") +
+                 of_request,
+             column);
+    }
+    for (const std::string column : {"created_at", "expires_at"}) {
+        const std::string set = "UPDATE request SET " + column + " = " + column;
+        find("request_default", set + " - interval '1 microsecond'" + of_request,
+             set + " + interval '1 microsecond'" + of_request, column);
+    }
+    find("request_state", "UPDATE request_state SET number = 99 WHERE request_id = " + this_id,
+         "UPDATE request_state SET number = 1 WHERE request_id = " + this_id, "number of its state");
+    find("entry", "UPDATE entry SET number = 99 WHERE version = 2 AND request_id = " + this_id,
+         "UPDATE entry SET number = 1 WHERE version = 2 AND request_id = " + this_id,
+         "kind or number of an entry");
+    find("entry", "UPDATE entry SET kind = 'held' WHERE version = 2 AND request_id = " + this_id,
+         "UPDATE entry SET kind = 'voted' WHERE version = 2 AND request_id = " + this_id,
+         "kind or number of an entry");
+    as_owner("request_number", "DELETE FROM request_number WHERE number = 1");
+    expect_found("request #1", "its column \"row of its number\" was changed");
+}
+
 TEST_F(AnAudit, AVotesWordsThatWereChangedAreNamed) {
     as_owner("entry", "UPDATE entry SET words = replace(words, 'fine', 'forged') WHERE version = 2");
     expect_found("request #1", "the words of entry 2 are not those that were recorded");
