@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/surface.hpp"
 #include "countersign/tlog/note.hpp"
 
 namespace countersign::config {
@@ -89,6 +90,26 @@ Result<Done> set_witnesses(Settings& settings, const Item& item, const std::stri
                                      visible(text)));
         while (url.ends_with('/')) url.pop_back();
         settings.published_log.witnesses.emplace_back(key->text(), std::move(url));
+    }
+    return Done{};
+}
+
+Result<Done> set_daily_folder(Settings& settings, const Item& item, const std::string& folder) {
+    if (item.text.empty()) return wrong(item, "must be a path");
+    settings.published_log.daily_folder =
+        item.text.front() == '/' || folder.empty() ? item.text : folder + "/" + item.text;
+    return Done{};
+}
+
+Result<Done> set_daily_channels(Settings& settings, const Item& item, const std::string&) {
+    settings.published_log.daily_channels.clear();
+    for (const auto& text : item.items) {
+        auto colon = text.find(':');
+        const auto* kind = core::chat_kind(std::string_view(text).substr(0, colon));
+        if (kind == nullptr || colon == std::string::npos || colon + 1 == text.size())
+            return wrong(item, fmt::format("must list channels as CHAT:CHANNEL, slack:#audit; {} is not that",
+                                           visible(text)));
+        settings.published_log.daily_channels.emplace_back(kind->surface, text.substr(colon + 1));
     }
     return Done{};
 }

@@ -11,6 +11,8 @@ Result<Done> set_signing_command(Settings& settings, const Item& item, const std
 Result<Done> set_signing_command_keys(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_origin(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_mark(Settings& settings, const Item& item, const std::string& folder);
+Result<Done> set_daily_folder(Settings& settings, const Item& item, const std::string& folder);
+Result<Done> set_daily_channels(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_witnesses(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_syslog(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_stream_file(Settings& settings, const Item& item, const std::string& folder);

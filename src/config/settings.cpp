@@ -264,6 +264,8 @@ std::vector<Key> make_schema() {
          whole_number([](Settings& s) -> std::size_t& { return s.stream_out.message_bytes; }, 2'048,
                       1'048'576)},
         {"log.witnesses", set_witnesses, Key::Shape::list},
+        {"log.daily_folder", set_daily_folder},
+        {"log.daily_channels", set_daily_channels, Key::Shape::list},
         {"log.level", set_level},
         {"log.format", set_format},
     };

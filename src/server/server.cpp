@@ -342,6 +342,11 @@ void Server::make_witnesses() {
 void Server::make_log_followers() {
     make_streams_out();
     make_witnesses();
+    const auto& log = settings_.published_log;
+    if (log.daily_folder.empty() && log.daily_channels.empty()) return;
+    daily_ = evidence::make_daily_checkpoints(
+        {log.daily_folder, log.daily_channels}, log.origin,
+        {.runtime = runtime_, .tree = database_->tree(), .positions = database_->streams(), .chats = chats_});
 }
 
 Server::~Server() {
@@ -421,6 +426,7 @@ void Server::start_workers() {
     workers_.start_loop("log", log_.run());
     workers_.start_loop("published log", publisher_->run());
     if (witnesses_) workers_.start_loop("witnesses", witnesses_->run());
+    if (daily_) workers_.start_loop("daily checkpoints", daily_->run());
     for (const auto& stream : streams_out_) workers_.start_loop("stream out", stream->run());
     workers_.start_loop("streams", api_->follow());
     workers_.start_loop("outbox", outbox_.run());

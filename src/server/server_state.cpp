@@ -48,6 +48,10 @@ std::vector<http::Readiness> Server::readiness() const {
         all.push_back({.problem = [this] { return witnesses_->problem(); },
                        .name = "witnesses",
                        .weight = http::Readiness::Weight::only_told});
+    if (daily_)
+        all.push_back({.problem = [this] { return daily_->problem(); },
+                       .name = "daily checkpoints",
+                       .weight = http::Readiness::Weight::only_told});
     for (const auto& stream : streams_out_)
         all.push_back({.problem = [&its = *stream] { return its.problem(); },
                        .name = fmt::format("stream_out.{}", stream->kind()),

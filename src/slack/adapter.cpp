@@ -98,6 +98,8 @@ class Adapter final : public Slack {
                                        Deadline deadline) override;
     void remember(const app::MessageRef& message) override { interactions_.knows_card(message); }
 
+    Later<Done> announce(std::string words, std::string raw, const std::string& channel,
+                         Deadline deadline) override;
     Later<Done> confide(core::AccountId to, app::Confidence what, Deadline deadline) override;
     Later<std::optional<core::Refusal>> ask_vote(app::VoteAsked asked, Deadline deadline) override;
 
@@ -290,6 +292,17 @@ Later<Done> Adapter::say(const app::MessageRef& card, const core::ThreadLine& li
                                        card.message, "unfurl_links", false, "unfurl_media", false);
     auto answer = co_await api_.call(Method::post_message, std::move(arguments), std::move(lane), deadline);
     if (!answer) co_return pass(answer);
+    co_return Done{};
+}
+
+Later<Done> Adapter::announce(std::string words, std::string raw, const std::string& channel,
+                              Deadline deadline) {
+    auto shown = wire::slack_announcement(words, raw);
+    auto arguments =
+        wire::json_object("blocks", shown.blocks, "channel", channel, "link_names", false, "parse", "none",
+                          "text", shown.text, "unfurl_links", false, "unfurl_media", false);
+    auto posted = co_await api_.call(Method::post_message, std::move(arguments), channel, deadline);
+    if (!posted) co_return pass(posted);
     co_return Done{};
 }
 

@@ -85,6 +85,10 @@ class Adapter final : public Teams {
     }
     void remember(const app::MessageRef& message) override { inbox_.knows_card(message); }
 
+    Later<Done> announce(std::string words, std::string raw, const std::string& channel,
+                         Deadline deadline) override {
+        return speech_.announce(std::move(words), std::move(raw), channel, deadline);
+    }
     Later<Done> confide(core::AccountId to, app::Confidence what, Deadline deadline) override;
     Later<std::optional<core::Refusal>> ask_vote(app::VoteAsked asked, Deadline deadline) override;
 

@@ -55,10 +55,25 @@ Later<app::MessageRef> Speech::post(const core::CardView& card, const std::strin
     if (!conversation) co_return for_cards(conversation);
     auto its_style = style();
     its_style.viewers = co_await directory_.viewers(*conversation, deadline);
-    auto message = wire::teams_message(wire::teams_card(card, its_style));
-    const bool whole_channel = is_channel(*conversation);
-    auto sending = whole_channel ? begin_thread(std::move(*conversation), std::move(message.text), deadline)
-                                 : send(std::move(*conversation), std::move(message.text), deadline);
+    co_return co_await post_message(wire::teams_card(card, its_style), std::move(*conversation), deadline);
+}
+
+Later<Done> Speech::announce(std::string words, std::string raw, const std::string& channel,
+                             Deadline deadline) {
+    auto conversation = co_await destination(channel, deadline);
+    if (!conversation) co_return for_cards(conversation);
+    auto posted =
+        co_await post_message(wire::teams_announcement(words, raw), std::move(*conversation), deadline);
+    if (!posted) co_return pass(posted);
+    co_return Done{};
+}
+
+Later<app::MessageRef> Speech::post_message(wire::TeamsCard card, std::string conversation,
+                                            Deadline deadline) {
+    auto message = wire::teams_message(card);
+    const bool whole_channel = is_channel(conversation);
+    auto sending = whole_channel ? begin_thread(std::move(conversation), std::move(message.text), deadline)
+                                 : send(std::move(conversation), std::move(message.text), deadline);
     auto posted = co_await std::move(sending);
     if (!posted) co_return for_cards(posted);
     if (posted->message.empty())

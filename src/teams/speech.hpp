@@ -20,6 +20,7 @@ class Speech {
     // `channel`: a channel, one of its threads, a group chat, or a person ("object id" or "tenant/object
     // id").
     Later<app::MessageRef> post(const core::CardView& card, const std::string& channel, Deadline deadline);
+    Later<Done> announce(std::string words, std::string raw, const std::string& channel, Deadline deadline);
     Later<Done> refresh(const app::MessageRef& message, const core::CardView& card, Deadline deadline);
     Later<Done> retire(const app::MessageRef& message, const core::CardView& card, Deadline deadline);
     // Leaves these words of a card, and nothing to press.
@@ -38,6 +39,7 @@ class Speech {
 
   private:
     Later<std::string> destination(std::string channel, Deadline deadline);
+    Later<app::MessageRef> post_message(wire::TeamsCard card, std::string conversation, Deadline deadline);
     Later<app::MessageRef> begin_thread(std::string channel, std::string message, Deadline deadline);
     Later<app::MessageRef> send(std::string conversation, std::string message, Deadline deadline);
     Later<Done> replace(const app::MessageRef& message, std::string with, Deadline deadline);

@@ -359,6 +359,14 @@ SlackPrivate slack_private_lines(const std::vector<std::string>& lines) {
     return made_private(first_of(lines), line_blocks(lines));
 }
 
+SlackPrivate slack_announcement(std::string_view words, std::string_view raw) {
+    const std::vector<std::string> lines{std::string(words)};
+    auto blocks = line_blocks(lines);
+    b::Items elements(b::rich_preformatted(raw));
+    blocks.push_back(b::rich_text("raw", std::move(elements)));
+    return made_private(first_of(lines), std::move(blocks));
+}
+
 SlackPrivate slack_private_link(const std::vector<std::string>& lines, std::string_view offer) {
     return question(lines, {slack_link_agree, "Yes, both are mine"}, {slack_link_decline, "No"}, offer,
                     offer);

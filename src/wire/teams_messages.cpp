@@ -97,6 +97,12 @@ TeamsCard teams_lines(const std::vector<std::string>& lines) {
     return made(said_each(lines), {}, first_of(lines));
 }
 
+TeamsCard teams_announcement(std::string_view words, std::string_view raw) {
+    c::Items body(c::said(inert(words)));
+    for (c::Json& block : c::fixed_width(raw)) body.push_back(std::move(block));
+    return made(std::move(body), {}, inert(words));
+}
+
 TeamsCard teams_list(std::string_view heading, const std::vector<core::CardSummary>& items) {
     c::Items body(c::heading(inert(heading)));
     for (const core::CardSummary& item : items) {

@@ -53,6 +53,10 @@ class FakeChat final : public app::Chat {
                                                     core::Instant since, Deadline deadline) override;
     Later<std::int32_t> told_in_thread(const app::MessageRef& card, core::RequestId request,
                                        Deadline deadline) override;
+    Later<Done> announce(std::string words, std::string raw, const std::string& channel, Deadline) override {
+        announced.push_back({std::move(words), std::move(raw), channel});
+        co_return Done{};
+    }
     void remember(const app::MessageRef& message) override { remembered.push_back(message); }
 
     // What comes late and is due by now happens.
@@ -62,6 +66,12 @@ class FakeChat final : public app::Chat {
 
     std::map<std::string, Message> messages;  // by message reference
     std::vector<app::MessageRef> remembered;
+    struct Announced {
+        std::string words;
+        std::string raw;
+        std::string channel;
+    };
+    std::vector<Announced> announced;
     core::Duration latency{std::chrono::milliseconds{50}};
     core::Duration busy_for{std::chrono::seconds{7}};
     core::Duration late_by{std::chrono::seconds{8}};

@@ -8,6 +8,7 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/result.hpp"
 #include "countersign/base/secret.hpp"
+#include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
 
 namespace countersign::config {
@@ -79,6 +80,9 @@ struct Settings {
         bool signs = true;   // whether this replica may sign checkpoints
         // Who else signs checkpoints: the public key of each, as C2SP signed-note writes it, and its URL.
         std::vector<std::pair<std::string, std::string>> witnesses;
+        // Where the first checkpoint of each day goes: a folder (empty: none), and channels of chats.
+        std::string daily_folder;
+        std::vector<std::pair<core::Surface, std::string>> daily_channels;
     } published_log;
     struct StreamOut {
         std::string syslog;        // HOST:PORT; empty: none

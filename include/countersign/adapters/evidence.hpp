@@ -1,10 +1,13 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "countersign/app/chats.hpp"
 #include "countersign/app/log.hpp"
 #include "countersign/app/runtime.hpp"
+#include "countersign/app/stream_positions.hpp"
 #include "countersign/app/tree.hpp"
 #include "countersign/base/signing.hpp"
 #include "countersign/net/http_client.hpp"
@@ -65,5 +68,27 @@ struct WitnessParts {
 };
 std::unique_ptr<Witnesses> make_witnesses(std::vector<Witness> witnesses, std::string origin,
                                           WitnessParts parts);
+
+// Publishes the first checkpoint of each day (UTC) where the server's operators cannot change it: as a file
+// of a folder, "2026-01-05.checkpoint", and in channels of chats. Each channel is told once a day, whichever
+// replica does it and however often they restart; where it is not known whether it was, it counts as told.
+class DailyCheckpoints {
+  public:
+    virtual ~DailyCheckpoints() = default;
+    virtual rt::asio::awaitable<void> run() = 0;  // until cancelled
+    virtual std::string problem() const = 0;      // why today's is missing somewhere; empty: it is not
+};
+struct DailyTargets {
+    std::string folder;  // empty: none
+    std::vector<std::pair<core::Surface, std::string>> channels;
+};
+struct DailyParts {
+    const app::Runtime& runtime;
+    app::TreeStore& tree;
+    app::StreamPositions& positions;
+    const app::Chats& chats;
+};
+std::unique_ptr<DailyCheckpoints> make_daily_checkpoints(DailyTargets targets, std::string origin,
+                                                         DailyParts parts);
 
 }  // namespace countersign::evidence

@@ -168,6 +168,10 @@ class Chat {
                                                Deadline deadline) = 0;
     // The store knows that message as a card from now on.
     virtual void remember(const MessageRef& message) = 0;
+    // Posts something of our own in a channel, which is no card: a sentence, and a text below it in a fixed
+    // width, exactly as it is.
+    virtual Later<Done> announce(std::string words, std::string raw, const std::string& channel,
+                                 Deadline deadline) = 0;
 };
 
 }  // namespace countersign::app

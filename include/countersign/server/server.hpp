@@ -115,6 +115,7 @@ class Server {
     app::UnannouncedWatch unannounced_{runtime_, database_->outbox()};
     std::unique_ptr<net::HttpClient> witness_client_;
     std::unique_ptr<evidence::Witnesses> witnesses_;  // null: there are none
+    std::unique_ptr<evidence::DailyCheckpoints> daily_;
     std::vector<std::unique_ptr<stream_out::StreamOut>> streams_out_;
     app::Scheduler scheduler_;
     app::ReplicaFollower replicas_;

@@ -109,6 +109,8 @@ SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::str
 SlackPrivate slack_private_vote(const std::vector<std::string>& lines, std::string_view vote);
 // Several lines, each hostile on its own.
 SlackPrivate slack_private_lines(const std::vector<std::string>& lines);
+// Draws what is announced in a channel: a sentence of ours, and below it a text exactly as it is.
+SlackPrivate slack_announcement(std::string_view words, std::string_view raw);
 
 // What block_id says of the buttons beneath: Approve must open the full view first.
 bool slack_opens_full_view(std::string_view block_id);
