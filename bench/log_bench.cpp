@@ -135,8 +135,8 @@ void LogBench::fill_events(std::int64_t count) {
         const auto act = id();
         const auto event = id();
         const std::string record = fmt::format(
-            R"({{"about":"tok_{:032}","at":"{}","facts_sha256":"{:064}","id":"{}","type":"token.created","v":1}})",
-            i, at, i, event.text());
+            R"({{"facts_sha256":"{:064}","id":"{}","occurred_at":"{}","subject":"tok_{:032}","type":"token.created","v":1}})",
+            i, event.text(), at, i);
         auto act_seal = seals_->seal(pg::act_seal_input({act, now, "token_created", std::nullopt, record}));
         pg::EventRow row{.index = i,
                          .id = event.bytes(),

@@ -8,11 +8,13 @@
 #include "countersign/adapters/audit.hpp"
 #include "countersign/base/markup.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/wire/json.hpp"
 #include "evidence/each_case.hpp"
 
 namespace countersign::evidence {
 namespace {
 
+constexpr std::size_t leaf_bytes_max = 65'535;
 constexpr std::size_t report_rows_max = 50'000;  // in a list; what is more is counted
 constexpr const char* report_head =
     "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -69,6 +71,7 @@ std::string day_and_time(core::Instant at) {
 class Questions {
   public:
     void take(const core::Case& c);
+    void take_act(const app::AuditedEvent& event, const ExportFilter& filter);
     std::string html(const ExportFilter& filter, core::Instant now, std::size_t findings);
     std::int64_t requests() const { return requests_; }
 
@@ -79,13 +82,21 @@ class Questions {
                  const std::map<std::string, std::int64_t>& counts);
 
     std::int64_t requests_ = 0;
-    std::map<std::string, std::int64_t> by_state_, by_person_, by_reason_;
+    std::map<std::string, std::int64_t> by_state_, by_person_, by_reason_, by_act_;
+    // Under which policy requests were judged, by its digest.
+    struct InForce {
+        core::Instant first;
+        core::Instant last;
+        std::int64_t requests = 0;
+    };
+    std::map<std::string, InForce> policies_;
     std::map<std::string, std::vector<std::int64_t>> seconds_;  // to the decision, by environment
     List approvals_{"Approvals",
                     {"Request", "Action", "Environment", "For whom", "Approved by", "Rules", "When"}};
     List own_{"Approvals of one's own request, and other break-glass",
               {"Request", "Action", "Person", "Reason", "When"}};
     List unanswered_{"Requests that nobody answered", {"Request", "Action", "Environment", "Filed", "Ended"}};
+    List changes_{"Changes of rules, people, tokens and keys", {"When", "What", "About", "Event of the log"}};
 };
 
 std::string name_of_request(const core::Case& c) {
@@ -122,13 +133,33 @@ void Questions::take_votes(const core::Case& c, const core::Ruling& ruling) {
                          ruling.decided_at ? day_and_time(*ruling.decided_at) : ""});
 }
 
+// What changed who could approve, and who could ask: the facts themselves are in the acts that the log tells
+// of.
+void Questions::take_act(const app::AuditedEvent& event, const ExportFilter& filter) {
+    auto leaf = wire::parse_json(event.body, {.bytes_max = leaf_bytes_max});
+    if (!leaf) return;
+    auto at = core::parse_rfc3339((*leaf)["occurred_at"].text());
+    if (!at || (filter.since && *at < *filter.since) || (filter.until && *at >= *filter.until)) return;
+    const std::string why((*leaf)["why"].text());
+    ++by_act_[why.empty() ? event.type : event.type + ": " + why];
+    // A refused vote changed nothing, and there may be many.
+    if (event.request) return;
+    changes_.add(
+        {day_and_time(*at), event.type, std::string((*leaf)["subject"].text()), std::to_string(event.index)});
+}
+
 void Questions::take(const core::Case& c) {
     ++requests_;
+    auto& policy = policies_[c.applied->policy_digest];
+    const auto filed = c.request->created_at;
+    if (policy.requests++ == 0) policy.first = policy.last = filed;
+    policy.first = std::min(policy.first, filed);
+    policy.last = std::max(policy.last, filed);
     auto ruling = core::decide(c);
     ++by_state_[std::string(core::name_of(ruling.state))];
     using enum core::State;
-    bool granted = ruling.state == approved || ruling.state == claimed ||
-                    ruling.state == succeeded || ruling.state == failed || ruling.state == lapsed;
+    bool granted = ruling.state == approved || ruling.state == claimed || ruling.state == succeeded ||
+                   ruling.state == failed || ruling.state == lapsed;
     if (granted) take_approval(c, ruling);
     if (ruling.state == denied || ruling.state == refused)
         ++by_reason_[fmt::format("{}: {}", core::name_of(ruling.state), ruling.reason)];
@@ -174,7 +205,27 @@ std::string Questions::html(const ExportFilter& filter, core::Instant now, std::
         };
         times.add({environment, std::to_string(seconds.size()), at(50), at(95), at(100)});
     }
-    return out + times.html() + unanswered_.html() + "</body>\n</html>\n";
+    List policies("Policies that requests were judged by", {"Policy", "First", "Last", "Requests"});
+    for (const auto& [digest, in_force] : policies_)
+        policies.add({digest, day_and_time(in_force.first), day_and_time(in_force.last),
+                      std::to_string(in_force.requests)});
+    out += times.html() + unanswered_.html() + policies.html();
+    out += counted("Acts beside votes, refused votes among them", "Type", by_act_).html() + changes_.html();
+    return out + "</body>\n</html>\n";
+}
+
+// Hands every act that the log tells of to the questions.
+Later<Done> take_acts(app::AuditStore& store, const ExportFilter& filter, const rt::Clock& clock,
+                      Questions& questions) {
+    for (std::int64_t next = 0;;) {
+        auto page = co_await store.events(next, app::AuditStore::events_max,
+                                          {clock.now() + std::chrono::seconds{30}});
+        if (!page) co_return pass(page);
+        if (page->empty()) co_return Done{};
+        for (const auto& event : *page)
+            if (!event.of_entry) questions.take_act(event, filter);
+        next = page->back().index + 1;
+    }
 }
 
 }  // namespace
@@ -185,6 +236,8 @@ Later<Report> audit_report(app::AuditStore& store, ExportFilter filter, const rt
     auto take = [&](const core::Case& c) { questions.take(c); };
     auto seen = co_await each_case(store, filter, clock, std::move(progress), take);
     if (!seen) co_return pass(seen);
+    auto acts = co_await take_acts(store, filter, clock, questions);
+    if (!acts) co_return pass(acts);
     Report report{.html = questions.html(filter, clock.now(), seen->size()),
                   .requests = questions.requests(),
                   .findings = std::move(*seen)};

@@ -326,9 +326,19 @@ TEST_F(AnExport, AReportAnswersAndHoldsNoMarkupOfOthers) {
     on.get(on.cases().append(
                on.vote(opened("deploy.web"), "U0AMY", core::Verdict::deny, "<script>x</script>"), on.soon()))
         .value();
+    auto act = app::admin_event(app::AdminAct::policy_loaded, "sha256:<b>policy</b>",
+                                core::Value::object({{"n", 1}}), on.clock.now(), *on.entropy);
+    ASSERT_TRUE(on.get(on.log().record(act, on.soon())));
+    while (on.get(on.log().sequence(std::nullopt, on.soon())).value().more) continue;
     auto report = on.get(evidence::audit_report(on.database->audit(), {}, on.clock, {}));
     ASSERT_TRUE(report) << report.error().detail;
     EXPECT_TRUE(report->findings.empty());
+    // When the rules changed, and by which of them requests were judged.
+    EXPECT_NE(report->html.find("policy.loaded</td><td>sha256:&lt;b&gt;policy"), std::string::npos);
+    EXPECT_NE(report->html.find("Policies that requests were judged by"), std::string::npos);
+    auto earlier = on.get(evidence::audit_report(
+        on.database->audit(), {.until = on.clock.now() - std::chrono::hours{1}}, on.clock, {}));
+    EXPECT_EQ(earlier.value().html.find("policy.loaded"), std::string::npos);
     EXPECT_EQ(report->requests, 3);
     EXPECT_EQ(report->html.find("<script"), std::string::npos);
     EXPECT_NE(report->html.find("&lt;script&gt;x"), std::string::npos);
