@@ -24,6 +24,7 @@ struct CommandLine {
     VoteOptions vote;
     TopOptions top;
     ListOptions list;
+    EventsOptions events;
     RunOptions run;
     HookOptions hook;
     GateOptions gate;

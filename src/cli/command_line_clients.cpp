@@ -49,6 +49,21 @@ void CommandLine::add_client_verbs() {
     one("show", "shows a request", "countersign show 1042 --json", show_verb);
     one("cancel", "takes a request back", "countersign cancel 1042", cancel_verb);
 
+    one("history", "tells all that happened to a request", "countersign history 1042", history_verb);
+
+    auto* events_app =
+        verb(app, "events", "tells what happens, from the log of everything",
+             "countersign events --follow --type request.approved", [this] { return events_verb(events); });
+    events_app->add_flag("--follow", events.follow, "go on with what happens, until interrupted");
+    events_app->add_option("--type", events.type, "of one type, such as request.approved")->type_name("T");
+    events_app->add_option("--action", events.action, "about requests of one action")->type_name("A");
+    events_app->add_option("--requester", events.requester, "about what this name asked for")->type_name("N");
+    events_app->add_option("--after", events.after, "those after this index of the log")->type_name("INDEX");
+    events_app->add_flag("--all", events.all, "from the first one on");
+    events_app->add_option("--limit", events.limit, "begin with so many of the newest")
+        ->capture_default_str();
+    events_app->add_flag("--json", events.json, "print each as a CloudEvent, one a line");
+
     auto* list_app = verb(app, "list", "lists requests, newest first",
                           "countersign list --state pending --for me", [this] { return list_verb(list); });
     list_app->add_option("--state", list.state, "pending, approved, denied, …")->type_name("S");

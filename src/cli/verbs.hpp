@@ -60,6 +60,19 @@ struct ListOptions {
 };
 int list_verb(const ListOptions& options);
 
+struct EventsOptions {
+    std::string type;
+    std::string action;
+    std::string requester;
+    std::int64_t after = -1;  // the index of an event
+    std::size_t limit = 20;   // the newest, where no index is given
+    bool all = false;         // from the first one on
+    bool follow = false;
+    bool json = false;
+};
+int events_verb(const EventsOptions& options);
+int history_verb(const IdOptions& options);
+
 struct RunOptions {
     AskOptions ask;
     Command command;

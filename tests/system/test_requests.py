@@ -307,6 +307,41 @@ class CommandLine(DevTest):
         listed = self.client.run("list", "--state", "pending", "--action", "deploy.shown")
         self.assertIn(request["id"], listed.text())
 
+    def test_HistoryTellsAllThatHappenedToARequest(self):
+        request = self.api.open("deploy.told", intent="because\u202e")
+        self.workspace.with_reason("amy", request["id"], "deny", "not tonight")
+        self.api.reaches(request["id"], "denied")
+        told = self.client.run("history", f"#{request['number']}")
+        self.assertEqual(told.code, 0, told.text())
+        self.assertRegex(told.text(), r"opened: because\\u\{?202e")
+        self.assertRegex(told.text(), r"T\S+Z  amy voted deny: not tonight")
+        self.assertIn(f"/r/{request['id']}", told.out[-1])
+        timeline = json.loads(self.client.run("history", request["id"], "--json").out[0])
+        self.assertEqual([change["what"] for change in timeline], ["opened", "voted"])
+
+    def test_EventsAreToldAndFollowed(self):
+        first = self.api.open("deploy.followed")
+        follower = self.client.start("events", "--follow", "--action", "deploy.followed")
+        follower.line(rf"request\.created  #{first['number']} deploy\.followed")
+        second = self.api.open("deploy.followed")
+        follower.line(rf"request\.created  #{second['number']} deploy\.followed")
+        follower.signal(signal.SIGINT)
+        self.assertEqual(follower.wait(), 130)
+        self.workspace.approve("cat", second["id"])
+        self.api.reaches(second["id"], "approved")
+
+        def approved():
+            told = self.client.run("events", "--json", "--type", "request.approved", "--action", "deploy.followed")
+            return [json.loads(line) for line in told.out]
+        event = wait_until("the approval", approved)[0]
+        self.assertEqual(event["type"], "countersign.request.approved")
+        self.assertEqual(event["data"]["id"], second["id"])
+        index = int(event["sequence"])
+        after = self.client.run("events", "--json", "--after", str(index - 1), "--type", "request.approved")
+        self.assertEqual(json.loads(after.out[0])["id"], event["id"])
+        last = self.client.run("events", "--limit", "1")
+        self.assertEqual(len(last.out), 1, last.text())
+
     def test_ForMeIsWhatTheTokensOwnerCouldApprove(self):
         made = self.client.run("token", "create", "--name", "cats", "--scope", "read", "--owner", "cat",
                                environment={"COUNTERSIGN_HOME": self.dev.home})
