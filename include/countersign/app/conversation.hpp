@@ -23,13 +23,12 @@ namespace countersign::app {
 
 // Somebody did something in a chat.
 struct Act {
-    core::AccountId account;  // as the chat authenticated it
-    Origin origin;            // the same when the chat delivers the act twice
-    core::Instant answer_by;  // until when the chat waits for an answer to it
-    // Digest of the request on the card that was acted on, where the chat's buttons carry it.
-    std::optional<std::string> shown_digest = {};
-    std::string channel = {};         // where it was done, by its id; empty: in none
-    std::string typed_resource = {};  // for its name, where the policy asks for that
+    core::AccountId account;                       // as the chat authenticated it
+    Origin origin;                                 // the same when the chat delivers the act twice
+    core::Instant answer_by;                       // until when the chat waits for an answer to it
+    std::optional<std::string> shown_digest = {};  // of the card acted on, where its buttons carry it
+    std::string channel = {};                      // where it was done, by its id; empty: in none
+    std::string typed_resource = {};               // for its name, where the policy asks for that
 };
 
 // The words of a command: "approve #1042, looks right" is {approve, 1042, looks right}. Blanks of any script
@@ -164,8 +163,7 @@ class Conversation {
     // What is particular to one chat.
     struct Manner {
         core::Surface chat;
-        // Says whether its cards show all that is asked for, unshortened.
-        std::function<bool(const core::CardView& card)> shows_everything;
+        std::function<bool(const core::CardView& card)> shows_everything;  // of what is asked, unshortened
         // Finds the account that a word of a command mentions, or that its chat knows by that handle;
         // nullopt: none, or several.
         std::function<std::optional<core::AccountId>(std::string_view word)> mentioned;
