@@ -45,7 +45,7 @@ Result<Value> events_after(Client& client, const EventsOptions& options, std::in
 }
 
 // "amy voted approve: looks good".
-std::string change_text(const Value& change) {
+std::string course_text(const Value& change) {
     std::string who = visible(change["who"].text());
     std::string text = (who.empty() ? "" : who + " ") + visible(change["what"].text());
     for (const char* more : {"verdict", "status", "why"})
@@ -63,7 +63,7 @@ std::string event_line(const Value& event) {
         line += fmt::format("  #{} {}", data["number"].whole(), visible(data["action"].text()));
     else if (!event["subject"].text().empty())
         line += "  " + visible(event["subject"].text());
-    if (data["change"].members() != nullptr) line += "  " + change_text(data["change"]);
+    if (data["change"].members() != nullptr) line += "  " + course_text(data["change"]);
     return line;
 }
 
@@ -132,7 +132,7 @@ int history_verb(const IdOptions& options) {
         if (change["what"].text() == "omitted")
             print(fmt::format("…  {} more", change["count"].whole()));
         else
-            print(fmt::format("{}  {}", time_text(change["at"].text()), change_text(change)));
+            print(fmt::format("{}  {}", time_text(change["at"].text()), course_text(change)));
     }
     print(fmt::format("receipt: {}/r/{}", server, visible(request["id"].text())));
     return exit_ok;

@@ -95,8 +95,8 @@ Later<Done> RealDaily::write_file(std::string day, std::string note) {
         if (!written) co_return pass(written);
         // What the first of several replicas wrote stays.
         fs::create_hard_link(fresh, path, error);
-        if (error && !fs::exists(path)) fs::rename(fresh, path, error);
         std::error_code ignored;
+        if (error && !fs::exists(path, ignored)) fs::rename(fresh, path, error);
         fs::remove(fresh, ignored);
         if (!fs::exists(path, ignored))
             co_return fail(Trouble::unavailable,
