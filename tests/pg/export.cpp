@@ -336,8 +336,9 @@ TEST_F(AnExport, AReportAnswersAndHoldsNoMarkupOfOthers) {
     // When the rules changed, and by which of them requests were judged.
     EXPECT_NE(report->html.find("policy.loaded</td><td>sha256:&lt;b&gt;policy"), std::string::npos);
     EXPECT_NE(report->html.find("Policies that requests were judged by"), std::string::npos);
-    auto earlier = on.get(evidence::audit_report(
-        on.database->audit(), {.until = on.clock.now() - std::chrono::hours{1}}, on.clock, {}));
+    evidence::ExportFilter before;
+    before.until = on.clock.now() - std::chrono::hours{1};
+    auto earlier = on.get(evidence::audit_report(on.database->audit(), before, on.clock, {}));
     EXPECT_EQ(earlier.value().html.find("policy.loaded"), std::string::npos);
     EXPECT_EQ(report->requests, 3);
     EXPECT_EQ(report->html.find("<script"), std::string::npos);

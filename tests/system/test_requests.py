@@ -313,7 +313,7 @@ class CommandLine(DevTest):
         self.api.reaches(request["id"], "denied")
         told = self.client.run("history", f"#{request['number']}")
         self.assertEqual(told.code, 0, told.text())
-        self.assertRegex(told.text(), r"opened: because\\u\{?202e")
+        self.assertRegex(told.text(), r"opened: because\\u\{202E")
         self.assertRegex(told.text(), r"T\S+Z  amy voted deny: not tonight")
         self.assertIn(f"/r/{request['id']}", told.out[-1])
         timeline = json.loads(self.client.run("history", request["id"], "--json").out[0])
