@@ -190,7 +190,8 @@ class Countersign(Subject):
             "COUNTERSIGN_SLACK_API_URL": f"http://127.0.0.1:{standin_port}/api/",
             "COUNTERSIGN_SLACK_APP_TOKEN": "xapp-1-A0BENCH-bench",
             "COUNTERSIGN_SLACK_BOT_TOKEN": "xoxb-bench",
-            "COUNTERSIGN_SLACK_CHANNEL": "C0OPS"}
+            "COUNTERSIGN_SLACK_CHANNEL": "C0OPS",
+            "COUNTERSIGN_CARDS_COLLAPSE": "false"}  # each request has a card, whose clicks are measured
 
     def await_port(self):
         self.await_ready()

@@ -28,6 +28,7 @@ constexpr core::Duration private_patience{std::chrono::seconds{3}};  // the thre
 constexpr core::Duration compare_patience{
     std::chrono::seconds{2}};  // a card is shown without, rather than late
 constexpr core::Duration other_chats_pause{std::chrono::seconds{60}};
+constexpr core::Duration batch_pause{std::chrono::seconds{1}};  // until those before it are posted
 constexpr std::size_t troubled_max = 20'000;
 
 // The lines of these entries as one; no text: there is nothing to say any more.
@@ -139,6 +140,7 @@ Later<CardAnswer> CardCalls::attempt(CardStep step, core::RequestId request, Cas
                              .not_before = runtime_.now() + other_chats_pause};
     if (step.act == Act::look || step.act == Act::read_thread)
         co_return co_await search(*entry, std::move(step), request, std::move(now));
+    if (step.act == Act::list) co_return co_await list(*entry, std::move(step), std::move(now), first);
     if (step.act != Act::say) co_return co_await show(*entry, std::move(step), std::move(now));
     const auto until = chat_deadline();
     auto line = lines_of(step, now->c, *parts_.roster.snapshot(), runtime_.now());
@@ -249,9 +251,43 @@ Later<Done> CardCalls::tell_requesters(const Chats::Entry& chat, const CardStep&
     co_return Done{};
 }
 
+// A row of a batch says how its request stands; lines in a thread would bury those of the others.
+Later<CardAnswer> CardCalls::list(const Chats::Entry& entry, CardStep step, CasePtr now, bool first) {
+    if (parts_.batches == nullptr)  // another process is set up to show them
+        co_return CardAnswer{.how = CardAnswer::How::overloaded,
+                             .not_before = runtime_.now() + other_chats_pause};
+    if (first) {
+        auto told = co_await tell_requesters(entry, step, now);
+        if (!told) co_return pass(told);
+    }
+    auto changed = co_await parts_.batches->batch_changed(step.card, store_deadline());
+    if (!changed) co_return fail(Trouble::unavailable, changed.error().detail);
+    co_return CardAnswer{};
+}
+
+// What is asked again and again stands on one card. Where it cannot be told whether, it has its own.
+asio::awaitable<CardAnswer> CardCalls::join(const Chats::Entry& entry, CardStep step, CasePtr now) {
+    const bool may = parts_.batches != nullptr && runtime_.limits.collapse_cards &&
+                     !step.target.channel.empty() && entry.chat.shows_batches() && step.first_try &&
+                     core::open(now->ruling.state);
+    CardAnswer alone{.how = CardAnswer::How::refused};
+    if (!may) co_return alone;
+    auto joined = co_await parts_.batches->join(step.card, core::alike_text(now->c), store_deadline());
+    if (!joined) {
+        log::warn("outbox", "whether a card is one of many alike is not known: {}", joined.error().detail);
+        co_return alone;
+    }
+    if (joined->how == Joined::How::later)
+        co_return CardAnswer{.how = CardAnswer::How::overloaded, .not_before = runtime_.now() + batch_pause};
+    if (joined->how == Joined::How::alone) co_return alone;
+    co_return CardAnswer{.batch = joined->batch};
+}
+
 Later<CardAnswer> CardCalls::show(const Chats::Entry& entry, CardStep step, CasePtr now) {
     auto& chat = entry.chat;
     if (step.act == Act::post) {
+        auto joined = co_await join(entry, step, now);
+        if (joined.how != CardAnswer::How::refused) co_return joined;
         auto posted = co_await post(entry, std::move(step), std::move(now));
         if (!posted) co_return pass(posted);
         co_return CardAnswer{.messages = {std::move(*posted)}};

@@ -50,6 +50,9 @@ class CardCalls {
     CardAnswer after(const Failure& failure, const CardStep& step, core::RequestId request);
     void note_failure(const Failure& failure, const CardStep& step);
     void note_success(const CardStep& step);
+    Later<CardAnswer> list(const Chats::Entry& entry, CardStep step, CasePtr now, bool first);
+    // How `refused`: the card is posted by itself.
+    rt::asio::awaitable<CardAnswer> join(const Chats::Entry& entry, CardStep step, CasePtr now);
     Later<CardAnswer> show(const Chats::Entry& entry, CardStep step, CasePtr now);
     Later<MessageRef> post(const Chats::Entry& entry, CardStep step, CasePtr now);
     rt::asio::awaitable<void> note_problem(core::CardId card, std::string problem, bool fell_back);

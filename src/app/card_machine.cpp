@@ -152,6 +152,10 @@ std::optional<CardStep::Act> CardMachine::wanted(const Card& card, core::Instant
     if (state.closed || card.doing) return std::nullopt;
     bool untold = state.told_version < version();
     if (card.rests_until && now < *card.rests_until) return std::nullopt;
+    if (state.batch) {
+        const bool behind = state.shown_version < version() || untold || state.unsure;
+        return behind ? std::optional{Act::list} : std::nullopt;
+    }
     if (may_be_found(card)) return std::nullopt;
     if (to_be_searched(card, now)) return Act::look;
     if (!state.message) return Act::post;
@@ -175,7 +179,8 @@ CardStep CardMachine::begin(Card& card, Act act) {
             .message = card.state.message.value_or(MessageRef{}),
             .since = card.state.created_at,
             .from = card.state.told_version,
-            .to = version()};
+            .to = version(),
+            .first_try = act == Act::post && !card.state.unsure};
 }
 
 std::optional<CardStep> CardMachine::next(core::Instant now) {

@@ -103,7 +103,7 @@ class CardMachine {
     std::optional<Act> wanted(const Card& card, core::Instant now) const;
     std::optional<core::Instant> again_at(core::Instant now) const;
     bool shows_all(const Card& card) const {
-        return card.state.message && card.state.shown_version >= version();
+        return (card.state.message || card.state.batch) && card.state.shown_version >= version();
     }
 
     // How old the doubts are that the store has of cards.

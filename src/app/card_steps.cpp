@@ -79,6 +79,11 @@ void CardMachine::done(Card& card, const CardStep& step, const CardAnswer& answe
             found(card, answer.messages);
             break;
         case Act::post:
+            if (answer.batch) {
+                state.batch = card.stored.batch = answer.batch;
+                state.shown_version = card.showing;
+                break;
+            }
             state.message = answer.messages.front();
             card.thread_read = true;
             [[fallthrough]];
@@ -95,6 +100,10 @@ void CardMachine::done(Card& card, const CardStep& step, const CardAnswer& answe
             break;
         case Act::say:
             state.told_version = std::max(state.told_version, step.to);
+            break;
+        case Act::list:
+            state.shown_version = state.told_version = card.showing;
+            state.unsure = false;
             break;
         case Act::adopt:
         case Act::read:
@@ -187,6 +196,7 @@ void CardMachine::refused(Card& card, Act act, core::Instant now) {
                 return;
             }
             break;
+        case Act::list:
         case Act::adopt:
         case Act::read:
             break;
@@ -203,8 +213,8 @@ void CardMachine::conclude(core::Instant now) {
         if (card.doing || state.closed) continue;
         if (!has_line(state.told_version, version()))
             state.told_version = std::max(state.told_version, version());
-        if (!state.message) continue;
-        bool second = is_second(card);
+        if (!state.message && !state.batch) continue;
+        bool second = state.message && is_second(card);
         if (!second && state.told_version < version()) continue;
         bool shown = state.shown_version >= version();
         bool sure = !state.unsure || (card.doubt_can_end && card.edited && !to_be_searched(card, now));

@@ -17,6 +17,7 @@ struct CardStep {
         edit,         // the message, so that it shows the case
         retire,       // the message: the channel has another one
         read_thread,  // for the lines that are in it
+        list,         // in its batch: this has the batch show the case
         say,          // the lines of the entries from `from` to before `to`, in the thread
     };
     Act act = Act::read;
@@ -24,8 +25,9 @@ struct CardStep {
     CardTarget target = {};
     MessageRef message = {};   // but for read, look and post
     core::Instant since = {};  // look: not before
-    std::int32_t from = 0;     // say
-    std::int32_t to = 0;       // say
+    std::int32_t from = 0;     // say, list
+    std::int32_t to = 0;       // say, list
+    bool first_try = false;    // post: nothing was tried before, so that it may join a batch instead
 };
 
 // What became of a step.
@@ -42,6 +44,7 @@ struct CardAnswer {
     std::vector<MessageRef> messages = {};  // look: those found; post: the one
     std::int32_t told = 0;                  // read_thread: entries that lines tell of
     std::optional<core::Instant> not_before = {};
+    std::optional<core::BatchId> batch = {};  // post: nothing was posted, it joined this one
 };
 CardAnswer answer_of(const Failure& failure);
 

@@ -78,7 +78,8 @@ awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::Reques
                     .reason = std::move(reason),
                     .via = manner_.chat,
                     .shown_digest = act.shown_digest,
-                    .typed_resource = act.typed_resource};
+                    .typed_resource = act.typed_resource,
+                    .card_since = act.card_since};
     auto answer = co_await parts_.requests.vote(request, cast, act.origin, Deadline{act.answer_by});
     if (unknown_outcome(answer)) {
         // Whatever became of the first attempt, a second one with the same origin tells, and never counts

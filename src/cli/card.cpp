@@ -55,6 +55,7 @@ CardVote vote_of(const Value& vote, core::Verdict otherwise) {
                   std::string{vote["reason"].text()},
                   text_or_none(vote["counted_for"])};
     made.self_approval = vote["self_approval"].truth();
+    if (auto ms = vote["after_card_ms"].integer()) made.after_card = std::chrono::milliseconds{*ms};
     return made;
 }
 

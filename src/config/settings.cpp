@@ -246,6 +246,7 @@ std::vector<Key> make_schema() {
         {"link_hosts", set_link_hosts, Key::Shape::list},
         {"limits.requests_per_minute", whole_number(per_minute, 0, 1'000'000)},
         {"limits.pending_per_requester", whole_number(pending, 0, 1'000'000)},
+        {"cards.collapse", yes_or_no([](Settings& s) -> bool& { return s.collapse_cards; })},
         {"keys", key_file(&Settings::keys, "folder")},
         {"signing_key", key_file(&Settings::signing_key)},
         {"server_key", key_file(&Settings::server_key)},

@@ -330,6 +330,10 @@ void CaseUpdate::vote(const Cast& cast, const Standing& voter, const Behind& beh
     Entry entry = Voted{now_,     voter, cast.verdict, clipped(cast.reason),
                         cast.via, {},    std::nullopt, types_resource(cast)};
     auto& voted = std::get<Voted>(entry);
+    // The clocks of chats differ from ours: no card was there before its request.
+    if (cast.card_since)
+        voted.after_card = std::clamp(now_ - *cast.card_since, Duration::zero(),
+                                      std::max(Duration::zero(), now_ - case_.request->created_at));
     auto with_it = [&] {
         Tally then = tally_;
         then.read(entry);

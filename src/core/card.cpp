@@ -10,14 +10,15 @@
 namespace countersign::core {
 namespace {
 
-CardVote card_vote(const Naming& naming, const VoteMark& vote) {
+CardVote card_vote(const Case& c, const Naming& naming, const VoteMark& vote) {
     return {naming.account(vote.account),
             vote.verdict,
             vote.via,
             vote.at,
             vote.reason,
             vote.counted_for ? std::optional{vote.counted_for->text()} : std::nullopt,
-            vote.self_approval};
+            vote.self_approval,
+            after_card(c.entries[vote.entry])};
 }
 
 // Whose act settled it: the last one who acted before it left pending, or who cancelled.
@@ -162,7 +163,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     if (ruling.state == State::pending)
         for (const Objection& one : objections(c))
             view.objections.push_back({one.group.text(), one.count, one.given});
-    for (const VoteMark& vote : ruling.votes) view.votes.push_back(card_vote(naming, vote));
+    for (const VoteMark& vote : ruling.votes) view.votes.push_back(card_vote(c, naming, vote));
     add_hold(view, c, ruling, naming);
     view.created_at = request.created_at;
     view.expires_at = request.expires_at;

@@ -144,6 +144,18 @@ std::vector<CardLine> filled_lines(const CardView& card) {
     return lines;
 }
 
+// The next voter is told where the last approval came faster than anybody reads.
+std::vector<CardLine> haste_lines(const CardView& card) {
+    const CardVote* last = nullptr;
+    for (const CardVote& vote : card.votes)
+        if (vote.verdict == Verdict::approve && (last == nullptr || vote.at >= last->at)) last = &vote;
+    if (last == nullptr || !last->after_card || *last->after_card > hasty_within) return {};
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(*last->after_card).count();
+    return {
+        {strong("Look closely: "), person(last->who),
+         words(fmt::format(" approved {}.{} s after the card was there.", ms / 1'000, ms % 1'000 / 100))}};
+}
+
 // "Since 14:20 also whoever is in security" once the escalation is on record, "From 14:20 on" before.
 std::vector<CardLine> widening_lines(const CardView& card) {
     std::vector<CardLine> lines;
@@ -428,6 +440,7 @@ CardSection what_it_takes(const CardView& card, std::size_t rows_max) {
     Takes takes;
     if (card.held) takes.add(Takes::needed, {on_hold(card)});
     takes.add(Takes::needed, missing_lines(card));
+    takes.add(Takes::useful, haste_lines(card));
     takes.add(Takes::useful, widening_lines(card));
     takes.add(Takes::useful, filled_lines(card));
     takes.add(Takes::useful, excluded_lines(card, in_full));

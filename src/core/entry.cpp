@@ -22,5 +22,9 @@ bool is_self_approval(const Entry& entry) {
     const auto* voted = std::get_if<Voted>(&entry);
     return voted && voted->verdict == Verdict::approve && voted->voter.self_approval;
 }
+std::optional<Duration> after_card(const Entry& entry) {
+    const auto* voted = std::get_if<Voted>(&entry);
+    return voted ? voted->after_card : std::nullopt;
+}
 
 }  // namespace countersign::core

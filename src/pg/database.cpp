@@ -7,6 +7,7 @@
 #include "pg/case_store.hpp"
 #include "pg/erase_store.hpp"
 #include "pg/event_log.hpp"
+#include "pg/batch_store.hpp"
 #include "pg/outbox_store.hpp"
 #include "pg/people_store.hpp"
 #include "pg/reference_store.hpp"
@@ -37,6 +38,7 @@ class PgDatabase final : public Database {
           cases_(pool_, sealing_, clock, entropy,
                  std::max<std::size_t>(health_.settings().append_batches, 1)),
           outbox_(pool_, clock, entropy),
+          batches_(pool_, sealing_, clock, entropy),
           tokens_(pool_, sealing_, clock),
           events_(pool_, sealing_, cases_.reader(), clock),
           tree_(pool_, sealing_, clock),
@@ -52,6 +54,7 @@ class PgDatabase final : public Database {
 
     app::CaseStore& cases() override { return cases_; }
     app::OutboxStore& outbox() override { return outbox_; }
+    app::BatchStore& batches() override { return batches_; }
     app::TokenStore& tokens() override { return tokens_; }
     app::EventLog& events() override { return events_; }
     app::TreeStore& tree() override { return tree_; }
@@ -93,6 +96,7 @@ class PgDatabase final : public Database {
     Sealing sealing_;
     PgCaseStore cases_;
     PgOutboxStore outbox_;
+    PgBatchStore batches_;
     PgTokenStore tokens_;
     PgEventLog events_;
     PgTreeStore tree_;

@@ -10,8 +10,9 @@ namespace countersign::pg {
 namespace {
 
 constexpr Query requests_shown_in{
-    "SELECT DISTINCT request_id FROM card "
-    "WHERE request_id = ANY ($1::uuid[]) AND surface = $2 AND message_channel = $3 AND message IS NOT NULL"};
+    "SELECT DISTINCT c.request_id FROM card c LEFT JOIN batch b ON b.id = c.batch_id "
+    "WHERE c.request_id = ANY ($1::uuid[]) AND c.surface = $2 "
+    "AND coalesce(c.message_channel, b.message_channel) = $3"};
 
 constexpr Query keep_problem{
     "UPDATE card SET problem = $2, fell_back = $3 WHERE id = $1 AND (problem, fell_back) IS DISTINCT FROM "
@@ -24,8 +25,10 @@ const std::string select_problems =
 const Query problems_of_request = composed(select_problems + "AND c.request_id = $1 ORDER BY c.id LIMIT $2");
 const Query all_problems = composed(select_problems + "ORDER BY c.id DESC LIMIT $1");
 constexpr Query messages_of_requests{
-    "SELECT DISTINCT ON (request_id) request_id, message_channel, message FROM card "
-    "WHERE request_id = ANY ($1::uuid[]) AND surface = $2 AND message IS NOT NULL ORDER BY request_id, id"};
+    "SELECT DISTINCT ON (c.request_id) c.request_id, coalesce(c.message_channel, b.message_channel), "
+    "coalesce(c.message, b.message) FROM card c LEFT JOIN batch b ON b.id = c.batch_id "
+    "WHERE c.request_id = ANY ($1::uuid[]) AND c.surface = $2 AND coalesce(c.message, b.message) IS NOT NULL "
+    "ORDER BY c.request_id, c.id"};
 
 }  // namespace
 

@@ -12,7 +12,7 @@ using How = app::SettledRow::How;
 
 const std::string card_columns =
     "c.id, c.surface, c.channel, c.message_channel, c.message, c.unsure, c.shown_version, c.told_version, "
-    "c.closed, (extract(epoch FROM c.created_at) * 1000000)::bigint";
+    "c.closed, (extract(epoch FROM c.created_at) * 1000000)::bigint, c.batch_id";
 
 const Query claim_rows = composed(R"(
 WITH due AS MATERIALIZED (
@@ -214,6 +214,7 @@ Result<app::CardState> card_from(const pqxx::row& row) {
                         .told_version = row[11].as<std::int32_t>(),
                         .closed = view(row[12]) == "t",
                         .created_at = core::Instant{core::Duration{*created}}};
+    if (!row[14].is_null()) card.batch = id_from<core::BatchId>(view(row[14]));
     if (!row[8].is_null()) card.message = {std::string(view(row[7])), std::string(view(row[8]))};
     return card;
 }

@@ -48,7 +48,8 @@ app::Runtime runtime_of(const Ground& ground, const config::Settings& settings) 
             .timers = ground.timers,
             .entropy = ground.entropy,
             .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
-            .limits = {.pending_per_requester = settings.pending_per_requester}};
+            .limits = {.pending_per_requester = settings.pending_per_requester,
+                       .collapse_cards = settings.collapse_cards}};
 }
 
 constexpr std::size_t bench_waiting_max = 256;  // big bodies, and signatures that another program makes
@@ -146,6 +147,7 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       log_(database_->events(), runtime_.process, ground.clock, ground.timers, ground.executor),
       // Posts cards to the chats, which join further down.
       outbox_(runtime_, ground.executor, outbox_parts()),
+      batches_(runtime_, ground.executor, batch_parts()),
       // Carries webhooks out; what people order of them goes through `webhooks_`.
       sender_(make_sender()),
       webhooks_({.subscriptions = database_->subscriptions(),
@@ -210,7 +212,16 @@ app::Outbox::Parts Server::outbox_parts() {
             .roster = roster_,
             .chats = chats_,
             .counters = *metrics_,
-            .receipts = &receipts_};
+            .receipts = &receipts_,
+            .batches = &database_->batches()};
+}
+
+app::Batches::Parts Server::batch_parts() {
+    return {.batches = database_->batches(),
+            .outbox = database_->outbox(),
+            .cases = database_->cases(),
+            .roster = roster_,
+            .chats = chats_};
 }
 
 app::Requests::Parts Server::request_parts() {
@@ -282,7 +293,8 @@ void Server::connect_chats() {
                             .roster = roster_,
                             .outbox = database_->outbox(),
                             .shown = database_->shown(),
-                            .receipts = &receipts_},
+                            .receipts = &receipts_,
+                            .batches = &database_->batches()},
                            database_->references(), ground_);
     connected_ = std::move(made.chats);
     for (auto& route : made.routes) api_->add(std::move(route));
@@ -430,6 +442,7 @@ void Server::start_workers() {
     for (const auto& stream : streams_out_) workers_.start_loop("stream out", stream->run());
     workers_.start_loop("streams", api_->follow());
     workers_.start_loop("outbox", outbox_.run());
+    workers_.start_loop("batches", batches_.run());
     workers_.start_loop("uses of tokens", api_->note_uses());
     workers_.start_loop("webhooks", sender_->run());
     policy_->log_is_ready();
@@ -454,6 +467,8 @@ rt::asio::awaitable<void> Server::drain() {
     if (!handed_back)
         log::warn("server", "leases were not handed back, others take over when they run out: {}",
                   handed_back.error().detail);
+    auto batches = co_await batches_.drain(Deadline{begun + outbox_end_max});
+    if (!batches) log::warn("server", "lists of requests were not handed back: {}", batches.error().detail);
     auto also = co_await sender_->drain(Deadline{begun + outbox_end_max});
     if (!also) log::warn("server", "deliveries were not handed back: {}", also.error().detail);
     bool rested = co_await workers_.end(ground_.timers, begun + drain_max);

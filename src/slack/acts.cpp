@@ -70,6 +70,11 @@ Clicked read_click(const wire::SlackClick& click) {
             return ListClick{std::move(words)};
         return std::monostate{};
     }
+    if (click.action == wire::slack_together) {
+        auto batch = core::BatchId::parse(click.value);
+        if (!batch || batch->text() != click.value) return std::monostate{};
+        return TogetherClick{*batch};
+    }
     auto request = request_of(click.value);
     const bool forward = click.action == wire::slack_next_page;
     if (request && !click.view.empty() && (forward || click.action == wire::slack_page_before)) {
@@ -91,7 +96,10 @@ Clicked read_click(const wire::SlackClick& click) {
     CardClick card{.request = *request, .button = *button, .shown = app::CardExtent::whole, .card = {}};
     if (wire::slack_opens_full_view(click.block)) card.shown = app::CardExtent::part;
     if (click.block.empty()) card.shown = app::CardExtent::unknown;
-    const bool for_all = !click.ephemeral && !click.message.empty() && !click.actor.channel.empty();
+    // A list is no card of the requests in it.
+    const bool listed = click.block.ends_with(wire::slack_row_suffix);
+    const bool for_all =
+        !listed && !click.ephemeral && !click.message.empty() && !click.actor.channel.empty();
     if (for_all) card.card = app::MessageRef{click.actor.channel, click.message};
     return card;
 }
@@ -120,6 +128,20 @@ app::Origin origin_of(const wire::SlackSubmission& submission) {
 
 app::Origin origin_of(const wire::SlackCommand& command) {
     return folded(fmt::format("slack:command:{}:{}", command.actor.user, command.actor.trigger_id));
+}
+
+std::optional<core::Instant> posted_at(std::string_view message) {
+    constexpr std::size_t fraction_digits = 6;
+    const auto dot = message.find('.');
+    if (dot == message.npos || message.size() - dot - 1 != fraction_digits || message.size() > 18)
+        return std::nullopt;
+    std::int64_t us = 0;
+    for (const char digit : message) {
+        if (digit == '.') continue;
+        if (digit < '0' || digit > '9') return std::nullopt;
+        us = us * 10 + (digit - '0');
+    }
+    return core::Instant{core::Duration{us}};
 }
 
 std::string_view mentioned_user(std::string_view word) {

@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "countersign/app/conversation.hpp"
+#include "countersign/wire/slack_batch.hpp"
 #include "countersign/wire/slack_card.hpp"
 #include "countersign/wire/slack_payload.hpp"
 
@@ -37,8 +38,13 @@ struct PageClick {
 struct ListClick {
     app::CommandWords words;
 };
+// A click that asks to approve the requests of a batch together.
+struct TogetherClick {
+    core::BatchId batch;
+};
 // monostate: not one of our buttons.
-using Clicked = std::variant<std::monostate, CardClick, ApprovalClick, AnswerClick, PageClick, ListClick>;
+using Clicked =
+    std::variant<std::monostate, CardClick, ApprovalClick, AnswerClick, PageClick, ListClick, TogetherClick>;
 Clicked read_click(const wire::SlackClick& click);
 
 // What was sent from a dialog of ours.
@@ -53,6 +59,9 @@ std::optional<Submitted> read_submission(const wire::SlackSubmission& submission
 app::Origin origin_of(const wire::SlackClick& click);
 app::Origin origin_of(const wire::SlackSubmission& submission);
 app::Origin origin_of(const wire::SlackCommand& command);
+
+// When Slack took the message of this id (its ts); nullopt: it is none.
+std::optional<core::Instant> posted_at(std::string_view message);
 
 // The user that a word mentions ("<@U0BEN>", "<@U0BEN|ben>"); empty: none.
 std::string_view mentioned_user(std::string_view word);

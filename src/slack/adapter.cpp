@@ -11,6 +11,7 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/net/http_client.hpp"
+#include "countersign/wire/slack_batch.hpp"
 #include "countersign/wire/slack_card.hpp"
 #include "slack/api_errors.hpp"
 #include "slack/credentials.hpp"
@@ -96,6 +97,20 @@ class Adapter final : public Slack {
                                                     core::Instant since, Deadline deadline) override;
     Later<std::int32_t> told_in_thread(const app::MessageRef& card, core::RequestId request,
                                        Deadline deadline) override;
+    bool shows_batches() const override { return true; }
+    Later<app::MessageRef> post_batch(const core::BatchView& batch, const std::string& channel,
+                                      Deadline deadline) override {
+        co_return co_await post_shown(wire::slack_batch(batch, style()), channel, deadline);
+    }
+    Later<Done> refresh_batch(const app::MessageRef& message, const core::BatchView& batch,
+                              Deadline deadline) override {
+        co_return co_await refresh_shown(message, wire::slack_batch(batch, style()), deadline);
+    }
+    Later<std::vector<app::MessageRef>> find_batch(core::BatchId batch, const std::string& channel,
+                                                   core::Instant since, Deadline deadline) override {
+        About about{.event = wire::slack_batch_event, .member = "batch_id", .id = batch.text()};
+        co_return co_await find(std::move(about), channel, since, deadline);
+    }
     void remember(const app::MessageRef& message) override { interactions_.knows_card(message); }
 
     Later<Done> announce(std::string words, std::string raw, const std::string& channel,
@@ -118,9 +133,19 @@ class Adapter final : public Slack {
     std::string lane_of(std::string channel) const;
     void learn_channel(std::string name, std::string id);
     Later<std::string> channel_of(std::string name, Deadline deadline);
-    std::vector<Value> ours_among(const Value& page, std::string_view event, core::RequestId request) const;
-    Later<std::vector<Value>> search(Method method, Value arguments, std::string_view event,
-                                     core::RequestId request, Deadline deadline);
+    // What the metadata of a message of ours says that it is about.
+    struct About {
+        std::string_view event;
+        std::string_view member = "request_id";  // of the payload
+        std::string id;
+    };
+    std::vector<Value> ours_among(const Value& page, const About& about) const;
+    Later<std::vector<Value>> search(Method method, Value arguments, About about, Deadline deadline);
+    Later<std::vector<app::MessageRef>> find(About about, const std::string& channel, core::Instant since,
+                                             Deadline deadline);
+    Later<app::MessageRef> post_shown(wire::SlackMessage shown, const std::string& channel,
+                                      Deadline deadline);
+    Later<Done> refresh_shown(const app::MessageRef& posted, wire::SlackMessage shown, Deadline deadline);
 
     SlackSettings settings_;
     const app::Runtime& runtime_;
@@ -242,7 +267,11 @@ void Adapter::learn_channel(std::string name, std::string id) {
 
 Later<app::MessageRef> Adapter::post(const core::CardView& card, const std::string& channel,
                                      Deadline deadline) {
-    auto shown = wire::slack_card(card, style());
+    co_return co_await post_shown(wire::slack_card(card, style()), channel, deadline);
+}
+
+Later<app::MessageRef> Adapter::post_shown(wire::SlackMessage shown, const std::string& channel,
+                                           Deadline deadline) {
     auto arguments = wire::json_object("blocks", shown.blocks, "channel", channel, "link_names", false,
                                        "metadata", shown.metadata, "parse", "none", "text", shown.text,
                                        "unfurl_links", false, "unfurl_media", false);
@@ -258,7 +287,11 @@ Later<app::MessageRef> Adapter::post(const core::CardView& card, const std::stri
 }
 
 Later<Done> Adapter::refresh(const app::MessageRef& posted, const core::CardView& card, Deadline deadline) {
-    auto shown = wire::slack_card(card, style());
+    co_return co_await refresh_shown(posted, wire::slack_card(card, style()), deadline);
+}
+
+Later<Done> Adapter::refresh_shown(const app::MessageRef& posted, wire::SlackMessage shown,
+                                   Deadline deadline) {
     auto arguments =
         wire::json_object("blocks", shown.blocks, "channel", posted.channel, "link_names", false, "metadata",
                           shown.metadata, "parse", "none", "text", shown.text, "ts", posted.message);
@@ -360,9 +393,8 @@ Later<std::string> Adapter::channel_of(std::string name, Deadline deadline) {
     co_return fail(Trouble::not_found, "the bot is in no channel of that name", "channel_not_found");
 }
 
-// Our own messages of this kind about this request.
-std::vector<Value> Adapter::ours_among(const Value& page, std::string_view event,
-                                       core::RequestId request) const {
+// Our own messages that say so of themselves.
+std::vector<Value> Adapter::ours_among(const Value& page, const About& about) const {
     std::vector<Value> found;
     const auto* messages = page["messages"].items();
     const auto& home = directory_.home();
@@ -374,16 +406,15 @@ std::vector<Value> Adapter::ours_among(const Value& page, std::string_view event
         const Value& metadata = message["metadata"];
         bool ours = same(message["app_id"], home->app) || same(message["bot_id"], home->bot) ||
                     same(message["user"], home->bot_user);
-        if (!ours || metadata["event_type"].text() != event) continue;
-        if (metadata["event_payload"]["request_id"].text() == request.text()) found.push_back(message);
+        if (!ours || metadata["event_type"].text() != about.event) continue;
+        if (metadata["event_payload"][about.member].text() == about.id) found.push_back(message);
     }
     return found;
 }
 
 // Pages through a channel or a thread. What cannot be known (a scope that is missing, a channel that is not
 // ours) counts as not there: asking again would not help.
-Later<std::vector<Value>> Adapter::search(Method method, Value arguments, std::string_view event,
-                                          core::RequestId request, Deadline deadline) {
+Later<std::vector<Value>> Adapter::search(Method method, Value arguments, About about, Deadline deadline) {
     std::vector<Value> found;
     std::string channel{arguments["channel"].text()};
     arguments.set("include_all_metadata", true).set("limit", 200);
@@ -391,7 +422,7 @@ Later<std::vector<Value>> Adapter::search(Method method, Value arguments, std::s
         auto answer = co_await api_.call(method, arguments, channel, deadline);
         if (!answer && cannot_know(answer.error())) break;
         if (!answer) co_return pass(answer);
-        auto ours = ours_among(*answer, event, request);
+        auto ours = ours_among(*answer, about);
         found.insert(found.end(), std::make_move_iterator(ours.begin()), std::make_move_iterator(ours.end()));
         std::string cursor{(*answer)["response_metadata"]["next_cursor"].text()};
         if (cursor.empty()) break;
@@ -402,12 +433,18 @@ Later<std::vector<Value>> Adapter::search(Method method, Value arguments, std::s
 
 Later<std::vector<app::MessageRef>> Adapter::find_posted(core::RequestId request, const std::string& channel,
                                                          core::Instant since, Deadline deadline) {
+    About about{.event = card_event, .id = request.text()};
+    co_return co_await find(std::move(about), channel, since, deadline);
+}
+
+Later<std::vector<app::MessageRef>> Adapter::find(About about, const std::string& channel,
+                                                  core::Instant since, Deadline deadline) {
     std::vector<app::MessageRef> refs;
     auto id = co_await channel_of(channel, deadline);
     if (!id && cannot_know(id.error())) co_return refs;
     if (!id) co_return pass(id);
     auto arguments = Value::object({{"channel", *id}, {"oldest", slack_ts(since - clocks_differ_max)}});
-    auto found = co_await search(Method::history, std::move(arguments), card_event, request, deadline);
+    auto found = co_await search(Method::history, std::move(arguments), std::move(about), deadline);
     if (!found) co_return pass(found);
     for (const Value& message : *found) refs.push_back({*id, std::string(message["ts"].text())});
     std::ranges::sort(refs, {}, &app::MessageRef::message);
@@ -417,7 +454,8 @@ Later<std::vector<app::MessageRef>> Adapter::find_posted(core::RequestId request
 Later<std::int32_t> Adapter::told_in_thread(const app::MessageRef& card, core::RequestId request,
                                             Deadline deadline) {
     auto arguments = Value::object({{"channel", card.channel}, {"ts", card.message}});
-    auto found = co_await search(Method::replies, std::move(arguments), line_event, request, deadline);
+    About about{.event = line_event, .id = request.text()};
+    auto found = co_await search(Method::replies, std::move(arguments), std::move(about), deadline);
     if (!found) co_return pass(found);
     constexpr auto most = static_cast<std::int64_t>(core::case_entries_max);
     std::int64_t told = 0;

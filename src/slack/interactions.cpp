@@ -185,7 +185,10 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
         co_return co_await handle_approval(std::move(received), std::move(click), std::move(*approved));
     if (auto* list = std::get_if<ListClick>(&clicked))
         co_return co_await handle_list(std::move(received), std::move(click), std::move(list->words));
+    if (auto* together = std::get_if<TogetherClick>(&clicked))
+        co_return co_await handle_together(std::move(received), std::move(click), together->batch);
     auto& on_card = std::get<CardClick>(clicked);
+    act.card_since = posted_at(click.message);
     auto reply = co_await conversation_.press(std::move(act), on_card.request, on_card.button, on_card.shown);
     if (!reply.late) co_await acknowledge(received);
     if (reply.late) measure(received);
@@ -217,6 +220,7 @@ awaitable<void> Interactions::handle_approval(Received received, wire::SlackClic
                                               ApprovalClick approved) {
     auto act = act_of(click.actor, origin_of(click), received);
     act.shown_digest = std::move(approved.shown.digest);
+    act.card_since = posted_at(click.message);
     auto reply = co_await conversation_.approve_asked(std::move(act), approved.request,
                                                       approved.shown.version, std::move(approved.reason));
     if (!reply.late) co_await acknowledge(received);
@@ -279,6 +283,11 @@ awaitable<void> Interactions::handle_list(Received received, wire::SlackClick cl
 }
 
 awaitable<void> Interactions::handle_submission(Received received, wire::SlackSubmission submission) {
+    auto together = submission.callback == wire::slack_together
+                        ? wire::read_slack_together_note(submission.metadata)
+                        : std::nullopt;
+    if (together && ours(submission.actor))
+        co_return co_await submit_together(std::move(received), std::move(submission), std::move(*together));
     auto submitted = read_submission(submission);
     if (!submitted || !ours(submission.actor)) {
         co_await acknowledge(received);
@@ -288,6 +297,7 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
     const bool from_list = submitted->note.message.empty();
     auto act = act_of(submission.actor, origin_of(submission), received);
     act.typed_resource = std::move(submission.resource);
+    act.card_since = posted_at(submitted->note.message);
     const auto account = act.account;
     const auto shown =
         seals_.all_seen(submitted->note, account) ? app::CardExtent::whole : app::CardExtent::part;

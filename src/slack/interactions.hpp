@@ -63,6 +63,9 @@ class Interactions {
     rt::asio::awaitable<void> handle_submission(Received received, wire::SlackSubmission submission);
     rt::asio::awaitable<void> handle_approval(Received received, wire::SlackClick click,
                                               ApprovalClick approved);
+    rt::asio::awaitable<void> handle_together(Received received, wire::SlackClick click, core::BatchId batch);
+    rt::asio::awaitable<void> submit_together(Received received, wire::SlackSubmission submission,
+                                              wire::SlackTogetherNote note);
     rt::asio::awaitable<void> handle_page(Received received, wire::SlackClick click, PageClick turned);
     rt::asio::awaitable<void> handle_list(Received received, wire::SlackClick click, app::CommandWords words);
     rt::asio::awaitable<void> handle_command(Received received, wire::SlackCommand command);

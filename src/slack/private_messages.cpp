@@ -15,7 +15,7 @@ std::optional<wire::SlackPrivate> private_message(const app::Reply& reply, const
     return std::visit(
         Overload{
             [](const app::Silence&) { return Drawn{}; }, [](const app::ReasonDialog&) { return Drawn{}; },
-            [](const app::FullView&) { return Drawn{}; },
+            [](const app::FullView&) { return Drawn{}; }, [](const app::ApproveTogether&) { return Drawn{}; },
             [](const app::Lines& lines) { return Drawn{message_of(lines)}; },
             [&](const app::RequestList& list) { return Drawn{wire::slack_private_list(list, style)}; },
             [&](const app::PrivateCard& shown) { return Drawn{wire::slack_private_card(shown.card, style)}; },

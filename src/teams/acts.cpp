@@ -62,6 +62,17 @@ std::optional<app::MessageRef> message_of(const wire::TeamsActivity& activity) {
     return app::MessageRef{std::string(channel), activity.reply_to};
 }
 
+std::optional<core::Instant> shown_since(const wire::TeamsActivity& activity) {
+    constexpr std::size_t digits = 13;  // from 2001 to 2286
+    if (activity.reply_to.size() != digits) return std::nullopt;
+    std::int64_t ms = 0;
+    for (const char digit : activity.reply_to) {
+        if (digit < '0' || digit > '9') return std::nullopt;
+        ms = ms * 10 + (digit - '0');
+    }
+    return core::Instant{std::chrono::milliseconds{ms}};
+}
+
 std::string thread_of(const app::MessageRef& message) {
     return is_channel(message.channel) ? message.channel + ";messageid=" + message.message : message.channel;
 }

@@ -24,6 +24,8 @@ app::Origin origin_of(const wire::TeamsActivity& activity);
 // channel belongs to the channel. nullopt: the activity does not say.
 std::optional<app::MessageRef> message_of(const wire::TeamsActivity& activity);
 // The conversation to send to for that message's thread: "19:…;messageid=…" in channels.
+// When Teams took the message that was acted on: its id is the time in milliseconds. nullopt: it is another.
+std::optional<core::Instant> shown_since(const wire::TeamsActivity& activity);
 std::string thread_of(const app::MessageRef& message);
 bool is_channel(std::string_view conversation);  // not one of its threads, and no chat
 

@@ -84,6 +84,8 @@ std::optional<wire::TeamsCard> private_card(const app::Reply& reply, const wire:
                 const auto* name = about == About::link ? "link" : about == About::vote ? "vote" : "token";
                 return Drawn{wire::teams_question(asked.lines, name, id)};
             },
+            // Teams shows every request on a card of its own.
+            [](const app::ApproveTogether&) { return Drawn{}; },
             [](const app::ReasonDialog& asked) { return Drawn{wire::teams_lines({reason_wanted(asked)})}; }},
         reply.what);
 }

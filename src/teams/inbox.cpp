@@ -210,6 +210,7 @@ app::Act Inbox::act_of(const Asked& asked) const {
     auto act = act_of(*asked.activity, origin_of(asked.press, asked.who()), asked.at);
     if (!asked.press.digest.empty()) act.shown_digest = asked.press.digest;
     act.typed_resource = asked.press.resource;
+    act.card_since = shown_since(*asked.activity);
     return act;
 }
 

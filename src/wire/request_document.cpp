@@ -71,7 +71,7 @@ Value missing_of(const core::Case& c, const core::Ruling& ruling, const core::Di
     return Value::object({{"any", std::move(any)}});
 }
 
-Value votes_of(const core::Ruling& ruling) {
+Value votes_of(const core::Case& c, const core::Ruling& ruling) {
     auto votes = Value::array();
     for (const auto& mark : ruling.votes) {
         auto vote =
@@ -82,6 +82,8 @@ Value votes_of(const core::Ruling& ruling) {
                            {"reason", text_or_null(mark.reason)},
                            {"counted_for", mark.counted_for ? Value(mark.counted_for->text()) : Value()}});
         if (mark.self_approval) vote.set("self_approval", true);
+        if (const auto after = core::after_card(c.entries[mark.entry]))
+            vote.set("after_card_ms", std::chrono::duration_cast<std::chrono::milliseconds>(*after).count());
         votes.push(std::move(vote));
     }
     return votes;
@@ -206,7 +208,7 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
     if (c.applied->shadow) policy.set("shadow", shadow_of(*c.applied->shadow));
     document.set("policy", std::move(policy));
     document.set("missing", missing_of(c, ruling, directory));
-    document.set("votes", votes_of(ruling));
+    document.set("votes", votes_of(c, ruling));
     who_may_stop_it(document, c, ruling);
     terms_of(document, core::card_terms(c, ruling, directory, core::Surface::api));
     document.set("decided_at", time_or_null(ruling.decided_at));

@@ -355,6 +355,10 @@ SlackPrivate question(const std::vector<std::string>& lines, Choice yes, Choice 
 
 }  // namespace
 
+JsonText slack_lines_view(std::string_view title, const std::vector<std::string>& lines) {
+    return view("outcome", title, line_blocks(lines), {});
+}
+
 SlackPrivate slack_private_lines(const std::vector<std::string>& lines) {
     return made_private(first_of(lines), line_blocks(lines));
 }

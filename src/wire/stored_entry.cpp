@@ -46,6 +46,7 @@ void write_members(StoredWriter& w, const core::Opened& e, const OpeningFacts* f
     write_owns(w, e.unlinked);
 }
 void write_members(StoredWriter& w, const core::Voted& e) {
+    if (e.after_card) w.key("after_card").whole(e.after_card->count());
     w.key("at").at(e.at);
     if (e.dead_end) w.key("dead_end").own(*e.dead_end);
     w.key("kind").text("voted").key("reason").own(e.reason);
@@ -140,7 +141,8 @@ std::optional<core::Entry> read_kind(StoredReader& r, const std::string& kind) {
                            .via = r.known(core::parse_surface(r.text("via"))),
                            .recheck = read_standings(r, "recheck"),
                            .dead_end = r.maybe_text("dead_end"),
-                           .resource_typed = r.truth_if_there("resource_typed")};
+                           .resource_typed = r.truth_if_there("resource_typed"),
+                           .after_card = r.maybe_span("after_card")};
     }
     if (kind == "held") {
         return core::Held{.at = r.at("at"),

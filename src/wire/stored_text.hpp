@@ -115,6 +115,10 @@ class StoredReader {
         return found.value_or(0);
     }
     // Reads what is written only where it is so.
+    std::optional<core::Duration> maybe_span(std::string_view name) {
+        if (value_[name].is_null()) return std::nullopt;
+        return core::Duration{whole(name)};
+    }
     bool truth_if_there(std::string_view name) { return !value_[name].is_null() && truth(name); }
     bool truth(std::string_view name) {
         const bool* found = value_[name].boolean();

@@ -135,6 +135,7 @@ struct InMemory : Base {
     fakes::Store store{clock, *entropy};
     app::CaseStore& cases() { return store; }
     app::OutboxStore& outbox() { return store; }
+    app::BatchStore& batches() { return store; }
     app::TokenStore& tokens() { return store; }
     app::SeenTokens& seen_tokens() { return store; }
     fakes::People persons;
@@ -164,6 +165,7 @@ struct OnPostgres : Base {
         {.uri = seen_as, .server_keys = {server_key}, .pool = 6}, io.get_executor(), clock, *entropy);
     app::CaseStore& cases() { return database->cases(); }
     app::OutboxStore& outbox() { return database->outbox(); }
+    app::BatchStore& batches() { return database->batches(); }
     app::TokenStore& tokens() { return database->tokens(); }
     app::SeenTokens& seen_tokens() { return database->seen_tokens(); }
     app::PeopleStore& people() { return database->people(); }

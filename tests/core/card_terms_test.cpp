@@ -64,6 +64,38 @@ TEST(CardTerms, AnEscalationThatAddsApproversIsSaidBeforeAndAfter) {
                                        "Since 03:20 also whoever is in security and reviewers\n"));
 }
 
+TEST(CardTerms, AnApprovalFasterThanAnybodyReadsIsToldToTheNextVoter) {
+    Play play{requires_of({asks({{2, "reviewers"}})})};
+    auto approve_after = [&](std::string_view who, std::optional<Duration> after) {
+        play.now += 1min;
+        Cast cast{
+            .account = slack(std::string(who)), .reason = {}, .via = Surface::slack, .shown_digest = {}};
+        if (after) cast.card_since = play.now - *after;
+        play.command(cast);
+    };
+    approve_after("U0BEN", 1'250ms);
+    EXPECT_THAT(takes(play), HasSubstr("Look closely: @ben approved 1.2 s after the card was there.\n"));
+    // Said anew by the same person, with time to read.
+    play.command(
+        Cast{.account = slack("U0BEN"), .verdict = Verdict::withdraw, .reason = {}, .shown_digest = {}});
+    approve_after("U0BEN", 2'001ms);
+    EXPECT_THAT(takes(play), Not(HasSubstr("Look closely")));
+    // A chat whose clock runs ahead or behind tells no more than that the card is as old as its request.
+    play.command(
+        Cast{.account = slack("U0BEN"), .verdict = Verdict::withdraw, .reason = {}, .shown_digest = {}});
+    approve_after("U0BEN", -5s);
+    EXPECT_THAT(takes(play), HasSubstr("Look closely: @ben approved 0.0 s after"));
+    play.command(
+        Cast{.account = slack("U0BEN"), .verdict = Verdict::withdraw, .reason = {}, .shown_digest = {}});
+    approve_after("U0BEN", 48h);
+    EXPECT_EQ(after_card(play.c.entries.back()), play.now - start);
+    play.command(
+        Cast{.account = slack("U0BEN"), .verdict = Verdict::withdraw, .reason = {}, .shown_digest = {}});
+    approve_after("U0BEN", std::nullopt);
+    EXPECT_EQ(after_card(play.c.entries.back()), std::nullopt);
+    EXPECT_THAT(takes(play), Not(HasSubstr("Look closely")));
+}
+
 TEST(CardTerms, WhoseApprovalDoesNotCountIsNamedAndNotMentioned) {
     Applied applied = requires_of({asks({{1, "reviewers"}})});
     applied.exclude = {{"", "parameters.authors[*]"}};

@@ -197,8 +197,8 @@ Later<std::vector<core::RequestId>> Outbox::shown_in(app::CardTarget where,
     if (auto failed = trouble("shown_in")) co_return std::unexpected(*failed);
     std::erase_if(requests, [&](core::RequestId request) {
         return std::ranges::none_of(states_of(request), [&](const app::CardState& card) {
-            return card.target.surface == where.surface && card.message &&
-                   card.message->channel == where.channel;
+            const auto message = message_of(card);
+            return card.target.surface == where.surface && message && message->channel == where.channel;
         });
     });
     co_return requests;
@@ -210,8 +210,8 @@ Later<std::vector<std::pair<core::RequestId, app::MessageRef>>> Outbox::messages
     std::vector<std::pair<core::RequestId, app::MessageRef>> messages;
     for (const auto& request : requests)
         for (const auto& state : states_of(request))
-            if (state.message && state.target.surface == surface) {
-                messages.emplace_back(request, *state.message);
+            if (auto message = message_of(state); message && state.target.surface == surface) {
+                messages.emplace_back(request, std::move(*message));
                 break;
             }
     co_return messages;

@@ -7,13 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "countersign/app/batches.hpp"
 #include "countersign/app/cards.hpp"
 #include "countersign/rt/clock.hpp"
 
 namespace countersign::fakes {
 
 // Cards and the rows of requests that are behind, in memory.
-class Outbox : public app::OutboxStore {
+class Outbox : public app::OutboxStore, public app::BatchStore {
   public:
     Outbox(const rt::Clock& clock, rt::Entropy& entropy) : clock_(clock), entropy_(entropy) {}
 
@@ -36,6 +37,16 @@ class Outbox : public app::OutboxStore {
     Later<std::vector<core::RequestId>> redraw(std::vector<core::RequestId> requests,
                                                Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;
+
+    Later<app::Joined> join(core::CardId card, std::string alike, Deadline deadline) override;
+    Later<Done> batch_changed(core::CardId card, Deadline deadline) override;
+    Later<std::vector<app::Batch>> batches_due(app::Lease lease, core::Instant now, std::size_t at_most,
+                                               Deadline deadline) override;
+    Later<Done> batch_shown(app::ShownBatch shown, app::Lease lease, Deadline deadline) override;
+    Later<std::vector<core::RequestId>> batched(core::BatchId batch, Deadline deadline) override;
+    Later<Done> hand_batches_back(app::Lease lease, Deadline deadline) override;
+    // Batches whose message does not show them as they are.
+    std::size_t batches_behind() const;
 
     // Asked before every call ("claim", "settle", "adopt", …): a failure is answered and nothing happens.
     std::function<std::optional<Failure>(std::string_view call)> fault;
@@ -69,6 +80,19 @@ class Outbox : public app::OutboxStore {
         core::RequestId request;
         app::CardState state;
     };
+    struct OneBatch {
+        app::Batch state;
+        std::string alike;
+        core::Instant newest_at;
+        std::int64_t shown = 0;
+        std::optional<core::Instant> due = {};
+        std::optional<core::ProcessId> holder = {};
+        bool closed = false;
+    };
+    std::map<core::BatchId, OneBatch> batches_;
+    std::map<core::CardId, std::string> alike_;  // of cards that were asked about
+    void rise(OneBatch& batch);
+    std::optional<app::MessageRef> message_of(const app::CardState& card) const;
     std::map<core::RequestId, Row> rows_;
     std::map<core::CardId, Card> cards_;
     std::map<core::CardId, std::pair<std::string, bool>> problems_;  // why, and whether it fell back

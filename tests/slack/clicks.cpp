@@ -64,6 +64,28 @@ TEST(SlackDialogs, AReasonThatNobodyCanReadIsAnErrorInTheDialog) {
     EXPECT_EQ(office.state(request), State::denied);
 }
 
+// ---- how long people looked
+
+TEST(SlackClicks, TheTimeFromCardToClickIsKeptAndHasteIsToldOnTheCard) {
+    SlackOffice office;
+    auto request = office.ask("db.export");
+    auto card = office.posted(request);
+    const auto cast_after = [&](std::size_t entry) {
+        return core::after_card(office.read(request)->c.entries.at(entry)).value_or(-1s);
+    };
+    office.pass(1s);
+    office.click(card, "U0AMY", "approve");
+    EXPECT_GE(cast_after(1), 1s);
+    EXPECT_LE(cast_after(1), core::hasty_within);
+    auto shown = core::canonical(office.posted(request));
+    EXPECT_TRUE(has(shown, "Look closely: ")) << shown;
+    EXPECT_TRUE(has(shown, " s after the card was there")) << shown;
+    office.pass(1min);
+    office.click(card, "U0CAT", "approve");
+    EXPECT_GE(cast_after(2), 1min);
+    EXPECT_FALSE(has(core::canonical(office.posted(request)), "Look closely"));
+}
+
 // ---- dialogs that do not open
 
 TEST(SlackDialogs, WhoeverWaitsForADialogThatDoesNotComeIsTold) {

@@ -123,11 +123,12 @@ struct SlackOffice : SandboxWorld {
                          .timers = time,
                          .entropy = entropy,
                          .process = core::ProcessId::mint(time.now(), rt::chance(entropy)),
-                         .limits = {}};
+                         .limits = {.collapse_cards = false}};
     app::Log log{store, runtime.process, time, time, io.get_executor()};
     app::Chats chats;
     FakeCounters counters;
-    app::Outbox outbox{runtime, io.get_executor(), {store, slow, roster, chats, counters}};
+    app::Outbox outbox{runtime, io.get_executor(), {store, slow, roster, chats, counters, &store}};
+    app::Batches batches{runtime, io.get_executor(), {store, store, slow, roster, chats}};
     fakes::WebhookStore hooks{time};
     FakeSender sender;
     app::Webhooks webhooks{{hooks, hooks, sender, time, entropy}, Secret{std::string(32, 'k')}};
@@ -158,12 +159,13 @@ struct SlackOffice : SandboxWorld {
         : SandboxWorld(with_teams) {
         if (with_teams) settings.api_url = "http://127.0.0.1/api/";
         bot = slack::make_slack(std::move(settings), runtime,
-                                {requests, linking, voting_tokens, roster, store, shown_before}, *network,
-                                io.get_executor());
+                                {requests, linking, voting_tokens, roster, store, shown_before, &store},
+                                *network, io.get_executor());
         chats.add({core::Surface::slack, *bot, *bot, "#approvals"});
         roster.add_source(core::Surface::slack, *bot);
         roster.set_policy(slack_policy());
         bot_tasks.start_loop("outbox", outbox.run());
+        bot_tasks.start_loop("batches", batches.run());
         bot_tasks.start_loop("log", log.run());
         bot_tasks.start_loop("approvers", approver_follower.run());
         bot_tasks.start_loop("slack", bot->run());

@@ -298,7 +298,8 @@ class Dev:
         if policy:
             arguments += ["--policy", policy]
         self.program = Program(arguments, {"COUNTERSIGN_HOME": home, "COUNTERSIGN_LIMITS_REQUESTS_PER_MINUTE": "0",
-                                           "COUNTERSIGN_LIMITS_PENDING_PER_REQUESTER": "0", **(environment or {})})
+                                           "COUNTERSIGN_LIMITS_PENDING_PER_REQUESTER": "0",
+                                           "COUNTERSIGN_CARDS_COLLAPSE": "false", **(environment or {})})
         try:
             self.workspace = Workspace(self.program.line(r"^workspace\s+(\S+)").group(1))
             url = self.program.line(r"^api\s+(\S+)").group(1)
@@ -330,6 +331,7 @@ class Parts:
             "COUNTERSIGN_DATABASE_POOL": "8",
             "COUNTERSIGN_LIMITS_REQUESTS_PER_MINUTE": "0",  # tests look often
             "COUNTERSIGN_LIMITS_PENDING_PER_REQUESTER": "0",
+            "COUNTERSIGN_CARDS_COLLAPSE": "false",  # tests look for each request's own card
             "COUNTERSIGN_KEYS": os.path.join(folder, "keys"),
             **(environment or {}),
         }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "countersign/app/audit.hpp"
+#include "countersign/app/batches.hpp"
 #include "countersign/app/checks.hpp"
 #include "countersign/app/events.hpp"
 #include "countersign/app/identity.hpp"
@@ -50,6 +51,7 @@ class Database {
     virtual ~Database() = default;
     virtual app::CaseStore& cases() = 0;
     virtual app::OutboxStore& outbox() = 0;
+    virtual app::BatchStore& batches() = 0;
     virtual app::TokenStore& tokens() = 0;
     virtual app::EventLog& events() = 0;
     virtual app::TreeStore& tree() = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "countersign/core/advance.hpp"
+#include "countersign/core/batch.hpp"
 #include "countersign/core/card.hpp"
 #include "countersign/rt/later.hpp"
 
@@ -46,6 +47,8 @@ struct CardState {
     std::int32_t told_version = 0;  // its thread has the lines of the entries before this one
     bool closed = false;            // final and shown, or given up: never touched again
     core::Instant created_at{};
+    // It has no message of its own: this one's lists it. `shown_version` is what that was told to show.
+    std::optional<core::BatchId> batch = {};
     friend bool operator==(const CardState&, const CardState&) = default;
 };
 
@@ -166,6 +169,19 @@ class Chat {
     // How many entries the lines in the card's thread tell of; 0: none, or cannot know.
     virtual Later<std::int32_t> told_in_thread(const MessageRef& card, core::RequestId request,
                                                Deadline deadline) = 0;
+    // Says whether it can list several requests on one message; else none of the next three is called.
+    virtual bool shows_batches() const { return false; }
+    virtual Later<MessageRef> post_batch(const core::BatchView&, const std::string& /*channel*/, Deadline) {
+        co_return fail(Trouble::invalid_input, "this chat shows no batches");
+    }
+    virtual Later<Done> refresh_batch(const MessageRef&, const core::BatchView&, Deadline) {
+        co_return fail(Trouble::invalid_input, "this chat shows no batches");
+    }
+    // Finds messages of our own that list this batch, as find_posted does those of a request.
+    virtual Later<std::vector<MessageRef>> find_batch(core::BatchId, const std::string& /*channel*/,
+                                                      core::Instant /*since*/, Deadline) {
+        co_return std::vector<MessageRef>{};
+    }
     // The store knows that message as a card from now on.
     virtual void remember(const MessageRef& message) = 0;
     // Posts something of our own in a channel, which is no card: a sentence, and a text below it in a fixed

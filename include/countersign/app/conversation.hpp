@@ -7,10 +7,12 @@
 #include <variant>
 #include <vector>
 
+#include "countersign/app/batches.hpp"
 #include "countersign/app/linking.hpp"
 #include "countersign/app/readers.hpp"
 #include "countersign/app/receipts.hpp"
 #include "countersign/app/recently_seen.hpp"
+#include "countersign/app/request_lists.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/app/shown.hpp"
 #include "countersign/app/vote_questions.hpp"
@@ -23,12 +25,14 @@ namespace countersign::app {
 
 // Somebody did something in a chat.
 struct Act {
-    core::AccountId account;                       // as the chat authenticated it
-    Origin origin;                                 // the same when the chat delivers the act twice
-    core::Instant answer_by;                       // until when the chat waits for an answer to it
-    std::optional<std::string> shown_digest = {};  // of the card acted on, where its buttons carry it
-    std::string channel = {};                      // where it was done, by its id; empty: in none
-    std::string typed_resource = {};               // for its name, where the policy asks for that
+    core::AccountId account;  // as the chat authenticated it
+    Origin origin;            // the same when the chat delivers the act twice
+    core::Instant answer_by;  // until when the chat waits for an answer to it
+    // Digest of the request on the card that was acted on, where the chat's buttons carry it.
+    std::optional<std::string> shown_digest = {};
+    std::string channel = {};         // where it was done, by its id; empty: in none
+    std::string typed_resource = {};  // for its name, where the policy asks for that
+    std::optional<core::Instant> card_since = {};  // since when the message acted on is there, if known
 };
 
 // The words of a command: "approve #1042, looks right" is {approve, 1042, looks right}. Blanks of any script
@@ -82,23 +86,6 @@ struct Lines {
     enum class Wrong : std::uint8_t { nothing, reason, resource } wrong = Wrong::nothing;
     std::string title = "Not recorded";  // ours, where the lines answer a button or a dialog
 };
-struct ListedRequest {
-    core::CardSummary summary;
-    bool can_vote = false;           // their approval would count now
-    std::string votes = {};          // what people said so far: "ben approved"; hostile
-    std::optional<MessageRef> card;  // where this chat shows it
-};
-struct RequestList {
-    std::string heading;
-    std::vector<ListedRequest> items;
-    std::optional<std::string> next = {};  // the words that give the next page: "list after 1042"
-};
-// What one person has to do with requests, each part a few of them.
-struct HomePage {
-    RequestList waiting;  // for them
-    RequestList own;      // pending, and they are behind it
-    RequestList decided;  // lately, and they voted on it or are behind it
-};
 struct PrivateCard {
     core::CardView card;
 };
@@ -130,7 +117,7 @@ struct FullView {
 
 struct Reply {
     std::variant<Silence, Lines, RequestList, PrivateCard, ApproveQuestion, YesNoQuestion, ReasonDialog,
-                 FullView>
+                 FullView, ApproveTogether>
         what;
     // It is known what became of the act, but past the time the chat waits: where the chat shows an act that
     // is not acknowledged as failed, it stays so, and the reply goes another way.
@@ -159,6 +146,7 @@ class Conversation {
         OutboxStore& outbox;  // told of copies of cards
         ShownStore& shown;
         const ReceiptLinks* receipts = nullptr;  // nullptr: cards lead to none
+        BatchStore* batches = nullptr;  // nullptr: no card lists several requests
     };
     // What is particular to one chat.
     struct Manner {
@@ -191,6 +179,9 @@ class Conversation {
     // Asks whoever said elsewhere that they vote. A refusal: it would not count. Nothing is recorded.
     Later<std::variant<Reply, core::Refusal>> question_of_vote(VoteAsked asked, Deadline deadline);
 
+    // The button of a batch, and the answer to what it asks.
+    rt::asio::awaitable<Reply> ask_to_approve_together(Act act, core::BatchId batch);
+    rt::asio::awaitable<Reply> approve_together(Act act, std::vector<AskedAbout> asked);
     // How many pages of so many, one after the other, were put before this account; 0: none, or not known.
     rt::asio::awaitable<std::size_t> pages_seen(core::CardView card, core::AccountId account,
                                                 std::size_t pages);
@@ -278,6 +269,10 @@ class Conversation {
     rt::asio::awaitable<Reply> ask_to_approve(Act act, CasePtr now, std::string reason, std::string note);
     rt::asio::awaitable<Reply> show_and_ask(Act act, CasePtr now, std::string reason, std::string note);
     std::optional<core::Refusal> would_refuse(const core::Cast& cast, const CaseNow& now) const;
+    struct Together;
+    rt::asio::awaitable<Together> put_before(Act act, core::RequestId request);
+    struct OneVote;
+    rt::asio::awaitable<OneVote> approve_one(Act act, AskedAbout asked);
     rt::asio::awaitable<Reply> approve_unshown(Act act, core::RequestId request, std::string reason);
     Reply ask_what_lacks(const Act& act, const CaseNow& now, core::Verdict verdict) const;
     rt::asio::awaitable<Outcome> vote(const Act& act, core::RequestId request, core::Verdict verdict,

@@ -2,6 +2,7 @@
 #include <memory>
 #include <vector>
 
+#include "countersign/app/batches.hpp"
 #include "countersign/app/leased_work.hpp"
 #include "countersign/app/receipts.hpp"
 #include "countersign/app/requests.hpp"
@@ -20,6 +21,7 @@ class Outbox final : public CardWorker {
         const Chats& chats;
         Counters& counters;
         const ReceiptLinks* receipts = nullptr;  // nullptr: cards lead to none
+        BatchStore* batches = nullptr;  // nullptr: every request has a card of its own
     };
     Outbox(const Runtime& runtime, rt::asio::any_io_executor executor, Parts parts);
     ~Outbox() override;

@@ -14,6 +14,7 @@ struct Limits {
     core::Duration poll{std::chrono::seconds{1}};  // how soon other replicas' work is noticed
     std::size_t cards_in_flight_max = 64;
     std::size_t pending_per_requester = 0;  // 0: off
+    bool collapse_cards = true;             // requests that are alike share a card
 };
 
 // All parts of one server process share this: its time, its chance, its id and its limits.

@@ -22,6 +22,8 @@ struct Cast {
     Surface via = Surface::api;
     std::optional<std::string> shown_digest;  // of the card that the voter saw, where the surface knows
     std::string typed_resource = {};          // what the voter typed for the resource's name
+    // Since when the message with the button was there, where the surface knows.
+    std::optional<Instant> card_since = {};
 };
 struct Cancel {
     AccountId by;

@@ -23,7 +23,8 @@ struct CardVote {
     Instant at;
     std::string reason;
     std::optional<std::string> counted_for;
-    bool self_approval = false;  // of their own request, as the policy allows
+    bool self_approval = false;               // of their own request, as the policy allows
+    std::optional<Duration> after_card = {};  // so long after its card was there
 };
 struct CardObjection {
     std::string group;

@@ -56,6 +56,8 @@ struct Voted {  // approves, denies or withdraws
     std::vector<Standing> recheck;
     std::optional<std::string> dead_end;  // after this vote nobody could meet the requirement any more
     bool resource_typed = false;          // the resource's name was typed with it, as it stands
+    // How long the message with the button had been there, where a chat told it.
+    std::optional<Duration> after_card = {};
     friend bool operator==(const Voted&, const Voted&) = default;
 };
 struct Held {
@@ -125,6 +127,10 @@ Instant at_of(const Entry& entry);
 std::string_view kind_of(const Entry& entry);  // "opened", "voted", …
 // Says whether somebody behind the request approved it, as its rules allow.
 bool is_self_approval(const Entry& entry);
+// How long the card had been there when this vote was cast; nullopt: it is no vote, or that is not known.
+std::optional<Duration> after_card(const Entry& entry);
+// A vote that came sooner can hardly rest on what the card says; the card tells whoever votes next.
+inline constexpr Duration hasty_within = std::chrono::seconds{2};
 
 // Holds one request with everything recorded about it. It is bounded, and loaded whole under its row lock.
 struct Case {

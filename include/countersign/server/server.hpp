@@ -66,6 +66,7 @@ class Server {
            PolicyReader reader);
     std::unique_ptr<webhooks::Webhooks> make_sender();
     app::Outbox::Parts outbox_parts();
+    app::Batches::Parts batch_parts();
     app::Requests::Parts request_parts();
     std::vector<http::Measure> measures();
     rt::asio::awaitable<void> watch_pending();
@@ -95,6 +96,7 @@ class Server {
     app::Log log_;
     app::Chats chats_;
     app::Outbox outbox_;
+    app::Batches batches_;
     std::unique_ptr<webhooks::Webhooks> sender_;
     app::Webhooks webhooks_;
     app::PeopleSync people_;

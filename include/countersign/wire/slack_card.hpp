@@ -79,6 +79,8 @@ std::size_t slack_full_view_pages(const core::CardView& card, const SlackStyle& 
 JsonText slack_full_view(const core::CardView& card, const SlackStyle& style, const SlackViewNote& note,
                          bool can_approve);
 JsonText slack_outcome_view(std::string_view title, std::string_view sentence);
+// Several lines, each hostile on its own.
+JsonText slack_lines_view(std::string_view title, const std::vector<std::string>& lines);
 
 // A message that one person sees.
 struct SlackPrivate {
