@@ -133,6 +133,8 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
     }
     const auto verdict = button == CardButton::release ? Verdict::release : Verdict::approve;
     auto outcome = co_await vote(act, request, verdict, {});
+    if (auto sign_in = outcome.answer ? sign_in_reply(act, *outcome.answer, {}) : std::nullopt)
+        co_return std::move(*sign_in);
     const auto& answer = outcome.answer;
     if (lacks(answer) != Lines::Wrong::nothing && !outcome.late)
         co_return co_await ask_reason(std::move(act), request, verdict);
@@ -147,7 +149,10 @@ awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict 
                                       CardExtent shown) {
     if (verdict == Verdict::approve && shown != CardExtent::whole)
         co_return co_await approve_in_full(std::move(act), request);
-    auto outcome = co_await vote(act, request, verdict, std::string(trim(reason)));
+    reason = std::string(trim(reason));
+    auto outcome = co_await vote(act, request, verdict, reason);
+    if (auto sign_in = outcome.answer ? sign_in_reply(act, *outcome.answer, reason) : std::nullopt)
+        co_return std::move(*sign_in);
     const auto& answer = outcome.answer;
     if (answer && !answer->refusal && !outcome.late) co_return Reply{Silence{answer->now}};
     Lines lines{.text = {vote_sentence(verdict, answer, outcome.late)}, .wrong = lacks(answer)};

@@ -44,6 +44,22 @@ std::optional<core::Refusal> Conversation::would_refuse(const core::Cast& cast, 
     return refusal;
 }
 
+std::optional<Reply> Conversation::sign_in_reply(const Act& act, const Answer& answer,
+                                                 std::string reason) const {
+    if (!answer.refusal || answer.refusal->why != core::Why::step_up_required) return std::nullopt;
+    const bool late = runtime_.now() > act.answer_by;
+    if (parts_.sign_in_links == nullptr)
+        return told(
+            "The policy asks whoever approves this to sign in for it, and this server knows no OpenID "
+            "provider: an administrator has to set identity.login.",
+            late);
+    const core::Request& request = answer.now->c.request;
+    auto address = parts_.sign_in_links->make(request.id, parts_.roster.snapshot()->full(act.account),
+                                              manner_.chat, std::move(reason));
+    auto about = core::headline_text(card_of(*answer.now));
+    return Reply{.what = SignInNeeded{request.number, std::move(about), std::move(address)}, .late = late};
+}
+
 awaitable<Reply> Conversation::ask_to_approve(Act act, CasePtr now, std::string reason, std::string note) {
     core::Cast cast{.account = act.account,
                     .verdict = Verdict::approve,
@@ -51,6 +67,7 @@ awaitable<Reply> Conversation::ask_to_approve(Act act, CasePtr now, std::string 
                     .via = manner_.chat,
                     .shown_digest = {}};
     const auto tried = would_refuse(cast, *now);
+    if (auto sign_in = sign_in_reply(act, {now, tried}, reason)) co_return std::move(*sign_in);
     if (tried && lacking_words(tried->why) == Lines::Wrong::nothing) {
         const core::Request& request = now->c.request;
         co_return co_await approve_unshown(std::move(act), request.id, std::move(reason));
@@ -88,8 +105,9 @@ Later<std::variant<Reply, core::Refusal>> Conversation::question_of_vote(VoteAsk
     auto refusal = would_refuse(cast, **now);
     const bool approves = asked.verdict == Verdict::approve;
     // What an approval still lacks is asked for when it is pressed.
-    if (refusal && !(approves && lacking_words(refusal->why) != Lines::Wrong::nothing))
-        co_return Asked{std::move(*refusal)};
+    const bool follows = refusal && (refusal->why == core::Why::step_up_required ||
+                                     lacking_words(refusal->why) != Lines::Wrong::nothing);
+    if (refusal && !(approves && follows)) co_return Asked{std::move(*refusal)};
     const auto warning = fmt::format(
         "Asked by {}, in your name. Press it only if you said so yourself, a moment ago.", asked.asked_by);
     if (approves) {
@@ -138,7 +156,9 @@ awaitable<Reply> Conversation::approve_asked(Act act, core::RequestId request, s
                 std::move(act), found->now, std::move(reason),
                 "Something has happened to this request since it was shown to you. Now it stands so:");
     }
-    auto outcome = co_await vote(act, request, Verdict::approve, std::move(reason));
+    auto outcome = co_await vote(act, request, Verdict::approve, reason);
+    if (auto sign_in = outcome.answer ? sign_in_reply(act, *outcome.answer, reason) : std::nullopt)
+        co_return std::move(*sign_in);
     const auto& refusal = outcome.answer ? outcome.answer->refusal : std::optional<core::Refusal>{};
     const bool lacks = refusal && lacking_words(refusal->why) != Lines::Wrong::nothing;
     if (lacks && !outcome.late) co_return ask_what_lacks(act, *outcome.answer->now, Verdict::approve);

@@ -136,6 +136,9 @@ class Planning {
     void note_refusal(const Append& what, const core::Step& step) {
         const auto* cast = std::get_if<core::Cast>(&what.command);
         if (!cast || !step.refusal || step.refusal->why == core::Why::repeated) return;
+        // Whoever presses Approve in a chat is led to the sign-in: that is on the way, and no refusal.
+        const bool on_the_way = step.refusal->why == core::Why::step_up_required && !cast->sign_in;
+        if (on_the_way && cast->via != core::Surface::api) return;
         made_.refused.push_back({.person = what.directory->person_of(cast->account),
                                  .account = cast->account,
                                  .verdict = cast->verdict,

@@ -8,6 +8,7 @@
 
 #include "cli/console.hpp"
 #include "cli/home.hpp"
+#include "cli/logins.hpp"
 #include "cli/outcome.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
@@ -42,6 +43,22 @@ bool final_whoever_says_it(unsigned status) {
     return status == 400 || status == 411 || (status >= 413 && status <= 417) || status == 431;
 }
 
+// Where nothing says which server is meant, it is the one at which somebody signed in last.
+std::string usual_url() {
+    auto url = from_environment("COUNTERSIGN_URL");
+    if (url.empty()) url = newest_login();
+    return url.empty() ? "http://127.0.0.1:8480" : url;
+}
+
+// The token of whoever signed in at that server, unless it has run out.
+Secret token_of_login(const std::string& url) {
+    auto login = login_at(url);
+    if (!login) return Secret{};
+    if (login->expires_at > rt::system_clock()->now()) return std::move(login->token);
+    note(fmt::format("your login at {} has run out; run `countersign login {}`", visible(url), visible(url)));
+    return Secret{};
+}
+
 }  // namespace
 
 bool on_this_machine(std::string_view host) {
@@ -52,7 +69,7 @@ bool on_this_machine(std::string_view host) {
 
 Result<ClientSettings> client_settings(const ServerOptions& told) {
     ClientSettings settings;
-    settings.url = told.url.empty() ? from_environment("COUNTERSIGN_URL", "http://127.0.0.1:8480") : told.url;
+    settings.url = told.url.empty() ? usual_url() : told.url;
     while (settings.url.ends_with('/')) settings.url.pop_back();
     auto url = net::parse_url(settings.url);
     if (!url || (url->scheme != "http" && url->scheme != "https")) {
@@ -70,6 +87,7 @@ Result<ClientSettings> client_settings(const ServerOptions& told) {
         for (const std::string& key : split(from_environment("COUNTERSIGN_GRANT_KEYS"), ','))
             if (!trim(key).empty()) settings.grant_keys.emplace_back(trim(key));
     if (told.token_file.empty()) settings.token = Secret{from_environment("COUNTERSIGN_TOKEN")};
+    if (told.token_file.empty() && settings.token.empty()) settings.token = token_of_login(settings.url);
     if (!settings.token.empty()) return settings;
     std::string path = told.token_file.empty() ? home_folder() + "/token" : told.token_file;
     auto content = config::read_file(path, token_bytes_max);
@@ -94,7 +112,9 @@ Failure failure_of(const Reply& reply) {
     Trouble trouble = Trouble::invalid_input;
     if (reply.status == 401) {
         trouble = Trouble::unauthenticated;
-        detail += "; set COUNTERSIGN_TOKEN to a token from `countersign token create`";
+        detail +=
+            "; sign in with `countersign login`, or set COUNTERSIGN_TOKEN to a token from `countersign token "
+            "create`";
     }
     if (reply.status == 403) trouble = Trouble::forbidden;
     if (reply.status == 404) trouble = Trouble::not_found;

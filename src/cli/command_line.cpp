@@ -18,6 +18,7 @@ CommandLine::CommandLine() {
     add_client_verbs();
     add_votes();
     add_top();
+    add_logins();
     add_run();
     add_agent_verbs();
     add_agents_files();

@@ -20,6 +20,7 @@ struct CommandLine {
     KeysOptions keys;
     TokenOptions token;
     RequestOptions request;
+    LoginOptions login;
     IdOptions id;
     VoteOptions vote;
     TopOptions top;
@@ -66,6 +67,7 @@ struct CommandLine {
     void add_client_verbs();
     void add_votes();
     void add_top();
+    void add_logins();
     void add_run();
     void add_agent(CLI::App& verb, AgentOptions& agent);
     void add_agent_verbs();

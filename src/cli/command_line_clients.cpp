@@ -115,6 +115,19 @@ void CommandLine::add_top() {
     made->add_flag("--once", top.once, "print one page and end");
 }
 
+void CommandLine::add_logins() {
+    auto* in = verb(app, "login",
+                    "signs you in at a server's OpenID provider; client verbs then ask and read as you",
+                    "countersign login https://approvals.example.com", [this] { return login_verb(login); });
+    auto* out =
+        verb(app, "logout", "ends the login at a server, there and here",
+             "countersign logout https://approvals.example.com", [this] { return logout_verb(login); });
+    for (auto* each : {in, out})
+        each->add_option("URL", login.url,
+                         "the server; COUNTERSIGN_URL, or the one of the last login by default");
+    in->add_flag("--json", login.json, "print who signed in as JSON");
+}
+
 void CommandLine::add_run() {
     auto* run_app = verb(app, "run", "runs a command once it is approved, and never otherwise",
                          "countersign run --action db.export --environment production -- ./export.sh --all",

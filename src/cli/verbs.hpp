@@ -23,6 +23,13 @@ struct RequestOptions {
 };
 int request_verb(const RequestOptions& options);
 
+struct LoginOptions {
+    std::string url;  // of the server; empty: as client verbs find it
+    bool json = false;
+};
+int login_verb(const LoginOptions& options);
+int logout_verb(const LoginOptions& options);
+
 struct IdOptions {
     std::string id;
     std::string unreachable_after;

@@ -8,6 +8,7 @@
 #include "core/lists.hpp"
 #include "core/nudges.hpp"
 #include "core/sentences.hpp"
+#include "core/sign_ins.hpp"
 #include "core/tally.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/base/text.hpp"
@@ -262,6 +263,7 @@ std::optional<Refusal> CaseUpdate::not_this_vote(const Cast& cast, const Standin
         return Refusal{Why::case_full,
                        "This request has reached the number of votes it can record; file it again."};
     }
+    if (auto away = not_signed_in(case_, cast, directory_, now_)) return away;
     if (auto untyped = not_typed(cast)) return untyped;
     if (auto reason = no_reason(cast, voter)) return reason;
     if (cast.verdict == Verdict::withdraw && !mark) {
@@ -334,6 +336,7 @@ void CaseUpdate::vote(const Cast& cast, const Standing& voter, const Behind& beh
     if (cast.card_since)
         voted.after_card = std::clamp(now_ - *cast.card_since, Duration::zero(),
                                       std::max(Duration::zero(), now_ - case_.request->created_at));
+    if (cast.verdict == Verdict::approve && !case_.applied->step_up.empty()) voted.sign_in = cast.sign_in;
     auto with_it = [&] {
         Tally then = tally_;
         then.read(entry);

@@ -18,7 +18,8 @@ CardVote card_vote(const Case& c, const Naming& naming, const VoteMark& vote) {
             vote.reason,
             vote.counted_for ? std::optional{vote.counted_for->text()} : std::nullopt,
             vote.self_approval,
-            after_card(c.entries[vote.entry])};
+            after_card(c.entries[vote.entry]),
+            vote.sign_in.has_value()};
 }
 
 // Whose act settled it: the last one who acted before it left pending, or who cancelled.
@@ -155,6 +156,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     view.digest = request.digest;
     view.rules = c.applied->rules;
     view.resource_typed = c.applied->resource_typed;
+    view.step_up = !c.applied->step_up.empty();
     view.shadow = c.applied->shadow;
     view.risk = c.applied->risk;
     view.risk_parts = c.applied->risk_parts;

@@ -211,7 +211,9 @@ CardSection all_votes(const CardView& card) {
     for (std::size_t i = from; i < card.votes.size(); ++i) {
         const CardVote& vote = card.votes[i];
         std::string said = fmt::format(" {}{}", name_of(vote.verdict),
-                                       vote.self_approval ? " (own request, allowed by policy)" : "");
+                                       vote.self_approval ? " (own request, allowed by policy)"
+                                       : vote.signed_in   ? " (signed in for it)"
+                                                          : "");
         CardLine line{person(vote.who), words(std::move(said))};
         add_reason(line, vote.reason, full_reason_columns_max);
         section.lines.push_back(std::move(line));

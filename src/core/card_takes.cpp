@@ -333,7 +333,9 @@ void push_voters(CardLine& line, const CardView& card, Verdict verdict) {
         if (!vote.counted_for) continue;
         line.push_back(words(" ("));
         line.push_back(named(*vote.counted_for));
-        line.push_back(words(vote.self_approval ? ", own request, allowed by policy)" : ")"));
+        line.push_back(words(vote.self_approval ? ", own request, allowed by policy)"
+                             : vote.signed_in   ? ", signed in for it)"
+                                                : ")"));
     }
 }
 
@@ -448,6 +450,8 @@ CardSection what_it_takes(const CardView& card, std::size_t rows_max) {
     takes.add(Takes::useful, rule_lines(card));
     if (card.resource_typed)
         takes.add(Takes::needed, {{words("Whoever approves types the resource's name.")}});
+    if (card.step_up)
+        takes.add(Takes::needed, {{words("Whoever approves signs in for it, in the browser.")}});
     takes.add(Takes::useful, shadow_lines(card));
     takes.add(Takes::needed, next_lines(card));
     takes.add(Takes::useful, claim_lines(card, in_full));

@@ -215,8 +215,12 @@ bool Tally::able(const Standing& standing) {
 bool Tally::may_approve(const Mark& mark) const {
     return able(*mark.standing) && !mark.standing->excluded && mark.groups.any_below(slot_groups_) &&
            (!applied_.reason_required || !mark.vote->reason.empty()) &&
-           (!applied_.resource_typed || mark.vote->resource_typed) &&
+           (!applied_.resource_typed || mark.vote->resource_typed) && signed_in(*mark.vote) &&
            (!excluded(*mark.standing) || self_approves(mark));
+}
+
+bool Tally::signed_in(const Voted& vote) const {
+    return applied_.step_up.empty() || (vote.sign_in && meets_all(applied_.step_up, *vote.sign_in, vote.at));
 }
 
 bool Tally::self_approves(const Mark& mark) const {
@@ -393,7 +397,7 @@ void Tally::assert_quorum(const Seats& seats) const {
         const std::size_t group = seats.assignment.group_of[slot];
         COUNTERSIGN_CHECK(mark.vote->verdict == Verdict::approve);
         COUNTERSIGN_CHECK((!now.behind && !contains(behind_, now.person)) || self_approves(mark));
-        COUNTERSIGN_CHECK(!now.excluded);
+        COUNTERSIGN_CHECK(!now.excluded && signed_in(*mark.vote));
         COUNTERSIGN_CHECK(contains(now.groups, slots.groups[group].of) || widened_for(now));
         COUNTERSIGN_CHECK(!contains(seen, now.person));
         seen.push_back(now.person);
@@ -441,10 +445,10 @@ Ruling Tally::ruling() const {
     result.votes.reserve(marks_.size());
     for (const Mark& mark : marks_) {
         const Voted& vote = *mark.vote;
-        result.votes.push_back({*mark.person, vote.voter.account, vote.verdict, vote.via, vote.at,
-                                vote.reason,
-                                mark.counted_for ? std::optional{*mark.counted_for} : std::nullopt,
-                                mark.entry, vote.verdict == Verdict::approve && vote.voter.self_approval});
+        result.votes.push_back(
+            {*mark.person, vote.voter.account, vote.verdict, vote.via, vote.at, vote.reason,
+             mark.counted_for ? std::optional{*mark.counted_for} : std::nullopt, mark.entry,
+             vote.verdict == Verdict::approve && vote.voter.self_approval, vote.sign_in});
     }
     if (state_ == State::pending && applied_.kind == Applied::Kind::require) {
         const auto all = all_seats();

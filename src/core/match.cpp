@@ -107,6 +107,7 @@ class Combined {
         exclude(rule);
         applied.reason_required = applied.reason_required || rule.reason_required;
         if (rule.resource_typed) type_resource();
+        if (rule.step_up) add_once(applied.step_up, *rule.step_up);
         const bool first = !required;
         required = true;
         if (first) {

@@ -81,6 +81,7 @@ class Tally {
     bool excluded(const Standing& standing) const;
     static bool able(const Standing& standing);
     bool may_approve(const Mark& mark) const;
+    bool signed_in(const Voted& vote) const;  // as the rules ask
     bool widened_for(const Standing& standing) const;
     bool claimable(Instant at) const;
     Instant grant_end(Instant approved_at) const;

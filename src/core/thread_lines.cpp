@@ -46,6 +46,7 @@ std::string vote_text(const Applied& applied, const Voted& vote, std::size_t ind
                                                 : std::string(words_of(vote.verdict).past);
     for (const VoteMark& mark : after.votes)
         if (mark.entry == index && mark.counted_for) text += " for " + mark.counted_for->text();
+    if (vote.sign_in) text += ", signed in for it";
     text += through;
     if (after.held) text += ", which counts once the hold is released";
     return with_reason(std::move(text), vote.reason);

@@ -5,7 +5,7 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<std::string_view, 28> codes{"self_approval",
+constexpr std::array<std::string_view, 29> codes{"self_approval",
                                                  "not_eligible",
                                                  "guest",
                                                  "bot",
@@ -32,8 +32,9 @@ constexpr std::array<std::string_view, 28> codes{"self_approval",
                                                  "case_full",
                                                  "excluded",
                                                  "too_early",
-                                                 "confirmation_required"};
-static_assert(codes.size() == static_cast<std::size_t>(Why::confirmation_required) + 1);
+                                                 "confirmation_required",
+                                                 "step_up_required"};
+static_assert(codes.size() == static_cast<std::size_t>(Why::step_up_required) + 1);
 
 }  // namespace
 

@@ -114,6 +114,11 @@ std::vector<std::string> looser(const Result<Applied>& loose, const Result<Appli
     if (!loose->reason_required && strict->reason_required) all.push_back("an approval needs no reason");
     if (!loose->resource_typed && strict->resource_typed)
         all.push_back("an approval does not take the resource's name");
+    for (const core::StepUp& one : strict->step_up)
+        if (std::ranges::find(loose->step_up, one) == loose->step_up.end()) {
+            all.push_back("an approval does not take the same sign-in");
+            break;
+        }
     if (loose->widening && loose->widening != strict->widening) all.push_back("an escalation adds approvers");
     if (!loose->deny.any && strict->deny.any) all.push_back("one denial no longer ends it");
     if (fewer_deniers(loose->deny, strict->deny)) all.push_back("it takes more to deny it");

@@ -35,9 +35,10 @@ inline std::vector<std::string> all_group_keys() {
 }
 inline const MapSchema group_keys{"group", all_group_keys()};
 inline const MapSchema rule_keys{
-    "rule", {"name",     "when",   "unless", "require", "refuse",   "allow",         "expires",    "grant",
-             "notify",   "deny",   "hold",   "remind",  "escalate", "self_approval", "unlinked",   "hide",
-             "timezone", "accept", "reason", "exclude", "claim",    "confirm",       "visible_to", "shadow"}};
+    "rule",
+    {"name",   "when",    "unless", "require",  "refuse",        "allow",    "expires", "grant",    "notify",
+     "deny",   "hold",    "remind", "escalate", "self_approval", "unlinked", "hide",    "timezone", "accept",
+     "reason", "exclude", "claim",  "confirm",  "visible_to",    "shadow",   "step_up"}};
 // The kinds of warnings, each of which may be accepted with a reason.
 inline const MapSchema accept_keys{
     "accept",
@@ -54,6 +55,8 @@ inline const MapSchema slot_keys{"slot", {"count", "of", "one_of", "of_requester
 inline const MapSchema claim_keys{"claim", {"not_before", "not_when"}};
 inline const MapSchema exclusion_keys{"exclusion", {"email", "github", "oidc", "slack", "teams", "token"}};
 inline const MapSchema notify_keys{"notify", with_chats({}, &core::ChatKind::name)};
+inline const MapSchema step_up_keys{"step_up", {"oidc"}};
+inline const MapSchema sign_in_keys{"oidc", {"acr", "amr"}};
 inline const MapSchema hold_keys{"hold", {"release"}};
 inline const MapSchema escalate_keys{"escalate", {"after", "to", "approvers"}};
 inline const MapSchema self_approval_keys{"self_approval", {"allow", "reason"}};
@@ -66,7 +69,8 @@ inline const MapSchema span_keys{"span", {"from", "to"}};
 inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
 // Of what stands under `tests`.
 inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "votes", "expect"}};
-inline const MapSchema vote_keys{"vote", {"by", "verdict", "reason", "resource", "after", "refused"}};
+inline const MapSchema vote_keys{"vote",
+                                 {"by", "verdict", "reason", "resource", "sign_in", "after", "refused"}};
 inline const MapSchema expect_keys{
     "expect",
     {"state", "rules", "missing", "reason", "held", "risk", "counted", "expires", "grant", "after",
@@ -75,14 +79,15 @@ inline const MapSchema missing_keys{"missing", {"any"}};
 inline const MapSchema lack_keys{"lack", {"count", "of", "group", "could_approve"}};
 
 // Keys that the language keeps for later: refused, never ignored.
-inline const std::vector<std::string> reserved_rule_keys{"step_up", "delegate", "review",       "budget",
-                                                         "lower",   "session",  "one_at_a_time"};
+inline const std::vector<std::string> reserved_rule_keys{"delegate", "review",  "budget",
+                                                         "lower",    "session", "one_at_a_time"};
 inline const std::vector<std::string> reserved_slot_keys{"not_last"};
 inline const std::vector<std::string> reserved_group_keys{"on_call"};
 inline const std::vector<std::string> reserved_policy_keys{"visible_to"};
 // Keys of a rule that mean nothing without `require`.
-inline const std::vector<std::string> require_only_keys{
-    "deny", "hold", "remind", "escalate", "self_approval", "unlinked", "reason", "exclude", "confirm"};
+inline const std::vector<std::string> require_only_keys{"deny",          "hold",     "remind", "escalate",
+                                                        "self_approval", "unlinked", "reason", "exclude",
+                                                        "confirm",       "step_up"};
 
 // Fields of conditions that have one name; the others start with one of the prefixes.
 inline const std::vector<std::string> plain_fields{"action",
@@ -109,10 +114,11 @@ inline const std::vector<std::string> requirement_words{"all", "any", "then"};
 inline const std::string freeze_key = "freeze";  // a named window, where a field might stand
 
 inline std::vector<const MapSchema*> all_maps() {
-    return {&policy_keys, &person_keys, &group_keys,       &rule_keys,          &default_keys,  &count_keys,
-            &notify_keys, &hold_keys,   &escalate_keys,    &self_approval_keys, &risk_keys,     &test_keys,
-            &accept_keys, &size_keys,   &policy_test_keys, &vote_keys,          &expect_keys,   &missing_keys,
-            &lack_keys,   &span_keys,   &slot_keys,        &claim_keys,         &exclusion_keys};
+    return {&policy_keys, &person_keys, &group_keys,     &rule_keys,     &default_keys,
+            &count_keys,  &notify_keys, &hold_keys,      &escalate_keys, &self_approval_keys,
+            &risk_keys,   &test_keys,   &accept_keys,    &size_keys,     &policy_test_keys,
+            &vote_keys,   &expect_keys, &missing_keys,   &lack_keys,     &span_keys,
+            &slot_keys,   &claim_keys,  &exclusion_keys, &step_up_keys,  &sign_in_keys};
 }
 
 }  // namespace countersign::policy

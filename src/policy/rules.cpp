@@ -33,6 +33,7 @@ class RuleReader {
     void deny_in_two_ways(const Node& node);
     void reason(const Node& node);
     void confirm(const Node& node);
+    void step_up(const Node& node);
     void visible_to(const Node& node);
     void exclude(const Node& node);
     void claim(const Node& node);
@@ -136,6 +137,34 @@ void RuleReader::confirm(const Node& node) {
     auto value = scalar_value(node);
     rule_.resource_typed = node.kind == Node::Kind::scalar && value && value->text() == "resource";
     if (!rule_.resource_typed) reader_.error(node, "`confirm` can only be resource");
+}
+
+// `oidc`, or `{ oidc: { acr: phr, amr: [mfa] } }`
+void RuleReader::step_up(const Node& node) {
+    const std::string_view example = "`step_up` is oidc, or { oidc: { acr: phr, amr: [mfa] } }";
+    if (node.kind == Node::Kind::scalar) {
+        auto value = scalar_value(node);
+        if (value && value->text() == "oidc")
+            rule_.step_up = core::StepUp{};
+        else
+            reader_.error(node, std::string{example});
+        return;
+    }
+    if (!reader_.is_map_of(node, "`step_up`", step_up_keys.keys)) return;
+    const Node* oidc = Reader::find(node, "oidc");
+    if (!oidc) return reader_.error(node, std::string{example});
+    if (!reader_.is_map_of(*oidc, "`oidc`", sign_in_keys.keys)) return;
+    core::StepUp asked;
+    auto words = [&](std::string_view key, std::vector<std::string>& to) {
+        const Node* its = Reader::find(*oidc, key);
+        if (!its) return;
+        to = reader_.texts(*its, "the " + std::string{key});
+        if (to.empty() || to.size() > core::step_up_words_max)
+            reader_.error(*its, fmt::format("`{}` takes 1 to {} texts", key, core::step_up_words_max));
+    };
+    words("acr", asked.acr);
+    words("amr", asked.amr);
+    rule_.step_up = std::move(asked);
 }
 
 void RuleReader::visible_to(const Node& node) {
@@ -311,6 +340,7 @@ void RuleReader::what_goes_with_require() {
         if (key == "exclude") exclude(value);
         if (key == "claim") claim(value);
         if (key == "confirm") confirm(value);
+        if (key == "step_up") step_up(value);
         if (key == "visible_to") visible_to(value);
     }
 }

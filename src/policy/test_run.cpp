@@ -98,12 +98,33 @@ class Run {
         return chat ? chat->surface : core::Surface::api;
     }
 
+    // A sign-in as the rules ask for it, by the first account that the policy lists for the voter; nullopt:
+    // it lists none.
+    static std::optional<core::SignIn> sign_in_of(const core::Rehearsal& rehearsal,
+                                                  const core::AccountId& voter, core::Instant at) {
+        const core::Directory& directory = rehearsal.directory();
+        const core::PersonId* person = directory.listed_as(voter);
+        if (person == nullptr) return std::nullopt;
+        for (const core::AccountId& account : directory.accounts_of(*person)) {
+            if (core::parts(account).kind != "oidc" || !directory.listed_in_policy(account)) continue;
+            core::SignIn made{account, {}, {}, at};
+            for (const core::StepUp& asked : rehearsal.now().applied->step_up) {
+                if (!asked.acr.empty()) made.acr = asked.acr.front();
+                made.amr.insert(made.amr.end(), asked.amr.begin(), asked.amr.end());
+            }
+            return made;
+        }
+        return std::nullopt;
+    }
+
     void cast(core::Rehearsal& rehearsal, const PolicyTest::Vote& vote) {
         const core::Request& request = test_.worded.request;
         remind(rehearsal, request.created_at + vote.after);
-        const core::Step& step = rehearsal.act(
-            core::Cast{vote.account, vote.verdict, vote.reason, surface_of(vote.account), {}, vote.resource},
-            request.created_at + vote.after);
+        const core::Instant at = request.created_at + vote.after;
+        core::Cast ballot{vote.account, vote.verdict, vote.reason, surface_of(vote.account),
+                          {},           vote.resource};
+        if (vote.sign_in) ballot.sign_in = sign_in_of(rehearsal, vote.account, at);
+        const core::Step& step = rehearsal.act(ballot, at);
         std::string what = fmt::format("{} {}", visible(vote.by), core::name_of(vote.verdict));
         std::string got = step.refusal ? std::string{core::code_of(step.refusal->why)} : "";
         result_.story.push_back(step.refusal

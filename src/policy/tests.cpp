@@ -148,6 +148,11 @@ std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
         vote.refused = reader_.text(*refused, "`refused`");
     if (const Node* resource = Reader::find(node, "resource"))
         vote.resource = reader_.text(*resource, "`resource`").value_or("");
+    if (const Node* sign_in = Reader::find(node, "sign_in")) {
+        auto value = scalar_value(*sign_in);
+        vote.sign_in = value && value->truth();
+        if (!vote.sign_in) reader_.error(*sign_in, "`sign_in` can only be true");
+    }
     return vote;
 }
 

@@ -43,4 +43,24 @@ Result<std::vector<identity::Issuer>> trusted_issuers(const config::Settings& se
     return issuers;
 }
 
+identity::SignInSettings sign_in_settings(const config::Settings& settings) {
+    return {.issuer = settings.login.issuer,
+            .client_id = settings.login.client_id,
+            .client_secret = settings.login.client_secret,
+            .audience = settings.login.audience};
+}
+
+Result<Done> check_login(const config::Settings& settings) {
+    const auto& login = settings.login;
+    if (login.issuer.empty()) {
+        const bool some = !login.client_id.empty() || !login.client_secret.empty() || !login.audience.empty();
+        if (!some) return Done{};
+        return std::unexpected(
+            config::missing("identity.login.issuer", "the other keys of identity.login need it"));
+    }
+    auto problem = identity::problem_of(sign_in_settings(settings));
+    if (!problem) return Done{};
+    return fail(Trouble::invalid_input, "identity.login: " + *problem);
+}
+
 }  // namespace countersign::server

@@ -79,9 +79,12 @@ constexpr net::HttpClientLimits issuer_limits{.header_bytes_max = 16 * 1024,
 
 // An issuer's own document says where its keys are: this may lead no further into the house than the
 // settings.
-net::GuardedDialer::Guard guard_of(const std::vector<identity::Issuer>& issuers) {
+net::GuardedDialer::Guard guard_of(const std::vector<identity::Issuer>& issuers,
+                                   const std::string& provider) {
+    auto hosts = identity::named_hosts(issuers);
+    if (auto url = net::parse_url(provider)) hosts.push_back(url->host);
     return {
-        .in_house = [named = identity::named_hosts(issuers)](
+        .in_house = [named = std::move(hosts)](
                         const std::string& host) { return std::ranges::find(named, host) != named.end(); },
         .how_to_allow = "name it under identity.issuers as `jwks_uri`"};
 }
@@ -168,7 +171,7 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
                      {.tokens = database_->tokens(), .people = people_, .roster = roster_, .log = log_}),
       vote_questions_({.people = people_, .roster = roster_, .chats = chats_}),
       // Workloads bring tokens of issuers, whose keys are fetched when they are first needed.
-      issuer_dialer_(ground_.network, ground_.clock, guard_of(issuers)),
+      issuer_dialer_(ground_.network, ground_.clock, guard_of(issuers, settings.login.issuer)),
       issuer_client_(net::make_http_client(issuer_dialer_, ground_.clock, ground_.timers, ground_.executor,
                                            issuer_limits)),
       workloads_(identity::make_workload_identity(std::move(issuers), *issuer_client_, ground_.clock,
@@ -283,8 +286,30 @@ std::unique_ptr<evidence::LogPublisher> Server::make_publisher() {
                                         {.runtime = runtime_, .log = log_, .tree = database_->tree()});
 }
 
+// People sign in at one OpenID provider; without one nothing of this is there.
+void Server::open_pages() {
+    if (settings_.login.issuer.empty()) return;
+    auto key = [&](std::string_view purpose) {
+        constexpr std::size_t key_bytes = 32;
+        return Secret{hkdf_sha256(keys_.server.reveal(), {}, purpose, key_bytes)};
+    };
+    sign_in_links_.emplace(runtime_, key("countersign sign-in links"), settings_.public_url);
+    provider_ = identity::make_sign_in_provider(sign_in_settings(settings_), *issuer_client_, ground_.clock,
+                                                ground_.timers, ground_.executor);
+    web_ = web::make_web({.public_url = settings_.public_url, .key = key("countersign browser sessions")},
+                         runtime_,
+                         {.requests = requests_,
+                          .roster = roster_,
+                          .provider = *provider_,
+                          .links = *sign_in_links_,
+                          .tokens = database_->tokens(),
+                          .log = log_});
+    for (auto& route : web_->routes()) api_->add(std::move(route));
+}
+
 // Chats hear what people say, so they need all of the above; what speaks to them finds them by their surface.
 void Server::connect_chats() {
+    open_pages();
     roster_.trust(settings_.trust_email_domains);
     auto made = make_chats(settings_, keys_.server, runtime_,
                            {.requests = requests_,
@@ -294,7 +319,8 @@ void Server::connect_chats() {
                             .outbox = database_->outbox(),
                             .shown = database_->shown(),
                             .receipts = &receipts_,
-                            .batches = &database_->batches()},
+                            .batches = &database_->batches(),
+                            .sign_in_links = sign_in_links_ ? &*sign_in_links_ : nullptr},
                            database_->references(), ground_);
     connected_ = std::move(made.chats);
     for (auto& route : made.routes) api_->add(std::move(route));
@@ -369,6 +395,8 @@ Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config:
                                              Keys keys, PolicyPtr policy, PolicyReader reader) {
     auto issuers = trusted_issuers(settings);
     if (!issuers) return pass(issuers);
+    auto login = check_login(settings);
+    if (!login) return pass(login);
     auto chats = check_chats(settings);
     if (!chats) return pass(chats);
     net::TlsFiles tls{.certificate = settings.tls_certificate, .key = settings.tls_key};

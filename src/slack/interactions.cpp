@@ -4,7 +4,6 @@
 
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/wire/slack_lists.hpp"
 #include "slack/acts.hpp"
 #include "slack/private_messages.hpp"
 
@@ -157,6 +156,11 @@ wire::SlackStyle Interactions::style() const {
 // ---- what people do
 
 awaitable<void> Interactions::handle_click(Received received, wire::SlackClick click) {
+    // The browser has opened the link.
+    if (click.action == wire::slack_sign_in) {
+        co_await acknowledge(received);
+        co_return;
+    }
     auto clicked = read_click(click);
     if (!ours(click.actor) || std::holds_alternative<std::monostate>(clicked)) {
         co_await acknowledge(received);
@@ -309,6 +313,13 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
         co_await acknowledge(received, received.accepts_payload ? &payload : nullptr);
         co_return co_await conversation_.showed_page(full->card, account, page.note.seen, page.note.pages);
     }
+    if (const auto* needed = std::get_if<app::SignInNeeded>(&reply.what);
+        needed && received.accepts_payload) {
+        auto view = sign_in_view(*needed);
+        auto payload = wire::json_object("response_action", "update", "view", view);
+        co_await acknowledge(received, &payload);
+        co_return;
+    }
     const auto* lines = std::get_if<app::Lines>(&reply.what);
     if (lines == nullptr) {
         co_await acknowledge(received);  // closes the dialog
@@ -380,6 +391,11 @@ awaitable<void> Interactions::draw(wire::SlackActor actor, app::Reply reply, wir
         bool open = co_await show_view(std::move(actor), std::move(page.view), clicked_at);
         if (open) co_await conversation_.showed_page(full->card, by, page.note.seen, page.note.pages);
         co_return;
+    }
+    if (const auto* needed = std::get_if<app::SignInNeeded>(&reply.what); needed && !reply.late) {
+        auto opened = co_await open_view(actor.trigger_id, sign_in_view(*needed), clicked_at);
+        if (opened) co_return;
+        log::info("slack", "the sign-in is offered without a dialog: {}", opened.error().detail);
     }
     auto* lines = std::get_if<app::Lines>(&reply.what);
     if (lines != nullptr && !reply.late)
@@ -476,8 +492,9 @@ awaitable<void> Interactions::tell(wire::SlackActor actor, wire::SlackPrivate sa
         log::warn("slack", "a person could not be told in a channel: {}", told.error().detail);
         if (told.error().trouble == Trouble::timed_out) co_return;  // they may have been
     }
-    auto arguments = wire::json_object("blocks", said.blocks, "channel", actor.user, "link_names", false,
-                                       "parse", "none", "text", said.text);
+    auto arguments =
+        wire::json_object("blocks", said.blocks, "channel", actor.user, "link_names", false, "parse", "none",
+                          "text", said.text, "unfurl_links", false, "unfurl_media", false);
     auto told = co_await api_.call(Method::post_message, std::move(arguments), actor.user, deadline);
     if (!told) log::warn("slack", "a person could not be told: {}", told.error().detail);
 }

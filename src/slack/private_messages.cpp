@@ -29,8 +29,15 @@ std::optional<wire::SlackPrivate> private_message(const app::Reply& reply, const
                 if (about == About::link) return Drawn{wire::slack_private_link(asked.lines, id)};
                 if (about == About::vote) return Drawn{wire::slack_private_vote(asked.lines, id)};
                 return Drawn{wire::slack_private_token(asked.lines, id)};
+            },
+            [](const app::SignInNeeded& needed) {
+                return Drawn{wire::slack_private_sign_in(needed.about, needed.address)};
             }},
         reply.what);
+}
+
+wire::JsonText sign_in_view(const app::SignInNeeded& needed) {
+    return wire::slack_sign_in_view(needed.number, needed.about, needed.address);
 }
 
 }  // namespace countersign::slack

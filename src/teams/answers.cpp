@@ -86,8 +86,19 @@ std::optional<wire::TeamsCard> private_card(const app::Reply& reply, const wire:
             },
             // Teams shows every request on a card of its own.
             [](const app::ApproveTogether&) { return Drawn{}; },
+            [](const app::SignInNeeded& needed) {
+                return Drawn{wire::teams_sign_in(needed.about, needed.address)};
+            },
             [](const app::ReasonDialog& asked) { return Drawn{wire::teams_lines({reason_wanted(asked)})}; }},
         reply.what);
+}
+
+std::optional<net::HttpResponse> sign_in_body(const app::Reply& reply, bool in_dialog) {
+    const auto* needed = std::get_if<app::SignInNeeded>(&reply.what);
+    if (needed == nullptr) return std::nullopt;
+    auto card = wire::teams_sign_in(needed->about, needed->address).card;
+    return json_body(in_dialog ? wire::teams_dialog_answer(fmt::format("Approve #{}", needed->number), card)
+                               : wire::teams_card_answer(card));
 }
 
 std::string words_of(const app::Reply& reply) {

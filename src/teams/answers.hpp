@@ -31,6 +31,8 @@ std::vector<core::CardSummary> summaries(const app::RequestList& list);
 // A reply as a message for one person; nullopt: there is nothing to say.
 std::optional<wire::TeamsCard> private_card(const app::Reply& reply, const wire::TeamsStyle& style);
 // What is said where only words fit.
+// Leads whoever pressed Approve to their sign-in; nullopt: the reply is another one.
+std::optional<net::HttpResponse> sign_in_body(const app::Reply& reply, bool in_dialog);
 std::string words_of(const app::Reply& reply);
 
 }  // namespace countersign::teams

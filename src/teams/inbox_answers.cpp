@@ -43,6 +43,7 @@ awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply
         co_return json_body(asked.in_dialog ? wire::teams_dialog_answer("Reason", form)
                                             : wire::teams_card_answer(form));
     }
+    if (auto leads = sign_in_body(reply, asked.in_dialog)) co_return std::move(*leads);
     if (asked.in_dialog) co_return words_for(*asked.activity, words_of(reply));
     if (const auto* done = std::get_if<app::Silence>(&reply.what)) {
         auto view = conversation_.view_of(*done->now, account_of(*asked.activity));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "countersign/base/text.hpp"
+#include "countersign/wire/request_document.hpp"
 
 namespace countersign::wire {
 namespace {
@@ -110,6 +111,7 @@ Value votes_cast(const Decided& decided) {
         const auto* standing = standing_at(decided.c, mark.entry);
         if (standing) vote.set("groups", texts_of(standing->groups));
         if (mark.self_approval) vote.set("selfApproval", true);
+        if (mark.sign_in) vote.set("signIn", sign_in_value(*mark.sign_in));
         votes.push(std::move(vote));
     }
     return votes;

@@ -11,6 +11,15 @@
 
 namespace countersign::wire {
 
+core::Value sign_in_value(const core::SignIn& sign_in) {
+    auto methods = core::Value::array();
+    for (const std::string& one : sign_in.amr) methods.push(one);
+    return core::Value::object({{"account", sign_in.account.text()},
+                                {"acr", sign_in.acr.empty() ? core::Value() : core::Value(sign_in.acr)},
+                                {"amr", std::move(methods)},
+                                {"at", core::rfc3339(sign_in.at)}});
+}
+
 core::Value time_or_null(const std::optional<core::Instant>& at) {
     return at ? core::Value(core::rfc3339(*at)) : core::Value();
 }
@@ -84,6 +93,7 @@ Value votes_of(const core::Case& c, const core::Ruling& ruling) {
         if (mark.self_approval) vote.set("self_approval", true);
         if (const auto after = core::after_card(c.entries[mark.entry]))
             vote.set("after_card_ms", std::chrono::duration_cast<std::chrono::milliseconds>(*after).count());
+        if (mark.sign_in) vote.set("sign_in", sign_in_value(*mark.sign_in));
         votes.push(std::move(vote));
     }
     return votes;

@@ -181,6 +181,11 @@ Json button(std::string_view action, std::string_view label, std::string_view va
                        value);
 }
 
+Json link_button(std::string_view action, std::string_view label, std::string_view address) {
+    return json_object("action_id", action, "style", "primary", "text", plain(label), "type", "button", "url",
+                       address);
+}
+
 Json actions(std::string_view id, Items buttons) {
     return json_object("block_id", id, "elements", std::move(buttons).take(), "type", "actions");
 }

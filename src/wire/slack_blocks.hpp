@@ -33,6 +33,8 @@ Json mrkdwn(std::string_view text);  // our own words, hostile parts already esc
 Json header(std::string_view id, std::string_view text);
 Json section(std::string_view id, const Json& text);
 Json context(std::string_view id, std::string_view mrkdwn_text);
+// Opens an address of at most 3,000 bytes in the browser.
+Json link_button(std::string_view action, std::string_view label, std::string_view address);
 Json button(std::string_view action, std::string_view label, std::string_view value,
             std::string_view style = {});
 Json actions(std::string_view id, Items buttons);

@@ -311,6 +311,30 @@ JsonText slack_outcome_view(std::string_view title, std::string_view sentence) {
                 b::Items(b::section("outcome", b::plain(inert(sentence, b::text_units_max)))), {});
 }
 
+namespace {
+
+std::string sign_in_sentence(std::string_view about) {
+    return inert(fmt::format("The policy asks whoever approves this to sign in for it: {}", about), 1'000);
+}
+
+b::Items sign_in_blocks(std::string_view about, std::string_view address) {
+    return b::Items(
+        b::section("sign_in", b::plain(sign_in_sentence(about))),
+        b::actions("sign_in.open", b::Items(b::link_button(slack_sign_in, "Sign in and approve", address))),
+        b::section("sign_in.note", b::plain("The link opens your browser, is for you alone, and is good for "
+                                            "five minutes. Nothing is recorded before you approve there.")));
+}
+
+}  // namespace
+
+JsonText slack_sign_in_view(std::int64_t number, std::string_view about, std::string_view address) {
+    return view("sign_in", fmt::format("Approve #{}", number), sign_in_blocks(about, address), {});
+}
+
+SlackPrivate slack_private_sign_in(std::string_view about, std::string_view address) {
+    return made_private(sign_in_sentence(about), sign_in_blocks(about, address));
+}
+
 JsonText slack_response(const SlackPrivate& said) {
     return json_object("blocks", said.blocks, "replace_original", said.replaces, "response_type", "ephemeral",
                        "text", said.text);

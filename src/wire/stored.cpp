@@ -135,6 +135,17 @@ std::string stored_request(const core::Request& request, const Salt* seal) {
 
 namespace {
 
+void write_step_up(StoredWriter& w, const std::vector<core::StepUp>& asked) {
+    w.key("step_up").begin_list();
+    for (const core::StepUp& one : asked) {
+        w.begin();
+        write(w, "acr", one.acr);
+        write(w, "amr", one.amr);
+        w.end();
+    }
+    w.end_list();
+}
+
 void write_readers(StoredWriter& w, const std::vector<std::vector<core::GroupId>>& visible_to) {
     if (visible_to.empty()) return;
     w.key("visible_to").begin_list();
@@ -209,6 +220,7 @@ std::string stored_applied(const core::Applied& a) {
         w.key("reason_required").truth(a.self_approval->reason_required).end();
     }
     if (a.shadow) write_shadow(w, *a.shadow);
+    if (!a.step_up.empty()) write_step_up(w, a.step_up);
     if (a.unlinked_allowed) w.key("unlinked_allowed").truth(true);
     write_readers(w, a.visible_to);
     if (a.widening) {
@@ -255,6 +267,14 @@ Result<core::Request> read_stored_request(std::string_view text, core::RequestId
 namespace {
 
 // When an approval may be claimed, and whose count.
+void read_step_up(StoredReader& r, std::vector<core::StepUp>& asked) {
+    for (const Value& one : r.list("step_up")) {
+        StoredReader item(one);
+        asked.push_back({item.texts("acr"), item.texts("amr")});
+        r.must(item.ok());
+    }
+}
+
 void read_terms(StoredReader& r, core::Applied& a) {
     auto there = [&](std::string_view name) { return !r.member(name).is_null(); };
     if (there("claim_after")) a.claim_after = core::Duration{r.whole("claim_after")};
@@ -293,6 +313,7 @@ void read_terms(StoredReader& r, core::Applied& a) {
     }
     a.reason_required = r.truth_if_there("reason_required");
     a.resource_typed = r.truth_if_there("resource_typed");
+    if (there("step_up")) read_step_up(r, a.step_up);
 }
 
 // Whatever `stored_applied` leaves out where no rule says it.

@@ -45,6 +45,13 @@ void write_members(StoredWriter& w, const core::Opened& e, const OpeningFacts* f
     w.key("unlinked");
     write_owns(w, e.unlinked);
 }
+void write_sign_in(StoredWriter& w, const core::SignIn& s) {
+    w.key("sign_in").begin().key("account").own(s.account.text()).key("acr").own(s.acr);
+    w.key("amr").begin_list();
+    for (const std::string& method : s.amr) w.own(method);
+    w.end_list().key("at").at(s.at).end();
+}
+
 void write_members(StoredWriter& w, const core::Voted& e) {
     if (e.after_card) w.key("after_card").whole(e.after_card->count());
     w.key("at").at(e.at);
@@ -52,6 +59,7 @@ void write_members(StoredWriter& w, const core::Voted& e) {
     w.key("kind").text("voted").key("reason").own(e.reason);
     write(w, "recheck", e.recheck);
     if (e.resource_typed) w.key("resource_typed").truth(true);
+    if (e.sign_in) write_sign_in(w, *e.sign_in);
     w.key("verdict").text(name_of(e.verdict)).key("via").text(name_of(e.via)).key("voter");
     write(w, e.voter);
 }
@@ -125,6 +133,17 @@ std::vector<core::Standing> read_standings(StoredReader& r, std::string_view nam
     return all;
 }
 
+std::optional<core::SignIn> read_sign_in(StoredReader& r) {
+    if (r.member("sign_in").is_null()) return std::nullopt;
+    StoredReader s(r.member("sign_in"));
+    core::SignIn read{.account = core::AccountId{s.text("account")},
+                      .acr = s.text("acr"),
+                      .amr = s.texts("amr"),
+                      .at = s.at("at")};
+    r.must(s.ok());
+    return read;
+}
+
 std::optional<core::Entry> read_kind(StoredReader& r, const std::string& kind) {
     if (kind == "opened") {
         return core::Opened{.at = r.at("at"),
@@ -142,7 +161,8 @@ std::optional<core::Entry> read_kind(StoredReader& r, const std::string& kind) {
                            .recheck = read_standings(r, "recheck"),
                            .dead_end = r.maybe_text("dead_end"),
                            .resource_typed = r.truth_if_there("resource_typed"),
-                           .after_card = r.maybe_span("after_card")};
+                           .after_card = r.maybe_span("after_card"),
+                           .sign_in = read_sign_in(r)};
     }
     if (kind == "held") {
         return core::Held{.at = r.at("at"),

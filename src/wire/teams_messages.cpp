@@ -132,6 +132,16 @@ TeamsCard teams_question(const std::vector<std::string>& lines, std::string_view
     return made(said_each(lines), std::move(actions), first_of(lines));
 }
 
+TeamsCard teams_sign_in(std::string_view about, std::string_view address) {
+    const std::vector<std::string> lines{
+        fmt::format("The policy asks whoever approves this to sign in for it: {}", about),
+        "The link opens your browser, is for you alone, and is good for five minutes. Nothing is recorded "
+        "before "
+        "you approve there."};
+    c::Items actions(json_object("title", "Sign in and approve", "type", "Action.OpenUrl", "url", address));
+    return made(said_each(lines), std::move(actions), first_of(lines));
+}
+
 TeamsCard teams_full_view_offer(std::string_view sentence, const core::RequestId& request) {
     const std::string id = request.text();
     auto shown = inert(sentence);

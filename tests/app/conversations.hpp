@@ -28,6 +28,7 @@ struct Conversations : testing::Test {
     app::Linking linking{process.runtime,
                          {office.people, office.people, process.people, process.roster, chats}};
     fakes::ShownTo shown_before;
+    app::SignInLinks links{process.runtime, Secret{"a key"}, "https://approvals.example/"};
     bool fits = true;
     app::Conversation slack{process.runtime, parts(), manner(core::Surface::slack)};
     int acts = 0;
@@ -35,7 +36,8 @@ struct Conversations : testing::Test {
     Conversations() { chats.add({core::Surface::slack, office.chat, ears, "#approvals"}); }
 
     app::Conversation::Parts parts() {
-        return {process.requests, linking, process.voting_tokens, process.roster, office.store, shown_before};
+        return {process.requests, linking, process.voting_tokens, process.roster, office.store,
+                shown_before,     &links};
     }
     app::Conversation::Manner manner(core::Surface chat) {
         return {.chat = chat,

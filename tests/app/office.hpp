@@ -42,7 +42,7 @@ inline std::shared_ptr<const core::Policy> office_policy() {
 version: 1
 people:
   riley: { slack: U0REQ }
-  amy: { slack: U0AMY }
+  amy: { slack: U0AMY, oidc: "https://login.example|amy" }
   ben: { slack: U0BEN }
   cat: { slack: U0CAT }
 groups:
@@ -57,6 +57,7 @@ rules:
     when: { action: drop }
     require: { count: 1, of: security }
     confirm: resource
+  - { name: gates, when: { action: gate }, require: { of: security }, reason: required, step_up: oidc }
   - name: exports
     when: { action: db.export }
     require: { all: [ { count: 2, of: security }, { count: 1, of: dba } ] }
@@ -96,9 +97,7 @@ rules:
     when: { action: "secret.*", parameters.password: "hunter*" }
     require: { count: 1, of: security }
     hide: [/parameters/password, "/parameters/env/*"]
-  - name: reads
-    when: { action: db.read }
-    allow: true
+  - { name: reads, when: { action: db.read }, allow: true }
 )";
     std::vector<PolicyFinding> findings;
     auto policy = read_policy(yaml, "office.yaml", findings);

@@ -48,8 +48,23 @@ core::Rule rule(std::string_view keys) {
 }
 
 TEST(PolicyLanguage, WhatThisVersionCannotHonourIsAnErrorAndNeverIgnored) {
-    EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    step_up: true")),
-                ElementsAre("p.yaml:7:5: error: `step_up` is not supported yet"));
+    EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    delegate: true")),
+                ElementsAre("p.yaml:7:5: error: `delegate` is not supported yet"));
+}
+
+TEST(PolicyLanguage, ASignInIsAskedForInThreeWays) {
+    EXPECT_EQ(rule("require: {of: g}\n    step_up: oidc").step_up, core::StepUp{});
+    EXPECT_EQ(rule("require: {of: g}\n    step_up: {oidc: {acr: phr, amr: [otp, mfa]}}").step_up,
+              (core::StepUp{{"phr"}, {"otp", "mfa"}}));
+    EXPECT_EQ(rule("require: {of: g}\n    step_up: {oidc: {acr: [phr, phrh]}}").step_up,
+              (core::StepUp{{"phr", "phrh"}, {}}));
+    EXPECT_EQ(rule("require: {of: g}").step_up, std::nullopt);
+    for (const char* wrong : {"true", "saml", "[oidc]", "{}", "{saml: {}}", "{oidc: phr}",
+                              "{oidc: {acr: []}}", "{oidc: {level: 2}}"})
+        EXPECT_FALSE(errors_of(with_rule("require: {of: g}\n    step_up: " + std::string(wrong))).empty())
+            << wrong;
+    EXPECT_THAT(errors_of(with_rule("refuse: no\n    step_up: oidc")),
+                ElementsAre(HasSubstr("`step_up` means nothing without `require`")));
 }
 
 TEST(PolicyLanguage, ARuleCarriesEverythingItSays) {

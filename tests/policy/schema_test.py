@@ -157,6 +157,8 @@ BAD = {
     "readers twice": rules(rule(refuse="no", visible_to=["g", "g"])),
     "no readers": rules(rule(refuse="no", visible_to=[])),
     "step up": rules(rule(require={"of": "g"}, step_up=True)),
+    "step up of a refusal": rules(rule(refuse="no", step_up="oidc")),
+    "delegate": rules(rule(require={"of": "g"}, delegate=True)),
     "history": rules(rule(require={"count": 1, "of": "g", "not_last": 2})),
     "budget": rules(rule(allow=True, budget={"count": 20, "per": "1h"})),
     "a table beside a group": rules(rule(require={"of": "g", "of_requester": {"amy": "ben"}})),

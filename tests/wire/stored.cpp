@@ -116,6 +116,7 @@ TEST(Stored, EverythingARuleCanSayReadsBackAsItWas) {
     applied.self_approval->groups = {core::GroupId{"leads"}};
     applied.reason_required = true;
     applied.resource_typed = true;
+    applied.step_up = {{{"phr", "phrh"}, {"otp"}}, {}};
     applied.visible_to = {{core::GroupId{"security"}, core::GroupId{"dba"}}, {core::GroupId{"leads"}}};
     applied.exclude = {{"github", "parameters.authors[*]"}, {"", "labels.author"}};
     applied.widening = core::Widening{1h, {core::GroupId{"leads"}}};

@@ -63,6 +63,12 @@ struct Settings {
         std::string location;  // where it stands, for errors
     };
     std::vector<Issuer> issuers;
+    struct Login {           // the OpenID provider at which people sign in
+        std::string issuer;  // empty: there is none
+        std::string client_id;
+        Secret client_secret;
+        std::string audience;  // empty: the client id
+    } login;
     std::size_t requests_per_minute = 600;  // per token; 0: any
     std::vector<std::string> link_hosts;
     std::size_t pending_per_requester = 500;   // 0: off

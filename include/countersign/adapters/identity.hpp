@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "countersign/app/identity.hpp"
+#include "countersign/app/sign_in.hpp"
+#include "countersign/base/secret.hpp"
 #include "countersign/net/http_client.hpp"
 
 namespace countersign::identity {
@@ -50,5 +52,20 @@ std::unique_ptr<app::WorkloadIdentity> make_workload_identity(std::vector<Issuer
                                                               net::HttpClient& client, const rt::Clock& clock,
                                                               rt::Timers& timers,
                                                               rt::asio::any_io_executor executor);
+
+// The OpenID provider at which people sign in (OpenID Connect Core 1.0, Discovery 1.0, RFC 7636, RFC 8628).
+struct SignInSettings {
+    std::string issuer;     // exactly as its tokens have it in `iss`; https, or http on this very machine
+    std::string client_id;  // as which we are registered there
+    Secret client_secret;   // empty: a public client
+    std::string audience;   // what its ID tokens have in `aud`; empty: the client id
+};
+// Why these settings are not fit for use; nullopt: they are.
+std::optional<std::string> problem_of(const SignInSettings& settings);
+
+// Asks the provider where things are when that is first needed, and again after an hour. For the I/O thread.
+std::unique_ptr<app::SignInProvider> make_sign_in_provider(SignInSettings settings, net::HttpClient& client,
+                                                           const rt::Clock& clock, rt::Timers& timers,
+                                                           rt::asio::any_io_executor executor);
 
 }  // namespace countersign::identity

@@ -40,6 +40,7 @@ struct PolicyTest {
         core::Duration after{};              // since the request was asked
         std::optional<std::string> refused;  // the code with which it must be refused
         std::string resource = {};           // typed for the resource's name
+        bool sign_in = false;                // with the first account that the policy lists for that
     };
     struct Lack {
         std::string group;

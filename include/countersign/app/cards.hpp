@@ -190,4 +190,9 @@ class Chat {
                                  Deadline deadline) = 0;
 };
 
+// What is left of a card whose request does not exist.
+inline constexpr std::string_view lost_card_words =
+    "The request that stood here is not known any more: the database lost it, or it was removed. Nothing is "
+    "decided by it. Whoever still needs it has to ask again.";
+
 }  // namespace countersign::app

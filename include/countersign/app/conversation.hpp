@@ -15,6 +15,7 @@
 #include "countersign/app/request_lists.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/app/shown.hpp"
+#include "countersign/app/sign_in.hpp"
 #include "countersign/app/vote_questions.hpp"
 #include "countersign/app/voting_tokens.hpp"
 #include "countersign/core/card_sections.hpp"
@@ -117,7 +118,7 @@ struct FullView {
 
 struct Reply {
     std::variant<Silence, Lines, RequestList, PrivateCard, ApproveQuestion, YesNoQuestion, ReasonDialog,
-                 FullView, ApproveTogether>
+                 FullView, ApproveTogether, SignInNeeded>
         what;
     // It is known what became of the act, but past the time the chat waits: where the chat shows an act that
     // is not acknowledged as failed, it stays so, and the reply goes another way.
@@ -125,11 +126,6 @@ struct Reply {
     // There is no request of the id that was acted on: see shows_nothing.
     bool of_no_request = false;
 };
-
-// What is left of a card whose request does not exist.
-inline constexpr std::string_view lost_card_words =
-    "The request that stood here is not known any more: the database lost it, or it was removed. Nothing is "
-    "decided by it. Whoever still needs it has to ask again.";
 
 // Hears what the people of one chat do, and answers each of them. It belongs to the I/O thread.
 class Conversation {
@@ -147,6 +143,7 @@ class Conversation {
         ShownStore& shown;
         const ReceiptLinks* receipts = nullptr;  // nullptr: cards lead to none
         BatchStore* batches = nullptr;  // nullptr: no card lists several requests
+        const SignInLinks* sign_in_links = nullptr;  // none: no OpenID provider is configured
     };
     // What is particular to one chat.
     struct Manner {
@@ -277,6 +274,8 @@ class Conversation {
     Reply ask_what_lacks(const Act& act, const CaseNow& now, core::Verdict verdict) const;
     rt::asio::awaitable<Outcome> vote(const Act& act, core::RequestId request, core::Verdict verdict,
                                       std::string reason);
+    // Leads to the sign-in where the approval takes one; nullopt: it does not.
+    std::optional<Reply> sign_in_reply(const Act& act, const Answer& answer, std::string reason) const;
     std::optional<core::AccountId> named(std::string_view word) const;
     // Says why somebody cannot be asked instead of whoever is away; empty: they can.
     rt::asio::awaitable<std::string> cannot_stand_in(core::AccountId other, std::string word,

@@ -24,6 +24,7 @@ struct Cast {
     std::string typed_resource = {};          // what the voter typed for the resource's name
     // Since when the message with the button was there, where the surface knows.
     std::optional<Instant> card_since = {};
+    std::optional<SignIn> sign_in = {};       // for this very approval, as the OpenID provider told it
 };
 struct Cancel {
     AccountId by;

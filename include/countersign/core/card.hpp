@@ -25,6 +25,7 @@ struct CardVote {
     std::optional<std::string> counted_for;
     bool self_approval = false;               // of their own request, as the policy allows
     std::optional<Duration> after_card = {};  // so long after its card was there
+    bool signed_in = false;                   // for this approval, at the OpenID provider
 };
 struct CardObjection {
     std::string group;
@@ -94,6 +95,7 @@ struct CardView {
     bool one_denial_ends = true;            // by anybody who could approve; else only these do:
     std::vector<CardObjection> objections;  // while pending; whichever comes first ends it
     bool resource_typed = false;            // whoever approves types the resource's name
+    bool step_up = false;                   // whoever approves signs in for it
     std::vector<CardVote> votes;
     std::optional<CardVote> held;        // verdict hold
     std::vector<std::string> releasers;  // beside the holder, whoever is in all of these groups may release

@@ -41,6 +41,7 @@ struct VoteMark {
     std::optional<GroupId> counted_for;  // the slot that it fills
     std::size_t entry;                   // index into the entries
     bool self_approval = false;          // cast by somebody behind the request, as the rules allow
+    std::optional<SignIn> sign_in = {};  // of an approval that took one
     friend bool operator==(const VoteMark&, const VoteMark&) = default;
 };
 struct HoldMark {

@@ -58,6 +58,7 @@ struct Voted {  // approves, denies or withdraws
     bool resource_typed = false;          // the resource's name was typed with it, as it stands
     // How long the message with the button had been there, where a chat told it.
     std::optional<Duration> after_card = {};
+    std::optional<SignIn> sign_in = {};   // by the voter, for this approval
     friend bool operator==(const Voted&, const Voted&) = default;
 };
 struct Held {

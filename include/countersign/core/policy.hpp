@@ -11,6 +11,7 @@
 #include "countersign/base/result.hpp"
 #include "countersign/core/condition.hpp"
 #include "countersign/core/ids.hpp"
+#include "countersign/core/step_up.hpp"
 #include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
 #include "countersign/core/zone.hpp"
@@ -148,6 +149,7 @@ struct Rule {
     bool unlinked_allowed = false;
     bool reason_required = false;  // of every approval
     bool resource_typed = false;   // `confirm: resource`: whoever approves types the resource's name
+    std::optional<StepUp> step_up = std::nullopt;  // whoever approves signs in for it
     std::vector<Exclusion> exclude = {};
     std::optional<ClaimTerms> claim = std::nullopt;
     // Holds JSON Pointers (RFC 6901) below /parameters/, in which a token `*` stands for any one member or
@@ -248,14 +250,16 @@ struct Applied {
     std::optional<SelfApproval> self_approval;
     // A voter counts although nothing shows that they are none of the humans behind the request.
     bool unlinked_allowed = false;
-    bool reason_required = false;       // of every approval
-    bool resource_typed = false;        // an approval counts only if the resource's name was typed with it
-    std::vector<Exclusion> exclude;     // whom these fields name, their approvals do not count
-    std::optional<Widening> widening;   // only where every `require` rule grants it
-    Duration claim_after{};             // counted from the opening: no claim before
-    std::vector<Span> claim_closed;     // no claim meanwhile; sorted, apart from one another
-    std::vector<std::string> hide;      // as in Rule; may_hide reads it
-    std::optional<std::uint32_t> risk;  // points; absent where the policy has no risk table
+    bool reason_required = false;  // of every approval
+    bool resource_typed = false;   // an approval counts only if the resource's name was typed with it
+    // An approval counts only with a sign-in that is all of these; empty: without one.
+    std::vector<StepUp> step_up = {};
+    std::vector<Exclusion> exclude;         // whom these fields name, their approvals do not count
+    std::optional<Widening> widening;       // only where every `require` rule grants it
+    Duration claim_after{};                 // counted from the opening: no claim before
+    std::vector<Span> claim_closed;         // no claim meanwhile; sorted, apart from one another
+    std::vector<std::string> hide;          // as in Rule; may_hide reads it
+    std::optional<std::uint32_t> risk;      // points; absent where the policy has no risk table
     std::vector<RiskPart> risk_parts = {};  // what the points are made of
     // The groups of each rule that says who may read: a reader is in one group of every such rule. Where it
     // is empty, every full member may.

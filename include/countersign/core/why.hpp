@@ -33,7 +33,8 @@ enum class Why : std::uint8_t {
     case_full,
     excluded,
     too_early,
-    confirmation_required
+    confirmation_required,
+    step_up_required
 };
 std::string_view code_of(Why why);  // as in problem documents: "self_approval", "decided", …
 

@@ -11,6 +11,7 @@
 #include "countersign/adapters/identity.hpp"
 #include "countersign/adapters/pg.hpp"
 #include "countersign/adapters/stream_out.hpp"
+#include "countersign/adapters/web.hpp"
 #include "countersign/adapters/webhooks.hpp"
 #include "countersign/app/followers.hpp"
 #include "countersign/app/hiding.hpp"
@@ -72,6 +73,7 @@ class Server {
     rt::asio::awaitable<void> watch_pending();
     std::unique_ptr<http::Api> make_api();
     std::unique_ptr<evidence::LogPublisher> make_publisher();
+    void open_pages();
     void connect_chats();
     void make_log_followers();
     void make_streams_out();
@@ -104,15 +106,18 @@ class Server {
     app::Linking linking_;
     app::VotingTokens voting_tokens_;
     app::VoteQuestions vote_questions_;
+    std::optional<app::SignInLinks> sign_in_links_;  // nullopt: no OpenID provider is configured
     std::vector<std::unique_ptr<app::ConnectedChat>> connected_;
     net::GuardedDialer issuer_dialer_;
     std::unique_ptr<net::HttpClient> issuer_client_;
     std::unique_ptr<app::WorkloadIdentity> workloads_;
-    std::size_t pending_ = 0;                      // requests, when they were last counted
-    std::optional<core::Instant> oldest_pending_;  // when the oldest of them was made
+    std::unique_ptr<app::SignInProvider> provider_;  // null: likewise
+    std::size_t pending_ = 0;                        // requests, when they were last counted
+    std::optional<core::Instant> oldest_pending_;    // when the oldest of them was made
     rt::Workbench workbench_;
     rt::Workbench signing_bench_;
     std::unique_ptr<http::Api> api_;
+    std::unique_ptr<web::Web> web_;  // null: likewise
     std::unique_ptr<evidence::LogPublisher> publisher_;
     app::UnannouncedWatch unannounced_{runtime_, database_->outbox()};
     std::unique_ptr<net::HttpClient> witness_client_;

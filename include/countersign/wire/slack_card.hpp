@@ -81,6 +81,10 @@ JsonText slack_full_view(const core::CardView& card, const SlackStyle& style, co
 JsonText slack_outcome_view(std::string_view title, std::string_view sentence);
 // Several lines, each hostile on its own.
 JsonText slack_lines_view(std::string_view title, const std::vector<std::string>& lines);
+// Leads whoever approves a request to their sign-in; `about` is the request in a few words, `address` is
+// theirs alone. Pressing the button is told to us as well, and is nothing but to be acknowledged.
+JsonText slack_sign_in_view(std::int64_t number, std::string_view about, std::string_view address);
+inline constexpr std::string_view slack_sign_in = "sign_in";
 
 // A message that one person sees.
 struct SlackPrivate {
@@ -106,6 +110,7 @@ std::optional<SlackAskedAbout> read_slack_asked(std::string_view block_id);
 // A question whether two accounts are one person's; both buttons carry the offer's id.
 SlackPrivate slack_private_link(const std::vector<std::string>& lines, std::string_view offer);
 // A question whether a token may vote for whoever is asked; both buttons carry the token's id.
+SlackPrivate slack_private_sign_in(std::string_view about, std::string_view address);
 SlackPrivate slack_private_token(const std::vector<std::string>& lines, std::string_view token);
 // A question whether to vote as somebody said elsewhere; both buttons carry `vote`.
 SlackPrivate slack_private_vote(const std::vector<std::string>& lines, std::string_view vote);

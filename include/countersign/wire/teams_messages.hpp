@@ -22,6 +22,9 @@ TeamsCard teams_announcement(std::string_view words, std::string_view raw);
 TeamsCard teams_list(std::string_view heading, const std::vector<core::CardSummary>& items);
 // `about` and `id` of the question; both buttons carry them.
 TeamsCard teams_question(const std::vector<std::string>& lines, std::string_view about, std::string_view id);
+// Leads whoever approves a request to their sign-in; `about` is the request in a few words, `address` is
+// theirs alone.
+TeamsCard teams_sign_in(std::string_view about, std::string_view address);
 // A sentence with a button that opens the full view of a request, from which it can be approved.
 TeamsCard teams_full_view_offer(std::string_view sentence, const core::RequestId& request);
 
