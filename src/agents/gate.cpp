@@ -221,6 +221,15 @@ Result<McpGate::Question> McpGate::question(std::uint64_t key, const Held& held,
     return asked;
 }
 
+void McpGate::lower_arguments(Held& held, const Value& arguments) {
+    auto message = read_mcp(held.line, false);
+    if (!message) return;  // it was read before
+    Value params = message->body["params"];
+    params.set("arguments", arguments);
+    message->body.set("params", std::move(params));
+    held.line = core::canonical(message->body);
+}
+
 McpGate::Step McpGate::answered(std::uint64_t key, const Answer& answer) {
     Step step;
     auto it = held_.find(key);
@@ -235,6 +244,7 @@ McpGate::Step McpGate::answered(std::uint64_t key, const Answer& answer) {
         consider(key, step);
         return step;
     }
+    if (answer.arguments) lower_arguments(it->second, *answer.arguments);
     if (answer.waited) listed_ = false;
     if (listed_) {
         look_again(key, step);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/conversation_lowered.hpp"
 #include "app/conversation_shown.hpp"
 #include "app/conversation_words.hpp"
 #include "countersign/app/patience.hpp"
@@ -72,14 +73,16 @@ std::string Conversation::typed(std::string_view words) const {
 // ---- votes
 
 awaitable<Conversation::Outcome> Conversation::vote(const Act& act, core::RequestId request, Verdict verdict,
-                                                    std::string reason) {
+                                                    std::string reason, core::LoweringVote less) {
     core::Cast cast{.account = act.account,
                     .verdict = verdict,
                     .reason = std::move(reason),
                     .via = manner_.chat,
                     .shown_digest = act.shown_digest,
                     .typed_resource = act.typed_resource,
-                    .card_since = act.card_since};
+                    .card_since = act.card_since,
+                    .numbers = std::move(less.numbers),
+                    .saw_all = less.saw_all};
     auto answer = co_await parts_.requests.vote(request, cast, act.origin, Deadline{act.answer_by});
     if (unknown_outcome(answer)) {
         // Whatever became of the first attempt, a second one with the same origin tells, and never counts
@@ -108,6 +111,11 @@ Reply Conversation::ask_what_lacks(const Act& act, const CaseNow& now, Verdict v
                         .number = card.number,
                         .about = core::headline_text(card),
                         .resource = {}};
+    if (verdict == Verdict::lower) {
+        dialog.numbers = card.lowerable;
+        dialog.needs_reason = false;
+        if (now.c.applied->resource_typed) dialog.resource = now.c.request->resource.value_or("");
+    }
     if (verdict == Verdict::approve) {
         const auto standing = core::standing(now.c, *parts_.roster.snapshot(), act.account);
         const auto& self = now.c.applied->self_approval;
@@ -122,6 +130,15 @@ Reply Conversation::ask_what_lacks(const Act& act, const CaseNow& now, Verdict v
 awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButton button, CardExtent shown) {
     if (button == CardButton::deny) co_return co_await ask_reason(std::move(act), request, Verdict::deny);
     if (button == CardButton::hold) co_return co_await ask_reason(std::move(act), request, Verdict::hold);
+    if (button == CardButton::lower) {
+        auto asked = co_await ask_reason(act, request, Verdict::lower);
+        if (auto* dialog = std::get_if<ReasonDialog>(&asked.what)) {
+            if (dialog->numbers.empty())
+                co_return told("The policy lets nobody lower anything in this request.");
+            dialog->saw_all = co_await saw_all(request, shown, act.answer_by);
+        }
+        co_return asked;
+    }
     if (button == CardButton::details) co_return co_await full_view(std::move(act), request);
     if (button == CardButton::approve && shown == CardExtent::part)
         co_return co_await approve_in_full(std::move(act), request);
@@ -131,7 +148,9 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
         if (!manner_.shows_everything(card_of(**now)))
             co_return co_await approve_in_full(std::move(act), request);
     }
-    const auto verdict = button == CardButton::release ? Verdict::release : Verdict::approve;
+    const auto verdict = button == CardButton::release  ? Verdict::release
+                         : button == CardButton::revoke ? Verdict::revoke
+                                                        : Verdict::approve;
     auto outcome = co_await vote(act, request, verdict, {});
     if (auto sign_in = outcome.answer ? sign_in_reply(act, *outcome.answer, {}) : std::nullopt)
         co_return std::move(*sign_in);
@@ -150,7 +169,16 @@ awaitable<Reply> Conversation::submit(Act act, core::RequestId request, Verdict 
     if (verdict == Verdict::approve && shown != CardExtent::whole)
         co_return co_await approve_in_full(std::move(act), request);
     reason = std::string(trim(reason));
-    auto outcome = co_await vote(act, request, verdict, reason);
+    core::LoweringVote less;
+    if (verdict == Verdict::lower) {
+        auto now = co_await stored(request, Deadline{act.answer_by});
+        if (!now) co_return unread(now.error());
+        auto numbers = typed_numbers((*now)->c, act.typed_numbers);
+        if (!numbers) co_return Reply{Lines{.text = {numbers.error().detail}, .wrong = Lines::Wrong::number}};
+        less.numbers = std::move(*numbers);
+        less.saw_all = co_await saw_all(request, shown, act.answer_by);
+    }
+    auto outcome = co_await vote(act, request, verdict, reason, std::move(less));
     if (auto sign_in = outcome.answer ? sign_in_reply(act, *outcome.answer, reason) : std::nullopt)
         co_return std::move(*sign_in);
     const auto& answer = outcome.answer;
@@ -168,6 +196,8 @@ awaitable<Reply> Conversation::vote_by_command(Act act, CommandWords words) {
     auto id = now.c.request->id;
     if (verdict == Verdict::approve)
         co_return co_await ask_to_approve(std::move(act), found->now, std::move(words.rest), {});
+    if (verdict == Verdict::lower)
+        co_return co_await lower_by_command(std::move(act), found->now, std::move(words.rest));
     auto outcome = co_await vote(act, id, verdict, std::move(words.rest));
     co_return told(vote_sentence(verdict, outcome.answer, outcome.late), outcome.late);
 }
@@ -216,6 +246,9 @@ std::span<const Conversation::Verb> Conversation::verbs() {
         {"deny", "N reason", "ends the request, or counts against it", &Talk::vote_by_command, true},
         {"hold", "N reason", "nothing is decided until you release it", &Talk::vote_by_command, true},
         {"release", "N", "ends your hold", &Talk::vote_by_command, true},
+        {"lower", "N rows=1000 [reason]", "asks for less instead, where the policy lets you",
+         &Talk::vote_by_command, true},
+        {"revoke", "N", "ends a session that was approved", &Talk::vote_by_command, true},
         {"withdraw", "N", "takes your vote back", &Talk::vote_by_command, true},
         {"cancel", "N [reason]", "for people behind the request", &Talk::cancel, true},
         {"link", "", "a code that links another account of yours", &Talk::link},

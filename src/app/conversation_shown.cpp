@@ -24,6 +24,7 @@ constexpr core::Duration remember_within = std::chrono::seconds{2};
 
 Lines::Wrong lacking_words(core::Why why) {
     if (why == core::Why::reason_required) return Lines::Wrong::reason;
+    if (why == core::Why::not_lowerable) return Lines::Wrong::number;
     return why == core::Why::confirmation_required ? Lines::Wrong::resource : Lines::Wrong::nothing;
 }
 

@@ -8,15 +8,15 @@
 namespace countersign::app {
 namespace {
 
-constexpr std::array<std::string_view, 29> types{
-    "request.created",     "request.voted",     "request.vote_refused", "request.held",
-    "request.released",    "request.approved",  "request.denied",       "request.refused",
-    "request.expired",     "request.cancelled", "request.claimed",      "request.succeeded",
-    "request.failed",      "request.lapsed",    "request.reminded",     "request.escalated",
-    "request.rejudged",    "person.linked",     "person.unlinked",      "policy.loaded",
-    "token.created",       "token.confirmed",   "token.revoked",        "breakglass.used",
-    "breakglass.reviewed", "log.published",     "key.published",        "key.retired",
-    "words.erased"};
+constexpr std::array<std::string_view, 30> types{
+    "request.created",  "request.voted",       "request.vote_refused", "request.held",
+    "request.released", "request.approved",    "request.denied",       "request.refused",
+    "request.expired",  "request.cancelled",   "request.claimed",      "request.succeeded",
+    "request.failed",   "request.lapsed",      "request.reminded",     "request.escalated",
+    "request.used",     "request.rejudged",    "person.linked",        "person.unlinked",
+    "policy.loaded",    "token.created",       "token.confirmed",      "token.revoked",
+    "breakglass.used",  "breakglass.reviewed", "log.published",        "key.published",
+    "key.retired",      "words.erased"};
 
 }  // namespace
 

@@ -26,7 +26,8 @@ std::string_view type_of(const core::Entry& entry, core::State after) {
                                                       : std::string_view("request.failed");
                                },
                                [](const core::Reminded&) { return std::string_view("request.reminded"); },
-                               [](const core::Escalated&) { return std::string_view("request.escalated"); }},
+                               [](const core::Escalated&) { return std::string_view("request.escalated"); },
+                               [](const core::Used&) { return std::string_view("request.used"); }},
                       entry);
 }
 
@@ -44,8 +45,11 @@ std::string_view decision_of(core::State state) {
     }
 }
 
-std::uint32_t quorum_of(const core::Applied& applied) {
+std::uint32_t quorum_of(const core::Case& c) {
+    const core::Applied& applied = c.applied;
     if (applied.kind != core::Applied::Kind::require || applied.alternatives.empty()) return 0;
+    // What a session covers was approved beforehand, with the session.
+    if (std::get<core::Opened>(c.entries.front()).session) return 0;
     std::uint32_t least = UINT32_MAX;
     for (const auto& slots : applied.alternatives) {
         std::uint32_t sum = 0;
@@ -179,7 +183,7 @@ Summary summary_of(const core::Case& c, const core::Ruling& ruling) {
                     .state = ruling.state,
                     .due_at = core::due_at(c, ruling),
                     .counted = {},
-                    .quorum = quorum_of(c.applied),
+                    .quorum = quorum_of(c),
                     .behind = core::barred(c.applied, behind(c))};
     for (const auto& vote : ruling.votes)
         if (vote.counted_for && vote.verdict == core::Verdict::approve)

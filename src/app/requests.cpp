@@ -238,6 +238,13 @@ Answer Requests::committed(Appended appended) {
 
 Later<Answer> Requests::append(core::RequestId request, core::Command command, std::optional<Origin> origin,
                                Deadline deadline) {
+    auto appended = co_await store(request, std::move(command), std::move(origin), nullptr, deadline);
+    if (!appended) co_return pass(appended);
+    co_return committed(std::move(*appended));
+}
+
+Later<Appended> Requests::store(core::RequestId request, core::Command command, std::optional<Origin> origin,
+                                std::shared_ptr<const NewCase> opens, Deadline deadline) {
     std::vector<core::Surface> served;
     if (std::holds_alternative<core::Tick>(command)) served = parts_.chats.surfaces();
     for (int attempt = 1;; ++attempt) {
@@ -248,9 +255,10 @@ Later<Answer> Requests::append(core::RequestId request, core::Command command, s
                     .origin = origin,
                     .lease = runtime_.lease(),
                     .served = served,
+                    .opens = opens,
                     .people = parts_.roster.people_version()};
         auto appended = co_await parts_.cases.append(std::move(what), deadline);
-        if (appended) co_return committed(std::move(*appended));
+        if (appended) co_return std::move(*appended);
         bool links = appended.error().code == links_moved && attempt < judged_again_max;
         if (!links) co_return pass(appended);
         // Somebody was linked a moment ago: the directory learns of it, and the command is judged anew.
@@ -342,17 +350,15 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
         auto fresh = co_await not_used_before(*caller.workload, request.id, idempotency, deadline);
         if (!fresh) co_return pass(fresh);
     }
-    auto stored = co_await parts_.cases.open(NewCase{.request = std::move(request),
-                                                     .applied = std::move(*applied),
-                                                     .opened = std::move(opening.opened),
-                                                     .ruling = std::move(opening.ruling),
-                                                     .cards = std::move(cards),
-                                                     .idempotency = std::move(idempotency),
-                                                     .callback = std::move(callback),
-                                                     .lease = runtime_.lease()},
-                                             deadline);
-    if (!stored) co_return pass(stored);
-    co_return make_known(std::move(*stored));
+    NewCase fresh{.request = std::move(request),
+                  .applied = std::move(*applied),
+                  .opened = std::move(opening.opened),
+                  .ruling = std::move(opening.ruling),
+                  .cards = std::move(cards),
+                  .idempotency = std::move(idempotency),
+                  .callback = std::move(callback),
+                  .lease = runtime_.lease()};
+    co_return co_await file(std::move(fresh), deadline);
 }
 
 Filed Requests::make_known(OpenedCase stored) {
@@ -378,7 +384,7 @@ Later<Done> Requests::meet(core::RequestId request, Deadline deadline) {
     co_return Done{};
 }
 
-Later<Answer> Requests::cast(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline) {
+Later<Done> Requests::know_voter(core::RequestId request, core::AccountId voter, Deadline deadline) {
     auto met = co_await meet(request, deadline);
     if (!met) co_return pass(met);
     std::vector<core::GroupId> groups;
@@ -386,9 +392,15 @@ Later<Answer> Requests::cast(core::RequestId request, core::Cast cast, Origin or
     auto people = co_await parts_.people.ensure(deadline);
     if (!people) co_return pass(people);
     Deadline patience{std::min(deadline.at, runtime_.now() + directory_patience)};
-    if (!parts_.roster.fresh(cast.account, groups, runtime_.now()))
-        co_await parts_.roster.ensure(cast.account, groups, patience);
+    if (!parts_.roster.fresh(voter, groups, runtime_.now()))
+        co_await parts_.roster.ensure(voter, groups, patience);
+    co_return Done{};
+}
 
+Later<Answer> Requests::cast(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline) {
+    auto known = co_await know_voter(request, cast.account, deadline);
+    if (!known) co_return pass(known);
+    Deadline patience{std::min(deadline.at, runtime_.now() + directory_patience)};
     auto answer = co_await append(request, cast, origin, deadline);
     if (answer && answer->refusal && answer->refusal->why == core::Why::directory_stale) {
         // Somebody else's facts may be the old ones: those of the votes that would count beside this one.
@@ -407,7 +419,10 @@ Later<Answer> Requests::vote(core::RequestId request, core::Cast ballot, Origin 
     auto verdict = core::name_of(ballot.verdict);
     auto by = visible(ballot.account.text());
     auto via = core::name_of(ballot.via);
-    auto once = [&] { return cast(request, ballot, origin, deadline); };
+    const bool lowers = ballot.verdict == core::Verdict::lower;
+    auto once = [&] {
+        return lowers ? lower(request, ballot, origin, deadline) : cast(request, ballot, origin, deadline);
+    };
     auto answer = co_await patiently<Answer>(runtime_, deadline, once);
     if (!answer) {
         const Failure& failure = answer.error();

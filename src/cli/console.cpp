@@ -261,6 +261,9 @@ std::string decision_line(const core::Value& request) {
     if (state == "refused") return line + with_reason("was refused by policy", request);
     if (state == "expired") return line + "expired before it was decided";
     if (state == "lapsed") return line + "lapsed: its approval was not used in time";
+    if (const core::Value& less = request["narrowed_to"]; less.members() != nullptr)
+        return line + fmt::format("was lowered by {} ({}): {} takes its place", visible(less["by"].text()),
+                                  visible(less["what"].text()), visible(less["id"].text()));
     if (state == "cancelled") return line + with_reason("was cancelled", request);
     if (state == "pending") return line + "is pending";
     auto by = voters(request, "approve");

@@ -157,7 +157,8 @@ Wanted McpGateRun::wanted_for(const McpGate::Question& question) {
                   .digest = digest_of(call),
                   .session = fmt::format("gate\n{}\n{}", question.client, session),
                   .until = now() + std::chrono::seconds{patience},
-                  .on_wait = {}};
+                  .on_wait = {},
+                  .takes_less = !question.definition};
 }
 
 rt::asio::awaitable<void> McpGateRun::hold(McpGate::Question question) {
@@ -179,8 +180,10 @@ rt::asio::awaitable<void> McpGateRun::hold(McpGate::Question question) {
         (void)tasks_.start("gate outcome", report(permission.request, false, "the definition is accepted"));
     else if (granted)
         granted_[key] = permission.request;
-    perform(gate_.answered(
-        key, {.granted = granted, .waited = now() - begun > waited_long, .text = permission.text}));
+    perform(gate_.answered(key, {.granted = granted,
+                                 .waited = now() - begun > waited_long,
+                                 .text = permission.text,
+                                 .arguments = granted ? std::move(permission.parameters) : std::nullopt}));
     changed_.notify_all();
 }
 

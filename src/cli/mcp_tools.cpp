@@ -32,6 +32,11 @@ Value summary_of(const Value& request) {
                                    {"digest", request["digest"]},
                                    {"expires_at", request["expires_at"]},
                                    {"text", decision_line(request)}});
+    if (!request["narrowed_to"].is_null()) summary.set("narrowed_to", request["narrowed_to"]);
+    if (!request["narrowed_from"].is_null()) {
+        summary.set("narrowed_from", request["narrowed_from"]);
+        summary.set("parameters", request["parameters"]);
+    }
     if (auto missing = missing_text(request); !missing.empty()) summary.set("waits_for", missing);
     if (!request["reason"].is_null()) summary.set("reason", request["reason"]);
     return summary;
@@ -48,6 +53,7 @@ std::string_view status_of(Permission::Word word) {
         case Permission::Word::ended:
             return "expired";
         case Permission::Word::pending:
+        case Permission::Word::lowered:
             return "pending";
         case Permission::Word::unknown:
             break;
@@ -81,24 +87,27 @@ Later<Value> McpTools::request(const McpApprovals::Call& call, const Hearer& hea
     asked.labels.emplace_back("session", visible(session));
     auto body = body_of(asked);
     body.set("intent", given["summary"]);
-    Wanted wanted{
-        .body = std::move(body),
-        .digest = digest_of(asked),
-        .session = fmt::format("mcp\n{}\n{}", call.client, session),
-        .until = until(call, wait_s_usual),
-        .on_wait = [&hearer](const Value& seen) { hearer.on_wait(std::string{seen["id"].text()}); }};
+    Wanted wanted{.body = std::move(body),
+                  .digest = digest_of(asked),
+                  .session = fmt::format("mcp\n{}\n{}", call.client, session),
+                  .until = until(call, wait_s_usual),
+                  .on_wait = [&hearer](const Value& seen) { hearer.on_wait(std::string{seen["id"].text()}); },
+                  .takes_less = true};
     auto permission = co_await permissions_.ask(std::move(wanted));
     if (permission.word == Permission::Word::unknown) co_return fail(Trouble::unavailable, permission.text);
     const bool granted = permission.word == Permission::Word::granted;
     if (granted && hearer.gone())
         (void)co_await permissions_.report(permission.request, true, "the agent had gone; it was not done",
                                            mcp_withdrawing_patience);
-    co_return Value::object(
+    auto what = permission.parameters ? ". Do it with `parameters` as they stand here, and not as you asked,"
+                                      : ". Do exactly this,";
+    auto told = Value::object(
         {{"id", permission.request},
          {"status", status_of(permission.word)},
-         {"text", granted
-                      ? permission.text + ". Do exactly this, once, and tell its outcome with report_outcome."
-                      : permission.text}});
+         {"text", granted ? permission.text + what + " once, and tell its outcome with report_outcome."
+                          : permission.text}});
+    if (permission.parameters) told.set("parameters", std::move(*permission.parameters));
+    co_return told;
 }
 
 Later<Value> McpTools::look_up(std::string path, Shape shape) {

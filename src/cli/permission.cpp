@@ -22,6 +22,7 @@ namespace {
 
 constexpr core::Duration attempt_patience = std::chrono::seconds{15};
 constexpr core::Duration attempt_least = std::chrono::milliseconds{200};
+constexpr core::Duration keys_kept = std::chrono::minutes{1};
 
 // How often the same call was asked about is noted, so that the next one need not look at each of the
 // requests before it. Where the note is lost every request is looked at, and where it lies a new one is
@@ -85,6 +86,39 @@ bool approved_by_a_person(const core::Value& request) {
     return votes != nullptr && std::ranges::any_of(*votes, [](const core::Value& vote) {
                return vote["verdict"].text() == "approve";
            });
+}
+
+constexpr std::string_view lowered_note = "lowered ";
+
+// The call as it is after an approver lowered it; nothing, where the server says anything else than that
+// numbers are lower.
+bool only_lower(const core::Value& asked, const core::Value& now) {
+    if (asked.number() && now.number()) return *now.number() <= *asked.number() && *now.number() > 0;
+    if (asked.items() && now.items()) return std::ranges::equal(*asked.items(), *now.items(), only_lower);
+    if (asked.members() && now.members())
+        return std::ranges::equal(*asked.members(), *now.members(), [](const auto& a, const auto& b) {
+            return a.first == b.first && only_lower(a.second, b.second);
+        });
+    return asked == now;
+}
+
+std::string digest_of_body(const core::Value& body) {
+    core::Value asked;
+    for (const char* name : {"action", "parameters", "resource", "environment"})
+        if (!body[name].is_null()) asked.set(name, body[name]);
+    return "sha256:" + sha256_hex(core::canonical(asked));
+}
+
+Result<Wanted> lowered_call(const Wanted& wanted, const core::Value& request) {
+    Wanted less = wanted;
+    const core::Value& parameters = request["parameters"];
+    const bool fair =
+        wanted.body["parameters"] == parameters || only_lower(wanted.body["parameters"], parameters);
+    less.body.set("parameters", parameters);
+    less.digest = digest_of_body(less.body);
+    if (fair && request["digest"].text() == less.digest) return less;
+    return fail(Trouble::invalid_input,
+                "the server says that less was approved, and shows something else; check COUNTERSIGN_URL");
 }
 
 // A repetition of what came to such an end asks anew. A denial stands for this call and conversation.
@@ -162,6 +196,11 @@ Later<core::Value> Permissions::decided(const Wanted& wanted, core::Value reques
 }
 
 Later<Done> Permissions::trust(const Wanted& wanted, const std::string& id, const std::string& grant) {
+    const ExpectedGrant expected{
+        .request = id, .digest = wanted.digest, .now = client_.now(), .keys = client_.settings().grant_keys};
+    const bool kept = !keys_.is_null() && client_.now() < keys_read_at_ + keys_kept;
+    if (kept && verify_grant(grant, keys_, expected)) co_return Done{};
+    // A key that is not among those kept may be a new one.
     Call call{.path = "/.well-known/jwks.json",
               .fields = {},
               .body = {},
@@ -171,11 +210,11 @@ Later<Done> Permissions::trust(const Wanted& wanted, const std::string& id, cons
         co_await client_.insist(std::move(call), std::min(wanted.unreachable_after, left(wanted)), {});
     if (!keys) co_return pass(keys);
     if (keys->status != 200) co_return std::unexpected(failure_of(*keys));
-    co_return verify_grant(grant, keys->body,
-                           {.request = id,
-                            .digest = wanted.digest,
-                            .now = client_.now(),
-                            .keys = client_.settings().grant_keys});
+    auto verified = verify_grant(grant, keys->body, expected);
+    if (!verified) co_return verified;
+    keys_ = std::move(keys->body);
+    keys_read_at_ = client_.now();
+    co_return Done{};
 }
 
 Later<std::optional<Permission>> Permissions::claim(const Wanted& wanted, const core::Value& request) {
@@ -203,10 +242,81 @@ Later<std::optional<Permission>> Permissions::claim(const Wanted& wanted, const 
     co_return granted;
 }
 
+Later<core::Value> Permissions::look_up(const Wanted& wanted, std::string id) {
+    Call call{.path = fmt::format("/v1/requests/{}", id),
+              .fields = {},
+              .body = {},
+              .patience = std::min(attempt_patience, left(wanted)),
+              .shape = is_request_named(id)};
+    auto reply =
+        co_await client_.insist(std::move(call), std::min(wanted.unreachable_after, left(wanted)), {});
+    if (!reply) co_return pass(reply);
+    if (reply->status != 200) co_return std::unexpected(failure_of(*reply));
+    co_return std::move(reply->body);
+}
+
+// An approver lowered what was asked for. Whoever can do that instead gets it; others are told which call to
+// make, which finds the request by a note.
+Later<Permission> Permissions::lowered(const Wanted& wanted, const core::Value& request) {
+    std::string id{request["narrowed_to"]["id"].text()};
+    std::string what = printable(request["narrowed_to"]["what"].text());
+    auto found = co_await look_up(wanted, id);
+    if (!found) co_return pass(found);
+    auto less = lowered_call(wanted, *found);
+    if (!less) co_return pass(less);
+    if (!wanted.takes_less)
+        CallNotes{home_folder(), client_.now()}.write(repeated_key(*less, 0), std::string{lowered_note} + id);
+    auto now = co_await decided(*less, std::move(*found));
+    if (!now) co_return pass(now);
+    if ((*now)["narrowed_to"].members() != nullptr) co_return co_await lowered(*less, *now);
+    auto state = (*now)["state"].text();
+    if (state != "approved" && state != "pending") co_return not_granted(*now);
+    if (!wanted.takes_less)
+        co_return answer(
+            Permission::Word::lowered, *now,
+            fmt::format("NOT RUN: an approver lowered what you asked for ({}). Make the same call "
+                        "once more with exactly these numbers and nothing else changed: it {}.",
+                        what, state == "approved" ? "is approved" : "waits for its approval"));
+    if (state == "pending") co_return not_granted(*now);
+    auto granted = co_await claim(*less, *now);
+    if (!granted) co_return pass(granted);
+    if (!*granted) co_return fail(Trouble::conflict, "what was approved was used or changed meanwhile");
+    (*granted)->parameters = less->body["parameters"];
+    (*granted)->text = fmt::format("{}; lowered: {}", (*granted)->text, what);
+    co_return std::move(**granted);
+}
+
+// A request that was lowered to this very call, in this conversation. Nothing: it is another, or over.
+Later<std::optional<Permission>> Permissions::noted(const Wanted& wanted, std::string id) {
+    auto found = co_await look_up(wanted, std::move(id));
+    if (!found && found.error().trouble != Trouble::invalid_input && found.error().code.empty())
+        co_return pass(found);
+    const bool same =
+        found && (*found)["digest"].text() == wanted.digest && (*found)["labels"] == wanted.body["labels"];
+    if (!same) co_return std::nullopt;
+    auto now = co_await decided(wanted, std::move(*found));
+    if (!now) co_return pass(now);
+    if ((*now)["narrowed_to"].members() != nullptr) co_return co_await lowered(wanted, *now);
+    auto state = (*now)["state"].text();
+    if (asks_anew(state)) co_return std::nullopt;
+    if (state != "approved") co_return not_granted(*now);
+    auto granted = co_await claim(wanted, *now);
+    if (!granted) co_return pass(granted);
+    if (*granted) CallNotes{home_folder(), client_.now()}.write(repeated_key(wanted, 0), "0");
+    co_return std::move(*granted);
+}
+
 Later<Permission> Permissions::search(const Wanted& wanted) {
     const CallNotes notes{home_folder(), client_.now()};
     const auto call = repeated_key(wanted, 0);
-    const std::size_t first = repetitions_in(notes.read(call));
+    auto note = notes.read(call);
+    if (note && note->starts_with(lowered_note)) {
+        auto found = co_await noted(wanted, note->substr(lowered_note.size()));
+        if (!found) co_return pass(found);
+        if (*found) co_return std::move(**found);
+        note.reset();
+    }
+    const std::size_t first = repetitions_in(note);
     for (std::size_t repetition = first;; ++repetition) {
         if (repetition > first) notes.write(call, std::to_string(repetition));
         const bool known = repetition < first + repetitions_max;
@@ -216,6 +326,7 @@ Later<Permission> Permissions::search(const Wanted& wanted) {
         if (filed->repeat && known && asks_anew(filed->request["state"].text())) continue;
         auto request = co_await decided(wanted, std::move(filed->request));
         if (!request) co_return pass(request);
+        if ((*request)["narrowed_to"].members() != nullptr) co_return co_await lowered(wanted, *request);
         if ((*request)["state"].text() != "approved") {
             // Another run with the same words may have taken what was approved while we waited for it.
             bool taken = exit_of_state((*request)["state"].text()) == exit_ok;

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "cli/client.hpp"
@@ -23,6 +24,9 @@ struct Wanted {
     core::Instant until;  // no answer is of use after it
     core::Duration unreachable_after{std::chrono::seconds{10}};
     std::function<void(const core::Value&)> on_wait = {};  // each version of the pending request
+    // Whoever asks can do what an approver lowered, with the parameters of the permission. Else they are told
+    // to make the lowered call themselves.
+    bool takes_less = false;
 };
 
 struct Permission {
@@ -32,11 +36,14 @@ struct Permission {
         refused,  // by policy
         ended,    // it expired, lapsed, or was cancelled
         pending,  // nobody has decided yet; the request stays open
+        lowered,  // less was approved, or is asked for now: the very call that was lowered gets it
         unknown,  // there is no answer: the server cannot be reached, or does not take the request
     } word = Word::unknown;
     bool by_people = false;  // some person approved, and not policy alone
     std::string request;     // "req_…"; empty where none is known
     std::string text;        // what happened and what to do, for whoever asked; printable
+    // Granted with these instead of what was asked for, because an approver lowered it; absent: as asked.
+    std::optional<core::Value> parameters = {};
 };
 
 // The answer fails closed: every failure is `unknown` with its reason.
@@ -61,9 +68,15 @@ class Permissions {
     Later<Done> trust(const Wanted& wanted, const std::string& id, const std::string& grant);
     Later<core::Value> post(Call call, core::Duration give_up_after);
     Later<Permission> search(const Wanted& wanted);
+    Later<Permission> lowered(const Wanted& wanted, const core::Value& request);
+    Later<core::Value> look_up(const Wanted& wanted, std::string id);
+    Later<std::optional<Permission>> noted(const Wanted& wanted, std::string id);
     core::Duration left(const Wanted& wanted) const;
 
     Client& client_;
+    // The server's keys as they were last read, so that a gate does not read them for every call.
+    core::Value keys_;
+    core::Instant keys_read_at_{};
 };
 
 // What a request says about a call of a tool. The same call has the same body each time it is asked.

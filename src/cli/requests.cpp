@@ -26,6 +26,12 @@ Result<core::Value> get(Client& client, const std::string& path, Shape shape) {
 int wait_for_decision(Client& client, const std::string& id, core::Duration unreachable_after, bool json,
                       Progress& progress) {
     auto decided = follow(client, id, unreachable_after, progress);
+    // Whoever waits goes on with what an approver lowered it to, and is told so.
+    while (decided && (*decided)["narrowed_to"].members() != nullptr && client.interrupted() == 0) {
+        note(fmt::format("countersign: {}", decision_line(*decided)));
+        std::string next{(*decided)["narrowed_to"]["id"].text()};
+        decided = follow(client, next, unreachable_after, progress);
+    }
     if (!decided && client.interrupted() != 0) {
         complain(fmt::format("interrupted; the request goes on, wait for it with `countersign wait {}`", id));
         return exit_signal_base + client.interrupted();

@@ -50,6 +50,7 @@ class Wrapped {
     int withdrawn_after(int number);
     int given_back_after(int number);
     int not_approved(const core::Value& request);
+    int lowered(const core::Value& request);
     int not_claimed(const Reply& reply);
     int not_started(const Ended& ended);
     void report(bool succeeded, const std::string& detail);
@@ -106,7 +107,22 @@ std::optional<int> Wrapped::wait() {
     return std::nullopt;
 }
 
+// What was approved then is not this command: its words hold what was asked for. Nobody waits for the lowered
+// request, so it goes.
+int Wrapped::lowered(const core::Value& request) {
+    std::string id{request["narrowed_to"]["id"].text()};
+    auto withdrawn = cancel(client_, id, cancelling_patience);
+    complain(
+        fmt::format("{}; a command cannot be given other numbers after it was shown, so it was not run. Run "
+                    "it again with these numbers.",
+                    decision_line(request)));
+    if (!withdrawn)
+        note(fmt::format("countersign: {} could not be cancelled: {}", id, withdrawn.error().detail));
+    return exit_changed;
+}
+
 int Wrapped::not_approved(const core::Value& request) {
+    if (request["narrowed_to"].members() != nullptr) return lowered(request);
     complain(decision_line(request) + "; the command was not run");
     int code = exit_of_state(request["state"].text());
     // Claimed or further, but not by this process: whatever that was, it was not this.

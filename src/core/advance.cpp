@@ -5,27 +5,19 @@
 #include <algorithm>
 
 #include "core/eligibility.hpp"
+#include "core/grants.hpp"
 #include "core/lists.hpp"
 #include "core/nudges.hpp"
+#include "core/repeats.hpp"
 #include "core/sentences.hpp"
 #include "core/sign_ins.hpp"
 #include "core/tally.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/session.hpp"
 
 namespace countersign::core {
 namespace {
-
-std::string clipped(std::string_view reason) {
-    if (!readable(reason)) return {};
-    reason = trim(reason);
-    std::size_t bytes = 0;
-    for (std::size_t count = 0; bytes < reason.size() && count < reason_chars_max; ++count) {
-        ++bytes;
-        while (bytes < reason.size() && (static_cast<unsigned char>(reason[bytes]) & 0xC0U) == 0x80U) ++bytes;
-    }
-    return std::string{reason.substr(0, bytes)};
-}
 
 // Applies one command to one case.
 class CaseUpdate {
@@ -57,7 +49,7 @@ class CaseUpdate {
 
   private:
     // A command appends at most what time has made due (the end, or a reminder and an escalation) and one
-    // entry of its own.
+    // entry of its own, or the last use of a session and its end.
     static constexpr std::size_t appended_max = 3;
 
     void on(const Tick&);
@@ -66,6 +58,7 @@ class CaseUpdate {
     void on(const Cancel& cancel);
     void on(const Claim& claim);
     void on(const Report& report);
+    void on(const Use& use);
 
     void append(Entry entry) {
         // The list must not grow, because the tally refers to these entries.
@@ -91,6 +84,8 @@ class CaseUpdate {
     const Tally::Mark* mark_of(const Standing& voter) const;
 
     void release(const Cast& cast, const Standing& voter, const Behind& behind);
+    void lower(const Cast& cast, const Standing& voter);
+    void revoke(const Cast& cast);
     void vote(const Cast& cast, const Standing& voter, const Behind& behind);
     // Looks up again everybody whose vote has this verdict; refuses where that is not known freshly enough.
     std::optional<std::vector<Standing>> looked_up_again(const Tally& tally, Verdict verdict,
@@ -122,7 +117,7 @@ std::optional<Refusal> CaseUpdate::not_a_voter(const Cast& cast, const Standing&
     if (cast.verdict == Verdict::withdraw || cast.verdict == Verdict::release) return not_this_request(cast);
     if (auto old = not_fresh(voter)) return old;
     if (auto stranger = not_eligible(cast, voter)) return stranger;
-    if (voter.excluded && cast.verdict == Verdict::approve)
+    if (voter.excluded && (cast.verdict == Verdict::approve || cast.verdict == Verdict::lower))
         return Refusal{
             Why::excluded,
             "This request names you as somebody whose approval does not count, like the author of a "
@@ -141,13 +136,14 @@ std::optional<Refusal> CaseUpdate::not_this_request(const Cast& cast) const {
 // `self_approval` lifts the exclusion for an approval alone.
 std::optional<Refusal> CaseUpdate::behind_it(const Cast& cast, const Standing& voter) const {
     if (!voter.behind) return std::nullopt;
-    const bool approval = cast.verdict == Verdict::approve || cast.verdict == Verdict::withdraw;
+    const bool approval = cast.verdict == Verdict::approve || cast.verdict == Verdict::withdraw ||
+                          cast.verdict == Verdict::lower;
     if (approval && voter.self_approval) return std::nullopt;
     return Refusal{Why::self_approval, self_approval_sentence(case_, voter)};
 }
 
 std::optional<Refusal> CaseUpdate::not_eligible(const Cast& cast, const Standing& voter) const {
-    const bool approval = cast.verdict == Verdict::approve;
+    const bool approval = cast.verdict == Verdict::approve || cast.verdict == Verdict::lower;
     const auto groups = approval ? groups_of(case_.applied) : denial_groups_of(case_.applied);
     const auto own = slots_open_to(case_, voter);
     const bool eligible =
@@ -306,10 +302,12 @@ std::optional<std::vector<Standing>> CaseUpdate::looked_up_again(const Tally& ta
 }
 
 void CaseUpdate::on(const Cast& cast) {
+    if (cast.verdict == Verdict::revoke) return revoke(cast);
     if ((refusal_ = not_pending())) return;
     const Behind behind{case_.request, case_.entries, directory_};
     const Standing voter = standing_of(case_, behind, directory_, cast.account);
     if ((refusal_ = not_a_voter(cast, voter))) return;
+    if (cast.verdict == Verdict::lower) return lower(cast, voter);
     if ((refusal_ = not_this_vote(cast, voter))) return;
     if (cast.verdict == Verdict::hold) return append(Held{now_, voter, clipped(cast.reason), cast.via});
     if (cast.verdict == Verdict::release) return release(cast, voter, behind);
@@ -354,6 +352,36 @@ void CaseUpdate::vote(const Cast& cast, const Standing& voter, const Behind& beh
     }
     if (after == State::pending) voted.dead_end = dead_end(case_.request, case_.applied, behind, directory_);
     append(std::move(entry));
+}
+
+void CaseUpdate::lower(const Cast& cast, const Standing& voter) {
+    auto entry = lowered_by(case_, tally_, cast, voter, now_);
+    if (!entry) return refuse(entry.error().why, std::move(entry.error().sentence));
+    append(std::move(*entry));
+}
+
+// It takes a right away, so whoever has a say may do it, by facts of any age.
+void CaseUpdate::revoke(const Cast& cast) {
+    if (!session_of(case_.request, case_.applied))
+        return refuse(Why::not_a_session,
+                      "Only a session can be revoked, and this request is for one act; "
+                      "deny it while it is pending.");
+    if (tally_.state() == State::pending)
+        return refuse(Why::not_approved, "This session is not approved yet; deny it instead.");
+    if (tally_.state() != State::approved)
+        return refuse(Why::decided, decided_sentence(case_, tally_.ruling()));
+    const Behind behind{case_.request, case_.entries, directory_};
+    const Standing voter = standing_of(case_, behind, directory_, cast.account);
+    if ((refusal_ = wrong_class(voter, stale(voter)))) return;
+    if (!voter.behind && (refusal_ = not_eligible(cast, voter))) return;
+    append(Cancelled{now_, voter.account, clipped(cast.reason), voter, cast.via, std::nullopt});
+}
+
+void CaseUpdate::on(const Use& use) {
+    auto entry = used_by(case_, tally_, use, directory_, now_);
+    if (!entry) return refuse(entry.error().why, std::move(entry.error().sentence));
+    append(std::move(*entry));
+    if (used_up(case_, appended_)) append(Lapsed{now_});
 }
 
 // One reminder stands for all that were missed.
@@ -433,6 +461,11 @@ void CaseUpdate::on(const Claim& claim) {
                               ? "This request is still waiting for approval; claim it once it is approved."
                               : decided_sentence(case_, ruling));
     }
+    if (session_of(case_.request, case_.applied))
+        return refuse(
+            Why::is_session,
+            "This approval is for a session, and is not claimed itself: file what you want to do, and "
+            "what fits the session is approved at once.");
     if (claim.digest != case_.request->digest) {
         return refuse(Why::digest_differs,
                       "What is about to happen differs from what was approved; file a new request for it.");
@@ -463,28 +496,6 @@ void CaseUpdate::on(const Report& report) {
 }
 
 }  // namespace
-
-bool tells_of(const Entry& entry, const Command& command) {
-    if (const auto* cast = std::get_if<Cast>(&command)) {
-        auto reason = clipped(cast->reason);
-        if (const auto* held = std::get_if<Held>(&entry))
-            return cast->verdict == Verdict::hold && held->reason == reason;
-        if (const auto* released = std::get_if<Released>(&entry))
-            return cast->verdict == Verdict::release && released->reason == reason;
-        const auto* voted = std::get_if<Voted>(&entry);
-        return voted && voted->verdict == cast->verdict && voted->reason == reason;
-    }
-    if (const auto* cancel = std::get_if<Cancel>(&command)) {
-        const auto* cancelled = std::get_if<Cancelled>(&entry);
-        return cancelled && cancelled->reason == clipped(cancel->reason);
-    }
-    if (const auto* report = std::get_if<Report>(&command)) {
-        const auto* reported = std::get_if<Reported>(&entry);
-        return reported && reported->succeeded == report->succeeded &&
-               reported->detail == clipped(report->detail);
-    }
-    return std::holds_alternative<Claim>(command) && std::holds_alternative<Claimed>(entry);
-}
 
 Step advance(const Case& before, const Command& command, const Directory& directory, Instant now,
              Duration age_max) {

@@ -6,6 +6,7 @@
 #include "core/eligibility.hpp"
 #include "core/exclusions.hpp"
 #include "countersign/core/hidden.hpp"
+#include "countersign/core/session.hpp"
 
 namespace countersign::core {
 namespace {
@@ -102,6 +103,11 @@ void add_end(CardView& view, const Case& c, const Ruling& ruling, const Naming& 
             view.ended_at = reported->at;
             view.outcome_detail = reported->detail;
         }
+        const auto* cancelled = std::get_if<Cancelled>(&entry);
+        if (!cancelled || !cancelled->approver) continue;
+        view.revoked = !cancelled->narrowed;
+        if (cancelled->narrowed)
+            view.narrowed_into = CardNarrowed{naming.account(cancelled->by), cancelled->narrowed->what, 0};
     }
 }
 
@@ -134,6 +140,17 @@ void hide_erased(CardView& view) {
     erase(view.held->reason);
 }
 
+void add_grants(CardView& view, const Case& c, const Ruling& ruling, const Naming& naming) {
+    if (ruling.state == State::pending) view.lowerable = lowerable(c.request, c.applied);
+    if (const auto session = session_of(c.request, c.applied))
+        view.session = CardSession{session->lasts, session->uses, uses_of(c)};
+    const auto* opened = c.entries.empty() ? nullptr : std::get_if<Opened>(&c.entries.front());
+    if (opened == nullptr) return;
+    view.by_session = opened->session.has_value();
+    if (const auto& from = opened->narrowed_from)
+        view.narrowed_from = CardNarrowed{naming.account(from->by), from->what, from->number};
+}
+
 }  // namespace
 
 CardView card(const Case& c, const Ruling& ruling, const Directory& directory, Surface surface) {
@@ -158,6 +175,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     view.resource_typed = c.applied->resource_typed;
     view.step_up = !c.applied->step_up.empty();
     view.shadow = c.applied->shadow;
+    add_grants(view, c, ruling, naming);
     view.risk = c.applied->risk;
     view.risk_parts = c.applied->risk_parts;
     add_lacks(view, c, ruling, directory, naming);

@@ -297,7 +297,7 @@ std::string_view state_text(const CardView& card) {
         case State::pending:
             return card.held ? "On hold" : "Approval needed";
         case State::approved:
-            return "Approved";
+            return card.session ? "Session open" : "Approved";
         case State::denied:
             return "Denied";
         case State::refused:
@@ -305,7 +305,8 @@ std::string_view state_text(const CardView& card) {
         case State::expired:
             return "Expired";
         case State::cancelled:
-            return "Cancelled";
+            if (card.narrowed_into) return "Lowered";
+            return card.revoked ? "Revoked" : "Cancelled";
         case State::claimed:
             return "Approved and started";
         case State::succeeded:
@@ -313,7 +314,7 @@ std::string_view state_text(const CardView& card) {
         case State::failed:
             return "Approved, then failed";
         case State::lapsed:
-            return "Approval lapsed unused";
+            return card.session ? "Session over" : "Approval lapsed unused";
     }
     return "Request";
 }
@@ -376,6 +377,10 @@ std::string_view name_of(CardButton button) {
             return "Hold";
         case CardButton::release:
             return "Release";
+        case CardButton::lower:
+            return "Lower";
+        case CardButton::revoke:
+            return "Revoke";
         case CardButton::details:
             return "Details";
     }
@@ -383,9 +388,13 @@ std::string_view name_of(CardButton button) {
 }
 
 std::vector<CardButton> card_buttons(const CardView& card) {
+    if (card.state == State::approved && card.session) return {CardButton::revoke, CardButton::details};
     if (card.state != State::pending) return {};
-    return {CardButton::approve, CardButton::deny, card.held ? CardButton::release : CardButton::hold,
-            CardButton::details};
+    std::vector<CardButton> buttons{CardButton::approve, CardButton::deny};
+    if (!card.lowerable.empty() && !card.held) buttons.push_back(CardButton::lower);
+    buttons.push_back(card.held ? CardButton::release : CardButton::hold);
+    buttons.push_back(CardButton::details);
+    return buttons;
 }
 
 CardText card_text(const CardView& card) {
@@ -463,6 +472,11 @@ CardSummary card_summary(const Case& c, const Ruling& ruling) {
 
 std::string recorded_sentence(Verdict verdict, const Case& c, const Ruling& ruling) {
     auto sentence = fmt::format("Your {} #{} is recorded.", words_of(verdict).noun, c.request->number);
+    for (const Entry& entry : c.entries)
+        if (const auto* ended = std::get_if<Cancelled>(&entry); ended && ended->narrowed)
+            return fmt::format("#{} is lowered ({}). {} takes its place, with a card of its own.",
+                               c.request->number, visible(ended->narrowed->what),
+                               ended->narrowed->into.text());
     if (ruling.state != State::pending)
         return sentence + fmt::format(" The request is {}.", name_of(ruling.state));
     if (verdict == Verdict::deny) {

@@ -286,6 +286,33 @@ std::vector<CardLine> shadow_lines(const CardView& card) {
     return {std::move(line)};
 }
 
+// What nobody will have seen is said before anything is approved.
+std::vector<CardLine> session_lines(const CardView& card) {
+    if (!card.session) return {};
+    return {{strong("This approves what nobody has seen yet"),
+             words(fmt::format(
+                 ": for {} from the approval on, up to {} times, the same caller does whatever "
+                 "fits what stands here without asking. In a text, * stands for anything. Anybody who could "
+                 "approve it can revoke it.",
+                 time_text(card.session->lasts), card.session->uses))}};
+}
+
+std::vector<CardLine> narrowed_lines(const CardView& card) {
+    std::vector<CardLine> lines;
+    if (card.narrowed_from) {
+        CardLine line{words(fmt::format("Takes the place of #{}, in which ", card.narrowed_from->number)),
+                      person(card.narrowed_from->by), words(" lowered: ")};
+        line.push_back(prose(prose_excerpt(card.narrowed_from->what, said_columns_max).text));
+        lines.push_back(std::move(line));
+    }
+    if (card.narrowed_into) {
+        lines.push_back({words("Lowered: "),
+                         prose(prose_excerpt(card.narrowed_into->what, said_columns_max).text),
+                         words(". A new request with this takes its place, with a card of its own.")});
+    }
+    return lines;
+}
+
 // So many approvals decide it, going the shortest way.
 std::size_t approvals_left(const CardView& card) {
     std::size_t least = SIZE_MAX;
@@ -357,7 +384,7 @@ CardLine who_decided(const CardView& card) {
         default:
             push_voters(line, card, Verdict::approve);
             if (line.empty()) {
-                line.push_back(words("by the policy: "));
+                line.push_back(words(card.by_session ? "beforehand, with a session: " : "by the policy: "));
                 push_rules(line, card);
             }
     }
@@ -401,13 +428,22 @@ CardLine not_started(const CardView& card) {
     return line;
 }
 
+std::string used_text(const CardSession& session) {
+    return fmt::format("Used {} of {} times", session.used, session.uses);
+}
+
+CardLine session_open(const CardView& card) {
+    return {words(used_text(*card.session) + "; whatever fits is approved without asking until "),
+            moment(card.grant_ends.value_or(Instant{}))};
+}
+
 void add_aftermath(std::vector<CardLine>& lines, const CardView& card) {
     CardLine line;
     const bool ran = card.claimed_at && card.ended_at && *card.ended_at >= *card.claimed_at;
     const std::string took = ran ? ", " + time_text(*card.ended_at - *card.claimed_at) : std::string{};
     switch (card.state) {
         case State::approved:
-            line = not_started(card);
+            line = card.session ? session_open(card) : not_started(card);
             break;
         case State::claimed:
             line = {words("Started "), moment(card.claimed_at.value_or(Instant{})),
@@ -419,7 +455,8 @@ void add_aftermath(std::vector<CardLine>& lines, const CardView& card) {
                     strong(card.state == State::succeeded ? "succeeded" : "failed"), words(took)};
             break;
         case State::lapsed:
-            line = {words("Nobody started it in time: lapsed")};
+            line = card.session ? CardLine{words(used_text(*card.session) + "; over")}
+                                : CardLine{words("Nobody started it in time: lapsed")};
             if (card.ended_at) {
                 line.push_back(words(" "));
                 line.push_back(moment(*card.ended_at));
@@ -441,8 +478,10 @@ CardSection what_it_takes(const CardView& card, std::size_t rows_max) {
     const bool in_full = rows_max == SIZE_MAX;
     Takes takes;
     if (card.held) takes.add(Takes::needed, {on_hold(card)});
+    takes.add(Takes::needed, session_lines(card));
     takes.add(Takes::needed, missing_lines(card));
     takes.add(Takes::useful, haste_lines(card));
+    takes.add(Takes::useful, narrowed_lines(card));
     takes.add(Takes::useful, widening_lines(card));
     takes.add(Takes::useful, filled_lines(card));
     takes.add(Takes::useful, excluded_lines(card, in_full));
@@ -468,6 +507,7 @@ CardSection how_it_ended(const CardView& card) {
     if (auto line = who_decided(card); !line.empty()) section.lines.push_back(std::move(line));
     add_reasons(section.lines, card);
     for (auto& line : shadow_lines(card)) section.lines.push_back(std::move(line));
+    for (auto& line : narrowed_lines(card)) section.lines.push_back(std::move(line));
     add_aftermath(section.lines, card);
     return section;
 }

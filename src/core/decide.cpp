@@ -8,6 +8,7 @@
 #include "core/nudges.hpp"
 #include "core/tally.hpp"
 #include "countersign/base/check.hpp"
+#include "countersign/core/session.hpp"
 
 namespace countersign::core {
 namespace {
@@ -61,7 +62,12 @@ void Tally::on(const Opened& entry) {
             grant_ends_ = grant_end(entry.at);
             break;
         case Applied::Kind::require:
-            if (entry.dead_end) leave_pending(State::refused, entry.at, *entry.dead_end);
+            if (entry.dead_end) {
+                leave_pending(State::refused, entry.at, *entry.dead_end);
+            } else if (entry.session) {
+                leave_pending(State::approved, entry.at, {});
+                grant_ends_ = grant_end(entry.at);
+            }
             break;
     }
 }
@@ -88,6 +94,8 @@ void Tally::on(const Voted& entry) {
             break;
         case Verdict::hold:
         case Verdict::release:
+        case Verdict::lower:  // these two are no votes, but end the case
+        case Verdict::revoke:
             return;
     }
     std::erase_if(marks_, [&](const Mark& other) {
@@ -419,6 +427,7 @@ bool Tally::claimable(Instant at) const {
 
 // Nobody can use a grant before it may be claimed at all.
 Instant Tally::grant_end(Instant approved_at) const {
+    if (const auto session = session_of(request_, applied_)) return approved_at + session->lasts;
     return std::max(approved_at, opened_at_ + applied_.claim_after) + applied_.grant;
 }
 

@@ -5,9 +5,9 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<std::string_view, 11> kinds{"opened",   "voted",     "held",     "released",
-                                                 "lapsed",   "cancelled", "claimed",  "reported",
-                                                 "rejudged", "reminded",  "escalated"};
+constexpr std::array<std::string_view, 12> kinds{"opened",   "voted",     "held",      "released",
+                                                 "lapsed",   "cancelled", "claimed",   "reported",
+                                                 "rejudged", "reminded",  "escalated", "used"};
 static_assert(kinds.size() == std::variant_size_v<Entry>);
 
 }  // namespace

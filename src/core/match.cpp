@@ -110,6 +110,7 @@ class Combined {
         if (rule.step_up) add_once(applied.step_up, *rule.step_up);
         const bool first = !required;
         required = true;
+        grant_less(rule, first);
         if (first) {
             if (rule.release) applied.release.push_back(*rule.release);
             applied.self_approval = rule.self_approval;
@@ -121,6 +122,20 @@ class Combined {
         self_approval(rule);
         applied.unlinked_allowed = applied.unlinked_allowed && rule.unlinked_allowed;
         applied.hide = common(applied.hide, rule.hide);
+    }
+
+    // A voter may lower what every rule lets them, and a session is the shortest of all.
+    void grant_less(const Rule& rule, bool first) {
+        if (first) {
+            applied.lower = rule.lower;
+            applied.session = rule.session;
+            return;
+        }
+        std::erase_if(applied.lower, [&](const std::string& field) { return !contains(rule.lower, field); });
+        if (!applied.session || !rule.session || applied.session->from != rule.session->from)
+            return applied.session.reset();
+        applied.session->max = std::min(applied.session->max, rule.session->max);
+        applied.session->uses = std::min(applied.session->uses, rule.session->uses);
     }
 
     void deny(const Rule& rule) {

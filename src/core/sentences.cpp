@@ -95,6 +95,10 @@ std::string decided_sentence(const Case& c, const Ruling& ruling) {
             auto entry = std::ranges::find_if(
                 c.entries, [](const Entry& one) { return std::holds_alternative<Cancelled>(one); });
             if (entry == c.entries.end()) return "This request was cancelled.";
+            if (const auto& less = std::get<Cancelled>(*entry).narrowed)
+                return fmt::format("This request was lowered by {} ({}); {} takes its place.",
+                                   visible(std::get<Cancelled>(*entry).by.text()), visible(less->what),
+                                   less->into.text());
             return fmt::format("This request was cancelled by {}{}",
                                visible(std::get<Cancelled>(*entry).by.text()),
                                ruling.reason.empty() ? "." : because(ruling.reason));

@@ -75,6 +75,7 @@ class Tally {
     void on(const Reported& entry);
     void on(const Reminded&) {}
     void on(const Escalated& entry);
+    void on(const Used&) {}
 
     std::optional<std::size_t> index_of(const GroupId& group) const;
     GroupSet groups_among(const Standing& standing) const;

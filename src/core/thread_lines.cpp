@@ -13,6 +13,7 @@
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/card.hpp"
+#include "countersign/core/session.hpp"
 
 // What a card's thread says: each entry as one line with who and why.
 namespace countersign::core {
@@ -224,6 +225,16 @@ std::string reported_text(const Case& c, const Reported& reported) {
     return with_reason(std::move(text), reported.detail);
 }
 
+ThreadLine used_line(const Case& c, std::size_t index, const Used& used) {
+    const auto session = session_of(c.request, c.applied);
+    const auto before = std::ranges::count_if(std::span{c.entries}.first(index), [](const Entry& entry) {
+        return std::holds_alternative<Used>(entry);
+    });
+    return {{},
+            fmt::format("Used {} of {} times, now for {}.", before + 1, session ? session->uses : 0,
+                        used.request.text())};
+}
+
 // What the entry says, whatever came of it.
 ThreadLine said_by(const Case& c, std::size_t index, const Ruling& after, const Directory& directory,
                    const Naming& naming, Instant now) {
@@ -250,12 +261,29 @@ ThreadLine said_by(const Case& c, std::size_t index, const Ruling& after, const 
             },
             [&](const Rejudged& again) { return rejudged_line(again); },
             [&](const Lapsed&) {
+                const auto session = session_of(c.request, c.applied);
+                if (session && after.state == State::lapsed)
+                    return ThreadLine{{},
+                                      fmt::format("The session is over; it was used {} of {} times.",
+                                                  uses_of(c), session->uses)};
                 return ThreadLine{{},
                                   after.state == State::lapsed
                                       ? "Nobody claimed the approval in time; it has lapsed."
                                       : "Nobody decided in time; the request has expired."};
             },
             [&](const Cancelled& cancelled) {
+                if (cancelled.narrowed)
+                    return ThreadLine{
+                        naming.account(cancelled.by),
+                        with_reason(fmt::format("lowered what is asked for{} ({}); a new request takes the "
+                                                "place of this one",
+                                                through_text(cancelled.via), cancelled.narrowed->what),
+                                    cancelled.reason)};
+                if (cancelled.approver)
+                    return ThreadLine{
+                        naming.account(cancelled.by),
+                        with_reason(fmt::format("revoked the session{}", through_text(cancelled.via)),
+                                    cancelled.reason)};
                 return ThreadLine{naming.actor(c, cancelled.by),
                                   with_reason("cancelled this request", cancelled.reason)};
             },
@@ -267,6 +295,7 @@ ThreadLine said_by(const Case& c, std::size_t index, const Ruling& after, const 
             },
             [&](const Reminded&) { return reminder_line(c, directory, naming, now); },
             [&](const Escalated&) { return escalation_line(c, index, directory, now); },
+            [&](const Used& used) { return used_line(c, index, used); },
         },
         c.entries[index]);
 }

@@ -5,12 +5,14 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<VerdictWords, 5> verdicts{{
+constexpr std::array<VerdictWords, 7> verdicts{{
     {"approve", "Approve", "approved", "approval of", "You approved this."},
     {"deny", "Deny", "denied", "denial of", "You denied this."},
     {"hold", "Hold", "put it on hold", "hold on", "You put this on hold."},
     {"release", "Release", "released it", "release of", "You released this."},
     {"withdraw", "Take my vote back", "withdrew", "withdrawal from", "You took your vote back."},
+    {"lower", "Lower", "lowered", "lowering of", "You lowered this."},
+    {"revoke", "Revoke", "revoked", "revocation of", "You revoked this."},
 }};
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<std::string_view, 29> codes{"self_approval",
+constexpr std::array<std::string_view, 34> codes{"self_approval",
                                                  "not_eligible",
                                                  "guest",
                                                  "bot",
@@ -33,8 +33,13 @@ constexpr std::array<std::string_view, 29> codes{"self_approval",
                                                  "excluded",
                                                  "too_early",
                                                  "confirmation_required",
-                                                 "step_up_required"};
-static_assert(codes.size() == static_cast<std::size_t>(Why::step_up_required) + 1);
+                                                 "step_up_required",
+                                                 "not_lowerable",
+                                                 "is_session",
+                                                 "not_a_session",
+                                                 "used_up",
+                                                 "not_covered"};
+static_assert(codes.size() == static_cast<std::size_t>(Why::not_covered) + 1);
 
 }  // namespace
 

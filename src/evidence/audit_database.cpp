@@ -9,12 +9,14 @@
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
 #include "evidence/case_check.hpp"
+#include "evidence/successions.hpp"
 
 namespace countersign::evidence {
 namespace {
 
 constexpr core::Duration page_patience{std::chrono::seconds{30}};
 constexpr std::size_t checkpoints_page = 1'000;
+constexpr core::Duration clock_slack{std::chrono::seconds{2}};  // between this clock and the servers'
 
 // A checkpoint that is to be found again when the tree has its size.
 struct Claim {
@@ -54,6 +56,7 @@ class DatabaseAudit {
     const rt::Clock& clock_;
     AuditProgress progress_;
     Audit audit_;
+    Successions successions_;
     app::AuditStore::Extent extent_;
     tlog::Frontier frontier_;
     tlog::TileEdge edge_;
@@ -64,6 +67,7 @@ class DatabaseAudit {
 };
 
 Later<Audit> DatabaseAudit::run(std::vector<KnownCheckpoint> known) {
+    const auto started = clock_.now();
     auto extent = co_await store_.extent(soon());
     if (!extent) co_return pass(extent);
     extent_ = std::move(*extent);
@@ -78,6 +82,8 @@ Later<Audit> DatabaseAudit::run(std::vector<KnownCheckpoint> known) {
     left_over();
     auto cases = co_await check_cases();
     if (!cases) co_return pass(cases);
+    for (auto& problem : successions_.problems(true, started - clock_slack))
+        audit_.found(fmt::format("request {}", problem.request.text()), std::move(problem.text));
     co_return std::move(audit_);
 }
 
@@ -234,6 +240,7 @@ void DatabaseAudit::check_case_of(const app::AuditedCase& one) {
     for (auto& problem : checked.problems) audit_.found(where, std::move(problem));
     for (auto& problem : compare_leaves(checked, one.logged, one.waits))
         audit_.found(where, std::move(problem));
+    if (checked.c) successions_.take(*checked.c, checked.erased);
 }
 
 Later<Done> DatabaseAudit::check_cases() {

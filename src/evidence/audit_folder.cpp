@@ -15,6 +15,7 @@
 #include "evidence/case_check.hpp"
 #include "evidence/files.hpp"
 #include "evidence/request_file.hpp"
+#include "evidence/successions.hpp"
 
 namespace countersign::evidence {
 namespace {
@@ -54,6 +55,7 @@ class FolderAudit {
     const TrustedKeys& keys_;
     const AuditProgress& progress_;
     Audit audit_;
+    Successions successions_;
     std::string origin_;
     std::optional<tlog::NoteKey> log_key_;
     tlog::TreeHead head_;
@@ -202,6 +204,7 @@ void FolderAudit::check_request(const std::string& name) {
         logged.hash = tlog::leaf_hash(*body);
     }
     for (auto& problem : compare_leaves(checked, file->logged, {})) audit_.found(where, std::move(problem));
+    if (checked.c) successions_.take(*checked.c, checked.erased);
     if (checked.c) check_decision(*file, checked);
 }
 
@@ -243,6 +246,8 @@ Result<Audit> FolderAudit::run() {
     if (!log_key_) return std::move(audit_);  // nothing else can be proven
     check_requests();
     check_range();
+    for (auto& problem : successions_.problems(false, core::end_of_time))
+        audit_.found("requests/" + problem.request.text() + ".json", std::move(problem.text));
     return std::move(audit_);
 }
 

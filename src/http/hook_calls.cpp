@@ -48,6 +48,12 @@ bool asks_anew(State state) {
 std::string reason_of(const app::CaseNow& now) {
     const auto number = now.c.request->number;
     std::string reason = now.ruling.reason.empty() ? "" : ": " + visible(now.ruling.reason);
+    for (const core::Entry& entry : now.c.entries)
+        if (const auto* ended = std::get_if<core::Cancelled>(&entry); ended && ended->narrowed)
+            return fmt::format(
+                "#{} was lowered by an approver ({}). This hook cannot change the call: make it with these "
+                "numbers, which asks anew",
+                number, visible(ended->narrowed->what));
     switch (now.ruling.state) {
         case State::pending:
             return fmt::format(

@@ -13,6 +13,7 @@
 #include "countersign/wire/timeline.hpp"
 #include "countersign/wire/token.hpp"
 #include "http/gate.hpp"
+#include "http/successor.hpp"
 
 namespace countersign::http {
 namespace {
@@ -283,6 +284,7 @@ Later<net::HttpResponse> RequestCalls::show(Call& call) {
         auto problems = co_await problems_of(parts_.outbox, *now, call.deadline);
         response = answer(200, now);
         if (problems && !problems->empty()) response.body = body_with(*now, *problems);
+        if (call.caller.only) tell_successor(response.body, now->c, settings_.access_key);
     }
     response.fields.add("Vary", "Prefer");
     if (*wait && (*wait)->preferred) {
@@ -426,7 +428,9 @@ Later<net::HttpResponse> RequestCalls::vote(Call& call) {
                     .reason = std::move(body->reason),
                     .via = core::Surface::api,
                     .shown_digest = std::move(body->digest),
-                    .typed_resource = std::move(body->resource)};
+                    .typed_resource = std::move(body->resource),
+                    .numbers = std::move(body->lower),
+                    .saw_all = true};
     auto done = co_await parts_.requests.vote(*id, cast, origin(call, "vote", *key), call.deadline);
     if (!done && done.error().trouble == Trouble::not_found) co_return no_such_request();
     if (!done) co_return pass(done);

@@ -30,6 +30,9 @@ Later<net::HttpResponse> VoteQuestionCalls::ask(Call& call) {
     if (!json) co_return pass(json);
     auto body = wire::vote_from(*json);
     if (!body) co_return pass(body);
+    if (body->verdict == core::Verdict::lower)
+        co_return fail(Trouble::invalid_input, "lower it in the chat: the card asks for the numbers there",
+                       "invalid_value", "/verdict");
     const auto& token = call.caller.token;
     if (!token.owner || call.caller.workload || call.caller.only)
         co_return fail(

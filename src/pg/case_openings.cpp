@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "pg/case_statements.hpp"
+#include "pg/case_step.hpp"
 #include "pg/case_writer.hpp"
 #include "pg/rows.hpp"
 #include "pg/webhook_store.hpp"
@@ -14,7 +15,7 @@ namespace {
 constexpr auto idempotency_kept = std::chrono::hours{24};
 
 // The cards of a new request, in the order of their ids.
-std::vector<app::CardState> cards_of(const WaitingOpening& one) {
+std::vector<app::CardState> cards_of(const OpeningJob& one) {
     std::vector<app::CardState> cards;
     auto chance = one.chance;
     chance.back() = std::byte{0};
@@ -70,7 +71,7 @@ struct OpeningRows {
     std::vector<KnownPtr> cases;
     core::Instant forget_keys_before;
 
-    void add(const WaitingOpening& one, std::int64_t its_number, const app::Seals& seals) {
+    void add(const OpeningJob& one, std::int64_t its_number, const app::Seals& seals) {
         const app::NewCase& fresh = one.fresh;
         core::Request request = fresh.request;
         request.number = its_number;
@@ -158,7 +159,7 @@ struct OpeningRows {
 }  // namespace
 
 // Answers those that were written; the others have a key that is taken.
-Sql<Done> CaseWriter::write_openings(Session& session, std::vector<WaitingOpening*>& openings,
+Sql<Done> CaseWriter::write_openings(Session& session, const std::vector<OpeningJob*>& openings,
                                      const app::Seals& seals) {
     auto numbers = session.run(next_numbers, Arguments::of(openings.size()));
     if (!numbers) return std::unexpected(numbers.error());
@@ -228,13 +229,44 @@ Sql<Done> CaseWriter::open_once(Session& session, WaitingOpening& one) {
     if (!seals) return std::unexpected(seals.error());
     auto begun = session.begin();
     if (!begun) return begun;
-    std::vector<WaitingOpening*> only{&one};
+    std::vector<OpeningJob*> only{&one};
     auto written = write_openings(session, only, **seals);
     if (written && one.answered() && one.fresh.callback)
         written = add_subscription(session, *one.fresh.callback, **seals);
     if (written) written = session.commit();
     if (!written) one.answer.reset();
     return written;
+}
+
+// What commands open beside what they append. False: an Idempotency-Key is taken, and whoever asked was told.
+Sql<bool> CaseWriter::write_opened(Session& session, Step& step, const app::Seals& seals) {
+    for (std::size_t i = 0; i < step.items.size(); ++i) {
+        WaitingAppend& item = *step.items[i];
+        auto& answer = step.answers[i];
+        if (!item.what.opens || !answer || answer->refusal || answer->repeat) continue;
+        if (std::ranges::find(step.plan.entries, i, &app::PlannedEntry::command) == step.plan.entries.end()) {
+            // An earlier attempt was committed, and so was what it opened.
+            auto c = read(session, item.what.opens->request.id);
+            if (c)
+                answer->opened = std::make_shared<app::OpenedCase>(
+                    app::OpenedCase{std::move(*c), item.what.opens->ruling, false, false, {}});
+            continue;
+        }
+        OpeningJob job{*item.what.opens, item.salt, item.chance};
+        auto written = write_openings(session, {&job}, seals);
+        if (!written) return std::unexpected(written.error());
+        if (!job.answer || !*job.answer) {
+            item.refuse(
+                {Trouble::conflict, "this Idempotency-Key was used before", std::string(app::key_taken), {}});
+            return false;
+        }
+        if (job.fresh.callback) {
+            auto added = add_subscription(session, *job.fresh.callback, seals);
+            if (!added) return std::unexpected(added.error());
+        }
+        answer->opened = std::make_shared<app::OpenedCase>(std::move(**job.answer));
+    }
+    return true;
 }
 
 // The key was used before: for the same thing (then that is the answer) or for another. not_found: it is free

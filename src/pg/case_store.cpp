@@ -53,8 +53,10 @@ PgCaseStore::PgCaseStore(Pool& pool, Sealing& sealing, const rt::Clock& clock, r
 
 Later<app::Appended> PgCaseStore::append(app::Append append, Deadline deadline) {
     auto start = [this, &append, deadline](rt::Awaited<app::Appended>& awaited) {
-        gatherer_.add(
-            std::make_unique<WaitingAppend>(std::move(append), deadline, rt::chance(entropy_), awaited));
+        wire::Salt salt{};
+        if (append.opens) entropy_.fill(salt);
+        gatherer_.add(std::make_unique<WaitingAppend>(std::move(append), salt, deadline, rt::chance(entropy_),
+                                                      awaited));
     };
     co_return co_await rt::await_answer<app::Appended>(pool_.home().executor(), start);
 }

@@ -6,6 +6,7 @@
 #include "countersign/base/log.hpp"
 #include "countersign/wire/leaves.hpp"
 #include "pg/case_statements.hpp"
+#include "pg/case_step.hpp"
 #include "pg/event_log.hpp"
 #include "pg/job.hpp"
 #include "pg/rows.hpp"
@@ -39,67 +40,6 @@ bool is_lost(const SqlTrouble& trouble) {
 }
 
 }  // namespace
-
-// What the commands for one request come to, within one transaction.
-struct CaseWriter::Step {
-    explicit Step(core::RequestId id) : request(id) {}
-
-    core::RequestId request;
-    std::vector<WaitingAppend*> items;
-    KnownPtr known;
-    // How much of what is known is in the database.
-    std::size_t recorded_entries = 0;
-    core::State recorded_state = core::State::pending;
-    app::Seal recorded_seal{};
-    std::size_t recorded_weight = 0;
-
-    // Made anew by every attempt:
-    app::Plan plan;
-    std::vector<EntryRow> rows;
-    std::vector<Result<app::Appended>> answers;
-    bool written = false;
-    bool leased = false;
-
-    const app::Lease& lease() const { return items.back()->what.lease; }
-    void is_recorded() {
-        recorded_entries = known->c.entries.size();
-        recorded_state = known->state;
-        recorded_seal = known->seal;
-        recorded_weight = known->weight_bytes;
-    }
-    void start_over() {
-        plan = {};
-        rows.clear();
-        answers.clear();
-        written = false;
-        leased = false;
-        if (!known) return;  // entries never change: those recorded are still true
-        known->c.entries.erase(known->c.entries.begin() + std::ptrdiff_t(recorded_entries),
-                               known->c.entries.end());
-        known->origins.resize(recorded_entries);
-        known->state = recorded_state;
-        known->seal = recorded_seal;
-        known->weight_bytes = recorded_weight;
-    }
-    // Everybody's command became entries: nothing else is to be looked up or written.
-    bool plain() const {
-        bool same_links = std::ranges::all_of(
-            items, [&](const auto* item) { return item->what.people == items.back()->what.people; });
-        return same_links && plan.wrote() && plan.refused.empty() && plan.cards.empty() &&
-               std::ranges::all_of(answers,
-                                   [](const auto& one) { return one && !one->refusal && !one->repeat; });
-    }
-    bool hands_out_a_grant() const {
-        return std::ranges::find(rows, "claimed", &EntryRow::kind) != rows.end();
-    }
-    bool maybe_ours() const {
-        return std::ranges::any_of(items, [](const auto* item) { return item->maybe_ours; });
-    }
-    void refuse_all(const Failure& failure) {
-        for (auto* item : items)
-            if (!item->answered()) item->refuse(failure);
-    }
-};
 
 // ---- together
 
@@ -230,7 +170,7 @@ Sql<Done> CaseWriter::write_all(Session& session, std::vector<Step*>& steps,
         if (!begun) return begun;
     }
     if (!openings.empty()) {
-        auto written = write_openings(session, openings, seals);
+        auto written = write_openings(session, {openings.begin(), openings.end()}, seals);
         if (!written) return rolled_back(written.error());
     }
     if (!steps.empty()) {
@@ -355,6 +295,9 @@ Sql<Done> CaseWriter::append_once(Session& session, Step& step) {
     }
     auto extras = write_extras(session, step, **seals);
     if (!extras) return extras;
+    auto opened = write_opened(session, step, **seals);
+    if (!opened) return std::unexpected(opened.error());
+    if (!*opened) return std::unexpected(SqlTrouble{SqlTrouble::Kind::again, "a key is taken", {}});
     auto kept = session.commit();
     if (!kept) return kept;
     settle(step);

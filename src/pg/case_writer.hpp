@@ -12,38 +12,22 @@
 
 namespace countersign::pg {
 
+// A new request that is to be written.
+struct OpeningJob {
+    app::NewCase fresh;
+    wire::Salt salt;
+    std::array<std::byte, 10> chance;
+    std::optional<Result<app::OpenedCase>> answer = {};
+};
+
 // A command for a request, on its way in.
 class WaitingAppend final : public Waiting {
   public:
-    WaitingAppend(app::Append append, Deadline deadline, std::array<std::byte, 10> with_chance,
-                  rt::Awaited<app::Appended>& awaited)
+    // `with_salt`: for the words of what it opens.
+    WaitingAppend(app::Append append, wire::Salt with_salt, Deadline deadline,
+                  std::array<std::byte, 10> with_chance, rt::Awaited<app::Appended>& awaited)
         : Waiting(append.request.text(), true, deadline),
           what(std::move(append)),
-          chance(with_chance),
-          awaited_(awaited) {}
-    bool answered() const override { return answer.has_value(); }
-    void refuse(Failure failure) override { answer.emplace(std::unexpected(std::move(failure))); }
-    rt::CompletionQueue::Resume finish() override {
-        awaited_.answer = std::move(answer);
-        return std::move(awaited_.resume);
-    }
-
-    app::Append what;
-    std::array<std::byte, 10> chance;
-    std::optional<Result<app::Appended>> answer;
-    bool maybe_ours = false;  // an earlier attempt may have been committed
-
-  private:
-    rt::Awaited<app::Appended>& awaited_;
-};
-
-// A new request, on its way in. Those with the same Idempotency-Key come one after the other.
-class WaitingOpening final : public Waiting {
-  public:
-    WaitingOpening(app::NewCase opening, wire::Salt with_salt, Deadline deadline,
-                   std::array<std::byte, 10> with_chance, rt::Awaited<app::OpenedCase>& awaited)
-        : Waiting(key_of(opening), false, deadline),
-          fresh(std::move(opening)),
           salt(with_salt),
           chance(with_chance),
           awaited_(awaited) {}
@@ -54,10 +38,31 @@ class WaitingOpening final : public Waiting {
         return std::move(awaited_.resume);
     }
 
-    app::NewCase fresh;
+    app::Append what;
     wire::Salt salt;
     std::array<std::byte, 10> chance;
-    std::optional<Result<app::OpenedCase>> answer;
+    std::optional<Result<app::Appended>> answer;
+    bool maybe_ours = false;  // an earlier attempt may have been committed
+
+  private:
+    rt::Awaited<app::Appended>& awaited_;
+};
+
+// A new request, on its way in. Those with the same Idempotency-Key come one after the other.
+class WaitingOpening final : public Waiting, public OpeningJob {
+  public:
+    WaitingOpening(app::NewCase opening, wire::Salt with_salt, Deadline deadline,
+                   std::array<std::byte, 10> with_chance, rt::Awaited<app::OpenedCase>& awaited)
+        : Waiting(key_of(opening), false, deadline),
+          OpeningJob{std::move(opening), with_salt, with_chance},
+          awaited_(awaited) {}
+    bool answered() const override { return answer.has_value(); }
+    void refuse(Failure failure) override { answer.emplace(std::unexpected(std::move(failure))); }
+    rt::CompletionQueue::Resume finish() override {
+        awaited_.answer = std::move(answer);
+        return std::move(awaited_.resume);
+    }
+
     bool maybe_ours = false;
 
   private:
@@ -95,7 +100,7 @@ class CaseWriter {
     Sql<Done> write_all(Session& session, std::vector<Step*>& steps, std::vector<WaitingOpening*>& openings,
                         const app::Seals& seals);
     Sql<Done> write_steps(Session& session, std::vector<Step*>& steps);
-    Sql<Done> write_openings(Session& session, std::vector<WaitingOpening*>& openings,
+    Sql<Done> write_openings(Session& session, const std::vector<OpeningJob*>& openings,
                              const app::Seals& seals);
     void settle(Step& step);
 
@@ -103,6 +108,7 @@ class CaseWriter {
     Sql<Done> append_once(Session& session, Step& step);
     Sql<bool> lock(Session& session, Step& step, const app::Seals& seals);
     Sql<bool> taken_back(Session& session, Step& step);
+    Sql<bool> write_opened(Session& session, Step& step, const app::Seals& seals);
     Sql<Done> write_extras(Session& session, Step& step, const app::Seals& seals);
     void open_alone(Session& session, WaitingOpening& one);
     Sql<Done> open_once(Session& session, WaitingOpening& one);

@@ -111,6 +111,10 @@ std::vector<std::string> looser(const Result<Applied>& loose, const Result<Appli
         all.push_back("more people may approve what they ask for themselves");
     if (loose->unlinked_allowed && !strict->unlinked_allowed)
         all.push_back("voters need not be shown to be somebody else");
+    if (loose->session && loose->session != strict->session &&
+        (!strict->session || loose->session->max > strict->session->max ||
+         loose->session->uses > strict->session->uses))
+        all.push_back("a session may approve more that nobody has seen");
     if (!loose->reason_required && strict->reason_required) all.push_back("an approval needs no reason");
     if (!loose->resource_typed && strict->resource_typed)
         all.push_back("an approval does not take the resource's name");

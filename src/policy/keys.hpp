@@ -35,10 +35,10 @@ inline std::vector<std::string> all_group_keys() {
 }
 inline const MapSchema group_keys{"group", all_group_keys()};
 inline const MapSchema rule_keys{
-    "rule",
-    {"name",   "when",    "unless", "require",  "refuse",        "allow",    "expires", "grant",    "notify",
-     "deny",   "hold",    "remind", "escalate", "self_approval", "unlinked", "hide",    "timezone", "accept",
-     "reason", "exclude", "claim",  "confirm",  "visible_to",    "shadow",   "step_up"}};
+    "rule", {"name",     "when",       "unless",   "require", "refuse", "allow",    "expires",
+             "grant",    "notify",     "deny",     "hold",    "remind", "escalate", "self_approval",
+             "unlinked", "hide",       "timezone", "accept",  "reason", "exclude",  "claim",
+             "confirm",  "visible_to", "shadow",   "step_up", "lower",  "session"}};
 // The kinds of warnings, each of which may be accepted with a reason.
 inline const MapSchema accept_keys{
     "accept",
@@ -53,6 +53,7 @@ inline const MapSchema default_keys{"default", {"require"}};
 inline const MapSchema count_keys{"count", {"count", "of"}};
 inline const MapSchema slot_keys{"slot", {"count", "of", "one_of", "of_requester", "not_from"}};
 inline const MapSchema claim_keys{"claim", {"not_before", "not_when"}};
+inline const MapSchema session_keys{"session", {"from", "max", "uses"}};
 inline const MapSchema exclusion_keys{"exclusion", {"email", "github", "oidc", "slack", "teams", "token"}};
 inline const MapSchema notify_keys{"notify", with_chats({}, &core::ChatKind::name)};
 inline const MapSchema step_up_keys{"step_up", {"oidc"}};
@@ -79,15 +80,14 @@ inline const MapSchema missing_keys{"missing", {"any"}};
 inline const MapSchema lack_keys{"lack", {"count", "of", "group", "could_approve"}};
 
 // Keys that the language keeps for later: refused, never ignored.
-inline const std::vector<std::string> reserved_rule_keys{"delegate", "review",  "budget",
-                                                         "lower",    "session", "one_at_a_time"};
+inline const std::vector<std::string> reserved_rule_keys{"delegate", "review", "budget", "one_at_a_time"};
 inline const std::vector<std::string> reserved_slot_keys{"not_last"};
 inline const std::vector<std::string> reserved_group_keys{"on_call"};
 inline const std::vector<std::string> reserved_policy_keys{"visible_to"};
 // Keys of a rule that mean nothing without `require`.
 inline const std::vector<std::string> require_only_keys{"deny",          "hold",     "remind", "escalate",
                                                         "self_approval", "unlinked", "reason", "exclude",
-                                                        "confirm",       "step_up"};
+                                                        "confirm",       "step_up",  "lower",  "session"};
 
 // Fields of conditions that have one name; the others start with one of the prefixes.
 inline const std::vector<std::string> plain_fields{"action",
@@ -118,7 +118,8 @@ inline std::vector<const MapSchema*> all_maps() {
             &count_keys,  &notify_keys, &hold_keys,      &escalate_keys, &self_approval_keys,
             &risk_keys,   &test_keys,   &accept_keys,    &size_keys,     &policy_test_keys,
             &vote_keys,   &expect_keys, &missing_keys,   &lack_keys,     &span_keys,
-            &slot_keys,   &claim_keys,  &exclusion_keys, &step_up_keys,  &sign_in_keys};
+            &slot_keys,   &claim_keys,  &exclusion_keys, &step_up_keys,  &sign_in_keys,
+            &session_keys};
 }
 
 }  // namespace countersign::policy

@@ -59,6 +59,8 @@ std::vector<std::string_view> taken_away(const core::Rule& rule, const core::Rul
     if (rule.unlinked_allowed && !other.unlinked_allowed) keys.emplace_back("unlinked");
     const bool widens = rule.escalate && rule.escalate->approvers;
     if (widens && !(other.escalate && other.escalate->approvers)) keys.emplace_back("escalate");
+    if (!rule.lower.empty() && other.lower.empty()) keys.emplace_back("lower");
+    if (rule.session && !other.session) keys.emplace_back("session");
     return keys;
 }
 
@@ -130,6 +132,8 @@ bool Lint::asks_no_more(const core::Rule& rule, const core::Rule& other) const {
     const bool grants_as_much = (!other.release || rule.release == other.release) &&
                                 (!other.self_approval || rule.self_approval == other.self_approval) &&
                                 (!other.unlinked_allowed || rule.unlinked_allowed) &&
+                                (other.lower.empty() || rule.lower == other.lower) &&
+                                (!other.session || rule.session == other.session) &&
                                 (other.hide.empty() || rule.hide == other.hide);
     const bool certain = !rule.require || !other.require ||
                          (!depends_on_request(*rule.require) && !depends_on_request(*other.require));

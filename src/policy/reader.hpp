@@ -69,6 +69,9 @@ std::optional<core::CountOf> read_count_of(Reader& reader, const Node& node, Nam
 std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node, const Names& names,
                                                std::string_view what);
 // The name of a group that `groups` defines; marks it as used.
+// Which numbers a voter may lower.
+std::vector<std::string> read_lower(Reader& reader, const Node& node, Names& names);
+std::optional<core::SessionTerms> read_session(Reader& reader, const Node& node, Names& names);
 std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, Names& names,
                                              std::string_view what);
 // Checks a field that `{field}`, `exclude` or `same_as` names, as conditions do. False: a finding says why.

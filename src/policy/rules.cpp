@@ -342,6 +342,8 @@ void RuleReader::what_goes_with_require() {
         if (key == "confirm") confirm(value);
         if (key == "step_up") step_up(value);
         if (key == "visible_to") visible_to(value);
+        if (key == "lower") rule_.lower = read_lower(reader_, value, names_);
+        if (key == "session") rule_.session = read_session(reader_, value, names_);
     }
 }
 

@@ -139,6 +139,11 @@ std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
                                             Reader::hint(*word, core::verdict_names()),
                                             join(core::verdict_names(), ", ")));
     if (!account || !parsed) return std::nullopt;
+    if (*parsed == core::Verdict::lower) {
+        reader_.error(*verdict,
+                      "a test cannot `lower`: that makes another request, which is a test of its own");
+        return std::nullopt;
+    }
     PolicyTest::Vote vote{std::move(*name), std::move(*account), *parsed, {}, {}, {}};
     if (const Node* reason = Reader::find(node, "reason"))
         vote.reason = reader_.text(*reason, "`reason`").value_or("");

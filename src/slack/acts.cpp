@@ -25,6 +25,8 @@ std::optional<app::CardButton> button_of(std::string_view action) {
     if (action == wire::slack_deny) return app::CardButton::deny;
     if (action == wire::slack_hold) return app::CardButton::hold;
     if (action == wire::slack_release) return app::CardButton::release;
+    if (action == wire::slack_lower) return app::CardButton::lower;
+    if (action == wire::slack_revoke) return app::CardButton::revoke;
     if (action == wire::slack_details) return app::CardButton::details;
     return std::nullopt;
 }
@@ -51,6 +53,7 @@ std::optional<core::Verdict> verdict_of(std::string_view callback) {
     if (callback == wire::slack_approve) return core::Verdict::approve;
     if (callback == wire::slack_deny) return core::Verdict::deny;
     if (callback == wire::slack_hold) return core::Verdict::hold;
+    if (callback == wire::slack_lower) return core::Verdict::lower;
     return std::nullopt;
 }
 
@@ -122,8 +125,10 @@ app::Origin origin_of(const wire::SlackSubmission& submission) {
     if (submission.view.empty()) return folded("slack:trigger:" + submission.actor.trigger_id);
     // The text is part of the key: a second try from the same view with other words is another act.
     constexpr std::size_t digest_digits = 16;
+    std::string typed = submission.reason;
+    for (const std::string& number : submission.numbers) typed += "\n" + number;
     return folded(fmt::format("slack:view:{}:{}:{}:{}", submission.view, submission.hash,
-                              submission.actor.user, sha256_hex(submission.reason).substr(0, digest_digits)));
+                              submission.actor.user, sha256_hex(typed).substr(0, digest_digits)));
 }
 
 app::Origin origin_of(const wire::SlackCommand& command) {

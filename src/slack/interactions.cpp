@@ -302,6 +302,7 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
     auto act = act_of(submission.actor, origin_of(submission), received);
     act.typed_resource = std::move(submission.resource);
     act.card_since = posted_at(submitted->note.message);
+    act.typed_numbers = std::move(submission.numbers);
     const auto account = act.account;
     const auto shown =
         seals_.all_seen(submitted->note, account) ? app::CardExtent::whole : app::CardExtent::part;
@@ -339,7 +340,9 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
     }
     auto sentence = join(lines->text, " ");
     using Wrong = app::Lines::Wrong;
-    const std::string_view block = lines->wrong == Wrong::resource ? "resource" : "reason";
+    const std::string_view block = lines->wrong == Wrong::resource ? "resource"
+                                   : lines->wrong == Wrong::number ? "number0"
+                                                                   : "reason";
     auto payload = lines->wrong != Wrong::nothing
                        ? wire::json_object("errors", wire::json_object(block, printable(sentence)),
                                            "response_action", "errors")
@@ -375,13 +378,14 @@ awaitable<void> Interactions::draw(wire::SlackActor actor, app::Reply reply, wir
     const auto by = core::chat_account(core::Surface::slack, directory_.home()->team, actor.user);
     if (const auto* asks = std::get_if<app::ReasonDialog>(&reply.what)) {
         // Who is asked for a reason to approve saw all of it, or was shown the full view instead.
-        if (asks->verdict == core::Verdict::approve) seals_.seal_all(note, by);
+        if (asks->verdict == core::Verdict::approve || asks->saw_all) seals_.seal_all(note, by);
         auto view = wire::slack_reason_view({.verdict = asks->verdict,
                                              .number = asks->number,
                                              .about = asks->about,
                                              .resource = asks->resource,
                                              .needs_reason = asks->needs_reason,
-                                             .own = asks->own},
+                                             .own = asks->own,
+                                             .numbers = asks->numbers},
                                             note);
         co_await show_view(std::move(actor), std::move(view), clicked_at);
         co_return;

@@ -33,6 +33,23 @@ std::optional<core::Verdict> verdict_of(std::string_view act) {
     return core::parse_verdict(act);
 }
 
+std::optional<app::CardButton> button_of(core::Verdict verdict) {
+    switch (verdict) {
+        case core::Verdict::deny:
+            return app::CardButton::deny;
+        case core::Verdict::hold:
+            return app::CardButton::hold;
+        case core::Verdict::release:
+            return app::CardButton::release;
+        case core::Verdict::lower:
+            return app::CardButton::lower;
+        case core::Verdict::revoke:
+            return app::CardButton::revoke;
+        default:
+            return std::nullopt;
+    }
+}
+
 std::optional<app::Question> question_of(const wire::TeamsPress& press) {
     if (press.act != wire::teams_agree && press.act != wire::teams_decline) return std::nullopt;
     if (press.about == "link") return app::Question{app::Question::About::link, press.id};
@@ -43,8 +60,10 @@ std::optional<app::Question> question_of(const wire::TeamsPress& press) {
 
 app::Origin origin_of(const wire::TeamsPress& press, std::string_view object) {
     constexpr std::size_t digest_digits = 16;
+    std::string typed = press.reason;
+    for (const std::string& number : press.numbers) typed += "\n" + number;
     return folded(fmt::format("teams:press:{}:{}:{}:{}:{}", press.request, press.version, object, press.act,
-                              sha256_hex(press.reason).substr(0, digest_digits)));
+                              sha256_hex(typed).substr(0, digest_digits)));
 }
 
 app::Origin origin_of(const wire::TeamsActivity& activity) {

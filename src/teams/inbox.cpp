@@ -35,20 +35,6 @@ app::Reply said(std::string_view words) {
     return {app::Lines{{std::string(words)}}};
 }
 
-// The button that asks for a reason where one is missing.
-std::optional<app::CardButton> button_of(core::Verdict verdict) {
-    switch (verdict) {
-        case core::Verdict::deny:
-            return app::CardButton::deny;
-        case core::Verdict::hold:
-            return app::CardButton::hold;
-        case core::Verdict::release:
-            return app::CardButton::release;
-        default:
-            return std::nullopt;
-    }
-}
-
 std::string parameter_of(const core::Value& value, std::string_view name) {
     if (const auto* items = value["parameters"].items())
         for (const core::Value& item : *items)
@@ -211,6 +197,7 @@ app::Act Inbox::act_of(const Asked& asked) const {
     if (!asked.press.digest.empty()) act.shown_digest = asked.press.digest;
     act.typed_resource = asked.press.resource;
     act.card_since = shown_since(*asked.activity);
+    act.typed_numbers = asked.press.numbers;
     return act;
 }
 
@@ -276,7 +263,7 @@ awaitable<app::Reply> Inbox::act(const Asked& asked) {
     const auto verdict = *verdict_of(press.act);
     if (verdict == core::Verdict::approve) co_return co_await approve(asked);
     const auto button = button_of(verdict);
-    if (trim(press.reason).empty() && button)
+    if (trim(press.reason).empty() && press.numbers.empty() && button)
         co_return co_await conversation_.press(std::move(act), request, *button, app::CardExtent::unknown);
     co_return co_await conversation_.submit(std::move(act), request, verdict, press.reason,
                                             app::CardExtent::unknown);

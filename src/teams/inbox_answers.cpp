@@ -37,9 +37,9 @@ awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply
     const auto notice = lines == nullptr ? std::string{} : join(lines->text, " ");
     // At the end of a full view the form carries on what was read; on the card its own input asks.
     if (asks != nullptr && (asked.in_dialog || asked.press.page > 0)) {
-        auto form = wire::teams_reason_form(
-            {asks->verdict, asks->number, asks->about, asks->resource, asks->needs_reason, asks->own, notice},
-            asked.press, asked.in_dialog);
+        auto form = wire::teams_reason_form({asks->verdict, asks->number, asks->about, asks->resource,
+                                             asks->needs_reason, asks->own, notice, asks->numbers},
+                                            asked.press, asked.in_dialog);
         co_return json_body(asked.in_dialog ? wire::teams_dialog_answer("Reason", form)
                                             : wire::teams_card_answer(form));
     }
@@ -63,6 +63,7 @@ awaitable<net::HttpResponse> Inbox::body_of(const Asked& asked, const app::Reply
         viewer.resource = asks->resource;
         viewer.needs_reason = asks->needs_reason;
         viewer.own_request = asks->own;
+        viewer.numbers = asks->numbers;
     }
     if (!asked.request) {
         auto shown = private_card(reply, parts_.speech.style());

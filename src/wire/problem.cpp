@@ -84,6 +84,7 @@ Failure failure_of(const core::Refusal& refusal) {
             break;
         case Why::reason_required:
         case Why::confirmation_required:
+        case Why::not_lowerable:
             trouble = Trouble::invalid_input;
             break;
         case Why::directory_stale:

@@ -1,5 +1,7 @@
 #include "countersign/wire/request.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -223,7 +225,7 @@ Result<app::Ask> ask_from(const Value& body) {
 }
 
 Result<VoteBody> vote_from(const Value& body) {
-    constexpr std::array<std::string_view, 4> known{"verdict", "reason", "digest", "resource"};
+    constexpr std::array<std::string_view, 5> known{"verdict", "reason", "digest", "resource", "lower"};
     auto reader = ObjectReader::over(body, "", known);
     if (!reader) return pass(reader);
     auto word = reader->needed_text("verdict", 20);
@@ -236,8 +238,23 @@ Result<VoteBody> vote_from(const Value& body) {
     if (!digest) return pass(digest);
     auto resource = reader->text("resource", core::resource_chars_max);
     if (!resource) return pass(resource);
-    return VoteBody{*verdict, std::move(*reason).value_or(""), std::move(*digest),
-                    std::move(*resource).value_or("")};
+    VoteBody vote{*verdict, std::move(*reason).value_or(""), std::move(*digest),
+                  std::move(*resource).value_or("")};
+    const Value* lower = reader->find("lower");
+    if ((lower != nullptr) != (vote.verdict == core::Verdict::lower))
+        return invalid("/lower",
+                       "goes with the verdict `lower`, and with no other: {\"parameters.rows\": 1000}");
+    if (lower == nullptr) return vote;
+    if (!lower->members() || lower->members()->empty() || lower->members()->size() > core::lowerable_max)
+        return invalid("/lower",
+                       fmt::format("must be an object of 1 to {} parameters and the numbers they are to "
+                                   "have: {{\"parameters.rows\": 1000}}",
+                                   core::lowerable_max));
+    for (const auto& [field, value] : *lower->members()) {
+        if (!value.number()) return invalid("/lower/" + core::pointer_token(field), "must be a number");
+        vote.lower.push_back({field, *value.number()});
+    }
+    return vote;
 }
 
 Result<CancelBody> cancel_from(const Value& body) {

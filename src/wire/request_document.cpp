@@ -8,6 +8,7 @@
 #include "countersign/core/advance.hpp"
 #include "countersign/core/card.hpp"
 #include "countersign/core/hidden.hpp"
+#include "countersign/core/session.hpp"
 
 namespace countersign::wire {
 
@@ -180,6 +181,32 @@ void what_became_of_it(Value& document, const core::Case& c, const core::Ruling&
     }
 }
 
+// Adds which request took the place of which, with lower numbers, and which session approved what.
+void other_requests(Value& document, const core::Case& c, const core::Directory& directory) {
+    auto who = [&](const core::AccountId& account) { return directory.person_of(account).text(); };
+    const auto* opened = c.entries.empty() ? nullptr : std::get_if<core::Opened>(&c.entries.front());
+    if (opened && opened->narrowed_from)
+        document.set("narrowed_from", Value::object({{"id", opened->narrowed_from->request.text()},
+                                                     {"number", opened->narrowed_from->number},
+                                                     {"by", who(opened->narrowed_from->by)},
+                                                     {"what", opened->narrowed_from->what}}));
+    if (opened && opened->session) document.set("approved_by_session", opened->session->text());
+    for (const auto& entry : c.entries) {
+        const auto* cancelled = std::get_if<core::Cancelled>(&entry);
+        if (!cancelled || !cancelled->narrowed) continue;
+        document.set("narrowed_to", Value::object({{"id", cancelled->narrowed->into.text()},
+                                                   {"digest", cancelled->narrowed->digest},
+                                                   {"by", who(cancelled->by)},
+                                                   {"what", cancelled->narrowed->what}}));
+    }
+    if (const auto session = core::session_of(c.request, c.applied)) {
+        const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(session->lasts).count();
+        document.set("session", Value::object({{"minutes", std::int64_t{minutes}},
+                                               {"uses", session->uses},
+                                               {"used", core::uses_of(c)}}));
+    }
+}
+
 }  // namespace
 
 Value request_document(const core::Case& c, const core::Ruling& ruling, const core::Directory& directory,
@@ -224,6 +251,7 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
     document.set("decided_at", time_or_null(ruling.decided_at));
     document.set("reason", text_or_null(ruling.reason));
     what_became_of_it(document, c, ruling, now);
+    other_requests(document, c, directory);
     return document;
 }
 

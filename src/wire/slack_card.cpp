@@ -59,6 +59,10 @@ std::string_view action_of(core::CardButton button) {
             return slack_hold;
         case core::CardButton::release:
             return slack_release;
+        case core::CardButton::lower:
+            return slack_lower;
+        case core::CardButton::revoke:
+            return slack_revoke;
         case core::CardButton::details:
             break;
     }
@@ -67,7 +71,8 @@ std::string_view action_of(core::CardButton button) {
 
 std::string_view style_of(core::CardButton button) {
     if (button == core::CardButton::approve) return "primary";
-    return button == core::CardButton::deny ? "danger" : "";
+    const bool ends = button == core::CardButton::deny || button == core::CardButton::revoke;
+    return ends ? "danger" : "";
 }
 
 // Draws one card. How much of each text it shows was decided before.

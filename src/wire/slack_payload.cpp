@@ -1,11 +1,14 @@
 #include "countersign/wire/slack_payload.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <utility>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/lowering.hpp"
 #include "countersign/wire/json.hpp"
 
 namespace countersign::wire {
@@ -75,6 +78,11 @@ SlackInteraction read_submission(const Value& payload) {
     const Value& typed = view["state"]["values"];
     submission.reason = text_of(typed["reason"]["text"]["value"]);
     submission.resource = text_of(typed["resource"]["text"]["value"]);
+    for (std::size_t i = 0; i < core::lowerable_max; ++i) {
+        const Value& block = typed[fmt::format("number{}", i)];
+        if (block.is_null()) break;
+        submission.numbers.push_back(text_of(block["text"]["value"]));
+    }
     return submission;
 }
 

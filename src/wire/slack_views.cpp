@@ -206,6 +206,21 @@ void add_resource_input(b::Items& blocks, std::string_view resource) {
                                  b::plain("Type the resource's name"), "type", "input"));
 }
 
+// What was asked for stands in it already, so that lowering it is one change.
+void add_number_inputs(b::Items& blocks, const std::vector<core::Lowerable>& numbers) {
+    constexpr std::size_t label_units_max = 200;
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        const std::string now = core::canonical_number(numbers[i].now);
+        auto input = json_object("action_id", "text", "focus_on_load", i == 0, "initial_value", now,
+                                 "is_decimal_allowed", true, "max_value", now, "min_value", "0", "type",
+                                 "number_input");
+        auto label = b::cut(fmt::format("{} (asked for: {})", core::parameter_name(numbers[i].field), now),
+                            label_units_max);
+        blocks.push_back(json_object("block_id", fmt::format("number{}", i), "element", input, "label",
+                                     b::plain(label.text), "optional", true, "type", "input"));
+    }
+}
+
 SlackPrivate made_private(std::string_view fallback, b::Items blocks) {
     return {slack_escaped(fallback), std::move(blocks).take()};
 }
@@ -254,6 +269,7 @@ JsonText slack_reason_view(const ReasonAsked& asked, const SlackViewNote& note) 
     else if (asked.verdict == core::Verdict::approve && asked.needs_reason)
         blocks.push_back(
             b::section("why", b::plain("The policy asks for a reason with every approval of this request.")));
+    add_number_inputs(blocks, asked.numbers);
     if (!asked.resource.empty()) add_resource_input(blocks, asked.resource);
     if (asked.needs_reason) {
         auto input = json_object("action_id", "text", "focus_on_load", asked.resource.empty(), "max_length",

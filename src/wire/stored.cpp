@@ -159,6 +159,21 @@ void write_readers(StoredWriter& w, const std::vector<std::vector<core::GroupId>
 
 }  // namespace
 
+namespace {
+
+void write_session(StoredWriter& w, const core::SessionTerms& session) {
+    w.key("session").begin().key("from").text(session.from).key("max").whole(session.max.count());
+    w.key("uses").whole(session.uses).end();
+}
+
+void write_widening(StoredWriter& w, const core::Widening& widening) {
+    w.key("widening").begin().key("after").whole(widening.after.count());
+    write_texts(w, "approvers", widening.approvers);
+    w.end();
+}
+
+}  // namespace
+
 // What is as it is without a word of any rule is left out; so is it in what was stored before there were such
 // words. Keys in byte order.
 std::string stored_applied(const core::Applied& a) {
@@ -194,6 +209,7 @@ std::string stored_applied(const core::Applied& a) {
     w.key("expires").whole(a.expires.count()).key("grant").whole(a.grant.count());
     if (!a.hide.empty()) write(w, "hide", a.hide);
     w.key("kind").text(core::name_of(a.kind));
+    if (!a.lower.empty()) write(w, "lower", a.lower);
     write(w, "notify", a.notify);
     w.key("policy_digest").text(a.policy_digest);
     if (a.reason_required) w.key("reason_required").truth(true);
@@ -219,15 +235,12 @@ std::string stored_applied(const core::Applied& a) {
         if (!a.self_approval->groups.empty()) write_texts(w, "groups", a.self_approval->groups);
         w.key("reason_required").truth(a.self_approval->reason_required).end();
     }
+    if (a.session) write_session(w, *a.session);
     if (a.shadow) write_shadow(w, *a.shadow);
     if (!a.step_up.empty()) write_step_up(w, a.step_up);
     if (a.unlinked_allowed) w.key("unlinked_allowed").truth(true);
     write_readers(w, a.visible_to);
-    if (a.widening) {
-        w.key("widening").begin().key("after").whole(a.widening->after.count());
-        write_texts(w, "approvers", a.widening->approvers);
-        w.end();
-    }
+    if (a.widening) write_widening(w, *a.widening);
     w.end();
     return w.take();
 }
@@ -293,6 +306,15 @@ void read_terms(StoredReader& r, core::Applied& a) {
             r.must(one[0].string() && one[1].string());
             a.exclude.push_back({std::string(one[0].text()), std::string(one[1].text())});
         }
+    }
+    if (there("lower")) a.lower = r.texts("lower");
+    if (there("session")) {
+        StoredReader session(r.member("session"));
+        const std::int64_t uses = session.whole("uses");
+        session.must(uses > 0 && uses <= UINT32_MAX);
+        a.session = core::SessionTerms{session.text("from"), core::Duration{session.whole("max")},
+                                       static_cast<std::uint32_t>(uses)};
+        r.must(session.ok());
     }
     if (there("widening")) {
         StoredReader widening(r.member("widening"));

@@ -37,11 +37,17 @@ void write_members(StoredWriter& w, const core::Opened& e, const OpeningFacts* f
     write_owns(w, e.behind_accounts);
     if (e.dead_end) w.key("dead_end").own(*e.dead_end);
     w.key("kind").text("opened");
+    if (e.narrowed_from) {
+        w.key("narrowed_from").begin().key("by").own(e.narrowed_from->by.text());
+        w.key("number").whole(e.narrowed_from->number).key("request").text(e.narrowed_from->request.text());
+        w.key("what").own(e.narrowed_from->what).end();
+    }
     if (facts) {
         w.key("request").begin().key("number").whole(facts->number);
         w.key("record_sha256").text(sha256_hex(facts->request));
         w.key("rules_sha256").text(sha256_hex(facts->rules)).end();
     }
+    if (e.session) w.key("session").text(e.session->text());
     w.key("unlinked");
     write_owns(w, e.unlinked);
 }
@@ -94,7 +100,17 @@ void write_members(StoredWriter& w, const core::Lapsed& e) {
     w.key("at").at(e.at).key("kind").text("lapsed");
 }
 void write_members(StoredWriter& w, const core::Cancelled& e) {
-    w.key("at").at(e.at).key("by").own(e.by.text()).key("kind").text("cancelled").key("reason").own(e.reason);
+    if (e.approver) {
+        w.key("approver");
+        write(w, *e.approver);
+    }
+    w.key("at").at(e.at).key("by").own(e.by.text()).key("kind").text("cancelled");
+    if (e.narrowed) {
+        w.key("narrowed").begin().key("digest").text(e.narrowed->digest);
+        w.key("into").text(e.narrowed->into.text()).key("what").own(e.narrowed->what).end();
+    }
+    w.key("reason").own(e.reason);
+    if (e.approver) w.key("via").text(name_of(e.via));
 }
 void write_members(StoredWriter& w, const core::Claimed& e) {
     w.key("at").at(e.at).key("by").own(e.by.text()).key("key").text(e.key).key("kind").text("claimed");
@@ -102,6 +118,11 @@ void write_members(StoredWriter& w, const core::Claimed& e) {
 void write_members(StoredWriter& w, const core::Reported& e) {
     w.key("at").at(e.at).key("by").own(e.by.text()).key("detail").own(e.detail);
     w.key("kind").text("reported").key("succeeded").truth(e.succeeded);
+}
+
+void write_members(StoredWriter& w, const core::Used& e) {
+    w.key("at").at(e.at).key("digest").text(e.digest).key("kind").text("used");
+    w.key("request").text(e.request.text());
 }
 
 std::optional<core::AccountClass> parse_class(std::string_view text) {
@@ -144,13 +165,52 @@ std::optional<core::SignIn> read_sign_in(StoredReader& r) {
     return read;
 }
 
+core::RequestId read_request_id(StoredReader& r, const std::string& name) {
+    auto id = core::RequestId::parse(r.text(name));
+    r.must(id.has_value());
+    return id.value_or(core::RequestId{core::RequestId::Bytes{}});
+}
+
+std::optional<core::RequestId> request_id_if_there(StoredReader& r, const std::string& name) {
+    if (r.member(name).is_null()) return std::nullopt;
+    return read_request_id(r, name);
+}
+
+std::optional<core::Opened::NarrowedFrom> read_narrowed_from(StoredReader& outer) {
+    if (outer.member("narrowed_from").is_null()) return std::nullopt;
+    StoredReader r(outer.member("narrowed_from"));
+    core::Opened::NarrowedFrom from{.request = read_request_id(r, "request"),
+                                    .number = r.whole("number"),
+                                    .by = core::AccountId{r.text("by")},
+                                    .what = r.text("what")};
+    outer.must(r.ok());
+    return from;
+}
+
+core::Cancelled read_cancelled(StoredReader& r) {
+    core::Cancelled e{.at = r.at("at"), .by = core::AccountId{r.text("by")}, .reason = r.text("reason")};
+    if (!r.member("approver").is_null()) {
+        e.approver = read_standing(r, r.member("approver"));
+        e.via = r.known(core::parse_surface(r.text("via")));
+    }
+    if (!r.member("narrowed").is_null()) {
+        StoredReader narrowed(r.member("narrowed"));
+        e.narrowed = core::Cancelled::Narrowed{read_request_id(narrowed, "into"), narrowed.text("digest"),
+                                               narrowed.text("what")};
+        r.must(narrowed.ok());
+    }
+    return e;
+}
+
 std::optional<core::Entry> read_kind(StoredReader& r, const std::string& kind) {
     if (kind == "opened") {
         return core::Opened{.at = r.at("at"),
                             .behind = r.ids<core::PersonId>("behind"),
                             .unlinked = r.ids<core::AccountId>("unlinked"),
                             .dead_end = r.maybe_text("dead_end"),
-                            .behind_accounts = r.ids<core::AccountId>("behind_accounts")};
+                            .behind_accounts = r.ids<core::AccountId>("behind_accounts"),
+                            .narrowed_from = read_narrowed_from(r),
+                            .session = request_id_if_there(r, "session")};
     }
     if (kind == "voted") {
         return core::Voted{.at = r.at("at"),
@@ -188,10 +248,10 @@ std::optional<core::Entry> read_kind(StoredReader& r, const std::string& kind) {
     if (kind == "reminded") return core::Reminded{.at = r.at("at")};
     if (kind == "escalated") return core::Escalated{.at = r.at("at")};
     if (kind == "lapsed") return core::Lapsed{.at = r.at("at")};
-    if (kind == "cancelled") {
-        return core::Cancelled{
-            .at = r.at("at"), .by = core::AccountId{r.text("by")}, .reason = r.text("reason")};
-    }
+    if (kind == "cancelled") return read_cancelled(r);
+    if (kind == "used")
+        return core::Used{
+            .at = r.at("at"), .request = read_request_id(r, "request"), .digest = r.text("digest")};
     if (kind == "claimed") {
         return core::Claimed{.at = r.at("at"), .by = core::AccountId{r.text("by")}, .key = r.text("key")};
     }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/lowering.hpp"
 #include "countersign/wire/json.hpp"
 
 namespace countersign::wire {
@@ -158,6 +159,13 @@ TeamsPress read_teams_press(const Value& value) {
     press.id = data["id"].text();
     press.reason = data[press.act + "_reason"].text();
     press.resource = data["resource"].text();
+    // Numbers come as texts from some clients and as numbers from others.
+    for (std::size_t i = 0; i < core::lowerable_max; ++i) {
+        const Value& typed = data["number" + std::to_string(i)];
+        if (typed.is_null()) break;
+        press.numbers.push_back(typed.number() ? core::canonical_number(*typed.number())
+                                               : std::string(typed.text()));
+    }
     press.known_form = data["form"].whole() == 1;
     return press;
 }

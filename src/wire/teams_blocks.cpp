@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "countersign/base/text.hpp"
+#include "countersign/core/card_sections.hpp"
 #include "countersign/core/request.hpp"
 #include "countersign/wire/teams_activity.hpp"
 #include "wire/links.hpp"
@@ -185,6 +186,19 @@ std::vector<Json> resource_input(std::string_view resource) {
                                  "label", "The resource's name, exactly as it stands above:", "maxLength",
                                  core::resource_chars_max, "type", "Input.Text"));
     return blocks;
+}
+
+std::vector<Json> number_inputs(const std::vector<core::Lowerable>& numbers) {
+    constexpr std::size_t label_chars_max = 200;
+    std::vector<Json> inputs;
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        auto label = shortened(fmt::format("{} (asked for: {})", core::parameter_name(numbers[i].field),
+                                           core::canonical_number(numbers[i].now)),
+                               label_chars_max);
+        inputs.push_back(json_object("id", fmt::format("number{}", i), "label", label.text, "type",
+                                     "Input.Text", "value", core::canonical_number(numbers[i].now)));
+    }
+    return inputs;
 }
 
 Json show_card(std::string_view title, Items body, const Json& action) {

@@ -52,6 +52,8 @@ Json reason_input(std::string_view act, bool of_own_request);
 Json comment_input(std::string_view act);  // the same, but nobody has to say anything
 // Asks for the resource's name, and shows it as it is to be typed.
 std::vector<Json> resource_input(std::string_view resource);
+// One input for each number, which says what was asked for.
+std::vector<Json> number_inputs(const std::vector<core::Lowerable>& numbers);
 Json show_card(std::string_view title, Items body, const Json& action);
 
 struct Short {

@@ -194,6 +194,7 @@ class TeamsCardWriter {
         const auto act = core::name_of(*viewer_->asks_reason);
         if (!viewer_->resource.empty())
             for (const c::Json& block : c::resource_input(viewer_->resource)) body.push_back(block);
+        for (const c::Json& block : c::number_inputs(viewer_->numbers)) body.push_back(block);
         body.push_back(viewer_->needs_reason ? c::reason_input(act, viewer_->own_request)
                                              : c::comment_input(act));
         actions.push_back(c::execute(c::title_of(*viewer_->asks_reason), press(act), true));
@@ -216,6 +217,13 @@ class TeamsCardWriter {
                 return;
             case core::CardButton::release:
                 if (!asks) actions.push_back(c::execute(title, press(teams_release)));
+                return;
+            case core::CardButton::lower:
+                if (!asks && !(viewer_ && viewer_->behind))
+                    actions.push_back(c::execute(title, press(teams_lower)));
+                return;
+            case core::CardButton::revoke:
+                actions.push_back(c::execute(title, press(teams_revoke)));
                 return;
             case core::CardButton::details:
                 actions.push_back(c::submit(title, press(teams_details), true));

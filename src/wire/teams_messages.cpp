@@ -202,6 +202,7 @@ JsonText teams_reason_form(const ReasonAsked& asked, const TeamsPress& press, bo
     if (!asked.wrong.empty()) body.push_back(c::heading(inert(asked.wrong)));
     if (!asked.resource.empty())
         for (const c::Json& block : c::resource_input(asked.resource)) body.push_back(block);
+    for (const c::Json& block : c::number_inputs(asked.numbers)) body.push_back(block);
     body.push_back(asked.needs_reason ? c::reason_input(act, asked.own) : c::comment_input(act));
     return c::card(std::move(body), c::Items(button), title);
 }

@@ -72,7 +72,11 @@ Value change_of(const core::Case& c, const core::Entry& entry, const core::Direc
                             change.because(e.reason);
                         },
                         [&](const core::Cancelled& e) {
-                            change.by(e.by);
+                            if (e.approver)
+                                change.by(*e.approver, e.via);
+                            else
+                                change.by(e.by);
+                            if (e.narrowed) change.set("narrowed_to", e.narrowed->into.text());
                             change.because(e.reason);
                         },
                         [&](const core::Claimed& e) { change.by(e.by); },
@@ -81,6 +85,7 @@ Value change_of(const core::Case& c, const core::Entry& entry, const core::Direc
                             change.set("status", e.succeeded ? "succeeded" : "failed");
                             change.because(e.detail);
                         },
+                        [&](const core::Used& e) { change.set("request", e.request.text()); },
                         [&](const core::Rejudged& e) { change.because(e.dead_end.value_or("")); },
                         [](const auto&) {}},  // what time does: lapses, reminders, escalations
                entry);

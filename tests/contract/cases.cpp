@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "contract/cases.hpp"
+#include "countersign/core/session.hpp"
 #include "countersign/wire/stored.hpp"
 #include "countersign/wire/stored_entry.hpp"
 
@@ -371,6 +372,79 @@ TYPED_TEST(Cases, TheSameKeyManyTimesAtOnceIsOneRequest) {
     }
     EXPECT_EQ(ids.size(), 1U);
     EXPECT_EQ(first, 1U);
+}
+
+// A session, and what it covers: one transaction, so that there is never the one without the other.
+template <class Backend>
+class Sessions : public CaseTest<Backend> {
+  protected:
+    core::Applied grants() {
+        core::Applied applied = requires_of({asks({{1, "security"}})});
+        applied.session = core::SessionTerms{"parameters.minutes", 1h, 2};
+        return applied;
+    }
+    app::NewCase asking(std::optional<core::Value> parameters) {
+        auto fresh = this->on.fresh(grants());
+        fresh.request.parameters = std::move(parameters);
+        fresh.request.digest = core::digest_of(fresh.request);
+        return fresh;
+    }
+    core::RequestId approved_session() {
+        auto id = this->opened(asking(core::Value::object({{"minutes", 30}}))).opened.request->id;
+        auto approved = this->appended(this->on.vote(id, "U0AMY"));
+        EXPECT_EQ(approved.now->ruling.state, core::State::approved);
+        return id;
+    }
+    app::Append use(core::RequestId session, std::optional<app::Idempotency> key = {}) {
+        auto fresh = asking(std::nullopt);
+        fresh.opened.session = session;
+        const core::Entry first{fresh.opened};
+        fresh.ruling = core::decide(fresh.request, fresh.applied, std::span(&first, 1));
+        fresh.cards.clear();
+        fresh.idempotency = std::move(key);
+        auto what = this->on.command(session, core::Use{fresh.request, fresh.applied});
+        what.origin = app::Origin{"use:" + fresh.request.id.text()};
+        what.opens = std::make_shared<const app::NewCase>(std::move(fresh));
+        return what;
+    }
+};
+TYPED_TEST_SUITE(Sessions, CaseBackends);
+
+TYPED_TEST(Sessions, AUseAndWhatItCoversAreWrittenTogether) {
+    auto session = this->approved_session();
+    auto used = this->appended(this->use(session));
+    ASSERT_FALSE(used.refusal) << used.refusal->sentence;
+    ASSERT_NE(used.opened, nullptr);
+    EXPECT_EQ(used.opened->ruling.state, core::State::approved);
+    auto covered = this->stored(used.opened->opened.request->id);
+    EXPECT_TRUE(covered == used.opened->opened);
+    EXPECT_EQ(core::decide(covered).state, core::State::approved);
+    EXPECT_EQ(core::uses_of(this->stored(session)), 1U);
+    auto claimed = this->appended(this->on.command(
+        covered.request->id, core::Claim{core::AccountId{"token:tok_ci"}, covered.request->digest, {}}));
+    EXPECT_EQ(claimed.now->ruling.state, core::State::claimed);
+}
+
+TYPED_TEST(Sessions, WhatItDoesNotCoverIsNotOpened) {
+    auto session = this->approved_session();
+    for (int i = 0; i < 2; ++i) EXPECT_FALSE(this->appended(this->use(session)).refusal);
+    auto third = this->use(session);
+    auto id = third.opens->request.id;
+    auto over = this->appended(std::move(third));
+    EXPECT_TRUE(over.refusal);
+    EXPECT_EQ(over.opened, nullptr);
+    EXPECT_EQ(this->on.get(this->on.cases().read(id, this->on.soon())).error().trouble, Trouble::not_found);
+    EXPECT_EQ(this->stored(session).version(), 5);
+}
+
+TYPED_TEST(Sessions, AKeyThatIsTakenUsesNothingUp) {
+    auto session = this->approved_session();
+    EXPECT_FALSE(this->appended(this->use(session, this->key("once"))).refusal);
+    auto again = this->use(session, this->key("once"));
+    auto refused = this->on.get(this->on.cases().append(std::move(again), this->on.soon()));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, app::key_taken);
+    EXPECT_EQ(core::uses_of(this->stored(session)), 1U);
 }
 
 }  // namespace

@@ -696,6 +696,9 @@ struct Expected {
                 return own ? std::nullopt : std::optional{Why::nothing_to_withdraw};
             case Verdict::release:
                 break;
+            case Verdict::lower:  // these have tests of their own
+            case Verdict::revoke:
+                return std::nullopt;
         }
         if (!before.held) return Why::not_held;
         if (holder()) return std::nullopt;

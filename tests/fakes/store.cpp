@@ -67,6 +67,10 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
     auto found = cases_.find(append.request);
     if (found == cases_.end()) co_return missing();
     Kept& kept = found->second;
+    if (append.opens && append.opens->idempotency &&
+        keys_.contains({append.opens->idempotency->token, append.opens->idempotency->key}))
+        co_return fail(Trouble::conflict, "this Idempotency-Key was used before",
+                       std::string(app::key_taken));
     app::PlanCommand command{&append, append.origin ? append.origin->key : std::string{}, false,
                              rt::chance(entropy_)};
     app::Plan plan = app::plan(kept.on, std::span(&command, 1), clock_.now(), {});
@@ -80,6 +84,11 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
                       app::facts_of(vote)},
                      app::refusal_place);
     if (answer && plan.wrote()) answer->leased = changed(append.request, c.version(), append.lease);
+    if (answer && plan.wrote() && !answer->refusal && append.opens) {
+        auto opened = co_await open(*append.opens, Deadline{});
+        if (!opened) co_return pass(opened);
+        answer->opened = std::make_shared<app::OpenedCase>(std::move(*opened));
+    }
     if (answer && answer->repeat) answer->leased = lease_again(append.request, append.lease);
     co_return std::move(answer);
 }

@@ -155,6 +155,17 @@ TEST(PolicyLanguage, ARuleCarriesItsTerms) {
              {"exclude: [{gitlab: parameters.a}]", "unknown key `gitlab`"},
              {"claim: {}", "`claim` says when"},
              {"claim: {not_when: {action: x}}", "`action` is not about time"},
+             {"lower: []", "`lower` takes 1 to"},
+             {"lower: action", "`lower` names a parameter"},
+             {"lower: 'parameters.rows[*]'", "`lower` names a parameter"},
+             {"lower: [parameters.a, parameters.a]", "stands in `lower` twice"},
+             {"session: {from: parameters.minutes, max: 4h}", "all three"},
+             {"session: {from: labels.minutes, max: 4h, uses: 2}", "`from` names a parameter"},
+             {"session: {from: parameters.for.minutes, max: 4h, uses: 2}", "stands beside the others"},
+             {"session: {from: parameters.minutes, max: 2d, uses: 2}", "`max` is between 1m and"},
+             {"session: {from: parameters.minutes, max: 4h, uses: 0}",
+              "`uses` is a whole number from 1 to 200"},
+             {"session: {from: parameters.minutes, max: 4h, uses: 201}", "`uses` is a whole number"},
              {"budget: {count: 20, per: 1h}", "`budget` is not supported yet"},
              {"one_at_a_time: [action]", "`one_at_a_time` is not supported yet"}})
         EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    " + keys)), Contains(HasSubstr(message)))

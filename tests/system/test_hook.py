@@ -23,6 +23,10 @@ rules:
   - name: the shell
     when: { action: ["agent.*.bash", "agent.*.shell", "agent.*.run_command", "agent.*.run_shell_command"] }
     require: { count: 1, of: reviewers }
+  - name: exports
+    when: { action: "agent.*.export" }
+    require: { count: 1, of: reviewers }
+    lower: [parameters.rows]
   - name: servers
     when: { action: "mcp.*" }
     require: { count: 1, of: reviewers }
@@ -154,6 +158,30 @@ class Decisions(HookTest):
                 child.stdout.close(), child.stderr.close()
                 self.denies(host, ended, "denied by amy: freeze until Monday")
                 self.denies(host, self.hook(self.input(host)), "denied by amy")
+
+    def test_AnApproverLowersACallAndTheLoweredOneIsPickedUp(self):
+        def export(rows, **more):
+            return self.input("claude-code", tool_name="Export", tool_input={"rows": rows, "to": "x"}, **more)
+
+        child = self.start("--deadline", "20s")
+        child.stdin.write(export(5000).encode())
+        child.stdin.close()
+        [request] = wait_until("a request", self.pending)
+        self.workspace.command("amy", f"lower {request['number']} rows=300")
+        [lowered] = wait_until("the lowered request", lambda: [r for r in self.pending() if r["id"] != request["id"]])
+        self.workspace.approve("ben", lowered["id"])
+        code = child.wait(30)
+        ended = code, child.stdout.read().decode(), child.stderr.read().decode()
+        child.stdout.close(), child.stderr.close()
+        self.denies("claude-code", ended, "rows 300 instead of 5000")
+        # Nothing else than that, in no other conversation, and once.
+        self.denies("claude-code", self.hook(export(301), "--deadline", "1s"), "NOT RUN YET")
+        other = export(300).replace(json.dumps(self.session), '"another"')
+        self.denies("claude-code", self.hook(other, "--deadline", "1s"), "NOT RUN YET")
+        code, out, error = self.hook(export(300))
+        self.assertTrue(runs("claude-code", code, out, error), (code, out, error))
+        self.assertEqual(self.api.show(lowered["id"])["state"], "claimed")
+        self.denies("claude-code", self.hook(export(300), "--deadline", "1s"), "NOT RUN YET")
 
     def test_WhatExpiredIsToldAndAsksAnew(self):
         text = self.input("claude-code", tool_name="mcp__files__write", tool_input={"path": "a"})

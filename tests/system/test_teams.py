@@ -189,6 +189,44 @@ class InDev(unittest.TestCase):
         self.assertEqual(call("GET", self.api.url + "/api/messages").status, 401)
 
 
+
+class LessInDev(unittest.TestCase):
+    """What a policy lets an approver lower, in Teams."""
+    POLICY = """
+version: 1
+people:
+  riley: { slack: U0RILEY, teams: 00000000-0000-4000-8000-0000000000e5 }
+  amy: { slack: U0AMY, teams: 00000000-0000-4000-8000-0000000000a1 }
+groups: { security: { people: [amy] } }
+rules:
+  - name: exports
+    when: { action: db.export }
+    require: { count: 1, of: security }
+    lower: [parameters.rows]
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = TempFolder()
+        cls.addClassCleanup(cls.folder.remove)
+        cls.dev = Dev(cls.folder.path, cls.folder.write("policy.yaml", cls.POLICY))
+        cls.addClassCleanup(cls.dev.stop)
+        cls.api, cls.workspace = cls.dev.api, cls.dev.workspace
+        cls.teams = Teams(cls.workspace)
+
+    def test_a_number_is_lowered_on_the_card(self):
+        request = self.api.open("db.export", parameters={"rows": 5000})
+        card = self.teams.card(request)["id"]
+        asked = self.teams.order("press", user="amy", message=card, title="Lower")
+        self.assertEqual(asked["status"], 200, asked)
+        done = self.teams.order("press", user="amy", message=card, title="Lower", inputs={"number0": "500"})
+        self.assertEqual(done["status"], 200, done)
+        old = self.api.reaches(request["id"], "cancelled")
+        new = self.api.show(old["narrowed_to"]["id"])
+        self.assertEqual((new["parameters"], new["state"]), ({"rows": 500}, "approved"))
+        self.assertEqual(new["votes"][0]["via"], "teams")
+
+
 class App(unittest.TestCase):
     """What `countersign teams` makes and prints."""
     environment = {"COUNTERSIGN_TEAMS_APP_ID": APP, "COUNTERSIGN_TEAMS_APP_PASSWORD": "secret-of-the-app",

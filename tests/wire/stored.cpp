@@ -49,6 +49,7 @@ core::Standing own_voter() {
 
 std::vector<core::Entry> every_kind() {
     core::Instant at = core::testing::start + 1us;
+    const core::RequestId other = core::RequestId::mint(at, {});
     return {
         core::Opened{at, {core::PersonId{"riley"}}, {core::AccountId{"email:x@y"}}, "nobody is left"},
         core::Voted{
@@ -70,7 +71,14 @@ std::vector<core::Entry> every_kind() {
         core::Reported{at, core::AccountId{"token:t"}, true, "done"},
         core::Rejudged{at, {core::PersonId{"riley"}}, {slack("U0RILEY")}, {voter()}, "nobody is left"},
         core::Reminded{at},
-        core::Escalated{at}};
+        core::Escalated{at},
+        core::Opened{
+            at, {}, {}, {}, {}, core::Opened::NarrowedFrom{other, 7, slack("U0AMY"), "rows 1 instead of 2"}},
+        core::Opened{at, {}, {}, {}, {}, {}, other},
+        core::Cancelled{at, slack("U0AMY"), "enough", voter(), core::Surface::slack},
+        core::Cancelled{at, slack("U0AMY"), "less", voter(), core::Surface::teams,
+                        core::Cancelled::Narrowed{other, "sha256:aa", "rows 1 instead of 2"}},
+        core::Used{at, other, "sha256:bb"}};
 }
 
 TEST(Stored, ARequestReadsBackAsItWas) {

@@ -70,6 +70,8 @@ class McpGate {
         bool granted = false;
         bool waited = false;    // so long that the tool may be another one by now: its server is asked again
         std::string text = {};  // why not, for the model
+        // The tool is called with these, because an approver lowered them; absent: as the client called it.
+        std::optional<core::Value> arguments = {};
     };
     Step answered(std::uint64_t key, const Answer& answer);
     // Tells clients that asked for it that their calls are being waited for.
@@ -117,6 +119,7 @@ class McpGate {
     void consider(std::uint64_t key, Step& step);
     void look_again(std::uint64_t key, Step& step);
     void let_through(std::uint64_t key, Step& step);
+    static void lower_arguments(Held& held, const core::Value& arguments);
     void refuse(std::uint64_t key, std::string_view text, Step& step);
     Held release(std::uint64_t key);
 

@@ -9,6 +9,7 @@
 
 #include "countersign/app/batches.hpp"
 #include "countersign/app/linking.hpp"
+#include "countersign/app/listed.hpp"
 #include "countersign/app/readers.hpp"
 #include "countersign/app/receipts.hpp"
 #include "countersign/app/recently_seen.hpp"
@@ -31,9 +32,11 @@ struct Act {
     core::Instant answer_by;  // until when the chat waits for an answer to it
     // Digest of the request on the card that was acted on, where the chat's buttons carry it.
     std::optional<std::string> shown_digest = {};
-    std::string channel = {};         // where it was done, by its id; empty: in none
-    std::string typed_resource = {};  // for its name, where the policy asks for that
+    std::string channel = {};                      // where it was done, by its id; empty: in none
+    std::string typed_resource = {};               // for its name, where the policy asks for that
     std::optional<core::Instant> card_since = {};  // since when the message acted on is there, if known
+    // Into the inputs of a dialog for numbers, in its order; blank, or as it was: it stays.
+    std::vector<std::string> typed_numbers = {};
 };
 
 // The words of a command: "approve #1042, looks right" is {approve, 1042, looks right}. Blanks of any script
@@ -84,7 +87,7 @@ struct Silence {
 struct Lines {
     std::vector<std::string> text;  // hostile as far as a renderer is concerned
     // What was typed in a dialog is what is wrong: the dialog stays open for something else.
-    enum class Wrong : std::uint8_t { nothing, reason, resource } wrong = Wrong::nothing;
+    enum class Wrong : std::uint8_t { nothing, reason, resource, number } wrong = Wrong::nothing;
     std::string title = "Not recorded";  // ours, where the lines answer a button or a dialog
 };
 struct PrivateCard {
@@ -109,7 +112,9 @@ struct ReasonDialog {
     std::string about;     // the request in a few words; hostile as far as a renderer is concerned
     std::string resource;  // its name, which is to be typed; empty: it is not
     bool needs_reason = true;
-    bool own = false;  // they approve what they are behind
+    bool own = false;                           // they approve what they are behind
+    std::vector<core::Lowerable> numbers = {};  // that may be lowered
+    bool saw_all = false;                       // of `lower`: all that is asked for stood before them
 };
 struct FullView {
     core::CardView card;
@@ -141,8 +146,8 @@ class Conversation {
         Roster& roster;
         OutboxStore& outbox;  // told of copies of cards
         ShownStore& shown;
-        const ReceiptLinks* receipts = nullptr;  // nullptr: cards lead to none
-        BatchStore* batches = nullptr;  // nullptr: no card lists several requests
+        const ReceiptLinks* receipts = nullptr;      // nullptr: cards lead to none
+        BatchStore* batches = nullptr;               // nullptr: no card lists several requests
         const SignInLinks* sign_in_links = nullptr;  // none: no OpenID provider is configured
     };
     // What is particular to one chat.
@@ -221,6 +226,8 @@ class Conversation {
         Result<Answer> answer;
         bool late = false;
     };
+    rt::asio::awaitable<bool> saw_all(core::RequestId request, CardExtent shown, core::Instant until);
+    rt::asio::awaitable<Reply> lower_by_command(Act act, CasePtr now, std::string words);
     static std::span<const Verb> verbs();
     friend std::vector<std::string> command_help(core::Surface chat);
 
@@ -273,7 +280,7 @@ class Conversation {
     rt::asio::awaitable<Reply> approve_unshown(Act act, core::RequestId request, std::string reason);
     Reply ask_what_lacks(const Act& act, const CaseNow& now, core::Verdict verdict) const;
     rt::asio::awaitable<Outcome> vote(const Act& act, core::RequestId request, core::Verdict verdict,
-                                      std::string reason);
+                                      std::string reason, core::LoweringVote less = {});
     // Leads to the sign-in where the approval takes one; nullopt: it does not.
     std::optional<Reply> sign_in_reply(const Act& act, const Answer& answer, std::string reason) const;
     std::optional<core::AccountId> named(std::string_view word) const;

@@ -57,11 +57,16 @@ struct Append {
     std::optional<Origin> origin;  // none: time's own acts
     Lease lease;
     std::vector<core::Surface> served = {};  // chats in which an escalation may post cards
+    // A request that is opened in the same transaction where the command is accepted, and not otherwise: what
+    // takes the place of a lowered one, or what a session covers. conflict, code `key_taken`: its
+    // Idempotency-Key was used before, and nothing was written.
+    std::shared_ptr<const NewCase> opens = {};
     // The version of people's links that the directory was built from; none: it knows of no links. Where the
     // database has another one by now, nothing is judged: the answer is unavailable, with code `links_moved`.
     std::optional<std::int64_t> people = {};
 };
 inline constexpr std::string_view links_moved = "links_moved";
+inline constexpr std::string_view key_taken = "key_taken";
 // Where these rules' escalation posts cards, in these chats.
 std::vector<CardTarget> escalation_targets(const core::Applied& applied,
                                            const std::vector<core::Surface>& served);
@@ -78,7 +83,8 @@ struct Appended {
     std::optional<core::Refusal> refusal;
     std::size_t first_new = 0;  // index of the first appended entry; now->c.entries.size(): none
     bool repeat = false;        // this origin was stored before; nothing changed now
-    std::size_t repeated = 0;   // with `repeat`: index of the entry it was stored with
+    std::shared_ptr<OpenedCase> opened = {};  // what the command opened beside it
+    std::size_t repeated = 0;                 // with `repeat`: index of the entry it was stored with
     // Cards are behind, or may be after an act that came a second time: they are ours under the lease.
     bool leased = false;
 };

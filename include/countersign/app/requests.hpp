@@ -50,6 +50,9 @@ struct Answer {  // to a person or a caller
     std::optional<core::Refusal> refusal;
     bool repeat = false;
     std::size_t entry = 0;  // index of the entry that says this, now or, with `repeat`, then
+    // The request that takes the place of the one that was lowered, with the voter's approval where that
+    // counts; nullptr: none does.
+    CasePtr lowered = {};
 };
 
 // One page of cases with their rulings.
@@ -95,7 +98,8 @@ class Requests {
     // (the token's bounds), conflict (idempotency), overloaded (pending_per_requester), unavailable.
     Later<Filed> open(const Caller& caller, Ask ask, Deadline deadline);
 
-    // A refusal is a value here. While the database is away, a vote waits for it until the deadline.
+    // A refusal is a value here. While the database is away, a vote waits for it until the deadline. The
+    // verdict `lower` opens the request that takes this one's place, and approves it for the voter.
     // Failures: not_found, unavailable or overloaded (not recorded: try again), timed_out (unknown: the
     // caller reads back with the same origin).
     Later<Answer> vote(core::RequestId request, core::Cast ballot, Origin origin, Deadline deadline);
@@ -142,8 +146,19 @@ class Requests {
     Later<Done> meet(core::RequestId request, Deadline deadline);
     Later<Answer> cast(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline);
     Later<Done> refresh_voters(core::AccountId voter, CasePtr now, Deadline deadline);
+    // `opens`: as in Append.
+    Later<Appended> store(core::RequestId request, core::Command command, std::optional<Origin> origin,
+                          std::shared_ptr<const NewCase> opens, Deadline deadline);
     Later<Answer> append(core::RequestId request, core::Command command, std::optional<Origin> origin,
                          Deadline deadline);
+    Later<Done> know_voter(core::RequestId request, core::AccountId voter, Deadline deadline);
+    Later<Answer> lower(core::RequestId request, core::Cast ballot, Origin origin, Deadline deadline);
+    Later<NewCase> lowered_case(core::Case before, core::Request less, core::AccountId by, Deadline deadline);
+    Later<CasePtr> approve_lowered(core::Cast ballot, Origin origin, CasePtr lowered, Deadline deadline);
+    // Stores a new request, by a session where one covers it.
+    Later<Filed> file(NewCase fresh, Deadline deadline);
+    // The request as a session covers it; nullptr: none does.
+    Later<CasePtr> open_in_session(NewCase fresh, Deadline deadline);
     Answer committed(Appended appended);
 
     const Runtime& runtime_;

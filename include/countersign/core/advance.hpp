@@ -8,6 +8,7 @@
 
 #include "countersign/base/result.hpp"
 #include "countersign/core/decide.hpp"
+#include "countersign/core/lowering.hpp"
 #include "countersign/core/people.hpp"
 #include "countersign/core/why.hpp"
 
@@ -24,7 +25,12 @@ struct Cast {
     std::string typed_resource = {};          // what the voter typed for the resource's name
     // Since when the message with the button was there, where the surface knows.
     std::optional<Instant> card_since = {};
-    std::optional<SignIn> sign_in = {};       // for this very approval, as the OpenID provider told it
+    std::optional<SignIn> sign_in = {};  // for this very approval, as the OpenID provider told it
+    std::vector<Lowered> numbers = {};   // of the verdict `lower`
+    std::optional<RequestId> into = {};  // the request that takes its place then
+    // With `lower` this says that all that is asked for stood before the voter, who then approves what takes
+    // its place, too.
+    bool saw_all = false;
 };
 struct Cancel {
     AccountId by;
@@ -41,9 +47,14 @@ struct Report {
     bool succeeded = false;
     std::string detail;
 };
+// Another request of the same caller, which this one, a session, may cover.
+struct Use {
+    Shared<Request> wanted;
+    Shared<Applied> asked;
+};
 struct Tick {};     // appends whatever time has made due
 struct Rejudge {};  // links between accounts have changed
-using Command = std::variant<Cast, Cancel, Claim, Report, Tick, Rejudge>;
+using Command = std::variant<Cast, Cancel, Claim, Report, Tick, Rejudge, Use>;
 
 struct Refusal {
     Why why;

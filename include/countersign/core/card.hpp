@@ -63,6 +63,19 @@ struct CardBefore {
     std::int64_t number = 0;
 };
 
+// An approval beforehand, which whatever fits the request uses up.
+struct CardSession {
+    Duration lasts{};
+    std::uint32_t uses = 0;  // the most there can be
+    std::uint32_t used = 0;
+};
+// A request that took this one's place, or the one whose place this one took.
+struct CardNarrowed {
+    Who by;
+    std::string what;         // "rows 1000 instead of 50000"; hostile
+    std::int64_t number = 0;  // 0: not known
+};
+
 // What a card says, without knowing any chat. Every text in it that came from a request or a person is
 // hostile; renderers show it inertly.
 struct CardView {
@@ -94,8 +107,14 @@ struct CardView {
     CardTerms terms;
     bool one_denial_ends = true;            // by anybody who could approve; else only these do:
     std::vector<CardObjection> objections;  // while pending; whichever comes first ends it
-    bool resource_typed = false;            // whoever approves types the resource's name
     bool step_up = false;                   // whoever approves signs in for it
+    std::vector<Lowerable> lowerable = {};  // while pending: what a voter may lower
+    std::optional<CardSession> session = {};
+    std::optional<CardNarrowed> narrowed_from = {};
+    std::optional<CardNarrowed> narrowed_into = {};
+    bool by_session = false;      // approved beforehand, with a session
+    bool revoked = false;         // a session that an approver took back
+    bool resource_typed = false;  // whoever approves types the resource's name
     std::vector<CardVote> votes;
     std::optional<CardVote> held;        // verdict hold
     std::vector<std::string> releasers;  // beside the holder, whoever is in all of these groups may release

@@ -70,9 +70,9 @@ std::vector<CardSection> uncut_card(const CardView& card);
 // change comes last: `votes`.
 std::vector<CardSection> full_view_sections(const CardView& card);
 
-enum class CardButton : std::uint8_t { approve, deny, hold, release, details };
+enum class CardButton : std::uint8_t { approve, deny, hold, release, lower, revoke, details };
 std::string_view name_of(CardButton button);  // "Approve", as people read it
-// The buttons below a card, in order; none after the end.
+// The buttons below a card, in order; none after the end, but for a session that can be revoked.
 std::vector<CardButton> card_buttons(const CardView& card);
 
 std::string_view state_text(const CardView& card);  // "Approval needed", "Denied", …

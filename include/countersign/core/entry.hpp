@@ -43,6 +43,17 @@ struct Opened {
     std::optional<std::string> dead_end;  // nobody could ever meet the requirement, so it was refused at once
     // Holds all accounts of theirs known then, so that unlinking one frees nobody.
     std::vector<AccountId> behind_accounts = {};
+    // It takes the place of another one, in which a voter lowered what was asked for.
+    struct NarrowedFrom {
+        RequestId request;
+        std::int64_t number = 0;
+        AccountId by;      // the voter
+        std::string what;  // for people: "rows 1000 instead of 50000"
+        friend bool operator==(const NarrowedFrom&, const NarrowedFrom&) = default;
+    };
+    std::optional<NarrowedFrom> narrowed_from = std::nullopt;
+    // It is approved by this session, which covers it.
+    std::optional<RequestId> session = std::nullopt;
     friend bool operator==(const Opened&, const Opened&) = default;
 };
 struct Voted {  // approves, denies or withdraws
@@ -58,7 +69,7 @@ struct Voted {  // approves, denies or withdraws
     bool resource_typed = false;          // the resource's name was typed with it, as it stands
     // How long the message with the button had been there, where a chat told it.
     std::optional<Duration> after_card = {};
-    std::optional<SignIn> sign_in = {};   // by the voter, for this approval
+    std::optional<SignIn> sign_in = {};  // by the voter, for this approval
     friend bool operator==(const Voted&, const Voted&) = default;
 };
 struct Held {
@@ -95,6 +106,17 @@ struct Cancelled {
     Instant at;
     AccountId by;  // "token:…" or a chat account
     std::string reason;
+    // An approver, who revoked a session or lowered what was asked for; nullopt: somebody behind the request.
+    std::optional<Standing> approver = std::nullopt;
+    Surface via = Surface::api;  // of the approver
+    // The request that took its place, with lower numbers.
+    struct Narrowed {
+        RequestId into;
+        std::string digest;
+        std::string what;  // as in NarrowedFrom
+        friend bool operator==(const Narrowed&, const Narrowed&) = default;
+    };
+    std::optional<Narrowed> narrowed = std::nullopt;
     friend bool operator==(const Cancelled&, const Cancelled&) = default;
 };
 struct Claimed {
@@ -121,8 +143,15 @@ struct Escalated {
     Instant at;
     friend bool operator==(const Escalated&, const Escalated&) = default;
 };
+// Records that a session covered another request, which was approved by it.
+struct Used {
+    Instant at;
+    RequestId request;
+    std::string digest;  // of that request
+    friend bool operator==(const Used&, const Used&) = default;
+};
 using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Claimed, Reported, Rejudged,
-                           Reminded, Escalated>;
+                           Reminded, Escalated, Used>;
 
 Instant at_of(const Entry& entry);
 std::string_view kind_of(const Entry& entry);  // "opened", "voted", …

@@ -117,6 +117,15 @@ struct Exclusion {
     friend bool operator==(const Exclusion&, const Exclusion&) = default;
 };
 
+// An approval may be given beforehand, for whatever fits what a request shows: for so many minutes as the
+// request says in a parameter, and for so many uses.
+struct SessionTerms {
+    std::string from;  // "parameters.minutes"
+    Duration max{};
+    std::uint32_t uses = 1;
+    friend bool operator==(const SessionTerms&, const SessionTerms&) = default;
+};
+
 // When an approval may be claimed.
 struct ClaimTerms {
     Duration not_before{};              // counted from the opening
@@ -152,6 +161,8 @@ struct Rule {
     std::optional<StepUp> step_up = std::nullopt;  // whoever approves signs in for it
     std::vector<Exclusion> exclude = {};
     std::optional<ClaimTerms> claim = std::nullopt;
+    std::vector<std::string> lower = {};  // fields of parameters whose numbers a voter may lower
+    std::optional<SessionTerms> session = std::nullopt;
     // Holds JSON Pointers (RFC 6901) below /parameters/, in which a token `*` stands for any one member or
     // item.
     std::vector<std::string> hide;
@@ -265,6 +276,9 @@ struct Applied {
     // is empty, every full member may.
     std::vector<std::vector<GroupId>> visible_to = {};
     std::optional<Shadow> shadow = std::nullopt;  // only where a matching rule is on trial
+    // These two hold only where every `require` rule grants them.
+    std::vector<std::string> lower = {};  // fields whose numbers a voter may lower
+    std::optional<SessionTerms> session = std::nullopt;
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 

@@ -34,7 +34,12 @@ enum class Why : std::uint8_t {
     excluded,
     too_early,
     confirmation_required,
-    step_up_required
+    step_up_required,
+    not_lowerable,
+    is_session,
+    not_a_session,
+    used_up,
+    not_covered
 };
 std::string_view code_of(Why why);  // as in problem documents: "self_approval", "decided", …
 

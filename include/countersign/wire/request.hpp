@@ -22,8 +22,9 @@ inline constexpr std::size_t body_nesting_max = core::nesting_max + 1;
 struct VoteBody {
     core::Verdict verdict = core::Verdict::approve;
     std::string reason;
-    std::string digest;    // of what the voter saw
-    std::string resource;  // its name, as the voter typed it; may be empty
+    std::string digest;                     // of what the voter saw
+    std::string resource;                   // its name, as the voter typed it; may be empty
+    std::vector<core::Lowered> lower = {};  // of the verdict `lower`, at least one
 };
 struct CancelBody {
     std::string reason;

@@ -24,6 +24,8 @@ inline constexpr std::string_view slack_approve = "approve";
 inline constexpr std::string_view slack_deny = "deny";
 inline constexpr std::string_view slack_hold = "hold";
 inline constexpr std::string_view slack_release = "release";
+inline constexpr std::string_view slack_lower = "lower";
+inline constexpr std::string_view slack_revoke = "revoke";
 inline constexpr std::string_view slack_details = "details";
 inline constexpr std::string_view slack_next_page = "next_page";
 inline constexpr std::string_view slack_page_before = "page_before";
@@ -68,7 +70,8 @@ struct SlackViewNote {
 std::string slack_view_note(const SlackViewNote& note);
 std::optional<SlackViewNote> read_slack_view_note(std::string_view metadata);
 
-// A dialog that asks why: for Deny, Hold, or an approval that takes a reason or the resource's name.
+// A dialog that asks why: for Deny, Hold, or an approval that takes a reason or the resource's name; for
+// Lower it asks for the numbers.
 JsonText slack_reason_view(const ReasonAsked& asked, const SlackViewNote& note);
 
 // So many pages the full view of a request takes; more than slack_pages_max: it cannot be shown.

@@ -69,10 +69,11 @@ struct SlackSubmission {
     SlackActor actor;
     std::string view;
     std::string hash;
-    std::string callback;  // callback_id
-    std::string metadata;  // private_metadata
-    std::string reason;    // what was typed into the block `reason`
-    std::string resource;  // and into the block `resource`
+    std::string callback;              // callback_id
+    std::string metadata;              // private_metadata
+    std::string reason;                // what was typed into the block `reason`
+    std::string resource;              // and into the block `resource`
+    std::vector<std::string> numbers;  // and into the blocks `number0`, `number1` …, as far as there are any
 };
 struct SlackCommand {
     SlackActor actor;

@@ -65,17 +65,20 @@ struct TeamsPress {
     std::string digest;   // of what the card showed
     std::int64_t version = 0;
     std::string reason;
-    std::string resource;   // typed for its name
-    std::int64_t page = 0;  // of a full view
-    std::string pass;       // which says that the pages before it were shown
-    std::string about;      // of a question: "link", "token", or "shown": whether to approve what it shows
-    std::string id;         // of a question
+    std::string resource;              // typed for its name
+    std::vector<std::string> numbers;  // typed for what may be lowered, in its order
+    std::int64_t page = 0;             // of a full view
+    std::string pass;                  // which says that the pages before it were shown
+    std::string about;  // of a question: "link", "token", or "shown": whether to approve what it shows
+    std::string id;     // of a question
     bool known_form = true;
 };
 inline constexpr std::string_view teams_approve = "approve";
 inline constexpr std::string_view teams_deny = "deny";
 inline constexpr std::string_view teams_hold = "hold";
 inline constexpr std::string_view teams_release = "release";
+inline constexpr std::string_view teams_lower = "lower";
+inline constexpr std::string_view teams_revoke = "revoke";
 inline constexpr std::string_view teams_withdraw = "withdraw";
 inline constexpr std::string_view teams_view = "view";        // the card anew, for whoever looks at it
 inline constexpr std::string_view teams_details = "details";  // the full view

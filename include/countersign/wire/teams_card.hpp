@@ -30,7 +30,8 @@ struct TeamsViewer {
     std::optional<core::Verdict> asks_reason = {};
     std::string resource = {};  // whose name is to be typed; empty: none is
     bool needs_reason = true;
-    bool own_request = false;  // they approve what they are behind
+    bool own_request = false;                   // they approve what they are behind
+    std::vector<core::Lowerable> numbers = {};  // to type less for; none where it is not asked
 };
 
 struct TeamsCard {

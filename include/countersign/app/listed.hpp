@@ -1,0 +1,30 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "countersign/app/cards.hpp"
+#include "countersign/core/card_sections.hpp"
+
+// Lists of requests, as people are shown them in a chat.
+namespace countersign::app {
+
+struct ListedRequest {
+    core::CardSummary summary;
+    bool can_vote = false;           // their approval would count now
+    std::string votes = {};          // what people said so far: "ben approved"; hostile
+    std::optional<MessageRef> card;  // where this chat shows it
+};
+struct RequestList {
+    std::string heading;
+    std::vector<ListedRequest> items;
+    std::optional<std::string> next = {};  // the words that give the next page: "list after 1042"
+};
+// What one person has to do with requests, each part a few of them.
+struct HomePage {
+    RequestList waiting;  // for them
+    RequestList own;      // pending, and they are behind it
+    RequestList decided;  // lately, and they voted on it or are behind it
+};
+
+}  // namespace countersign::app
