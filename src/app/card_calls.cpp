@@ -121,9 +121,23 @@ CardAnswer CardCalls::after(const Failure& failure, const CardStep& step, core::
 
 asio::awaitable<CardAnswer> CardCalls::carry_out(CardStep step, core::RequestId request, CasePtr now,
                                                  bool first) {
-    auto answer = co_await attempt(step, request, std::move(now), first);
-    if (!answer) co_return after(answer.error(), step, request);
+    const auto begun = runtime_.now();
+    const auto version = now ? now->c.version() : 0;
     const bool shows = step.act == Act::post || step.act == Act::edit;
+    auto answer = co_await attempt(step, request, std::move(now), first);
+    if (shows && version > 0 && runtime_.tracer) {
+        Span span{.name = "card",
+                  .request = request,
+                  .kind = Span::Kind::client,
+                  .of = {},
+                  .parent = span_of_entry(request, version),
+                  .begun = {},
+                  .ended = {},
+                  .failed = !answer,
+                  .attributes = {{"countersign.chat", std::string(core::name_of(step.target.surface))}}};
+        runtime_.trace(std::move(span), begun);
+    }
+    if (!answer) co_return after(answer.error(), step, request);
     if (answer->how == CardAnswer::How::done && shows) note_success(step);
     co_return std::move(*answer);
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/direct_cards.hpp"
+#include "app/spans.hpp"
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/patience.hpp"
 #include "countersign/app/plan.hpp"
@@ -423,7 +424,9 @@ Later<Answer> Requests::vote(core::RequestId request, core::Cast ballot, Origin 
     auto once = [&] {
         return lowers ? lower(request, ballot, origin, deadline) : cast(request, ballot, origin, deadline);
     };
+    const auto begun = runtime_.now();
     auto answer = co_await patiently<Answer>(runtime_, deadline, once);
+    if (runtime_.tracer) runtime_.trace(span_of_vote(request, ballot, origin, answer), begun);
     if (!answer) {
         const Failure& failure = answer.error();
         parts_.counters.count("vote_failed", name_of(failure.trouble));

@@ -10,6 +10,7 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/core/surface.hpp"
+#include "countersign/net/url.hpp"
 #include "countersign/tlog/note.hpp"
 
 namespace countersign::config {
@@ -73,6 +74,27 @@ Result<Done> set_stream_file(Settings& settings, const Item& item, const std::st
 Result<Done> set_stream_format(Settings& settings, const Item& item, const std::string&) {
     if (item.text != "ocsf" && item.text != "cloudevents") return wrong(item, "must be ocsf or cloudevents");
     settings.stream_out.cloudevents = item.text == "cloudevents";
+    return Done{};
+}
+
+// A collector's base address is completed, as every exporter does.
+Result<Done> set_otlp_endpoint(Settings& settings, const Item& item, const std::string&) {
+    constexpr std::string_view path = "/v1/traces";
+    auto text = std::string(trim(item.text));
+    const bool http = text.starts_with("https://") || text.starts_with("http://");
+    if (!http || text.find_first_of("?#@ ") != std::string::npos || !net::parse_url(text))
+        return wrong(item, "must be the address of a collector of OTLP over HTTP, as http://127.0.0.1:4318");
+    while (text.ends_with('/')) text.pop_back();
+    settings.otlp.endpoint = text.ends_with(path) ? text : text + std::string(path);
+    return Done{};
+}
+
+Result<Done> set_otlp_header(Settings& settings, const Item& item, const std::string&) {
+    const auto colon = item.text.find(':');
+    const bool name = colon != std::string::npos && colon > 0 && item.text.find_first_of(" \t\r\n") > colon;
+    const bool line = item.text.find_first_of("\r\n") == std::string::npos;
+    if (!name || !line) return wrong(item, "must be one header, as Authorization: Bearer …");
+    settings.otlp.header = Secret{item.text};
     return Done{};
 }
 

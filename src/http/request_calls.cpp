@@ -13,6 +13,7 @@
 #include "countersign/wire/timeline.hpp"
 #include "countersign/wire/token.hpp"
 #include "http/gate.hpp"
+#include "http/request_spans.hpp"
 #include "http/successor.hpp"
 
 namespace countersign::http {
@@ -176,28 +177,15 @@ Later<net::HttpResponse> RequestCalls::create(Call& call) {
         running.mine = std::move(mine);
     }
     const ForTheAsker asker{ask->callback, hides, call.caller.workload.has_value()};
+    const auto begun = runtime_.now();
     auto filed = co_await parts_.requests.open(call.caller, std::move(*ask), call.deadline);
     if (!filed) co_return pass(filed);
+    if (!filed->repeat) trace_filed(runtime_, call, *filed->now, begun);
     auto response = answer(filed->repeat ? 200 : 201, filed->now);
     if (asker.callback || asker.hides || asker.workload) response.body = body_for(*filed->now, asker);
     response.fields.add("Location",
                         settings_.public_url + "/v1/requests/" + filed->now->c.request->id.text());
     co_return response;
-}
-
-// Where the callback goes and how its signatures are verified, the salt without which nobody can work out the
-// digest, and the token to go on with.
-std::string RequestCalls::body_for(const app::CaseNow& now, const ForTheAsker& asker) {
-    auto id = now.c.request->id;
-    auto document = document_of(now, *parts_.roster.snapshot());
-    if (asker.callback)
-        document.set("callback",
-                     core::Value::object({{"id", app::callback_id(id).text()},
-                                          {"url", *asker.callback},
-                                          {"secret", parts_.webhooks.callback_secret(id).reveal()}}));
-    if (asker.hides) document.set("salt", base64(parts_.hiding.salt(id).reveal()));
-    if (asker.workload) document.set("access_token", wire::access_token(settings_.access_key, id).reveal());
-    return core::canonical(document);
 }
 
 Later<core::RequestId> RequestCalls::id_of(const Call& call) {
@@ -274,6 +262,7 @@ Later<net::HttpResponse> RequestCalls::show(Call& call) {
         auto waited = co_await wait_it_out(call, std::move(now), **wait, none_match);
         if (!waited) co_return pass(waited);
         now = std::move(*waited);
+        if (call.waited && !core::open(now->ruling.state)) trace_answered(runtime_, *now);
     }
     net::HttpResponse response;
     if (none_match && none_match->matches(now->c.version())) {
@@ -478,6 +467,7 @@ Later<net::HttpResponse> RequestCalls::claim(Call& call) {
     auto grant = co_await grant_of(now.c, keys_, issuer_, runtime_.now());
     if (!grant) co_return pass(grant);
     auto request = wire::request_document(now.c, now.ruling, *parts_.roster.snapshot(), runtime_.now());
+    trace_claimed(runtime_, now);
     auto response = json_answer(
         200, core::canonical(core::Value::object({{"expires_at", core::rfc3339(grant->expires_at)},
                                                   {"grant", grant->token},

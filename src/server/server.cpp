@@ -22,7 +22,7 @@ namespace countersign::server {
 namespace {
 
 constexpr std::size_t sessions_max = 25'100;  // the listener's own limit answers first, with 503
-constexpr std::size_t tasks_max = 16;
+constexpr std::size_t tasks_max = 24;
 constexpr core::Duration schema_patience = std::chrono::seconds{5};
 constexpr core::Duration schema_poll = std::chrono::seconds{1};
 constexpr core::Duration schema_poll_calm = std::chrono::seconds{15};
@@ -31,6 +31,7 @@ constexpr std::chrono::seconds database_look_every{5};
 // close its sockets.
 constexpr core::Duration sessions_end_max = std::chrono::milliseconds{1'500};
 constexpr core::Duration intake_end_max = std::chrono::milliseconds{7'500};
+constexpr core::Duration last_traces_max = std::chrono::milliseconds{700};
 constexpr core::Duration outbox_end_max = std::chrono::milliseconds{8'500};
 
 pg::PgSettings pg_settings(const config::Settings& settings, const Keys& keys) {
@@ -43,13 +44,38 @@ pg::PgSettings pg_settings(const config::Settings& settings, const Keys& keys) {
     return made;
 }
 
-app::Runtime runtime_of(const Ground& ground, const config::Settings& settings) {
+std::unique_ptr<otlp::Exporter> make_traces(const Ground& ground, const config::Settings& settings) {
+    if (settings.otlp.endpoint.empty()) return nullptr;
+    auto url = net::parse_url(settings.otlp.endpoint);
+    COUNTERSIGN_CHECK(url.has_value());  // the settings were checked when they were read
+    otlp::Target target{.url = std::move(*url),
+                        .header_name = {},
+                        .header_value = {},
+                        .version = COUNTERSIGN_VERSION,
+                        .instance = {}};
+    const std::string_view header = settings.otlp.header.reveal();
+    if (const auto colon = header.find(':'); colon != header.npos) {
+        target.header_name = header.substr(0, colon);
+        target.header_value = Secret{std::string(trim(header.substr(colon + 1)))};
+    }
+    std::array<std::byte, 8> instance{};
+    ground.entropy.fill(instance);
+    target.instance = hex(instance);
+    return otlp::make_exporter(std::move(target), {.clock = ground.clock,
+                                                   .timers = ground.timers,
+                                                   .entropy = ground.entropy,
+                                                   .dialer = ground.network,
+                                                   .executor = ground.executor});
+}
+
+app::Runtime runtime_of(const Ground& ground, const config::Settings& settings, app::Tracer* tracer) {
     return {.clock = ground.clock,
             .timers = ground.timers,
             .entropy = ground.entropy,
             .process = core::ProcessId::mint(ground.clock.now(), rt::chance(ground.entropy)),
             .limits = {.pending_per_requester = settings.pending_per_requester,
-                       .collapse_cards = settings.collapse_cards}};
+                       .collapse_cards = settings.collapse_cards},
+            .tracer = tracer};
 }
 
 constexpr std::size_t bench_waiting_max = 256;  // big bodies, and signatures that another program makes
@@ -134,9 +160,9 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
     : ground_(ground),
       settings_(settings),
       keys_(std::move(keys)),
-      // Bound already: whoever uses the address too is known before anything else is built.
-      listener_(std::move(listener)),
-      runtime_(runtime_of(ground, settings)),
+      listener_(std::move(listener)),  // bound already, before anything else is built
+      traces_(make_traces(ground, settings)),
+      runtime_(runtime_of(ground, settings, traces_.get())),
       // Connects by itself and again; nothing here waits for it.
       database_(
           pg::open_database(pg_settings(settings, keys_), ground.executor, ground.clock, ground.entropy)),
@@ -480,6 +506,7 @@ void Server::start_workers() {
     workers_.start_loop("people", people_follower_.run());
     workers_.start_loop("approvers", approver_follower_.run());
     workers_.start_loop("other replicas", replicas_.run());
+    if (traces_) workers_.start_loop("traces", traces_->run());
 }
 
 rt::asio::awaitable<void> Server::drain() {
@@ -501,6 +528,9 @@ rt::asio::awaitable<void> Server::drain() {
     if (!also) log::warn("server", "deliveries were not handed back: {}", also.error().detail);
     bool rested = co_await workers_.end(ground_.timers, begun + drain_max);
     calm_ = calm_ && rested;
+    if (traces_)
+        (void)co_await traces_->drain(
+            Deadline{std::min(begun + drain_max, ground_.clock.now() + last_traces_max)});
 }
 
 }  // namespace countersign::server

@@ -78,6 +78,9 @@ std::vector<http::Measure> Server::measures() {
          oldest_pending_ ? std::chrono::duration<double>(ground_.clock.now() - *oldest_pending_).count()
                          : 0.0},
         {"countersign_policy_info", "The policy in force", "digest", roster_.snapshot()->policy().digest, 1}};
+    if (traces_)
+        all.push_back({"countersign_trace_spans_left_out", "Steps of traces that the collector did not get",
+                       "", "", number(traces_->left_out())});
     for (const auto& stream : streams_out_) {
         all.push_back({"countersign_stream_out_behind_events",
                        "Events that wait to be streamed out from here", "stream", std::string(stream->kind()),

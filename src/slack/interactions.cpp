@@ -193,9 +193,11 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
         co_return co_await handle_together(std::move(received), std::move(click), together->batch);
     auto& on_card = std::get<CardClick>(clicked);
     act.card_since = posted_at(click.message);
+    const auto origin = act.origin;
     auto reply = co_await conversation_.press(std::move(act), on_card.request, on_card.button, on_card.shown);
     if (!reply.late) co_await acknowledge(received);
     if (reply.late) measure(received);
+    trace(received, origin, on_card.request);
     wire::SlackViewNote note{.request = on_card.request.text(), .channel = click.actor.channel};
     if (on_card.card) note.message = on_card.card->message;
     const bool of_no_request = reply.of_no_request;
@@ -225,9 +227,11 @@ awaitable<void> Interactions::handle_approval(Received received, wire::SlackClic
     auto act = act_of(click.actor, origin_of(click), received);
     act.shown_digest = std::move(approved.shown.digest);
     act.card_since = posted_at(click.message);
+    const auto origin = act.origin;
     auto reply = co_await conversation_.approve_asked(std::move(act), approved.request,
                                                       approved.shown.version, std::move(approved.reason));
     if (!reply.late) co_await acknowledge(received);
+    trace(received, origin, approved.request);
     if (auto said = private_message(reply, style())) {
         said->replaces = true;
         co_return co_await tell(std::move(click.actor), std::move(*said));
@@ -304,6 +308,7 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
     act.card_since = posted_at(submitted->note.message);
     act.typed_numbers = std::move(submission.numbers);
     const auto account = act.account;
+    const auto origin = act.origin;
     const auto shown =
         seals_.all_seen(submitted->note, account) ? app::CardExtent::whole : app::CardExtent::part;
     auto reply = co_await conversation_.submit(std::move(act), submitted->request, submitted->verdict,
@@ -324,6 +329,7 @@ awaitable<void> Interactions::handle_submission(Received received, wire::SlackSu
     const auto* lines = std::get_if<app::Lines>(&reply.what);
     if (lines == nullptr) {
         co_await acknowledge(received);  // closes the dialog
+        trace(received, origin, submitted->request);
         homes_.changed(submission.actor.user);
         // No card in sight says that the vote is recorded.
         const auto* done = std::get_if<app::Silence>(&reply.what);
@@ -369,6 +375,11 @@ awaitable<void> Interactions::handle_command(Received received, wire::SlackComma
     if (reply.late || received.acknowledged())
         co_return co_await tell(std::move(command.actor), std::move(*said));
     co_await answer(received, command.actor, std::move(*said));
+}
+
+void Interactions::trace(const Received& received, const app::Origin& origin, core::RequestId request) const {
+    if (runtime_.tracer == nullptr) return;
+    runtime_.trace(app::act_span(core::Surface::slack, request, origin.key), received.at);
 }
 
 // ---- answering

@@ -90,6 +90,8 @@ class Interactions {
     rt::asio::awaitable<bool> acknowledge(Received& received, const wire::JsonText* payload = nullptr);
     // For metrics. What came too late to be acknowledged counts when its outcome is known.
     void measure(const Received& received) const;
+    // What somebody did is answered: a step of the request's trace.
+    void trace(const Received& received, const app::Origin& origin, core::RequestId request) const;
     rt::asio::awaitable<void> answer(Received& received, const wire::SlackActor& actor,
                                      wire::SlackPrivate said);
     rt::asio::awaitable<void> note_card(core::RequestId request, app::MessageRef message, bool of_no_request);

@@ -237,6 +237,7 @@ awaitable<net::HttpResponse> Inbox::pressed(Asked asked, FlightPtr flight) {
     if (act == wire::teams_view) co_return co_await own_card(asked, {});
     if (looks && asked.press.page > 0) co_return co_await page(asked);
     auto reply = co_await this->act(asked);
+    if (votes) trace(asked);
     const bool message = asked.activity->kind == Kind::message;
     if (reply.of_no_request && (asked.in_dialog || message)) note_lost(asked);  // else it is found on drawing
     if ((flight->late || message) && !std::holds_alternative<app::Silence>(reply.what))

@@ -90,6 +90,8 @@ class Inbox {
     rt::asio::awaitable<net::HttpResponse> query(ActivityPtr activity, core::Instant at);
     rt::asio::awaitable<void> command(ActivityPtr activity, core::Instant at);
     rt::asio::awaitable<app::Reply> act(const Asked& asked);
+    // A vote is answered: a step of the request's trace.
+    void trace(const Asked& asked) const;
     rt::asio::awaitable<app::Reply> approve(const Asked& asked);
     // The body that shows the reply where the button stands: on the card, or in the dialog.
     rt::asio::awaitable<net::HttpResponse> body_of(const Asked& asked, const app::Reply& reply);

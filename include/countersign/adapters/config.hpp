@@ -97,6 +97,10 @@ struct Settings {
         bool cloudevents = false;  // else OCSF
         std::size_t message_bytes = 8'192;
     } stream_out;
+    struct Otlp {
+        std::string endpoint;  // "http://127.0.0.1:4318/v1/traces"; empty: no traces
+        Secret header;         // "Authorization: Bearer …"; empty: none
+    } otlp;
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;
 };

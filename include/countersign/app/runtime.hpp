@@ -2,8 +2,10 @@
 #include <chrono>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include "countersign/app/ports.hpp"
+#include "countersign/app/tracer.hpp"
 #include "countersign/rt/clock.hpp"
 
 namespace countersign::app {
@@ -24,9 +26,17 @@ struct Runtime {
     rt::Entropy& entropy;
     core::ProcessId process;
     Limits limits;
+    Tracer* tracer = nullptr;  // none: nobody follows
 
     core::Instant now() const { return clock.now(); }
     Deadline within(core::Duration patience) const { return {clock.now() + patience}; }
+    // Hands on a span that began then and ends now, where somebody follows.
+    void trace(Span span, core::Instant begun) const {
+        if (tracer == nullptr) return;
+        span.begun = begun;
+        span.ended = now();
+        tracer->add(std::move(span));
+    }
     // On rows that this process creates or claims now.
     Lease lease() const { return {process, clock.now() + limits.lease}; }
 };

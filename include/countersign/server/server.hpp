@@ -9,6 +9,7 @@
 #include "countersign/adapters/evidence.hpp"
 #include "countersign/adapters/http.hpp"
 #include "countersign/adapters/identity.hpp"
+#include "countersign/adapters/otlp.hpp"
 #include "countersign/adapters/pg.hpp"
 #include "countersign/adapters/stream_out.hpp"
 #include "countersign/adapters/web.hpp"
@@ -88,6 +89,7 @@ class Server {
     config::Settings settings_;
     Keys keys_;
     std::unique_ptr<net::Listener> listener_;
+    std::unique_ptr<otlp::Exporter> traces_;  // null: nobody follows
     app::Runtime runtime_;
     std::unique_ptr<pg::Database> database_;
     std::unique_ptr<http::Metrics> metrics_;
