@@ -8,6 +8,7 @@
 
 #include "cli/console.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/policy.hpp"
 
 namespace countersign::cli {
 namespace {

@@ -6,6 +6,7 @@
 #include "countersign/base/text.hpp"
 #include "countersign/core/card_sections.hpp"
 #include "countersign/net/html_response.hpp"
+#include "countersign/wire/html_card.hpp"
 #include "countersign/wire/page.hpp"
 
 namespace countersign::web {

@@ -1,15 +1,9 @@
 #include "countersign/wire/page.hpp"
 
 #include "countersign/base/markup.hpp"
-#include "countersign/base/text.hpp"
 
 namespace countersign::wire {
 namespace {
-
-constexpr std::size_t date_and_time_chars = 19;  // "2026-12-03T09:32:30"
-
-using core::CardRun;
-using core::CardSection;
 
 std::string in(std::string_view tag, std::string_view text) {
     std::string made = "<";
@@ -20,44 +14,6 @@ std::string in(std::string_view tag, std::string_view text) {
     made += tag;
     made += ">";
     return made;
-}
-
-std::string html_run(const CardRun& run) {
-    switch (run.kind) {
-        case CardRun::Kind::words:
-        case CardRun::Kind::prose:
-            return escape_markup(run.text);
-        case CardRun::Kind::strong:
-            return in("strong", run.text);
-        case CardRun::Kind::quiet:
-            return in("small", run.text);
-        case CardRun::Kind::literal:
-            return in("code", run.text);
-        case CardRun::Kind::people: {
-            std::string names;
-            for (const core::Who& who : run.people)
-                names += (names.empty() ? "" : ", ") + in("b", visible(who.name));
-            return names;
-        }
-        case CardRun::Kind::moment:
-            return in("time", core::rfc3339(run.at).substr(0, date_and_time_chars) + " UTC");
-        case CardRun::Kind::address:
-            return in("code", quoted_text(run.text));
-    }
-    return {};
-}
-
-std::string html_section(const CardSection& section) {
-    std::string html = section.part == CardSection::Part::intent ? "<blockquote>" : "<section>";
-    if (!section.heading.empty()) html += in("h2", section.heading);
-    for (const core::CardLine& line : section.lines) {
-        html += "<p>";
-        for (const CardRun& run : line) html += html_run(run);
-        html += "</p>\n";
-    }
-    if (!section.raw.empty()) html += in("pre", section.raw) + "\n";
-    if (!section.note.empty()) html += "<p>" + in("small", section.note) + "</p>\n";
-    return html + (section.part == CardSection::Part::intent ? "</blockquote>\n" : "</section>\n");
 }
 
 }  // namespace
@@ -71,7 +27,8 @@ std::string_view page_style() {
            "pre{white-space:pre-wrap;border:1px solid #8888;border-radius:6px;padding:.6rem}"
            "blockquote{margin:.6rem 0;padding-left:.8rem;border-left:4px solid #8888}"
            "section{margin:.6rem 0}.notice{border:2px solid #b3261e;border-radius:6px;padding:.6rem}"
-           ".quiet{opacity:.8;font-size:.9rem}form{margin:1rem 0}label{display:block;margin:.8rem 0}"
+           ".dim{opacity:.8}.quiet{opacity:.8;font-size:.9rem}form{margin:1rem 0}"
+           "label{display:block;margin:.8rem 0}"
            "textarea,input{font:inherit;width:100%;box-sizing:border-box;padding:.5rem}"
            "button{font:inherit;font-weight:600;padding:.7rem 1.6rem;border:0;border-radius:6px;"
            "background:#1a6b3c;color:#fff}";
@@ -91,12 +48,6 @@ std::string html_page(std::string_view title, std::string_view body) {
 
 std::string html_paragraph(std::string_view text) {
     return in("p", text) + "\n";
-}
-
-std::string html_sections(const std::vector<CardSection>& sections) {
-    std::string html;
-    for (const CardSection& section : sections) html += html_section(section);
-    return html;
 }
 
 }  // namespace countersign::wire

@@ -36,8 +36,9 @@ struct Conversations : testing::Test {
     Conversations() { chats.add({core::Surface::slack, office.chat, ears, "#approvals"}); }
 
     app::Conversation::Parts parts() {
-        return {process.requests, linking, process.voting_tokens, process.roster, office.store,
-                shown_before,     &links};
+        return {process.requests, linking,      process.voting_tokens,
+                process.roster,   office.store, shown_before,
+                nullptr,          nullptr,      &links};
     }
     app::Conversation::Manner manner(core::Surface chat) {
         return {.chat = chat,

@@ -127,7 +127,7 @@ struct SlackOffice : SandboxWorld {
     app::Log log{store, runtime.process, time, time, io.get_executor()};
     app::Chats chats;
     FakeCounters counters;
-    app::Outbox outbox{runtime, io.get_executor(), {store, slow, roster, chats, counters, &store}};
+    app::Outbox outbox{runtime, io.get_executor(), {store, slow, roster, chats, counters, nullptr, &store}};
     app::Batches batches{runtime, io.get_executor(), {store, store, slow, roster, chats}};
     fakes::WebhookStore hooks{time};
     FakeSender sender;
@@ -158,9 +158,10 @@ struct SlackOffice : SandboxWorld {
                          bool with_teams = false)
         : SandboxWorld(with_teams) {
         if (with_teams) settings.api_url = "http://127.0.0.1/api/";
-        bot = slack::make_slack(std::move(settings), runtime,
-                                {requests, linking, voting_tokens, roster, store, shown_before, &store},
-                                *network, io.get_executor());
+        bot = slack::make_slack(
+            std::move(settings), runtime,
+            {requests, linking, voting_tokens, roster, store, shown_before, nullptr, &store}, *network,
+            io.get_executor());
         chats.add({core::Surface::slack, *bot, *bot, "#approvals"});
         roster.add_source(core::Surface::slack, *bot);
         roster.set_policy(slack_policy());

@@ -1,3 +1,4 @@
+#include "countersign/wire/html_card.hpp"
 #include "countersign/wire/page.hpp"
 
 #include <gmock/gmock.h>
@@ -31,7 +32,7 @@ TEST(Page, NothingThatStandsInARequestIsMarkup) {
 TEST(Page, ARawTextStandsThereWithItsLineEnds) {
     CardSection section{CardSection::Part::what};
     section.raw = "a\n  b <c>";
-    EXPECT_THAT(html_sections({section}), HasSubstr("<pre>a&#10;  b &lt;c&gt;</pre>"));
+    EXPECT_THAT(html_sections({section}), HasSubstr("<pre>\na&#10;  b &lt;c&gt;</pre>"));
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 
 #include "countersign/app/batches.hpp"
 #include "countersign/app/linking.hpp"
-#include "countersign/app/listed.hpp"
 #include "countersign/app/readers.hpp"
 #include "countersign/app/receipts.hpp"
 #include "countersign/app/recently_seen.hpp"

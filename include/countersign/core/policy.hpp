@@ -10,6 +10,7 @@
 
 #include "countersign/base/result.hpp"
 #include "countersign/core/condition.hpp"
+#include "countersign/core/group_record.hpp"
 #include "countersign/core/ids.hpp"
 #include "countersign/core/step_up.hpp"
 #include "countersign/core/surface.hpp"
@@ -22,32 +23,6 @@ namespace countersign::core {
 
 inline constexpr std::size_t alternatives_max = 64;
 inline constexpr std::size_t slots_max = 200;  // people that one alternative may ask for
-
-struct PersonRecord {
-    PersonId name;
-    std::vector<AccountId> accounts;  // "email:…", "slack:U0REQ" (bare) or "slack:T/U", "github:…", "teams:…"
-};
-
-struct GroupRecord {
-    struct People {
-        std::vector<PersonId> people;
-    };
-    // Whoever a chat says is in it: a Slack user group, a team of Teams.
-    struct InChat {
-        Surface chat;
-        std::string id;  // "S0SEC", or with its workspace "T0SIM/S0SEC"
-    };
-    // Made of other groups and persons. Who a part is unknown of gets in by no way that needs it.
-    struct Combined {
-        enum class How : std::uint8_t { any, all } how = How::any;
-        using Part = std::variant<GroupId, PersonId>;
-        std::vector<Part> of;      // never empty
-        std::vector<Part> except;  // whoever is in one of these is out, by any account of theirs
-    };
-    GroupId name;
-    std::variant<People, InChat, Combined> members;
-};
-inline constexpr std::size_t groups_nesting_max = 8;  // of groups made of groups
 
 // ---- requirements
 

@@ -1,11 +1,9 @@
 #pragma once
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "countersign/core/card_sections.hpp"
-
-// Pages of ours: HTML without scripts, which works in any browser and at any width.
+// Pages of ours: HTML without scripts, which works in any browser and at any width. What a card says is drawn
+// into them by wire/html_card.
 namespace countersign::wire {
 
 // The style of every page, as it stands between the style tags.
@@ -14,7 +12,5 @@ std::string_view page_style();
 std::string html_page(std::string_view title, std::string_view body);
 // Makes a paragraph of a plain text.
 std::string html_paragraph(std::string_view text);
-// Draws sections of a card. Nothing of what stands in them is markup or can be clicked.
-std::string html_sections(const std::vector<core::CardSection>& sections);
 
 }  // namespace countersign::wire
