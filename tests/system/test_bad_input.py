@@ -56,6 +56,9 @@ ROWS = [
     Row("POST", "/v1/requests/{id}/votes", "vote", keyed=True, body={"verdict": "approve", "digest": DIGEST}, wrong={
         "/verdict": {"verdict": "maybe", "digest": DIGEST}, "/digest": {"verdict": "approve", "digest": "sha256:beef"},
         "/reason": {"verdict": "deny", "digest": DIGEST, "reason": 7}, "/person": {"verdict": "deny", "digest": DIGEST, "person": "amy"}}),
+    Row("POST", "/v1/requests/{id}/vote-questions", "read", body={"verdict": "approve", "digest": DIGEST}, wrong={
+        "/verdict": {"verdict": "maybe", "digest": DIGEST}, "/digest": {"verdict": "approve", "digest": "sha256:beef"},
+        "/reason": {"verdict": "deny", "digest": DIGEST, "reason": 7}, "/person": {"verdict": "deny", "digest": DIGEST, "person": "amy"}}),
     Row("POST", "/v1/requests/{id}/cancel", "request", keyed=True, may_be_absent=True, body={"reason": "no need"},
         wrong={"/reason": {"reason": 7}, "/why": {"why": "x"}}),
     Row("POST", "/v1/requests/{id}/claim", "request", keyed=True, body={"digest": DIGEST}, wrong={
