@@ -226,12 +226,13 @@ Result<std::string> provide_policy(const std::string& home) {
     return path;
 }
 
-// What `dev` takes from the environment: how much it says, and what it limits.
+// What `dev` takes from the environment: how much it says, what it limits, and how cards are shown.
 config::Settings dev_choices() {
     config::Environment chosen{
         {"COUNTERSIGN_LOG_LEVEL", "warn"}};  // its three lines are what there is to read
     for (const auto& [variable, value] : config::process_environment())
-        if (variable == "COUNTERSIGN_LOG_LEVEL" || variable.starts_with("COUNTERSIGN_LIMITS_"))
+        if (variable == "COUNTERSIGN_LOG_LEVEL" || variable.starts_with("COUNTERSIGN_LIMITS_") ||
+            variable.starts_with("COUNTERSIGN_CARDS_"))
             chosen.insert_or_assign(variable, value);
     auto settings = config::load("", chosen);
     if (settings) return std::move(*settings);

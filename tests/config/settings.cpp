@@ -68,7 +68,7 @@ slack:
 identity: { max_age: 2m }
 link_hosts: [ci.example.com, git.example.com]
 limits: { requests_per_minute: 0, pending_per_requester: 5 }
-cards: { collapse: false }
+cards: { collapse: true }
 signing_key: keys/signing.pem
 server_key: /run/secrets/server.key
 webhooks: { allow_private_networks: true }
@@ -90,7 +90,7 @@ log: { level: debug, format: json }
     EXPECT_EQ(s->identity_age_max, std::chrono::minutes{2});
     EXPECT_EQ(s->link_hosts, (std::vector<std::string>{"ci.example.com", "git.example.com"}));
     EXPECT_EQ(s->pending_per_requester, 5U);
-    EXPECT_FALSE(s->collapse_cards);
+    EXPECT_TRUE(s->collapse_cards);
     EXPECT_EQ(s->signing_key, folder_ + "/keys/signing.pem");
     EXPECT_EQ(s->server_key, "/run/secrets/server.key");
     EXPECT_TRUE(s->webhooks_to_private_networks);

@@ -72,7 +72,7 @@ struct Settings {
     std::size_t requests_per_minute = 600;  // per token; 0: any
     std::vector<std::string> link_hosts;
     std::size_t pending_per_requester = 500;   // 0: off
-    bool collapse_cards = true;                // requests that are alike share a card
+    bool collapse_cards = false;               // requests that are alike share a card
     std::string keys;                          // path of a folder; empty: in the home folder
     std::string signing_key;                   // path; empty: in `keys`
     std::string server_key;                    // path; empty: in `keys`
