@@ -3,6 +3,7 @@ test_people goes in Slack, and the routes that lead from one chat to the other. 
 workspace's two chats."""
 import json
 import re
+import time
 import unittest
 
 from process import Api, Parts, TempFolder, wait_until
@@ -107,11 +108,22 @@ class TeamsSelfApproval(unittest.TestCase):
                            "trigger": "manual"}
         return self.teams.order("send", activity=invoke)
 
+    def settled_thread_of(self, request):
+        """Its lines, once what happened before has been told."""
+        seen = [self.thread_of(request)]
+
+        def still():
+            time.sleep(1.5)
+            seen.append(self.thread_of(request))
+            return len(seen[-1]) == len(seen[-2])
+        wait_until("a thread that rests", still, 20)
+        return seen[-1]
+
     def refused(self, who, request, sentence):
         """Their press changes nothing, tells them alone, and is an event."""
         others = {name: len(self.teams.messages(f"a:1{name}")) for name in ("amy", "ben", "cat") if name != who}
         self.card(request)
-        thread = len(self.thread_of(request))
+        thread = len(self.settled_thread_of(request))
         before = self.events("request.vote_refused", request)
         votes = self.api_of(request).show(request["id"])["votes"]
         answer = self.approve(who, request)
