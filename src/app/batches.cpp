@@ -191,7 +191,8 @@ asio::awaitable<ShownBatch> Batches::Impl::show(Batch batch, Chat& chat, std::ve
     co_return shown;
 }
 
-// Whoever waits for one of them learns that nobody sees it.
+// Notes with the card of every request of the batch that nobody sees it, so that whoever waits for one of
+// them is told.
 asio::awaitable<void> Batches::Impl::note_problem(const Batch& batch, const std::vector<CasePtr>& cases,
                                                   std::string problem) {
     for (const auto& [card, request] : batch.cards) {

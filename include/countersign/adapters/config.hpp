@@ -87,7 +87,8 @@ struct Settings {
         bool signs = true;   // whether this replica may sign checkpoints
         // Who else signs checkpoints: the public key of each, as C2SP signed-note writes it, and its URL.
         std::vector<std::pair<std::string, std::string>> witnesses;
-        // Where the first checkpoint of each day goes: a folder (empty: none), and channels of chats.
+        // The first checkpoint of each day goes to this folder (empty: to none) and to these channels of
+        // chats.
         std::string daily_folder;
         std::vector<std::pair<core::Surface, std::string>> daily_channels;
     } published_log;

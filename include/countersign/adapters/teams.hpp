@@ -20,8 +20,9 @@ struct TeamsSettings {
     std::string certificate_digest = {};  // SHA-256 of the certificate's DER form, base64url
     // It is shared by copies of the settings.
     std::shared_ptr<const RsaSigningKey> certificate_key = {};
-    // Where the machine's managed identity gives tokens, in place of a secret or a certificate; empty: it
-    // does not. With a header: as on App Service; without: as the metadata service of virtual machines.
+    // The machine's managed identity gives tokens here, in place of a secret or a certificate; empty: there
+    // is none. With a header it is asked as on App Service, without one as virtual machines' metadata service
+    // is.
     std::string managed_identity_url = {};
     Secret managed_identity_header = {};
     std::string tenant;                          // a GUID, lower case; empty: that of `channel`

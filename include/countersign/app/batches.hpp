@@ -26,7 +26,7 @@ struct Batch {
     core::Instant created_at{};
     std::vector<std::pair<core::CardId, core::RequestId>> cards = {};  // in order
 };
-// What became of a leased batch.
+// Tells the store what became of a batch that was leased.
 struct ShownBatch {
     core::BatchId id;
     std::optional<MessageRef> message = {};

@@ -31,7 +31,7 @@ class VoteAsker {
     virtual Later<std::optional<core::Refusal>> ask_vote(VoteAsked asked, Deadline deadline) = 0;
 };
 
-// What the buttons of a question about a verdict other than approval carry, as one text.
+// The buttons of a question about any verdict but approval carry this, as one text.
 struct VoteQuestion {
     core::Verdict verdict = core::Verdict::deny;
     core::RequestId request;

@@ -18,14 +18,14 @@ struct Lowerable {
     double now = 0;
     friend bool operator==(const Lowerable&, const Lowerable&) = default;
 };
-// What a voter wants it to be.
+// A voter wants the number at `field` to be this instead.
 struct Lowered {
     std::string field;
     double to = 0;
     friend bool operator==(const Lowered&, const Lowered&) = default;
 };
 
-// What a vote of the verdict `lower` says beside other votes.
+// A vote of the verdict `lower` says this, which other votes do not.
 struct LoweringVote {
     std::vector<Lowered> numbers = {};
     bool saw_all = false;  // all that is asked for stood before the voter

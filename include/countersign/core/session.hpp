@@ -12,7 +12,7 @@ namespace countersign::core {
 inline constexpr std::uint32_t session_uses_max = 200;
 inline constexpr Duration session_longest = std::chrono::hours{24};
 
-// What a request for a session asks for.
+// A request for a session asks to approve for so long, and so many uses, what fits it.
 struct Session {
     Duration lasts{};
     std::uint32_t uses = 0;

@@ -6,7 +6,7 @@
 
 #include "countersign/net/http.hpp"
 
-// What pages of ours need of HTTP, beside their text.
+// Headers, cookies and checks of origin that every page of ours needs beside its text.
 namespace countersign::net {
 
 // Answers with a page that runs no script, loads nothing, stands in no frame of anybody, sends its forms

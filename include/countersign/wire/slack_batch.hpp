@@ -19,7 +19,7 @@ inline constexpr std::string_view slack_row_suffix = ".row.full";
 
 SlackMessage slack_batch(const core::BatchView& batch, const SlackStyle& style);
 
-// What the dialog carries back to us.
+// The dialog carries this back to us.
 struct SlackTogetherNote {
     std::string channel = {};  // of the card it was opened from
     std::string message = {};
