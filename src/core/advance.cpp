@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/claims.hpp"
 #include "core/eligibility.hpp"
 #include "core/grants.hpp"
 #include "core/lists.hpp"
@@ -435,51 +436,8 @@ void CaseUpdate::on(const Cancel& cancel) {
 
 void CaseUpdate::on(const Claim& claim) {
     const Ruling ruling = tally_.ruling();
-    switch (ruling.state) {
-        case State::approved:
-            break;
-        case State::claimed:
-        case State::succeeded:
-        case State::failed: {
-            auto claimed = std::ranges::find_if(
-                case_.entries, [](const Entry& entry) { return std::holds_alternative<Claimed>(entry); });
-            const auto& first = std::get<Claimed>(*claimed);
-            const bool repeat = first.by == claim.by && !claim.key.empty() && first.key == claim.key &&
-                                now_ < ruling.decided_at.value_or(now_) + case_.applied->grant;
-            if (repeat && claim.digest == case_.request->digest) return;
-            return refuse(Why::claimed, "This approval was already claimed; each can be used once.");
-        }
-        case State::lapsed:
-            return refuse(Why::lapsed, "Nobody claimed this approval in time; file the request again.");
-        case State::pending:
-        case State::denied:
-        case State::refused:
-        case State::expired:
-        case State::cancelled:
-            return refuse(Why::not_approved,
-                          ruling.state == State::pending
-                              ? "This request is still waiting for approval; claim it once it is approved."
-                              : decided_sentence(case_, ruling));
-    }
-    if (session_of(case_.request, case_.applied))
-        return refuse(
-            Why::is_session,
-            "This approval is for a session, and is not claimed itself: file what you want to do, and "
-            "what fits the session is approved at once.");
-    if (claim.digest != case_.request->digest) {
-        return refuse(Why::digest_differs,
-                      "What is about to happen differs from what was approved; file a new request for it.");
-    }
-    const Instant opened = at_of(case_.entries.front());
-    if (!may_be_claimed(case_.applied, opened, now_)) {
-        const auto from = claimable_from(case_.applied, opened, now_);
-        return refuse(
-            Why::too_early,
-            from && *from < ruling.grant_ends.value_or(*from)
-                ? fmt::format("This approval can be claimed from {} on.", rfc3339(*from))
-                : "This approval cannot be claimed while the policy lets nothing happen, and lapses before "
-                  "that is over; file the request again then.");
-    }
+    if (repeats_claim(case_, ruling, claim, now_)) return;
+    if ((refusal_ = not_claimable(case_, ruling, claim, now_))) return;
     append(Claimed{now_, claim.by, claim.key});
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/card_runs.hpp"
+#include "core/card_end.hpp"
 #include "core/card_takes.hpp"
 #include "core/card_what.hpp"
 #include "core/shown.hpp"

@@ -5,24 +5,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/card_lines.hpp"
 #include "core/card_runs.hpp"
 #include "core/shown.hpp"
 #include "countersign/base/text.hpp"
 
-// What a pending request still takes, and what became of one that has ended.
+// What a pending request still takes.
 namespace countersign::core {
 namespace {
 
 using Part = CardSection::Part;
 
-constexpr std::size_t alternatives_shown_max = 2;
-constexpr std::size_t groups_shown_max = 3;
-constexpr std::size_t rules_shown_max = 2;
 constexpr std::size_t risks_shown_max = 3;
-constexpr std::size_t said_columns_max = 120;
-constexpr std::size_t reasons_shown_max = 3;
 constexpr std::size_t excluded_shown_max = 4;
-constexpr std::size_t closed_shown_max = 2;
 constexpr std::size_t closed_shown_in_full_max = 40;
 
 bool runs_a_command(const CardView& card) {
@@ -65,10 +60,6 @@ class Takes {
     std::vector<Line> lines_;
     std::size_t rows_ = 0;
 };
-
-std::string time_text(Duration span) {
-    return duration_text(std::chrono::duration_cast<std::chrono::seconds>(span).count());
-}
 
 // "1 of security: @ben, @cat and 4 more"; "then 1 of dba: @cat" where others come first.
 void push_lack(CardLine& line, const CardLack& lack, const CardView& card) {
@@ -180,20 +171,6 @@ std::vector<CardLine> excluded_lines(const CardView& card, bool in_full) {
     return lines;
 }
 
-// When an approval is of no use: "from 22:00 to 06:00, nor from …".
-void push_closed(CardLine& line, const CardView& card, std::size_t closed_max) {
-    const std::size_t shown = std::min(card.terms.claim_closed.size(), closed_max);
-    for (std::size_t i = 0; i < shown; ++i) {
-        const Span& closed = card.terms.claim_closed[i];
-        line.push_back(words(i == 0 ? "from " : ", nor from "));
-        line.push_back(moment(closed.from));
-        line.push_back(words(closed.to >= end_of_time ? " on" : " to "));
-        if (closed.to < end_of_time) line.push_back(moment(closed.to));
-    }
-    if (card.terms.claim_closed.size() > shown)
-        line.push_back(words(
-            fmt::format(", nor {}: Details", count_of(card.terms.claim_closed.size() - shown, "more time"))));
-}
 std::vector<CardLine> claim_lines(const CardView& card, bool in_full) {
     std::vector<CardLine> lines;
     CardLine line;
@@ -223,17 +200,6 @@ std::vector<CardLine> objection_lines(const CardView& card) {
     return lines;
 }
 
-void push_rules(CardLine& line, const CardView& card) {
-    for (std::size_t i = 0; i < card.rules.size(); ++i) {
-        if (i == rules_shown_max) {
-            line.push_back(words(fmt::format(" and {} more", card.rules.size() - i)));
-            break;
-        }
-        line.push_back(words(i == 0 ? (card.rules.size() == 1 ? "Rule " : "Rules ") : ", "));
-        line.push_back(named(card.rules[i]));
-    }
-}
-
 // "Rule `prod exports` · risk 70: production 40, rows 30"
 std::vector<CardLine> rule_lines(const CardView& card) {
     std::vector<CardLine> lines;
@@ -253,39 +219,6 @@ std::vector<CardLine> rule_lines(const CardView& card) {
     return lines;
 }
 
-// "On trial, rule `shells` would have asked 2 of security; it holds nothing."
-std::vector<CardLine> shadow_lines(const CardView& card) {
-    if (!card.shadow) return {};
-    const Shadow& shadow = *card.shadow;
-    CardLine line{strong("On trial"), words(shadow.rules.size() == 1 ? ", rule " : ", rules ")};
-    for (std::size_t i = 0; i < shadow.rules.size() && i < rules_shown_max; ++i) {
-        if (i > 0) line.push_back(words(", "));
-        line.push_back(named(shadow.rules[i]));
-    }
-    if (shadow.rules.size() > rules_shown_max) line.push_back(words(" and more"));
-    if (shadow.refuses) {
-        line.push_back(words(" would have refused it: "));
-        line.push_back(prose(prose_excerpt(shadow.refusal, said_columns_max).text));
-        return {std::move(line)};
-    }
-    line.push_back(words(" would have asked "));
-    std::size_t shown = 0;
-    for (const Slots& slots : shadow.alternatives) {
-        if (shown++ == alternatives_shown_max) {
-            line.push_back(words(", or others"));
-            break;
-        }
-        if (shown > 1) line.push_back(words(", or "));
-        for (std::size_t i = 0; i < slots.groups.size() && i <= groups_shown_max; ++i) {
-            if (i > 0) line.push_back(words(i == groups_shown_max ? " and more" : " and "));
-            if (i == groups_shown_max) break;
-            line.push_back(words(fmt::format("{} of ", slots.groups[i].count)));
-            line.push_back(named(slots.groups[i].of.text()));
-        }
-    }
-    return {std::move(line)};
-}
-
 // What nobody will have seen is said before anything is approved.
 std::vector<CardLine> session_lines(const CardView& card) {
     if (!card.session) return {};
@@ -295,22 +228,6 @@ std::vector<CardLine> session_lines(const CardView& card) {
                  "fits what stands here without asking. In a text, * stands for anything. Anybody who could "
                  "approve it can revoke it.",
                  time_text(card.session->lasts), card.session->uses))}};
-}
-
-std::vector<CardLine> narrowed_lines(const CardView& card) {
-    std::vector<CardLine> lines;
-    if (card.narrowed_from) {
-        CardLine line{words(fmt::format("Takes the place of #{}, in which ", card.narrowed_from->number)),
-                      person(card.narrowed_from->by), words(" lowered: ")};
-        line.push_back(prose(prose_excerpt(card.narrowed_from->what, said_columns_max).text));
-        lines.push_back(std::move(line));
-    }
-    if (card.narrowed_into) {
-        lines.push_back({words("Lowered: "),
-                         prose(prose_excerpt(card.narrowed_into->what, said_columns_max).text),
-                         words(". A new request with this takes its place, with a card of its own.")});
-    }
-    return lines;
 }
 
 // So many approvals decide it, going the shortest way.
@@ -345,133 +262,6 @@ std::vector<CardLine> next_lines(const CardView& card) {
     return lines;
 }
 
-// ---- after the end
-
-void push_voters(CardLine& line, const CardView& card, Verdict verdict) {
-    std::size_t shown = 0;
-    for (const CardVote& vote : card.votes) {
-        if (vote.verdict != verdict || (verdict == Verdict::approve && !vote.counted_for)) continue;
-        if (shown++ == groups_shown_max) {
-            line.push_back(words(" and more"));
-            break;
-        }
-        line.push_back(words(shown == 1 ? "by " : " and "));
-        line.push_back(person(vote.who));
-        if (!vote.counted_for) continue;
-        line.push_back(words(" ("));
-        line.push_back(named(*vote.counted_for));
-        line.push_back(words(vote.self_approval ? ", own request, allowed by policy)"
-                             : vote.signed_in   ? ", signed in for it)"
-                                                : ")"));
-    }
-}
-
-CardLine who_decided(const CardView& card) {
-    CardLine line;
-    switch (card.state) {
-        case State::denied:
-            push_voters(line, card, Verdict::deny);
-            break;
-        case State::refused:
-            push_rules(line, card);
-            break;
-        case State::expired:
-            line.push_back(words("Nobody decided in time"));
-            break;
-        case State::cancelled:
-            if (card.decided_by) line = {words("by "), person(*card.decided_by)};
-            break;
-        default:
-            push_voters(line, card, Verdict::approve);
-            if (line.empty()) {
-                line.push_back(words(card.by_session ? "beforehand, with a session: " : "by the policy: "));
-                push_rules(line, card);
-            }
-    }
-    if (!card.decided_at) return line;
-    if (!line.empty()) line.push_back(words(", "));
-    line.push_back(moment(*card.decided_at));
-    if (*card.decided_at > card.created_at && card.created_at != Instant{})
-        line.push_back(
-            words(fmt::format(", {} after it was asked", time_text(*card.decided_at - card.created_at))));
-    return line;
-}
-
-// What people said: "“looks right” — @ben".
-void add_reasons(std::vector<CardLine>& lines, const CardView& card) {
-    const std::size_t before = lines.size();
-    for (const CardVote& vote : card.votes) {
-        if (blank(vote.reason) || lines.size() == before + reasons_shown_max) continue;
-        lines.push_back({words("“"), prose(prose_excerpt(vote.reason, said_columns_max).text), words("” — "),
-                         person(vote.who)});
-    }
-    const bool said =
-        std::ranges::any_of(card.votes, [&](const CardVote& vote) { return vote.reason == card.reason; });
-    if (!blank(card.reason) && !said)
-        lines.push_back({words("“"), prose(prose_excerpt(card.reason, said_columns_max).text), words("”")});
-}
-
-CardLine not_started(const CardView& card) {
-    CardLine line;
-    if (!card.grant_ends) return line;
-    line.push_back(words("Not started yet; can be "));
-    if (card.terms.claim_from && *card.terms.claim_from > card.decided_at.value_or(card.created_at)) {
-        line.push_back(words("from "));
-        line.push_back(moment(*card.terms.claim_from));
-        line.push_back(words(" "));
-    }
-    line.push_back(words("until "));
-    line.push_back(moment(*card.grant_ends));
-    if (card.terms.claim_closed.empty()) return line;
-    line.push_back(words(", but not "));
-    push_closed(line, card, closed_shown_max);
-    return line;
-}
-
-std::string used_text(const CardSession& session) {
-    return fmt::format("Used {} of {} times", session.used, session.uses);
-}
-
-CardLine session_open(const CardView& card) {
-    return {words(used_text(*card.session) + "; whatever fits is approved without asking until "),
-            moment(card.grant_ends.value_or(Instant{}))};
-}
-
-void add_aftermath(std::vector<CardLine>& lines, const CardView& card) {
-    CardLine line;
-    const bool ran = card.claimed_at && card.ended_at && *card.ended_at >= *card.claimed_at;
-    const std::string took = ran ? ", " + time_text(*card.ended_at - *card.claimed_at) : std::string{};
-    switch (card.state) {
-        case State::approved:
-            line = card.session ? session_open(card) : not_started(card);
-            break;
-        case State::claimed:
-            line = {words("Started "), moment(card.claimed_at.value_or(Instant{})),
-                    words("; not finished yet")};
-            break;
-        case State::succeeded:
-        case State::failed:
-            line = {words("Started "), moment(card.claimed_at.value_or(Instant{})), words(", "),
-                    strong(card.state == State::succeeded ? "succeeded" : "failed"), words(took)};
-            break;
-        case State::lapsed:
-            line = card.session ? CardLine{words(used_text(*card.session) + "; over")}
-                                : CardLine{words("Nobody started it in time: lapsed")};
-            if (card.ended_at) {
-                line.push_back(words(" "));
-                line.push_back(moment(*card.ended_at));
-            }
-            break;
-        default:
-            break;
-    }
-    if (card.outcome_detail && !blank(*card.outcome_detail)) {
-        line.push_back(words(": "));
-        line.push_back(prose(prose_excerpt(*card.outcome_detail, said_columns_max).text));
-    }
-    if (!line.empty()) lines.push_back(std::move(line));
-}
-
 }  // namespace
 
 CardSection what_it_takes(const CardView& card, std::size_t rows_max) {
@@ -500,16 +290,6 @@ CardSection what_it_takes(const CardView& card, std::size_t rows_max) {
             words(fmt::format(", {} after it was asked", time_text(card.expires_at - card.created_at))));
     takes.add(Takes::needed, {std::move(until)});
     return {Part::takes, {}, std::move(takes).within(rows_max)};
-}
-
-CardSection how_it_ended(const CardView& card) {
-    CardSection section{Part::outcome};
-    if (auto line = who_decided(card); !line.empty()) section.lines.push_back(std::move(line));
-    add_reasons(section.lines, card);
-    for (auto& line : shadow_lines(card)) section.lines.push_back(std::move(line));
-    for (auto& line : narrowed_lines(card)) section.lines.push_back(std::move(line));
-    add_aftermath(section.lines, card);
-    return section;
 }
 
 }  // namespace countersign::core
