@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/direct.hpp"
 #include "countersign/core/policy.hpp"
 #include "countersign/wire/teams_card.hpp"
 
@@ -21,6 +23,7 @@ constexpr core::Duration look_up_max = std::chrono::seconds{15};
 constexpr core::Duration warm_every = std::chrono::seconds{5};
 constexpr core::Duration warm_rest = std::chrono::seconds{20};  // after a failure
 constexpr std::size_t page_size = 500;
+constexpr std::size_t channels_asked_max = 16;  // for one person, beside the groups of the policy
 
 std::string user_key(std::string_view object) {
     return "u:" + std::string(object);
@@ -82,6 +85,23 @@ std::vector<std::string> TeamsDirectory::policy_groups() const {
         const auto* kept = std::get_if<core::GroupRecord::InChat>(&group.members);
         if (kept == nullptr || kept->chat != core::Surface::teams) continue;
         if (auto id = local_id(kept->id); !id.empty()) ids.push_back(std::move(id));
+    }
+    return ids;
+}
+
+// The channels that cards are sent to: whoever votes is in one of them, whatever this process has seen.
+std::vector<std::string> TeamsDirectory::card_channels() const {
+    std::vector<std::string> ids;
+    auto add = [&](const std::string& channel) {
+        auto id = local_id(channel);
+        const bool known = id.empty() || std::ranges::find(ids, id) != ids.end();
+        if (!known && ids.size() < channels_asked_max) ids.push_back(std::move(id));
+    };
+    if (!settings_.channel.empty()) add(settings_.channel);
+    for (const auto& rule : roster_.snapshot()->policy().rules) {
+        std::ranges::for_each(core::channels_of(rule.notify, core::Surface::teams), add);
+        if (rule.escalate)
+            std::ranges::for_each(core::channels_of(rule.escalate->to, core::Surface::teams), add);
     }
     return ids;
 }
@@ -181,12 +201,13 @@ Later<Done> TeamsDirectory::fetch(const std::string& key) {
     return key.starts_with('u') ? fetch_user(std::move(id)) : fetch_roster(std::move(id));
 }
 
-// Somebody is asked about where they acted last, then where the policy and the settings know people.
+// Somebody is asked about where they acted last, then where the policy knows people, then where cards are
+// sent.
 Later<Done> TeamsDirectory::fetch_user(std::string object) {
     const auto asked_at = runtime_.now();  // what comes back is at least as new as the question
     std::string id = object;
     std::vector<std::string> places = policy_groups();
-    if (!settings_.channel.empty()) places.push_back(settings_.channel);
+    std::ranges::copy(card_channels(), std::back_inserter(places));
     if (auto seen = seen_.find(object); seen != seen_.end()) {
         id = seen->second.mri;
         places.insert(places.begin(), seen->second.conversation);

@@ -76,6 +76,7 @@ class TeamsDirectory {
     bool fresh(const std::string& key, core::Duration age_max) const;
     void doubt(const std::string& key);
     std::vector<std::string> policy_groups() const;
+    std::vector<std::string> card_channels() const;
     std::string local_id(std::string_view id) const;
     std::size_t warm_up();
 

@@ -133,6 +133,43 @@ TEST_P(TeamsConversation, GuestsStrangersAndTheAnonymousAreRefused) {
     EXPECT_TRUE(has(office.words_to("nobody"), "full members"));
 }
 
+// As after a restart: what somebody did before is on record, and this process has seen nobody act.
+TEST_P(TeamsConversation, WhoHasNotActedYetIsLookedUpWhereCardsAreSent) {
+    auto settings = TeamsOffice::teams_settings();
+    settings.channel.clear();
+    TeamsOffice office{settings, true, GetParam()};
+    std::vector<PolicyFinding> findings;
+    auto policy = read_policy(fmt::format(R"(
+version: 1
+people: {{ riley: {{ slack: U0RILEY }}, amy: {{ slack: U0AMY }}, cat: {{ teams: {} }} }}
+groups: {{ reviewers: {{ people: [amy, cat] }} }}
+rules:
+  - name: docks
+    when: {{ action: dock }}
+    require: {{ count: 2, of: reviewers }}
+    notify: {{ teams: "{}" }}
+)",
+                                          test::object_of("cat"), test::approvals),
+                              "docks.yaml", findings);
+    ASSERT_TRUE(policy);
+    office.roster.set_policy(*policy);
+    auto request = office.ask("dock");
+    office.pass(10min);  // whoever was read to show the card to is known no more
+    for (const auto& account :
+         {"teams:" + test::teams_home + "/" + test::object_of("cat"), std::string{"slack:T0SIM/U0AMY"}}) {
+        auto voted = office.get(office.requests.vote(request,
+                                                     core::Cast{.account = core::AccountId{account},
+                                                                .verdict = core::Verdict::approve,
+                                                                .reason = {},
+                                                                .via = core::Surface::api,
+                                                                .shown_digest = {}},
+                                                     app::Origin{account}, office.soon()));
+        ASSERT_TRUE(voted) << voted.error().detail;
+        EXPECT_FALSE(voted->refusal) << voted->refusal->sentence;
+    }
+    EXPECT_EQ(office.state(request), State::approved);
+}
+
 TEST_P(TeamsConversation, MembersOfATeamOrAChannelAreAGroupAndGuestsInItAreNot) {
     TeamsOffice office{GetParam()};
     // Riley, who asks, has no account here: what tells dan apart from her is not known, amy is listed.
