@@ -23,6 +23,7 @@
 #include "evidence/signer.hpp"
 #include "pg/event_log.hpp"
 #include "pg/sealing.hpp"
+#include "pg/tree_store.hpp"
 
 using namespace countersign;
 using contract::OnPostgres;
