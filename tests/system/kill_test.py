@@ -27,9 +27,8 @@ from process import Api, Parts, TempFolder  # noqa: E402
 from test_teams import CHANNEL, Teams  # noqa: E402
 
 REQUESTS_PER_CYCLE = 8
-# A server that was killed may go on refusing a reviewer in Teams as too long unread: until that is mended, only the
-# long run presses there.
-IN_TEAMS_TOO = int(os.environ.get("COUNTERSIGN_KILLS_IN_TEAMS", "0"))  # of them; a conversation of Teams takes 60 messages in 30 s, so they take turns
+# Of them; a conversation of Teams takes 60 messages in 30 s, so its conversations take turns.
+IN_TEAMS_TOO = int(os.environ.get("COUNTERSIGN_KILLS_IN_TEAMS", "2"))
 CONVERSATIONS = (CHANNEL, "19:harbor@thread.tacv2", "19:ops@thread.v2")
 POLICY = """
 version: 1
