@@ -112,6 +112,9 @@ Behind::Behind(std::vector<AccountId> accounts, Instant since, const Directory& 
 
 void Behind::add_humans() {
     for (const AccountId& human : humans_) {
+        known_.push_back({.presence = directory_.presence(human),
+                          .listed = directory_.listed_in_policy(human),
+                          .accounts = directory_.accounts_of(directory_.person_of(human))});
         add_once(persons_, directory_.person_of(human));
         for (const PersonId& person : directory_.persons_alike(directory_.full(human)))
             add_once(persons_, person);
@@ -179,21 +182,15 @@ std::vector<AccountId> Behind::unlinked_from(const AccountId& voter) const {
     std::vector<AccountId> unlinked;
     const auto home = parts(voter);
     const bool voter_listed = directory_.listed_in_policy(voter);
-    for (const AccountId& human : humans_) {
-        auto presence = directory_.presence(human);
-        if (presence == Directory::Presence::nobody) {
-            unlinked.push_back(human);
-            continue;
-        }
-        if (voter_listed && directory_.listed_in_policy(human)) continue;
-        if (presence == Directory::Presence::unasked) {
-            unlinked.push_back(human);
-            continue;
-        }
-        auto accounts = directory_.accounts_of(directory_.person_of(human));
-        bool beside = std::ranges::any_of(
-            accounts, [&](const AccountId& account) { return same_home(parts(account), home); });
-        if (!beside) unlinked.push_back(human);
+    for (std::size_t i = 0; i < humans_.size(); ++i) {
+        const Known& known = known_[i];
+        const bool by_policy = voter_listed && known.listed;
+        const bool beside = std::ranges::any_of(
+            known.accounts, [&](const AccountId& account) { return same_home(parts(account), home); });
+        const bool apart = known.presence == Directory::Presence::somebody
+                               ? by_policy || beside
+                               : known.presence == Directory::Presence::unasked && by_policy;
+        if (!apart) unlinked.push_back(humans_[i]);
     }
     return unlinked;
 }

@@ -27,6 +27,12 @@ class Behind {
     std::vector<AccountId> unlinked_from(const AccountId& voter) const;
 
   private:
+    // What the directory says of a human behind the request: asked once, however many voters are looked at.
+    struct Known {
+        Directory::Presence presence;
+        bool listed;  // in the policy
+        std::vector<AccountId> accounts;
+    };
     void recall(const std::vector<PersonId>& persons, const std::vector<AccountId>& accounts);
     void follow_ended(Instant since);
     void add_humans();
@@ -34,6 +40,7 @@ class Behind {
     const Directory& directory_;
     bool grew_ = false;
     std::vector<AccountId> humans_;
+    std::vector<Known> known_;  // of each of humans_
     std::vector<PersonId> persons_;
     std::vector<AccountId> accounts_;
 };
