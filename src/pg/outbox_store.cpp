@@ -1,6 +1,8 @@
 #include "pg/outbox_store.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "pg/rows.hpp"
 
@@ -40,27 +42,33 @@ constexpr Query lock_rows{
 
 // Cards ($1) of requests ($2) have got messages ($3, $4) where none or another one ($5, $6) was known.
 // Whoever clicked on such a message before that is written down has made a card of it: the message is the
-// first card's again, and the card that was made of the click is closed.
+// first card's again, and the card that was made of the click is closed. The planner takes a LIMIT whose
+// value it does not know for a tenth of the rows, here for one: so it goes by the keys, whatever it knows of
+// how large the tables are. The same holds for settle_rows.
 constexpr Query give_messages_back{R"(
 UPDATE card other SET message_channel = NULL, message = NULL, shown_version = 0, unsure = false, closed = true
-  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
-       AS x(id, request_id, message_channel, message, known_channel, known_message)
-  JOIN card c ON c.id = x.id
- WHERE NOT c.closed AND other.request_id = x.request_id AND other.surface = c.surface AND other.id > c.id
-   AND other.message_channel = x.message_channel AND other.message = x.message
-   AND (c.message IS NULL
-        OR ((c.message_channel, c.message) = (x.known_channel, x.known_message)
-            AND EXISTS (SELECT FROM outbox o WHERE o.request_id = x.request_id AND o.holder = $7))))"};
+  FROM (SELECT n.*, c.surface
+          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
+               AS n(id, request_id, message_channel, message, known_channel, known_message)
+         CROSS JOIN LATERAL (SELECT * FROM card WHERE card.id = n.id LIMIT 1) c
+         WHERE NOT c.closed
+           AND (c.message IS NULL
+                OR ((c.message_channel, c.message) = (n.known_channel, n.known_message)
+                    AND EXISTS (SELECT FROM outbox o WHERE o.request_id = n.request_id AND o.holder = $7)))
+         LIMIT $8::int4) x
+ WHERE other.request_id = x.request_id AND other.surface = x.surface AND other.id > x.id
+   AND other.message_channel = x.message_channel AND other.message = x.message)"};
 
-// What became of rows ($1 to $5) held by $6, and of their cards ($7 to $18). Answers with each row, whether
+// What became of rows ($1 to $5) held by $6, and of their cards ($7 to $18), so many of each ($21,
+// $22). Answers with each row, whether
 // it is still ours, and whether it is behind. Of a card, `moved`: its message is not the one that its worker
 // knew of, nor the one its worker has now; `elsewhere`: it keeps its own, and the worker's becomes a card;
 // `anothers`: the worker's message is another card's; `disturbed`: somebody else doubts what it shows.
 constexpr Query settle_rows{R"(
 WITH held AS MATERIALIZED (
     SELECT w.*, o.version AS wanted, coalesce(o.holder = $6, false) AS ours
-      FROM unnest($1::uuid[], $2::text[], $3::int4[], $4::timestamptz[], $5::boolean[])
-           AS w(request_id, how, version, again_at, failed)
+      FROM (SELECT * FROM unnest($1::uuid[], $2::text[], $3::int4[], $4::timestamptz[], $5::boolean[])
+                AS n(request_id, how, version, again_at, failed) LIMIT $21::int4) w
       LEFT JOIN outbox o ON o.request_id = w.request_id),
 said AS MATERIALIZED (
     SELECT x.*, h.ours, c.channel, c.surface, c.created_at, its.moved,
@@ -70,10 +78,11 @@ said AS MATERIALIZED (
            EXISTS (SELECT FROM card other
                     WHERE other.surface = c.surface AND other.message_channel = x.message_channel
                       AND other.message = x.message AND other.id <> x.id) AS anothers
-      FROM unnest($7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::boolean[], $12::boolean[],
-                  $13::int4[], $14::int4[], $15::boolean[], $16::uuid[], $17::text[], $18::text[])
-           AS x(id, request_id, message_channel, message, unsure, doubted, shown_version, told_version,
-                closed, copy_id, known_channel, known_message)
+      FROM (SELECT * FROM unnest($7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::boolean[],
+                                 $12::boolean[], $13::int4[], $14::int4[], $15::boolean[], $16::uuid[],
+                                 $17::text[], $18::text[])
+                AS n(id, request_id, message_channel, message, unsure, doubted, shown_version, told_version,
+                     closed, copy_id, known_channel, known_message) LIMIT $22::int4) x
       JOIN held h ON h.request_id = x.request_id
       JOIN card c ON c.id = x.id
      CROSS JOIN LATERAL (
@@ -284,29 +293,33 @@ Parameters parameters_of(const Settling& what) {
             }
         }
     }
-    Column holder{Oid::uuid}, until{Oid::timestamptz}, now{Oid::timestamptz};
+    Column holder{Oid::uuid}, until{Oid::timestamptz}, now{Oid::timestamptz}, rows{Oid::int4},
+        cards{Oid::int4};
     holder.add(what.lease.holder);
     until.add(what.lease.until);
     now.add(what.now);
+    rows.add(static_cast<std::int32_t>(what.rows.size()));
+    cards.add(
+        std::transform_reduce(what.rows.begin(), what.rows.end(), std::int32_t{0}, std::plus<>{},
+                              [](const auto& row) { return static_cast<std::int32_t>(row.cards.size()); }));
     Parameters all = parameters(request, how, version, again, failed);
     all.push_back(holder.only());
     for (const Column* column : {&id, &card_request, &message_channel, &message, &unsure, &doubted, &shown,
                                  &told, &closed, &copy, &known_channel, &known_message})
         all.push_back(column->finished());
-    all.push_back(until.only());
-    all.push_back(now.only());
+    for (const Column* column : {&until, &now, &rows, &cards}) all.push_back(column->only());
     return all;
 }
 
 // Nothing: every message is the one that its card was known to have.
 std::optional<Parameters> new_messages(const Settling& what) {
     Column id{Oid::uuid}, request{Oid::uuid}, channel{Oid::text}, message{Oid::text},
-        known_channel{Oid::text}, known_message{Oid::text}, holder{Oid::uuid};
-    bool any = false;
+        known_channel{Oid::text}, known_message{Oid::text}, holder{Oid::uuid}, count{Oid::int4};
+    std::int32_t cards = 0;
     for (const auto& row : what.rows) {
         for (const auto& [card, doubted, known] : row.cards) {
             if (!card.message || card.message == known) continue;
-            any = true;
+            ++cards;
             id.add(card.id);
             request.add(row.request);
             channel.add(card.message->channel);
@@ -315,10 +328,11 @@ std::optional<Parameters> new_messages(const Settling& what) {
             known_message.add(known ? std::optional(known->message) : std::nullopt);
         }
     }
-    if (!any) return std::nullopt;
+    if (cards == 0) return std::nullopt;
     holder.add(what.lease.holder);
+    count.add(cards);
     Parameters all = parameters(id, request, channel, message, known_channel, known_message);
-    all.push_back(holder.only());
+    for (const Column* column : {&holder, &count}) all.push_back(column->only());
     return all;
 }
 

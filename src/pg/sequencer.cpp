@@ -19,7 +19,8 @@ namespace {
 
 constexpr int places_attempts_max = 10;  // while other replicas are faster
 
-// Always one row at least, which says the log's size.
+// Always one row at least, which says the log's size. Each row is looked up by its key, whatever the planner
+// knows of how large the tables are: a subquery with a LIMIT is planned alone.
 constexpr Query to_sequence{R"(
 SELECT h.size, u.source, u.version, e.record, e.state, e.origin, e.actor, encode(e.seal, 'hex'), p.state,
        encode(p.seal, 'hex'), r.digest, r.policy, (extract(epoch FROM a.at) * 1000000)::bigint, a.kind,
@@ -27,10 +28,13 @@ SELECT h.size, u.source, u.version, e.record, e.state, e.origin, e.actor, encode
        a.record, encode(a.seal, 'hex')
   FROM log_head h
   LEFT JOIN LATERAL (SELECT source, version FROM unsequenced ORDER BY source, version LIMIT $1) u ON true
-  LEFT JOIN entry e ON e.request_id = u.source AND e.version = u.version
-  LEFT JOIN entry p ON p.request_id = u.source AND p.version = u.version - 1
-  LEFT JOIN request r ON r.id = u.source AND u.version > 0
-  LEFT JOIN act a ON a.id = u.source AND u.version = 0)"};
+  LEFT JOIN LATERAL (SELECT record, state, origin, actor, seal FROM entry
+                      WHERE request_id = u.source AND version = u.version LIMIT 1) e ON true
+  LEFT JOIN LATERAL (SELECT state, seal FROM entry
+                      WHERE request_id = u.source AND version = u.version - 1 LIMIT 1) p ON true
+  LEFT JOIN LATERAL (SELECT digest, policy FROM request WHERE id = u.source AND u.version > 0 LIMIT 1) r ON true
+  LEFT JOIN LATERAL (SELECT at, kind, request_id, record, seal FROM act
+                      WHERE id = u.source AND u.version = 0 LIMIT 1) a ON true)"};
 
 constexpr Query give_places{R"(
 WITH head AS (
