@@ -32,7 +32,8 @@ SELECT h.size, u.source, u.version, e.record, e.state, e.origin, e.actor, encode
                       WHERE request_id = u.source AND version = u.version LIMIT 1) e ON true
   LEFT JOIN LATERAL (SELECT state, seal FROM entry
                       WHERE request_id = u.source AND version = u.version - 1 LIMIT 1) p ON true
-  LEFT JOIN LATERAL (SELECT digest, policy FROM request WHERE id = u.source AND u.version > 0 LIMIT 1) r ON true
+  LEFT JOIN LATERAL (SELECT digest, policy FROM request
+                      WHERE id = u.source AND u.version > 0 LIMIT 1) r ON true
   LEFT JOIN LATERAL (SELECT at, kind, request_id, record, seal FROM act
                       WHERE id = u.source AND u.version = 0 LIMIT 1) a ON true)"};
 

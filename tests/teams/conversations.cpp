@@ -133,7 +133,7 @@ TEST_P(TeamsConversation, GuestsStrangersAndTheAnonymousAreRefused) {
     EXPECT_TRUE(has(office.words_to("nobody"), "full members"));
 }
 
-// As after a restart: what somebody did before is on record, and this process has seen nobody act.
+// After a restart, what somebody did before is on record, but this process has seen nobody act.
 TEST_P(TeamsConversation, WhoHasNotActedYetIsLookedUpWhereCardsAreSent) {
     auto settings = TeamsOffice::teams_settings();
     settings.channel.clear();
