@@ -75,7 +75,7 @@ STILL_TO_DO = {
         "tests/http/api.cpp",
         "tests/slack/conversations.cpp",
     },
-    "function": {"src/config/settings.cpp"},
+    "function": set(),
     "parameters": {
         "src/slack/sockets.cpp",
         "src/slack/sockets.hpp",

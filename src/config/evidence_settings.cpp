@@ -41,13 +41,6 @@ Result<Done> set_origin(Settings& settings, const Item& item, const std::string&
     return Done{};
 }
 
-Result<Done> set_mark(Settings& settings, const Item& item, const std::string& folder) {
-    if (item.text.empty()) return wrong(item, "must be a path");
-    settings.published_log.mark =
-        item.text.front() == '/' || folder.empty() ? item.text : folder + "/" + item.text;
-    return Done{};
-}
-
 // RFC 5425 §4.1: syslog goes over TLS, and its port is 6514 unless another is said.
 Result<Done> set_syslog(Settings& settings, const Item& item, const std::string&) {
     constexpr std::string_view scheme = "tls://";
@@ -61,13 +54,6 @@ Result<Done> set_syslog(Settings& settings, const Item& item, const std::string&
     bool port =
         rest.find(':', after_address == std::string_view::npos ? 0 : after_address) != std::string_view::npos;
     settings.stream_out.syslog = std::string(rest) + (port ? "" : ":6514");
-    return Done{};
-}
-
-Result<Done> set_stream_file(Settings& settings, const Item& item, const std::string& folder) {
-    if (item.text.empty()) return wrong(item, "must be a path");
-    settings.stream_out.file =
-        item.text.front() == '/' || folder.empty() ? item.text : folder + "/" + item.text;
     return Done{};
 }
 
@@ -113,13 +99,6 @@ Result<Done> set_witnesses(Settings& settings, const Item& item, const std::stri
         while (url.ends_with('/')) url.pop_back();
         settings.published_log.witnesses.emplace_back(key->text(), std::move(url));
     }
-    return Done{};
-}
-
-Result<Done> set_daily_folder(Settings& settings, const Item& item, const std::string& folder) {
-    if (item.text.empty()) return wrong(item, "must be a path");
-    settings.published_log.daily_folder =
-        item.text.front() == '/' || folder.empty() ? item.text : folder + "/" + item.text;
     return Done{};
 }
 

@@ -10,12 +10,9 @@ namespace countersign::config {
 Result<Done> set_signing_command(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_signing_command_keys(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_origin(Settings& settings, const Item& item, const std::string& folder);
-Result<Done> set_mark(Settings& settings, const Item& item, const std::string& folder);
-Result<Done> set_daily_folder(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_daily_channels(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_witnesses(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_syslog(Settings& settings, const Item& item, const std::string& folder);
-Result<Done> set_stream_file(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_otlp_endpoint(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_otlp_header(Settings& settings, const Item& item, const std::string& folder);
 Result<Done> set_stream_format(Settings& settings, const Item& item, const std::string& folder);

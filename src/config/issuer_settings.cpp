@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/setters.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::config {
@@ -62,8 +63,7 @@ Result<Done> set_issuer(Settings::Issuer& issuer, const std::string& name, const
         return Done{};
     }
     if (name == "jwks_file") {
-        auto file = item.text.starts_with('/') || folder.empty() ? item.text : folder + "/" + item.text;
-        auto content = read_file(file, jwks_bytes_max);
+        auto content = read_file(path_in(folder, item.text), jwks_bytes_max);
         if (!content) return wrong(item, fmt::format("cannot be read: {}", content.error().detail));
         issuer.jwks = std::move(*content);
         return Done{};
