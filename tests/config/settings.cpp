@@ -130,6 +130,7 @@ TEST_F(ConfigTest, AnUnknownKeyNamesItsPlaceAndTheNearestOne) {
     EXPECT_THAT(problem("listen: 127.0.0.1:1\nslack:\n  app_tokn: x\n"),
                 AllOf(HasSubstr("countersign.yaml:3:3: unknown key 'slack.app_tokn'"),
                       HasSubstr("did you mean 'slack.app_token'?")));
+    EXPECT_THAT(problem("teams:\n  tennant: x\n"), HasSubstr("did you mean 'teams.tenant'?"));
     EXPECT_THAT(problem("zzzzzzzzzzz: 1\n"), EndsWith("unknown key 'zzzzzzzzzzz'"));
 }
 
