@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/card_targets.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/base/overload.hpp"
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <utility>
 
-#include "app/direct_cards.hpp"
+#include "app/card_targets.hpp"
 #include "app/spans.hpp"
 #include "countersign/app/hiding.hpp"
 #include "countersign/app/patience.hpp"
@@ -15,7 +15,6 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/account_text.hpp"
-#include "countersign/core/direct.hpp"
 #include "countersign/core/hidden.hpp"
 #include "countersign/core/match.hpp"
 
@@ -109,29 +108,10 @@ Result<Done> hide(const Hiding& hiding, core::Request& request, const core::Appl
 
 }  // namespace
 
-CasePtr with_ruling(core::Case c, core::Ruling ruling) {
-    return std::make_shared<const CaseNow>(std::move(c), std::move(ruling));
-}
-
-CasePtr with_ruling(core::Case c) {
-    auto ruling = core::decide(c);
-    return with_ruling(std::move(c), std::move(ruling));
-}
-
 Later<CasePtr> read_case(CaseStore& cases, core::RequestId request, Deadline deadline) {
     auto read = co_await cases.read(request, deadline);
     if (!read) co_return pass(read);
     co_return with_ruling(std::move(*read));
-}
-
-std::vector<CardTarget> escalation_targets(const core::Applied& applied,
-                                           const std::vector<core::Surface>& served) {
-    std::vector<CardTarget> all;
-    if (!applied.escalate) return all;
-    for (core::Surface surface : served)
-        for (const auto& channel : core::channels_of(applied.escalate->to, surface))
-            all.push_back({surface, channel});
-    return all;
 }
 
 core::Request request_of(Ask ask, core::Requester requester, core::RequestId id, core::Instant now) {
@@ -155,27 +135,7 @@ core::Request request_of(Ask ask, core::Requester requester, core::RequestId id,
 }
 
 std::vector<CardTarget> Requests::card_targets(const core::Applied& applied) const {
-    std::vector<CardTarget> cards;
-    for (const auto& chat : parts_.chats) {
-        const auto named = core::channels_of(applied.notify, chat.surface);
-        for (const auto& channel : named) cards.push_back({chat.surface, channel});
-        // Whom a card is shown in person may be away: a channel always has one as well.
-        if (named.empty() && !chat.default_channel.empty())
-            cards.push_back({chat.surface, chat.default_channel});
-    }
-    // Nobody would ever hear of a request without a card: one that has no place yet says that it has none.
-    if (cards.empty() && parts_.chats.begin() != parts_.chats.end())
-        cards.push_back({parts_.chats.begin()->surface, {}});
-    return cards;
-}
-
-// What rules on trial let through is shown where rules say so, and nowhere else.
-std::vector<CardTarget> Requests::named_targets(const core::Applied& applied) const {
-    std::vector<CardTarget> cards;
-    for (const auto& chat : parts_.chats)
-        for (const auto& channel : core::channels_of(applied.notify, chat.surface))
-            cards.push_back({chat.surface, channel});
-    return cards;
+    return app::card_targets(applied, parts_.chats);
 }
 
 Later<Done> Requests::room_for_more(std::string caller_key, Deadline deadline) {
@@ -341,7 +301,7 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
                     std::make_move_iterator(silent.end()));
     bool pending = core::open(opening.ruling.state);
     auto cards = pending           ? card_targets(*applied)
-                 : applied->shadow ? named_targets(*applied)
+                 : applied->shadow ? named_targets(*applied, parts_.chats)
                                    : std::vector<CardTarget>{};
     if (pending)
         std::ranges::move(

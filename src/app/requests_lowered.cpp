@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "app/direct_cards.hpp"
+#include "app/card_targets.hpp"
 #include "countersign/app/plan.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/base/crypto.hpp"
@@ -63,7 +63,8 @@ Later<NewCase> Requests::lowered_case(core::Case before, core::Request less, cor
                                           first.behind_accounts.end());
     opening.opened.narrowed_from =
         core::Opened::NarrowedFrom{before.request->id, before.request->number, by, std::move(what)};
-    auto cards = core::open(opening.ruling.state) ? card_targets(*applied) : named_targets(*applied);
+    auto cards =
+        core::open(opening.ruling.state) ? card_targets(*applied) : named_targets(*applied, parts_.chats);
     if (core::open(opening.ruling.state))
         std::ranges::move(direct_targets(less, *applied, opening.opened, *directory, parts_.chats.surfaces()),
                           std::back_inserter(cards));

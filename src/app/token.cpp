@@ -1,8 +1,8 @@
+#include "countersign/app/token.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
-
-#include "countersign/app/ports.hpp"
 
 namespace countersign::app {
 namespace {

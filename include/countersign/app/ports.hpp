@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "countersign/app/cards.hpp"
+#include "countersign/app/case_now.hpp"
 #include "countersign/app/events.hpp"
 #include "countersign/app/subscription.hpp"
+#include "countersign/app/token.hpp"
 #include "countersign/base/crypto.hpp"
 #include "countersign/core/advance.hpp"
 #include "countersign/core/card.hpp"
@@ -67,17 +69,7 @@ struct Append {
 };
 inline constexpr std::string_view links_moved = "links_moved";
 inline constexpr std::string_view key_taken = "key_taken";
-// Where these rules' escalation posts cards, in these chats.
-std::vector<CardTarget> escalation_targets(const core::Applied& applied,
-                                           const std::vector<core::Surface>& served);
-// A case as it is now, shared by all who look at it: thousands may wait for one request.
-struct CaseNow {
-    core::Case c;
-    core::Ruling ruling;
-};
-using CasePtr = std::shared_ptr<const CaseNow>;
-CasePtr with_ruling(core::Case c, core::Ruling ruling);
-CasePtr with_ruling(core::Case c);  // worked out from its entries
+
 struct Appended {
     CasePtr now;  // never null
     std::optional<core::Refusal> refusal;
@@ -164,34 +156,6 @@ class CaseStore {
 };
 
 // ---- tokens
-
-enum class Scope : std::uint8_t { request, read, vote, subscribe, admin };
-std::string_view name_of(Scope scope);
-std::optional<Scope> parse_scope(std::string_view text);
-
-struct Token {
-    core::TokenId id;
-    std::string name;
-    std::vector<Scope> scopes;
-    std::optional<core::AccountId> owner;         // a person's name or an account
-    std::vector<std::string> allow_actions;       // globs; empty: any
-    std::vector<std::string> allow_environments;  // globs; empty: any
-    core::Instant created_at;
-    std::optional<core::Instant> expires_at;
-    std::optional<core::Instant> revoked_at;
-    std::string hint;                                // last four characters, for people
-    std::optional<core::Instant> last_used_at = {};  // to the minute or so
-    // A token that votes does so as the account whose owner said in a chat that it may.
-    struct Confirmation {
-        core::AccountId by{""};
-        core::Instant at;
-    };
-    std::optional<Confirmation> confirmed = {};
-    bool has(Scope scope) const;
-};
-// The event of an act on a token: whose it is, what it may do, and who did it.
-AdminEvent token_event(AdminAct act, const Token& token, std::string_view by, core::Instant now,
-                       rt::Entropy& entropy);
 
 class TokenStore {
   public:

@@ -114,8 +114,6 @@ class Requests {
     // Where the cards of a request under these rules are posted: the channels that the rules name, else each
     // chat's own.
     std::vector<CardTarget> card_targets(const core::Applied& applied) const;
-    // Only the channels that the rules name.
-    std::vector<CardTarget> named_targets(const core::Applied& applied) const;
 
     Later<CasePtr> read(core::RequestId request, Deadline deadline);
     Later<CasePtr> approved_before(const core::Case& c, Deadline deadline) {

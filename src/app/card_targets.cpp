@@ -1,4 +1,4 @@
-#include "app/direct_cards.hpp"
+#include "app/card_targets.hpp"
 
 #include <algorithm>
 #include <string>
@@ -27,6 +27,38 @@ std::vector<std::string> approvers_in(const core::CardView& card, core::Surface 
 }
 
 }  // namespace
+
+std::vector<CardTarget> card_targets(const core::Applied& applied, const Chats& chats) {
+    std::vector<CardTarget> cards;
+    for (const auto& chat : chats) {
+        const auto named = core::channels_of(applied.notify, chat.surface);
+        for (const auto& channel : named) cards.push_back({chat.surface, channel});
+        // Whom a card is shown in person may be away: a channel always has one as well.
+        if (named.empty() && !chat.default_channel.empty())
+            cards.push_back({chat.surface, chat.default_channel});
+    }
+    // Nobody would ever hear of a request without a card: one that has no place yet says that it has none.
+    if (cards.empty() && chats.begin() != chats.end()) cards.push_back({chats.begin()->surface, {}});
+    return cards;
+}
+
+std::vector<CardTarget> named_targets(const core::Applied& applied, const Chats& chats) {
+    std::vector<CardTarget> cards;
+    for (const auto& chat : chats)
+        for (const auto& channel : core::channels_of(applied.notify, chat.surface))
+            cards.push_back({chat.surface, channel});
+    return cards;
+}
+
+std::vector<CardTarget> escalation_targets(const core::Applied& applied,
+                                           const std::vector<core::Surface>& served) {
+    std::vector<CardTarget> all;
+    if (!applied.escalate) return all;
+    for (core::Surface surface : served)
+        for (const auto& channel : core::channels_of(applied.escalate->to, surface))
+            all.push_back({surface, channel});
+    return all;
+}
 
 std::vector<CardTarget> direct_targets(const core::Request& request, const core::Applied& applied,
                                        const core::Opened& opened, const core::Directory& directory,
