@@ -80,13 +80,11 @@ STILL_TO_DO = {
         "src/slack/sockets.hpp",
     },
     "mirror": {
-        "src/core/chat_users.cpp",
         "src/wire/slack_views.cpp",
     },
     "comment": {
         "include/countersign/adapters/policy.hpp",
         "include/countersign/core/card.hpp",
-        "include/countersign/core/people.hpp",
         "include/countersign/wire/slack_payload.hpp",
         "src/policy/keys.hpp",
         "src/policy/loader.cpp",

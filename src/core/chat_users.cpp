@@ -1,8 +1,9 @@
+#include "countersign/core/chat_users.hpp"
+
 #include <algorithm>
 #include <map>
 
 #include "countersign/base/text.hpp"
-#include "countersign/core/people.hpp"
 
 namespace countersign::core {
 namespace {
@@ -12,6 +13,12 @@ std::uint64_t hash_of(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view name_of(AccountClass klass) {
+    constexpr std::array<std::string_view, 6> names{"member",  "guest",   "bot",
+                                                    "deleted", "foreign", "unknown"};
+    return names[static_cast<std::size_t>(klass)];
+}
 
 std::string folded_email(std::string_view address) {
     std::string plain = lower_ascii(address);

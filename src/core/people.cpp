@@ -26,12 +26,6 @@ constexpr std::size_t joined_max = 64;  // accounts that e-mail makes one person
 
 }  // namespace
 
-std::string_view name_of(AccountClass klass) {
-    constexpr std::array<std::string_view, 6> names{"member",  "guest",   "bot",
-                                                    "deleted", "foreign", "unknown"};
-    return names[static_cast<std::size_t>(klass)];
-}
-
 AccountParts parts(const AccountId& account) {
     std::string_view text = account.text();
     auto colon = text.find(':');

@@ -1,8 +1,5 @@
 #pragma once
-#include <array>
-#include <compare>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "countersign/core/chat_users.hpp"
 #include "countersign/core/ids.hpp"
 #include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
@@ -22,20 +20,6 @@ struct GroupRecord;
 // Says whether somebody is in a group. `unknown`: the group, or a part that it takes, was never read.
 enum class Membership : std::uint8_t { no, unknown, yes };
 
-enum class AccountClass : std::uint8_t { member, guest, bot, deleted, foreign, unknown };
-std::string_view name_of(AccountClass klass);
-
-// One account of a chat, as the chat last described it.
-struct ChatUser {
-    std::string id;  // "U0REQ"
-    AccountClass klass = AccountClass::unknown;
-    std::string name;   // for display only; neither unique nor stable
-    std::string email;  // confirmed by the chat, else empty
-    Instant as_of;
-    std::string handle = {};  // what people type after an @, where the chat has such; it may change hands
-    friend bool operator==(const ChatUser&, const ChatUser&) = default;
-};
-
 struct ChatGroup {
     std::string id;                    // "S0SEC"
     std::string handle;                // for display only
@@ -43,42 +27,6 @@ struct ChatGroup {
     bool enabled = true;               // a disabled group authorises nobody
     Instant as_of;
     friend bool operator==(const ChatGroup&, const ChatGroup&) = default;
-};
-
-// The users of a chat, by id and by e-mail address. A copy shares everything, and a change then copies one
-// shelf of some hundred: a snapshot of 50,000 users costs microseconds.
-class ChatUsers {
-  public:
-    const ChatUser* find(std::string_view id) const;  // nullptr: not known
-    // Users whose confirmed address this is, up to letter case and `+tag`.
-    std::vector<const ChatUser*> with_email(std::string_view address) const;
-    void put(ChatUser user);
-    void put(std::vector<ChatUser> users);  // a page of them: each shelf is copied once
-    std::size_t size() const { return size_; }
-    void each(const std::function<void(const ChatUser&)>& see) const;
-
-  private:
-    static constexpr std::size_t shelves = 256;
-    using Shelf = std::vector<std::shared_ptr<const ChatUser>>;  // by id
-    struct Address {
-        std::uint64_t hash;
-        std::string user;
-        friend auto operator<=>(const Address&, const Address&) = default;
-    };
-    using Addresses = std::vector<Address>;
-
-    struct Readdressed {
-        Address address;
-        bool here = false;  // else: no longer
-    };
-
-    void put_on(Shelf& shelf, ChatUser user, std::vector<Readdressed>& readdressed);
-    void readdress(const std::vector<Readdressed>& changes);
-
-    // shared: snapshots share what did not change between them
-    std::array<std::shared_ptr<const Shelf>, shelves> users_;
-    std::array<std::shared_ptr<const Addresses>, shelves> addresses_;
-    std::size_t size_ = 0;
 };
 
 // What one chat says about its people: facts, not a client. Immutable once published.
@@ -91,10 +39,6 @@ struct Workspace {
     Instant doubted_before{};  // changes may have been missed: what was read earlier counts as never read
     Instant age_of(Instant as_of) const { return as_of < doubted_before ? Instant{} : as_of; }
 };
-
-// "riley@example.com" of "Riley+ci@Example.com": addresses that mostly reach one person. Good for taking
-// rights away, not for telling people apart.
-std::string folded_email(std::string_view address);
 
 // Somebody who said they are away, until an instant that has not come yet. They keep every right.
 struct Absence {
@@ -116,9 +60,10 @@ AccountId chat_account(std::string_view chat, std::string_view workspace, std::s
 inline AccountId chat_account(Surface chat, std::string_view workspace, std::string_view user) {
     return chat_account(name_of(chat), workspace, user);
 }
-// Whether the account is of one of the chats, connected or not.
+// Says whether the account is of one of the chats, connected or not.
 bool in_chat(const AccountId& account);
-// As it is compared and stored: kinds whose letters mean the same in either case, in lower case.
+// Gives an account as it is compared and stored: in lower case, where its kind of account takes either case
+// for the same.
 AccountId normal(const AccountId& account);
 
 // Everything known about people at one moment: the newest policy's people and groups, the chats' directories
@@ -160,19 +105,19 @@ class Directory {
     // An account of a chat that is connected, but of another workspace of it.
     bool elsewhere(const AccountId& account) const;
     const ChatUser* user(const AccountId& account) const;  // nullptr: no chat knows it
-    // Whether a chat that was reached knows somebody behind this account: a full member, by any account of
-    // its person. `nobody`: none of them is one, or the text names nobody at all. `unasked`: its chat was
+    // Says whether a chat that was reached knows somebody behind this account: a full member, by any account
+    // of its person. `nobody`: none of them is one, or the text names nobody at all. `unasked`: its chat was
     // reached, but not asked about it yet. What no chat here can tell (an address, a login) counts as
     // somebody.
     enum class Presence : std::uint8_t { somebody, nobody, unasked };
     Presence presence(const AccountId& account) const;
-    // Whether this very account may fill slots of the group: it is in the chat's group, or listed in the
+    // Says whether this very account may fill slots of the group: it is in the chat's group, or listed in the
     // policy under a person of the group. Links never count here.
     bool eligible(const AccountId& account, const GroupId& group) const {
         return membership(account, group) == Membership::yes;
     }
     Membership membership(const AccountId& account, const GroupId& group) const;
-    // The same by any account of the person's, those that links add included. For taking rights away.
+    // Says the same of all accounts of the person, those that links add included: for taking rights away.
     Membership membership(const PersonId& person, const GroupId& group) const;
     // Persons of a group, sorted; nullopt: unknown (a chat group that was never read). Stops once it has
     // found `at_most`, whichever those are.
@@ -191,13 +136,14 @@ class Directory {
   private:
     struct Index;
     void work_out();
-    // The same without a copy: the account itself, or `made`, which becomes its full form.
+    // Finds the full form of an account without a copy where it has that already; else `made` becomes it.
     const AccountId& full(const AccountId& account, std::optional<AccountId>& made) const;
     const Workspace* workspace(std::string_view surface, std::string_view id) const;
     bool has_chat(std::string_view surface) const;
     // nullptr: the policy has no such group.
     const GroupRecord* find_group(const GroupId& group) const;
-    // Of a group that is not made of others. Unknown: kept in a chat, and never read or disabled.
+    // Looks into a group that is not made of others. Unknown: it is kept in a chat, and was never read or is
+    // disabled.
     Membership listed_or_kept(const AccountId& account, const GroupRecord& group) const;
     std::optional<std::vector<PersonId>> own_members(const GroupRecord& group, std::size_t at_most) const;
     // Instant::max(): it rests on nothing that is read; nullopt: it was never read.
