@@ -9,6 +9,7 @@
 #include "countersign/base/text.hpp"
 #include "countersign/wire/slack_card.hpp"
 #include "countersign/wire/slack_lists.hpp"
+#include "countersign/wire/slack_views.hpp"
 
 namespace countersign::slack {
 namespace {

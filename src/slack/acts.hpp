@@ -6,6 +6,7 @@
 #include "countersign/wire/slack_batch.hpp"
 #include "countersign/wire/slack_card.hpp"
 #include "countersign/wire/slack_payload.hpp"
+#include "countersign/wire/slack_views.hpp"
 
 // What a payload of Slack means, read once at the edge.
 namespace countersign::slack {

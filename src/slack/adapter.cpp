@@ -13,6 +13,7 @@
 #include "countersign/net/http_client.hpp"
 #include "countersign/wire/slack_batch.hpp"
 #include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_views.hpp"
 #include "slack/api_errors.hpp"
 #include "slack/credentials.hpp"
 #include "slack/directory.hpp"

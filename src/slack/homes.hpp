@@ -6,7 +6,7 @@
 
 #include "countersign/app/conversation.hpp"
 #include "countersign/rt/signal.hpp"
-#include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_message.hpp"
 #include "slack/web_api.hpp"
 
 namespace countersign::slack {

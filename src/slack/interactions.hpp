@@ -7,6 +7,7 @@
 #include "countersign/app/recently_seen.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_views.hpp"
 #include "countersign/wire/slack_payload.hpp"
 #include "slack/acts.hpp"
 #include "slack/deliveries.hpp"

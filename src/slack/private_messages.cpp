@@ -1,7 +1,9 @@
 #include "slack/private_messages.hpp"
 
 #include "countersign/base/overload.hpp"
+#include "countersign/wire/slack_card.hpp"
 #include "countersign/wire/slack_lists.hpp"
+#include "countersign/wire/slack_views.hpp"
 
 namespace countersign::slack {
 

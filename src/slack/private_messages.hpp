@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "countersign/app/conversation.hpp"
-#include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_message.hpp"
 
 namespace countersign::slack {
 

@@ -4,7 +4,7 @@
 
 #include "countersign/base/secret.hpp"
 #include "countersign/core/ids.hpp"
-#include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_views.hpp"
 
 // What of a full view was put before whom. A view carries it from page to page, under a seal that nobody else
 // can make: what was not shown cannot be approved.

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "countersign/core/card_sections.hpp"
-#include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_message.hpp"
 
 // The pieces Slack messages and views are made of.
 namespace countersign::wire::blocks {
@@ -54,6 +54,9 @@ Json person(const core::Who& who, const SlackStyle& style);  // a mention, or th
 // Long literal text as several elements, none over the limit.
 void push_text(Items& to, std::string_view words);
 
+// The id by which a person is mentioned; empty: they are named instead. Ids are of this workspace and look
+// like ids: anything else is never put into a mention.
+std::string_view user_id(const core::Who& who, const SlackStyle& style);
 bool may_link(std::string_view url, const SlackStyle& style);
 
 // ---- runs of a card's text

@@ -1,3 +1,5 @@
+#include "countersign/wire/slack_views.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,10 +9,8 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
-#include "countersign/wire/slack_card.hpp"
 #include "wire/slack_blocks.hpp"
 
-// Views (modals) and the messages that one person sees.
 namespace countersign::wire {
 
 namespace b = blocks;

@@ -1,4 +1,5 @@
 #include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_views.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_views.hpp"
 #include "wire/slack_sample.hpp"
 
 namespace countersign::wire {

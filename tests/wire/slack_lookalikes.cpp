@@ -6,6 +6,7 @@
 
 #include "countersign/core/advance.hpp"
 #include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_views.hpp"
 
 namespace countersign::wire {
 namespace {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_views.hpp"
 
 // The card that tests of what Slack shows begin with.
 namespace countersign::wire::card_sample {

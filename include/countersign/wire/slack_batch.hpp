@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "countersign/app/conversation.hpp"
-#include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_message.hpp"
 
 // Cards in Slack that list several requests which are alike, and the dialog that approves them together.
 namespace countersign::wire {

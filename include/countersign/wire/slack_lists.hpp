@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "countersign/app/conversation.hpp"
-#include "countersign/wire/slack_card.hpp"
+#include "countersign/wire/slack_message.hpp"
 
 // Lists of requests in Slack: as messages for one person, and on their App Home.
 namespace countersign::wire {
