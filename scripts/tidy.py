@@ -75,10 +75,7 @@ STILL_TO_DO = {
         "tests/slack/conversations.cpp",
     },
     "function": set(),
-    "parameters": {
-        "src/slack/sockets.cpp",
-        "src/slack/sockets.hpp",
-    },
+    "parameters": set(),
     "mirror": set(),
     "comment": {
         "include/countersign/adapters/policy.hpp",

@@ -71,8 +71,8 @@ class Adapter final : public Slack {
           api_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, workbench_),
           directory_(api_, workbench_, runtime, parts.roster, executor),
           interactions_(api_, directory_, runtime, parts, settings_, executor),
-          sockets_(std::clamp<std::size_t>(settings_.connections, 1, connections_max), api_, dialer,
-                   runtime.clock, runtime.timers, runtime.entropy, executor, hooks()),
+          sockets_(std::clamp<std::size_t>(settings_.connections, 1, connections_max), api_, dialer, runtime,
+                   executor, hooks()),
           tasks_(executor, 4, rt::report_bug),
           problem_(token_problem(settings_)) {}
 

@@ -46,31 +46,30 @@ struct Sockets::Slot {
     std::string last_failure;  // what happened last on the way to a live socket
 };
 
-Sockets::Sockets(std::size_t slots, WebApi& api, net::Dialer& dialer, const rt::Clock& clock,
-                 rt::Timers& timers, rt::Entropy& entropy, rt::asio::any_io_executor executor, Hooks hooks)
+Sockets::Sockets(std::size_t slots, WebApi& api, net::Dialer& dialer, const app::Runtime& runtime,
+                 rt::asio::any_io_executor executor, Hooks hooks)
     : api_(api),
       dialer_(dialer),
-      clock_(clock),
-      timers_(timers),
-      entropy_(entropy),
+      runtime_(runtime),
       hooks_(std::move(hooks)),
       tasks_(executor, slots * tasks_per_slot_max, rt::report_bug) {
     for (std::size_t i = 0; i < slots; ++i)
-        slots_.push_back(std::make_unique<Slot>(i, [this] { return rt::fraction(entropy_); }, executor));
+        slots_.push_back(
+            std::make_unique<Slot>(i, [this] { return rt::fraction(runtime_.entropy); }, executor));
 }
 
 Sockets::~Sockets() = default;
 
 void Sockets::start() {
     for (auto& slot : slots_) {
-        carry_out(*slot, slot->machine.start(clock_.now()));
+        carry_out(*slot, slot->machine.start(runtime_.now()));
         tasks_.start("slack slot", keep_time(*slot));
     }
 }
 
 rt::asio::awaitable<void> Sockets::stop(core::Instant deadline) {
     for (auto& slot : slots_) apply(*slot, StopAsked{});
-    co_await tasks_.end(timers_, deadline);
+    co_await tasks_.end(runtime_.timers, deadline);
 }
 
 std::size_t Sockets::live() const {
@@ -96,7 +95,7 @@ std::string Sockets::problem() const {
 }
 
 void Sockets::apply(Slot& slot, SocketInput input) {
-    carry_out(slot, slot.machine.step(std::move(input), clock_.now()));
+    carry_out(slot, slot.machine.step(std::move(input), runtime_.now()));
     slot.nudge.notify_all();
 }
 
@@ -123,24 +122,24 @@ void Sockets::close(Slot& slot, const CloseSocket& what) {
 }
 
 rt::asio::awaitable<void> Sockets::say_goodbye(SocketPtr socket) {
-    co_await socket->websocket().close(1000, {}, Deadline{clock_.now() + close_max});
+    co_await socket->websocket().close(1000, {}, runtime_.within(close_max));
     socket->websocket().shut();  // Slack does not close TCP after the handshake
 }
 
 rt::asio::awaitable<void> Sockets::keep_time(Slot& slot) {
     while (!slot.machine.stopped()) {
         auto at = slot.machine.wake_at();
-        if (at <= clock_.now())
+        if (at <= runtime_.now())
             apply(slot, TimeCame{});
         else
-            co_await slot.nudge.wait_until(timers_, at);
+            co_await slot.nudge.wait_until(runtime_.timers, at);
     }
 }
 
 rt::asio::awaitable<void> Sockets::open_url(Slot& slot, Generation generation) {
     // Little patience: how long to wait after a 429 is the machine's to say.
     auto answer = co_await api_.call(Method::connections_open, core::Value::object(), {},
-                                     Deadline{clock_.now() + open_max}, open_patience);
+                                     runtime_.within(open_max), open_patience);
     if (answer && (*answer)["url"].string()) {
         apply(slot, UrlCame{generation, *(*answer)["url"].string()});
         co_return;
@@ -150,7 +149,7 @@ rt::asio::awaitable<void> Sockets::open_url(Slot& slot, Generation generation) {
     if (!answer) {
         failed.trouble = trouble_of(answer.error());
         failed.detail = answer.error().detail;
-        if (answer.error().not_before) failed.retry_after = *answer.error().not_before - clock_.now();
+        if (answer.error().not_before) failed.retry_after = *answer.error().not_before - runtime_.now();
         auto word = classify(answer.error().code);
         if (word == ApiError::credential || word == ApiError::missing_scope)
             failed.detail = advice("slack.app_token", answer.error().code, "connections:write");
@@ -168,8 +167,8 @@ rt::asio::awaitable<void> Sockets::live_through(Slot& slot, Generation generatio
         apply(slot, DialFailed{generation, slot.last_failure});
         co_return;
     }
-    auto websocket = co_await net::connect_websocket(dialer_, {*url}, clock_, timers_, {},
-                                                     Deadline{clock_.now() + open_max});
+    auto websocket = co_await net::connect_websocket(dialer_, {*url}, runtime_.clock, runtime_.timers, {},
+                                                     runtime_.within(open_max));
     if (!websocket) {
         slot.last_failure = websocket.error().detail;
         log::warn("slack", "slot {}: could not connect: {}", slot.number, slot.last_failure);
@@ -177,7 +176,7 @@ rt::asio::awaitable<void> Sockets::live_through(Slot& slot, Generation generatio
         apply(slot, DialFailed{generation, slot.last_failure, refused});
         co_return;
     }
-    auto socket = std::make_shared<Socket>(std::move(*websocket), clock_);
+    auto socket = std::make_shared<Socket>(std::move(*websocket), runtime_.clock);
     slot.sockets.emplace(generation, socket);
     apply(slot, Dialed{generation});
     for (;;) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "countersign/app/runtime.hpp"
 #include "countersign/net/websocket.hpp"
 #include "countersign/rt/signal.hpp"
 #include "countersign/rt/tasks.hpp"
@@ -31,7 +32,7 @@ class Socket {
     std::unique_ptr<net::WebSocket> websocket_;
     const rt::Clock& clock_;
 };
-// shared: an answer may still be on its way when the reader of the socket has ended
+// It is shared, because an answer may still be on its way when the reader of the socket has ended.
 using SocketPtr = std::shared_ptr<Socket>;
 
 // Keeps the Socket Mode connections up: the machine of each slot decides, this carries out.
@@ -43,8 +44,8 @@ class Sockets {
         std::function<std::string()> app_id;  // ours; empty: not known
         std::function<void(std::string)> connected_app;  // what a hello says of it
     };
-    Sockets(std::size_t slots, WebApi& api, net::Dialer& dialer, const rt::Clock& clock, rt::Timers& timers,
-            rt::Entropy& entropy, rt::asio::any_io_executor executor, Hooks hooks);
+    Sockets(std::size_t slots, WebApi& api, net::Dialer& dialer, const app::Runtime& runtime,
+            rt::asio::any_io_executor executor, Hooks hooks);
     ~Sockets();
 
     void start();
@@ -69,9 +70,7 @@ class Sockets {
 
     WebApi& api_;
     net::Dialer& dialer_;
-    const rt::Clock& clock_;
-    rt::Timers& timers_;
-    rt::Entropy& entropy_;
+    const app::Runtime& runtime_;
     Hooks hooks_;
     std::vector<std::unique_ptr<Slot>> slots_;
     rt::TaskGroup tasks_;
