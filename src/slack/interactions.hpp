@@ -7,8 +7,8 @@
 #include "countersign/app/recently_seen.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "countersign/wire/slack_card.hpp"
-#include "countersign/wire/slack_views.hpp"
 #include "countersign/wire/slack_payload.hpp"
+#include "countersign/wire/slack_views.hpp"
 #include "slack/acts.hpp"
 #include "slack/deliveries.hpp"
 #include "slack/directory.hpp"
@@ -26,6 +26,7 @@ class Interactions {
     static constexpr std::size_t in_flight_max = 512;  // envelopes; more stay unacknowledged
     static constexpr std::size_t events_max = 10'000;  // event ids remembered
     static constexpr core::Duration acknowledge_within = std::chrono::milliseconds{2'200};
+    static constexpr core::Duration tell_within = std::chrono::seconds{10};
 
     Interactions(WebApi& api, SlackDirectory& directory, const app::Runtime& runtime,
                  app::Conversation::Parts parts, const SlackSettings& settings,
@@ -39,12 +40,12 @@ class Interactions {
     std::size_t in_flight() const { return tasks_.size(); }
     // Lets what is under way finish, until the deadline.
     rt::asio::awaitable<void> finish(core::Instant deadline);
-    // The message that asks somebody to confirm a vote, or why it would not count.
+    // Makes the message that asks somebody to confirm a vote, or why it would not count.
     Later<std::variant<wire::SlackPrivate, core::Refusal>> question_of_vote(app::VoteAsked asked,
                                                                             Deadline deadline);
 
   private:
-    // An envelope and the way to answer it.
+    // Holds what is to be known of an envelope to answer it.
     struct Received {
         SocketPtr socket;
         std::string envelope;
@@ -74,7 +75,7 @@ class Interactions {
     // Draws a reply that is no acknowledgement: a dialog, or words for this person alone.
     rt::asio::awaitable<void> draw(wire::SlackActor actor, app::Reply reply, wire::SlackViewNote note,
                                    core::Instant clicked_at);
-    // The first page, with what they were shown of it before.
+    // Makes the first page of a full view, with a note of what they were shown of it before.
     struct Page {
         wire::SlackViewNote note;
         wire::JsonText view;
@@ -89,9 +90,10 @@ class Interactions {
     rt::asio::awaitable<void> show_words(wire::SlackActor actor, app::Lines lines, core::Instant clicked_at);
     // False: the answer does not fit a frame, and nothing was sent.
     rt::asio::awaitable<bool> acknowledge(Received& received, const wire::JsonText* payload = nullptr);
-    // For metrics. What came too late to be acknowledged counts when its outcome is known.
+    // Tells the metrics how long it took. What came too late to be acknowledged counts when its outcome is
+    // known.
     void measure(const Received& received) const;
-    // What somebody did is answered: a step of the request's trace.
+    // Records that what somebody did is answered, as a step of the request's trace.
     void trace(const Received& received, const app::Origin& origin, core::RequestId request) const;
     rt::asio::awaitable<void> answer(Received& received, const wire::SlackActor& actor,
                                      wire::SlackPrivate said);
