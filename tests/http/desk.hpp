@@ -231,4 +231,9 @@ struct Desk {
     }
 };
 
+// A server's API before whoever calls it.
+struct Api : testing::Test {
+    Desk desk;
+};
+
 }  // namespace countersign::test

@@ -298,6 +298,10 @@ struct SlackOffice : SandboxWorld {
     void fault(Value order) { control("faults", order); }
 };
 
+inline std::string text_of(const core::Value& value) {
+    return core::canonical(value);
+}
+
 inline bool has(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
