@@ -68,7 +68,7 @@ inline const MapSchema test_keys{
                   "every", "some",  "host",   "under", "contains",    "same_as",   "missing"}};
 inline const MapSchema span_keys{"span", {"from", "to"}};
 inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
-// Of what stands under `tests`.
+// These are the keys of what stands under `tests`.
 inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "votes", "expect"}};
 inline const MapSchema vote_keys{"vote",
                                  {"by", "verdict", "reason", "resource", "sign_in", "after", "refused"}};

@@ -20,7 +20,7 @@ namespace countersign {
 namespace policy {
 namespace {
 
-// Whether a key may name a person or a group; says why not.
+// Says whether a key may name a person or a group; where not, a finding says why.
 bool is_name(Reader& reader, const Node& key) {
     if (core::valid_policy_name(key.text)) return true;
     reader.error(key,
@@ -49,7 +49,7 @@ class Loader {
 
   private:
     void read_shell(Reader& reader, const Node& root);
-    // Whether nobody else has this name; says so if not.
+    // Says whether nobody else has this name; where somebody has, a finding says who.
     bool is_new(std::map<std::string, std::string>& places, Reader& reader, const Node& name,
                 std::string_view what);
     void read_people(Reader& reader, const Node& map);
@@ -74,9 +74,9 @@ class Loader {
     Names& names_ = loaded_.names;
     GroupsReader groups_{policy_, names_};
     std::shared_ptr<const core::Zone> zone_;  // of the file being read; nullptr: UTC
-    // By account without its workspace: the workspaces and the persons it is listed under.
+    // Keeps for each account, named without its workspace, its workspaces and the persons that list it.
     std::map<std::string, std::vector<std::pair<std::string, std::string>>> account_owners_;
-    // Where a name was given first: "policy.yaml:7".
+    // Each name leads to where it was given first: "policy.yaml:7".
     std::map<std::string, std::string> person_places_;
     std::map<std::string, std::string> group_places_;
     std::map<std::string, std::string> rule_places_;

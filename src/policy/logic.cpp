@@ -195,7 +195,7 @@ std::optional<std::string> as_glob(const Test& test) {
     return std::nullopt;
 }
 
-// Whether everything that `narrow` matches, `wide` matches: a star of `narrow` can only be met by one of
+// Says whether `wide` matches everything that `narrow` matches: a star of `narrow` can only be met by one of
 // `wide`.
 bool covers(const std::string& wide, const std::string& narrow) {
     return core::judge({"", Operator::glob, Value{wide}, nullptr, {}}, Value{narrow}) == Truth::yes;
@@ -248,7 +248,7 @@ class FieldTests {
         return !bounds_.empty() && globs_meet();
     }
 
-    // Whether the test follows.
+    // Says whether the test holds wherever these literals do.
     bool implies(const Test& wanted, std::uint32_t risk_max) const {
         auto each = spelled_out(wanted);
         if (std::ranges::any_of(each, [&](const Test& one) { return implies(one, risk_max); })) return true;
@@ -275,7 +275,7 @@ class FieldTests {
         return literal.positive && literal.test->op == wanted.op && literal.test->operand == wanted.operand &&
                (wanted.missing_holds || !literal.test->missing_holds);
     }
-    // Whether one test is asked to hold and not to hold.
+    // Says whether one test is asked to hold and not to hold.
     bool contradicted() const {
         return std::ranges::any_of(literals_, [&](const Literal& a) {
             return a.positive && std::ranges::any_of(literals_, [&](const Literal& b) {

@@ -11,11 +11,12 @@
 namespace countersign::policy {
 
 struct Literal {
-    // Of the condition, which outlives this, or made for it: shared, because a literal is in many ways.
+    // The test is one of the condition, which outlives this, or was made for it. It is shared, because a
+    // literal is in many ways.
     std::shared_ptr<const core::Test> test;
     bool positive;  // false: within `not`
 };
-// A test that is not copied.
+// Makes a literal of a test, which is not copied.
 Literal literal(const core::Test& test, bool positive = true);
 // One way for a condition to hold: all of these.
 using Way = std::vector<Literal>;
@@ -30,15 +31,16 @@ struct Ways {
 };
 Ways ways_of(const core::Condition& condition);
 
-// Whether some request might meet all of these. `risk_max`: the points that all risk entries together give.
+// Says whether some request might meet all of a way. `risk_max`: the points that all risk entries together
+// give.
 bool possible(const Way& way, std::uint32_t risk_max);
 bool possible_together(const Way& a, const Way& b, std::uint32_t risk_max);
-// Whether every request that meets all of these also meets the condition, as far as can be told.
+// Says whether every request that meets all of a way also meets the condition, as far as can be told.
 bool implies(const Way& way, const core::Condition& condition, std::uint32_t risk_max);
 
-// Whether a field may be absent from a request.
+// Says whether a field may be absent from a request.
 bool may_be_missing(std::string_view field);
-// A field that has several values at once: two tests of it need not speak of the same one.
+// Says whether a field has several values at once: two tests of it need not speak of the same one.
 bool has_many_values(std::string_view field);
 
 }  // namespace countersign::policy

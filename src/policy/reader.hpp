@@ -35,7 +35,8 @@ class Reader {
 
     // Checks that this is a map without repeated keys; false: said so.
     bool is_map(const Node& node, std::string_view what);
-    // The same for one whose keys are all known. `reserved` names keys that the language keeps for later.
+    // Checks besides that all keys of the map are known. `reserved` names keys that the language keeps for
+    // later.
     bool is_map_of(const Node& node, std::string_view what, const std::vector<std::string>& known,
                    const std::vector<std::string>& reserved = {});
     static const Node* find(const Node& map, std::string_view key);
@@ -57,10 +58,10 @@ class Reader {
 // What a condition belongs to. `excepts`: an `unless`; `clock`: a window of time, which asks for nothing
 // else.
 enum class Purpose : std::uint8_t { tightens, allows, risk, excepts, clock };
-// A `when`. nullopt: findings say why.
+// Reads a `when`. nullopt: findings say why.
 std::optional<core::Condition> read_condition(Reader& reader, const Node& node, Purpose purpose,
                                               Names& names);
-// A `require`; marks the groups it names as used.
+// Reads a `require`; marks the groups it names as used.
 std::optional<core::Requirement> read_requirement(Reader& reader, const Node& node, Names& names);
 // `{ count: 2, of: group }`, in a requirement or a `deny`; `what` is the key's name.
 std::optional<core::CountOf> read_count_of(Reader& reader, const Node& node, Names& names,
@@ -132,10 +133,10 @@ class Zones {
     std::map<std::string, std::shared_ptr<const core::Zone>> known_;
 };
 
-// One rule. nullopt: it has no name; findings say why, as they do of all else.
+// Reads one rule. nullopt: it has no name; findings say why, as they do of all else.
 std::optional<core::Rule> read_rule(Reader& reader, const Node& node, Names& names, Zones& zones);
 
-// A node as the JSON value that a caller of the API would send; repeated keys are findings.
+// Gives a node as the JSON value that a caller of the API would send; repeated keys are findings.
 std::optional<core::Value> value_of(Reader& reader, const Node& node);
 
 // The compiled forms of `regex`, `cidr`, `host` and `under`; nullptr: not one, and `why` says so.

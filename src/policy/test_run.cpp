@@ -26,7 +26,7 @@ std::string duration_words(core::Duration duration) {
     return duration_text(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
 }
 
-// One test under way.
+// Carries out one test, step by step, on the clock of that test.
 class Run {
   public:
     Run(const core::Policy& policy, const PolicyTest& test) : policy_(policy), test_(test) {}

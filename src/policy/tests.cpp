@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view usual_moment_text = "2026-01-05T12:00:00Z";
 
-// The deepest node on the way to a JSON Pointer.
+// Finds the deepest node on the way to a JSON Pointer.
 const Node& at_pointer(const Node& root, std::string_view pointer) {
     const Node* at = &root;
     for (const std::string& name : split(pointer, '/')) {

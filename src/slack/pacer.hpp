@@ -9,9 +9,9 @@
 
 namespace countersign::slack {
 
-// When the next call of a method may go. `automatic`: at once until Slack first answers 429 for that method
-// and channel; then after Retry-After, and one a second until five minutes have passed without another.
-// `strict`: the documented rates from the start. No clock of its own.
+// Says when the next call of a method may go. `automatic`: at once until Slack first answers 429 for that
+// method and channel; then after Retry-After, and one a second until five minutes have passed without
+// another. `strict`: the documented rates from the start. It has no clock of its own.
 class Pacer {
   public:
     enum class Mode : std::uint8_t { automatic, strict };
@@ -19,26 +19,27 @@ class Pacer {
     static constexpr core::Duration slow_for = std::chrono::minutes{5};
     static constexpr std::size_t lanes_max = 4'096;
 
-    // The rate of a method. In any minute no more than `per_minute` calls go, of which `burst` may go at
+    // Limits a method: in any minute no more than `per_minute` calls go, of which `burst` may go at
     // once: what people wait for does not stand behind what went before it. 0: no rate to speak of.
     struct Rate {
         unsigned per_minute = 0;
         unsigned burst = 0;
     };
-    // A place in the queue of a method and channel. It stays good unless a 429 comes meanwhile.
+    // Says when a call may go that queues for its method and channel. It stays good unless a 429 comes
+    // meanwhile.
     struct Turn {
         core::Instant at;
         std::uint64_t epoch = 0;
     };
 
     explicit Pacer(Mode mode) : mode_(mode) {}
-    // A turn at or before `latest`; nullopt: none, and none was taken. `rate` is the method's documented one,
-    // used in strict mode. A posting method also keeps one a second per channel there.
+    // Takes a turn at or before `latest`; nullopt: there is none, and none was taken. `rate` is the method's
+    // documented one, used in strict mode. A posting method also keeps one a second per channel there.
     std::optional<Turn> take(std::string_view method, std::string_view channel, Rate rate, core::Instant now,
                              core::Instant latest);
-    // Whether the turn still stands: false after a 429 on its lane; then take another.
+    // Says whether the turn still stands: false after a 429 on its lane; then take another.
     bool stands(std::string_view method, std::string_view channel, const Turn& turn) const;
-    // When the lane opens again, for telling people.
+    // Says when the lane opens again, for telling people.
     core::Instant opens_at(std::string_view method, std::string_view channel, core::Instant now) const;
     void limited(std::string_view method, std::string_view channel, core::Instant now,
                  core::Duration retry_after);

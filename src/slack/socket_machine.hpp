@@ -9,18 +9,18 @@
 
 #include "countersign/core/time.hpp"
 
-// When a Socket Mode slot opens, dials, hands over and gives up sockets. No sockets here: inputs in, outputs
-// out, so that every row of the protocol's tables can be tested without a network.
+// Decides when a Socket Mode slot opens, dials, hands over and gives up sockets. It has none itself: inputs
+// go in, outputs come out, so that every row of the protocol's tables can be tested without a network.
 namespace countersign::slack {
 
 enum class SocketState : std::uint8_t { opening, dialing, awaiting_hello, live, draining, closed };
 std::string_view name_of(SocketState state);
 
-// A socket of a slot. Inputs about a generation that is gone are ignored.
+// Numbers the sockets of a slot, one after the other. Inputs about a generation that is gone are ignored.
 using Generation = std::uint32_t;
 
-// Why apps.connections.open gave no URL. `unreached`: Slack was not reached at all; `transient`: it answered,
-// and was in trouble.
+// Says why apps.connections.open gave no URL. `unreached`: Slack was not reached at all; `transient`: it
+// answered, and was in trouble.
 enum class OpenTrouble : std::uint8_t { configuration, rate_limited, transient, unreached };
 
 struct UrlCame {

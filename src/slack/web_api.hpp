@@ -60,12 +60,12 @@ class WebApi {
     // than `patience`, and for the answer until the deadline.
     Later<core::Value> call(Method method, core::Value arguments, std::string channel, Deadline deadline,
                             std::optional<core::Duration> patience = {});
-    // The same for a method that takes JSON, which most do.
+    // Calls a method that takes JSON, which most do.
     Later<core::Value> call(Method method, wire::JsonText arguments, std::string channel, Deadline deadline,
                             std::optional<core::Duration> patience = {});
-    // To a response_url. invalid_input: not a place that Slack would name.
+    // Sends a message to a response_url. invalid_input: it is no place that Slack would name.
     Later<Done> respond(std::string url, wire::JsonText body, Deadline deadline);
-    // Whether a call of this method without a channel would go right now, as far as is known.
+    // Says whether a call of this method without a channel would go right now, as far as is known.
     bool open_now(Method method) const;
     const std::string& scopes() const { return scopes_; }  // of the bot token, as Slack last said
     // What people must do about the bot token, since a call was refused for its sake; empty: nothing.

@@ -57,7 +57,7 @@ struct ZoneFiles {
 };
 ZoneFiles system_zones();  // /usr/share/zoneinfo, which Debian's tzdata fills
 
-// Whether to look for mistakes that load; they are warnings.
+// Says whether a policy is also searched for mistakes that load, which are warnings.
 enum class PolicyLint : std::uint8_t { run, skip };
 
 // A file, or every *.yaml and *.yml of a folder taken together, in order of name. Fails (invalid_input,

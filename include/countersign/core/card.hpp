@@ -150,7 +150,7 @@ inline constexpr std::size_t asked_max = 10;
 // left.
 ThreadLine thread_line(const Case& c, std::size_t index, const Directory& directory, Surface surface,
                        Instant now = {});
-// Whether an entry has one at all.
+// Says whether the thread of a card tells of such an entry at all.
 bool has_thread_line(const Entry& entry);
 
 }  // namespace countersign::core

@@ -51,7 +51,7 @@ struct SlackActor {
     std::string channel;       // where it happened; empty: in no channel
 };
 
-// A button on a message or in a view.
+// Tells which button was pressed, by whom, and on which message or view it stands.
 struct SlackClick {
     SlackActor actor;
     std::string message;  // ts; empty: in a view
