@@ -1,18 +1,12 @@
 // Draws the cards of tests/wire/golden on the workspace page, measures them, and takes their pictures:
 //   cards.mjs URL [FOLDER-FOR-PICTURES]
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import puppeteer from 'puppeteer-core';
+import { openBrowser } from './browser.mjs';
 
 const [url, pictures] = process.argv.slice(2);
-const executablePath = '/usr/bin/chromium';
-if (!existsSync(executablePath)) {
-  console.log('skipped: chromium is not installed');
-  process.exit(77);
-}
 const pixels_max = 1100; // of a card on a phone: about one and a half screens
 const phone = { name: 'phone', width: 390, height: 844 };
 const desktop = { name: 'desktop', width: 1280, height: 900 };
@@ -34,11 +28,7 @@ for (const file of cards) {
   posted.set(file.slice('slack_card_'.length, -'.json'.length), ts);
 }
 
-const profile = mkdtempSync(join(tmpdir(), 'cards-'));
-const browser = await puppeteer.launch({
-  executablePath, userDataDir: profile, headless: true,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const { browser, close } = await openBrowser();
 try {
   if (pictures) mkdirSync(pictures, { recursive: true });
   const page = await browser.newPage();
@@ -59,7 +49,6 @@ try {
   }
   console.log(`ok - ${posted.size} cards fit a phone`);
 } finally {
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true });
+  await close();
 }
 process.exit(0);

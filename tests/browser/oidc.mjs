@@ -1,20 +1,12 @@
 // Somebody signs in and approves, in a real browser, on a phone's screen: oidc.mjs LINK FOLDER-FOR-SCREENSHOTS
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import puppeteer from 'puppeteer-core';
+import { openBrowser, openPage } from './browser.mjs';
 
 const [link, folder] = process.argv.slice(2);
-const executablePath = '/usr/bin/chromium';
-if (!existsSync(executablePath)) {
-  console.log('skipped: chromium is not installed');
-  process.exit(77);
-}
-const browser = await puppeteer.launch({ executablePath, headless: true, args: ['--no-sandbox', '--disable-gpu', '--no-first-run'] });
+const { browser, close } = await openBrowser();
 try {
-  const page = await browser.newPage();
   const problems = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (line) => { if (line.type() === 'error' && !line.location().url?.endsWith('/favicon.ico')) problems.push(line.text()); });
+  const page = await openPage(browser, problems, (line) => line.location().url?.endsWith('/favicon.ico'));
   await page.setViewport({ width: 390, height: 844 });
   await page.setJavaScriptEnabled(false);
   await page.goto(link);
@@ -31,5 +23,5 @@ try {
   await page.screenshot({ path: `${folder}/step-up-recorded.png` });
   assert.deepEqual(problems, []);
 } finally {
-  await browser.close();
+  await close();
 }

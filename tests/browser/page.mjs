@@ -1,23 +1,13 @@
 // A reviewer's way through the workspace page, in one real browser:
 //   page.mjs URL chromium|firefox [FOLDER-FOR-SCREENSHOTS]
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import puppeteer from 'puppeteer-core';
 import { startBot } from './bot.mjs';
+import { openBrowser, openPage } from './browser.mjs';
 
 const [url, name, shots] = process.argv.slice(2);
-const executablePath = { chromium: '/usr/bin/chromium', firefox: '/usr/bin/firefox-esr' }[name];
-if (!executablePath || !existsSync(executablePath)) {
-  console.log(`skipped: ${name} is not installed`);
-  process.exit(77);
-}
-const profile = mkdtempSync(join(tmpdir(), 'workspace-page-'));
-const browser = await puppeteer.launch({
-  executablePath, browser: name === 'firefox' ? 'firefox' : 'chrome', protocol: name === 'firefox' ? 'webDriverBiDi' : 'cdp', userDataDir: profile, headless: true,
-  args: name === 'firefox' ? [] : ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const { browser, close } = await openBrowser(name);
 let passed = 0;
 let page;
 const shot = async (title) => { if (shots) { mkdirSync(shots, { recursive: true }); await page.screenshot({ path: join(shots, `${name}-${title}.png`) }); } };
@@ -39,10 +29,8 @@ const press = (ts, action) => page.$eval(`[data-ts="${ts}"] [data-action="${acti
 const bot = await startBot(url);
 const problems = [];
 try {
-  page = await browser.newPage();
+  page = await openPage(browser, problems);
   await page.setViewport({ width: 1280, height: 860 });
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => { if (message.type() === 'error') problems.push(message.text()); });
   await page.goto(`${url}/#C0APPROVALS`, { waitUntil: 'domcontentloaded' });
   await page.waitForSelector('input[name=me]');
 
@@ -148,7 +136,6 @@ try {
   console.log(`${name}: ${passed} steps passed`);
 } finally {
   bot.stop();
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true });
+  await close();
 }
 process.exit(0);

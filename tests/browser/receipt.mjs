@@ -1,29 +1,14 @@
 // A decision's receipt in one real browser: receipt.mjs chromium|firefox LINK TOKEN [FOLDER-FOR-PICTURES]
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import puppeteer from 'puppeteer-core';
+import { openBrowser, openPage } from './browser.mjs';
 
 const [name, link, token, pictures] = process.argv.slice(2);
-const executablePath = { chromium: '/usr/bin/chromium', firefox: '/usr/bin/firefox-esr' }[name];
-if (!executablePath || !existsSync(executablePath)) {
-  console.log(`skipped: ${name} is not installed`);
-  process.exit(77);
-}
-const profile = mkdtempSync(join(tmpdir(), 'receipt-'));
 const firefox = name === 'firefox';
-const browser = await puppeteer.launch({
-  executablePath, browser: firefox ? 'firefox' : 'chrome', protocol: firefox ? 'webDriverBiDi' : 'cdp', userDataDir: profile, headless: true,
-  args: firefox ? [] : ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
-});
+const { browser, close } = await openBrowser(name);
 const problems = [];
-const open = async () => {
-  const page = await browser.newPage();
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => { if (message.type() === 'error') problems.push(message.text()); });
-  return page;
-};
+const open = () => openPage(browser, problems);
 const picture = async (page, title) => { if (pictures) { mkdirSync(pictures, { recursive: true }); await page.screenshot({ path: join(pictures, `${name}-${title}.png`), fullPage: true }); } };
 const settled = (page) => page.waitForSelector('#verdict.good, #verdict.bad', { timeout: 15000 });
 const text = (page, selector) => page.$eval(selector, (node) => node.textContent);
@@ -85,7 +70,6 @@ try {
   assert.deepEqual(problems, []);
   console.log(`${name}: the receipt is shown and checked`);
 } finally {
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true });
+  await close();
 }
 process.exit(0);

@@ -1,20 +1,12 @@
 // The workspace's Teams page, drawn by Microsoft's library, with the real server behind it: teams.mjs WORKSPACE_URL
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import puppeteer from 'puppeteer-core';
+import { openBrowser, openPage, skip } from './browser.mjs';
 
 const [url] = process.argv.slice(2);
-const executablePath = '/usr/bin/chromium';
-if (!existsSync(executablePath)) {
-  console.log('skipped: chromium is not installed');
-  process.exit(77);
-}
-const browser = await puppeteer.launch({ executablePath, headless: true, args: ['--no-sandbox', '--disable-gpu', '--no-first-run'] });
+const { browser, close } = await openBrowser();
 try {
-  const page = await browser.newPage();
   const problems = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (line) => { if (line.type() === 'error') problems.push(line.text()); });
+  const page = await openPage(browser, problems);
   for (const [width, height] of [[1280, 900], [390, 844]]) {
     await page.setViewport({ width, height });
     await page.goto(`${url}/teams.html`);
@@ -22,10 +14,7 @@ try {
     const seen = await page.evaluate(() => ({
       library: typeof AdaptiveCards, cut: [...document.querySelectorAll('.ac-card *')].filter((one) => one.getBoundingClientRect().right > innerWidth).length,
     }));
-    if (seen.library === 'undefined') {
-      console.log('skipped: the program was built without the library');
-      process.exit(77);
-    }
+    if (seen.library === 'undefined') skip('the program was built without the library');
     assert.equal(seen.cut, 0, `something is cut at ${width} pixels`);
   }
   await page.click('[data-title="Details"]');
@@ -45,5 +34,5 @@ try {
   assert.deepEqual(problems, []);
   console.log('1 passed, 0 failed');
 } finally {
-  await browser.close();
+  await close();
 }
