@@ -338,6 +338,23 @@ class Parts:
         made = self.verb("keys", "create")
         assert made.code == 0, made.text()
 
+    @classmethod
+    def of(cls, case, policy=None, environment=None):
+        """Parts in a folder of their own, for one test or for all tests of a class: `case.folder` and `case.parts`, which
+        go when it ends. `policy`: the text of one; None: that of the examples."""
+        clean_up = case.addClassCleanup if isinstance(case, type) else case.addCleanup
+        case.folder = TempFolder()
+        clean_up(case.folder.remove)
+        case.parts = cls(case.folder.path, policy and case.folder.write("policy.yaml", policy), environment)
+        clean_up(case.parts.stop)
+        return case.parts
+
+    def prepare(self):
+        """All but the server."""
+        self.start_postgres()
+        self.start_sandbox()
+        self.migrate()
+
     def start_postgres(self):
         Clusters.prepare(self.folder)
         self.postgres = Program(["postgres", "--home", self.folder])
@@ -408,9 +425,7 @@ class Parts:
             raise AssertionError(f"not ready: {reply.body if reply else 'no answer'}: {self.server.text()[-1500:]}")
 
     def start(self, owner="slack:T0SIM/U0RILEY"):
-        self.start_postgres()
-        self.start_sandbox()
-        self.migrate()
+        self.prepare()
         token = self.make_token(*(["--owner", owner] if owner else []))
         self.start_server()
         self.api = Api(self.url, token)

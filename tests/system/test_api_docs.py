@@ -5,7 +5,6 @@ last of them said, where "…" stands for any text or value and a member "…" f
 is a person who clicks, `<!-- amy confirms -->` one who agrees to the newest token that votes. A stream is read for as long as `--max-time` says."""
 import json
 import os
-import pathlib
 import re
 import subprocess
 import unittest
@@ -13,7 +12,7 @@ import unittest
 import openapi
 from github import JobTokens, issuers
 from issuer import Issuer
-from process import ROOT, Api, Parts, TempFolder, binary
+from process import ROOT, Parts, binary
 from proxy import Proxy
 from receiver import Receiver
 
@@ -80,10 +79,7 @@ class Shell:
 
 class Examples(unittest.TestCase):
     def setUp(self):
-        self.folder = TempFolder()
-        self.addCleanup(self.folder.remove)
-        self.parts = Parts(self.folder.path)
-        self.addCleanup(self.parts.stop)
+        Parts.of(self)
         self.parts.environment["COUNTERSIGN_WEBHOOKS_ALLOW_PRIVATE_NETWORKS"] = "true"
         self.document = openapi.Document.of_this_tree()
         self.proxy = Proxy(witness=self.document.witness)

@@ -5,16 +5,12 @@ import shutil
 import subprocess
 import unittest
 
-from process import Parts, TempFolder, http, wait_until
+from process import Parts, http, wait_until
 
 
 class Backup(unittest.TestCase):
     def setUp(self):
-        self.folder = TempFolder()
-        self.addCleanup(self.folder.remove)
-        self.parts = Parts(self.folder.path)
-        self.addCleanup(self.parts.stop)
-        self.parts.start()
+        Parts.of(self).start()
 
     def run_tool(self, *words):
         done = subprocess.run(words, capture_output=True, text=True, timeout=120)

@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from process import ROOT, Parts, TempFolder
+from process import Parts
 
 NAMES = ["configuration", "policy", "keys", "tls", "database.reachable", "database.version", "database.writable",
          "database.schema", "database.durable", "database.connections", "database.role", "clock", "slack.bot_token",
@@ -47,13 +47,7 @@ rules:
 class DoctorTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.addClassCleanup(cls.folder.remove)
-        cls.parts = Parts(cls.folder.path)
-        cls.addClassCleanup(cls.parts.stop)
-        cls.parts.start_postgres()
-        cls.parts.start_sandbox()
-        cls.parts.migrate()
+        Parts.of(cls).prepare()
         cls.environment = dict(cls.parts.environment)
 
     def setUp(self):

@@ -6,24 +6,13 @@ import shutil
 import time
 import unittest
 
-from process import Api, Parts, Program, TempFolder, http, wait_until
+from process import Api, Parts, Program, http, wait_until
 
 
 class EvidenceTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.parts = Parts(cls.folder.path)
-        try:
-            cls.parts.start()
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.parts.stop()
-        cls.folder.remove()
+        Parts.of(cls).start()
 
     def decided(self):
         request = self.parts.api.open()

@@ -31,11 +31,8 @@ class ExamplesTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.addClassCleanup(cls.folder.remove)
         policy = (EXAMPLES / "policies" / "sample.yaml").read_text().replace("rules:\n", "rules:" + POLICY, 1)
-        cls.parts = Parts(cls.folder.path, cls.folder.write("policy.yaml", policy))
-        cls.addClassCleanup(cls.parts.stop)
+        Parts.of(cls, policy)
         cls.proxy = Proxy(witness=Api.witness)
         cls.addClassCleanup(cls.proxy.stop)
         cls.configure()

@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from process import Api, Parts, TempFolder, wait_until
+from process import Api, Parts, wait_until
 
 # Stops one thread of a process, the one by whose number it is called, until its standard input ends.
 FREEZE = """
@@ -29,10 +29,7 @@ sys.stdin.read()
 
 class FaultsTest(unittest.TestCase):
     def setUp(self):
-        self.folder = TempFolder()
-        self.parts = Parts(self.folder.path)
-        self.addCleanup(self.folder.remove)
-        self.addCleanup(self.parts.stop)
+        Parts.of(self)
 
     def start(self):
         self.parts.start()

@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from process import Api, Client, Parts, TempFolder, http, wait_until
+from process import Api, Client, Parts, http, wait_until
 from receiver import Receiver
 
 POLICY = """
@@ -52,15 +52,8 @@ def commitment(salt, pointer, value):
 class LaterTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.parts = Parts(cls.folder.path, cls.folder.write("policy.yaml", POLICY))
-        cls.parts.environment.update({"COUNTERSIGN_WEBHOOKS_ALLOW_PRIVATE_NETWORKS": "true",
-                                      "COUNTERSIGN_LOG_LEVEL": "debug"})
-        cls.addClassCleanup(cls.folder.remove)
-        cls.addClassCleanup(cls.parts.stop)
-        cls.parts.start_postgres()
-        cls.parts.start_sandbox()
-        cls.parts.migrate()
+        Parts.of(cls, POLICY, {"COUNTERSIGN_WEBHOOKS_ALLOW_PRIVATE_NETWORKS": "true",
+                               "COUNTERSIGN_LOG_LEVEL": "debug"}).prepare()
         cls.workspace = cls.parts.workspace
         cls.workspace.control("limits", {"limits": "off"})
         cls.workspace.control("groups", {"id": "S0SEC", "users": ["U0AMY", "U0BEN"]})

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import unittest
 
-from process import ROOT, USERS, Api, Client, Parts, TempFolder, binary, wait_until
+from process import ROOT, USERS, Api, Client, Parts, binary, wait_until
 
 POLICY = """
 version: 1
@@ -42,13 +42,7 @@ SERVER = str(ROOT / "tests" / "support" / "mcp_server.py")
 class LoweringTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.parts = Parts(cls.folder.path, cls.folder.write("policy.yaml", POLICY))
-        cls.addClassCleanup(cls.folder.remove)
-        cls.addClassCleanup(cls.parts.stop)
-        cls.parts.start_postgres()
-        cls.parts.start_sandbox()
-        cls.parts.migrate()
+        Parts.of(cls, POLICY).prepare()
         cls.workspace = cls.parts.workspace
         cls.workspace.control("limits", {"limits": "off"})
         token = cls.parts.make_token()

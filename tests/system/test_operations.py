@@ -7,7 +7,7 @@ import unittest
 
 import yaml
 
-from process import ROOT, Parts, TempFolder, http
+from process import ROOT, Parts, http
 
 ALERTS = ROOT / "manifests" / "prometheus" / "alerts.yaml"
 DASHBOARD = ROOT / "manifests" / "grafana" / "countersign.json"
@@ -61,11 +61,7 @@ class Told:
 class WhatIsTold(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.addClassCleanup(cls.folder.remove)
-        cls.parts = Parts(cls.folder.path)
-        cls.addClassCleanup(cls.parts.stop)
-        cls.parts.start()
+        Parts.of(cls).start()
         request = cls.parts.api.open()
         cls.parts.workspace.card(request["id"])
         cls.parts.workspace.approve("riley", request["id"])  # their own: refused

@@ -5,7 +5,7 @@ import json
 import re
 import unittest
 
-from process import Api, Parts, TempFolder, http, wait_until
+from process import Api, Parts, http, wait_until
 
 POLICY = """
 version: 1
@@ -57,14 +57,7 @@ class PeopleTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.parts = Parts(cls.folder.path, cls.folder.write("policy.yaml", POLICY))
-        cls.parts.environment.update(cls.settings)
-        cls.addClassCleanup(cls.folder.remove)
-        cls.addClassCleanup(cls.parts.stop)
-        cls.parts.start_postgres()
-        cls.parts.start_sandbox()
-        cls.parts.migrate()
+        Parts.of(cls, POLICY, cls.settings).prepare()
         cls.workspace = cls.parts.workspace
         cls.workspace.control("limits", {"limits": "off"})
         for spare in SPARES:

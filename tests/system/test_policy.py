@@ -202,14 +202,8 @@ class HistoryTest(unittest.TestCase):
     """One server; what it recorded is looked at under other policies, and another policy comes into force."""
 
     def setUp(self):
-        self.folder = TempFolder()
-        self.addCleanup(self.folder.remove)
-        self.policy = self.folder.write("policy.yaml", POLICY)
-        self.parts = Parts(self.folder.path, self.policy)
-        self.addCleanup(self.parts.stop)
-        self.parts.start_postgres()
-        self.parts.start_sandbox()
-        self.parts.migrate()
+        Parts.of(self, POLICY).prepare()
+        self.policy = self.parts.policy
         token = self.parts.make_token()
         self.parts.workspace.control("limits", {"limits": "off"})
         self.parts.start_server()

@@ -3,7 +3,7 @@ import re
 import unittest
 import urllib.parse
 
-from process import Parts, TempFolder, http, wait_until
+from process import Parts, http, wait_until
 
 HOSTILE = "</pre><script>alert(1)</script><b>bold</b>"
 
@@ -11,18 +11,7 @@ HOSTILE = "</pre><script>alert(1)</script><b>bold</b>"
 class ReceiptTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.parts = Parts(cls.folder.path)
-        try:
-            cls.parts.start()
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.parts.stop()
-        cls.folder.remove()
+        Parts.of(cls).start()
 
     def denied(self, **more):
         request = self.parts.api.open(intent=HOSTILE, **more)

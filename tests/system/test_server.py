@@ -7,15 +7,12 @@ import subprocess
 import time
 import unittest
 
-from process import Api, Parts, Program, TempFolder, http, wait_until
+from process import Api, Parts, Program, http, wait_until
 
 
 class PartsTest(unittest.TestCase):
     def setUp(self):
-        self.folder = TempFolder()
-        self.parts = Parts(self.folder.path)
-        self.addCleanup(self.folder.remove)
-        self.addCleanup(self.parts.stop)
+        Parts.of(self)
 
 
 class Lifecycle(PartsTest):

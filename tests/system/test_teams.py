@@ -316,13 +316,7 @@ class Apart(unittest.TestCase):
     """The server with both chats as processes of their own, so that it can be killed and set up wrongly."""
 
     def setUp(self):
-        self.folder = TempFolder()
-        self.addCleanup(self.folder.remove)
-        self.parts = Parts(self.folder.path, self.folder.write("policy.yaml", POLICY))
-        self.addCleanup(self.parts.stop)
-        self.parts.start_postgres()
-        self.parts.start_sandbox()
-        self.parts.migrate()
+        Parts.of(self, POLICY).prepare()
         self.workspace = self.parts.workspace
         self.teams = Teams(self.workspace)
         self.parts.environment.update(self.teams.settings(self.parts.teams_password))

@@ -6,9 +6,9 @@ import re
 import time
 import unittest
 
-from process import Api, Parts, TempFolder, wait_until
+from process import Api, Parts, wait_until
 from test_people import CODE
-from test_teams import APP, CHANNEL, TENANT, Teams
+from test_teams import CHANNEL, TENANT, Teams
 
 GROUP = "19:ops@thread.v2"
 OBJECTS = {"riley": "e5", "amy": "a1", "ben": "b2", "cat": "c3", "dan": "d4"}
@@ -59,13 +59,7 @@ class TeamsSelfApproval(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.parts = Parts(cls.folder.path, cls.folder.write("policy.yaml", POLICY))
-        cls.addClassCleanup(cls.folder.remove)
-        cls.addClassCleanup(cls.parts.stop)
-        cls.parts.start_postgres()
-        cls.parts.start_sandbox()
-        cls.parts.migrate()
+        Parts.of(cls, POLICY).prepare()
         cls.workspace = cls.parts.workspace
         cls.teams = Teams(cls.workspace)
         cls.workspace.control("limits", {"limits": "off"})

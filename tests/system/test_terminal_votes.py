@@ -5,23 +5,16 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from process import USERS, Client, Api, Parts, TempFolder, wait_until  # noqa: E402
+from process import USERS, Client, Api, Parts, wait_until  # noqa: E402
 
 
 class TerminalVotes(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.parts = Parts(cls.folder.path)
-        cls.parts.start()
+        Parts.of(cls).start()
         cls.api, cls.workspace = cls.parts.api, cls.parts.workspace
         token = cls.parts.make_token("--owner", "amy", "--scope", "read")
         cls.amy = Client(Api(cls.parts.url, token))
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.parts.stop()
-        cls.folder.remove()
 
     def question(self, who, action, seconds=10):
         """The newest direct message of the bot to them that has this button."""

@@ -11,7 +11,7 @@ import termios
 import time
 import unittest
 
-from process import SEARCH_PATH, Parts, TempFolder, binary, wait_until
+from process import SEARCH_PATH, Parts, binary, wait_until
 
 
 class Terminal:
@@ -67,11 +67,7 @@ class Terminal:
 class Top(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = TempFolder()
-        cls.addClassCleanup(cls.folder.remove)
-        cls.parts = Parts(cls.folder.path)
-        cls.addClassCleanup(cls.parts.stop)
-        cls.parts.start()
+        Parts.of(cls).start()
         cls.parts.workspace.control("limits", {"limits": "off"})
         for number in range(30):
             cls.parts.api.open(resource=f"service-{number}", expires_in=f"{40 + number}m")

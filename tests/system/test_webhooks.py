@@ -4,7 +4,7 @@ import subprocess
 import time
 import unittest
 
-from process import Api, Parts, TempFolder, wait_until
+from process import Api, Parts, wait_until
 from receiver import Receiver
 
 ALLOW = {"COUNTERSIGN_WEBHOOKS_ALLOW_PRIVATE_NETWORKS": "true"}
@@ -14,11 +14,7 @@ class WebhooksTest(unittest.TestCase):
     environment = ALLOW
 
     def setUp(self):
-        self.folder = TempFolder()
-        self.parts = Parts(self.folder.path)
-        self.parts.environment.update(self.environment)
-        self.addCleanup(self.folder.remove)
-        self.addCleanup(self.parts.stop)
+        Parts.of(self, environment=self.environment)
         self.parts.start(owner=None)
         self.token = self.parts.make_token("--scope", "subscribe")
         self.api = Api(self.parts.url, self.token)
