@@ -65,32 +65,6 @@ LONG_FILES = {
     "tests/core/property_test.cpp": "a second implementation of the rules, which is read beside the first as a whole",
 }
 
-# What breaks a limit and is being taken apart: rule -> files. Nothing is added here.
-STILL_TO_DO = {
-    "file": set(),
-    "function": set(),
-    "parameters": set(),
-    "mirror": set(),
-    "comment": set(),
-}
-EXCUSED = set()  # what of STILL_TO_DO was found
-
-
-def excused(what, path):
-    """Asked only about a finding, so that whatever of the list is done by now comes to light."""
-    if path not in STILL_TO_DO[what]:
-        return False
-    EXCUSED.add((what, path))
-    return True
-
-
-def idle_excuses(excuses, used):
-    for what, paths in excuses.items():
-        for path in sorted(paths):
-            if (what, path) not in used:
-                yield path, f"is excused for its {what} and needs it no more: take it off STILL_TO_DO"
-
-
 
 def blank(text, pattern):
     return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m.group()), text, flags=re.S)
@@ -245,14 +219,14 @@ def size_findings(path, text, code):
             yield number, f"line longer than {LINE_COLUMNS_MAX} columns"
     if path.startswith("include/") and len(lines) > HEADER_LINES_MAX:
         yield 1, f"header longer than {HEADER_LINES_MAX} lines: split it by reader"
-    if len(lines) > FILE_LINES_MAX and path not in LONG_FILES and not excused("file", path):
+    if len(lines) > FILE_LINES_MAX and path not in LONG_FILES:
         yield 1, f"file of {len(lines)} lines (at most {FILE_LINES_MAX}): split it by subject"
     for begins, parameters, body, end in functions(code):
         length = line_of(code, end) - line_of(code, begins) + 1 if body is not None else 0
-        if length > FUNCTION_LINES_MAX and not excused("function", path):
+        if length > FUNCTION_LINES_MAX:
             yield line_of(code, begins), f"function of {length} lines (at most {FUNCTION_LINES_MAX}): give its steps names"
         count = count_parameters(parameters)
-        if count > PARAMETERS_MAX and not excused("parameters", path):
+        if count > PARAMETERS_MAX:
             yield line_of(code, begins), f"{count} parameters (at most {PARAMETERS_MAX}): give what belongs together a type"
 
 
@@ -294,7 +268,7 @@ def comment_findings(path, text):
         if not comment or re.match(r"^(?:----|clang-format|NOLINT)", comment):
             continue
         small = re.match(r"^[a-z][a-z]*[ ,]", comment) and not path.startswith("tests/")
-        if not (small or is_fragment(comment)) or excused("comment", path):
+        if not (small or is_fragment(comment)):
             continue
         if small:
             yield begins, "a comment on a line of its own is a whole sentence and begins with a capital letter"
@@ -314,14 +288,14 @@ def mirror_findings(paths, read):
         if path.startswith("src/") and path.endswith(".cpp"):
             stem = f"{layer}/{name.removesuffix('.cpp')}.hpp"
             here = f"include/countersign/{stem}" in paths or f"src/{stem}" in paths
-            if not here and not excused("mirror", path):
+            if not here:
                 yield path, 1, f"a source without a header of its name: declare what it defines in {stem}"
         elif path.startswith("include/") and f"src/{layer}/{name.removesuffix('.hpp')}.cpp" not in paths:
             code = code_only(read(path))
             for begins, _, body, _ in functions(code):
                 head = code[begins:].partition(";")[0]
                 elsewhere = body is None and not re.search(r"=\s*(?:0|default|delete)\s*$|\bfriend\b|->", head)
-                if elsewhere and not excused("mirror", path):
+                if elsewhere:
                     yield path, line_of(code, begins), f"defined in a source of another name: move it to src/{layer}/{name.removesuffix('.hpp')}.cpp"
 
 
@@ -405,9 +379,6 @@ def self_test():
         found = list(mirror_findings(set(files), files.get))
         if expected is None and found or expected and not any(p == expected_path and expected in why for p, _, why in found):
             sys.exit(f"self-test: {expected!r} not what was found in {files!r}: {found}")
-    idle = [path for path, _ in idle_excuses({"file": {"a", "b"}, "comment": {"a"}}, {("file", "a")})]
-    if idle != ["b", "a"]:
-        sys.exit(f"self-test: excuses that are not needed: {idle}")
     for name in LONG_FILES:
         if not (pathlib.Path(__file__).parent.parent / name).is_file():
             sys.exit(f"self-test: {name} is excepted and does not exist: take it off the list")
@@ -434,9 +405,6 @@ def main():
     headers_and_sources = {str(p.relative_to(root)) for f in ("include", "src") for p in (root / f).rglob("*.?pp")}
     for name, number, why in mirror_findings(headers_and_sources, lambda name: (root / name).read_text()):
         print(f"{name}:{number}: {why}")
-        bad += 1
-    for name, why in idle_excuses(STILL_TO_DO, EXCUSED):
-        print(f"{name}: {why}")
         bad += 1
     print(f"{bad} findings")
     return 1 if bad else 0
