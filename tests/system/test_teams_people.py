@@ -3,10 +3,10 @@ test_people goes in Slack, and the routes that lead from one chat to the other. 
 workspace's two chats."""
 import json
 import re
-import time
 import unittest
 
 from process import Api, Parts, wait_until
+from self_approval import SelfApprovalRoutes
 from test_people import CODE
 from test_teams import CHANNEL, TENANT, Teams
 
@@ -52,10 +52,13 @@ rules:
 """
 
 
-class TeamsSelfApproval(unittest.TestCase):
+class TeamsSelfApproval(SelfApprovalRoutes, unittest.TestCase):
     """One test for each route round the rule. riley's Teams account owns the token `api` files requests with."""
 
     BEHIND = "You are behind this request"
+    OWNERS = (*SelfApprovalRoutes.OWNERS, f"teams:{object_of('riley').upper()}")
+    RILEY, SPARES = "riley", SPARES
+    account = staticmethod(teams)
 
     @classmethod
     def setUpClass(cls):
@@ -73,15 +76,6 @@ class TeamsSelfApproval(unittest.TestCase):
         cls.members = ["amy", "ben", "riley", *SPARES]
         cls.teams.order("members", conversation=GROUP, users=cls.members)
         cls.api, cls.robot = Api(cls.parts.url, owner), Api(cls.parts.url, robot)
-
-    def events(self, kind, request=None):
-        where = f"type = '{kind}'"
-        if request:
-            where += f" AND request_id = (SELECT id FROM request WHERE number = {request['number']})"
-        return int(self.parts.sql(f"SELECT count(*) FROM event WHERE {where}"))
-
-    def api_of(self, request):
-        return self.robot if request["requester"]["kind"] == "workload" else self.api
 
     def card(self, request):
         """The request's card as it stands now; a conversation takes 60 messages in 30 s, so it may take its time."""
@@ -129,15 +123,6 @@ class TeamsSelfApproval(unittest.TestCase):
         self.assertEqual(answer["status"], 200, answer)
         self.assertIn(who if who in OBJECTS else teams(who),
                       {vote["person"] for vote in self.api_of(request).show(request["id"])["votes"]}, answer["body"])
-
-    def people(self, *arguments):
-        done = self.parts.verb("people", *arguments)
-        self.assertEqual(done.code, 0, done.text())
-
-    def noticed(self):
-        canary = self.api.open("two.canary")
-        self.people("link", "riley", f"github:canary-{canary['number']}")
-        wait_until("the server's notice", lambda: self.api.show(canary["id"])["version"] == 2)
 
     # ---- linking by code
 
@@ -215,72 +200,12 @@ class TeamsSelfApproval(unittest.TestCase):
         self.link_by_code("riley", SPARES[0])
         self.refused(SPARES[0], self.api.open("one.x"), self.BEHIND)
 
-    def test_TheOwnerOfTheCiTokenByWhicheverAccountItNames(self):
-        for owner in ("email:Riley@Sim.example", "github:Riley-Dev", "riley", f"teams:{object_of('riley').upper()}"):
-            with self.subTest(owner):
-                api = Api(self.parts.url, self.parts.make_token("--owner", owner))
-                self.refused("riley", api.open("one.x"), self.BEHIND)
-
-    def test_ThePersonInOnBehalfOf(self):
-        self.refused("riley", self.robot.open("one.x", on_behalf_of=["riley"]), self.BEHIND)
-        self.refused("amy", self.robot.open("one.x", on_behalf_of=[teams("amy")]), self.BEHIND)
-
-    def test_AnAgentForAPersonForAnother(self):
-        request = self.api.open("one.x", on_behalf_of=["amy", "ben"])
-        for who in ("riley", "amy", "ben"):
-            self.refused(who, request, self.BEHIND)
-
-    def test_APersonLinkedAfterTheRequestWasOpened(self):
-        request = self.api.open("one.x")
-        self.link_by_code("riley", SPARES[1])
-        self.refused(SPARES[1], request, self.BEHIND)
-
-    def test_LinkedBetweenVoteAndDecision(self):
-        request = self.api.open("two.x")
-        self.accepted(SPARES[2], request)
-        self.assertEqual(self.api.show(request["id"])["votes"][0]["counted_for"], "security")
-        self.people("link", teams("riley"), teams(SPARES[2]))
-        wait_until("the request being judged again", lambda: self.api.show(request["id"])["version"] == 3)
-        self.assertEqual(self.events("request.rejudged", request), 1)
-        self.accepted("amy", request)
-        self.assertEqual(self.api.show(request["id"])["state"], "pending", "one vote of two is left")
-        self.refused(SPARES[2], request, self.BEHIND)
-        self.accepted("ben", request)
-        self.assertEqual({v["person"] for v in self.api.reaches(request["id"], "approved")["votes"] if v["counted_for"]},
-                         {"amy", "ben"})
-
-    def test_UnlinkedToGetRound(self):
-        self.people("link", "riley", teams(SPARES[3]))
-        self.noticed()
-        request = self.api.open("one.x")
-        late = self.api.open("one.y")
-        self.people("unlink", teams(SPARES[3]))
-        self.refused(SPARES[3], request, self.BEHIND)
-        # Linked only after the opening, and unlinked again before the vote.
-        self.people("link", "riley", teams(SPARES[4]))
-        self.people("unlink", teams(SPARES[4]))
-        wait_until("the request being judged again", lambda: self.api.show(late["id"])["version"] == 2)
-        self.refused(SPARES[4], late, self.BEHIND)
-
-    def test_AnAddressInAnotherCaseOrWithATag(self):
-        for address in ("email:RILEY@sim.EXAMPLE", "email:riley+ci@sim.example", "email:Riley+a+b@Sim.example"):
-            with self.subTest(address):
-                self.refused("riley", self.robot.open("one.x", on_behalf_of=[address]), self.BEHIND)
-
     def test_LookAlikeNames(self):
         # A display name is anybody's choice and gives nothing.
         self.teams.order("users", name="amy2", object="00000000-0000-4000-8000-0000000002a1", real_name="Amy Okafor")
         everybody = [user["login"] for user in self.workspace.control("teams/state")["users"]]
         self.teams.order("members", conversation=CHANNEL, users=everybody)
         self.refused("amy2", self.api.open("one.x"), "Only members of security")
-
-    def test_CancelledAndFiledAgainByAnotherAccountOfTheSamePerson(self):
-        self.people("link", teams("riley"), teams(SPARES[5]))
-        first = self.api.open("one.x")
-        self.assertEqual(self.api.call("POST", f"/v1/requests/{first['id']}/cancel", {}).status, 200)
-        again = Api(self.parts.url, self.parts.make_token("--owner", teams(SPARES[5])))
-        wait_until("the link", lambda: "riley" in again.open("one.z")["requester"]["people"])
-        self.refused("riley", again.open("one.x"), self.BEHIND)
 
     def test_ALinkCodeTypedByTheWrongPersonMakesNobodyAnApprover(self):
         request = self.api.open("one.x")
@@ -324,15 +249,6 @@ class TeamsSelfApproval(unittest.TestCase):
         self.workspace.approve("amy", request["id"])
         now = self.api.show(request["id"])
         self.assertEqual((now["state"], len(now["votes"])), ("pending", 1))
-
-    def test_SomebodyKnownByAnAddressAloneBlocksUntilTheyAreLinked(self):
-        request = self.robot.open("one.x", on_behalf_of=["email:sam@elsewhere.example"])
-        self.refused("amy", request, "countersign people link email:sam@elsewhere.example teams:")
-        self.people("link", "email:sam@elsewhere.example", teams(SPARES[7]))
-        wait_until("the request being judged again", lambda: self.robot.show(request["id"])["version"] == 2)
-        self.refused(SPARES[7], request, self.BEHIND)
-        self.accepted("amy", request)
-        self.robot.reaches(request["id"], "approved")
 
     def test_ARequesterAddedToTheGroupLater(self):
         api = Api(self.parts.url, self.parts.make_token("--owner", teams("cat")))
