@@ -7,11 +7,13 @@
 #include "countersign/base/markup.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/card_sections.hpp"
+#include "countersign/net/html_response.hpp"
 #include "countersign/net/url.hpp"
+#include "countersign/pages/page.hpp"
 #include "countersign/wire/html_card.hpp"
 #include "countersign/wire/problem.hpp"
 #include "countersign/wire/timeline.hpp"
-#include "http/page.hpp"
+#include "http/assets.hpp"
 
 namespace countersign::http {
 namespace {
@@ -31,14 +33,14 @@ constexpr std::string_view token_form =
 net::HttpResponse refusal_page(const Failure& failure) {
     const bool missing = failure.code == "token_missing";
     const auto status = failure.code == "undecided" ? 404 : wire::status_of(failure);
-    Page page{.title = "Receipt", .body = "<main>\n<h1>Receipt</h1>\n", .root = root};
+    pages::Page page{.title = "Receipt", .body = "<main>\n<h1>Receipt</h1>\n", .root = root};
     page.body += fmt::format(
         "<p>{}</p>\n",
         escape_markup(missing ? std::string("This page opens with the link on a card, or with a token.")
                               : "Not shown: " + visible(failure.detail) + "."));
     if (status == 401 || status == 403) page.body += token_form;
     page.body += "</main>\n";
-    auto response = page_answer(status, page);
+    auto response = net::html_response(status, pages::html_page(page));
     if (status == 401) response.fields.add("WWW-Authenticate", "Bearer realm=\"countersign\"");
     if (status == 503 || status == 429) response.fields.add("Retry-After", "1");
     return response;
@@ -133,12 +135,12 @@ rt::asio::awaitable<net::HttpResponse> ReceiptCalls::page(net::HttpExchange& exc
     if (!proof) co_return refusal_page(proof.error());
     const auto& now = *shown->now;
     const auto card = core::card(now.c, now.ruling, *parts_.roster.snapshot(), core::Surface::api);
-    Page page{
+    const pages::Page page{
         .title = fmt::format("#{} {}: {}", card.number, core::state_text(card), core::headline_text(card)),
         .body = story(*shown) + *proof,
         .script = "receipt.js",
         .root = root};
-    co_return page_answer(200, page);
+    co_return net::html_response(200, pages::html_page(page), {.scripts = true});
 }
 
 Later<ReceiptCalls::Shown> ReceiptCalls::by_link(std::string_view id, const Target& target,

@@ -2,23 +2,24 @@
 
 #include <utility>
 
-#include "countersign/base/crypto.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/net/url.hpp"
 
 namespace countersign::net {
 
-HttpResponse html_response(unsigned status, std::string document, std::string_view style) {
+HttpResponse html_response(unsigned status, std::string document, PageNeeds needs) {
     HttpResponse response;
     response.status = status;
-    std::string policy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-    if (!style.empty()) policy += "; style-src 'sha256-" + base64(as_text(sha256(style))) + "'";
+    std::string policy =
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'";
+    if (needs.scripts) policy += "; script-src 'self'";
     response.fields.add("Content-Type", "text/html; charset=utf-8");
     response.fields.add("Content-Security-Policy", std::move(policy));
     response.fields.add("X-Content-Type-Options", "nosniff");
     response.fields.add("X-Frame-Options", "DENY");
-    // Without any, browsers would say `Origin: null` of our own forms.
-    response.fields.add("Referrer-Policy", "same-origin");
+    // With `no-referrer`, browsers say `Origin: null` of our own forms.
+    response.fields.add("Referrer-Policy", needs.origin ? "same-origin" : "no-referrer");
     response.fields.add("Cross-Origin-Opener-Policy", "same-origin");
     response.fields.add("Cache-Control", "no-store");
     response.body = std::move(document);

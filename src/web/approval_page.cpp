@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "countersign/base/markup.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/card_sections.hpp"
 #include "countersign/net/html_response.hpp"
+#include "countersign/pages/page.hpp"
 #include "countersign/wire/html_card.hpp"
-#include "countersign/wire/page.hpp"
 
 namespace countersign::web {
 namespace {
@@ -19,7 +21,8 @@ std::string hidden(std::string_view name, std::string_view value) {
 }
 
 std::string form_of(const ApprovalPage& page) {
-    std::string form = fmt::format("<form method=\"post\" action=\"{}\">\n", escape_markup(page.action));
+    std::string form =
+        fmt::format("<form class=\"approve\" method=\"post\" action=\"{}\">\n", escape_markup(page.action));
     form += hidden("token", page.token) + hidden("digest", page.card.digest);
     const bool needed = page.reason_required;
     form += fmt::format(
@@ -37,6 +40,12 @@ std::string form_of(const ApprovalPage& page) {
     return form + "<button type=\"submit\">Approve</button>\n</form>\n";
 }
 
+net::HttpResponse answered(unsigned status, std::string_view title, std::string body) {
+    auto document =
+        pages::html_page({.title = std::string(title), .body = "<main>\n" + std::move(body) + "</main>\n"});
+    return net::html_response(status, std::move(document), {.origin = true});
+}
+
 }  // namespace
 
 net::HttpResponse approval_page(unsigned status, const ApprovalPage& page) {
@@ -50,12 +59,12 @@ net::HttpResponse approval_page(unsigned status, const ApprovalPage& page) {
         "<b>{}</b>'s. To deny or hold the request, use its card.</p>\n",
         escape_markup(visible(page.account)), escape_markup(visible(page.voter)));
     body += form_of(page);
-    return net::html_response(status, wire::html_page(title, body), wire::page_style());
+    return answered(status, title, std::move(body));
 }
 
 net::HttpResponse words_page(unsigned status, std::string_view title, std::string_view sentence) {
-    std::string body = fmt::format("<h1>{}</h1>\n", escape_markup(title)) + wire::html_paragraph(sentence);
-    return net::html_response(status, wire::html_page(title, body), wire::page_style());
+    std::string body = fmt::format("<h1>{}</h1>\n", escape_markup(title)) + pages::html_paragraph(sentence);
+    return answered(status, title, std::move(body));
 }
 
 }  // namespace countersign::web

@@ -11,15 +11,26 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(Pages, RunNoScriptStandInNoFrameAndSendFormsNowhereElse) {
-    const auto page = html_response(200, "<p>", "p{}");
+    const auto page = html_response(200, "<p>");
     const auto policy = std::string(page.fields.find("Content-Security-Policy").value());
     EXPECT_THAT(policy, HasSubstr("default-src 'none'"));
     EXPECT_THAT(policy, HasSubstr("frame-ancestors 'none'"));
     EXPECT_THAT(policy, HasSubstr("form-action 'self'"));
-    EXPECT_THAT(policy, HasSubstr("style-src 'sha256-"));
+    EXPECT_THAT(policy, HasSubstr("style-src 'self'"));
     EXPECT_THAT(policy, Not(HasSubstr("unsafe")));
+    EXPECT_THAT(policy, Not(HasSubstr("script-src")));
+    EXPECT_EQ(page.fields.find("Referrer-Policy"), "no-referrer");
     EXPECT_EQ(page.fields.find("Cache-Control"), "no-store");
     EXPECT_EQ(page.fields.find("X-Content-Type-Options"), "nosniff");
+}
+
+TEST(Pages, RunScriptsOfThisServerAloneWhereTheyNeedThem) {
+    const auto page = html_response(200, "<p>", {.scripts = true});
+    EXPECT_THAT(page.fields.find("Content-Security-Policy").value(), HasSubstr("script-src 'self'"));
+}
+
+TEST(Pages, WhoseFormsAreCheckedLetTheBrowserSayItsOrigin) {
+    EXPECT_EQ(html_response(200, "<p>", {.origin = true}).fields.find("Referrer-Policy"), "same-origin");
 }
 
 TEST(Cookies, OverHttpsBelongToThisVeryHost) {

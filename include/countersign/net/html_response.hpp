@@ -9,9 +9,16 @@
 // Headers, cookies and checks of origin that every page of ours needs beside its text.
 namespace countersign::net {
 
-// Answers with a page that runs no script, loads nothing, stands in no frame of anybody, sends its forms
-// nowhere but here and stays in no cache. `style`: what stands between its style tags; empty: it has none.
-HttpResponse html_response(unsigned status, std::string document, std::string_view style);
+// What a page needs beside being read.
+struct PageNeeds {
+    bool scripts = false;  // it runs scripts of this server
+    bool origin =
+        false;  // its forms are taken only where the browser says from where they come: from_own_page
+};
+// Answers with a page that stands in no frame of anybody, loads nothing but from here, runs no script unless
+// it needs its own, sends its forms nowhere but here, tells no other site where its reader came from, and
+// stays in no cache.
+HttpResponse html_response(unsigned status, std::string document, PageNeeds needs = {});
 // 303: the browser goes on with a GET.
 HttpResponse see_other(std::string address);
 

@@ -1,5 +1,5 @@
 #include "countersign/wire/html_card.hpp"
-#include "countersign/wire/page.hpp"
+#include "countersign/pages/page.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,7 +23,8 @@ TEST(Page, NothingThatStandsInARequestIsMarkup) {
                                  CardRun{.kind = CardRun::Kind::people, .people = {{hostile, {}}}}});
         sections.push_back(std::move(section));
     }
-    const auto page = html_page(hostile, html_sections(sections) + html_paragraph(hostile));
+    const auto page = pages::html_page(
+        {.title = hostile, .body = html_sections(sections) + pages::html_paragraph(hostile)});
     for (const char* mark : {"<script", "<a ", "</p><s", "href=\"java"})
         EXPECT_THAT(page, Not(HasSubstr(mark)));
     EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)"));
