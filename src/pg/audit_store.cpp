@@ -233,7 +233,7 @@ std::string wrong_column(const pqxx::row& row, const core::Case& c, const app::S
 }
 
 Sql<Done> gather_columns(Session& session, const std::vector<core::RequestId>& ids,
-                         const std::map<core::RequestId, KnownPtr>& sound, const app::Seals& seals,
+                         const std::map<core::RequestId, StoredCasePtr>& sound, const app::Seals& seals,
                          Gathered& all) {
     auto rows = session.run(columns_of_requests, Arguments::of(ids));
     if (!rows) return std::unexpected(rows.error());
@@ -260,11 +260,11 @@ Sql<Done> gather_seals(Session& session, const std::vector<core::RequestId>& ids
     limit.add(static_cast<std::int64_t>(ids.size()));
     auto rows = session.run(read_cases, Parameters{request.finished(), known.finished(), limit.only()});
     if (!rows) return std::unexpected(rows.error());
-    std::map<core::RequestId, KnownPtr> sound;
+    std::map<core::RequestId, StoredCasePtr> sound;
     for (const auto& row : *rows) {
         auto id = request_of(row);
         if (!id) continue;
-        KnownPtr fresh;
+        StoredCasePtr fresh;
         auto taken = take_in(fresh, row, seals);
         auto& one = all.at(*id);
         one.broken = taken ? std::string{} : taken.error().detail;

@@ -57,14 +57,14 @@ constexpr Query claim_batches{R"(
 WITH due AS MATERIALIZED (
     SELECT id, holder IS NOT NULL AS taken_over FROM batch WHERE due_at <= $3
      ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED),
-b AS (
+leased AS (
     UPDATE batch b SET holder = $1, due_at = $2, unsure = b.unsure OR due.taken_over
       FROM due WHERE b.id = due.id
     RETURNING b.id, b.surface, b.channel, b.message_channel, b.message, b.unsure, b.revision, b.attempts,
               b.created_at)
 SELECT b.id, b.surface, b.channel, b.message_channel, b.message, b.unsure, b.revision, b.attempts,
        (extract(epoch FROM b.created_at) * 1000000)::bigint, c.id, c.request_id
-  FROM b LEFT JOIN card c ON c.batch_id = b.id ORDER BY b.id, c.id)"};
+  FROM leased b LEFT JOIN card c ON c.batch_id = b.id ORDER BY b.id, c.id)"};
 
 // Whoever has lost the lease leaves the message, where none is known, and what it shows in doubt.
 constexpr Query settle_batch{R"(

@@ -68,20 +68,20 @@ struct OpeningRows {
         token{Oid::uuid}, key{Oid::text}, fingerprint{Oid::bytea}, holder{Oid::uuid}, until{Oid::timestamptz},
         key_seal{Oid::bytea};
     Column card{Oid::uuid}, card_request{Oid::uuid}, surface{Oid::text}, channel{Oid::text};
-    std::vector<KnownPtr> cases;
+    std::vector<StoredCasePtr> cases;
     core::Instant forget_keys_before;
 
     void add(const OpeningJob& one, std::int64_t its_number, const app::Seals& seals) {
         const app::NewCase& fresh = one.fresh;
         core::Request request = fresh.request;
         request.number = its_number;
-        Known known{{.c = {std::move(request), fresh.applied, {core::Entry{fresh.opened}}},
-                     .origins = {std::string{}},
-                     .state = fresh.ruling.state,
-                     .words_erased = false},
-                    one.salt,
-                    {},
-                    0};
+        StoredCase known{{.c = {std::move(request), fresh.applied, {core::Entry{fresh.opened}}},
+                          .origins = {std::string{}},
+                          .state = fresh.ruling.state,
+                          .words_erased = false},
+                         one.salt,
+                         {},
+                         0};
         std::string request_record = wire::stored_request(known.c.request, &one.salt);
         std::string request_words = wire::stored_request(known.c.request, nullptr);
         std::string the_rules = wire::stored_applied(known.c.applied);
@@ -108,9 +108,9 @@ struct OpeningRows {
             surface.add(name_of(state_of_card.target.surface));
             channel.add(state_of_card.target.channel);
         }
-        cases.push_back(std::make_unique<Known>(std::move(known)));
+        cases.push_back(std::make_unique<StoredCase>(std::move(known)));
     }
-    void add_request(const Known& known, std::string_view its_record, std::string_view its_words,
+    void add_request(const StoredCase& known, std::string_view its_record, std::string_view its_words,
                      std::string_view its_rules, const app::Seals& seals) {
         const core::Request& request = known.c.request;
         id.add(request.id);
@@ -173,7 +173,7 @@ Sql<Done> CaseWriter::write_openings(Session& session, const std::vector<Opening
         auto one = std::ranges::find_if(
             openings, [&](auto* opening) { return id && opening->fresh.request.id == *id; });
         if (one == openings.end()) continue;
-        KnownPtr& known = rows.cases[static_cast<std::size_t>(one - openings.begin())];
+        StoredCasePtr& known = rows.cases[static_cast<std::size_t>(one - openings.begin())];
         (*one)->answer.emplace(app::OpenedCase{.opened = known->c,
                                                .ruling = (*one)->fresh.ruling,
                                                .repeat = false,

@@ -38,7 +38,7 @@ Result<std::vector<core::Case>> CaseWriter::read_rows(Session& session,
     });
     if (!rows) return pass(rows);
     for (const auto& row : *rows) {
-        KnownPtr known;
+        StoredCasePtr known;
         auto taken = take_in(known, row, *seals);
         if (taken && *taken == Taken::whole) {
             cases.push_back(std::move(known->c));

@@ -21,41 +21,43 @@ const Query lock_case = composed(read_cases_text + " FOR NO KEY UPDATE OF s");
 // has their cards to bring in line: a row that somebody else holds stays theirs, even if their lease ran out,
 // because the outcome of their work is unknown.
 const Query write_cases{R"(
-WITH w AS MATERIALIZED (
+WITH step AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::bytea[], $5::bigint[], $6::int4[],
                          $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::bytea[], $12::uuid[],
                          $13::timestamptz[], $24::text[])
-        AS w(request_id, known, known_state, known_seal, people, version,
+        AS step(request_id, known, known_state, known_seal, people, version,
              state, due_at, counted, behind, seal, holder,
              until, expected) LIMIT $23::int4),
 mine AS MATERIALIZED (
-    SELECT s.request_id, s.number FROM w JOIN request_state s ON s.request_id = w.request_id
-     WHERE s.version = w.known AND s.state = w.known_state AND s.seal = w.known_seal AND NOT s.quarantined
-       AND (w.people IS NULL OR w.people = (SELECT version FROM people_head))
-       AND (w.expected IS NULL
-            OR NOT EXISTS (SELECT FROM event l WHERE l.request_id = w.request_id AND l.act_id IS NULL
-                              AND l.id <> ALL (w.expected::uuid[])))
+    SELECT s.request_id, s.number FROM step JOIN request_state s ON s.request_id = step.request_id
+     WHERE s.version = step.known AND s.state = step.known_state AND s.seal = step.known_seal
+       AND NOT s.quarantined
+       AND (step.people IS NULL OR step.people = (SELECT version FROM people_head))
+       AND (step.expected IS NULL
+            OR NOT EXISTS (SELECT FROM event l WHERE l.request_id = step.request_id AND l.act_id IS NULL
+                              AND l.id <> ALL (step.expected::uuid[])))
        FOR NO KEY UPDATE OF s SKIP LOCKED),
 updated AS (
     UPDATE request_state s
-       SET version = w.version, state = w.state, due_at = w.due_at, counted = w.counted::uuid[],
-           behind = w.behind::uuid[], seal = w.seal
-      FROM mine JOIN w ON w.request_id = mine.request_id WHERE s.request_id = mine.request_id),
-e AS MATERIALIZED (
-    SELECT e.*, CASE WHEN e.actor IS NOT NULL THEN mine.number END AS number
+       SET version = step.version, state = step.state, due_at = step.due_at, counted = step.counted::uuid[],
+           behind = step.behind::uuid[], seal = step.seal
+      FROM mine JOIN step ON step.request_id = mine.request_id WHERE s.request_id = mine.request_id),
+new_entry AS MATERIALIZED (
+    SELECT new_entry.*, CASE WHEN new_entry.actor IS NOT NULL THEN mine.number END AS number
       FROM unnest($14::uuid[], $15::int4[], $16::text[], $17::text[], $18::uuid[], $19::uuid[],
                   $20::text[], $21::text[], $22::bytea[])
-               AS e(request_id, version, kind, state, actor, origin,
+               AS new_entry(request_id, version, kind, state, actor, origin,
                     record, words, seal)
-      JOIN mine ON mine.request_id = e.request_id),
+      JOIN mine ON mine.request_id = new_entry.request_id),
 added AS (
     INSERT INTO entry (request_id, version, kind, state, actor, number, origin, record, words, seal)
-    SELECT request_id, version, kind, state, actor, number, origin, record, words, seal FROM e),
+    SELECT request_id, version, kind, state, actor, number, origin, record, words, seal FROM new_entry),
 to_sequence AS (
-    INSERT INTO unsequenced (source, version) SELECT request_id, version FROM e),
+    INSERT INTO unsequenced (source, version) SELECT request_id, version FROM new_entry),
 to_show AS (
     INSERT INTO outbox AS had (request_id, version, due_at, holder)
-    SELECT w.request_id, w.version, w.until, w.holder FROM mine JOIN w ON w.request_id = mine.request_id
+    SELECT step.request_id, step.version, step.until, step.holder
+      FROM mine JOIN step ON step.request_id = mine.request_id
         ON CONFLICT (request_id) DO UPDATE SET version = excluded.version,
            holder = CASE WHEN had.holder <> excluded.holder THEN had.holder ELSE excluded.holder END,
            due_at = CASE WHEN had.holder <> excluded.holder THEN had.due_at ELSE excluded.due_at END
@@ -67,14 +69,14 @@ const Query others_in_log{
 
 // Everything that new requests are. One whose Idempotency-Key is taken, and not a day old yet, is left out.
 const Query write_new_cases{R"(
-WITH n AS MATERIALIZED (
+WITH fresh AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[],
                          $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[], $11::text[],
                          $12::text[], $13::uuid[], $14::uuid[], $15::uuid[], $16::text[],
                          $17::timestamptz[], $18::int4[], $19::text[], $20::bytea[], $21::text[],
                          $22::text[], $23::uuid[], $24::text[], $25::bytea[], $26::uuid[],
                          $27::timestamptz[], $34::bytea[])
-        AS n(id, number, created_at, expires_at, digest,
+        AS fresh(id, number, created_at, expires_at, digest,
              policy, record, rules, words, salt, action,
              environment, resource, requester, asked_by, state,
              due_at, quorum, behind, seal, entry_record,
@@ -82,40 +84,44 @@ WITH n AS MATERIALIZED (
              until, key_seal) LIMIT $33::int4),
 keyed AS (
     INSERT INTO idempotency AS had (token, key, fingerprint, request_id, created_at, seal)
-    SELECT token, key, fingerprint, id, created_at, key_seal FROM n WHERE token IS NOT NULL
+    SELECT token, key, fingerprint, id, created_at, key_seal FROM fresh WHERE token IS NOT NULL
         ON CONFLICT (token, key) DO UPDATE
        SET fingerprint = excluded.fingerprint, request_id = excluded.request_id,
            created_at = excluded.created_at, seal = excluded.seal
      WHERE had.created_at < $28
     RETURNING request_id),
-r AS (
+new_request AS (
     INSERT INTO request (id, number, created_at, expires_at, digest, policy, record, rules, words, salt,
                          action, environment, resource, requester, asked_by)
     SELECT id, number, created_at, expires_at, digest, policy, record, rules, words, salt,
            action, environment, resource, requester, asked_by
-      FROM n WHERE token IS NULL OR id IN (SELECT request_id FROM keyed)
+      FROM fresh WHERE token IS NULL OR id IN (SELECT request_id FROM keyed)
     RETURNING id),
 numbered AS (
-    INSERT INTO request_number (number, request_id) SELECT n.number, n.id FROM r JOIN n ON n.id = r.id),
+    INSERT INTO request_number (number, request_id)
+    SELECT fresh.number, fresh.id FROM new_request JOIN fresh ON fresh.id = new_request.id),
 stated AS (
     INSERT INTO request_state (request_id, number, version, state, due_at, quorum, behind, seal)
-    SELECT n.id, n.number, 1, n.state, n.due_at, n.quorum, n.behind::uuid[], n.seal
-      FROM r JOIN n ON n.id = r.id),
+    SELECT fresh.id, fresh.number, 1, fresh.state, fresh.due_at, fresh.quorum, fresh.behind::uuid[],
+           fresh.seal
+      FROM new_request JOIN fresh ON fresh.id = new_request.id),
 added AS (
     INSERT INTO entry (request_id, version, kind, state, record, words, seal)
-    SELECT n.id, 1, 'opened', n.state, n.entry_record, n.entry_words, n.seal FROM r JOIN n ON n.id = r.id),
+    SELECT fresh.id, 1, 'opened', fresh.state, fresh.entry_record, fresh.entry_words, fresh.seal
+      FROM new_request JOIN fresh ON fresh.id = new_request.id),
 to_sequence AS (
-    INSERT INTO unsequenced (source, version) SELECT id, 1 FROM r),
-c AS (
+    INSERT INTO unsequenced (source, version) SELECT id, 1 FROM new_request),
+new_card AS (
     INSERT INTO card (id, request_id, surface, channel, told_version, created_at)
-    SELECT c.id, c.request_id, c.surface, c.channel, 1, n.created_at
+    SELECT c.id, c.request_id, c.surface, c.channel, 1, fresh.created_at
       FROM unnest($29::uuid[], $30::uuid[], $31::text[], $32::text[]) AS c(id, request_id, surface, channel)
-      JOIN n ON n.id = c.request_id WHERE c.request_id IN (SELECT id FROM r)
+      JOIN fresh ON fresh.id = c.request_id WHERE c.request_id IN (SELECT id FROM new_request)
     RETURNING request_id),
 to_show AS (
     INSERT INTO outbox (request_id, version, due_at, holder)
-    SELECT n.id, 1, n.until, n.holder FROM n WHERE n.id IN (SELECT request_id FROM c))
-SELECT id FROM r)"};
+    SELECT fresh.id, 1, fresh.until, fresh.holder
+      FROM fresh WHERE fresh.id IN (SELECT request_id FROM new_card))
+SELECT id FROM new_request)"};
 
 const Query next_numbers{"SELECT nextval('request_number_sequence') FROM generate_series(1, $1::int4)"};
 

@@ -14,7 +14,7 @@ struct CaseWriter::Step {
 
     core::RequestId request;
     std::vector<WaitingAppend*> items;
-    KnownPtr known;
+    StoredCasePtr known;
     // How much of what is known is in the database.
     std::size_t recorded_entries = 0;
     core::State recorded_state = core::State::pending;

@@ -92,7 +92,7 @@ void CaseWriter::know(Session& session, Steps& steps, const app::Seals& seals) {
 }
 
 void CaseWriter::judge(Step& step, const app::Seals& seals) const {
-    Known& known = *step.known;
+    StoredCase& known = *step.known;
     std::vector<app::PlanCommand> commands;
     for (const auto* item : step.items) {
         std::string origin;
@@ -371,7 +371,7 @@ Sql<bool> CaseWriter::taken_back(Session& session, Step& step) {
 // Refused votes, the cards of an escalation, and what an act that came again finds still to do.
 Sql<Done> CaseWriter::write_extras(Session& session, Step& step, const app::Seals& seals) {
     for (const auto& vote : step.plan.refused) {
-        const Known& known = *step.known;
+        const StoredCase& known = *step.known;
         std::string person = wire::sealed(*known.salt, vote.person.text());
         auto id = refusal_id(vote, step.items[vote.command]->chance);
         auto salt = salt_of_refusal(*known.salt, id);

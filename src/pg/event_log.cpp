@@ -15,11 +15,11 @@ namespace countersign::pg {
 namespace {
 
 constexpr Query insert_act{R"(
-WITH a AS (
+WITH added AS (
     INSERT INTO act (id, at, kind, request_id, record, words, salt, seal) VALUES ($1, $2, $3, $4, $5, $6,
         $7, $8)
         ON CONFLICT (id) DO NOTHING RETURNING id)
-INSERT INTO unsequenced (source, version) SELECT id, 0 FROM a)"};
+INSERT INTO unsequenced (source, version) SELECT id, 0 FROM added)"};
 
 // Always one row at least, which says the log's size. `app::matches` has the last word on what matches.
 constexpr Query page_of_log{R"(

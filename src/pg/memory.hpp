@@ -20,13 +20,13 @@ class Memory {
     explicit Memory(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
     // Null: it is not known here.
-    KnownPtr take(const core::RequestId& request) {
+    StoredCasePtr take(const core::RequestId& request) {
         std::lock_guard lock(mutex_);
         auto found = index_.find(request);
         if (found == index_.end()) return nullptr;
         return forget(found);
     }
-    void put(KnownPtr known) {
+    void put(StoredCasePtr known) {
         if (core::final(known->state) || known->weight_bytes > bytes_max_ / 4) return;
         std::lock_guard lock(mutex_);
         const core::RequestId id = known->c.request->id;
@@ -47,12 +47,14 @@ class Memory {
     }
 
   private:
-    using Order = std::list<KnownPtr>;  // the most recently used first
+    using Order = std::list<StoredCasePtr>;  // the most recently used first
     using Index = std::unordered_map<core::RequestId, Order::iterator>;
 
-    Order& order_of(const Known& known) { return known.state == core::State::pending ? waiting_ : decided_; }
-    KnownPtr forget(Index::iterator found) {
-        KnownPtr known = std::move(*found->second);
+    Order& order_of(const StoredCase& known) {
+        return known.state == core::State::pending ? waiting_ : decided_;
+    }
+    StoredCasePtr forget(Index::iterator found) {
+        StoredCasePtr known = std::move(*found->second);
         bytes_ -= known->weight_bytes;
         order_of(*known).erase(found->second);
         index_.erase(found);

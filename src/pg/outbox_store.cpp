@@ -20,12 +20,12 @@ const Query claim_rows = composed(R"(
 WITH due AS MATERIALIZED (
     SELECT request_id, holder IS NOT NULL AS taken_over FROM outbox WHERE due_at <= $3
      ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED),
-o AS (
+leased AS (
     UPDATE outbox o SET holder = $1, due_at = $2 FROM due WHERE o.request_id = due.request_id
     RETURNING o.request_id, o.version, o.attempts, due.taken_over)
 SELECT o.request_id, o.version, o.attempts, o.taken_over, )" +
                                   card_columns +
-                                  " FROM o LEFT JOIN card c ON c.request_id = o.request_id "
+                                  " FROM leased o LEFT JOIN card c ON c.request_id = o.request_id "
                                   "ORDER BY o.request_id, c.id");
 
 const Query held_rows = composed("SELECT o.request_id, o.version, o.attempts, false, " + card_columns +

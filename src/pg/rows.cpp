@@ -97,7 +97,7 @@ std::vector<std::string_view> lines(const pqxx::field& field) {
 }
 
 // What is read once of a request: everything that never changes, but for its entries.
-Result<KnownPtr> immutable_from(const pqxx::row& row, core::RequestId id) {
+Result<StoredCasePtr> immutable_from(const pqxx::row& row, core::RequestId id) {
     auto number = number_from<std::int64_t>(row[number_column]);
     if (!number || row[request_record_column].is_null() || row[rules_column].is_null())
         return corrupt("a request's row is missing or not readable");
@@ -117,18 +117,18 @@ Result<KnownPtr> immutable_from(const pqxx::row& row, core::RequestId id) {
         return corrupt("the words of a request are not those that were recorded");
     auto applied = wire::read_stored_applied(view(row[rules_column]));
     if (!applied) return pass(applied);
-    Known known{{.c = {.request = std::move(*request), .applied = std::move(*applied), .entries = {}},
-                 .origins = {},
-                 .state = core::State::pending,
-                 .words_erased = !has_words},
-                has_words ? salt : std::nullopt,
-                {},
-                case_weight(record.size() + row[rules_column].size())};
-    return std::make_unique<Known>(std::move(known));
+    StoredCase known{{.c = {.request = std::move(*request), .applied = std::move(*applied), .entries = {}},
+                      .origins = {},
+                      .state = core::State::pending,
+                      .words_erased = !has_words},
+                     has_words ? salt : std::nullopt,
+                     {},
+                     case_weight(record.size() + row[rules_column].size())};
+    return std::make_unique<StoredCase>(std::move(known));
 }
 
 // The entry that a row tells of, checked against its seal and its words. `facts`: of the first entry.
-Result<core::Entry> entry_from(Known& known, const EntryRow& row, std::string_view words,
+Result<core::Entry> entry_from(StoredCase& known, const EntryRow& row, std::string_view words,
                                const std::optional<wire::OpeningFacts>& facts, const app::Seals& seals) {
     const core::Request& request = known.c.request;
     auto check = seals.check(
@@ -151,7 +151,7 @@ Result<core::Entry> entry_from(Known& known, const EntryRow& row, std::string_vi
     return entry;
 }
 
-Result<Done> take_entries(Known& known, const pqxx::row& row, const app::Seals& seals) {
+Result<Done> take_entries(StoredCase& known, const pqxx::row& row, const app::Seals& seals) {
     auto records = lines(row[records_column]);
     auto words = lines(row[words_column]);
     auto states = lines(row[states_column]);
@@ -184,7 +184,7 @@ Result<Done> take_entries(Known& known, const pqxx::row& row, const app::Seals& 
 }
 
 // The row of the state must say what the entries come to.
-Result<Done> compare(const Known& known, const core::Ruling& ruling, const pqxx::row& row) {
+Result<Done> compare(const StoredCase& known, const core::Ruling& ruling, const pqxx::row& row) {
     app::Summary summary = app::summary_of(known.c, ruling);
     std::optional<core::Instant> due;
     if (auto micros = number_from<std::int64_t>(row[due_column]))
@@ -251,7 +251,7 @@ EntryRow first_row(const core::Case& c, core::State state, const wire::Salt& sal
     return row;
 }
 
-EntryRow next_row(Known& known, const app::PlannedEntry& planned, const app::Seals& seals) {
+EntryRow next_row(StoredCase& known, const app::PlannedEntry& planned, const app::Seals& seals) {
     const core::Entry& entry = known.c.entries[static_cast<std::size_t>(planned.version) - 1];
     EntryRow row{.version = planned.version,
                  .kind = kind_of(entry),
@@ -277,7 +277,7 @@ std::optional<core::RequestId> request_of(const pqxx::row& row) {
     return id_from<core::RequestId>(view(row[request_column]));
 }
 
-Result<Taken> take_in(KnownPtr& known, const pqxx::row& row, const app::Seals& seals) {
+Result<Taken> take_in(StoredCasePtr& known, const pqxx::row& row, const app::Seals& seals) {
     auto id = request_of(row);
     auto version = number_from<std::int32_t>(row[version_column]);
     auto seal = seal_from(view(row[seal_column]));

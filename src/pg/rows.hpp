@@ -39,16 +39,16 @@ std::optional<std::int64_t> whole_from(const pqxx::field& field);
 
 // A case and what appending to it needs, as read from its rows or remembered from before. Origins are 32 hex
 // digits.
-struct Known : app::OnRecord {
+struct StoredCase : app::OnRecord {
     std::optional<wire::Salt> salt;  // nullopt: its words were erased
     app::Seal seal{};                // of the last entry; what the next one's covers
     std::size_t weight_bytes = 0;
 };
-using KnownPtr = std::unique_ptr<Known>;
+using StoredCasePtr = std::unique_ptr<StoredCase>;
 
 // What a known case and each of its entries take in memory, from the size of their texts.
 constexpr std::size_t case_weight(std::size_t text_bytes) {
-    return text_bytes + sizeof(Known) + sizeof(core::Request) + sizeof(core::Applied) + 512;
+    return text_bytes + sizeof(StoredCase) + sizeof(core::Request) + sizeof(core::Applied) + 512;
 }
 constexpr std::size_t entry_weight(std::size_t text_bytes) {
     return text_bytes + sizeof(core::Entry) + 128;
@@ -69,7 +69,7 @@ struct EntryRow {
 EntryRow first_row(const core::Case& c, core::State state, const wire::Salt& salt,
                    std::string_view request_record, std::string_view rules, const app::Seals& seals);
 // `known` ends with the entry before; afterwards with this one's seal.
-EntryRow next_row(Known& known, const app::PlannedEntry& planned, const app::Seals& seals);
+EntryRow next_row(StoredCase& known, const app::PlannedEntry& planned, const app::Seals& seals);
 // What the seal of an entry covers: the request, what it was asked for and under which policy, the entry's
 // place, the seal before it (zeros before the first), and everything in its row but its words, whose hashes
 // the record holds.
@@ -88,7 +88,7 @@ enum class Taken : std::uint8_t {
 // that words are those the record has hashes of, and that the row of the state says what the entries come to.
 // corrupt: something does not hold together; code "quarantined": that was found out before. unavailable,
 // "unknown_key": sealed with another server key.
-Result<Taken> take_in(KnownPtr& known, const pqxx::row& row, const app::Seals& seals);
+Result<Taken> take_in(StoredCasePtr& known, const pqxx::row& row, const app::Seals& seals);
 std::optional<core::RequestId> request_of(const pqxx::row& row);
 
 // Origins are kept as salted hashes: they name people.

@@ -41,26 +41,37 @@ constexpr Query end_subscription{
 // with a hundred thousand rows costs no more than one with a single row.
 const Query claim_query = composed(
     std::string(
-        "WITH RECURSIVE l AS ((SELECT lane FROM delivery WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1) "
-        "UNION ALL SELECT (SELECT d.lane FROM delivery d WHERE d.due_at IS NOT NULL AND d.lane > l.lane "
-        "ORDER BY d.lane LIMIT 1) FROM l WHERE l.lane IS NOT NULL), w AS MATERIALIZED (SELECT d.* FROM l "
-        "LEFT JOIN unnest($1::uuid[], $2::integer[]) room(lane, jobs) ON room.lane = l.lane, LATERAL "
-        "(SELECT subscription_id, event_id FROM delivery WHERE lane = l.lane AND due_at <= $3 ORDER BY "
-        "due_at LIMIT coalesce(room.jobs, $4) FOR UPDATE SKIP LOCKED) d WHERE l.lane IS NOT NULL), c AS "
-        "(UPDATE delivery d SET holder = $5, due_at = $6 FROM w WHERE d.subscription_id = w.subscription_id "
-        "AND d.event_id = w.event_id RETURNING d.*) SELECT ") +
+        "WITH RECURSIVE lanes AS ((SELECT lane FROM delivery WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1) "
+        "UNION ALL SELECT (SELECT d.lane FROM delivery d WHERE d.due_at IS NOT NULL AND d.lane > lanes.lane "
+        "ORDER BY d.lane LIMIT 1) FROM lanes WHERE lanes.lane IS NOT NULL), taken AS MATERIALIZED (SELECT "
+        "d.* FROM lanes "
+        "LEFT JOIN unnest($1::uuid[], $2::integer[]) room(lane, jobs) ON room.lane = lanes.lane, LATERAL "
+        "(SELECT subscription_id, event_id FROM delivery WHERE lane = lanes.lane AND due_at <= $3 ORDER BY "
+        "due_at LIMIT coalesce(room.jobs, $4) FOR UPDATE SKIP LOCKED) d WHERE lanes.lane IS NOT NULL), "
+        "claimed AS "
+        "(UPDATE delivery d SET holder = $5, due_at = $6 FROM taken WHERE d.subscription_id = "
+        "taken.subscription_id "
+        "AND d.event_id = taken.event_id RETURNING d.*) SELECT ") +
     delivery_columns + ", d.lane, a.words, " + subscription_columns +
-    " FROM c d JOIN subscription s ON s.id = d.subscription_id LEFT JOIN act a ON a.id = d.event_id AND "
+    " FROM claimed d JOIN subscription s ON s.id = d.subscription_id LEFT JOIN act a ON a.id = d.event_id "
+    "AND "
     "d.request_id IS NULL ORDER BY d.event_id");
 constexpr Query settle_query{
-    "UPDATE delivery d SET state = w.state, due_at = w.due_at, holder = NULL, attempts = d.attempts + "
-    "w.tried::integer, last_at = CASE WHEN w.tried THEN w.at ELSE d.last_at END, last_status = CASE "
-    "WHEN w.tried THEN w.status ELSE d.last_status END, last_problem = CASE WHEN w.tried THEN w.problem "
-    "ELSE d.last_problem END, last_answer = CASE WHEN w.tried THEN w.answer ELSE d.last_answer END, "
-    "last_us = CASE WHEN w.tried THEN w.us ELSE d.last_us END FROM unnest($1::uuid[], $2::uuid[], "
+    "UPDATE delivery d SET state = settled.state, due_at = settled.due_at, holder = NULL, attempts = "
+    "d.attempts + "
+    "settled.tried::integer, last_at = CASE WHEN settled.tried THEN settled.at ELSE d.last_at END, "
+    "last_status = CASE "
+    "WHEN settled.tried THEN settled.status ELSE d.last_status END, last_problem = CASE WHEN settled.tried "
+    "THEN settled.problem "
+    "ELSE d.last_problem END, last_answer = CASE WHEN settled.tried THEN settled.answer ELSE d.last_answer "
+    "END, "
+    "last_us = CASE WHEN settled.tried THEN settled.us ELSE d.last_us END FROM unnest($1::uuid[], "
+    "$2::uuid[], "
     "$3::text[], $4::timestamptz[], $5::boolean[], $6::timestamptz[], $7::integer[], $8::text[], "
-    "$9::text[], $10::bigint[]) w(subscription_id, event_id, state, due_at, tried, at, status, problem, "
-    "answer, us) WHERE d.subscription_id = w.subscription_id AND d.event_id = w.event_id AND d.holder = "
+    "$9::text[], $10::bigint[]) settled(subscription_id, event_id, state, due_at, tried, at, status, "
+    "problem, "
+    "answer, us) WHERE d.subscription_id = settled.subscription_id AND d.event_id = settled.event_id AND "
+    "d.holder = "
     "$11::uuid"};
 constexpr Query end_gone{
     "UPDATE subscription SET ended_at = $2, ended_why = 'gone' WHERE ended_at IS NULL AND id = "
@@ -86,27 +97,29 @@ constexpr Query send_again_query{
 // ---- sweeping; each at most $1 rows, and each answers with how many
 
 constexpr Query park_old{
-    "WITH w AS MATERIALIZED (SELECT subscription_id, event_id FROM delivery WHERE due_at IS NOT NULL "
-    "AND holder IS NULL AND begun_at < $2 LIMIT $1 FOR UPDATE SKIP LOCKED), p AS (UPDATE delivery d SET "
-    "state = 'parked', due_at = NULL FROM w WHERE d.subscription_id = w.subscription_id AND d.event_id "
-    "= w.event_id RETURNING 1) SELECT count(*) FROM p"};
+    "WITH old AS MATERIALIZED (SELECT subscription_id, event_id FROM delivery WHERE due_at IS NOT NULL "
+    "AND holder IS NULL AND begun_at < $2 LIMIT $1 FOR UPDATE SKIP LOCKED), parked AS (UPDATE delivery d SET "
+    "state = 'parked', due_at = NULL FROM old WHERE d.subscription_id = old.subscription_id AND d.event_id "
+    "= old.event_id RETURNING 1) SELECT count(*) FROM parked"};
 constexpr Query forget_old{
-    "WITH w AS MATERIALIZED (SELECT d.subscription_id, d.event_id FROM subscription s, LATERAL (SELECT "
+    "WITH old AS MATERIALIZED (SELECT d.subscription_id, d.event_id FROM subscription s, LATERAL (SELECT "
     "subscription_id, event_id FROM delivery WHERE subscription_id = s.id AND due_at IS NULL AND "
-    "(event_id < $2 OR s.ended_at < $3) LIMIT $1) d WHERE s.callback_of IS NULL LIMIT $1), g AS (DELETE "
-    "FROM delivery d USING w WHERE d.subscription_id = w.subscription_id AND d.event_id = w.event_id "
-    "RETURNING 1) SELECT count(*) FROM g"};
+    "(event_id < $2 OR s.ended_at < $3) LIMIT $1) d WHERE s.callback_of IS NULL LIMIT $1), forgotten AS "
+    "(DELETE "
+    "FROM delivery d USING old WHERE d.subscription_id = old.subscription_id AND d.event_id = old.event_id "
+    "RETURNING 1) SELECT count(*) FROM forgotten"};
 // A callback's id is its request's, and as old.
 constexpr Query forget_callbacks{
-    "WITH w AS MATERIALIZED (SELECT s.id FROM subscription s JOIN request_state r ON r.request_id = "
+    "WITH old AS MATERIALIZED (SELECT s.id FROM subscription s JOIN request_state r ON r.request_id = "
     "s.callback_of WHERE s.id < $2 AND r.state NOT IN ('pending', 'approved') AND NOT EXISTS (SELECT "
     "FROM delivery d WHERE d.subscription_id = s.id AND d.due_at IS NOT NULL) ORDER BY s.id LIMIT $1), "
-    "d AS (DELETE FROM delivery d USING w WHERE d.subscription_id = w.id), g AS (DELETE FROM "
-    "subscription s USING w WHERE s.id = w.id RETURNING 1) SELECT count(*) FROM g"};
+    "deliveries AS (DELETE FROM delivery d USING old WHERE d.subscription_id = old.id), forgotten AS (DELETE "
+    "FROM "
+    "subscription s USING old WHERE s.id = old.id RETURNING 1) SELECT count(*) FROM forgotten"};
 constexpr Query forget_ended{
-    "WITH w AS MATERIALIZED (SELECT id FROM subscription s WHERE callback_of IS NULL AND ended_at < $2 "
-    "AND NOT EXISTS (SELECT FROM delivery d WHERE d.subscription_id = s.id) LIMIT $1), g AS (DELETE "
-    "FROM subscription s USING w WHERE s.id = w.id RETURNING 1) SELECT count(*) FROM g"};
+    "WITH old AS MATERIALIZED (SELECT id FROM subscription s WHERE callback_of IS NULL AND ended_at < $2 "
+    "AND NOT EXISTS (SELECT FROM delivery d WHERE d.subscription_id = s.id) LIMIT $1), forgotten AS (DELETE "
+    "FROM subscription s USING old WHERE s.id = old.id RETURNING 1) SELECT count(*) FROM forgotten"};
 
 std::unexpected<Failure> no_such(std::string_view what) {
     return fail(Trouble::not_found, "there is no such " + std::string(what));

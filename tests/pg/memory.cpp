@@ -13,17 +13,17 @@ core::RequestId id_of(int n) {
     return core::RequestId{bytes};
 }
 
-KnownPtr known_case(int n, core::State state = core::State::pending, std::size_t entries = 1) {
+StoredCasePtr known_case(int n, core::State state = core::State::pending, std::size_t entries = 1) {
     core::Request request = core::testing::request_of();
     request.id = id_of(n);
-    Known known{{.c = {std::move(request), {}, std::vector<core::Entry>(entries, core::Lapsed{})},
-                 .origins = {},
-                 .state = state,
-                 .words_erased = true},
-                {},
-                {},
-                10};
-    return std::make_unique<Known>(std::move(known));
+    StoredCase known{{.c = {std::move(request), {}, std::vector<core::Entry>(entries, core::Lapsed{})},
+                      .origins = {},
+                      .state = state,
+                      .words_erased = true},
+                     {},
+                     {},
+                     10};
+    return std::make_unique<StoredCase>(std::move(known));
 }
 
 TEST(MemoryOfCases, WhatIsTakenIsGoneUntilItIsPutBack) {
