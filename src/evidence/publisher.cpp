@@ -50,7 +50,7 @@ class RealPublisher final : public LogPublisher {
     std::vector<LoggedKey> keys_;  // of which the log was not told yet
     const bool signs_;
     const app::Runtime& runtime_;
-    app::Log& log_;
+    app::LogTail& log_;
     app::TreeStore& tree_;
     std::string problem_;
 };

@@ -44,7 +44,7 @@ std::unexpected<Failure> beyond_the_end(std::int64_t after, std::int64_t size) {
 }  // namespace
 
 EventCalls::EventCalls(const HttpSettings& settings, const app::Runtime& runtime, app::Roster& roster,
-                       app::Log& log, Gate& gate)
+                       app::LogTail& log, Gate& gate)
     : runtime_(runtime),
       roster_(roster),
       log_(log),
@@ -150,7 +150,7 @@ Later<app::LogPage> EventCalls::read(std::int64_t after, app::EventFilter filter
 // ---- one stream
 
 Later<Done> EventCalls::stream(Call& call, Asked asked) {
-    if (readers_.size() >= streams_max)
+    if (streams_.size() >= streams_max)
         co_return fail(Trouble::overloaded, "too many clients follow the log: try again in a few seconds",
                        "too_many_streams");
     auto end = co_await read(far_beyond, {}, 1);
@@ -159,27 +159,27 @@ Later<Done> EventCalls::stream(Call& call, Asked asked) {
     if (after >= end->size && after >= 0) co_return beyond_the_end(after, end->size);
 
     struct Enlisted {
-        Enlisted(EventCalls& e, Reader& r, std::int64_t size) : events(e), reader(r) {
-            if (events.readers_.empty()) {
+        Enlisted(EventCalls& e, Stream& s, std::int64_t size) : events(e), stream(s) {
+            if (events.streams_.empty()) {
                 ++events.tails_;
                 events.tail_end_ = size;
             }
-            place = events.readers_.insert(events.readers_.end(), &reader);
+            place = events.streams_.insert(events.streams_.end(), &stream);
         }
         ~Enlisted() {
-            reader.call.exchange.on_peer_gone({});
-            events.readers_.erase(place);
-            if (!events.readers_.empty()) return;
+            stream.call.exchange.on_peer_gone({});
+            events.streams_.erase(place);
+            if (!events.streams_.empty()) return;
             events.tail_.clear();
             events.tail_bytes_ = 0;
         }
         EventCalls& events;
-        Reader& reader;
-        std::list<Reader*>::iterator place;
+        Stream& stream;
+        std::list<Stream*>::iterator place;
     };
     auto executor = co_await rt::asio::this_coro::executor;
-    Reader reader{call, std::move(asked), after, executor};
-    Enlisted enlisted{*this, reader, end->size};
+    Stream stream{call, std::move(asked), after, executor};
+    Enlisted enlisted{*this, stream, end->size};
     call.waited = true;
     net::HttpResponse head;
     head.fields.add("Content-Type", "text/event-stream");
@@ -187,100 +187,100 @@ Later<Done> EventCalls::stream(Call& call, Asked asked) {
     head.fields.add("X-Accel-Buffering", "no");
     auto begun = co_await call.exchange.begin_stream(std::move(head));
     if (!begun) co_return Done{};
-    call.exchange.on_peer_gone([&reader] {
-        reader.gone = true;
-        reader.signal.notify_all();
+    call.exchange.on_peer_gone([&stream] {
+        stream.gone = true;
+        stream.signal.notify_all();
     });
     // Growth that was heard while nobody streamed.
     log_.grown().notify_all();
-    co_await run(reader);
+    co_await run(stream);
     co_return Done{};
 }
 
-rt::asio::awaitable<void> EventCalls::run(Reader& reader) {
-    std::string text = "retry: 2000\n: after " + std::to_string(reader.position) + "\n\n";
+rt::asio::awaitable<void> EventCalls::run(Stream& stream) {
+    std::string text = "retry: 2000\n: after " + std::to_string(stream.position) + "\n\n";
     for (;;) {
         if (!text.empty()) {
-            auto written = co_await reader.call.exchange.write(text);
+            auto written = co_await stream.call.exchange.write(text);
             if (!written) co_return;
-            reader.spoken_at = runtime_.now();
+            stream.spoken_at = runtime_.now();
             text.clear();
         }
-        if (reader.gone) co_return;
-        auto over = co_await reason_to_end(reader);
+        if (stream.gone) co_return;
+        auto over = co_await reason_to_end(stream);
         if (over) {
             auto word = core::Value::object(
-                {{"after", reader.position}, {"code", over->code}, {"detail", over->detail}});
+                {{"after", stream.position}, {"code", over->code}, {"detail", over->detail}});
             text = "event: end\ndata: " + core::canonical(word) + "\n\n";
-            co_await reader.call.exchange.write(text);
+            co_await stream.call.exchange.write(text);
             co_return;
         }
-        auto next = co_await next_text(reader);
+        auto next = co_await next_text(stream);
         if (next && !next->empty()) {
             text = std::move(*next);
             continue;
         }
-        bool at_end = reader.position + 1 >= tail_end_;
+        bool at_end = stream.position + 1 >= tail_end_;
         if (next && !at_end) continue;
         // So often it is seen whether the token is still good, and whether a read that failed succeeds now.
-        auto until = std::min(reader.spoken_at + keep_alive, runtime_.now() + look_again);
-        co_await reader.signal.wait_until(runtime_.timers, until);
+        auto until = std::min(stream.spoken_at + keep_alive, runtime_.now() + look_again);
+        co_await stream.signal.wait_until(runtime_.timers, until);
         auto asked = co_await rt::asio::this_coro::cancellation_state;
         if (asked.cancelled() != rt::asio::cancellation_type::none) co_return;
-        if (runtime_.now() >= reader.spoken_at + keep_alive) text = ": keep-alive\n\n";
+        if (runtime_.now() >= stream.spoken_at + keep_alive) text = ": keep-alive\n\n";
     }
 }
 
-rt::asio::awaitable<std::optional<EventCalls::LastWord>> EventCalls::reason_to_end(Reader& reader) {
+rt::asio::awaitable<std::optional<EventCalls::LastWord>> EventCalls::reason_to_end(Stream& stream) {
     if (log_.closed())
         co_return LastWord{"server_closing",
                            "this server is going down: connect again with Last-Event-ID, nothing is lost"};
-    if (reader.caught_up && reader.position + 1 < tail_begin())
+    if (stream.caught_up && stream.position + 1 < tail_begin())
         co_return LastWord{
             "slow_reader",
             "this client reads more slowly than events happen: connect again with Last-Event-ID, "
             "nothing is lost"};
     auto deadline = runtime_.within(read_patience);
-    auto caller = co_await gate_.again(reader.call.caller, reader.call.exchange.request(), deadline);
+    auto caller = co_await gate_.again(stream.call.caller, stream.call.exchange.request(), deadline);
     if (caller)
-        reader.call.caller = std::move(*caller);
+        stream.call.caller = std::move(*caller);
     else if (caller.error().trouble == Trouble::unauthenticated)
         co_return LastWord{caller.error().code, caller.error().detail};
     co_return std::nullopt;
 }
 
 // What comes next, as far as it fits one write; empty: nothing that is wanted, or nothing at all.
-Later<std::string> EventCalls::next_text(Reader& reader) {
-    bool in_tail = reader.position + 1 >= tail_begin();
-    if (in_tail || reader.caught_up) co_return text_from_tail(reader);
-    co_return co_await text_from_store(reader);
+Later<std::string> EventCalls::next_text(Stream& stream) {
+    bool in_tail = stream.position + 1 >= tail_begin();
+    if (in_tail || stream.caught_up) co_return text_from_tail(stream);
+    co_return co_await text_from_store(stream);
 }
 
-std::string EventCalls::text_from_tail(Reader& reader) const {
+std::string EventCalls::text_from_tail(Stream& stream) const {
     std::string text;
-    reader.caught_up = true;
-    while (reader.position + 1 >= tail_begin() && reader.position + 1 < tail_end_ &&
+    stream.caught_up = true;
+    while (stream.position + 1 >= tail_begin() && stream.position + 1 < tail_end_ &&
            text.size() < write_bytes_max) {
-        const Item& item = tail_[static_cast<std::size_t>(reader.position + 1 - tail_begin())];
-        if (wanted(reader.asked, reader.call.caller, item.event)) text += item.block;
-        ++reader.position;
+        const Item& item = tail_[static_cast<std::size_t>(stream.position + 1 - tail_begin())];
+        if (wanted(stream.asked, stream.call.caller, item.event)) text += item.block;
+        ++stream.position;
     }
     return text;
 }
 
-Later<std::string> EventCalls::text_from_store(Reader& reader) {
-    auto page = co_await read(reader.position, reader.asked.query.filter, store_events_max);
+Later<std::string> EventCalls::text_from_store(Stream& stream) {
+    auto page = co_await read(stream.position, stream.asked.query.filter, store_events_max);
     if (!page) co_return pass(page);
     std::string text;
     std::size_t made = 0;
     for (const auto& event : page->events) {
         if (text.size() >= write_bytes_max) co_return text;
-        reader.position = event.index;
-        if (!wanted(reader.asked, reader.call.caller, event)) continue;
+        stream.position = event.index;
+        if (!wanted(stream.asked, stream.call.caller, event)) continue;
         text += block(event);
         if (++made % made_together_max == 0) co_await let_others();
     }
-    reader.position = page->through;
+    stream.position = page->through;
     co_return text;
 }
 
@@ -290,14 +290,14 @@ rt::asio::awaitable<void> EventCalls::follow() {
     bool closing_told = false;
     for (;;) {
         bool closing = log_.closed() && !std::exchange(closing_told, log_.closed());
-        bool behind = !readers_.empty() && log_.size() > tail_end_;
+        bool behind = !streams_.empty() && log_.size() > tail_end_;
         if (!behind && !closing) {
             co_await log_.grown().wait_until(runtime_.timers, runtime_.now() + keep_alive);
             continue;
         }
         Result<Done> extended = Done{};
         if (behind) extended = co_await extend_tail();
-        co_await wake_readers();
+        co_await wake_streams();
         if (!extended) co_await runtime_.timers.sleep_until(runtime_.now() + look_again);
     }
 }
@@ -308,7 +308,7 @@ Later<Done> EventCalls::extend_tail() {
     if (!page) co_return pass(page);
     std::size_t made = 0;
     for (auto& event : page->events) {
-        if (tail != tails_ || readers_.empty()) co_return Done{};
+        if (tail != tails_ || streams_.empty()) co_return Done{};
         auto text = block(event);
         tail_bytes_ += text.size() + event_overhead_bytes;
         tail_.push_back({std::move(event), std::move(text)});
@@ -322,14 +322,14 @@ Later<Done> EventCalls::extend_tail() {
     co_return Done{};
 }
 
-// In slices: a click never waits behind a thousand readers.
-rt::asio::awaitable<void> EventCalls::wake_readers() {
+// In slices: a click never waits behind a thousand streams.
+rt::asio::awaitable<void> EventCalls::wake_streams() {
     ++rounds_;
     for (;;) {
         std::size_t woken = 0;
-        for (Reader* reader : readers_) {
-            if (std::exchange(reader->woken_in, rounds_) == rounds_) continue;
-            reader->signal.notify_all();
+        for (Stream* stream : streams_) {
+            if (std::exchange(stream->woken_in, rounds_) == rounds_) continue;
+            stream->signal.notify_all();
             if (++woken == woken_together_max) break;
         }
         if (woken < woken_together_max) co_return;

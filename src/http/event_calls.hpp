@@ -16,17 +16,17 @@ namespace countersign::http {
 // GET /v1/events: the log as a stream that goes on, or in pages.
 //
 // The newest events stand ready-made in one tail that all streams share. Who has caught up is served from it;
-// who has not reads the database page by page, at its own pace. A reader that had caught up and then falls so
+// who has not reads the database page by page, at its own pace. A stream that had caught up and then falls so
 // far behind that the tail has left it is too slow: it is told so and cut off, and may come back with
 // Last-Event-ID. However many read however slowly, what is kept for them is one tail and the bytes of one
 // write each.
 class EventCalls {
   public:
-    EventCalls(const HttpSettings& settings, const app::Runtime& runtime, app::Roster& roster, app::Log& log,
-               Gate& gate);
+    EventCalls(const HttpSettings& settings, const app::Runtime& runtime, app::Roster& roster,
+               app::LogTail& log, Gate& gate);
     std::vector<Route> routes();
     rt::asio::awaitable<void> follow();  // keeps the tail; until cancelled
-    std::size_t streams() const { return readers_.size(); }
+    std::size_t streams() const { return streams_.size(); }
 
   private:
     struct Asked {
@@ -37,8 +37,8 @@ class EventCalls {
         app::LoggedEvent event;
         std::string block;
     };
-    struct Reader {
-        Reader(Call& c, Asked a, std::int64_t after, rt::asio::any_io_executor executor)
+    struct Stream {
+        Stream(Call& c, Asked a, std::int64_t after, rt::asio::any_io_executor executor)
             : call(c), asked(std::move(a)), position(after), signal(std::move(executor)) {}
         Call& call;
         Asked asked;
@@ -58,14 +58,14 @@ class EventCalls {
     Later<net::HttpResponse> answer(Call& call);
     Later<net::HttpResponse> page(Call& call, Asked asked);
     Later<Done> stream(Call& call, Asked asked);
-    rt::asio::awaitable<void> run(Reader& reader);
-    Later<std::string> next_text(Reader& reader);
-    std::string text_from_tail(Reader& reader) const;
-    Later<std::string> text_from_store(Reader& reader);
-    rt::asio::awaitable<std::optional<LastWord>> reason_to_end(Reader& reader);
+    rt::asio::awaitable<void> run(Stream& stream);
+    Later<std::string> next_text(Stream& stream);
+    std::string text_from_tail(Stream& stream) const;
+    Later<std::string> text_from_store(Stream& stream);
+    rt::asio::awaitable<std::optional<LastWord>> reason_to_end(Stream& stream);
     Later<app::LogPage> read(std::int64_t after, app::EventFilter filter, std::size_t at_most);
     Later<Done> extend_tail();
-    rt::asio::awaitable<void> wake_readers();
+    rt::asio::awaitable<void> wake_streams();
     std::int64_t tail_begin() const { return tail_end_ - std::ssize(tail_); }
     bool wanted(const Asked& asked, const app::Caller& caller, const app::LoggedEvent& event) const;
     core::Value document(const app::LoggedEvent& event) const;
@@ -73,12 +73,12 @@ class EventCalls {
 
     const app::Runtime& runtime_;
     app::Roster& roster_;
-    app::Log& log_;
+    app::LogTail& log_;
     Gate& gate_;
     const std::string source_;
     const std::size_t tail_events_max_;
     const std::size_t tail_bytes_max_;
-    std::list<Reader*> readers_;  // each lives in the frame of its stream
+    std::list<Stream*> streams_;  // each lives in the frame of its stream
     std::deque<Item> tail_;
     std::int64_t tail_end_ = 0;  // the index after its last, while somebody streams
     std::size_t tail_bytes_ = 0;

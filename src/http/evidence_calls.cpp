@@ -104,10 +104,10 @@ Later<EvidenceCalls::DecidedLeaf> EvidenceCalls::decided_leaf(const core::Case& 
 }
 
 Later<std::string> EvidenceCalls::envelope_of(const DecidedLeaf& found) {
-    wire::LogPlace place{settings_.log_origin, found.leaf.index, found.leaf.body};
+    wire::LogPosition position{settings_.log_origin, found.leaf.index, found.leaf.body};
     auto envelope = co_await signed_by<std::string>(
         keys_.bench, keys_.decision,
-        [payload = core::canonical(wire::decision_statement(found.decided, place))](const Signer& signer) {
+        [payload = core::canonical(wire::decision_statement(found.decided, position))](const Signer& signer) {
             return wire::envelope_of(payload, wire::statement_type, signer);
         });
     co_return envelope;

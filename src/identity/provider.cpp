@@ -50,7 +50,7 @@ std::unexpected<Failure> untrue(std::string detail, std::string code) {
 }
 
 // Where the provider does what.
-struct Places {
+struct Endpoints {
     net::Url authorization;
     net::Url token;
     std::optional<net::Url> device;
@@ -80,15 +80,15 @@ class Provider final : public app::SignInProvider {
         return fail(Trouble::unavailable, visible(settings_.issuer) + " cannot be used now: " + why,
                     "issuer_unreachable");
     }
-    Later<Places> places(Deadline deadline);
-    Result<Places> read_places(const Value& metadata) const;
-    std::optional<net::Url> place(std::string_view address) const;
+    Later<Endpoints> endpoints(Deadline deadline);
+    Result<Endpoints> read_endpoints(const Value& metadata) const;
+    std::optional<net::Url> endpoint(std::string_view address) const;
     Later<Value> get(std::string address, Deadline deadline);
     struct Answered {
         unsigned status = 0;
         Value body;
     };
-    Later<Answered> post(const Places& places, net::Url url, Form form, Deadline deadline);
+    Later<Answered> post(const Endpoints& endpoints, net::Url url, Form form, Deadline deadline);
     Later<core::SignIn> believed(std::string token, std::optional<std::string> nonce, Deadline deadline);
     Result<core::SignIn> read_sign_in(const Value& claims, const std::optional<std::string>& nonce) const;
 
@@ -96,11 +96,11 @@ class Provider final : public app::SignInProvider {
     net::HttpClient& client_;
     const rt::Clock& clock_;
     tokens::SignedTokens tokens_;
-    std::optional<Places> places_;
+    std::optional<Endpoints> endpoints_;
 };
 
 // The issuer's document is a stranger's word: http only for the very server that the settings name so.
-std::optional<net::Url> Provider::place(std::string_view address) const {
+std::optional<net::Url> Provider::endpoint(std::string_view address) const {
     auto url = net::parse_url(address);
     auto issuer = net::parse_url(settings_.issuer);
     if (!url || !issuer) return std::nullopt;
@@ -108,27 +108,27 @@ std::optional<net::Url> Provider::place(std::string_view address) const {
     return std::nullopt;
 }
 
-Result<Places> Provider::read_places(const Value& metadata) const {
+Result<Endpoints> Provider::read_endpoints(const Value& metadata) const {
     if (metadata["issuer"].text() != settings_.issuer)
         return unreachable("its discovery document is of another issuer");
-    auto authorization = place(metadata["authorization_endpoint"].text());
-    auto token = place(metadata["token_endpoint"].text());
+    auto authorization = endpoint(metadata["authorization_endpoint"].text());
+    auto token = endpoint(metadata["token_endpoint"].text());
     if (!authorization || !token)
         return unreachable(
             "its discovery document names no authorization_endpoint and token_endpoint with https");
-    Places places{.authorization = std::move(*authorization),
-                  .token = std::move(*token),
-                  .device = place(metadata["device_authorization_endpoint"].text()),
-                  .names_itself = metadata["authorization_response_iss_parameter_supported"].truth(),
-                  .read_at = clock_.now()};
+    Endpoints endpoints{.authorization = std::move(*authorization),
+                        .token = std::move(*token),
+                        .device = endpoint(metadata["device_authorization_endpoint"].text()),
+                        .names_itself = metadata["authorization_response_iss_parameter_supported"].truth(),
+                        .read_at = clock_.now()};
     // Where nothing is said it is client_secret_basic (OpenID Connect Discovery 1.0 §3).
     const auto* methods = metadata["token_endpoint_auth_methods_supported"].items();
     const auto knows = [&](std::string_view method) {
         return std::ranges::any_of(*methods, [&](const Value& one) { return one.text() == method; });
     };
-    places.secret_in_body =
+    endpoints.secret_in_body =
         methods != nullptr && !knows("client_secret_basic") && knows("client_secret_post");
-    return places;
+    return endpoints;
 }
 
 Later<Value> Provider::get(std::string address, Deadline deadline) {
@@ -146,23 +146,24 @@ Later<Value> Provider::get(std::string address, Deadline deadline) {
     co_return std::move(*document);
 }
 
-Later<Places> Provider::places(Deadline deadline) {
-    if (places_ && clock_.now() - places_->read_at < metadata_age_max) co_return *places_;
+Later<Endpoints> Provider::endpoints(Deadline deadline) {
+    if (endpoints_ && clock_.now() - endpoints_->read_at < metadata_age_max) co_return *endpoints_;
     auto metadata = co_await get(metadata_url(settings_.issuer), deadline);
-    auto read = metadata ? read_places(*metadata) : Result<Places>{pass(metadata)};
-    if (read) places_ = *read;
+    auto read = metadata ? read_endpoints(*metadata) : Result<Endpoints>{pass(metadata)};
+    if (read) endpoints_ = *read;
     // What was known an hour ago mostly still holds, and signatures are looked at in any case.
-    if (!read && places_) {
+    if (!read && endpoints_) {
         log::warn("identity", "{}", read.error().detail);
-        co_return *places_;
+        co_return *endpoints_;
     }
     co_return read;
 }
 
-Later<Provider::Answered> Provider::post(const Places& places, net::Url url, Form form, Deadline deadline) {
+Later<Provider::Answered> Provider::post(const Endpoints& endpoints, net::Url url, Form form,
+                                         Deadline deadline) {
     net::HttpRequest request{.method = "POST", .target = url.target, .fields = {}, .body = {}, .peer = {}};
     const auto secret = settings_.client_secret.reveal();
-    if (secret.empty() || places.secret_in_body) {
+    if (secret.empty() || endpoints.secret_in_body) {
         form.emplace_back("client_id", settings_.client_id);
         if (!secret.empty()) form.emplace_back("client_secret", std::string(secret));
     } else {
@@ -184,7 +185,7 @@ Later<Provider::Answered> Provider::post(const Places& places, net::Url url, For
 }
 
 Later<std::string> Provider::address(app::SignInAsk ask, Deadline deadline) {
-    auto known = co_await places(deadline);
+    auto known = co_await endpoints(deadline);
     if (!known) co_return pass(known);
     Form form{{"response_type", "code"},
               {"client_id", settings_.client_id},
@@ -204,7 +205,7 @@ Later<std::string> Provider::address(app::SignInAsk ask, Deadline deadline) {
 }
 
 Later<core::SignIn> Provider::finish(app::SignInAnswer answer, Deadline deadline) {
-    auto known = co_await places(deadline);
+    auto known = co_await endpoints(deadline);
     if (!known) co_return pass(known);
     Form form{{"grant_type", "authorization_code"},
               {"code", std::move(answer.code)},
@@ -272,7 +273,7 @@ Result<core::SignIn> Provider::read_sign_in(const Value& claims,
 }
 
 Later<app::DeviceAsk> Provider::begin_device(Deadline deadline) {
-    auto known = co_await places(deadline);
+    auto known = co_await endpoints(deadline);
     if (!known) co_return pass(known);
     if (!known->device)
         co_return fail(Trouble::not_found, "the OpenID provider offers no device flow (RFC 8628)",
@@ -284,7 +285,7 @@ Later<app::DeviceAsk> Provider::begin_device(Deadline deadline) {
                               visible(clip_utf8(got->body["error"].text("no reason given"), 100)) +
                               "): allow it for this client there");
     const Value& body = got->body;
-    const auto shown = place(body["verification_uri"].text());
+    const auto shown = endpoint(body["verification_uri"].text());
     app::DeviceAsk ask{.device_code = std::string(body["device_code"].text()),
                        .user_code = std::string(body["user_code"].text()),
                        .address = std::string(body["verification_uri"].text()),
@@ -294,7 +295,7 @@ Later<app::DeviceAsk> Provider::begin_device(Deadline deadline) {
     if (auto pause = body["interval"].integer(); pause && *pause > 0 && *pause <= 60)
         ask.pause = std::chrono::seconds{*pause};
     ask.lives = std::clamp(ask.lives, core::Duration{}, device_life_max);
-    if (!place(ask.whole_address)) ask.whole_address.clear();
+    if (!endpoint(ask.whole_address)) ask.whole_address.clear();
     const bool whole = shown && !ask.device_code.empty() && ask.device_code.size() <= 1'024 &&
                        !ask.user_code.empty() && ask.user_code.size() <= 64 && ask.lives.count() > 0;
     if (!whole) co_return unreachable("its answer to the device flow lacks what RFC 8628 asks for");
@@ -302,7 +303,7 @@ Later<app::DeviceAsk> Provider::begin_device(Deadline deadline) {
 }
 
 Later<std::optional<core::SignIn>> Provider::ask_device(std::string device_code, Deadline deadline) {
-    auto known = co_await places(deadline);
+    auto known = co_await endpoints(deadline);
     if (!known) co_return pass(known);
     Form form{{"grant_type", std::string(device_grant)}, {"device_code", std::move(device_code)}};
     auto got = co_await post(*known, known->token, std::move(form), deadline);

@@ -99,7 +99,8 @@ bool FieldReader::known(const Node& key) {
     auto candidates = plain_fields;
     candidates.insert(candidates.end(), {"labels.job", "labels.data", "requester.claims.sub"});
     candidates.insert(candidates.end(), combinators.begin(), combinators.end());
-    reader_.error(key, fmt::format("unknown field `{}`{}", visible(name), Reader::hint(name, candidates)));
+    reader_.error(key,
+                  fmt::format("unknown field `{}`{}", visible(name), NodeReader::hint(name, candidates)));
     return false;
 }
 
@@ -168,8 +169,8 @@ std::optional<Condition> FieldReader::window(const Node& value) {
         if (found == names_.windows.end()) {
             std::vector<std::string> known;
             for (const auto& [one, condition] : names_.windows) known.push_back(one);
-            reader_.error(value,
-                          fmt::format("there is no freeze `{}`{}", visible(name), Reader::hint(name, known)));
+            reader_.error(value, fmt::format("there is no freeze `{}`{}", visible(name),
+                                             NodeReader::hint(name, known)));
             return std::nullopt;
         }
         names_.windows_used.insert(name);
@@ -223,7 +224,7 @@ std::optional<Condition> FieldReader::tests(const Node& key, const Node& value) 
         return operation(star ? "glob" : "eq", key, value);
     }
     if (!reader_.is_map_of(value, "a test", test_keys.keys)) return std::nullopt;
-    const Node* missing = Reader::find(value, "missing");
+    const Node* missing = NodeReader::find(value, "missing");
     if (value.keys.size() == (missing ? 1U : 0U)) {
         reader_.error(value, "a test needs an operator, like { gt: 10 }");
         return std::nullopt;
@@ -254,7 +255,7 @@ bool FieldReader::missing_holds(const Node& key, const Node& value) {
             "`missing: holds` in an `allow` or `unless` would let through who says nothing; leave it out");
         return false;
     }
-    if (Reader::find(key, "exists")) {
+    if (NodeReader::find(key, "exists")) {
         reader_.error(value, "`exists` says itself what a missing field means; leave `missing` out");
         return false;
     }
@@ -297,7 +298,7 @@ std::optional<Condition> FieldReader::operation(const std::string& name, const N
     return finished(std::move(test), value);
 }
 
-bool is_text_field(Reader& reader, const Node& at, std::string_view field, Names& names) {
+bool is_text_field(NodeReader& reader, const Node& at, std::string_view field, Names& names) {
     Node value = at;
     value.kind = Node::Kind::scalar;
     value.text = field;
@@ -305,7 +306,7 @@ bool is_text_field(Reader& reader, const Node& at, std::string_view field, Names
     return FieldReader{reader, Purpose::tightens, names}.other_field(value).has_value();
 }
 
-std::optional<Condition> read_condition(Reader& reader, const Node& node, Purpose purpose, Names& names) {
+std::optional<Condition> read_condition(NodeReader& reader, const Node& node, Purpose purpose, Names& names) {
     return FieldReader{reader, purpose, names}.condition(node);
 }
 

@@ -14,7 +14,7 @@ enum class FieldType : std::uint8_t { text, number, hour, weekday, date, of_day,
 class FieldReader {
   public:
     enum class Of : std::uint8_t { request, element };
-    FieldReader(Reader& reader, Purpose purpose, Names& names, Of of = Of::request)
+    FieldReader(NodeReader& reader, Purpose purpose, Names& names, Of of = Of::request)
         : reader_(reader), purpose_(purpose), names_(names), of_(of) {}
 
     std::optional<core::Condition> condition(const Node& node);
@@ -42,7 +42,7 @@ class FieldReader {
     bool may_be_there(const core::Test& test, const Node& at);
     std::optional<core::Condition> finished(core::Test test, const Node& value);
 
-    Reader& reader_;
+    NodeReader& reader_;
     Purpose purpose_;
     Names& names_;
     Of of_;

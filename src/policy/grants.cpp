@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view parameter_prefix = "parameters.";
 
 // One number of the parameters: no `[*]`, which could stand for several.
-bool is_one_parameter(Reader& reader, const Node& at, const std::string& field, Names& names,
+bool is_one_parameter(NodeReader& reader, const Node& at, const std::string& field, Names& names,
                       std::string_view what) {
     if (!is_text_field(reader, at, field, names)) return false;
     if (field.starts_with(parameter_prefix) && field.find('*') == std::string::npos) return true;
@@ -28,7 +28,7 @@ bool is_one_parameter(Reader& reader, const Node& at, const std::string& field, 
 
 }  // namespace
 
-std::vector<std::string> read_lower(Reader& reader, const Node& node, Names& names) {
+std::vector<std::string> read_lower(NodeReader& reader, const Node& node, Names& names) {
     std::vector<std::string> fields;
     const bool list = node.kind == Node::Kind::list;
     if (list && (node.items.empty() || node.items.size() > core::lowerable_max)) {
@@ -50,11 +50,11 @@ std::vector<std::string> read_lower(Reader& reader, const Node& node, Names& nam
     return fields;
 }
 
-std::optional<core::SessionTerms> read_session(Reader& reader, const Node& node, Names& names) {
+std::optional<core::SessionTerms> read_session(NodeReader& reader, const Node& node, Names& names) {
     if (!reader.is_map_of(node, "`session`", session_keys.keys)) return std::nullopt;
-    const Node* from = Reader::find(node, "from");
-    const Node* max = Reader::find(node, "max");
-    const Node* uses = Reader::find(node, "uses");
+    const Node* from = NodeReader::find(node, "from");
+    const Node* max = NodeReader::find(node, "max");
+    const Node* uses = NodeReader::find(node, "uses");
     if (from == nullptr || max == nullptr || uses == nullptr) {
         reader.error(node, "`session` is { from: parameters.minutes, max: 4h, uses: 20 }, all three");
         return std::nullopt;

@@ -17,7 +17,7 @@ std::vector<std::string> kinds_of_groups() {
 
 }  // namespace
 
-core::GroupRecord::People GroupsReader::read_members(Reader& reader, const Node& list) {
+core::GroupRecord::People GroupsReader::read_members(NodeReader& reader, const Node& list) {
     core::GroupRecord::People people;
     if (list.kind != Node::Kind::list || list.items.empty()) {
         reader.error(list, "`people` takes a list of at least one person");
@@ -35,12 +35,12 @@ core::GroupRecord::People GroupsReader::read_members(Reader& reader, const Node&
     return people;
 }
 
-std::optional<core::GroupRecord> GroupsReader::read(Reader& reader, const Node& key, const Node& value) {
+std::optional<core::GroupRecord> GroupsReader::read(NodeReader& reader, const Node& key, const Node& value) {
     core::GroupRecord group{core::GroupId{key.text}, {}};
     if (!reader.is_map_of(value, "a group", group_keys.keys, reserved_group_keys)) return std::nullopt;
-    const Node* except = Reader::find(value, "except");
-    const Node* any = Reader::find(value, "any");
-    const Node* all = Reader::find(value, "all");
+    const Node* except = NodeReader::find(value, "except");
+    const Node* any = NodeReader::find(value, "any");
+    const Node* all = NodeReader::find(value, "all");
     if (value.keys.size() != (except ? 2U : 1U)) {
         reader.error(key, fmt::format("a group has exactly one of `{}`", join(kinds_of_groups(), "`, `")));
         return std::nullopt;
@@ -75,7 +75,8 @@ std::optional<core::GroupRecord> GroupsReader::read(Reader& reader, const Node& 
 }
 
 // Groups and people, by name; a name that both have is nobody's.
-std::vector<core::GroupRecord::Combined::Part> GroupsReader::read_parts(Reader& reader, const Node& list) {
+std::vector<core::GroupRecord::Combined::Part> GroupsReader::read_parts(NodeReader& reader,
+                                                                        const Node& list) {
     std::vector<core::GroupRecord::Combined::Part> parts;
     if (list.kind != Node::Kind::list || list.items.empty()) {
         reader.error(list, "a group is made of a list of groups and people, at least one");
@@ -98,7 +99,7 @@ std::vector<core::GroupRecord::Combined::Part> GroupsReader::read_parts(Reader& 
             parts.emplace_back(core::PersonId{*name});
         else
             reader.error(item, fmt::format("there is no group or person `{}`{}", visible(*name),
-                                           Reader::hint(*name, names_in(names_.groups))));
+                                           NodeReader::hint(*name, names_in(names_.groups))));
     }
     return parts;
 }
@@ -127,10 +128,10 @@ GroupsReader::Extent GroupsReader::extent_of(std::size_t group,
 void GroupsReader::finish() {
     for (Pending& one : pending_) {
         auto& combined = std::get<core::GroupRecord::Combined>(policy_.groups[one.group].members);
-        const Node* any = Reader::find(*one.value, "any");
-        const Node* except = Reader::find(*one.value, "except");
+        const Node* any = NodeReader::find(*one.value, "any");
+        const Node* except = NodeReader::find(*one.value, "except");
         combined.how = any ? core::GroupRecord::Combined::How::any : core::GroupRecord::Combined::How::all;
-        combined.of = read_parts(one.reader, any ? *any : *Reader::find(*one.value, "all"));
+        combined.of = read_parts(one.reader, any ? *any : *NodeReader::find(*one.value, "all"));
         if (except) combined.except = read_parts(one.reader, *except);
     }
     std::vector<std::optional<Extent>> known(policy_.groups.size());

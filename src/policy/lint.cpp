@@ -111,8 +111,8 @@ void Lint::run() {
 
 // The reason for which a map's `accept` takes this kind of warning; nullopt: it does not.
 std::optional<std::string> Lint::accepted(std::string_view kind, const Node* map) {
-    const Node* accept = map ? Reader::find(*map, "accept") : nullptr;
-    const Node* reason = accept ? Reader::find(*accept, kind) : nullptr;
+    const Node* accept = map ? NodeReader::find(*map, "accept") : nullptr;
+    const Node* reason = accept ? NodeReader::find(*accept, kind) : nullptr;
     if (!reason) return std::nullopt;
     used_.insert(reason);
     return reason->text;
@@ -139,7 +139,7 @@ void Lint::warn(std::string_view kind, std::size_t rule, std::string_view key, c
 // What is accepted and does not come up any more: the policy has changed since.
 void Lint::lint_accepted() {
     auto look = [&](const std::string& file, const Node* map) {
-        const Node* accept = map ? Reader::find(*map, "accept") : nullptr;
+        const Node* accept = map ? NodeReader::find(*map, "accept") : nullptr;
         for (std::size_t i = 0; accept && i < accept->keys.size(); ++i) {
             if (used_.contains(&accept->items[i])) continue;
             const Node& key = accept->keys[i];

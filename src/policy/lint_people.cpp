@@ -27,7 +27,7 @@ std::string some_names(const std::vector<core::PersonId>& people) {
 void each_count(const core::Requirement& requirement, const Node& node,
                 const std::function<void(const core::CountOf&, const Node&)>& see) {
     auto inside = [&](const std::vector<core::Requirement>& of, std::string_view key) {
-        const Node* list = Reader::find(node, key);
+        const Node* list = NodeReader::find(node, key);
         for (std::size_t i = 0; list && i < of.size() && i < list->items.size(); ++i)
             each_count(of[i], list->items[i], see);
     };
@@ -92,7 +92,7 @@ void Lint::lint_together(const core::Requirement& requirement, const Node& node,
 // Alternatives of an `any` that another one meets with fewer people.
 void Lint::lint_alternatives(const core::Requirement& requirement, const Node& node, const Asker& asker) {
     const auto* any = std::get_if<core::RequireAny>(&requirement.node);
-    const Node* list = any ? Reader::find(node, "any") : nullptr;
+    const Node* list = any ? NodeReader::find(node, "any") : nullptr;
     for (std::size_t a = 0; list && a < any->of.size() && a < list->items.size(); ++a) {
         const auto* more = std::get_if<core::CountOf>(&any->of[a].node);
         for (std::size_t b = 0; more && b < any->of.size() && b < list->items.size(); ++b) {
@@ -173,7 +173,7 @@ void Lint::lint_person(std::string_view person, const std::string& file, core::F
     for (const auto& [name, index] : people) known.push_back(name);
     warn("unknown_person", file, at,
          fmt::format("there is no person `{}`{}; nobody behind a request is ever called so", visible(person),
-                     Reader::hint(person, known)),
+                     NodeReader::hint(person, known)),
          rule);
 }
 

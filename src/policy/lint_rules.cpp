@@ -206,7 +206,7 @@ void Lint::lint_rule(std::size_t i) {
     if (rule.allow) lint_allow(i);
     if (!rule.refuse) lint_humans(i);
     if (!rule.require) return;
-    lint_people(*rule.require, *Reader::find(node, "require"), asker(i));
+    lint_people(*rule.require, *NodeReader::find(node, "require"), asker(i));
     lint_excluded(i);
     lint_times(i);
     if (rule.deny && !rule.deny_any) {
@@ -306,7 +306,7 @@ void Lint::lint_default() {
         warn("weak_default", loaded_.otherwise_file, place_of(*loaded_.otherwise),
              "`default: allow` lets everything through that no rule mentions");
     if (!otherwise.require) return;
-    lint_people(*otherwise.require, *Reader::find(*loaded_.otherwise, "require"),
+    lint_people(*otherwise.require, *NodeReader::find(*loaded_.otherwise, "require"),
                 {"`default`", loaded_.otherwise_file, nullptr});
     const std::size_t least = fewest_people(*otherwise.require);
     for (std::size_t i = 0; i < rules().size(); ++i) {

@@ -177,9 +177,9 @@ void Lint::lint_condition(const Condition& condition, const std::string& file, P
 
 // Windows of time have clocks of their own, which are looked at where they are named.
 void Lint::lint_clock(const Condition& condition, const std::string& file, const Node* rule, bool window) {
-    const Node* zone = rule ? Reader::find(*rule, "timezone") : nullptr;
+    const Node* zone = rule ? NodeReader::find(*rule, "timezone") : nullptr;
     auto shell = loaded_.files.find(file);
-    if (!zone && shell != loaded_.files.end()) zone = Reader::find(shell->second->root, "timezone");
+    if (!zone && shell != loaded_.files.end()) zone = NodeReader::find(shell->second->root, "timezone");
     bool told = false;
     each_test(condition, [&](const Test& test, bool) {
         if (!test.field.starts_with("time.") || test.zone.has_value() != window) return;

@@ -21,7 +21,7 @@ namespace policy {
 namespace {
 
 // Says whether a key may name a person or a group; where not, a finding says why.
-bool is_name(Reader& reader, const Node& key) {
+bool is_name(NodeReader& reader, const Node& key) {
     if (core::valid_policy_name(key.text)) return true;
     reader.error(key,
                  fmt::format("`{}` is not a name: use letters, digits, `.`, `_` and `-`", visible(key.text)));
@@ -48,21 +48,21 @@ class Loader {
     std::shared_ptr<const core::Policy> finish(std::string digest);
 
   private:
-    void read_shell(Reader& reader, const Node& root);
+    void read_shell(NodeReader& reader, const Node& root);
     // Says whether nobody else has this name; where somebody has, a finding says who.
-    bool is_new(std::map<std::string, std::string>& places, Reader& reader, const Node& name,
+    bool is_new(std::map<std::string, std::string>& places, NodeReader& reader, const Node& name,
                 std::string_view what);
-    void read_people(Reader& reader, const Node& map);
-    void read_groups(Reader& reader, const Node& map);
-    void read_accounts(Reader& reader, const Node& map, core::PersonRecord& person);
-    void claim_account(Reader& reader, const Node& at, const core::AccountId& account,
+    void read_people(NodeReader& reader, const Node& map);
+    void read_groups(NodeReader& reader, const Node& map);
+    void read_accounts(NodeReader& reader, const Node& map, core::PersonRecord& person);
+    void claim_account(NodeReader& reader, const Node& at, const core::AccountId& account,
                        const std::string& name);
-    void read_windows(Reader& reader, const Node& map);
-    void read_risk(Reader& reader, const Node& list);
-    void read_risk_entry(Reader& reader, const Node& node);
-    void read_rules(Reader& reader, const Node& list);
-    void take(Reader& reader, const Node& node, core::Rule rule);
-    void read_default(Reader& reader, const Node& node);
+    void read_windows(NodeReader& reader, const Node& map);
+    void read_risk(NodeReader& reader, const Node& list);
+    void read_risk_entry(NodeReader& reader, const Node& node);
+    void read_rules(NodeReader& reader, const Node& list);
+    void take(NodeReader& reader, const Node& node, core::Rule rule);
+    void read_default(NodeReader& reader, const Node& node);
     void refuse_low_risk_doors();
 
     Findings findings_;
@@ -83,20 +83,20 @@ class Loader {
     std::map<std::string, std::string> window_places_;
 };
 
-void Loader::read_shell(Reader& reader, const Node& root) {
+void Loader::read_shell(NodeReader& reader, const Node& root) {
     if (!reader.is_map_of(root, "a policy", policy_keys.keys, reserved_policy_keys) &&
         root.kind != Node::Kind::map)
         return;
-    const Node* version = Reader::find(root, "version");
+    const Node* version = NodeReader::find(root, "version");
     auto number = version ? scalar_value(*version) : std::nullopt;
     if (!number || number->integer() != 1)
         reader.error(version ? *version : root, "a policy starts with `version: 1`");
-    if (const Node* accept = Reader::find(root, "accept")) read_accepted(reader, *accept);
-    if (const Node* tests = Reader::find(root, "tests"); tests && tests->kind != Node::Kind::list)
+    if (const Node* accept = NodeReader::find(root, "accept")) read_accepted(reader, *accept);
+    if (const Node* tests = NodeReader::find(root, "tests"); tests && tests->kind != Node::Kind::list)
         reader.error(*tests, "`tests` must be a list");
 }
 
-bool Loader::is_new(std::map<std::string, std::string>& places, Reader& reader, const Node& name,
+bool Loader::is_new(std::map<std::string, std::string>& places, NodeReader& reader, const Node& name,
                     std::string_view what) {
     auto [first, fresh] = places.try_emplace(name.text, fmt::format("{}:{}", reader.file(), name.line));
     if (!fresh)
@@ -106,7 +106,7 @@ bool Loader::is_new(std::map<std::string, std::string>& places, Reader& reader, 
 }
 
 // An account may be one person's only; a bare chat id might be anybody's of that id.
-void Loader::claim_account(Reader& reader, const Node& at, const core::AccountId& account,
+void Loader::claim_account(NodeReader& reader, const Node& at, const core::AccountId& account,
                            const std::string& name) {
     auto of = core::parts(account);
     auto& owners = account_owners_[std::string{of.kind} + ":" + lower_ascii(of.id)];
@@ -122,7 +122,7 @@ void Loader::claim_account(Reader& reader, const Node& at, const core::AccountId
     owners.emplace_back(of.workspace, name);
 }
 
-void Loader::read_accounts(Reader& reader, const Node& map, core::PersonRecord& person) {
+void Loader::read_accounts(NodeReader& reader, const Node& map, core::PersonRecord& person) {
     if (!reader.is_map_of(map, "a person", person_keys.keys)) return;
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& kind = map.keys[i].text;
@@ -139,7 +139,7 @@ void Loader::read_accounts(Reader& reader, const Node& map, core::PersonRecord& 
     }
 }
 
-void Loader::read_people(Reader& reader, const Node& map) {
+void Loader::read_people(NodeReader& reader, const Node& map) {
     if (!reader.is_map(map, "`people`")) return;
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& name = map.keys[i].text;
@@ -153,7 +153,7 @@ void Loader::read_people(Reader& reader, const Node& map) {
     }
 }
 
-void Loader::read_groups(Reader& reader, const Node& map) {
+void Loader::read_groups(NodeReader& reader, const Node& map) {
     if (!reader.is_map(map, "`groups`")) return;
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& name = map.keys[i].text;
@@ -182,7 +182,7 @@ void set_clocks(core::Condition& condition, const std::shared_ptr<const core::Zo
 
 }  // namespace
 
-void Loader::read_windows(Reader& reader, const Node& map) {
+void Loader::read_windows(NodeReader& reader, const Node& map) {
     if (!reader.is_map(map, "`freeze`")) return;
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         if (!is_name(reader, map.keys[i])) continue;
@@ -195,10 +195,10 @@ void Loader::read_windows(Reader& reader, const Node& map) {
     }
 }
 
-void Loader::read_risk_entry(Reader& reader, const Node& node) {
+void Loader::read_risk_entry(NodeReader& reader, const Node& node) {
     if (!reader.is_map_of(node, "a risk entry", risk_keys.keys)) return;
-    const Node* when = Reader::find(node, "when");
-    const Node* points = Reader::find(node, "points");
+    const Node* when = NodeReader::find(node, "when");
+    const Node* points = NodeReader::find(node, "points");
     if (!when || !points)
         return reader.error(node, "a risk entry is { when: { environment: production }, points: 40 }");
     auto condition = read_condition(reader, *when, Purpose::risk, names_);
@@ -215,7 +215,7 @@ void Loader::read_risk_entry(Reader& reader, const Node& node) {
                             {node.line, node.column}});
 }
 
-void Loader::read_risk(Reader& reader, const Node& list) {
+void Loader::read_risk(NodeReader& reader, const Node& list) {
     if (list.kind != Node::Kind::list) return reader.error(list, "`risk` must be a list");
     for (const Node& node : list.items) {
         if (policy_.risk.size() >= policy_risk_entries_max)
@@ -225,14 +225,14 @@ void Loader::read_risk(Reader& reader, const Node& list) {
     }
 }
 
-void Loader::take(Reader& reader, const Node& node, core::Rule rule) {
-    is_new(rule_places_, reader, *Reader::find(node, "name"), "rules");
-    if (!Reader::find(node, "timezone")) rule.zone = zone_;
+void Loader::take(NodeReader& reader, const Node& node, core::Rule rule) {
+    is_new(rule_places_, reader, *NodeReader::find(node, "name"), "rules");
+    if (!NodeReader::find(node, "timezone")) rule.zone = zone_;
     policy_.rules.push_back(std::move(rule));
     loaded_.rules.push_back(&node);
 }
 
-void Loader::read_rules(Reader& reader, const Node& list) {
+void Loader::read_rules(NodeReader& reader, const Node& list) {
     if (list.kind != Node::Kind::list) return reader.error(list, "`rules` must be a list");
     for (const Node& node : list.items) {
         if (policy_.rules.size() >= policy_rules_max)
@@ -241,7 +241,7 @@ void Loader::read_rules(Reader& reader, const Node& list) {
     }
 }
 
-void Loader::read_default(Reader& reader, const Node& node) {
+void Loader::read_default(NodeReader& reader, const Node& node) {
     if (loaded_.otherwise)
         return reader.error(node, fmt::format("`default` is set in {} already", loaded_.otherwise_file));
     loaded_.otherwise = &node;
@@ -250,7 +250,7 @@ void Loader::read_default(Reader& reader, const Node& node) {
     if (node.kind == Node::Kind::map) {
         if (!reader.is_map_of(node, "`default`", default_keys.keys)) return;
         policy_.otherwise.kind = Kind::require;
-        if (const Node* require = Reader::find(node, "require")) {
+        if (const Node* require = NodeReader::find(node, "require")) {
             policy_.otherwise.require = read_requirement(reader, *require, names_);
             if (!policy_.otherwise.require) return;
             auto alternatives = core::alternatives_of(*policy_.otherwise.require);
@@ -292,27 +292,27 @@ void Loader::refuse_low_risk_doors() {
 }
 
 std::shared_ptr<const core::Policy> Loader::finish(std::string digest) {
-    auto each = [&](std::string_view key, const std::function<void(Reader&, const Node&)>& read) {
+    auto each = [&](std::string_view key, const std::function<void(NodeReader&, const Node&)>& read) {
         for (const Source& source : sources_) {
-            Reader reader{source.document.file, findings_};
+            NodeReader reader{source.document.file, findings_};
             zone_ = source.zone;
-            if (const Node* node = Reader::find(source.document.root, key)) read(reader, *node);
+            if (const Node* node = NodeReader::find(source.document.root, key)) read(reader, *node);
         }
     };
     for (Source& source : sources_) {
-        Reader reader{source.document.file, findings_};
+        NodeReader reader{source.document.file, findings_};
         read_shell(reader, source.document.root);
         loaded_.files.emplace(source.document.file, &source.document);
-        const Node* zone = Reader::find(source.document.root, "timezone");
+        const Node* zone = NodeReader::find(source.document.root, "timezone");
         if (zone) source.zone = zones_.read(reader, *zone);
     }
-    each("people", [&](Reader& reader, const Node& node) { read_people(reader, node); });
-    each("groups", [&](Reader& reader, const Node& node) { read_groups(reader, node); });
+    each("people", [&](NodeReader& reader, const Node& node) { read_people(reader, node); });
+    each("groups", [&](NodeReader& reader, const Node& node) { read_groups(reader, node); });
     groups_.finish();
-    each("freeze", [&](Reader& reader, const Node& node) { read_windows(reader, node); });
-    each("default", [&](Reader& reader, const Node& node) { read_default(reader, node); });
-    each("risk", [&](Reader& reader, const Node& node) { read_risk(reader, node); });
-    each("rules", [&](Reader& reader, const Node& node) { read_rules(reader, node); });
+    each("freeze", [&](NodeReader& reader, const Node& node) { read_windows(reader, node); });
+    each("default", [&](NodeReader& reader, const Node& node) { read_default(reader, node); });
+    each("risk", [&](NodeReader& reader, const Node& node) { read_risk(reader, node); });
+    each("rules", [&](NodeReader& reader, const Node& node) { read_rules(reader, node); });
     refuse_low_risk_doors();
     if (findings_.errors() > 0) return nullptr;
     if (linting_ == PolicyLint::run) lint(loaded_, findings_);

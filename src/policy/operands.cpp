@@ -47,7 +47,7 @@ bool is_time_of_day(std::string_view text) {
 
 }  // namespace
 
-std::optional<core::Value> read_weekday(Reader& reader, const Node& value) {
+std::optional<core::Value> read_weekday(NodeReader& reader, const Node& value) {
     auto found = reader.scalar(value, "a weekday");
     if (!found) return std::nullopt;
     auto number = found->integer();
@@ -61,7 +61,7 @@ std::optional<core::Value> read_weekday(Reader& reader, const Node& value) {
     return std::nullopt;
 }
 
-std::optional<core::Value> read_size(Reader& reader, const Node& value) {
+std::optional<core::Value> read_size(NodeReader& reader, const Node& value) {
     auto whole = [&](const Node& node) -> std::optional<core::Value> {
         auto size = reader.scalar(node, "`size`");
         if (size && size->integer() && *size->integer() >= 0) return size;
@@ -83,7 +83,7 @@ std::optional<core::Value> read_size(Reader& reader, const Node& value) {
     return bounds;
 }
 
-std::optional<core::Value> read_date(Reader& reader, const Node& value) {
+std::optional<core::Value> read_date(NodeReader& reader, const Node& value) {
     auto text = reader.text(value, "a date");
     if (!text) return std::nullopt;
     if (is_date(*text)) return core::Value{std::move(*text)};
@@ -91,7 +91,7 @@ std::optional<core::Value> read_date(Reader& reader, const Node& value) {
     return std::nullopt;
 }
 
-std::optional<core::Value> read_span(Reader& reader, const Node& value, bool of_day) {
+std::optional<core::Value> read_span(NodeReader& reader, const Node& value, bool of_day) {
     if (!reader.is_map_of(value, "a span of time", span_keys.keys)) return std::nullopt;
     const std::string_view form = of_day ? "a time of day is written like \"22:00\", in quotes"
                                          : "a date is written like 2026-12-24, or 12-24 for every year";

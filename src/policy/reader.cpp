@@ -8,12 +8,12 @@
 
 namespace countersign::policy {
 
-std::string Reader::hint(std::string_view wrong, const std::vector<std::string>& candidates) {
+std::string NodeReader::hint(std::string_view wrong, const std::vector<std::string>& candidates) {
     auto near = nearest(wrong, candidates);
     return near ? fmt::format("; did you mean `{}`?", *near) : "";
 }
 
-bool Reader::is_map(const Node& node, std::string_view what) {
+bool NodeReader::is_map(const Node& node, std::string_view what) {
     if (node.kind != Node::Kind::map) {
         error(node, fmt::format("{} must be a map of keys and values", what));
         return false;
@@ -29,8 +29,8 @@ bool Reader::is_map(const Node& node, std::string_view what) {
     return good;
 }
 
-bool Reader::is_map_of(const Node& node, std::string_view what, const std::vector<std::string>& known,
-                       const std::vector<std::string>& reserved) {
+bool NodeReader::is_map_of(const Node& node, std::string_view what, const std::vector<std::string>& known,
+                           const std::vector<std::string>& reserved) {
     if (!is_map(node, what)) return false;
     bool good = true;
     for (const Node& key : node.keys) {
@@ -48,13 +48,13 @@ bool Reader::is_map_of(const Node& node, std::string_view what, const std::vecto
     return good;
 }
 
-const Node* Reader::find(const Node& map, std::string_view key) {
+const Node* NodeReader::find(const Node& map, std::string_view key) {
     for (std::size_t i = 0; i < map.keys.size() && i < map.items.size(); ++i)
         if (map.keys[i].text == key) return &map.items[i];
     return nullptr;
 }
 
-std::optional<core::Value> Reader::scalar(const Node& node, std::string_view what) {
+std::optional<core::Value> NodeReader::scalar(const Node& node, std::string_view what) {
     if (node.kind != Node::Kind::scalar && node.kind != Node::Kind::null) {
         error(node, fmt::format("{} must be a single value", what));
         return std::nullopt;
@@ -65,7 +65,7 @@ std::optional<core::Value> Reader::scalar(const Node& node, std::string_view wha
     return value;
 }
 
-std::optional<std::string> Reader::text(const Node& node, std::string_view what) {
+std::optional<std::string> NodeReader::text(const Node& node, std::string_view what) {
     auto value = scalar(node, what);
     if (!value) return std::nullopt;
     const std::string* found = value->string();
@@ -78,7 +78,7 @@ std::optional<std::string> Reader::text(const Node& node, std::string_view what)
     return std::nullopt;
 }
 
-std::vector<std::string> Reader::texts(const Node& node, std::string_view what) {
+std::vector<std::string> NodeReader::texts(const Node& node, std::string_view what) {
     std::vector<std::string> all;
     if (node.kind != Node::Kind::list) {
         if (auto one = text(node, what)) all.push_back(std::move(*one));
@@ -90,7 +90,7 @@ std::vector<std::string> Reader::texts(const Node& node, std::string_view what) 
     return all;
 }
 
-std::optional<std::uint32_t> Reader::count(const Node& node) {
+std::optional<std::uint32_t> NodeReader::count(const Node& node) {
     auto value = scalar(node, "`count`");
     if (!value) return std::nullopt;
     auto n = value->integer();
@@ -99,7 +99,7 @@ std::optional<std::uint32_t> Reader::count(const Node& node) {
     return std::nullopt;
 }
 
-std::optional<core::Duration> Reader::duration(const Node& node, std::string_view what) {
+std::optional<core::Duration> NodeReader::duration(const Node& node, std::string_view what) {
     auto value = scalar(node, what);
     if (!value) return std::nullopt;
     auto seconds = value->string() ? parse_duration_s(*value->string()) : std::nullopt;
@@ -108,7 +108,7 @@ std::optional<core::Duration> Reader::duration(const Node& node, std::string_vie
     return std::nullopt;
 }
 
-std::optional<core::Value> value_of(Reader& reader, const Node& node) {
+std::optional<core::Value> value_of(NodeReader& reader, const Node& node) {
     if (node.kind == Node::Kind::list) {
         core::Value list = core::Value::array();
         for (const Node& item : node.items) {

@@ -24,9 +24,9 @@ struct Names {
 };
 
 // Reads nodes of one file with the schema in mind; whatever does not fit becomes a finding.
-class Reader {
+class NodeReader {
   public:
-    Reader(std::string file, Findings& findings) : file_(std::move(file)), findings_(findings) {}
+    NodeReader(std::string file, Findings& findings) : file_(std::move(file)), findings_(findings) {}
 
     void error(const Node& at, std::string message) {
         findings_.error(file_, at.line, at.column, std::move(message));
@@ -59,52 +59,52 @@ class Reader {
 // else.
 enum class Purpose : std::uint8_t { tightens, allows, risk, excepts, clock };
 // Reads a `when`. nullopt: findings say why.
-std::optional<core::Condition> read_condition(Reader& reader, const Node& node, Purpose purpose,
+std::optional<core::Condition> read_condition(NodeReader& reader, const Node& node, Purpose purpose,
                                               Names& names);
 // Reads a `require`; marks the groups it names as used.
-std::optional<core::Requirement> read_requirement(Reader& reader, const Node& node, Names& names);
+std::optional<core::Requirement> read_requirement(NodeReader& reader, const Node& node, Names& names);
 // `{ count: 2, of: group }`, in a requirement or a `deny`; `what` is the key's name.
-std::optional<core::CountOf> read_count_of(Reader& reader, const Node& node, Names& names,
+std::optional<core::CountOf> read_count_of(NodeReader& reader, const Node& node, Names& names,
                                            std::string_view what);
 // The name of a person that `people` lists.
-std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node, const Names& names,
+std::optional<core::PersonId> read_person_name(NodeReader& reader, const Node& node, const Names& names,
                                                std::string_view what);
 // The name of a group that `groups` defines; marks it as used.
 // Which numbers a voter may lower.
-std::vector<std::string> read_lower(Reader& reader, const Node& node, Names& names);
-std::optional<core::SessionTerms> read_session(Reader& reader, const Node& node, Names& names);
-std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, Names& names,
+std::vector<std::string> read_lower(NodeReader& reader, const Node& node, Names& names);
+std::optional<core::SessionTerms> read_session(NodeReader& reader, const Node& node, Names& names);
+std::optional<core::GroupId> read_group_name(NodeReader& reader, const Node& node, Names& names,
                                              std::string_view what);
 // Checks a field that `{field}`, `exclude` or `same_as` names, as conditions do. False: a finding says why.
-bool is_text_field(Reader& reader, const Node& at, std::string_view field, Names& names);
+bool is_text_field(NodeReader& reader, const Node& at, std::string_view field, Names& names);
 // The channels under `notify` or `to`: one text or a list for each chat, `{ slack: …, teams: … }`.
-core::ChannelsByChat read_channels(Reader& reader, const Node& node, std::string_view what);
+core::ChannelsByChat read_channels(NodeReader& reader, const Node& node, std::string_view what);
 
 // Tells whether any request may have such a text in the field, and says why not. A pattern is a part of a
 // text, or has stars.
-bool is_possible(Reader& reader, const Node& at, const std::string& field, std::string_view text,
+bool is_possible(NodeReader& reader, const Node& at, const std::string& field, std::string_view text,
                  bool pattern);
 
 // Checks an `accept`: kinds of warnings, each with the reason why it is taken.
-void read_accepted(Reader& reader, const Node& node);
+void read_accepted(NodeReader& reader, const Node& node);
 
 // `groups`, of all files: first their names, then what they are made of.
 class GroupsReader {
   public:
     GroupsReader(core::Policy& policy, Names& names) : policy_(policy), names_(names) {}
     // nullopt: findings say why.
-    std::optional<core::GroupRecord> read(Reader& reader, const Node& key, const Node& value);
+    std::optional<core::GroupRecord> read(NodeReader& reader, const Node& key, const Node& value);
     // Reads what groups are made of, once every group has its name.
     void finish();
 
   private:
     struct Pending {
-        Reader reader;
+        NodeReader reader;
         const Node* value;
         std::size_t group;  // index into Policy::groups
     };
-    core::GroupRecord::People read_members(Reader& reader, const Node& list);
-    std::vector<core::GroupRecord::Combined::Part> read_parts(Reader& reader, const Node& list);
+    core::GroupRecord::People read_members(NodeReader& reader, const Node& list);
+    std::vector<core::GroupRecord::Combined::Part> read_parts(NodeReader& reader, const Node& list);
     struct Extent {
         std::size_t depth;
         std::size_t parts;
@@ -126,7 +126,7 @@ class Zones {
   public:
     explicit Zones(const ZoneFiles& files) : files_(files) {}
     // nullptr: UTC, or there is no such zone and a finding says so.
-    std::shared_ptr<const core::Zone> read(Reader& reader, const Node& node);
+    std::shared_ptr<const core::Zone> read(NodeReader& reader, const Node& node);
 
   private:
     const ZoneFiles& files_;
@@ -134,10 +134,10 @@ class Zones {
 };
 
 // Reads one rule. nullopt: it has no name; findings say why, as they do of all else.
-std::optional<core::Rule> read_rule(Reader& reader, const Node& node, Names& names, Zones& zones);
+std::optional<core::Rule> read_rule(NodeReader& reader, const Node& node, Names& names, Zones& zones);
 
 // Gives a node as the JSON value that a caller of the API would send; repeated keys are findings.
-std::optional<core::Value> value_of(Reader& reader, const Node& node);
+std::optional<core::Value> value_of(NodeReader& reader, const Node& node);
 
 // The compiled forms of `regex`, `cidr`, `host` and `under`; nullptr: not one, and `why` says so.
 std::shared_ptr<const core::Test::TextMatcher> compile_regex(const std::string& pattern, std::string& why);

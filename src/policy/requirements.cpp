@@ -29,34 +29,34 @@ std::vector<std::string> names_in(const std::map<std::string, std::size_t>& inde
     return names;
 }
 
-std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node, const Names& names,
+std::optional<core::PersonId> read_person_name(NodeReader& reader, const Node& node, const Names& names,
                                                std::string_view what) {
     auto person = reader.text(node, what);
     if (!person || names.people.contains(*person))
         return person ? std::optional{core::PersonId{std::move(*person)}} : std::nullopt;
     reader.error(node, fmt::format("there is no person `{}`{}", visible(*person),
-                                   Reader::hint(*person, names_in(names.people))));
+                                   NodeReader::hint(*person, names_in(names.people))));
     return std::nullopt;
 }
 
-std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, Names& names,
+std::optional<core::GroupId> read_group_name(NodeReader& reader, const Node& node, Names& names,
                                              std::string_view what) {
     auto group = reader.text(node, what);
     if (!group) return std::nullopt;
     if (!names.groups.contains(*group)) {
         reader.error(node, fmt::format("there is no group `{}`{}", visible(*group),
-                                       Reader::hint(*group, names_in(names.groups))));
+                                       NodeReader::hint(*group, names_in(names.groups))));
         return std::nullopt;
     }
     names.groups_used.insert(*group);
     return core::GroupId{std::move(*group)};
 }
 
-std::optional<core::CountOf> read_count_of(Reader& reader, const Node& node, Names& names,
+std::optional<core::CountOf> read_count_of(NodeReader& reader, const Node& node, Names& names,
                                            std::string_view what) {
     if (!reader.is_map_of(node, what, count_keys.keys)) return std::nullopt;
-    const Node* of = Reader::find(node, "of");
-    const Node* count = Reader::find(node, "count");
+    const Node* of = NodeReader::find(node, "of");
+    const Node* count = NodeReader::find(node, "count");
     if (!of) {
         reader.error(node, fmt::format("{} needs a group: {{ count: 1, of: reviewers }}", what));
         return std::nullopt;
@@ -73,17 +73,17 @@ namespace {
 // Reads a slot that the request decides.
 class SlotReader {
   public:
-    SlotReader(Reader& reader, const Node& node, Names& names)
+    SlotReader(NodeReader& reader, const Node& node, Names& names)
         : reader_(reader), node_(node), names_(names) {}
 
     std::optional<Requirement> read() {
-        const Node* of = Reader::find(node_, "of");
-        const Node* table = Reader::find(node_, "of_requester");
+        const Node* of = NodeReader::find(node_, "of");
+        const Node* table = NodeReader::find(node_, "of_requester");
         if ((of ? 1 : 0) + (table ? 1 : 0) != 1) {
             reader_.error(node_, "`require` needs a group: { count: 1, of: reviewers }");
             return std::nullopt;
         }
-        const Node* count = Reader::find(node_, "count");
+        const Node* count = NodeReader::find(node_, "count");
         auto number = count ? reader_.count(*count) : std::optional<std::uint32_t>{1};
         core::CountFor slot{number.value_or(1), {}};
         const bool good = (of ? of_group(*of, slot) : of_requester(*table, slot)) && not_from(slot);
@@ -118,7 +118,7 @@ class SlotReader {
         const auto fields = text ? has_fields(of, *text) : std::nullopt;
         if (!fields) return false;
         slot.of = *text;
-        const Node* one_of = Reader::find(node_, "one_of");
+        const Node* one_of = NodeReader::find(node_, "one_of");
         if (!*fields) {
             if (one_of)
                 reader_.error(*one_of, "`one_of` goes with a field in `of`, like owners-{labels.project}");
@@ -137,7 +137,7 @@ class SlotReader {
 
     // `{ riley: ada, sam: leads }`: a person or a group is asked for each.
     bool of_requester(const Node& table, core::CountFor& slot) {
-        if (Reader::find(node_, "one_of")) {
+        if (NodeReader::find(node_, "one_of")) {
             reader_.error(node_, "`one_of` goes with a field in `of`, like owners-{labels.project}");
             return false;
         }
@@ -167,7 +167,7 @@ class SlotReader {
     }
 
     bool not_from(core::CountFor& slot) {
-        const Node* node = Reader::find(node_, "not_from");
+        const Node* node = NodeReader::find(node_, "not_from");
         if (!node) return true;
         const auto texts = reader_.texts(*node, "`not_from`");
         for (const std::string& text : texts) {
@@ -186,13 +186,13 @@ class SlotReader {
         return !texts.empty();
     }
 
-    Reader& reader_;
+    NodeReader& reader_;
     const Node& node_;
     Names& names_;
 };
 
 // Says where a group stands in two steps of a `then`: nobody could tell whose turn its people have.
-void check_steps(Reader& reader, const Node& list, const std::vector<Requirement>& steps) {
+void check_steps(NodeReader& reader, const Node& list, const std::vector<Requirement>& steps) {
     std::set<std::string> earlier;
     for (std::size_t i = 0; i < steps.size(); ++i) {
         auto alternatives = core::alternatives_of(steps[i]);
@@ -212,20 +212,20 @@ void check_steps(Reader& reader, const Node& list, const std::vector<Requirement
 
 }  // namespace
 
-std::optional<Requirement> read_requirement(Reader& reader, const Node& node, Names& names) {
+std::optional<Requirement> read_requirement(NodeReader& reader, const Node& node, Names& names) {
     if (node.kind != Node::Kind::map) {
         reader.error(node, fmt::format("`require` is a map: {}", count_example(node)));
         return std::nullopt;
     }
     const std::string* word = nullptr;
     for (const std::string& one : requirement_words)
-        if (Reader::find(node, one)) word = &one;
+        if (NodeReader::find(node, one)) word = &one;
     if (!word) {
         if (!reader.is_map_of(node, "`require`", slot_keys.keys, reserved_slot_keys)) return std::nullopt;
         return SlotReader{reader, node, names}.read();
     }
     if (!reader.is_map_of(node, "`require`", {*word})) return std::nullopt;
-    const Node& list = *Reader::find(node, *word);
+    const Node& list = *NodeReader::find(node, *word);
     if (list.kind != Node::Kind::list || list.items.empty()) {
         reader.error(list, "`all`, `any` and `then` take a list of at least one requirement");
         return std::nullopt;

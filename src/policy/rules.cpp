@@ -19,7 +19,7 @@ bool has(const std::vector<std::string>& all, const std::string& one) {
 // The keys of one rule, one after the other.
 class RuleReader {
   public:
-    RuleReader(Reader& reader, const Node& node, Names& names, Zones& zones)
+    RuleReader(NodeReader& reader, const Node& node, Names& names, Zones& zones)
         : reader_(reader), node_(node), names_(names), zones_(zones) {}
 
     std::optional<core::Rule> read();
@@ -45,9 +45,9 @@ class RuleReader {
     void unlinked(const Node& node);
     void shadow();
     void hide(const Node& node);
-    const Node* find(std::string_view key) const { return Reader::find(node_, key); }
+    const Node* find(std::string_view key) const { return NodeReader::find(node_, key); }
 
-    Reader& reader_;
+    NodeReader& reader_;
     const Node& node_;
     Names& names_;
     Zones& zones_;
@@ -151,12 +151,12 @@ void RuleReader::step_up(const Node& node) {
         return;
     }
     if (!reader_.is_map_of(node, "`step_up`", step_up_keys.keys)) return;
-    const Node* oidc = Reader::find(node, "oidc");
+    const Node* oidc = NodeReader::find(node, "oidc");
     if (!oidc) return reader_.error(node, std::string{example});
     if (!reader_.is_map_of(*oidc, "`oidc`", sign_in_keys.keys)) return;
     core::StepUp asked;
     auto words = [&](std::string_view key, std::vector<std::string>& to) {
-        const Node* its = Reader::find(*oidc, key);
+        const Node* its = NodeReader::find(*oidc, key);
         if (!its) return;
         to = reader_.texts(*its, "the " + std::string{key});
         if (to.empty() || to.size() > core::step_up_words_max)
@@ -213,8 +213,8 @@ void RuleReader::claim(const Node& node) {
     if (!reader_.is_map_of(node, "`claim`", claim_keys.keys)) return;
     if (find("refuse")) return reader_.error(node, "`claim` means nothing beside `refuse`");
     core::ClaimTerms terms;
-    const Node* not_before = Reader::find(node, "not_before");
-    const Node* not_when = Reader::find(node, "not_when");
+    const Node* not_before = NodeReader::find(node, "not_before");
+    const Node* not_when = NodeReader::find(node, "not_when");
     if (!not_before && !not_when)
         return reader_.error(node, "`claim` says when nothing may be claimed: { not_before: 30m }");
     if (not_before)
@@ -225,7 +225,7 @@ void RuleReader::claim(const Node& node) {
 
 void RuleReader::hold(const Node& node) {
     if (!reader_.is_map_of(node, "`hold`", hold_keys.keys)) return;
-    const Node* release = Reader::find(node, "release");
+    const Node* release = NodeReader::find(node, "release");
     if (!release) return reader_.error(node, "`hold` says who may release: { release: a group }");
     rule_.release = read_group_name(reader_, *release, names_, "`release`");
 }
@@ -253,8 +253,8 @@ void RuleReader::notify(const Node& node) {
 
 void RuleReader::escalate(const Node& node) {
     if (!reader_.is_map_of(node, "`escalate`", escalate_keys.keys)) return;
-    const Node* after = Reader::find(node, "after");
-    const Node* to = Reader::find(node, "to");
+    const Node* after = NodeReader::find(node, "after");
+    const Node* to = NodeReader::find(node, "to");
     if (!after || !to) return reader_.error(node, "`escalate` is { after: 15m, to: { slack: \"#oncall\" } }");
     auto duration = reader_.duration(*after, "`after`");
     auto targets = read_channels(reader_, *to, "`to`");
@@ -263,7 +263,7 @@ void RuleReader::escalate(const Node& node) {
     for (const auto& [chat, channels] : targets)
         if (std::ranges::find(channels, core::direct_channel) != channels.end())
             reader_.error(*to, "`to` takes channels: `direct` stands under `notify` alone");
-    const Node* approvers = Reader::find(node, "approvers");
+    const Node* approvers = NodeReader::find(node, "approvers");
     std::optional<core::GroupId> added;
     if (approvers) added = read_group_name(reader_, *approvers, names_, "`approvers`");
     if (duration) rule_.escalate = core::Escalation{*duration, std::move(targets), std::move(added)};
@@ -271,7 +271,7 @@ void RuleReader::escalate(const Node& node) {
 
 void RuleReader::self_approval(const Node& node) {
     if (!reader_.is_map_of(node, "`self_approval`", self_approval_keys.keys)) return;
-    const Node* allow = Reader::find(node, "allow");
+    const Node* allow = NodeReader::find(node, "allow");
     if (!allow)
         return reader_.error(node, "`self_approval` names people: { allow: [amy], reason: required }");
     core::SelfApproval self;
@@ -287,7 +287,7 @@ void RuleReader::self_approval(const Node& node) {
     if (allow->kind == Node::Kind::list && allow->items.empty())
         reader_.error(*allow, "`allow` names at least one person");
     for (const Node& item : allow->items) one(item);
-    if (const Node* reason = Reader::find(node, "reason")) {
+    if (const Node* reason = NodeReader::find(node, "reason")) {
         auto word = scalar_value(*reason);
         self.reason_required = !word || word->text() != "optional";
         if (self.reason_required && (!word || word->text() != "required"))
@@ -372,21 +372,21 @@ std::optional<core::Rule> RuleReader::read() {
 
 }  // namespace
 
-void read_accepted(Reader& reader, const Node& node) {
+void read_accepted(NodeReader& reader, const Node& node) {
     if (!reader.is_map_of(node, "`accept`", accept_keys.keys)) return;
     for (const Node& reason : node.items) (void)reader.text(reason, "the reason");
 }
 
-core::ChannelsByChat read_channels(Reader& reader, const Node& node, std::string_view what) {
+core::ChannelsByChat read_channels(NodeReader& reader, const Node& node, std::string_view what) {
     core::ChannelsByChat channels;
     if (!reader.is_map_of(node, what, notify_keys.keys)) return channels;
     for (const core::ChatKind& chat : core::chat_kinds())
-        if (const Node* its = Reader::find(node, chat.name))
+        if (const Node* its = NodeReader::find(node, chat.name))
             channels.emplace(chat.surface, reader.texts(*its, "a channel"));
     return channels;
 }
 
-std::optional<core::Rule> read_rule(Reader& reader, const Node& node, Names& names, Zones& zones) {
+std::optional<core::Rule> read_rule(NodeReader& reader, const Node& node, Names& names, Zones& zones) {
     return RuleReader{reader, node, names, zones}.read();
 }
 

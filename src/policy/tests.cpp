@@ -22,7 +22,7 @@ const Node& at_pointer(const Node& root, std::string_view pointer) {
     for (const std::string& name : split(pointer, '/')) {
         if (name.empty()) continue;
         const Node* next = nullptr;
-        if (at->kind == Node::Kind::map) next = Reader::find(*at, name);
+        if (at->kind == Node::Kind::map) next = NodeReader::find(*at, name);
         if (at->kind == Node::Kind::list && name.find_first_not_of("0123456789") == std::string::npos &&
             name.size() < 6 && std::stoul(name) < at->items.size())
             next = &at->items[std::stoul(name)];
@@ -34,7 +34,7 @@ const Node& at_pointer(const Node& root, std::string_view pointer) {
 
 class TestReader {
   public:
-    TestReader(const core::Policy& policy, Reader& reader) : policy_(policy), reader_(reader) {
+    TestReader(const core::Policy& policy, NodeReader& reader) : policy_(policy), reader_(reader) {
         for (const core::PersonRecord& person : policy.people) people_.push_back(person.name.text());
         for (const core::GroupRecord& group : policy.groups) groups_.push_back(group.name.text());
         for (const core::Rule& rule : policy.rules) rules_.push_back(rule.name);
@@ -58,7 +58,7 @@ class TestReader {
     bool is_group(const Node& at, const std::string& name);
 
     const core::Policy& policy_;
-    Reader& reader_;
+    NodeReader& reader_;
     std::vector<std::string> people_;
     std::vector<std::string> groups_;
     std::vector<std::string> rules_;
@@ -69,7 +69,7 @@ std::optional<core::AccountId> TestReader::somebody(const Node& at, const std::s
     if (!account)
         reader_.error(at, fmt::format("`{}` is neither a person of this policy nor an account{}; write a "
                                       "name of `people:`, a chat id like U0AMY, or slack:U0AMY",
-                                      visible(text), Reader::hint(text, people_)));
+                                      visible(text), NodeReader::hint(text, people_)));
     return account;
 }
 
@@ -80,7 +80,8 @@ bool TestReader::is_group(const Node& at, const std::string& name) {
     if (plain.ends_with(alone) &&
         std::ranges::find(people_, plain.substr(0, plain.size() - alone.size())) != people_.end())
         return true;
-    reader_.error(at, fmt::format("there is no group `{}`{}", visible(name), Reader::hint(name, groups_)));
+    reader_.error(at,
+                  fmt::format("there is no group `{}`{}", visible(name), NodeReader::hint(name, groups_)));
     return false;
 }
 
@@ -123,8 +124,8 @@ void TestReader::read_groups(const Node& node, PolicyTest& test) {
 
 std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
     if (!reader_.is_map_of(node, "a vote", vote_keys.keys)) return std::nullopt;
-    const Node* by = Reader::find(node, "by");
-    const Node* verdict = Reader::find(node, "verdict");
+    const Node* by = NodeReader::find(node, "by");
+    const Node* verdict = NodeReader::find(node, "verdict");
     if (!by || !verdict) {
         reader_.error(node, "a vote needs `by` and `verdict`: { by: amy, verdict: approve }");
         return std::nullopt;
@@ -136,7 +137,7 @@ std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
     auto parsed = core::parse_verdict(*word);
     if (!parsed)
         reader_.error(*verdict, fmt::format("`{}` is no verdict{}; write one of {}", visible(*word),
-                                            Reader::hint(*word, core::verdict_names()),
+                                            NodeReader::hint(*word, core::verdict_names()),
                                             join(core::verdict_names(), ", ")));
     if (!account || !parsed) return std::nullopt;
     if (*parsed == core::Verdict::lower) {
@@ -145,15 +146,15 @@ std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
         return std::nullopt;
     }
     PolicyTest::Vote vote{std::move(*name), std::move(*account), *parsed, {}, {}, {}};
-    if (const Node* reason = Reader::find(node, "reason"))
+    if (const Node* reason = NodeReader::find(node, "reason"))
         vote.reason = reader_.text(*reason, "`reason`").value_or("");
-    if (const Node* after = Reader::find(node, "after"))
+    if (const Node* after = NodeReader::find(node, "after"))
         vote.after = reader_.duration(*after, "`after`").value_or(core::Duration{});
-    if (const Node* refused = Reader::find(node, "refused"))
+    if (const Node* refused = NodeReader::find(node, "refused"))
         vote.refused = reader_.text(*refused, "`refused`");
-    if (const Node* resource = Reader::find(node, "resource"))
+    if (const Node* resource = NodeReader::find(node, "resource"))
         vote.resource = reader_.text(*resource, "`resource`").value_or("");
-    if (const Node* sign_in = Reader::find(node, "sign_in")) {
+    if (const Node* sign_in = NodeReader::find(node, "sign_in")) {
         auto value = scalar_value(*sign_in);
         vote.sign_in = value && value->truth();
         if (!vote.sign_in) reader_.error(*sign_in, "`sign_in` can only be true");
@@ -163,8 +164,8 @@ std::optional<PolicyTest::Vote> TestReader::read_vote(const Node& node) {
 
 std::optional<PolicyTest::Lack> TestReader::read_lack(const Node& node) {
     if (!reader_.is_map_of(node, "what is missing", lack_keys.keys)) return std::nullopt;
-    const Node* of = Reader::find(node, "of");
-    if (!of) of = Reader::find(node, "group");
+    const Node* of = NodeReader::find(node, "of");
+    if (!of) of = NodeReader::find(node, "group");
     if (!of) {
         reader_.error(node, "what is missing names a group: { count: 1, of: security }");
         return std::nullopt;
@@ -172,8 +173,8 @@ std::optional<PolicyTest::Lack> TestReader::read_lack(const Node& node) {
     auto group = reader_.text(*of, "a group");
     if (!group || !is_group(*of, *group)) return std::nullopt;
     PolicyTest::Lack lack{std::move(*group), 1, {}};
-    if (const Node* count = Reader::find(node, "count")) lack.count = reader_.count(*count).value_or(1);
-    if (const Node* people = Reader::find(node, "could_approve")) {
+    if (const Node* count = NodeReader::find(node, "count")) lack.count = reader_.count(*count).value_or(1);
+    if (const Node* people = NodeReader::find(node, "could_approve")) {
         lack.could_approve.emplace();
         if (people->kind != Node::Kind::list || !people->items.empty())
             lack.could_approve = reader_.texts(*people, "a person");
@@ -202,17 +203,17 @@ void TestReader::read_counted(const Node& node, PolicyTest::Expected& expected) 
 }
 
 void TestReader::read_outcome(const Node& node, PolicyTest::Expected& expected) {
-    if (const Node* state = Reader::find(node, "state")) {
+    if (const Node* state = NodeReader::find(node, "state")) {
         auto word = reader_.text(*state, "`state`");
         if (word) expected.state = core::parse_state(*word);
         if (word && !expected.state)
             reader_.error(*state, fmt::format("`{}` is no state{}", visible(*word),
-                                              Reader::hint(*word, {"pending", "approved", "denied", "refused",
-                                                                   "expired", "lapsed"})));
+                                              NodeReader::hint(*word, {"pending", "approved", "denied",
+                                                                       "refused", "expired", "lapsed"})));
     }
-    if (const Node* reason = Reader::find(node, "reason"))
+    if (const Node* reason = NodeReader::find(node, "reason"))
         expected.reason = reader_.text(*reason, "`reason`");
-    if (const Node* held = Reader::find(node, "held")) {
+    if (const Node* held = NodeReader::find(node, "held")) {
         auto value = reader_.scalar(*held, "`held`");
         if (value && value->string()) expected.held = *value->string();
         if (value && value->boolean() && !value->truth()) expected.held.emplace();
@@ -221,7 +222,7 @@ void TestReader::read_outcome(const Node& node, PolicyTest::Expected& expected) 
 }
 
 void TestReader::read_nudges(const Node& node, PolicyTest::Expected& expected) {
-    if (const Node* reminded = Reader::find(node, "reminded")) {
+    if (const Node* reminded = NodeReader::find(node, "reminded")) {
         auto value = reader_.scalar(*reminded, "`reminded`");
         if (value) expected.reminded = value->integer();
         if (value && !expected.reminded) reader_.error(*reminded, "`reminded` is how often, a whole number");
@@ -232,7 +233,7 @@ void TestReader::read_nudges(const Node& node, PolicyTest::Expected& expected) {
 // A list of texts, sorted, or false for none; nullopt: not said.
 std::optional<std::vector<std::string>> TestReader::texts_or_none(const Node& node, const char* key,
                                                                   std::string_view what) {
-    const Node* list = Reader::find(node, key);
+    const Node* list = NodeReader::find(node, key);
     if (!list) return std::nullopt;
     auto value = list->kind == Node::Kind::scalar ? scalar_value(*list) : std::nullopt;
     if (value && value->boolean()) {
@@ -251,18 +252,18 @@ void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected)
     read_nudges(node, expected);
     expected.hidden = texts_or_none(node, "hidden", "a JSON Pointer");
     expected.shadow = texts_or_none(node, "shadow", "a rule's name");
-    if (const Node* rules = Reader::find(node, "rules")) {
+    if (const Node* rules = NodeReader::find(node, "rules")) {
         expected.rules.emplace();
         const bool none = rules->kind == Node::Kind::list && rules->items.empty();
         if (!none) expected.rules = reader_.texts(*rules, "a rule's name");
         for (const std::string& rule : *expected.rules)
             if (std::ranges::find(rules_, rule) == rules_.end())
                 reader_.error(*rules, fmt::format("there is no rule `{}`{}", visible(rule),
-                                                  Reader::hint(rule, rules_)));
+                                                  NodeReader::hint(rule, rules_)));
     }
-    if (const Node* missing = Reader::find(node, "missing")) {
+    if (const Node* missing = NodeReader::find(node, "missing")) {
         expected.missing.emplace();
-        const Node* any = Reader::find(*missing, "any");
+        const Node* any = NodeReader::find(*missing, "any");
         if (any && any->kind == Node::Kind::list) {
             reader_.is_map_of(*missing, "`missing`", missing_keys.keys);
             for (const Node& one : any->items)
@@ -271,23 +272,25 @@ void TestReader::read_expected(const Node& node, PolicyTest::Expected& expected)
             expected.missing->push_back(std::move(*lacks));
         }
     }
-    if (const Node* counted = Reader::find(node, "counted")) read_counted(*counted, expected);
-    if (const Node* risk = Reader::find(node, "risk")) {
+    if (const Node* counted = NodeReader::find(node, "counted")) read_counted(*counted, expected);
+    if (const Node* risk = NodeReader::find(node, "risk")) {
         auto value = reader_.scalar(*risk, "`risk`");
         if (value) expected.risk = value->integer();
         if (value && !expected.risk) reader_.error(*risk, "`risk` is a whole number of points");
     }
-    if (const Node* expires = Reader::find(node, "expires"))
+    if (const Node* expires = NodeReader::find(node, "expires"))
         expected.expires = reader_.duration(*expires, "`expires`");
-    if (const Node* grant = Reader::find(node, "grant")) expected.grant = reader_.duration(*grant, "`grant`");
-    if (const Node* after = Reader::find(node, "after")) expected.after = reader_.duration(*after, "`after`");
+    if (const Node* grant = NodeReader::find(node, "grant"))
+        expected.grant = reader_.duration(*grant, "`grant`");
+    if (const Node* after = NodeReader::find(node, "after"))
+        expected.after = reader_.duration(*after, "`after`");
 }
 
 std::optional<PolicyTest> TestReader::read(const Node& node) {
     if (!reader_.is_map_of(node, "a test", policy_test_keys.keys)) return std::nullopt;
-    const Node* name = Reader::find(node, "name");
-    const Node* request = Reader::find(node, "request");
-    const Node* expect = Reader::find(node, "expect");
+    const Node* name = NodeReader::find(node, "name");
+    const Node* request = NodeReader::find(node, "request");
+    const Node* expect = NodeReader::find(node, "expect");
     if (!name || !request || !expect) {
         reader_.error(node, "a test needs `name`, `request` and `expect`");
         return std::nullopt;
@@ -302,8 +305,8 @@ std::optional<PolicyTest> TestReader::read(const Node& node) {
                     .assumed = {},
                     .votes = {},
                     .expected = {}};
-    if (const Node* groups = Reader::find(node, "groups")) read_groups(*groups, test);
-    if (const Node* votes = Reader::find(node, "votes")) {
+    if (const Node* groups = NodeReader::find(node, "groups")) read_groups(*groups, test);
+    if (const Node* votes = NodeReader::find(node, "votes")) {
         if (votes->kind != Node::Kind::list) reader_.error(*votes, "`votes` must be a list");
         if (votes->items.size() > policy_test_votes_max)
             reader_.error(*votes, fmt::format("a test has at most {} votes", policy_test_votes_max));
@@ -323,11 +326,11 @@ std::optional<PolicyTest> TestReader::read(const Node& node) {
 
 std::vector<core::Request> tested_requests(const Document& document, const core::Policy& policy) {
     std::vector<core::Request> requests;
-    const Node* list = Reader::find(document.root, "tests");
+    const Node* list = NodeReader::find(document.root, "tests");
     if (!list) return requests;
     std::vector<PolicyFinding> told_elsewhere;
     Findings findings{told_elsewhere};
-    Reader reader{document.file, findings};
+    NodeReader reader{document.file, findings};
     TestReader test_reader{policy, reader};
     for (const Node& node : list->items) {
         if (requests.size() >= policy_tests_max) break;
@@ -444,8 +447,8 @@ void read_tests(std::string_view yaml, const std::string& file, const core::Poli
                 policy::Findings& findings, std::vector<PolicyTest>& tests) {
     policy::Document document;
     if (!policy::read_yaml(yaml, file, document, findings)) return;
-    policy::Reader reader{file, findings};
-    const policy::Node* list = policy::Reader::find(document.root, "tests");
+    policy::NodeReader reader{file, findings};
+    const policy::Node* list = policy::NodeReader::find(document.root, "tests");
     if (!list) return;
     if (list->kind != policy::Node::Kind::list) return reader.error(*list, "`tests` must be a list");
     policy::TestReader test_reader{policy, reader};

@@ -15,7 +15,7 @@ bool valid_group_id(std::string_view text, std::string_view characters) {
     return made(text.substr(0, slash)) && made(text.substr(slash + 1));
 }
 
-bool is_possible(Reader& reader, const Node& at, const std::string& field, std::string_view text,
+bool is_possible(NodeReader& reader, const Node& at, const std::string& field, std::string_view text,
                  bool pattern) {
     if (field == "intent") return true;
     if (field != "action" && field != "environment") {

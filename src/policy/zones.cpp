@@ -58,7 +58,7 @@ ZoneFiles system_zones() {
 
 namespace policy {
 
-std::shared_ptr<const core::Zone> Zones::read(Reader& reader, const Node& node) {
+std::shared_ptr<const core::Zone> Zones::read(NodeReader& reader, const Node& node) {
     auto name = reader.text(node, "`timezone`");
     if (!name || *name == "UTC" || *name == "Etc/UTC") return nullptr;
     if (auto known = known_.find(*name); known != known_.end()) return known->second;
@@ -68,7 +68,7 @@ std::shared_ptr<const core::Zone> Zones::read(Reader& reader, const Node& node) 
         reader.error(node, names.empty()
                                ? "this machine has no time zone database: install tzdata, or use UTC"
                                : fmt::format("there is no time zone `{}`{}; write one like Europe/Berlin",
-                                             visible(*name), Reader::hint(*name, names)));
+                                             visible(*name), NodeReader::hint(*name, names)));
         return nullptr;
     }
     auto zone = core::Zone::parse(*name, *bytes);

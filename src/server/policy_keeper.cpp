@@ -6,7 +6,7 @@
 
 namespace countersign::server {
 
-PolicyKeeper::PolicyKeeper(const app::Runtime& runtime, app::Roster& roster, app::Log& log,
+PolicyKeeper::PolicyKeeper(const app::Runtime& runtime, app::Roster& roster, app::LogTail& log,
                            rt::TaskGroup& tasks, rt::asio::any_io_executor executor, PolicyReader reader)
     : runtime_(runtime),
       roster_(roster),

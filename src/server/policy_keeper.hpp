@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "countersign/app/log.hpp"
+#include "countersign/app/log_tail.hpp"
 #include "countersign/app/roster.hpp"
 #include "countersign/app/runtime.hpp"
 #include "countersign/rt/blocking_pool.hpp"
@@ -19,7 +19,7 @@ namespace countersign::server {
 // comes into force is an event of the log. For the I/O thread.
 class PolicyKeeper {
   public:
-    PolicyKeeper(const app::Runtime& runtime, app::Roster& roster, app::Log& log, rt::TaskGroup& tasks,
+    PolicyKeeper(const app::Runtime& runtime, app::Roster& roster, app::LogTail& log, rt::TaskGroup& tasks,
                  rt::asio::any_io_executor executor, PolicyReader reader);
     ~PolicyKeeper();
 
@@ -41,7 +41,7 @@ class PolicyKeeper {
 
     const app::Runtime& runtime_;
     app::Roster& roster_;
-    app::Log& log_;
+    app::LogTail& log_;
     rt::TaskGroup& tasks_;
     rt::asio::any_io_executor executor_;
     PolicyReader reader_;

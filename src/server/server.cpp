@@ -184,18 +184,18 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
     make_log_followers();
 }
 
-std::unique_ptr<webhooks::Webhooks> Server::make_sender() {
-    return webhooks::make_webhooks({.allow_private_networks = settings_.webhooks_to_private_networks,
-                                    .source = settings_.public_url,
-                                    .version = COUNTERSIGN_VERSION},
-                                   runtime_,
-                                   {.deliveries = database_->deliveries(),
-                                    .cases = database_->cases(),
-                                    .roster = roster_,
-                                    .waiters = waiters_,
-                                    .log = log_,
-                                    .counters = *metrics_},
-                                   ground_.network, keys_.server, ground_.executor);
+std::unique_ptr<webhooks::Sender> Server::make_sender() {
+    return webhooks::make_sender({.allow_private_networks = settings_.webhooks_to_private_networks,
+                                  .source = settings_.public_url,
+                                  .version = COUNTERSIGN_VERSION},
+                                 runtime_,
+                                 {.deliveries = database_->deliveries(),
+                                  .cases = database_->cases(),
+                                  .roster = roster_,
+                                  .waiters = waiters_,
+                                  .log = log_,
+                                  .counters = *metrics_},
+                                 ground_.network, keys_.server, ground_.executor);
 }
 
 app::Outbox::Parts Server::outbox_parts() {

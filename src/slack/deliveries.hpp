@@ -17,12 +17,12 @@ namespace countersign::slack {
 // acknowledgement of.
 struct Delivery {
     // This is a delivery of the act that waits to be acknowledged along with the first.
-    struct Place {
+    struct Arrival {
         SocketPtr socket;
         std::string envelope;
     };
-    static constexpr std::size_t places_max = 4;
-    std::vector<Place> places;
+    static constexpr std::size_t arrivals_max = 4;
+    std::vector<Arrival> arrivals;
     bool acknowledged = false;
     bool over = false;                      // nothing more is done about it
     std::optional<wire::JsonText> payload;  // that the acknowledgement carried

@@ -46,12 +46,13 @@ app::Conversation::Manner Interactions::manner() const {
 void Interactions::take(SocketPtr socket, wire::SlackEnvelope envelope) {
     auto [delivery, first] = deliveries_.take(envelope);
     if (!first) {
-        Delivery::Place place{std::move(socket), std::move(envelope.id)};
+        Delivery::Arrival arrival{std::move(socket), std::move(envelope.id)};
         if (!delivery->acknowledged && !delivery->over) {
-            if (delivery->places.size() < Delivery::places_max) delivery->places.push_back(std::move(place));
+            if (delivery->arrivals.size() < Delivery::arrivals_max)
+                delivery->arrivals.push_back(std::move(arrival));
             return;
         }
-        tasks_.start("slack repetition", acknowledge_again(std::move(place), std::move(delivery)));
+        tasks_.start("slack repetition", acknowledge_again(std::move(arrival), std::move(delivery)));
         return;
     }
     if (tasks_.size() >= in_flight_max) {
@@ -74,13 +75,13 @@ awaitable<void> Interactions::take_first(Received received, std::string type, Va
     auto delivery = received.delivery;
     co_await handle(std::move(received), std::move(type), std::move(payload));
     delivery->over = true;
-    for (Delivery::Place& place : std::exchange(delivery->places, {}))
-        co_await acknowledge_again(std::move(place), delivery);
+    for (Delivery::Arrival& arrival : std::exchange(delivery->arrivals, {}))
+        co_await acknowledge_again(std::move(arrival), delivery);
 }
 
-awaitable<void> Interactions::acknowledge_again(Delivery::Place place, DeliveryPtr delivery) {
+awaitable<void> Interactions::acknowledge_again(Delivery::Arrival arrival, DeliveryPtr delivery) {
     const auto* payload = delivery->payload ? &*delivery->payload : nullptr;
-    auto sent = co_await place.socket->acknowledge(place.envelope, payload);
+    auto sent = co_await arrival.socket->acknowledge(arrival.envelope, payload);
     if (!sent) log::debug("slack", "a repetition was not acknowledged: {}", sent.error().detail);
 }
 

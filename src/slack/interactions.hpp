@@ -58,7 +58,7 @@ class Interactions {
 
     rt::asio::awaitable<void> take_first(Received received, std::string type, core::Value payload);
     // Acknowledges one that came again as the first was.
-    rt::asio::awaitable<void> acknowledge_again(Delivery::Place place, DeliveryPtr delivery);
+    rt::asio::awaitable<void> acknowledge_again(Delivery::Arrival arrival, DeliveryPtr delivery);
     rt::asio::awaitable<void> handle(Received received, std::string type, core::Value payload);
     rt::asio::awaitable<void> handle_event(Received received, core::Value payload);
     rt::asio::awaitable<void> handle_click(Received received, wire::SlackClick click);

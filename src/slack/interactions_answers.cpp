@@ -101,8 +101,8 @@ awaitable<bool> Interactions::acknowledge(Received& received, const wire::JsonTe
     if (!sent) log::debug("slack", "an acknowledgement was not sent: {}", sent.error().detail);
     deliveries_.answered(received.delivery, payload);
     if (sent) measure(received);
-    for (Delivery::Place& place : std::exchange(received.delivery->places, {}))
-        co_await acknowledge_again(std::move(place), received.delivery);
+    for (Delivery::Arrival& arrival : std::exchange(received.delivery->arrivals, {}))
+        co_await acknowledge_again(std::move(arrival), received.delivery);
     co_return true;
 }
 

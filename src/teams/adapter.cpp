@@ -12,7 +12,7 @@
 #include "teams/connector.hpp"
 #include "teams/directory.hpp"
 #include "teams/inbox.hpp"
-#include "teams/places.hpp"
+#include "teams/references.hpp"
 #include "teams/speech.hpp"
 #include "teams/streaming_door.hpp"
 #include "teams/token_check.hpp"
@@ -40,13 +40,13 @@ class Adapter final : public Teams {
           client_(net::make_http_client(dialer, runtime.clock, runtime.timers, executor, limits)),
           token_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, executor),
           connector_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, {token_, sockets_}),
-          places_(settings_, connector_, references, runtime, executor),
-          directory_(settings_, connector_, places_, runtime, parts.roster, executor),
-          speech_(settings_, connector_, places_, directory_),
+          references_(settings_, connector_, references, runtime, executor),
+          directory_(settings_, connector_, references_, runtime, parts.roster, executor),
+          speech_(settings_, connector_, references_, directory_),
           tokens_(settings_, *client_, runtime.clock, runtime.timers, executor),
           inbox_(settings_, runtime,
-                 {.tokens = tokens_, .places = places_, .directory = directory_, .speech = speech_}, parts,
-                 executor),
+                 {.tokens = tokens_, .references = references_, .directory = directory_, .speech = speech_},
+                 parts, executor),
           streaming_(runtime, tokens_, inbox_, sockets_, executor),
           tasks_(executor, 4, rt::report_bug) {}
 
@@ -108,7 +108,7 @@ class Adapter final : public Teams {
     AppToken token_;
     Sockets sockets_;
     Connector connector_;
-    Places places_;
+    References references_;
     TeamsDirectory directory_;
     Speech speech_;
     TokenCheck tokens_;
@@ -145,7 +145,7 @@ awaitable<void> Adapter::keep_connected() {
     core::Duration wait = ask_again_min;
     for (;;) {
         if (directory_.home().empty()) {
-            auto tenant = co_await places_.tenant_of(settings_.channel, runtime_.within(ask_within));
+            auto tenant = co_await references_.tenant_of(settings_.channel, runtime_.within(ask_within));
             directory_.home_is(std::move(tenant));
         }
         auto token = co_await token_.get(runtime_.within(ask_within));
@@ -167,7 +167,7 @@ awaitable<void> Adapter::run() {
     co_await streaming_.stop(runtime_.now() + close_within);
     co_await directory_.stop(runtime_.now() + close_within);
     co_await tasks_.end(runtime_.timers, runtime_.now() + close_within);
-    co_await places_.stop(runtime_.now() + close_within);
+    co_await references_.stop(runtime_.now() + close_within);
 }
 
 Later<Done> Adapter::tell(core::AccountId to, wire::TeamsCard said, Deadline deadline) {

@@ -38,12 +38,12 @@ bool absent(const Failure& failure) {
 
 }  // namespace
 
-TeamsDirectory::TeamsDirectory(const TeamsSettings& settings, Connector& connector, Places& places,
+TeamsDirectory::TeamsDirectory(const TeamsSettings& settings, Connector& connector, References& references,
                                const app::Runtime& runtime, app::Roster& roster,
                                rt::asio::any_io_executor executor)
     : settings_(settings),
       connector_(connector),
-      places_(places),
+      references_(references),
       runtime_(runtime),
       roster_(roster),
       look_ups_(runtime,
@@ -226,7 +226,7 @@ Later<Done> TeamsDirectory::fetch_user(std::string object) {
 Later<bool> TeamsDirectory::fetch_member(std::string object, std::string id, std::string conversation) {
     const auto asked_at = runtime_.now();
     Deadline deadline{asked_at + look_up_max};
-    auto address = co_await places_.service_url(conversation, deadline);
+    auto address = co_await references_.service_url(conversation, deadline);
     ConnectorCall call{.method = "GET",
                        .service_url = std::move(address),
                        .path = conversation_path(conversation, "/members/" + net::percent_encode(id)),
@@ -252,7 +252,7 @@ Later<bool> TeamsDirectory::fetch_member(std::string object, std::string id, std
 Later<Done> TeamsDirectory::fetch_roster(std::string conversation) {
     const auto asked_at = runtime_.now();
     Deadline deadline{asked_at + look_up_max};
-    auto address = co_await places_.service_url(conversation, deadline);
+    auto address = co_await references_.service_url(conversation, deadline);
     std::vector<wire::TeamsMember> members;
     std::string token;
     do {

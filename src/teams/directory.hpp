@@ -12,7 +12,7 @@
 #include "countersign/core/people.hpp"
 #include "countersign/rt/signal.hpp"
 #include "teams/connector.hpp"
-#include "teams/places.hpp"
+#include "teams/references.hpp"
 
 namespace countersign::teams {
 
@@ -28,7 +28,7 @@ class TeamsDirectory {
     static constexpr core::Duration viewers_patience = std::chrono::seconds{2};
     static constexpr core::Duration viewers_again_after = std::chrono::minutes{5};  // a failure
 
-    TeamsDirectory(const TeamsSettings& settings, Connector& connector, Places& places,
+    TeamsDirectory(const TeamsSettings& settings, Connector& connector, References& references,
                    const app::Runtime& runtime, app::Roster& roster, rt::asio::any_io_executor executor);
 
     // The tenant whose people these are; the first one counts.
@@ -82,13 +82,13 @@ class TeamsDirectory {
 
     const TeamsSettings& settings_;
     Connector& connector_;
-    Places& places_;
+    References& references_;
     const app::Runtime& runtime_;
     app::Roster& roster_;
     app::LookUps look_ups_;  // keys are "u:" and an object, "g:" and a conversation
     rt::Signal nudge_;
     std::string home_;
-    std::unordered_map<std::string, Seen> seen_;  // by object: where they acted last
+    std::unordered_map<std::string, Seen> seen_;            // by object: where they acted last
     std::unordered_map<std::string, std::string> mris_;     // by object, as rosters say
     std::unordered_map<std::string, std::string> objects_;  // the other way round
     std::unordered_map<std::string, Viewers> viewers_;      // by conversation

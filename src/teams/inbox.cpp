@@ -107,7 +107,7 @@ bool Inbox::ours(const wire::TeamsActivity& activity) {
 
 awaitable<net::HttpResponse> Inbox::take(wire::TeamsActivity activity, core::Instant at) {
     if (!ours(activity)) co_return words_for(activity, not_here);
-    parts_.places.heard(activity);
+    parts_.references.heard(activity);
     if (activity.members_changed || activity.kind == Kind::installation_update) {
         parts_.directory.changed(activity.conversation);
         if (!activity.team.empty()) parts_.directory.changed(activity.team);

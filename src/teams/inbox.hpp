@@ -12,7 +12,7 @@
 #include "countersign/rt/tasks.hpp"
 #include "teams/acts.hpp"
 #include "teams/directory.hpp"
-#include "teams/places.hpp"
+#include "teams/references.hpp"
 #include "teams/speech.hpp"
 #include "teams/token_check.hpp"
 
@@ -32,7 +32,7 @@ class Inbox {
 
     struct Parts {
         TokenCheck& tokens;
-        Places& places;
+        References& references;
         TeamsDirectory& directory;
         Speech& speech;
     };

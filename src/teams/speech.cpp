@@ -45,8 +45,8 @@ Later<std::string> Speech::destination(std::string channel, Deadline deadline) {
     if (!ours || directory_.home().empty())
         co_return fail(Trouble::invalid_input, "this person is of another tenant");
     auto object = lower_ascii(person);
-    co_return co_await places_.own_conversation(directory_.home(), object, directory_.mri_of(object),
-                                                deadline);
+    co_return co_await references_.own_conversation(directory_.home(), object, directory_.mri_of(object),
+                                                    deadline);
 }
 
 Later<app::MessageRef> Speech::post(const core::CardView& card, const std::string& channel,
@@ -83,7 +83,7 @@ Later<app::MessageRef> Speech::post_message(wire::TeamsCard card, std::string co
 
 // A new post in a channel is the beginning of a conversation.
 Later<app::MessageRef> Speech::begin_thread(std::string channel, std::string message, Deadline deadline) {
-    auto address = co_await places_.service_url(channel, deadline);
+    auto address = co_await references_.service_url(channel, deadline);
     auto data = wire::json_object("channel", wire::json_object("id", channel));
     auto body = wire::json_object("activity", wire::JsonText{std::move(message)}, "bot",
                                   wire::json_object("id", "28:" + settings_.app_id), "channelData", data,
@@ -101,7 +101,7 @@ Later<app::MessageRef> Speech::begin_thread(std::string channel, std::string mes
 }
 
 Later<app::MessageRef> Speech::send(std::string conversation, std::string message, Deadline deadline) {
-    auto address = co_await places_.service_url(conversation, deadline);
+    auto address = co_await references_.service_url(conversation, deadline);
     ConnectorCall call{.method = "POST",
                        .service_url = std::move(address),
                        .path = conversation_path(conversation, "/activities"),
@@ -114,7 +114,7 @@ Later<app::MessageRef> Speech::send(std::string conversation, std::string messag
 
 Later<Done> Speech::replace(const app::MessageRef& message, std::string with, Deadline deadline) {
     const auto conversation = thread_of(message);
-    auto address = co_await places_.service_url(conversation, deadline);
+    auto address = co_await references_.service_url(conversation, deadline);
     ConnectorCall call{
         .method = "PUT",
         .service_url = std::move(address),
@@ -155,7 +155,7 @@ Later<Done> Speech::tell(std::string object, const wire::TeamsCard& what, Deadli
     auto message = wire::teams_message(what);
     auto mri = directory_.mri_of(object);
     auto own =
-        co_await places_.own_conversation(directory_.home(), std::move(object), std::move(mri), deadline);
+        co_await references_.own_conversation(directory_.home(), std::move(object), std::move(mri), deadline);
     if (!own) co_return pass(own);
     auto sent = co_await send(std::move(*own), std::move(message.text), deadline);
     if (!sent) co_return pass(sent);
@@ -167,7 +167,7 @@ Later<Done> Speech::answer_alone(std::string conversation, std::string mri, cons
     if (!settings_.targeted_messages || shown_to_all_)
         co_return fail(Trouble::not_found, "messages for one person are not sent there");
     auto message = wire::teams_targeted_message(what, mri);
-    auto address = co_await places_.service_url(conversation, deadline);
+    auto address = co_await references_.service_url(conversation, deadline);
     ConnectorCall call{.method = "POST",
                        .service_url = std::move(address),
                        .path = conversation_path(conversation, "/activities?isTargetedActivity=true"),

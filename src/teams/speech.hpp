@@ -6,7 +6,7 @@
 #include "countersign/wire/teams_card.hpp"
 #include "teams/connector.hpp"
 #include "teams/directory.hpp"
-#include "teams/places.hpp"
+#include "teams/references.hpp"
 
 namespace countersign::teams {
 
@@ -14,8 +14,9 @@ namespace countersign::teams {
 // are those of app::Chat.
 class Speech {
   public:
-    Speech(const TeamsSettings& settings, Connector& connector, Places& places, TeamsDirectory& directory)
-        : settings_(settings), connector_(connector), places_(places), directory_(directory) {}
+    Speech(const TeamsSettings& settings, Connector& connector, References& references,
+           TeamsDirectory& directory)
+        : settings_(settings), connector_(connector), references_(references), directory_(directory) {}
 
     // `channel`: a channel, one of its threads, a group chat, or a person ("object id" or "tenant/object
     // id").
@@ -46,7 +47,7 @@ class Speech {
 
     const TeamsSettings& settings_;
     Connector& connector_;
-    Places& places_;
+    References& references_;
     TeamsDirectory& directory_;
     bool shown_to_all_ = false;  // what was meant for one person
 };

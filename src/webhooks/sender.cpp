@@ -70,10 +70,10 @@ bool host_trouble(unsigned status) {
 
 }  // namespace
 
-class Sender final : public Webhooks, private app::LeasedWork {
+class RealSender final : public Sender, private app::LeasedWork {
   public:
-    Sender(WebhookSettings settings, const app::Runtime& runtime, Parts parts, net::Connector& network,
-           Secret server_key, asio::any_io_executor executor)
+    RealSender(WebhookSettings settings, const app::Runtime& runtime, Parts parts, net::Connector& network,
+               Secret server_key, asio::any_io_executor executor)
         : settings_(std::move(settings)),
           store_(parts.deliveries),
           runtime_(runtime),
@@ -136,7 +136,7 @@ class Sender final : public Webhooks, private app::LeasedWork {
     WebhookSettings settings_;
     app::DeliveryStore& store_;
     const app::Runtime& runtime_;
-    app::Log& log_;
+    app::LogTail& log_;
     app::Counters& counters_;
     app::WebhookKey key_;
     std::string key_id_;
@@ -157,7 +157,7 @@ class Sender final : public Webhooks, private app::LeasedWork {
 
 // ---- taking deliveries in
 
-void Sender::absorb(std::vector<app::DeliveryJob> jobs) {
+void RealSender::absorb(std::vector<app::DeliveryJob> jobs) {
     core::Instant now = runtime_.now();
     for (auto& job : jobs) {
         auto id = job.id();
@@ -171,14 +171,14 @@ void Sender::absorb(std::vector<app::DeliveryJob> jobs) {
     loop_.begin_more();
 }
 
-std::optional<asio::awaitable<void>> Sender::next() {
+std::optional<asio::awaitable<void>> RealSender::next() {
     auto job = lanes_.next(runtime_.now());
     if (job) return carry(std::move(*job));
     if (lanes_.hungry(runtime_.now())) loop_.claim_more();
     return std::nullopt;
 }
 
-asio::awaitable<void> Sender::fan_out() {
+asio::awaitable<void> RealSender::fan_out() {
     for (;;) {
         bool again = false;
         auto seen = news_;
@@ -197,7 +197,7 @@ asio::awaitable<void> Sender::fan_out() {
 }
 
 // Events are looked for as soon as they have their place, not only once a poll.
-asio::awaitable<void> Sender::follow_log() {
+asio::awaitable<void> RealSender::follow_log() {
     std::int64_t seen = 0;
     for (;;) {
         if (log_.size() > seen) {
@@ -208,7 +208,7 @@ asio::awaitable<void> Sender::follow_log() {
     }
 }
 
-asio::awaitable<bool> Sender::claim() {
+asio::awaitable<bool> RealSender::claim() {
     auto asked = lanes_.rooms(runtime_.now());
     auto jobs = co_await store_.claim_deliveries(lease(), runtime_.now(), asked, lanes_.room_of_new_lane(),
                                                  store_deadline());
@@ -224,7 +224,7 @@ asio::awaitable<bool> Sender::claim() {
 
 // ---- one delivery
 
-asio::awaitable<void> Sender::carry(app::DeliveryJob job) {
+asio::awaitable<void> RealSender::carry(app::DeliveryJob job) {
     core::Instant begun = runtime_.now();
     // With less time left another process may take it over while we are sending.
     if (job.leased_until < begun + attempt_max + lease_margin) {
@@ -234,7 +234,7 @@ asio::awaitable<void> Sender::carry(app::DeliveryJob job) {
     co_await attempt(job, begun);
 }
 
-asio::awaitable<void> Sender::attempt(app::DeliveryJob& job, core::Instant begun) {
+asio::awaitable<void> RealSender::attempt(app::DeliveryJob& job, core::Instant begun) {
     if (job.to->key_id != key_id_) {
         lanes_.skipped(job.lane);
         app::Attempt failed{.at = begun,
@@ -268,7 +268,7 @@ asio::awaitable<void> Sender::attempt(app::DeliveryJob& job, core::Instant begun
     judge(job, begun, std::move(answer));
 }
 
-const std::vector<Secret>& Sender::secrets_of(const app::Subscription& to) {
+const std::vector<Secret>& RealSender::secrets_of(const app::Subscription& to) {
     auto [it, fresh] = secrets_.try_emplace({to.id, to.secret_number});
     if (!fresh) return it->second;
     it->second.push_back(key_.secret(to.id, to.secret_number));
@@ -281,8 +281,8 @@ const std::vector<Secret>& Sender::secrets_of(const app::Subscription& to) {
     return found;
 }
 
-Later<net::HttpResponse> Sender::post(const app::DeliveryJob& job, const std::string& body,
-                                      core::Instant at) {
+Later<net::HttpResponse> RealSender::post(const app::DeliveryJob& job, const std::string& body,
+                                          core::Instant at) {
     auto url = destination(job.to->url, settings_.allow_private_networks);
     if (!url) co_return pass(url);
     const auto& secrets = secrets_of(*job.to);
@@ -298,7 +298,7 @@ Later<net::HttpResponse> Sender::post(const app::DeliveryJob& job, const std::st
     co_return co_await client_->send(*url, std::move(request), Deadline{at + attempt_max});
 }
 
-void Sender::judge(const app::DeliveryJob& job, core::Instant begun, Result<net::HttpResponse> answer) {
+void RealSender::judge(const app::DeliveryJob& job, core::Instant begun, Result<net::HttpResponse> answer) {
     core::Instant now = runtime_.now();
     app::Attempt made{.at = begun, .status = 0, .problem = {}, .answer = {}, .took = now - begun};
     std::optional<core::Instant> asked;
@@ -344,19 +344,19 @@ void Sender::judge(const app::DeliveryJob& job, core::Instant begun, Result<net:
         give_up(waiting, "the subscription has ended");
 }
 
-void Sender::give_up(const app::DeliveryJob& job, std::string why) {
+void RealSender::give_up(const app::DeliveryJob& job, std::string why) {
     app::Attempt last{.at = runtime_.now(), .status = 0, .problem = std::move(why), .answer = {}, .took = {}};
     settled({.id = job.id(), .state = State::parked, .due_at = {}, .attempt = std::move(last)});
 }
 
-void Sender::put_off_returned() {
+void RealSender::put_off_returned() {
     for (auto& [job, later] : lanes_.take_returned())
         settled({.id = job.id(), .state = State::pending, .due_at = later, .attempt = {}});
 }
 
 // ---- writing down what became of them
 
-void Sender::settled(Settled row) {
+void RealSender::settled(Settled row) {
     if (batch_.size() >= unsettled_rows_max) {
         counters_.count("webhook_unsettled", "forgotten");  // comes back when its lease has run out
         return;
@@ -365,7 +365,7 @@ void Sender::settled(Settled row) {
     loop_.settle_more();
 }
 
-Later<Done> Sender::settle() {
+Later<Done> RealSender::settle() {
     auto rows = std::exchange(batch_, {});
     writing_ = rows.size();
     auto done = co_await store_.settle_deliveries(rows, lease(), store_deadline());
@@ -376,7 +376,7 @@ Later<Done> Sender::settle() {
     co_return done;
 }
 
-asio::awaitable<void> Sender::sweep() {
+asio::awaitable<void> RealSender::sweep() {
     for (;;) {
         auto now = runtime_.now();
         // An hour later than by itself, for what rested with its lane to the end.
@@ -390,7 +390,7 @@ asio::awaitable<void> Sender::sweep() {
 
 // ---- the outside
 
-asio::awaitable<void> Sender::run() {
+asio::awaitable<void> RealSender::run() {
     loops_.start_loop("webhooks", loop_.run());
     loops_.start_loop("webhooks events", fan_out());
     loops_.start_loop("webhooks news", follow_log());
@@ -399,11 +399,11 @@ asio::awaitable<void> Sender::run() {
     co_await loops_.end(runtime_.timers, runtime_.now() + stop_patience);
 }
 
-std::unique_ptr<Webhooks> make_webhooks(WebhookSettings settings, const app::Runtime& runtime, Parts parts,
-                                        net::Connector& network, Secret server_key,
-                                        asio::any_io_executor executor) {
-    return std::make_unique<Sender>(std::move(settings), runtime, parts, network, std::move(server_key),
-                                    std::move(executor));
+std::unique_ptr<Sender> make_sender(WebhookSettings settings, const app::Runtime& runtime, Parts parts,
+                                    net::Connector& network, Secret server_key,
+                                    asio::any_io_executor executor) {
+    return std::make_unique<RealSender>(std::move(settings), runtime, parts, network, std::move(server_key),
+                                        std::move(executor));
 }
 
 }  // namespace countersign::webhooks

@@ -167,22 +167,23 @@ std::optional<Decided> decided_part(const core::Case& c) {
     return part;
 }
 
-Value decision_statement(const Decided& decided, const LogPlace& place) {
+Value decision_statement(const Decided& decided, const LogPosition& position) {
     const core::Case& c = decided.c;
     const core::Ruling& ruling = decided.ruling;
     const auto& behind = behind_it(c);
-    auto predicate = Value::object(
-        {{"decision", core::name_of(ruling.state)},
-         {"decidedAt", ruling.decided_at ? Value(core::rfc3339(*ruling.decided_at)) : Value()},
-         {"reason", text_or_none(ruling.reason)},
-         {"request", request_part(c.request)},
-         {"version", std::int64_t{c.version()}},
-         {"behind", texts_of(behind)},
-         {"excluded", texts_of(core::barred(c.applied, behind))},
-         {"votes", votes_cast(decided)},
-         {"policy", policy_of(c.applied)},
-         {"log",
-          Value::object({{"origin", place.origin}, {"index", place.index}, {"leaf", base64(place.leaf)}})}});
+    auto predicate =
+        Value::object({{"decision", core::name_of(ruling.state)},
+                       {"decidedAt", ruling.decided_at ? Value(core::rfc3339(*ruling.decided_at)) : Value()},
+                       {"reason", text_or_none(ruling.reason)},
+                       {"request", request_part(c.request)},
+                       {"version", std::int64_t{c.version()}},
+                       {"behind", texts_of(behind)},
+                       {"excluded", texts_of(core::barred(c.applied, behind))},
+                       {"votes", votes_cast(decided)},
+                       {"policy", policy_of(c.applied)},
+                       {"log", Value::object({{"origin", position.origin},
+                                              {"index", position.index},
+                                              {"leaf", base64(position.leaf)}})}});
     if (ruling.grant_ends) predicate.set("grantEndsAt", core::rfc3339(*ruling.grant_ends));
     return Value::object({{"_type", statement_v1},
                           {"subject", subjects_of(c.request)},

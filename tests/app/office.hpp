@@ -278,7 +278,7 @@ struct Process {
     app::Roster roster;
     app::Waiters waiters;
     app::Hiding hiding{Secret{std::string(32, 'k')}};
-    app::Log log;
+    app::LogTail log;
     app::Chats chats;
     FakeCounters counters;
     app::Outbox outbox;

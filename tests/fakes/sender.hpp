@@ -6,7 +6,7 @@
 namespace countersign::test {
 
 // Would send anywhere, and never sends.
-struct FakeSender final : app::Sender {
+struct FakeSender final : app::WebhookSender {
     Result<Done> acceptable(std::string_view) const override { return Done{}; }
     void look(const core::LaneId&) override {}
 };

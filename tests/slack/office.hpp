@@ -124,7 +124,7 @@ struct SlackOffice : SandboxWorld {
                          .entropy = entropy,
                          .process = core::ProcessId::mint(time.now(), rt::chance(entropy)),
                          .limits = {.collapse_cards = false}};
-    app::Log log{store, runtime.process, time, time, io.get_executor()};
+    app::LogTail log{store, runtime.process, time, time, io.get_executor()};
     app::Chats chats;
     FakeCounters counters;
     app::Outbox outbox{runtime, io.get_executor(), {store, slow, roster, chats, counters, nullptr, &store}};

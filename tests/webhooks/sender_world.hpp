@@ -76,7 +76,7 @@ struct SenderTest : ::testing::Test {
     struct Server {
         Server(SenderTest& test, Secret with_key, app::Limits limits = {})
             : process(test.office, limits),
-              sender(make_webhooks(
+              sender(make_sender(
                   {.allow_private_networks = true, .source = "https://approvals.example.com", .version = "1"},
                   process.runtime,
                   {.deliveries = test.hooks,
@@ -91,7 +91,7 @@ struct SenderTest : ::testing::Test {
         }
         ~Server() { process.kill(); }
         Process process;
-        std::unique_ptr<Webhooks> sender;
+        std::unique_ptr<Sender> sender;
     };
     std::unique_ptr<Server> server = std::make_unique<Server>(*this, server_key);
 

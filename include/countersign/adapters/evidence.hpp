@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "countersign/app/chats.hpp"
-#include "countersign/app/log.hpp"
+#include "countersign/app/log_tail.hpp"
 #include "countersign/app/runtime.hpp"
 #include "countersign/app/stream_positions.hpp"
 #include "countersign/app/tree.hpp"
@@ -41,7 +41,7 @@ class LogPublisher {
 // `signs` false: leaves are made, and another replica signs.
 struct PublisherParts {
     const app::Runtime& runtime;
-    app::Log& log;
+    app::LogTail& log;
     app::TreeStore& tree;
 };
 std::unique_ptr<LogPublisher> make_log_publisher(LogIdentity identity, std::vector<LoggedKey> keys,

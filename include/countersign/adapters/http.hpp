@@ -103,7 +103,7 @@ struct Parts {
     app::Webhooks& webhooks;
     app::Roster& roster;
     app::OutboxStore& outbox;  // where requests are shown, and where they cannot be
-    app::Log& log;
+    app::LogTail& log;
     app::TreeStore& tree;
     app::TokenStore& tokens;
     app::WorkloadIdentity& workloads;

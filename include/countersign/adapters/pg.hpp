@@ -10,7 +10,7 @@
 #include "countersign/app/checks.hpp"
 #include "countersign/app/events.hpp"
 #include "countersign/app/identity.hpp"
-#include "countersign/app/log.hpp"
+#include "countersign/app/log_tail.hpp"
 #include "countersign/app/people.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/app/references.hpp"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "countersign/app/log.hpp"
+#include "countersign/app/log_tail.hpp"
 #include "countersign/app/roster.hpp"
 #include "countersign/app/runtime.hpp"
 #include "countersign/app/stream_positions.hpp"
@@ -39,7 +39,7 @@ class StreamOut {
 };
 struct Parts {
     const app::Runtime& runtime;
-    app::Log& log;
+    app::LogTail& log;
     app::StreamPositions& positions;
     app::Roster& roster;
     net::Dialer& dialer;

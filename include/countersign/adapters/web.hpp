@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "countersign/app/log.hpp"
+#include "countersign/app/log_tail.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/app/sign_in.hpp"
 #include "countersign/net/route.hpp"
@@ -23,7 +23,7 @@ struct Parts {
     app::SignInProvider& provider;
     const app::SignInLinks& links;
     app::TokenStore& tokens;  // for terminals whose people sign in
-    app::Log& log;
+    app::LogTail& log;
 };
 
 class Web {

@@ -16,7 +16,7 @@ struct WebhookSettings {
 
 // Sends what subscribers have asked for: makes deliveries of the log's new events and carries them out,
 // signed as Standard Webhooks 1.0.0 has it. One task of the I/O thread's group.
-class Webhooks : public app::Sender {
+class Sender : public app::WebhookSender {
   public:
     virtual rt::asio::awaitable<void> run() = 0;  // until cancelled
     virtual void events_came() = 0;               // the log grew: looked at now and not at the next poll
@@ -31,11 +31,11 @@ struct Parts {
     app::CaseStore& cases;
     app::Roster& roster;
     app::Waiters& waiters;  // knows the cases that have just changed
-    app::Log& log;
+    app::LogTail& log;
     app::Counters& counters;
 };
-std::unique_ptr<Webhooks> make_webhooks(WebhookSettings settings, const app::Runtime& runtime, Parts parts,
-                                        net::Connector& network, Secret server_key,
-                                        rt::asio::any_io_executor executor);
+std::unique_ptr<Sender> make_sender(WebhookSettings settings, const app::Runtime& runtime, Parts parts,
+                                    net::Connector& network, Secret server_key,
+                                    rt::asio::any_io_executor executor);
 
 }  // namespace countersign::webhooks

@@ -25,7 +25,7 @@ class Scheduler {
 // Notices what other replicas did to requests that are waited for here.
 class ReplicaFollower {
   public:
-    ReplicaFollower(const Runtime& runtime, CaseStore& cases, Waiters& waiters, Log& log)
+    ReplicaFollower(const Runtime& runtime, CaseStore& cases, Waiters& waiters, LogTail& log)
         : runtime_(runtime), cases_(cases), waiters_(waiters), log_(log) {}
     rt::asio::awaitable<void> run();
 
@@ -36,7 +36,7 @@ class ReplicaFollower {
     const Runtime& runtime_;
     CaseStore& cases_;
     Waiters& waiters_;
-    Log& log_;
+    LogTail& log_;
 };
 
 // Notices within `poll` what any replica or administrator changed about people, and judges open requests

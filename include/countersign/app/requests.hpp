@@ -7,7 +7,7 @@
 #include "countersign/app/approved_before.hpp"
 #include "countersign/app/caller.hpp"
 #include "countersign/app/chats.hpp"
-#include "countersign/app/log.hpp"
+#include "countersign/app/log_tail.hpp"
 #include "countersign/app/people_sync.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/app/roster.hpp"
@@ -86,7 +86,7 @@ class Requests {
         Waiters& waiters;
         const Chats& chats;  // where cards are posted
         CardWorker& cards;
-        Log& log;  // told of events that are committed here
+        LogTail& log;  // told of events that are committed here
         const Webhooks& webhooks;
         const Hiding& hiding;
         Counters& counters;

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "countersign/app/log.hpp"
+#include "countersign/app/log_tail.hpp"
 #include "countersign/app/people_sync.hpp"
 #include "countersign/app/ports.hpp"
 #include "countersign/app/roster.hpp"
@@ -17,7 +17,7 @@ class VotingTokens {
         TokenStore& tokens;
         PeopleSync& people;
         Roster& roster;
-        Log& log;
+        LogTail& log;
     };
     VotingTokens(const Runtime& runtime, Parts parts) : runtime_(runtime), parts_(parts) {}
 

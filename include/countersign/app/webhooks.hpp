@@ -166,9 +166,9 @@ class DeliveryStore {
 };
 
 // Who carries deliveries out.
-class Sender {
+class WebhookSender {
   public:
-    virtual ~Sender() = default;
+    virtual ~WebhookSender() = default;
     // Says whether it would ever send there: invalid_input with what is wrong. Names are looked up when
     // sending.
     virtual Result<Done> acceptable(std::string_view url) const = 0;
@@ -186,7 +186,7 @@ class Webhooks {
     struct Parts {
         SubscriptionStore& subscriptions;
         DeliveryStore& deliveries;
-        Sender& sender;
+        WebhookSender& sender;
         const rt::Clock& clock;
         rt::Entropy& entropy;
     };

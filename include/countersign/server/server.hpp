@@ -66,7 +66,7 @@ class Server {
     Server(const Ground& ground, const config::Settings& settings, Keys keys,
            std::unique_ptr<net::Listener> listener, std::vector<identity::Issuer> issuers,
            PolicyReader reader);
-    std::unique_ptr<webhooks::Webhooks> make_sender();
+    std::unique_ptr<webhooks::Sender> make_sender();
     app::Outbox::Parts outbox_parts();
     app::Batches::Parts batch_parts();
     app::Requests::Parts request_parts();
@@ -97,11 +97,11 @@ class Server {
     app::Waiters waiters_;
     app::Hiding hiding_;
     app::ReceiptLinks receipts_;
-    app::Log log_;
+    app::LogTail log_;
     app::Chats chats_;
     app::Outbox outbox_;
     app::Batches batches_;
-    std::unique_ptr<webhooks::Webhooks> sender_;
+    std::unique_ptr<webhooks::Sender> sender_;
     app::Webhooks webhooks_;
     app::PeopleSync people_;
     app::Requests requests_;

@@ -21,13 +21,13 @@ struct Decided {
 std::optional<Decided> decided_part(const core::Case& c);
 
 // Where the log has the event of the decision.
-struct LogPlace {
+struct LogPosition {
     std::string_view origin;
     std::int64_t index = 0;
     std::string_view leaf;
 };
 // An in-toto statement: its subjects are the request's digest and the digests of files that its parameters
 // name. docs/schemas/decision-v1.schema.json describes the predicate. It follows from the case and its place.
-core::Value decision_statement(const Decided& decided, const LogPlace& place);
+core::Value decision_statement(const Decided& decided, const LogPosition& position);
 
 }  // namespace countersign::wire

@@ -11,16 +11,16 @@
 
 namespace countersign::teams {
 
-// Where conversations are reached: each activity says it anew. Remembered here, kept in the store for other
-// replicas and later, and guessed (the first allowed address) where nothing was ever heard.
-class Places {
+// Knows where conversations are reached, which each activity says anew. That is remembered here, kept in the
+// store for other replicas and later, and guessed (the first allowed address) where nothing was ever heard.
+class References {
   public:
     static constexpr std::size_t remembered_max = 10'000;
     static constexpr core::Duration kept_again_after = std::chrono::hours{24};
     static constexpr core::Duration store_patience = std::chrono::seconds{3};
 
-    Places(const TeamsSettings& settings, Connector& connector, app::ReferenceStore& store,
-           const app::Runtime& runtime, rt::asio::any_io_executor executor);
+    References(const TeamsSettings& settings, Connector& connector, app::ReferenceStore& store,
+               const app::Runtime& runtime, rt::asio::any_io_executor executor);
 
     // An activity that was believed in came from there.
     void heard(const wire::TeamsActivity& activity);

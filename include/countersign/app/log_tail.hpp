@@ -17,7 +17,7 @@ struct LogNews {
 
 // The log's growing end in this process: gives events their place soon after they were committed, and tells
 // whoever follows. For the I/O thread.
-class Log {
+class LogTail {
   public:
     // How long a batch gathers. Whoever wants an event at once has had it from the commit already.
     static constexpr core::Duration gather{std::chrono::milliseconds{10}};
@@ -25,8 +25,8 @@ class Log {
     // A replica that was not heard for so long is gone; each is heard three times as often.
     static constexpr core::Duration others_remembered{std::chrono::seconds{60}};
 
-    Log(EventLog& events, core::ProcessId process, const rt::Clock& clock, rt::Timers& timers,
-        rt::asio::any_io_executor executor);
+    LogTail(EventLog& events, core::ProcessId process, const rt::Clock& clock, rt::Timers& timers,
+            rt::asio::any_io_executor executor);
 
     EventLog& events() { return events_; }
     Later<Done> record(AdminEvent event, Deadline deadline);  // as the store does, and soon in its place

@@ -1,4 +1,4 @@
-#include "teams/places.hpp"
+#include "teams/references.hpp"
 
 #include <fmt/format.h>
 
@@ -26,15 +26,15 @@ std::string owner_key(std::string_view tenant, std::string_view user) {
 
 }  // namespace
 
-Places::Places(const TeamsSettings& settings, Connector& connector, app::ReferenceStore& store,
-               const app::Runtime& runtime, rt::asio::any_io_executor executor)
+References::References(const TeamsSettings& settings, Connector& connector, app::ReferenceStore& store,
+                       const app::Runtime& runtime, rt::asio::any_io_executor executor)
     : settings_(settings),
       connector_(connector),
       store_(store),
       runtime_(runtime),
       tasks_(std::move(executor), writes_max, rt::report_bug) {}
 
-void Places::remember(app::ConversationReference reference) {
+void References::remember(app::ConversationReference reference) {
     if (known_.size() >= remembered_max) known_.clear();  // the store has them all
     if (owned_.size() >= remembered_max) owned_.clear();
     if (!reference.user.empty()) {
@@ -48,7 +48,7 @@ void Places::remember(app::ConversationReference reference) {
     known_.insert_or_assign(std::move(id), std::move(reference));
 }
 
-void Places::heard(const wire::TeamsActivity& activity) {
+void References::heard(const wire::TeamsActivity& activity) {
     const auto conversation = wire::teams_channel_of(activity.conversation);
     if (conversation.empty() || conversation.size() > app::conversation_bytes_max ||
         activity.service_url.size() > app::service_url_bytes_max)
@@ -77,12 +77,12 @@ void Places::heard(const wire::TeamsActivity& activity) {
                   "too much to write down at once: a conversation's address is kept in memory alone");
 }
 
-awaitable<void> Places::keep(app::ConversationReference reference) {
+awaitable<void> References::keep(app::ConversationReference reference) {
     auto kept = co_await store_.keep(std::move(reference), runtime_.within(store_patience));
     if (!kept) log::warn("teams", "a conversation's address was not stored: {}", kept.error().detail);
 }
 
-Later<app::ConversationReference> Places::find(std::string conversation, Deadline deadline) {
+Later<app::ConversationReference> References::find(std::string conversation, Deadline deadline) {
     auto known = known_.find(conversation);
     if (known != known_.end()) co_return known->second;
     Deadline patience{std::min(deadline.at, runtime_.now() + store_patience)};
@@ -91,18 +91,18 @@ Later<app::ConversationReference> Places::find(std::string conversation, Deadlin
     co_return stored;
 }
 
-awaitable<std::string> Places::service_url(std::string_view conversation, Deadline deadline) {
+awaitable<std::string> References::service_url(std::string_view conversation, Deadline deadline) {
     auto found = co_await find(std::string(wire::teams_channel_of(conversation)), deadline);
     co_return found ? found->service_url : first_address();
 }
 
-awaitable<std::string> Places::tenant_of(std::string_view conversation, Deadline deadline) {
+awaitable<std::string> References::tenant_of(std::string_view conversation, Deadline deadline) {
     auto found = co_await find(std::string(wire::teams_channel_of(conversation)), deadline);
     co_return found ? found->tenant : std::string{};
 }
 
-Later<std::string> Places::own_conversation(std::string tenant, std::string user, std::string chat_user,
-                                            Deadline deadline) {
+Later<std::string> References::own_conversation(std::string tenant, std::string user, std::string chat_user,
+                                                Deadline deadline) {
     if (auto own = owned_.find(owner_key(tenant, user)); own != owned_.end()) co_return own->second;
     Deadline patience{std::min(deadline.at, runtime_.now() + store_patience)};
     auto stored = co_await store_.of_person(core::Surface::teams, tenant, user, patience);
@@ -139,7 +139,7 @@ Later<std::string> Places::own_conversation(std::string tenant, std::string user
     co_return id;
 }
 
-awaitable<void> Places::stop(core::Instant deadline) {
+awaitable<void> References::stop(core::Instant deadline) {
     co_await tasks_.end(runtime_.timers, deadline);
 }
 

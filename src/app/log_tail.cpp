@@ -1,4 +1,4 @@
-#include "countersign/app/log.hpp"
+#include "countersign/app/log_tail.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -13,8 +13,8 @@ constexpr core::Duration idle_look{std::chrono::hours{1}};  // nothing is polled
 
 }  // namespace
 
-Log::Log(EventLog& events, core::ProcessId process, const rt::Clock& clock, rt::Timers& timers,
-         rt::asio::any_io_executor executor)
+LogTail::LogTail(EventLog& events, core::ProcessId process, const rt::Clock& clock, rt::Timers& timers,
+                 rt::asio::any_io_executor executor)
     : events_(events),
       process_(process),
       clock_(clock),
@@ -22,39 +22,39 @@ Log::Log(EventLog& events, core::ProcessId process, const rt::Clock& clock, rt::
       needed_(executor),
       grown_(std::move(executor)) {}
 
-Later<Done> Log::record(AdminEvent event, Deadline deadline) {
+Later<Done> LogTail::record(AdminEvent event, Deadline deadline) {
     auto recorded = co_await events_.record(std::move(event), deadline);
     if (recorded) committed();
     co_return recorded;
 }
 
-void Log::committed() {
+void LogTail::committed() {
     if (std::exchange(waiting_, true)) return;
     needed_.notify_all();
 }
 
-void Log::heard(const LogNews& news) {
+void LogTail::heard(const LogNews& news) {
     if (news.from_another) others_until_ = clock_.now() + others_remembered;
     if (news.waiting) committed();
     grow(news.size);
 }
 
-bool Log::others() const {
+bool LogTail::others() const {
     return others_until_ && clock_.now() < *others_until_;
 }
 
-void Log::grow(std::int64_t size) {
+void LogTail::grow(std::int64_t size) {
     if (size <= size_) return;
     size_ = size;
     grown_.notify_all();
 }
 
-void Log::close() {
+void LogTail::close() {
     closed_ = true;
     grown_.notify_all();
 }
 
-rt::asio::awaitable<void> Log::run() {
+rt::asio::awaitable<void> LogTail::run() {
     std::string told;
     for (;;) {
         if (!waiting_) {

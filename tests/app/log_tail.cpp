@@ -1,4 +1,4 @@
-#include "countersign/app/log.hpp"
+#include "countersign/app/log_tail.hpp"
 
 #include <gtest/gtest.h>
 
