@@ -148,9 +148,7 @@ awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButto
         if (!manner_.shows_everything(card_of(**now)))
             co_return co_await approve_in_full(std::move(act), request);
     }
-    const auto verdict = button == CardButton::release  ? Verdict::release
-                         : button == CardButton::revoke ? Verdict::revoke
-                                                        : Verdict::approve;
+    const auto verdict = core::verdict_of(button).value_or(Verdict::approve);
     auto outcome = co_await vote(act, request, verdict, {});
     if (auto sign_in = outcome.answer ? sign_in_reply(act, *outcome.answer, {}) : std::nullopt)
         co_return std::move(*sign_in);

@@ -368,26 +368,6 @@ std::string parameter_name(const std::string& path) {
     return printable(as_it_is ? path : canonical(Value{path}));
 }
 
-std::string_view name_of(CardButton button) {
-    switch (button) {
-        case CardButton::approve:
-            return "Approve";
-        case CardButton::deny:
-            return "Deny";
-        case CardButton::hold:
-            return "Hold";
-        case CardButton::release:
-            return "Release";
-        case CardButton::lower:
-            return "Lower";
-        case CardButton::revoke:
-            return "Revoke";
-        case CardButton::details:
-            return "Details";
-    }
-    return "Details";
-}
-
 std::vector<CardButton> card_buttons(const CardView& card) {
     if (card.state == State::approved && card.session) return {CardButton::revoke, CardButton::details};
     if (card.state != State::pending) return {};

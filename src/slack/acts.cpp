@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -19,17 +20,6 @@ std::optional<core::RequestId> request_of(std::string_view text) {
     auto id = core::RequestId::parse(text);
     if (id && id->text() != text) return std::nullopt;
     return id;
-}
-
-std::optional<app::CardButton> button_of(std::string_view action) {
-    if (action == wire::slack_approve) return app::CardButton::approve;
-    if (action == wire::slack_deny) return app::CardButton::deny;
-    if (action == wire::slack_hold) return app::CardButton::hold;
-    if (action == wire::slack_release) return app::CardButton::release;
-    if (action == wire::slack_lower) return app::CardButton::lower;
-    if (action == wire::slack_revoke) return app::CardButton::revoke;
-    if (action == wire::slack_details) return app::CardButton::details;
-    return std::nullopt;
 }
 
 std::optional<AnswerClick> answer_of(const wire::SlackClick& click) {
@@ -50,12 +40,12 @@ std::optional<AnswerClick> answer_of(const wire::SlackClick& click) {
     return std::nullopt;
 }
 
+// The verdict that a dialog of ours gives; nullopt: none does.
 std::optional<core::Verdict> verdict_of(std::string_view callback) {
-    if (callback == wire::slack_approve) return core::Verdict::approve;
-    if (callback == wire::slack_deny) return core::Verdict::deny;
-    if (callback == wire::slack_hold) return core::Verdict::hold;
-    if (callback == wire::slack_lower) return core::Verdict::lower;
-    return std::nullopt;
+    using core::Verdict;
+    constexpr std::array asking{Verdict::approve, Verdict::deny, Verdict::hold, Verdict::lower};
+    const auto verdict = core::parse_verdict(callback);
+    return verdict && std::ranges::find(asking, *verdict) != asking.end() ? verdict : std::nullopt;
 }
 
 // Long ids of a payload are folded, so that an origin never outgrows its column.
@@ -95,7 +85,7 @@ Clicked read_click(const wire::SlackClick& click) {
         auto reason = std::string(trim(std::string_view{click.value}.substr(id.size())));
         return ApprovalClick{*about, std::move(*asked), std::move(reason)};
     }
-    auto button = button_of(click.action);
+    auto button = core::parse_card_button(click.action);
     if (!request || !button) return std::monostate{};
     CardClick card{.request = *request, .button = *button, .shown = app::CardExtent::whole, .card = {}};
     if (wire::slack_opens_full_view(click.block)) card.shown = app::CardExtent::part;

@@ -33,23 +33,6 @@ std::optional<core::Verdict> verdict_of(std::string_view act) {
     return core::parse_verdict(act);
 }
 
-std::optional<app::CardButton> button_of(core::Verdict verdict) {
-    switch (verdict) {
-        case core::Verdict::deny:
-            return app::CardButton::deny;
-        case core::Verdict::hold:
-            return app::CardButton::hold;
-        case core::Verdict::release:
-            return app::CardButton::release;
-        case core::Verdict::lower:
-            return app::CardButton::lower;
-        case core::Verdict::revoke:
-            return app::CardButton::revoke;
-        default:
-            return std::nullopt;
-    }
-}
-
 std::optional<app::Question> question_of(const wire::TeamsPress& press) {
     if (press.act != wire::teams_agree && press.act != wire::teams_decline) return std::nullopt;
     if (press.about == "link") return app::Question{app::Question::About::link, press.id};

@@ -12,8 +12,6 @@ namespace countersign::teams {
 // A request's id, exactly as our buttons carry it.
 std::optional<core::RequestId> request_of(const wire::TeamsPress& press);
 std::optional<core::Verdict> verdict_of(std::string_view act);  // nullopt: no vote
-// The button that asks for what a vote of this verdict still takes; nullopt: none does.
-std::optional<app::CardButton> button_of(core::Verdict verdict);
 std::optional<app::Question> question_of(const wire::TeamsPress& press);
 
 // Teams delivers an act again under new ids: what tells two votes apart is who votes how, on which version,

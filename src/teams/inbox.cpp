@@ -263,7 +263,8 @@ awaitable<app::Reply> Inbox::act(const Asked& asked) {
                                                app::CardExtent::part);
     const auto verdict = *verdict_of(press.act);
     if (verdict == core::Verdict::approve) co_return co_await approve(asked);
-    const auto button = button_of(verdict);
+    // The button asks for what a vote of this verdict still takes.
+    const auto button = core::button_of(verdict);
     if (trim(press.reason).empty() && press.numbers.empty() && button)
         co_return co_await conversation_.press(std::move(act), request, *button, app::CardExtent::unknown);
     co_return co_await conversation_.submit(std::move(act), request, verdict, press.reason,

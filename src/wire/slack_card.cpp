@@ -49,26 +49,6 @@ class Lines {
     std::string text_;
 };
 
-std::string_view action_of(core::CardButton button) {
-    switch (button) {
-        case core::CardButton::approve:
-            return slack_approve;
-        case core::CardButton::deny:
-            return slack_deny;
-        case core::CardButton::hold:
-            return slack_hold;
-        case core::CardButton::release:
-            return slack_release;
-        case core::CardButton::lower:
-            return slack_lower;
-        case core::CardButton::revoke:
-            return slack_revoke;
-        case core::CardButton::details:
-            break;
-    }
-    return slack_details;
-}
-
 std::string_view style_of(core::CardButton button) {
     if (button == core::CardButton::approve) return "primary";
     const bool ends = button == core::CardButton::deny || button == core::CardButton::revoke;
@@ -177,7 +157,7 @@ class CardWriter {
         const std::string value = card_.id.text();
         b::Items drawn;
         for (core::CardButton button : buttons)
-            drawn.push_back(b::button(action_of(button), core::name_of(button), value, style_of(button)));
+            drawn.push_back(b::button(core::id_of(button), core::name_of(button), value, style_of(button)));
         return b::actions(id("act") + (whole ? "" : std::string(full_suffix)), std::move(drawn));
     }
 

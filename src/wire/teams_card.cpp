@@ -202,6 +202,7 @@ class TeamsCardWriter {
     void add_button(c::Items& actions, core::CardButton button) const {
         const bool asks = viewer_ && viewer_->asks_reason.has_value();
         const std::string_view title = core::name_of(button);
+        const std::string_view act = core::id_of(button);
         switch (button) {
             case core::CardButton::approve:
                 if (viewer_ && viewer_->voted == Verdict::approve)
@@ -210,20 +211,17 @@ class TeamsCardWriter {
                     actions.push_back(c::execute(title, press(whole_ ? teams_approve : teams_read)));
                 return;
             case core::CardButton::deny:
-                if (!asks) actions.push_back(with_reason(title, teams_deny));
-                return;
             case core::CardButton::hold:
-                if (!asks) actions.push_back(with_reason(title, teams_hold));
+                if (!asks) actions.push_back(with_reason(title, act));
                 return;
             case core::CardButton::release:
-                if (!asks) actions.push_back(c::execute(title, press(teams_release)));
+                if (!asks) actions.push_back(c::execute(title, press(act)));
                 return;
             case core::CardButton::lower:
-                if (!asks && !(viewer_ && viewer_->behind))
-                    actions.push_back(c::execute(title, press(teams_lower)));
+                if (!asks && !(viewer_ && viewer_->behind)) actions.push_back(c::execute(title, press(act)));
                 return;
             case core::CardButton::revoke:
-                actions.push_back(c::execute(title, press(teams_revoke)));
+                actions.push_back(c::execute(title, press(act)));
                 return;
             case core::CardButton::details:
                 actions.push_back(c::submit(title, press(teams_details), true));

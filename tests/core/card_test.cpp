@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "core/world.hpp"
+#include "countersign/core/card_button.hpp"
 
 namespace countersign::core::testing {
 namespace {
@@ -182,6 +185,21 @@ TEST(Thread, AnEscalationSaysWhyItCame) {
         "which only those named on the card can give, and expires in 58m.");
     office.play.cast("U0AMY", Verdict::deny, "no");
     EXPECT_EQ(office.line<Escalated>(), "Escalated to #sre-oncall: nobody decided within 2m.");
+}
+
+TEST(CardButtons, AreKnownByTheirIds) {
+    std::set<Verdict> given;
+    for (int i = 0; i <= static_cast<int>(CardButton::details); ++i) {
+        const auto button = static_cast<CardButton>(i);
+        EXPECT_EQ(parse_card_button(id_of(button)), button);
+        const auto verdict = verdict_of(button);
+        EXPECT_EQ(verdict.has_value(), button != CardButton::details);
+        if (!verdict) continue;
+        EXPECT_EQ(button_of(*verdict), button);
+        EXPECT_TRUE(given.insert(*verdict).second) << "two buttons give " << name_of(*verdict);
+    }
+    EXPECT_FALSE(parse_card_button("withdraw")) << "no card has a button for it";
+    EXPECT_FALSE(parse_card_button("Approve"));
 }
 
 }  // namespace

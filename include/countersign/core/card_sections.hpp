@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "countersign/core/card.hpp"
+#include "countersign/core/card_button.hpp"
 
 // These sections put a card into words, once for every chat, the inbox and a terminal: each draws them in its
 // own way, and adds nothing of its own. What a card has no room for is left out here, so that all show the
@@ -70,8 +71,6 @@ std::vector<CardSection> uncut_card(const CardView& card);
 // change comes last: `votes`.
 std::vector<CardSection> full_view_sections(const CardView& card);
 
-enum class CardButton : std::uint8_t { approve, deny, hold, release, lower, revoke, details };
-std::string_view name_of(CardButton button);  // "Approve", as people read it
 // The buttons below a card, in order; none after the end, but for a session that can be revoked.
 std::vector<CardButton> card_buttons(const CardView& card);
 

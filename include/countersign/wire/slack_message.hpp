@@ -15,13 +15,9 @@ namespace countersign::wire {
 // Slack refuses a message whose blocks hold much more than this many characters (UTF-16 units, escaped).
 inline constexpr std::size_t slack_card_text_units_max = 9'500;  // whatever is asked for
 
-// These are the action_ids of our buttons.
+// These are the action_ids of our buttons. Those of a card are its buttons' ids.
 inline constexpr std::string_view slack_approve = "approve";
 inline constexpr std::string_view slack_deny = "deny";
-inline constexpr std::string_view slack_hold = "hold";
-inline constexpr std::string_view slack_release = "release";
-inline constexpr std::string_view slack_lower = "lower";
-inline constexpr std::string_view slack_revoke = "revoke";
 inline constexpr std::string_view slack_details = "details";
 inline constexpr std::string_view slack_next_page = "next_page";
 inline constexpr std::string_view slack_page_before = "page_before";

@@ -60,7 +60,7 @@ std::string_view teams_thread_of(std::string_view conversation);
 
 // What a button of ours says when it is pressed. It comes from a client, which may have made it up.
 struct TeamsPress {
-    std::string act;      // a name below
+    std::string act;      // a verdict's name, or one below
     std::string request;  // its id
     std::string digest;   // of what the card showed
     std::int64_t version = 0;
@@ -74,11 +74,6 @@ struct TeamsPress {
     bool known_form = true;
 };
 inline constexpr std::string_view teams_approve = "approve";
-inline constexpr std::string_view teams_deny = "deny";
-inline constexpr std::string_view teams_hold = "hold";
-inline constexpr std::string_view teams_release = "release";
-inline constexpr std::string_view teams_lower = "lower";
-inline constexpr std::string_view teams_revoke = "revoke";
 inline constexpr std::string_view teams_withdraw = "withdraw";
 inline constexpr std::string_view teams_view = "view";        // the card anew, for whoever looks at it
 inline constexpr std::string_view teams_details = "details";  // the full view
