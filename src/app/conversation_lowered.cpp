@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <utility>
 
 #include "app/conversation_shown.hpp"
@@ -22,11 +21,8 @@ std::optional<double> number_in(std::string_view text) {
     std::string plain;
     for (char c : trim(text))
         if (c != '_' && c != ' ') plain.push_back(c);
-    double number = 0;
-    const auto* end = plain.data() + plain.size();
-    auto read = std::from_chars(plain.data(), end, number, std::chars_format::fixed);
-    if (plain.empty() || read.ec != std::errc{} || read.ptr != end) return std::nullopt;
-    return number;
+    if (plain.find_first_not_of("0123456789.") != std::string::npos) return std::nullopt;
+    return core::unrounded(plain);
 }
 
 std::unexpected<Failure> no_number(std::string_view text) {

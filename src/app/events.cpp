@@ -18,6 +18,15 @@ constexpr std::array<std::string_view, 30> types{
     "breakglass.used",  "breakglass.reviewed", "log.published",        "key.published",
     "key.retired",      "words.erased"};
 
+bool had_voted(const LoggedEvent& event, const core::PersonId& person) {
+    const auto version = std::min(event.version, event.request->version());
+    return std::ranges::any_of(std::span{event.request->entries}.first(static_cast<std::size_t>(version)),
+                               [&](const core::Entry& entry) {
+                                   const auto* who = core::person_who_acted(entry);
+                                   return who && *who == person;
+                               });
+}
+
 }  // namespace
 
 std::span<const std::string_view> event_types() {
@@ -75,12 +84,17 @@ bool matches(const EventFilter& filter, const LoggedEvent& event) {
     };
     if (!among(filter.types, event.type)) return false;
     if (filter.since && event.at < *filter.since) return false;
-    bool about_requests = !filter.states.empty() || filter.request || filter.action || filter.requester;
+    if (filter.until && event.at >= *filter.until) return false;
+    bool about_requests = !filter.states.empty() || filter.request || filter.action || filter.environment ||
+                          filter.resource || filter.requester || filter.voter;
     if (!about_requests) return true;
     if (!event.request) return false;
     const core::Request& request = event.request->request;
     return among(filter.states, event.state) && (!filter.request || request.id == *filter.request) &&
            (!filter.action || request.action == *filter.action) &&
+           (!filter.environment || request.environment == filter.environment) &&
+           (!filter.resource || request.resource == filter.resource) &&
+           (!filter.voter || had_voted(event, *filter.voter)) &&
            (!filter.requester || request.requester.name == *filter.requester);
 }
 

@@ -84,19 +84,6 @@ bool unasked(const CaseNow& now, const core::Directory& directory) {
     });
 }
 
-// Whom the caller names, as the policy would read them.
-Result<Done> read_people(std::vector<core::AccountId>& people, const core::Policy& policy) {
-    for (std::size_t i = 0; i < people.size(); ++i) {
-        auto person = core::read_person(people[i].text(), policy);
-        if (!person) {
-            person.error().pointer = "/on_behalf_of/" + std::to_string(i);
-            return pass(person);
-        }
-        people[i] = std::move(*person);
-    }
-    return Done{};
-}
-
 Result<Done> hide(const Hiding& hiding, core::Request& request, const core::Applied& applied,
                   const std::vector<std::string>& sensitive) {
     for (std::size_t i = 0; i < sensitive.size(); ++i)
@@ -260,7 +247,7 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     if (!people) co_return pass(people);
     auto bounds = within_bounds(caller.token, ask.action, ask.environment);
     if (!bounds) co_return pass(bounds);
-    auto known = read_people(ask.on_behalf_of, parts_.roster.snapshot()->policy());
+    auto known = core::read_people(ask.on_behalf_of, parts_.roster.snapshot()->policy());
     if (!known) co_return pass(known);
     auto sensitive = std::move(ask.sensitive);
     auto room = co_await room_for_more(caller.key(), deadline);

@@ -14,6 +14,7 @@
 #include "countersign/base/text.hpp"
 #include "countersign/net/http_client.hpp"
 #include "countersign/wire/json.hpp"
+#include "countersign/wire/request.hpp"
 
 namespace countersign::cli {
 namespace {
@@ -155,7 +156,9 @@ Later<Reply> Client::call(Call call) {
     Reply reply{.status = answer->status, .body = {}, .etag = {}};
     if (auto etag = answer->fields.find("ETag")) reply.etag = std::string{*etag};
     if (!answer->body.empty()) {
-        auto body = wire::parse_json(answer->body, {.bytes_max = reply_bytes_max, .strict = false});
+        auto body = wire::parse_json(
+            answer->body,
+            {.bytes_max = reply_bytes_max, .nesting_max = wire::document_nesting_max, .strict = false});
         if (body) reply.body = std::move(*body);
     }
     co_return understood(call, std::move(reply), answer->fields);

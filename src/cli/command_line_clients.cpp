@@ -57,7 +57,14 @@ void CommandLine::add_client_verbs() {
     events_app->add_flag("--follow", events.follow, "go on with what happens, until interrupted");
     events_app->add_option("--type", events.type, "of one type, such as request.approved")->type_name("T");
     events_app->add_option("--action", events.action, "about requests of one action")->type_name("A");
+    events_app->add_option("--resource", events.resource, "about requests of one resource")->type_name("R");
+    events_app->add_option("--environment", events.environment, "about requests of one environment")
+        ->type_name("E");
     events_app->add_option("--requester", events.requester, "about what this name asked for")->type_name("N");
+    events_app
+        ->add_option("--voter", events.voter,
+                     "about requests on which they had voted by then; `me`: the token's owner")
+        ->type_name("PERSON");
     events_app->add_option("--after", events.after, "those after this index of the log")->type_name("INDEX");
     events_app->add_flag("--all", events.all, "from the first one on");
     events_app->add_option("--limit", events.limit, "begin with so many of the newest")

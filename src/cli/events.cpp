@@ -30,7 +30,10 @@ std::string events_path(const EventsOptions& options, std::int64_t after, std::s
     };
     add("type", options.type);
     add("action", options.action);
+    add("resource", options.resource);
+    add("environment", options.environment);
     add("requester", options.requester);
+    add("voter", options.voter);
     return path;
 }
 
@@ -77,7 +80,7 @@ Result<std::int64_t> before_the_last(Client& client, const EventsOptions& option
     if (!page) return pass(page);
     const auto last = (*page)["size"].whole() - 1;
     // A filter leaves some out: then all are looked at.
-    const bool filtered = !options.type.empty() || !options.action.empty() || !options.requester.empty();
+    const bool filtered = events_path(options, 0, 0) != events_path({}, 0, 0);
     if (filtered) return -1;
     return std::max<std::int64_t>(last - static_cast<std::int64_t>(count), -1);
 }

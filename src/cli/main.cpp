@@ -39,7 +39,7 @@ int act(int argc, char** argv) {
         return help(line, e);
     } catch (const CLI::ParseError& e) {
         unknown = what_is_unknown(line.app, words);
-        if (unknown.empty()) unknown = fmt::format("{}; see `countersign --help`", e.what());
+        if (unknown.empty()) unknown = what_is_missing(line.app, words, e.what());
     }
     if (!unknown.empty()) {
         complain(unknown);

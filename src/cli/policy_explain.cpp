@@ -14,10 +14,12 @@
 #include "countersign/adapters/policy.hpp"
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/core/explain.hpp"
 #include "countersign/core/match.hpp"
 #include "countersign/rt/clock.hpp"
 #include "countersign/wire/json.hpp"
+#include "countersign/wire/request.hpp"
 
 // `countersign policy explain`: what a policy says of one request and why, without a server or a database.
 namespace countersign::cli {
@@ -41,7 +43,8 @@ Result<std::string> policy_path(const PolicyExplainOptions& options) {
 Result<WordedRequest> read_request(const std::string& path) {
     auto text = config::read_file(path == "-" ? "/dev/stdin" : path, request_bytes_max);
     if (!text) return pass(text);
-    auto body = wire::parse_json(*text, {.bytes_max = request_bytes_max});
+    auto body =
+        wire::parse_json(*text, {.bytes_max = request_bytes_max, .nesting_max = wire::document_nesting_max});
     if (!body) return fail(Trouble::invalid_input, fmt::format("{}: {}", visible(path), body.error().detail));
     auto worded = worded_request(std::move(*body), rt::system_clock()->now());
     if (worded) return worded;
@@ -355,6 +358,11 @@ int policy_explain_verb(const PolicyExplainOptions& options) {
     }
     auto worded = read_request(options.request);
     if (!worded) return failed_on_names(worded.error());
+    // The server would not open it; one that was filed may name people whom a newer policy has no more.
+    if (!worded->filed) {
+        auto known = core::read_people(worded->request.on_behalf_of, **policy);
+        if (!known) return failed_on_names(known.error());
+    }
     auto assumed = assumed_groups(**policy, options.groups);
     if (!assumed) return failed_on_names(assumed.error());
     auto directory = core::assumed_directory(**policy, *assumed, core::Instant::max());

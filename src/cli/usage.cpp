@@ -33,7 +33,34 @@ std::string no_such_option(const CLI::App& app, const std::string& called, const
                        near ? fmt::format("; did you mean {}?", *near) : "", called);
 }
 
+// The verb that the words lead to, and how it is called.
+struct Reached {
+    const CLI::App* app;
+    std::string called;
+};
+Reached reached_by(const CLI::App& app, const std::vector<std::string>& words) {
+    Reached reached{&app, app.get_name()};
+    for (const std::string& word : words) {
+        if (word == "--") break;
+        auto named =
+            reached.app->get_subcommands([&](const CLI::App* each) { return each->get_name() == word; });
+        if (named.empty()) continue;
+        reached.app = named.front();
+        reached.called += " " + word;
+    }
+    return reached;
+}
+
 }  // namespace
+
+std::string what_is_missing(const CLI::App& app, const std::vector<std::string>& words,
+                            const std::string& otherwise) {
+    auto [at, called] = reached_by(app, words);
+    auto verbs = verbs_of(*at);
+    return fmt::format(
+        "{}; see `{} --help`",
+        verbs.empty() ? otherwise : fmt::format("`{}` needs one of {}", called, join(verbs, ", ")), called);
+}
 
 std::string what_is_unknown(const CLI::App& app, const std::vector<std::string>& words) {
     const CLI::App* at = &app;

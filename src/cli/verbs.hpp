@@ -70,7 +70,10 @@ int list_verb(const ListOptions& options);
 struct EventsOptions {
     std::string type;
     std::string action;
+    std::string resource;
+    std::string environment;
     std::string requester;
+    std::string voter;
     std::int64_t after = -1;  // the index of an event
     std::size_t limit = 20;   // the newest, where no index is given
     bool all = false;         // from the first one on

@@ -18,6 +18,16 @@ Instant at_of(const Entry& entry) {
 std::string_view kind_of(const Entry& entry) {
     return kinds[entry.index()];
 }
+const PersonId* person_who_acted(const Entry& entry) {
+    return std::visit(
+        [](const auto& one) -> const PersonId* {
+            if constexpr (requires { one.voter; })
+                return &one.voter.person;
+            else
+                return nullptr;
+        },
+        entry);
+}
 bool is_self_approval(const Entry& entry) {
     const auto* voted = std::get_if<Voted>(&entry);
     return voted && voted->verdict == Verdict::approve && voted->voter.self_approval;

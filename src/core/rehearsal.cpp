@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "countersign/core/account_text.hpp"
+
 namespace countersign::core {
 namespace {
 
@@ -126,12 +128,13 @@ class Builder {
 std::optional<AccountId> account_meant(const Policy& policy, std::string_view text) {
     for (const PersonRecord& person : policy.people)
         if (person.name.text() == text) return AccountId{std::string{text}};
-    if (auto colon = text.find(':'); colon != std::string_view::npos && colon > 0 && colon + 1 < text.size())
-        return AccountId{std::string{text}};
-    auto slash = text.find('/');
-    auto id = slash == std::string_view::npos ? text : text.substr(slash + 1);
+    auto read = [](std::string_view whole) {
+        auto account = read_account(whole);
+        return account ? std::optional{std::move(*account)} : std::nullopt;
+    };
+    if (text.find(':') != std::string_view::npos) return read(text);
     for (const ChatKind& chat : chat_kinds())
-        if (chat.is_account_id(id)) return chat_account(chat.name, {}, text);
+        if (auto account = read(chat_account(chat.name, {}, text).text())) return account;
     return std::nullopt;
 }
 

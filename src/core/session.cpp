@@ -4,6 +4,7 @@
 #include <string_view>
 #include <variant>
 
+#include "core/exclusions.hpp"
 #include "core/fields.hpp"
 #include "countersign/core/glob.hpp"
 #include "countersign/core/hidden.hpp"
@@ -49,6 +50,25 @@ bool same_caller(const Request& a, const Request& b) {
            a.requester.run == b.requester.run && a.on_behalf_of == b.on_behalf_of;
 }
 
+// Says whether an approval under the session's rules would be one under the others as well: the same people,
+// as surely themselves and not behind it, saying and typing as much, and used no sooner.
+bool asks_the_same(const Applied& asked, const Applied& granted) {
+    return asked.alternatives == granted.alternatives && asked.exclude == granted.exclude &&
+           asked.step_up == granted.step_up && asked.reason_required == granted.reason_required &&
+           asked.resource_typed == granted.resource_typed &&
+           asked.unlinked_allowed == granted.unlinked_allowed &&
+           asked.self_approval == granted.self_approval && asked.claim_after == granted.claim_after &&
+           asked.claim_closed == granted.claim_closed;
+}
+
+// Whose approvals do not count for what is wanted did not count for the session either.
+bool excludes_the_same(const Request& shown, const Request& wanted, const Applied& applied) {
+    if (applied.exclude.empty()) return true;
+    const auto then = excluded_accounts(applied.exclude, shown);
+    const auto now = excluded_accounts(applied.exclude, wanted);
+    return !then.problem && !now.problem && then.accounts == now.accounts;
+}
+
 }  // namespace
 
 std::optional<Session> session_of(const Request& request, const Applied& applied) {
@@ -75,10 +95,9 @@ bool covers(const Case& session, const Request& wanted, const Applied& asked) {
     if (!hidden_in(shown).empty() || !hidden_in(wanted).empty()) return false;
     if (!same_caller(shown, wanted)) return false;
     if (asked.kind != Applied::Kind::require || !asked.session ||
-        asked.session->from != granted.session->from || asked.alternatives != granted.alternatives ||
-        asked.exclude != granted.exclude)
+        asked.session->from != granted.session->from || !asks_the_same(asked, granted) ||
+        !excludes_the_same(shown, wanted, granted))
         return false;
-    if (asked.claim_after != granted.claim_after || asked.claim_closed != granted.claim_closed) return false;
     if (shown.action != wanted.action || shown.environment != wanted.environment) return false;
     if (shown.resource.has_value() != wanted.resource.has_value()) return false;
     if (shown.resource && !glob_matches(*shown.resource, *wanted.resource)) return false;

@@ -12,15 +12,19 @@ bool made_of(std::string_view text, std::string_view characters) {
     return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
 }
 
-bool is_slack_user(std::string_view text) {
-    return text.size() > 2 && (text.front() == 'U' || text.front() == 'W') &&
+// Slack's ids begin with a letter for what they are of: U and W people, T workspaces, E whole organisations.
+bool is_slack_id(std::string_view text, std::string_view first) {
+    return text.size() > 1 && first.find(text.front()) != std::string_view::npos &&
            made_of(text, upper_alphanumeric);
 }
 
-bool is_entra_object(std::string_view text) {
-    constexpr std::size_t guid_chars = 36;
-    return text.size() == guid_chars && std::ranges::count(text, '-') == 4 &&
-           made_of(text, "0123456789abcdefABCDEF-");
+// A GUID, as Entra writes the ids of people and of tenants.
+bool is_entra_id(std::string_view text) {
+    constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    constexpr std::string_view hexadecimal = "0123456789abcdefABCDEF";
+    return std::ranges::equal(text, form, [&](char c, char wanted) {
+        return wanted == '-' ? c == '-' : hexadecimal.find(c) != std::string_view::npos;
+    });
 }
 
 constexpr std::array kinds{
@@ -28,20 +32,20 @@ constexpr std::array kinds{
              .name = "slack",
              .group_keys = {"slack_usergroup", ""},
              .account_example = "U0REQ or T0SIM/U0REQ",
-             .account_characters = upper_alphanumeric,
              .group_example = "S0SEC or T0SIM/S0SEC",
              .group_characters = upper_alphanumeric,
-             .is_account_id = is_slack_user,
+             .is_account_id = [](std::string_view text) { return is_slack_id(text, "UW"); },
+             .is_workspace_id = [](std::string_view text) { return is_slack_id(text, "TE"); },
              .caseless = false,
              .command = "/approvals"},
     ChatKind{.surface = Surface::teams,
              .name = "teams",
              .group_keys = {"teams_team", "teams_channel"},
-             .account_example = "an Entra object id, or tenant/id",
-             .account_characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-",
+             .account_example = "an Entra object id, as 8f0c2d4e-0000-4000-8000-1b2c3d4e5f60, or tenant/id",
              .group_example = "19:…@thread.tacv2, or tenant/19:…@thread.tacv2",
              .group_characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_:@.",
-             .is_account_id = is_entra_object,
+             .is_account_id = is_entra_id,
+             .is_workspace_id = is_entra_id,
              .caseless = true,
              .command = "@Countersign"},
 };

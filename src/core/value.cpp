@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 #include "countersign/base/check.hpp"
@@ -69,31 +70,24 @@ void write_number(std::string& out, double number) {
     }
 }
 
-// Tells whether a number whose double is whole was written as that whole number: the digits before the point,
-// moved by the exponent, are its digits, and only zeros follow.
-bool whole_as_written(std::string_view number, double value) {
-    if (number.starts_with('-')) number.remove_prefix(1);
-    const auto e = number.find_first_of("eE");
-    std::int64_t exponent = 0;
-    if (e != std::string_view::npos) {
-        auto digits = number.substr(e + 1);
-        if (digits.starts_with('+')) digits.remove_prefix(1);
-        auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
-        if (error != std::errc{}) return value == 0;
-    }
-    const auto mantissa = number.substr(0, e);
-    const auto dot = std::min(mantissa.find('.'), mantissa.size());
-    std::string digits{mantissa.substr(0, dot)};
-    if (dot < mantissa.size()) digits += mantissa.substr(dot + 1);
-    const std::int64_t point = static_cast<std::int64_t>(dot) + exponent;
-    if (value == 0) return true;
-    if (point <= 0) return false;
-    const auto whole = static_cast<std::size_t>(point);
-    if (digits.size() < whole) digits.append(whole - digits.size(), '0');
-    if (digits.find_first_not_of('0', whole) != std::string::npos) return false;
-    digits.resize(whole);
+// Tells whether a double, written with as many digits as the number was, has the very same ones: then nothing
+// of what was written is lost.
+bool keeps_its_digits(std::string_view mantissa, double value) {
+    constexpr std::size_t digits_max = 767;  // of the double that has most
+    std::string digits;
+    std::ranges::copy_if(mantissa, std::back_inserter(digits), [](char c) { return c >= '0' && c <= '9'; });
     digits.erase(0, digits.find_first_not_of('0'));
-    return digits == std::to_string(static_cast<std::int64_t>(std::abs(value)));
+    digits.erase(digits.find_last_not_of('0') + 1);
+    if (digits.empty()) return value == 0;
+    if (digits.size() > digits_max) return false;
+    std::array<char, digits_max + 16> buffer{};
+    auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::abs(value),
+                                      std::chars_format::scientific, static_cast<int>(digits.size()) - 1);
+    if (error != std::errc{}) return false;
+    std::string_view kept{buffer.data(), static_cast<std::size_t>(end - buffer.data())};
+    kept = kept.substr(0, kept.find('e'));
+    return kept.front() == digits.front() &&
+           (digits.size() == 1 || kept.substr(2) == std::string_view{digits}.substr(1));
 }
 
 auto position(auto& members, std::string_view name) {
@@ -369,9 +363,7 @@ std::optional<double> unrounded(std::string_view number) {
     auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
     if (error != std::errc{} || end != number.data() + number.size()) return std::nullopt;
     if (!std::isfinite(value) || std::abs(value) > whole_max) return std::nullopt;
-    const std::string_view mantissa = number.substr(0, number.find_first_of("eE"));
-    if (value == 0 && mantissa.find_first_of("123456789") != std::string_view::npos) return std::nullopt;
-    if (std::trunc(value) == value && !whole_as_written(number, value)) return std::nullopt;
+    if (!keeps_its_digits(number.substr(0, number.find_first_of("eE")), value)) return std::nullopt;
     return value;
 }
 

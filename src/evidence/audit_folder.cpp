@@ -12,6 +12,7 @@
 #include "countersign/wire/decision.hpp"
 #include "countersign/wire/dsse.hpp"
 #include "countersign/wire/json.hpp"
+#include "countersign/wire/request.hpp"
 #include "evidence/case_check.hpp"
 #include "evidence/files.hpp"
 #include "evidence/request_file.hpp"
@@ -27,7 +28,8 @@ constexpr std::size_t bundles_kept = 64;
 Result<Value> read_document(const std::string& path) {
     auto text = read_whole(path);
     if (!text) return pass(text);
-    return wire::parse_json(*text, {.bytes_max = export_file_bytes_max});
+    return wire::parse_json(*text,
+                            {.bytes_max = export_file_bytes_max, .nesting_max = wire::document_nesting_max});
 }
 
 class FolderAudit {

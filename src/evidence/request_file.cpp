@@ -4,6 +4,7 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
+#include "countersign/wire/request.hpp"
 #include "evidence/files.hpp"
 
 namespace countersign::evidence {
@@ -73,7 +74,8 @@ std::string text_of(const RequestFile& file) {
 }
 
 Result<RequestFile> read_request_file(std::string_view text) {
-    auto document = wire::parse_json(text, {.bytes_max = export_file_bytes_max});
+    auto document = wire::parse_json(
+        text, {.bytes_max = export_file_bytes_max, .nesting_max = wire::document_nesting_max});
     if (!document) return pass(document);
     const Value& d = *document;
     auto id = core::RequestId::parse(d["id"].text());

@@ -23,6 +23,15 @@ Later<std::vector<app::CardProblem>> problems_of(app::OutboxStore& outbox, const
     co_return read ? std::move(*read) : std::vector<app::CardProblem>{};
 }
 
+void tell_no_chat(core::Value& document) {
+    constexpr std::string_view problem =
+        "no chat is set up, so nobody is shown it: set up Slack or Teams, or have people vote through the "
+        "API";
+    document.set(
+        "unannounced",
+        core::Value::Array{core::Value::object({{"channel", ""}, {"chat", ""}, {"problem", problem}})});
+}
+
 void tell_problems(core::Value& document, const std::vector<app::CardProblem>& problems) {
     auto cards = core::Value::array();
     auto nowhere = core::Value::array();

@@ -11,6 +11,8 @@ namespace countersign::http {
 // not known.
 Later<std::vector<app::CardProblem>> problems_of(app::OutboxStore& outbox, const app::CaseNow& now,
                                                  Deadline deadline);
+// Adds `unannounced`, where there is no chat that could show the request.
+void tell_no_chat(core::Value& document);
 // Adds `problem` to the request's `cards`, and `unannounced` where no chat shows it.
 void tell_problems(core::Value& document, const std::vector<app::CardProblem>& problems);
 

@@ -95,8 +95,12 @@ Later<net::HttpResponse> EventCalls::answer(Call& call) {
     }
     auto query = event_query(call.target, call.exchange.request().fields, runtime_.now());
     if (!query) co_return pass(query);
-    auto approvers = approvers_of(query->approver, call.caller, *roster_.snapshot());
+    auto directory = roster_.snapshot();
+    auto approvers = approvers_of(query->approver, call.caller, *directory);
     if (!approvers) co_return pass(approvers);
+    auto voter = voter_of(query->voter, call.caller, *directory);
+    if (!voter) co_return pass(voter);
+    query->filter.voter = std::move(*voter);
     bool paged = query->paged;
     Asked asked{std::move(*query), std::move(*approvers)};
     if (paged) co_return co_await page(call, std::move(asked));

@@ -101,9 +101,9 @@ Result<Done> only_known(const Target& target, std::span<const std::string_view> 
         if (repeated && name != "state" && name != "type")
             return fail(Trouble::invalid_input, "the query parameter \"" + shown + "\" came twice",
                         "repeated_query_parameter");
-        if (code_points(target.query[i].second) > query_value_chars_max ||
-            !valid_utf8(target.query[i].second))
-            return bad_query(name, "too long, or not UTF-8");
+        const auto& value = target.query[i].second;
+        if (code_points(value) > query_value_chars_max || !valid_utf8(value) || value.contains('\0'))
+            return bad_query(name, "too long, not UTF-8, or with a NUL character");
     }
     return Done{};
 }
@@ -267,8 +267,9 @@ bool wants_pages(const net::Fields& fields) {
 }  // namespace
 
 Result<EventQuery> event_query(const Target& target, const net::Fields& fields, core::Instant now) {
-    constexpr std::array<std::string_view, 9> known{"after",     "type",     "request", "state", "action",
-                                                    "requester", "approver", "since",   "limit"};
+    constexpr std::array<std::string_view, 13> known{
+        "after",     "type",     "request", "state", "action", "resource", "environment",
+        "requester", "approver", "voter",   "since", "until",  "limit"};
     auto fine = only_known(target, known);
     if (!fine) return pass(fine);
     auto types = types_of(target);
@@ -277,22 +278,30 @@ Result<EventQuery> event_query(const Target& target, const net::Fields& fields, 
     if (!states) return pass(states);
     auto since = moment_of(target, "since", now);
     if (!since) return pass(since);
+    auto until = moment_of(target, "until", now);
+    if (!until) return pass(until);
     auto after = after_of(target, fields);
     if (!after) return pass(after);
     EventQuery query{.filter = {.types = std::move(*types),
                                 .states = std::move(*states),
                                 .request = {},
                                 .action = text_of(target, "action"),
+                                .environment = text_of(target, "environment"),
+                                .resource = text_of(target, "resource"),
                                 .requester = text_of(target, "requester"),
-                                .since = *since},
+                                .since = *since,
+                                .until = *until},
                      .approver = text_of(target, "approver"),
+                     .voter = text_of(target, "voter"),
                      .after = *after,
                      .paged = wants_pages(fields)};
     auto limit = limit_of(target);
     if (!limit) return pass(limit);
     query.limit = limit->value_or(query.limit);
-    if (target.find("limit") && !query.paged)
-        return bad_query("limit", "is for pages: send Accept: application/json");
+    // A stream has no end.
+    for (const char* name : {"limit", "until"})
+        if (target.find(name) && !query.paged)
+            return bad_query(name, "is for pages: send Accept: application/json");
     if (auto text = target.find("request")) {
         query.filter.request = core::RequestId::parse(*text);
         if (!query.filter.request) return bad_query("request", "takes the id of a request, req_…");

@@ -60,6 +60,7 @@ Result<core::Value> json_body(const net::HttpRequest& request, bool may_be_absen
 struct EventQuery {
     app::EventFilter filter;
     std::optional<std::string> approver;
+    std::optional<std::string> voter;  // as callers name people; not in the filter yet
     std::optional<std::int64_t> after;  // Last-Event-ID before ?after; nullopt: neither
     std::size_t limit = 50;             // of a page
     bool paged = false;                 // a page of JSON instead of a stream

@@ -103,6 +103,7 @@ core::Value RequestCalls::document_of(const app::CaseNow& now, const core::Direc
     auto cards = core::Value::array();
     for (const auto& card : parts_.requests.card_targets(*now.c.applied))
         cards.push(core::Value::object({{"chat", core::name_of(card.surface)}, {"channel", card.channel}}));
+    if (cards.items()->empty()) tell_no_chat(document);
     document.set("cards", std::move(cards));
     return document;
 }

@@ -31,10 +31,16 @@ SELECT h.size, p.* FROM log_head h LEFT JOIN LATERAL (
       FROM event e LEFT JOIN act a ON a.id = e.act_id
      WHERE e.index >= $1 AND e.index < $2 AND ($3::text[] IS NULL OR e.type = ANY($3))
        AND ($4::uuid IS NULL OR e.request_id = $4) AND ($5::timestamptz IS NULL OR e.at >= $5)
-       AND ($6::text IS NULL OR EXISTS (SELECT FROM request r WHERE r.id = e.request_id AND r.action = $6))
-       AND ($7::uuid IS NULL OR EXISTS (SELECT FROM request r WHERE r.id = e.request_id AND r.requester =
-           $7))
-     ORDER BY e.index LIMIT $8) AS p ON true)"};
+       AND ($6::timestamptz IS NULL OR e.at < $6)
+       AND (($7::text IS NULL AND $8::text IS NULL AND $9::uuid IS NULL AND $10::uuid IS NULL) OR EXISTS (
+            SELECT FROM request r
+             WHERE r.id = e.request_id AND ($7 IS NULL OR r.action = $7)
+               AND ($8 IS NULL OR r.environment = $8) AND ($9 IS NULL OR r.resource = $9)
+               AND ($10 IS NULL OR r.requester = $10)))
+       AND ($11::uuid IS NULL OR EXISTS (
+            SELECT FROM entry v
+             WHERE v.request_id = e.request_id AND v.actor = $11 AND v.version <= e.version))
+     ORDER BY e.index LIMIT $12) AS p ON true)"};
 
 constexpr Query touched_requests{
     "SELECT s.request_id, s.version FROM (SELECT DISTINCT request_id FROM event WHERE index >= $1 AND "
@@ -156,11 +162,15 @@ std::vector<core::RequestId> requests_of(const std::vector<Placed>& page) {
 
 Arguments page_arguments(std::int64_t after, const app::EventFilter& filter, std::size_t at_most,
                          const app::Seals& seals) {
-    std::optional<app::Pseudonym> requester;
-    if (filter.requester) requester = requester_name(seals, *filter.requester);
+    auto name = [&](const auto& value, auto make) {
+        using Name = std::optional<app::Pseudonym>;
+        return value ? Name(make(seals, *value)) : Name{};
+    };
     return Arguments::of(after + 1, after + 1 + app::EventLog::scan_max,
                          filter.types.empty() ? std::nullopt : std::optional(filter.types), filter.request,
-                         filter.since, filter.action, requester, at_most);
+                         filter.since, filter.until, filter.action, filter.environment,
+                         name(filter.resource, resource_name), name(filter.requester, requester_name),
+                         name(filter.voter, person_name), at_most);
 }
 
 }  // namespace

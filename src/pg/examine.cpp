@@ -8,6 +8,7 @@
 
 #include "countersign/adapters/pg.hpp"
 #include "countersign/base/text.hpp"
+#include "pg/durability.hpp"
 #include "pg/schema.hpp"
 #include "pg/trouble.hpp"
 #include "pg/uri.hpp"
@@ -22,12 +23,13 @@ constexpr int oldest_version = 150'000;
 constexpr double clocks_differ_s_max = 2;
 
 // One row with all that is asked; the time comes first, so that it is as old as the question at most.
-constexpr const char* facts =
+const std::string facts =
     "SELECT extract(epoch FROM clock_timestamp()), current_setting('server_version_num')::int, "
-    "pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, current_setting('fsync'), "
-    "current_setting('full_page_writes'), current_setting('synchronous_commit'), "
+    "pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, "
     "current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int, "
-    "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user), current_user";
+    "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user), current_user, " +
+    std::string{durability_columns};
+constexpr int first_of_durability = 7;
 
 double seconds_of(core::Instant at) {
     return std::chrono::duration<double>(at.time_since_epoch()).count();
@@ -39,23 +41,18 @@ Check writable(const pqxx::row& row) {
             "name the primary, or all hosts: postgresql://a,b/db?target_session_attrs=read-write"};
 }
 
-// What has been acknowledged must survive a crash.
-Check durable(const pqxx::row& row) {
-    std::string off;
-    if (row[3].as<std::string>() != "on")
-        off = "fsync";
-    else if (row[4].as<std::string>() != "on")
-        off = "full_page_writes";
-    if (!off.empty())
-        return {"database.durable", Check::State::failed,
-                off + " is off: a crash loses votes that were acknowledged",
-                fmt::format("ALTER SYSTEM SET {} = on", off)};
-    auto commit = row[5].as<std::string>();
-    if (commit == "off")
-        return {"database.durable", Check::State::failed,
-                "synchronous_commit is off: a crash loses votes that were acknowledged",
-                "ALTER SYSTEM SET synchronous_commit = on"};
-    return {"database.durable", Check::State::ok, "synchronous_commit is " + commit, {}};
+Check durable(const Durability& its) {
+    if (auto gap = durability_gap(its))
+        return {
+            "database.durable", gap->by_crash ? Check::State::failed : Check::State::warning,
+            fmt::format("{}: votes that were acknowledged may be missing after {}", gap->because, gap->after),
+            std::string{gap->fix}};
+    auto standbys = !its.several_hosts ? "one host is named, so no standby is asked for"
+                                       : "it waits for " + its.synchronous_standby_names;
+    return {"database.durable",
+            Check::State::ok,
+            fmt::format("synchronous_commit is {}; {}", its.synchronous_commit, standbys),
+            {}};
 }
 
 Check version(const pqxx::row& row) {
@@ -68,7 +65,7 @@ Check version(const pqxx::row& row) {
 
 Check connections(const pqxx::row& row, std::size_t pool) {
     constexpr std::size_t beside = 2;  // presence and the listener
-    auto room = static_cast<std::size_t>(std::max(0, row[6].as<int>() - row[7].as<int>()));
+    auto room = static_cast<std::size_t>(std::max(0, row[3].as<int>() - row[4].as<int>()));
     bool fine = room >= pool + beside;
     return {"database.connections", fine ? Check::State::ok : Check::State::failed,
             fmt::format("{} are allowed, each replica takes {}", room, pool + beside),
@@ -76,8 +73,8 @@ Check connections(const pqxx::row& row, std::size_t pool) {
 }
 
 Check rights(const pqxx::row& row) {
-    auto role = row[9].as<std::string>();
-    if (!row[8].as<bool>()) return {"database.role", Check::State::ok, role + " is no superuser", {}};
+    auto role = row[6].as<std::string>();
+    if (!row[5].as<bool>()) return {"database.role", Check::State::ok, role + " is no superuser", {}};
     return {"database.role", Check::State::warning,
             role + " is a superuser, whom no trigger and no grant holds back",
             "give the server a role of its own, and keep the owner's in database_owner"};
@@ -112,8 +109,9 @@ app::Checks examine(const Secret& uri, std::size_t pool, const rt::Clock& clock)
         auto rows = work.exec(facts);
         double after = seconds_of(clock.now());
         const auto row = rows.at(0);
-        for (auto&& check : {version(row), writable(row), schema(work), durable(row), connections(row, pool),
-                             rights(row), clocks(row[0].as<double>(), before, after)})
+        const auto promised = durability_from(row, first_of_durability, several_hosts(uri.reveal()));
+        for (auto&& check : {version(row), writable(row), schema(work), durable(promised),
+                             connections(row, pool), rights(row), clocks(row[0].as<double>(), before, after)})
             checks.push_back(check);
     } catch (const std::exception& e) {
         checks.push_back({checks.empty() ? "database.reachable" : "database.answers", Check::State::failed,

@@ -7,7 +7,6 @@
 
 #include "countersign/base/log.hpp"
 #include "pg/durability.hpp"
-#include "pg/rows.hpp"
 #include "pg/session.hpp"
 #include "pg/uri.hpp"
 
@@ -32,9 +31,7 @@ constexpr Query take_space{
     "CREATE TEMPORARY TABLE write_probe_space ON COMMIT DROP AS "
     "SELECT repeat(md5(n::text), 240) AS filler FROM generate_series(1, 64) AS n"};
 
-constexpr Query promises{
-    "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), "
-    "current_setting('fsync')"};
+const Query promises{composed("SELECT " + std::string{durability_columns})};
 
 constexpr std::string_view cannot_be_reached = "the database cannot be reached; trying again";
 
@@ -132,11 +129,7 @@ std::string Health::warning() const {
 void Health::look_at_promises(Session& scout) {
     auto rows = scout.run(promises);
     if (!rows || rows->empty()) return;
-    auto row = (*rows)[0];
-    auto warning = durability_warning({.synchronous_commit = row[0].c_str(),
-                                       .synchronous_standby_names = row[1].c_str(),
-                                       .fsync = view(row[2]) == "on",
-                                       .several_hosts = several_hosts(settings_.uri.reveal())});
+    auto warning = durability_warning(durability_from((*rows)[0], 0, several_hosts(settings_.uri.reveal())));
     std::lock_guard lock(mutex_);
     if (warning == warning_) return;
     warning_ = std::move(warning);

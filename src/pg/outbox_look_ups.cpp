@@ -19,8 +19,9 @@ constexpr Query keep_problem{
     "($2, "
     "$3)"};
 const std::string select_problems =
-    "SELECT c.request_id, c.surface, c.channel, c.problem, c.fell_back, EXISTS (SELECT FROM card other WHERE "
-    "other.request_id = c.request_id AND other.message IS NOT NULL) FROM card c "
+    "SELECT c.request_id, c.surface, c.channel, c.problem, c.fell_back, EXISTS (SELECT FROM card other LEFT "
+    "JOIN batch b ON b.id = other.batch_id WHERE other.request_id = c.request_id AND (other.fell_back OR "
+    "other.message IS NOT NULL OR b.message IS NOT NULL)) FROM card c "
     "WHERE c.problem IS NOT NULL AND NOT c.closed AND (c.fell_back OR c.message IS NULL) ";
 const Query problems_of_request = composed(select_problems + "AND c.request_id = $1 ORDER BY c.id LIMIT $2");
 const Query all_problems = composed(select_problems + "ORDER BY c.id DESC LIMIT $1");

@@ -1,8 +1,11 @@
 #include "pg/trouble.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <pqxx/except>
+#include <utility>
 
 #include "countersign/base/text.hpp"
 
@@ -117,50 +120,40 @@ bool is_for_the_log(SqlTrouble::Kind kind) {
 }
 
 Failure as_failure(const SqlTrouble& trouble) {
+    auto told = [](Trouble what, std::string detail, std::string failure_code = {}) {
+        return Failure{what, std::move(detail), std::move(failure_code), {}};
+    };
     switch (trouble.kind) {
         case unreachable:
         case lost:
-            return {Trouble::unavailable, "the database cannot be reached; try again", {}, {}};
+            return told(Trouble::unavailable, "the database cannot be reached; try again");
         case read_only:
-            return {Trouble::unavailable,
-                    "nothing was recorded: the database is read-only at the moment; try again",
-                    {},
-                    {}};
         case no_space:
-            return {Trouble::unavailable,
-                    "nothing was recorded: no space is left on the database's disk",
-                    {},
-                    {}};
         case unwritable:
-            return {
-                Trouble::unavailable, "nothing was recorded: the database cannot write its files", {}, {}};
+            return told(Trouble::unavailable,
+                        fmt::format("nothing was recorded: {}", why_nothing_is_written(trouble.kind)));
         case exhausted:
-            return {Trouble::overloaded, "the database is short of resources; try again", {}, {}};
+            return told(Trouble::overloaded, "the database is short of resources; try again");
         case busy:
         case again:
         case outdated:
-            return {Trouble::overloaded, "busy, try again", {}, {}};
+            return told(Trouble::overloaded, "busy, try again");
         case unmigrated:
-            return {Trouble::unavailable,
-                    "the database lacks tables this program needs: run `countersign migrate`",
-                    "unmigrated",
-                    {}};
+            return told(Trouble::unavailable,
+                        "the database lacks tables this program needs: run `countersign migrate`",
+                        "unmigrated");
         case forbidden:
-            return {Trouble::unavailable,
-                    "the database does not let this program do that: see the server's log",
-                    {},
-                    {}};
+            return told(Trouble::unavailable,
+                        "the database does not let this program do that: see the server's log");
         case broken:
-            return {Trouble::corrupt,
-                    "the database refused a record that breaks a rule: " + trouble.detail,
-                    {},
-                    {}};
+            return told(Trouble::corrupt,
+                        "the database refused a record that breaks a rule: " + trouble.detail);
         case damaged:
-            return {Trouble::unavailable, "the database reports damage: see the server's log", {}, {}};
+            return told(Trouble::unavailable, "the database reports damage: see the server's log");
         case other:
             break;
     }
-    return {Trouble::unavailable, "the database refused: " + trouble.detail, {}, {}};
+    return told(Trouble::unavailable, "the database refused: " + trouble.detail);
 }
 
 }  // namespace countersign::pg

@@ -127,12 +127,11 @@ void Loader::read_accounts(NodeReader& reader, const Node& map, core::PersonReco
     for (std::size_t i = 0; i < map.keys.size(); ++i) {
         const std::string& kind = map.keys[i].text;
         for (const std::string& id : reader.texts(map.items[i], fmt::format("`{}`", kind))) {
-            if (auto wanted = core::account_example_instead(kind, id); !wanted.empty()) {
-                reader.error(map.items[i],
-                             fmt::format("`{}` is not a {} account; write {}", visible(id), kind, wanted));
+            core::AccountId account{kind + ":" + id};
+            if (auto read = core::read_account(account.text()); !read) {
+                reader.error(map.items[i], read.error().detail);
                 continue;
             }
-            core::AccountId account{kind + ":" + id};
             claim_account(reader, map.items[i], account, person.name.text());
             person.accounts.push_back(std::move(account));
         }

@@ -5,6 +5,7 @@
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/app/requests.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/account_text.hpp"
 #include "countersign/core/groups.hpp"
 #include "countersign/wire/request.hpp"
 #include "policy/files.hpp"
@@ -89,8 +90,13 @@ std::optional<WordedRequest> TestReader::read_request(const Node& node) {
     auto body = value_of(reader_, node);
     if (!body) return std::nullopt;
     auto worded = worded_request(std::move(*body));
-    if (worded) return std::move(*worded);
-    const Failure& wrong = worded.error();
+    Result<Done> known = Done{};
+    if (worded)
+        known = core::read_people(worded->request.on_behalf_of, policy_);
+    else
+        known = pass(worded);
+    if (known) return std::move(*worded);
+    const Failure& wrong = known.error();
     reader_.error(
         at_pointer(node, wrong.pointer),
         fmt::format("`request`{}: {}", wrong.pointer.empty() ? "" : " " + wrong.pointer, wrong.detail));
@@ -412,7 +418,8 @@ bool filed(const core::Value& document) {
 }  // namespace
 
 Result<WordedRequest> worded_request(core::Value body, core::Instant at) {
-    if (filed(body)) body = asked_part(body);
+    const bool was_filed = filed(body);
+    if (was_filed) body = asked_part(body);
     core::Requester requester;
     requester.name = "policy test";
     if (auto* members = body.members()) {
@@ -437,7 +444,7 @@ Result<WordedRequest> worded_request(core::Value body, core::Instant at) {
     auto sensitive = std::move(ask->sensitive);
     auto request =
         app::request_of(std::move(*ask), std::move(requester), core::RequestId{core::RequestId::Bytes{}}, at);
-    return WordedRequest{std::move(request), expires_in, std::move(sensitive)};
+    return WordedRequest{std::move(request), expires_in, std::move(sensitive), was_filed};
 }
 
 namespace {

@@ -56,6 +56,15 @@ std::vector<http::Readiness> Server::readiness() const {
         all.push_back({.problem = [&its = *stream] { return its.problem(); },
                        .name = fmt::format("stream_out.{}", stream->kind()),
                        .weight = http::Readiness::Weight::only_told});
+    if (connected_.empty())
+        all.push_back({.problem =
+                           [] {
+                               return std::string{
+                                   "none is set up: nobody is shown what waits, and votes come through the "
+                                   "API alone"};
+                           },
+                       .name = "chats",
+                       .weight = http::Readiness::Weight::only_told});
     for (const auto& chat : connected_)
         all.push_back({.problem = [&its = *chat] { return its.problem(); },
                        .name = std::string(core::name_of(chat->surface())),

@@ -133,8 +133,8 @@ class Builder {
     }
     bool would_be_rounded() {
         return stop("json_number",
-                    "a number is beyond ±9007199254740991, or would be rounded to another whole number or to "
-                    "zero; send it as a string");
+                    "a number is beyond ±9007199254740991, or has more digits than JSON's arithmetic keeps, "
+                    "which are some 16; send it as a string");
     }
     // Returns a pointer to the parser's position. An object's newest member is the last one before the next
     // object's begin.

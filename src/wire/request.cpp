@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "countersign/base/lookalike.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/account_text.hpp"
 #include "countersign/core/hidden.hpp"
@@ -137,7 +138,7 @@ Result<std::optional<std::string>> resource_of(const ObjectReader& reader) {
 Result<std::optional<std::string>> environment_of(const ObjectReader& reader) {
     auto environment = reader.text("environment", core::environment_chars_max);
     if (!environment || !*environment || core::valid_environment(**environment)) return environment;
-    std::string meant = lower_ascii(trim(**environment));
+    std::string meant = lower_ascii(trim(latinized(**environment)));
     return invalid(
         "/environment",
         "must be 1 to 128 lower-case letters, digits and . _ : / - and start with a letter or digit" +

@@ -36,6 +36,7 @@ try {
   await settled(whole);
   assert.match(await text(whole, '#verdict'), /the statement of this decision is signed, and the published log holds it/);
   assert.ok((await text(whole, '#signed')).includes('the change window is closed until Monday'));
+  assert.ok((await whole.evaluate(() => document.querySelector('main').innerText)).includes('two  blanks'), 'blanks are not drawn together');
   await picture(whole, 'token');
   await whole.setViewport({ width: 390, height: 844 });
   assert.ok(await whole.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is cut at 390 pixels');

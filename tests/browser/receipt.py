@@ -14,7 +14,7 @@ INTENT = "Upgrade the orders database to <b>PostgreSQL 15</b>, so that it is sup
 
 
 def check(dev, folder):
-    request = dev.api.open("db.upgrade", intent=INTENT, parameters={"to": 15, "from": 13})
+    request = dev.api.open("db.upgrade", intent=INTENT, parameters={"to": 15, "from": 13, "note": "two  blanks"})
     dev.workspace.with_reason("amy", request["id"], "deny", "the change window is closed until Monday")
     dev.api.reaches(request["id"], "denied")
 

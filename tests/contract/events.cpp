@@ -123,6 +123,8 @@ TYPED_TEST(Events, AreFilteredByWhatTheyAreAbout) {
     auto denied = this->opened(std::move(fresh));
     fresh = this->on.fresh();
     fresh.request.action = "deploy.web";
+    fresh.request.environment = "elsewhere";
+    fresh.request.resource = "web/1";
     auto other = this->opened(std::move(fresh));
     this->on.clock.set(this->on.clock.now() + 1min);
     this->vote(denied, "U0AMY", core::Verdict::deny);
@@ -142,7 +144,14 @@ TYPED_TEST(Events, AreFilteredByWhatTheyAreAbout) {
     EXPECT_THAT(types({.action = "deploy.web"}), ElementsAre("request.created"));
     EXPECT_THAT(types({.requester = "o'brien"}),
                 ElementsAre("request.created", "request.voted", "request.denied"));
+    EXPECT_THAT(types({.environment = "elsewhere"}), ElementsAre("request.created"));
+    EXPECT_THAT(types({.resource = "web/1"}), ElementsAre("request.created"));
+    EXPECT_TRUE(types({.action = "deploy.web", .resource = "web"}).empty());
+    EXPECT_TRUE(types({.environment = "elsewhere", .requester = "o'brien"}).empty());
+    EXPECT_THAT(types({.voter = core::PersonId{"amy"}}), ElementsAre("request.voted", "request.denied"));
+    EXPECT_TRUE(types({.voter = core::PersonId{"ben"}}).empty());
     EXPECT_EQ(types({.since = this->on.clock.now()}).size(), 3U);
+    EXPECT_EQ(types({.until = this->on.clock.now()}).size(), 2U);
     EXPECT_TRUE(types({.types = {"person.linked"}}).empty());
 }
 

@@ -131,8 +131,10 @@ TYPED_TEST(Outbox, ProblemsOfCardsAreRememberedUntilTheyAreMended) {
     note("", false);
     EXPECT_TRUE(problems(this->id).empty());
     note("no such channel", true);
-    this->done(1);
     problem.fell_back = problem.request_shown = true;
+    EXPECT_EQ(problems(this->id), std::vector{problem})
+        << "which message it is, is written down a moment later";
+    this->done(1);
     EXPECT_EQ(problems(this->id), std::vector{problem}) << "it stands elsewhere";
     note("no such channel", false);
     EXPECT_TRUE(problems(this->id).empty()) << "it was posted after all";

@@ -34,6 +34,22 @@ TEST(AccountText, IsReadAsItIsComparedAndStored) {
     EXPECT_EQ(read_as("email:Riley@Example.com"), "email:riley@example.com");
     EXPECT_EQ(read_as("github:Riley-Dev"), "github:riley-dev");
     EXPECT_EQ(read_as("oidc:https://issuer.example|Sub"), "oidc:https://issuer.example|Sub");
+    EXPECT_EQ(read_as("teams:8F0C2D4E-0000-4000-8000-1B2C3D4E5F60"),
+              "teams:8f0c2d4e-0000-4000-8000-1b2c3d4e5f60");
+    for (const char* text :
+         {"slack:W0RILEY", "slack:E0ORG/W0RILEY",
+          "teams:9f1c3a52-7d2e-4c0b-9f5e-1d2c3b4a5f60/8f0c2d4e-0000-4000-8000-1b2c3d4e5f60",
+          "email:r.i-l_e+y'o@mail.example.co.uk", "email:riley@xn--bcher-kva.example", "email:a@1.example",
+          "github:r", "github:octo_corp", "github:-old-", "oidc:https://login.example.com/t/v2.0|auth0|5f",
+          "oidc:https://gitlab.example:8443|project_path:g/p:ref:m\u00FCnchen",
+          "oidc:https://kubernetes.default.svc|system:serviceaccount:ci:deploy", "oidc:accounts.google.com|1",
+          "oidc:http://issuer.local|1", "token:tok_01JD0000000000000000000000"})
+        EXPECT_EQ(read_as(text), text);
+}
+
+TEST(AccountText, ALetterOfAnotherScriptIsNamed) {
+    EXPECT_THAT(said_to("email:riley@ex\u0430mple.com"), HasSubstr("has the character \u0430 (U+0430)"));
+    EXPECT_THAT(said_to("email:riley@ex\u00E4mple.com"), HasSubstr("has the character \u00E4 (U+00E4)"));
 }
 
 TEST(AccountText, OfNobodyIsAnsweredWithWhatWasMeant) {
@@ -54,15 +70,55 @@ TEST(AccountText, OfNobodyIsAnsweredWithWhatWasMeant) {
         {"slak:T0SIM/U0RILEY", "slack:T0SIM/U0RILEY"},
         {"mailto:riley@example.com", "email:riley@example.com"},
         {"e-mail:riley@example.com", "email:riley@example.com"},
-        {"github:@riley-dev", "github:riley-dev"}};
+        {"github:@riley-dev", "github:riley-dev"},
+        {"github:https://github.com/riley-dev", "github:riley-dev"},
+        {"email:r\u0456ley@ex\u0430mple.com", "email:riley@example.com"},
+        {"email:riley\uFF20example.com", "email:riley@example.com"},
+        {"r\u0456ley@example.com", "email:riley@example.com"},
+        {"r\u0456ley", "riley"},
+        {"email:<riley@example.com>", "email:riley@example.com"},
+        {"email:mailto:riley@example.com", "email:riley@example.com"},
+        {"email:riley@example.com.", "email:riley@example.com"},
+        {"slack:riley@example.com", "email:riley@example.com"},
+        {"teams:riley@example.com", "email:riley@example.com"},
+        {"github:riley@example.com", "email:riley@example.com"},
+        {"slack:<@U0RILEY>", "slack:U0RILEY"},
+        {"slack:<@U0RILEY|riley>", "slack:U0RILEY"},
+        {"slack:U0RILEY/T0SIM", "slack:T0SIM/U0RILEY"},
+        {"slack:\u0422\u041E0SIM/U0RILEY", "slack:TO0SIM/U0RILEY"},
+        {"teams:8f0c2d4e000040008000"
+         "1b2c3d4e5f60",
+         "teams:8f0c2d4e-0000-4000-8000-1b2c3d4e5f60"},
+        {"teams:{8F0C2D4E-0000-4000-8000-1B2C3D4E5F60}", "teams:8F0C2D4E-0000-4000-8000-1B2C3D4E5F60"},
+        {"teams:8:orgid:8f0c2d4e-0000-4000-8000-1b2c3d4e5f60", "teams:8f0c2d4e-0000-4000-8000-1b2c3d4e5f60"},
+        {"token:01JD0000000000000000000000", "token:tok_01JD0000000000000000000000"},
+        {"token:tok_01jd0000000000000000000000", "token:tok_01JD0000000000000000000000"},
+        {"tok_01JD0000000000000000000000", "token:tok_01JD0000000000000000000000"}};
     for (const auto& [slip, meant] : slips)
         EXPECT_THAT(said_to(slip), EndsWith("did you mean \"" + meant + "\"?")) << slip;
 }
 
 TEST(AccountText, OfNobodyAtAllIsRefusedWithoutAGuess) {
-    for (const char* text : {"", " ", "zzzzzzzzzz", ":", ":x", "slack:", "slack:T0SIM/", "slack:/U0RILEY",
-                             "slack:T0SIM/U0RILEY/x", "email:riley", "email:@", "email:riley@", "email:a b@c",
-                             "github:a b", "oidc:x", "token:x", "carrier:pigeon"})
+    for (const char* text :
+         {"", " ", "zzzzzzzzzz", ":", ":x", "carrier:pigeon",
+          // These are no people of a chat: no id, that of a group, a channel or a bot, a name, a level too
+          // much.
+          "slack:", "slack:T0SIM/", "slack:/U0RILEY", "slack:T0SIM/U0RILEY/x", "slack:U", "slack:S0SEC",
+          "slack:C0OPS", "slack:B0BOT", "slack:riley", "slack:T0SIM", "slack:U0SIM/U0RILEY", "slack:|",
+          "teams:", "teams:x", "teams:riley", "teams:29:1bSnHZ7", "teams:19:x@thread.tacv2", "teams:-",
+          "teams:8f0c2d4e-0000-4000-8000-1b2c3d4e5f6", "teams:8f0c2d4e-0000-4000-80001b2c3d4e5f60-",
+          "teams:gf0c2d4e-0000-4000-8000-1b2c3d4e5f60", "teams:contoso/8f0c2d4e-0000-4000-8000-1b2c3d4e5f60",
+          // These are no mailboxes.
+          "email:riley", "email:@", "email:riley@", "email:a b@c", "email:a@b@c.d", "email:a@b", "email:a@b.",
+          "email:a@.b", "email:a@b..c", "email:.a@b.c", "email:a..b@c.d", "email:a@-b.c", "email:a@b-.c",
+          "email:a@b.c_d", "email:a,b@c.d", "email:\"a\"@b.c", "email:a@[10.0.0.1]", "email:a@10.0.0.1",
+          "email:\u65E5\u672C@example.com", "email:riley@ex\u00E4mple.com",
+          // These are no logins, subjects or tokens.
+          "github:", "github:a b", "github:-", "github:a/b", "github:octo[bot]",
+          "github:aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd", "oidc:", "oidc:x", "oidc:|", "oidc:x|y",
+          "oidc:|y", "oidc:https://issuer.example|", "oidc:https://|y", "oidc:https:///x|y",
+          "oidc:https://a b|y", "oidc:javascript:x|y", "token:", "token:x", "token:tok_", "token:tok_x",
+          "token:tok_81JD0000000000000000000000"})
         EXPECT_THAT(said_to(text), Not(HasSubstr("did you mean"))) << text;
     EXPECT_THAT(said_to("email:" + std::string(400, 'a') + "@b"), HasSubstr("longer than 320"));
 }

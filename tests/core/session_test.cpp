@@ -125,8 +125,50 @@ TEST(Sessions, WhatTheRulesAskMoreForIsNotCovered) {
     Applied excludes = grants_sessions();
     excludes.exclude = {{"", "parameters.authors[*]"}};
     EXPECT_FALSE(play.covered(act(), excludes));
+    Applied signs_in = grants_sessions();
+    signs_in.step_up = {StepUp{}};
+    EXPECT_FALSE(play.covered(act(), signs_in));
+    Applied says_why = grants_sessions();
+    says_why.reason_required = true;
+    EXPECT_FALSE(play.covered(act(), says_why));
+    Applied types = grants_sessions();
+    types.resource_typed = true;
+    EXPECT_FALSE(play.covered(act(), types));
     play.use(act(), more);
     EXPECT_EQ(play.why(), Why::not_covered);
+}
+
+// The session's approvers counted under rules that let more people approve.
+TEST(Sessions, WhoeverCouldOnlyApproveTheSessionApprovesNothingUnderIt) {
+    Applied lax = grants_sessions();
+    lax.unlinked_allowed = true;
+    EXPECT_FALSE(OpenSession{lax}.covered(act()));
+    EXPECT_TRUE(OpenSession{lax}.covered(act(), lax));
+    Applied glass = grants_sessions();
+    glass.self_approval = SelfApproval{};
+    EXPECT_FALSE(OpenSession{glass}.covered(act()));
+}
+
+// By a label, which no pattern is held against, or by a parameter in which the session's request has a star.
+TEST(Sessions, WhomARequestExcludesApprovedItInNoSession) {
+    Applied by_label = grants_sessions();
+    by_label.exclude = {{"", "labels.author"}};
+    auto labelled = [](Request request, const char* author) {
+        request.labels = {{"author", author}};
+        return request;
+    };
+    OpenSession play{by_label, labelled(session_request(), "cat")};
+    EXPECT_TRUE(play.covered(labelled(act(), "cat"), by_label));
+    EXPECT_FALSE(play.covered(labelled(act(), "amy"), by_label));
+    EXPECT_FALSE(play.covered(act(), by_label));
+    Applied by_parameter = grants_sessions();
+    by_parameter.exclude = {{"", "parameters.author"}};
+    auto with_author = [](Value parameters, const char* author, const char* resource) {
+        parameters.set("author", author);
+        return query(std::move(parameters), resource);
+    };
+    OpenSession starred{by_parameter, with_author(Value::object({{"minutes", 30}}), "*", "orders-*")};
+    EXPECT_FALSE(starred.covered(with_author(Value::object(), "amy", "orders-eu"), by_parameter));
 }
 
 TEST(Sessions, AnybodyEligibleRevokesItAndNobodyElse) {

@@ -298,7 +298,8 @@ Later<std::vector<app::CardProblem>> Outbox::problems(std::optional<core::Reques
         const bool mended = card.state.message && !fell_back;
         if (card.state.closed || mended || (request && card.request != *request)) continue;
         auto states = states_of(card.request);
-        bool shown = std::ranges::any_of(states, [](const auto& one) { return one.message.has_value(); });
+        const bool shown =
+            fell_back || std::ranges::any_of(states, [](const auto& one) { return one.message.has_value(); });
         if (all.size() < at_most) all.push_back({card.request, card.state.target, why, fell_back, shown});
     }
     co_return all;

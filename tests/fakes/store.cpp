@@ -8,14 +8,8 @@ namespace {
 
 bool voted(const core::Case& c, const core::PersonId& person) {
     return std::ranges::any_of(c.entries, [&](const core::Entry& entry) {
-        return std::visit(
-            [&](const auto& e) {
-                if constexpr (requires { e.voter; })
-                    return e.voter.person == person;
-                else
-                    return false;
-            },
-            entry);
+        const auto* who = core::person_who_acted(entry);
+        return who && *who == person;
     });
 }
 

@@ -346,6 +346,55 @@ TEST_F(EventPages, FilteredOnesGoOnUntilTheyAreFullOrTheLogEnds) {
     EXPECT_FALSE(rest.body["more"].truth());
 }
 
+TEST_F(EventPages, AreFilteredByEnvironmentResourceVoterAndTime) {
+    auto file = [&](const std::string& more) {
+        auto reply = desk.call("POST", "/v1/requests", R"({"action":"deploy",)" + more + "}");
+        EXPECT_EQ(reply.status, 201U) << reply.text;
+        return *core::RequestId::parse(reply.body["id"].text());
+    };
+    auto prod = file(R"("environment":"prod","resource":"orders")");
+    auto dev = file(R"("environment":"dev","resource":"orders")");
+    desk.process.vote(prod, "U0BEN");
+    desk.process.vote(dev, "U0AMY");
+    pass();
+    auto told = [&](const std::string& query) {
+        std::vector<std::string> all;
+        auto page = desk.get("/v1/events?after=-1&" + query, json);
+        EXPECT_EQ(page.status, 200U) << page.text;
+        for (const auto& event : *page.body["events"].items()) {
+            auto type =
+                std::string{event["type"].text()}.substr(std::string_view{"countersign.request."}.size());
+            all.push_back(std::string{event["data"]["environment"].text()} + " " + type);
+        }
+        return all;
+    };
+    const auto everything = told("resource=orders");
+    EXPECT_THAT(everything, testing::SizeIs(testing::Ge(4U)));
+    EXPECT_EQ(told("resource=order").size(), 0U);
+    EXPECT_THAT(told("environment=dev"), testing::Each(testing::StartsWith("dev ")));
+    EXPECT_THAT(told("environment=dev&type=request.created"), ElementsAre("dev created"));
+    // Who had voted by then: what came before their vote is not theirs.
+    EXPECT_EQ(told("voter=ben").front(), "prod voted");
+    EXPECT_THAT(told("voter=ben"), testing::Each(testing::StartsWith("prod ")));
+    EXPECT_EQ(told("voter=slack:T0/U0AMY").front(), "dev voted");
+    EXPECT_EQ(told("voter=riley").size(), 0U);
+    EXPECT_EQ(told("until=1h").size(), 0U);
+    EXPECT_EQ(told("resource=orders&until=2100-01-01T00:00:00Z"), everything);
+}
+
+TEST_F(EventStream, IsFilteredLikeAPage) {
+    Client client(desk, "?environment=prod&voter=ben");
+    pass();
+    auto reply = desk.call("POST", "/v1/requests", R"({"action":"deploy","environment":"prod"})");
+    auto other = desk.call("POST", "/v1/requests", R"({"action":"deploy","environment":"dev"})");
+    desk.process.vote(*core::RequestId::parse(other.body["id"].text()), "U0BEN");
+    desk.process.vote(*core::RequestId::parse(reply.body["id"].text()), "U0BEN");
+    pass();
+    ASSERT_FALSE(client.blocks().empty());
+    EXPECT_THAT(client.told().front(), testing::EndsWith("request.voted"));
+    for (const auto& block : client.blocks()) EXPECT_EQ(block.data["data"]["environment"].text(), "prod");
+}
+
 struct BadEvents : EventStream, testing::WithParamInterface<std::pair<std::string, std::string>> {};
 
 TEST_P(BadEvents, AreRefusedWithAReason) {
@@ -365,6 +414,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"?limit=5", "bad_query"}, Bad{"?type=request.aproved", "bad_query"},
                     Bad{"?state=open", "bad_query"}, Bad{"?request=1", "bad_query"},
                     Bad{"?approver=me", "no_owner"}, Bad{"?since=yesterday", "bad_query"},
+                    Bad{"?until=7d", "bad_query"}, Bad{"?voter=me", "no_owner"},
+                    Bad{"?voter=rilye", "bad_query"}, Bad{"?voter=teams:x", "bad_query"},
+                    Bad{"?environments=prod", "unknown_query_parameter"},
                     Bad{"?afters=1", "unknown_query_parameter"},
                     Bad{"?after=0&after=0", "repeated_query_parameter"}));
 

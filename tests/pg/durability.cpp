@@ -20,6 +20,9 @@ TEST(Durability, OneHostThatFlushesPromisesWhatItAcknowledges) {
     EXPECT_NE(durability_warning(promised("off", "", false)).find("synchronous_commit is off"),
               std::string::npos);
     EXPECT_NE(durability_warning(promised("on", "", false, false)).find("fsync is off"), std::string::npos);
+    auto torn = promised("on", "", false);
+    torn.full_page_writes = false;
+    EXPECT_NE(durability_warning(torn).find("full_page_writes is off"), std::string::npos);
 }
 
 TEST(Durability, SeveralHostsNeedAStandbyThatIsWaitedFor) {
@@ -32,6 +35,19 @@ TEST(Durability, SeveralHostsNeedAStandbyThatIsWaitedFor) {
     EXPECT_NE(durability_warning(promised("local", "a", true)).find("synchronous_commit is local"),
               std::string::npos);
     EXPECT_NE(durability_warning(promised("off", "a", true)).find("after a crash"), std::string::npos);
+}
+
+TEST(Durability, WhatTheDatabaseAloneBreaksIsToldFromWhatItTakesAStandbyFor) {
+    for (const auto& its : {promised("off", "a", true), promised("on", "a", true, false)}) {
+        auto gap = durability_gap(its);
+        ASSERT_TRUE(gap);
+        EXPECT_TRUE(gap->by_crash) << gap->because;
+        EXPECT_EQ(gap->fix.find("ALTER SYSTEM SET"), 0U);
+    }
+    auto failover = durability_gap(promised("on", "", true));
+    ASSERT_TRUE(failover);
+    EXPECT_FALSE(failover->by_crash);
+    EXPECT_EQ(durability_gap(promised("on", "", false)), std::nullopt);
 }
 
 TEST(Durability, SeveralHostsAreFoundInEveryForm) {

@@ -160,8 +160,9 @@ TEST(PolicySchema, AnAccountBelongsToOnePerson) {
                 Contains(HasSubstr("listed under `amy` too")));
     EXPECT_THAT(findings_of("version: 1\npeople:\n  amy: {slack: T1/U1}\n  ben: {slack: T2/U1}\n"),
                 IsEmpty());
-    EXPECT_THAT(findings_of("version: 1\npeople:\n  amy: {slack: u1}\n"),
-                Contains(HasSubstr("not a slack account")));
+    EXPECT_THAT(
+        findings_of("version: 1\npeople:\n  amy: {slack: u1}\n"),
+        Contains(HasSubstr("is no slack account: write U0REQ or T0SIM/U0REQ; did you mean \"slack:U1\"?")));
     EXPECT_THAT(findings_of("version: 1\npeople:\n  'slack:U1': {}\n"), Contains(HasSubstr("is not a name")));
 }
 

@@ -116,7 +116,7 @@ TEST(Match, MoreThanSixtyFourAlternativesAreAnError) {
     std::string all = "rules:\n";
     for (int rule = 0; rule < 7; ++rule) {
         std::string n = std::to_string(rule);
-        people += "x" + n + ": {slack: X" + n + "}, y" + n + ": {slack: Y" + n + "}, ";
+        people += "x" + n + ": {slack: UX" + n + "}, y" + n + ": {slack: UY" + n + "}, ";
         groups += "x" + n + ": {people: [x" + n + "]}, y" + n + ": {people: [y" + n + "]}, ";
         all += "  - {name: r" + n + ", require: {any: [{of: x" + n + "}, {of: y" + n + "}]}}\n";
     }

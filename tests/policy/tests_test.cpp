@@ -181,5 +181,19 @@ TEST(PolicyTests, AMistakeInATestIsAFindingThatSaysWhere) {
     EXPECT_THAT(loaded.tests, IsEmpty());
 }
 
+// What the server would not open is no request to test with.
+TEST(PolicyTests, WhomARequestIsForIsReadAsTheServerReadsThem) {
+    auto finding = [](const std::string& who) {
+        auto loaded = load("  - name: t\n    request: { action: glass, on_behalf_of: [\"" + who +
+                           "\"] }\n    expect: { state: pending }\n");
+        return loaded.findings.empty() ? "" : loaded.findings[0].message;
+    };
+    EXPECT_EQ(finding("riley"), "");
+    EXPECT_EQ(finding("email:riley@example.com"), "");
+    for (const char* nobody : {"rilye", "slack:u0riley", "teams:x", "oidc:|"})
+        EXPECT_THAT(finding(nobody), HasSubstr("`request` /on_behalf_of/0: ")) << nobody;
+    EXPECT_THAT(finding("rilye"), HasSubstr("did you mean \"riley\"?"));
+}
+
 }  // namespace
 }  // namespace countersign

@@ -291,7 +291,12 @@ class Table:
             yield Case("a tag in the second field", self.request(fields=[("If-None-Match", '"77"'), ("If-None-Match", '"1"')]), 304)
         if row.lists:
             wrong = ["limit=0", "limit=-1", "limit=201", "limit=1e9", "limit=x"]
-            wrong += ["state=lost", "since=yesterday"] if row.kind != "subscriptions" else ["state=lost"]
+            wrong += ["state=lost"]
+            if row.kind != "subscriptions":
+                wrong += ["since=yesterday", "until=tomorrow", "until=", "voter=rilye", "voter=", "voter=teams:x", "voter=oidc:|",
+                          "voter=slack:S0SEC", "voter=email:r%D1%96ley@example.com", "voter=me%00", "approver=teams:x",
+                          "environment=prod%00", "resource=a%00b", "action=%00", "requester=x%00", "environment=%FF",
+                          "resource=" + "r" * 513]
             wrong += ["cursor=x", "cursor=YmVmb3JlOi0x", "cursor=%00"] if row.path != "/v1/events" else [
                 "after=x", "after=-2", "after=1e9", "after=999999", "type=request.aproved", "request=7"]
             for text in wrong:

@@ -1,6 +1,7 @@
 """`countersign doctor` and `serve --check`: what is wrong is named, with what to do about it, before anybody relies on it."""
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -154,6 +155,17 @@ class Doctor(DoctorTest):
         self.parts.sql("ALTER ROLE CURRENT_USER SET synchronous_commit = off")
         self.addCleanup(self.parts.sql, "ALTER ROLE CURRENT_USER RESET synchronous_commit")
         self.is_wrong(self.look(), "database.durable", "synchronous_commit is off")
+
+    def test_AStandbyThatNobodyWaitsForIsAWarning(self):
+        self.assertIn("no standby is asked for", self.look()["database.durable"]["detail"])
+        uri = self.environment["COUNTERSIGN_DATABASE"]
+        twice = re.sub(r"host='([^']+)'", r"host='\1,\1'", uri)
+        self.assertNotEqual(twice, uri)
+        checks = self.look(DATABASE=twice)
+        self.assertEqual(checks["database.durable"]["state"], "warning", checks)
+        self.assertIn("synchronous_standby_names is empty", checks["database.durable"]["detail"])
+        self.assertIn("after a failover", checks["database.durable"]["detail"])
+        self.assertIn("synchronous_standby_names", checks["database.durable"]["fix"])
 
     def test_AReadOnlyDatabaseIsNamed(self):
         self.parts.sql("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")

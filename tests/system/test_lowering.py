@@ -67,6 +67,14 @@ class LoweringTest(unittest.TestCase):
 
     # ---- less than was asked for
 
+    def test_what_is_no_number_or_would_be_rounded_lowers_nothing(self):
+        request = self.api.open("db.export", parameters={"rows": 5000, "to": "s3://y"})
+        for typed in ("nan", "inf", "-5", "1e2", "0x10", "499.99999999999999999999", "9007199254740993.0", "1,000"):
+            with self.subTest(typed):
+                told = self.workspace.command("amy", f"lower {request['number']} rows={typed}")
+                self.assertIn("no number", json.dumps(told))
+        self.assertEqual(self.api.show(request["id"])["state"], "pending")
+
     def test_a_voter_lowers_a_number_and_the_new_request_takes_the_old_ones_place(self):
         old = self.api.open("db.export", parameters={"rows": 5000, "to": "s3://x"}, resource="orders",
                             labels={"job": "nightly"}, intent="the month")

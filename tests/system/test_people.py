@@ -175,9 +175,10 @@ class SelfApproval(SelfApprovalRoutes, PeopleTest):
         self.api.reaches(owners["id"], "approved")
 
     def test_AnUnlinkedAccountInTheOtherChat(self):
-        request = self.robot.open("one.x", on_behalf_of=["teams:tenant-a/8f0c2d"])
-        self.refused("riley", request, "Nothing shows that you are not teams:tenant-a/8f0c2d.*`@Countersign link`")
-        self.refused("amy", request, "policy lists teams:tenant-a/8f0c2d and you under `people:`")
+        other = "teams:9f1c3a52-7d2e-4c0b-9f5e-1d2c3b4a5f60/8f0c2d4e-0000-4000-8000-1b2c3d4e5f60"
+        request = self.robot.open("one.x", on_behalf_of=[other])
+        self.refused("riley", request, f"Nothing shows that you are not {other}.*`@Countersign link`")
+        self.refused("amy", request, f"policy lists {other} and you under `people:`")
 
     def test_ARequesterAddedToTheGroupLater(self):
         api = Api(self.parts.url, self.parts.make_token("--owner", slack("U0CAT")))

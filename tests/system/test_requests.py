@@ -154,6 +154,17 @@ class BadInput(DevTest):
         deep = b'{"action":"a.b","parameters":' + b'{"a":' * 65 + b"1" + b"}" * 65 + b"}"
         self.refuse(deep, 400)
 
+    def test_WhatNestsDeepestCanBeReadByEveryVerb(self):
+        deep = b'{"action":"deep.x","parameters":' + b'{"a":' * 64 + b"1" + b"}" * 64 + b"}"
+        reply = self.api.call("POST", "/v1/requests", deep)
+        self.assertEqual(reply.status, 201, reply.body[:500])
+        number = str(reply.json["number"])
+        for verb in (["show", number], ["list"], ["events", "--all"], ["events", "--all", "--json"], ["history", number]):
+            with self.subTest(verb):
+                program = self.client.run(*verb)
+                self.assertEqual(program.code, 0, program.text()[-500:])
+        self.assertEqual(self.client.run("cancel", number).code, 0)
+
     def test_257KibOfParametersAreTooMuch(self):
         self.refuse({"action": "a.b", "parameters": {"x": "x" * (257 * 1024)}}, 413)
 

@@ -389,6 +389,15 @@ class Words(RunTest):
         self.assertEqual((unknown.code, unknown.out), (2, []))
         self.assertIn("run", unknown.text())
 
+    def test_WhatIsMissingIsSaidWithTheHelpThatTells(self):
+        for words, said in (([], "`countersign` needs one of serve"), (["token"], "`countersign token` needs one of create, list, revoke"),
+                            (["audit"], "see `countersign audit --help`"), (["show"], "ID is required; see `countersign show --help`"),
+                            (["run", "--action", "x"], "see `countersign run --help`")):
+            with self.subTest(words):
+                run = self.client.run(*words)
+                self.assertEqual((run.code, run.out), (2, []), run.text())
+                self.assertIn(said, run.text())
+
     def test_HelpIsAVerbToo(self):
         self.assertEqual(self.client.run("help", "run").out, self.client.run("run", "--help").out)
         self.assertEqual(self.client.run("help").out, self.client.run("--help").out)

@@ -185,8 +185,17 @@ class Configuration(PartsTest):
         self.parts.environment["COUNTERSIGN_SLACK_APP_TOKEN"] = self.parts.environment["COUNTERSIGN_SLACK_BOT_TOKEN"] = ""
         self.parts.start_postgres()
         self.parts.migrate()
+        token = self.parts.make_token()
         self.parts.start_server()
-        self.assertEqual(Api(self.parts.url, "").ready().status, 200)
+        api = Api(self.parts.url, token)
+        ready = api.ready()
+        self.assertEqual(ready.status, 200)
+        self.assertIn("nobody is shown what waits", json.dumps(ready.json["warnings"]))
+        # Whoever asks is told that nobody is asked, and at once.
+        request = api.open("deploy.web")
+        self.assertEqual(request["state"], "pending")
+        self.assertIn("no chat is set up", request["unannounced"][0]["problem"])
+        self.assertEqual(api.show(request["id"])["unannounced"], request["unannounced"])
 
     def test_AnUnknownKeyIsPlaced(self):
         path = self.folder.write("countersign.yaml", "slack:\n  app_tokn: x\n")

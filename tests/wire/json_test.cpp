@@ -94,6 +94,27 @@ TEST(Json, StrictlyNoNotationIsRoundedToAnotherWholeNumber) {
               "[9007199254740991,100,15,-25,1,0,0,0,1.25,1,0.1]");
 }
 
+// What is approved is what was written: a digit that the double lacks is on no card and in no digest.
+TEST(Json, StrictlyNoDigitIsLost) {
+    for (const char* text : {"12345678901234567890e-5", "123456789012345.67890123", "1234567.8901234567890",
+                             "-0.12345678901234567890", "9007199254740.9931", "3.14159265358979323846",
+                             "0.1000000000000000000000001", "1.00000000000000000001e3", "4503599627370496.1",
+                             "1234567890123456789e-18", "2.5e-324", "1.2345678901234567e-310"}) {
+        EXPECT_EQ(outcome(text), "json_number at ") << text;
+        EXPECT_NE(outcome(text, lenient), "json_number at ") << text;
+    }
+    const std::string tiny = "[0." + std::string(800, '0') + "1]";
+    EXPECT_EQ(outcome(tiny), "json_number at /0");
+    EXPECT_EQ(outcome("1." + std::string(800, '3')), "json_number at ");
+    EXPECT_EQ(outcome("1." + std::string(800, '0')), "1");
+    // The shortest digits that name a double, and the seventeen that some clients always write.
+    EXPECT_EQ(
+        outcome("[0.1,0.10000000000000001,3.141592653589793,2.2250738585072014e-308,0.30000000000000004,"
+                "123456789012345.67,5e-324,0.00000000000000000000000000001,1.50000000000000000000]"),
+        "[0.1,0.1,3.141592653589793,2.2250738585072014e-308,0.30000000000000004,"
+        "123456789012345.67,5e-324,1e-29,1.5]");
+}
+
 TEST(Json, NumbersThatAreNotFiniteAreRefusedEitherWay) {
     EXPECT_EQ(outcome("[1e400]"), "json_number at /0");
     EXPECT_EQ(outcome("-1e400", lenient), "json_number at ");

@@ -24,6 +24,7 @@ struct WordedRequest {
     core::Request request;
     std::optional<core::Duration> expires_in;
     std::vector<std::string> sensitive;
+    bool filed = false;  // it was read from the API's document of a filed request
 };
 // When no `at` is said: a Monday, noon in UTC.
 core::Instant usual_moment();

@@ -89,8 +89,12 @@ struct EventFilter {
     std::vector<core::State> states{};  // the request's after the event; empty: any
     std::optional<core::RequestId> request{};
     std::optional<std::string> action{};
+    std::optional<std::string> environment{};
+    std::optional<std::string> resource{};
     std::optional<std::string> requester{};  // the requester's name
+    std::optional<core::PersonId> voter{};   // who had voted, held or released by then
     std::optional<core::Instant> since{};    // events of then or later
+    std::optional<core::Instant> until{};    // events before then
 };
 bool matches(const EventFilter& filter, const LoggedEvent& event);
 

@@ -19,13 +19,13 @@ bool valid_policy_name(std::string_view text);
 
 // The kinds of accounts: those of chats, then the others.
 const std::vector<std::string>& account_kinds();
-// Says what an account of this kind (one of account_kinds) looks like, where `id` is none; empty: it is one.
-std::string_view account_example_instead(std::string_view kind, std::string_view id);
 
 // Reads "slack:T0SIM/U0REQ", "email:riley@example.com" and so on into the form that is compared and stored.
 // invalid_input (unknown_person), saying what was probably meant.
 Result<AccountId> read_account(std::string_view text);
 // Reads the same, or the name of a person whom the policy lists.
 Result<AccountId> read_person(std::string_view text, const Policy& policy);
+// Does that to each of those a request is made on behalf of; the failure points at the one that is nobody.
+Result<Done> read_people(std::vector<AccountId>& on_behalf_of, const Policy& policy);
 
 }  // namespace countersign::core

@@ -155,6 +155,8 @@ using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Cla
 
 Instant at_of(const Entry& entry);
 std::string_view kind_of(const Entry& entry);  // "opened", "voted", …
+// The person whose vote, hold or release this entry is; nullptr: it is none.
+const PersonId* person_who_acted(const Entry& entry);
 // Says whether somebody behind the request approved it, as its rules allow.
 bool is_self_approval(const Entry& entry);
 // How long the card had been there when this vote was cast; nullopt: it is no vote, or that is not known.

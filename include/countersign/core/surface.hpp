@@ -25,11 +25,11 @@ struct ChatKind {
     // Keys under `groups` of a policy: who is in it is the chat's to say. Ids under either are of one kind.
     std::array<std::string_view, 2> group_keys;  // the second may be empty
     std::string_view account_example;            // what a policy may write for an account
-    std::string_view account_characters;         // the characters of user and workspace ids
     std::string_view group_example;
     std::string_view group_characters;
-    // Says whether a text without a kind and a workspace can only be an account's id here.
+    // Say what its ids of users and of workspaces look like: what does not is nobody's, and nothing's.
     bool (*is_account_id)(std::string_view text);
+    bool (*is_workspace_id)(std::string_view text);
     bool caseless;             // ids that differ in letter case alone are the same
     std::string_view command;  // what people type there before the words of a command
 };

@@ -102,8 +102,8 @@ bool canonical_less(std::string_view a, std::string_view b);
 std::string canonical(const Value& value);
 void canonical_to(std::string& out, const Value& value);
 std::string canonical_number(double finite);
-// A JSON number, in any notation, as the double it is; nullopt: it is beyond ±(2^53−1), or would become
-// another whole number, or zero, by rounding.
+// A number as JSON writes it, in any notation, as the double it is; nullopt: it is beyond ±(2^53−1), or the
+// double lacks some of its digits.
 std::optional<double> unrounded(std::string_view number);
 void quote_to(std::string& out, std::string_view text);  // writes a text as JSON, with its quotes
 

@@ -18,6 +18,8 @@ Result<app::Ask> ask_from(const core::Value& body);
 // A body nests one level deeper than its parameters may.
 inline constexpr std::size_t body_values_max = 20'000;
 inline constexpr std::size_t body_nesting_max = core::nesting_max + 1;
+// Bounds the nesting of documents in which a filed request stands: pages, events, exports.
+inline constexpr std::size_t document_nesting_max = core::nesting_max + 16;
 
 struct VoteBody {
     core::Verdict verdict = core::Verdict::approve;

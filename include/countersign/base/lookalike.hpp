@@ -1,0 +1,15 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace countersign {
+
+// Writes letters of other scripts, and full-width characters, that are drawn like ASCII ones as those: what
+// whoever wrote it most likely meant. Everything else stays.
+std::string latinized(std::string_view text);
+
+// Finds the first character beyond ASCII, and says which it is: "а (U+0430)". nullopt: there is none.
+std::optional<std::string> beyond_ascii(std::string_view text);
+
+}  // namespace countersign
