@@ -41,11 +41,12 @@ struct OtherKind {
     std::string_view example;
     bool (*valid)(std::string_view);
 };
-constexpr std::array<OtherKind, 4> other_kinds{
+constexpr std::array<OtherKind, 5> other_kinds{
     {{"email", "riley@example.com", valid_address},
      {"github", "riley-dev",
       [](std::string_view t) { return consists_of(t, std::string{letters_and_digits} + "-_"); }},
      {"oidc", "https://issuer|subject", [](std::string_view t) { return t.find('|') != t.npos; }},
+     {on_call_service, "PUSER01", [](std::string_view t) { return consists_of(t, letters_and_digits); }},
      {"token", "tok_01JD…", [](std::string_view t) { return t.starts_with("tok_"); }}}};
 
 std::string upper_ascii(std::string_view text) {

@@ -24,10 +24,10 @@ const Query write_cases{R"(
 WITH w AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::bytea[], $5::bigint[], $6::int4[],
                          $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::bytea[], $12::uuid[],
-                         $13::timestamptz[], $24::text[])
+                         $13::timestamptz[], $24::text[], $25::timestamptz[])
         AS w(request_id, known, known_state, known_seal, people, version,
              state, due_at, counted, behind, seal, holder,
-             until, expected) LIMIT $23::int4),
+             until, expected, review_due) LIMIT $23::int4),
 mine AS MATERIALIZED (
     SELECT s.request_id, s.number FROM w JOIN request_state s ON s.request_id = w.request_id
      WHERE s.version = w.known AND s.state = w.known_state AND s.seal = w.known_seal AND NOT s.quarantined
@@ -39,7 +39,7 @@ mine AS MATERIALIZED (
 updated AS (
     UPDATE request_state s
        SET version = w.version, state = w.state, due_at = w.due_at, counted = w.counted::uuid[],
-           behind = w.behind::uuid[], seal = w.seal
+           behind = w.behind::uuid[], seal = w.seal, review_due = w.review_due
       FROM mine JOIN w ON w.request_id = mine.request_id WHERE s.request_id = mine.request_id),
 e AS MATERIALIZED (
     SELECT e.*, CASE WHEN e.actor IS NOT NULL THEN mine.number END AS number

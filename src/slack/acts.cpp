@@ -27,6 +27,7 @@ std::optional<app::CardButton> button_of(std::string_view action) {
     if (action == wire::slack_release) return app::CardButton::release;
     if (action == wire::slack_lower) return app::CardButton::lower;
     if (action == wire::slack_revoke) return app::CardButton::revoke;
+    if (action == wire::slack_review) return app::CardButton::review;
     if (action == wire::slack_details) return app::CardButton::details;
     return std::nullopt;
 }
@@ -54,6 +55,7 @@ std::optional<core::Verdict> verdict_of(std::string_view callback) {
     if (callback == wire::slack_deny) return core::Verdict::deny;
     if (callback == wire::slack_hold) return core::Verdict::hold;
     if (callback == wire::slack_lower) return core::Verdict::lower;
+    if (callback == wire::slack_review) return core::Verdict::review;
     return std::nullopt;
 }
 
@@ -69,7 +71,7 @@ Clicked read_click(const wire::SlackClick& click) {
     if (auto answer = answer_of(click)) return std::move(*answer);
     if (click.action == wire::slack_list_page) {
         auto words = app::read_command(click.value);
-        if (words.verb == "list" || words.verb == "all" || words.verb == "mine")
+        if (words.verb == "list" || words.verb == "all" || words.verb == "mine" || words.verb == "reviews")
             return ListClick{std::move(words)};
         return std::monostate{};
     }

@@ -45,6 +45,8 @@ std::optional<app::CardButton> button_of(core::Verdict verdict) {
             return app::CardButton::lower;
         case core::Verdict::revoke:
             return app::CardButton::revoke;
+        case core::Verdict::review:
+            return app::CardButton::review;
         default:
             return std::nullopt;
     }

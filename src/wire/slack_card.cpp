@@ -63,6 +63,8 @@ std::string_view action_of(core::CardButton button) {
             return slack_lower;
         case core::CardButton::revoke:
             return slack_revoke;
+        case core::CardButton::review:
+            return slack_review;
         case core::CardButton::details:
             break;
     }

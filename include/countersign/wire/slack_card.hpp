@@ -26,6 +26,7 @@ inline constexpr std::string_view slack_hold = "hold";
 inline constexpr std::string_view slack_release = "release";
 inline constexpr std::string_view slack_lower = "lower";
 inline constexpr std::string_view slack_revoke = "revoke";
+inline constexpr std::string_view slack_review = "review";
 inline constexpr std::string_view slack_details = "details";
 inline constexpr std::string_view slack_next_page = "next_page";
 inline constexpr std::string_view slack_page_before = "page_before";

@@ -79,6 +79,7 @@ inline constexpr std::string_view teams_hold = "hold";
 inline constexpr std::string_view teams_release = "release";
 inline constexpr std::string_view teams_lower = "lower";
 inline constexpr std::string_view teams_revoke = "revoke";
+inline constexpr std::string_view teams_review = "review";
 inline constexpr std::string_view teams_withdraw = "withdraw";
 inline constexpr std::string_view teams_view = "view";        // the card anew, for whoever looks at it
 inline constexpr std::string_view teams_details = "details";  // the full view
