@@ -9,6 +9,7 @@
 #include "config/document.hpp"
 #include "config/evidence_settings.hpp"
 #include "config/issuer_settings.hpp"
+#include "config/reach_settings.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
 
@@ -262,6 +263,11 @@ std::vector<Key> make_schema() {
         {"limits.requests_per_minute", whole_number(per_minute, 0, 1'000'000)},
         {"limits.pending_per_requester", whole_number(pending, 0, 1'000'000)},
         {"cards.collapse", yes_or_no([](Settings& s) -> bool& { return s.collapse_cards; })},
+        {"quiet_hours.from", set_quiet_from},
+        {"quiet_hours.to", set_quiet_to},
+        {"quiet_hours.timezone", set_quiet_zone},
+        {"on_call.url", set_on_call_url},
+        {"on_call.token", set_on_call_token, Key::Shape::secret},
         {"keys", key_file(&Settings::keys, "folder")},
         {"signing_key", key_file(&Settings::signing_key)},
         {"server_key", key_file(&Settings::server_key)},
@@ -309,7 +315,7 @@ std::vector<std::string> known_names() {
 }
 
 // What belongs to the documented keys and is not built yet: no slip, and not ignored either.
-constexpr std::array<std::string_view, 2> later_keys{"on_call", "teams"};
+constexpr std::array<std::string_view, 1> later_keys{"teams"};
 
 std::unexpected<Failure> unknown_key(const Item& item) {
     for (std::string_view later : later_keys)
@@ -401,38 +407,6 @@ Result<Done> apply_environment(Settings& settings, const Environment& environmen
     return Done{};
 }
 
-// Half a registration would be no Teams at all, in silence.
-Result<Done> complete(const Settings::Teams& teams) {
-    const bool certified = !teams.certificate.empty() || !teams.certificate_key.empty();
-    const bool managed = !teams.managed_identity_url.empty();
-    const bool some = !teams.app_password.empty() || certified || managed || !teams.tenant.empty() ||
-                      !teams.openid_metadata_url.empty() || !teams.login_url.empty() ||
-                      !teams.service_url_allow.empty() || !teams.channel.empty();
-    if (teams.app_id.empty() && some)
-        return std::unexpected(missing("teams.app_id", "the other keys of teams need it"));
-    if (teams.app_id.empty()) return Done{};
-    if (certified && (teams.certificate.empty() || teams.certificate_key.empty()))
-        return std::unexpected(
-            missing(teams.certificate.empty() ? "teams.certificate" : "teams.certificate_key",
-                    "a certificate and its key come together"));
-    if (certified && !teams.app_password.empty())
-        return fail(Trouble::invalid_input,
-                    "teams.app_password and teams.certificate are both given; keep one");
-    if (managed && (certified || !teams.app_password.empty()))
-        return fail(
-            Trouble::invalid_input,
-            "teams.managed_identity_url needs neither teams.app_password nor teams.certificate; keep one");
-    if (!managed && !teams.managed_identity_header.empty())
-        return std::unexpected(
-            missing("teams.managed_identity_url", "teams.managed_identity_header is sent there"));
-    if (!managed && !certified && teams.app_password.empty())
-        return std::unexpected(
-            missing("teams.app_password",
-                    "it is a client secret of the bot's registration; or give teams.certificate, or "
-                    "teams.managed_identity_url"));
-    return Done{};
-}
-
 }  // namespace
 
 std::string variable_of(std::string_view key) {
@@ -489,8 +463,8 @@ Result<Settings> load(const std::string& file, const Environment& environment) {
             Trouble::invalid_input,
             fmt::format("{}: an issuer needs `issuer`, as its tokens have it in `iss`", issuer.location));
     }
-    auto teams = complete(settings.teams);
-    if (!teams) return pass(teams);
+    auto whole_settings = complete_reach(settings);
+    if (!whole_settings) return pass(whole_settings);
     if (!settings.slack.api_url.ends_with('/')) settings.slack.api_url += '/';
     return settings;
 }
