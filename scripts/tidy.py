@@ -11,7 +11,7 @@ import sys
 # Which layer may include which: includes point down, never sideways. Adapters know app and what is below
 # it, never one another; `server` knows all factories and builds everything; `cli` has the verbs.
 DOWN = ["base", "pages", "tlog", "core", "rt", "net", "wire", "tokens", "streaming", "agents", "app"]
-ADAPTERS = ["http", "evidence", "identity", "slack", "teams", "webhooks", "stream_out", "otlp", "web", "sandbox", "pg", "policy", "config"]
+ADAPTERS = ["http", "evidence", "identity", "slack", "teams", "webhooks", "stream_out", "otlp", "on_call", "web", "sandbox", "pg", "policy", "config"]
 MAY_INCLUDE = {
     "base": {"base"},
     "pages": {"base", "pages"},

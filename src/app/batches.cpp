@@ -156,7 +156,7 @@ asio::awaitable<ShownBatch> Batches::Impl::show(Batch batch, Chat& chat, std::ve
     bool all_final = true;
     for (const CasePtr& now : cases) {
         cards.push_back(core::card(now->c, now->ruling, *directory, batch.target.surface));
-        all_final = all_final && core::final(now->ruling.state);
+        all_final = all_final && core::ended(now->ruling);
     }
     const auto view = core::batch_view(batch.id, cards);
     ShownBatch shown{.id = batch.id, .revision = batch.revision, .closed = all_final};
@@ -199,7 +199,7 @@ asio::awaitable<void> Batches::Impl::note_problem(const Batch& batch, const std:
         const auto its =
             std::ranges::find(cases, request, [](const CasePtr& now) { return now->c.request->id; });
         if (its == cases.end() || !core::open((*its)->ruling.state)) continue;
-        auto noted = co_await parts.outbox.note_problem(card, problem, false, store_deadline());
+        auto noted = co_await parts.outbox.note_problem(card, {.problem = problem}, store_deadline());
         if (!noted) log::warn("outbox", "the trouble of a card is not noted: {}", noted.error().detail);
     }
 }

@@ -154,6 +154,8 @@ Later<CardAnswer> CardCalls::attempt(CardStep step, core::RequestId request, Cas
                              .not_before = runtime_.now() + other_chats_pause};
     if (step.act == Act::look || step.act == Act::read_thread)
         co_return co_await search(*entry, std::move(step), request, std::move(now));
+    if (step.act == Act::post || step.act == Act::say)
+        if (auto until = quiet_until(step, *now)) co_return co_await hold(std::move(step), *until);
     if (step.act == Act::list) co_return co_await list(*entry, std::move(step), std::move(now), first);
     if (step.act != Act::say) co_return co_await show(*entry, std::move(step), std::move(now));
     const auto until = chat_deadline();
@@ -166,7 +168,43 @@ Later<CardAnswer> CardCalls::attempt(CardStep step, core::RequestId request, Cas
     LineMark mark{request, step.to - 1};
     auto said = co_await entry->chat.say(step.message, line, mark, until);
     if (!said) co_return pass(said);
+    if (held_.erase(step.card) > 0) co_await note_problem(step.card, {});
     co_return CardAnswer{};
+}
+
+std::optional<core::Instant> CardCalls::quiet_until(const CardStep& step, const CaseNow& now) {
+    if (parts_.quiet == nullptr || !core::shown_in_private(now.c.applied->notify, step.target.surface))
+        return std::nullopt;
+    auto directory = parts_.roster.snapshot();
+    const auto account = directory->full(core::chat_account(step.target.surface, {}, step.target.channel));
+    if (directory->user(account) == nullptr) return std::nullopt;  // a channel
+    return parts_.quiet->until(*directory, account, runtime_.now());
+}
+
+asio::awaitable<CardAnswer> CardCalls::hold(CardStep step, core::Instant until) {
+    parts_.counters.count("card_held", core::name_of(step.target.surface));
+    log::info("outbox", "nothing is said to {} before {}, because of their quiet hours", place_of(step),
+              core::rfc3339(until));
+    if (held_.size() < troubled_max) held_.insert(step.card);
+    co_await note_problem(step.card, {.held_until = until});
+    co_return CardAnswer{.how = CardAnswer::How::held, .not_before = until};
+}
+
+// A channel's card says who is not told yet in person.
+void CardCalls::add_told_later(core::CardView& view, const CardStep& step, const CaseNow& now) {
+    const auto chat = step.target.surface;
+    if (parts_.quiet == nullptr || !core::shown_in_private(now.c.applied->notify, chat)) return;
+    auto directory = parts_.roster.snapshot();
+    for (const auto& alternative : view.missing)
+        for (const core::CardLack& lack : alternative)
+            for (const core::Who& who : lack.could_approve) {
+                const bool here = who.account && core::parts(*who.account).kind == core::name_of(chat);
+                const bool twice =
+                    std::ranges::any_of(view.told_later, [&](const auto& one) { return one.first == who; });
+                if (!here || lack.later || twice) continue;
+                if (auto until = parts_.quiet->until(*directory, *who.account, runtime_.now()))
+                    view.told_later.emplace_back(who, *until);
+            }
 }
 
 // Says whether somebody has to mend something about the channel.
@@ -176,14 +214,15 @@ bool CardCalls::barred(const Failure& failure) {
 }
 
 // What is known of a card's channel is remembered for whoever asks why nobody sees a request.
-asio::awaitable<void> CardCalls::note_problem(core::CardId card, std::string problem, bool fell_back) {
+asio::awaitable<void> CardCalls::note_problem(core::CardId card, CardNote note) {
+    const bool none = note == CardNote{};
     const bool was = troubled_.contains(card);
-    if (problem.empty() && !was) co_return;
-    if (problem.empty())
+    if (none && !was) co_return;
+    if (none)
         troubled_.erase(card);
     else if (troubled_.size() < troubled_max)
         troubled_.insert(card);
-    auto noted = co_await parts_.outbox.note_problem(card, std::move(problem), fell_back, store_deadline());
+    auto noted = co_await parts_.outbox.note_problem(card, std::move(note), store_deadline());
     if (!noted) log::warn("outbox", "the trouble of a card is not noted: {}", noted.error().detail);
 }
 
@@ -207,7 +246,7 @@ Later<MessageRef> CardCalls::post(const Chats::Entry& entry, CardStep step, Case
     Result<MessageRef> posted = fail(Trouble::invalid_input, std::string{no_channel});
     if (!step.target.channel.empty()) posted = co_await entry.chat.post(view, step.target.channel, deadline);
     if (posted) {
-        co_await note_problem(step.card, {}, false);
+        co_await note_problem(step.card, {});
         co_return posted;
     }
     if (!barred(posted.error())) co_return posted;
@@ -221,13 +260,14 @@ Later<MessageRef> CardCalls::post(const Chats::Entry& entry, CardStep step, Case
             if (elsewhere_than_named)
                 log::warn("outbox", "a card for {} is posted in {} instead: {}", step.target.channel, instead,
                           problem);
-            co_await note_problem(step.card, elsewhere_than_named ? problem : std::string{},
-                                  elsewhere_than_named);
+            CardNote note;
+            if (elsewhere_than_named) note = {.problem = problem, .fell_back = true};
+            co_await note_problem(step.card, std::move(note));
             co_return elsewhere;
         }
         if (!barred(elsewhere.error())) co_return pass(elsewhere);
     }
-    co_await note_problem(step.card, problem, false);
+    co_await note_problem(step.card, {.problem = problem});
     co_return posted;
 }
 
@@ -237,6 +277,7 @@ asio::awaitable<core::CardView> CardCalls::view_of(CardStep step, CasePtr now) {
     auto view = core::card(now->c, now->ruling, *directory, step.target.surface);
     if (parts_.receipts != nullptr) view.receipt = parts_.receipts->link(now->c.request->id, now->ruling);
     if (!core::open(now->ruling.state) || step.act == Act::retire) co_return view;
+    add_told_later(view, step, *now);
     auto before = co_await approved_before(parts_.cases, now->c, runtime_.within(compare_patience));
     if (before && *before)
         view.before = core::card_before((*before)->c, (*before)->ruling, *directory, step.target.surface);

@@ -55,7 +55,11 @@ class CardCalls {
     rt::asio::awaitable<CardAnswer> join(const Chats::Entry& entry, CardStep step, CasePtr now);
     Later<CardAnswer> show(const Chats::Entry& entry, CardStep step, CasePtr now);
     Later<MessageRef> post(const Chats::Entry& entry, CardStep step, CasePtr now);
-    rt::asio::awaitable<void> note_problem(core::CardId card, std::string problem, bool fell_back);
+    rt::asio::awaitable<void> note_problem(core::CardId card, CardNote note);
+    // Until when nothing is said in this place, which is a person's own, because it is night where they are.
+    std::optional<core::Instant> quiet_until(const CardStep& step, const CaseNow& now);
+    rt::asio::awaitable<CardAnswer> hold(CardStep step, core::Instant until);
+    void add_told_later(core::CardView& view, const CardStep& step, const CaseNow& now);
     Later<CardAnswer> search(const Chats::Entry& entry, CardStep step, core::RequestId request, CasePtr now);
     static bool falls_back(const Chats::Entry& entry, const CardTarget& target, const CaseNow& now);
     Later<Done> tell_requesters(const Chats::Entry& chat, const CardStep& step, CasePtr now);
@@ -67,7 +71,8 @@ class CardCalls {
     const Runtime& runtime_;
     Outbox::Parts parts_;
     std::unordered_map<std::string, Failing> failing_;  // by chat and channel
-    std::set<core::CardId> troubled_;                   // cards of which a problem is on record
+    std::set<core::CardId> troubled_;                   // cards of which there is a note on record
+    std::set<core::CardId> held_;                       // of them, those whose person is told later
     PrivatePace private_pace_;
 };
 

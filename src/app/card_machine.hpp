@@ -88,7 +88,7 @@ class CardMachine {
     Card* find(core::CardId id);
     bool known() const { return case_ && cards_known_ && version() >= row_version_; }
     std::int32_t version() const { return case_ ? case_->c.version() : 0; }
-    bool final_case() const { return case_ && core::final(case_->ruling.state); }
+    bool final_case() const { return case_ && core::ended(case_->ruling); }
     // Whoever takes the row over may rely on it: nothing that was begun here has its effect later.
     bool short_lease(core::Instant now) const {
         return leased_until_ < now + std::max(rules_.call_max, rules_.effect_max);
@@ -125,6 +125,7 @@ class CardMachine {
     void gone(Card& card);
     void found(Card& card, const std::vector<MessageRef>& messages);
     void rest(Card& card, core::Instant until);
+    void hold(Card& card, core::Instant until);
     void conclude(core::Instant now);
     core::Instant backoff(core::Instant now, double chance) const;
 

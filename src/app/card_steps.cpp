@@ -63,6 +63,9 @@ void CardMachine::answered(const CardStep& step, const CardAnswer& answer, core:
         case How::overloaded:
             rest(card, answer.not_before.value_or(backoff(now, chance)));
             break;
+        case How::held:
+            hold(card, answer.not_before.value_or(now));
+            break;
         case How::refused:
             refused(card, step.act, now);
             break;
@@ -202,6 +205,15 @@ void CardMachine::refused(Card& card, Act act, core::Instant now) {
             break;
     }
     rest(card, now + rules_.refused_pause);
+}
+
+// Whoever was not told by the end need not be woken by it: nothing is said then, and where nothing was shown,
+// nothing is.
+void CardMachine::hold(Card& card, core::Instant until) {
+    card.rests_until = until;
+    if (!final_case()) return;
+    card.state.told_version = version();
+    if (!card.state.message) close(card);
 }
 
 // What follows from what is known, without anything being done.

@@ -38,6 +38,7 @@ struct CardAnswer {
         unknown,      // it may have happened
         unavailable,  // nothing happened
         overloaded,   // nothing happened, and not before `not_before`
+        held,         // nothing happened, and nothing is to before `not_before`: no failure
         refused,      // until somebody mends something
     };
     How how = How::done;

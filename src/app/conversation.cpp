@@ -104,7 +104,8 @@ awaitable<Reply> Conversation::ask_reason(Act act, core::RequestId request, Verd
 
 Reply Conversation::ask_what_lacks(const Act& act, const CaseNow& now, Verdict verdict) const {
     auto card = card_of(now);
-    if (!core::open(card.state))
+    const bool reviews = verdict == Verdict::review && card.review && card.review->open();
+    if (!core::open(card.state) && !reviews)
         return {Lines{.text = {core::notification_text(card)}, .title = std::string(core::state_text(card))}};
     ReasonDialog dialog{.request = card.id,
                         .verdict = verdict,
@@ -130,6 +131,7 @@ Reply Conversation::ask_what_lacks(const Act& act, const CaseNow& now, Verdict v
 awaitable<Reply> Conversation::press(Act act, core::RequestId request, CardButton button, CardExtent shown) {
     if (button == CardButton::deny) co_return co_await ask_reason(std::move(act), request, Verdict::deny);
     if (button == CardButton::hold) co_return co_await ask_reason(std::move(act), request, Verdict::hold);
+    if (button == CardButton::review) co_return co_await ask_reason(std::move(act), request, Verdict::review);
     if (button == CardButton::lower) {
         auto asked = co_await ask_reason(act, request, Verdict::lower);
         if (auto* dialog = std::get_if<ReasonDialog>(&asked.what)) {
@@ -237,7 +239,7 @@ std::span<const Conversation::Verb> Conversation::verbs() {
     using Talk = Conversation;
     static constexpr Verb all_verbs[] = {
         {"list", "", "what waits for you, what expires first at the top", &Talk::list},
-        {"all", "", "every pending request", &Talk::all},
+        {"all", "", "every pending request", &Talk::list},
         {"mine", "", "requests you are behind", &Talk::mine},
         {"show", "N", "the card of a request, for you alone", &Talk::show, true},
         {"approve", "N [reason]", "your approval, where the rules count it", &Talk::vote_by_command, true},
@@ -248,6 +250,8 @@ std::span<const Conversation::Verb> Conversation::verbs() {
          &Talk::vote_by_command, true},
         {"revoke", "N", "ends a session that was approved", &Talk::vote_by_command, true},
         {"withdraw", "N", "takes your vote back", &Talk::vote_by_command, true},
+        {"reviews", "", "what was approved by somebody behind it, and nobody reviewed yet", &Talk::reviews},
+        {"review", "N what you found", "your review of such an approval", &Talk::vote_by_command, true},
         {"cancel", "N [reason]", "for people behind the request", &Talk::cancel, true},
         {"link", "", "a code that links another account of yours", &Talk::link},
         {"link", "CODE", "the code of your other account", &Talk::link},

@@ -13,6 +13,7 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/request_number.hpp"
+#include "countersign/core/review.hpp"
 
 // Lists of requests, by command and on a person's own page.
 namespace countersign::app {
@@ -70,7 +71,8 @@ Later<std::vector<ListedRequest>> Conversation::listed(std::vector<CasePtr> case
         rows.push_back({.summary = core::card_summary(now->c, now->ruling),
                         .can_vote = pending && core::could_approve(now->c, now->ruling, *directory, account),
                         .votes = votes_text(*now),
-                        .card = at == messages.end() ? std::nullopt : std::optional{at->second}});
+                        .card = at == messages.end() ? std::nullopt : std::optional{at->second},
+                        .can_review = core::could_review(now->c, now->ruling, *directory, account)});
     }
     co_return rows;
 }
@@ -134,8 +136,40 @@ awaitable<Reply> Conversation::list(Act act, CommandWords words) {
     co_return told(waiting ? "Nothing waits for you." : "No request is pending that you may read.");
 }
 
-awaitable<Reply> Conversation::all(Act act, CommandWords words) {
-    return list(std::move(act), std::move(words));
+Later<RequestList> Conversation::reviews_page(Reader reader, bool own, std::optional<std::int64_t> after,
+                                              Deadline deadline) {
+    ListFilter filter;
+    filter.review_due_by = core::end_of_time;
+    filter.before_number = after;
+    filter.limit = own ? searched_max : manner_.listed_max;
+    auto once = [&] { return parts_.requests.list(filter, deadline); };
+    auto page = co_await patiently<Page>(runtime_, deadline, once);
+    if (!page) co_return pass(page);
+    RequestList list{.heading = "Approved by who asked, to be reviewed", .items = {}, .next = {}};
+    if (page->next_before) list.next = fmt::format("reviews after {}", *page->next_before);
+    const auto account = reader.account;
+    auto cases = co_await readers_.readable(std::move(reader), std::move(page->cases), deadline);
+    if (!cases) co_return pass(cases);
+    auto directory = parts_.roster.snapshot();
+    if (own)
+        std::erase_if(*cases, [&](const CasePtr& now) {
+            return !core::could_review(now->c, now->ruling, *directory, account);
+        });
+    if (cases->size() > manner_.listed_max) cases->resize(manner_.listed_max);
+    auto rows = co_await listed(std::move(*cases), account, deadline);
+    if (!rows) co_return pass(rows);
+    list.items = std::move(*rows);
+    co_return list;
+}
+
+awaitable<Reply> Conversation::reviews(Act act, CommandWords words) {
+    auto after = read_after(words);
+    if (!after) co_return told("Say where to go on: " + typed("reviews after 1042"));
+    auto page =
+        co_await reviews_page(reader_of(act.account, act.channel), false, *after, Deadline{act.answer_by});
+    if (!page) co_return told(not_found_sentence(page.error()));
+    if (!page->items.empty() || page->next) co_return Reply{std::move(*page)};
+    co_return told(*after ? "There is nothing further on." : "Nothing awaits a review.");
 }
 
 // Pending ones in the order in which they expire, then the others, newest first.
@@ -174,6 +208,8 @@ awaitable<Reply> Conversation::mine(Act act, CommandWords words) {
 Later<HomePage> Conversation::home(core::AccountId account, Deadline deadline) {
     auto waiting = co_await pending_page(reader_of(account, {}), true, std::nullopt, deadline);
     if (!waiting) co_return pass(waiting);
+    auto to_review = co_await reviews_page(reader_of(account, {}), true, std::nullopt, deadline);
+    if (!to_review) co_return pass(to_review);
     auto cases = co_await latest_of(reader_of(account, {}), deadline);
     if (!cases) co_return pass(cases);
     auto directory = parts_.roster.snapshot();
@@ -193,6 +229,7 @@ Later<HomePage> Conversation::home(core::AccountId account, Deadline deadline) {
     if (!decided_rows) co_return pass(decided_rows);
     co_return HomePage{
         .waiting = std::move(*waiting),
+        .reviews = std::move(*to_review),
         .own = {.heading = "Yours", .items = std::move(*own_rows), .next = {}},
         .decided = {.heading = "Decided lately", .items = std::move(*decided_rows), .next = {}}};
 }

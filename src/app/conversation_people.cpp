@@ -140,6 +140,14 @@ awaitable<Reply> Conversation::answer(Act act, Question question, bool agrees) {
 
 // ---- absences
 
+namespace {
+
+bool lets_delegate(const core::Policy& policy) {
+    return std::ranges::any_of(policy.rules, [](const core::Rule& rule) { return rule.delegate; });
+}
+
+}  // namespace
+
 // The account of a person named in a command; nullopt: nobody.
 std::optional<core::AccountId> Conversation::named(std::string_view word) const {
     core::AccountId name{std::string(word.starts_with('@') ? word.substr(1) : word)};
@@ -160,7 +168,7 @@ awaitable<std::string> Conversation::cannot_stand_in(core::AccountId other, std:
     directory = parts_.roster.snapshot();
     if (directory->presence(other) == core::Directory::Presence::nobody)
         co_return fmt::format("{} can never vote: {}.", word, why_no_voter(*directory, accounts));
-    if (in_some_group(*directory, accounts)) co_return std::string{};
+    if (in_some_group(*directory, accounts) || lets_delegate(directory->policy())) co_return std::string{};
     co_return fmt::format("{} is in no group of the policy, and so can never vote.", word);
 }
 
@@ -191,6 +199,8 @@ awaitable<Reply> Conversation::away(Act act, CommandWords words) {
         if (!cannot.empty()) co_return told(cannot + " Nothing was changed.");
         directory = parts_.roster.snapshot();
         instead = ", " + account_text(*directory, *absence.instead) + " first";
+        if (lets_delegate(directory->policy()))
+            instead += ", who fills your place where the policy lets them";
     }
     auto kept = co_await parts_.linking.set_absence(std::move(absence), Deadline{act.answer_by});
     if (!kept) co_return told("The approval service is in trouble right now. Try again.");

@@ -41,7 +41,9 @@ std::optional<core::Refusal> Conversation::would_refuse(const core::Cast& cast, 
     auto refusal =
         core::advance(now.c, cast, *parts_.roster.snapshot(), runtime_.now(), parts_.roster.age_max())
             .refusal;
-    if (refusal && refusal->why == core::Why::directory_stale) return std::nullopt;
+    const bool unknown =
+        refusal && (refusal->why == core::Why::directory_stale || refusal->why == core::Why::reviews_unknown);
+    if (unknown) return std::nullopt;
     return refusal;
 }
 

@@ -31,6 +31,8 @@ bool Requests::may_concern(const PendingRequest& pending, const DueFilter& filte
                            const core::Directory& directory) {
     const auto* groups = parts_.roster.remembered(pending.id);
     if (!filter.approver || groups == nullptr) return true;
+    // Whoever stands in for somebody may have a say by that person's groups.
+    if (!directory.named_instead(*filter.approver).empty()) return true;
     return std::ranges::any_of(
         *groups, [&](const core::GroupId& group) { return directory.eligible(*filter.approver, group); });
 }

@@ -8,15 +8,15 @@
 namespace countersign::app {
 namespace {
 
-constexpr std::array<std::string_view, 30> types{
+constexpr std::array<std::string_view, 31> types{
     "request.created",  "request.voted",       "request.vote_refused", "request.held",
     "request.released", "request.approved",    "request.denied",       "request.refused",
     "request.expired",  "request.cancelled",   "request.claimed",      "request.succeeded",
     "request.failed",   "request.lapsed",      "request.reminded",     "request.escalated",
     "request.used",     "request.rejudged",    "person.linked",        "person.unlinked",
     "policy.loaded",    "token.created",       "token.confirmed",      "token.revoked",
-    "breakglass.used",  "breakglass.reviewed", "log.published",        "key.published",
-    "key.retired",      "words.erased"};
+    "breakglass.used",  "breakglass.reviewed", "breakglass.overdue",   "log.published",
+    "key.published",    "key.retired",         "words.erased"};
 
 bool had_voted(const LoggedEvent& event, const core::PersonId& person) {
     const auto version = std::min(event.version, event.request->version());
@@ -63,8 +63,6 @@ std::string_view name_of(AdminAct act) {
             return "token.confirmed";
         case AdminAct::token_revoked:
             return "token.revoked";
-        case AdminAct::breakglass_reviewed:
-            return "breakglass.reviewed";
         case AdminAct::log_published:
             return "log.published";
         case AdminAct::key_published:

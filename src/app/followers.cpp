@@ -27,8 +27,9 @@ std::string approvers_of(const core::Directory& directory) {
         auto members = directory.members(group.name);
         if (!members) continue;
         for (const auto& person : *members) {
-            const bool here = directory.absence(person) == nullptr;
-            all += person.text() + (here ? "+" : "-");
+            const auto* absence = directory.absence(person);
+            all += person.text() + (absence ? "-" : "+");
+            if (absence && absence->instead) all += absence->instead->text();
             for (const auto& account : directory.accounts_of(person))
                 if (const auto* user = directory.user(account))
                     if (user->klass != core::AccountClass::member &&
@@ -41,8 +42,9 @@ std::string approvers_of(const core::Directory& directory) {
 }
 
 bool knows_every_group(const core::Directory& directory) {
+    // An on-call service that cannot be asked must not keep cards from being drawn anew.
     return std::ranges::all_of(directory.policy().groups, [&](const core::GroupRecord& group) {
-        return directory.members(group.name, 1).has_value();
+        return directory.members(group.name, 1).has_value() || directory.on_call_read_at(group.name);
     });
 }
 
@@ -199,6 +201,15 @@ rt::asio::awaitable<void> ApproverFollower::run() {
             parts_.outbox.leases_freed();
         }
         auto cancelled = co_await runtime_.timers.sleep_until(runtime_.now() + look_every);
+        if (cancelled) co_return;
+    }
+}
+
+rt::asio::awaitable<void> OnCallFollower::run() {
+    for (;;) {
+        // What went wrong is said where it is asked.
+        co_await roster_.follow_on_call(runtime_.within(follower_patience));
+        auto cancelled = co_await runtime_.timers.sleep_until(runtime_.now() + Roster::on_call_age / 4);
         if (cancelled) co_return;
     }
 }

@@ -11,25 +11,28 @@ namespace countersign::app {
 namespace {
 
 std::string_view type_of(const core::Entry& entry, core::State after) {
-    return std::visit(Overload{[](const core::Opened&) { return std::string_view("request.created"); },
-                               [](const core::Voted&) { return std::string_view("request.voted"); },
-                               [](const core::Held&) { return std::string_view("request.held"); },
-                               [](const core::Released&) { return std::string_view("request.released"); },
-                               [](const core::Rejudged&) { return std::string_view("request.rejudged"); },
-                               [&](const core::Lapsed&) {
-                                   return after == core::State::lapsed ? std::string_view("request.lapsed")
-                                                                       : std::string_view("request.expired");
-                               },
-                               [](const core::Cancelled&) { return std::string_view("request.cancelled"); },
-                               [](const core::Claimed&) { return std::string_view("request.claimed"); },
-                               [](const core::Reported& e) {
-                                   return e.succeeded ? std::string_view("request.succeeded")
-                                                      : std::string_view("request.failed");
-                               },
-                               [](const core::Reminded&) { return std::string_view("request.reminded"); },
-                               [](const core::Escalated&) { return std::string_view("request.escalated"); },
-                               [](const core::Used&) { return std::string_view("request.used"); }},
-                      entry);
+    return std::visit(
+        Overload{[](const core::Opened&) { return std::string_view("request.created"); },
+                 [](const core::Voted&) { return std::string_view("request.voted"); },
+                 [](const core::Held&) { return std::string_view("request.held"); },
+                 [](const core::Released&) { return std::string_view("request.released"); },
+                 [](const core::Rejudged&) { return std::string_view("request.rejudged"); },
+                 [&](const core::Lapsed&) {
+                     return after == core::State::lapsed ? std::string_view("request.lapsed")
+                                                         : std::string_view("request.expired");
+                 },
+                 [](const core::Cancelled&) { return std::string_view("request.cancelled"); },
+                 [](const core::Claimed&) { return std::string_view("request.claimed"); },
+                 [](const core::Reported& e) {
+                     return e.succeeded ? std::string_view("request.succeeded")
+                                        : std::string_view("request.failed");
+                 },
+                 [](const core::Reminded&) { return std::string_view("request.reminded"); },
+                 [](const core::Escalated&) { return std::string_view("request.escalated"); },
+                 [](const core::Used&) { return std::string_view("request.used"); },
+                 [](const core::Reviewed&) { return std::string_view("breakglass.reviewed"); },
+                 [](const core::ReviewOverdue&) { return std::string_view("breakglass.overdue"); }},
+        entry);
 }
 
 // Decisions are facts of their own, beside the entry that brought them about.
@@ -141,6 +144,8 @@ class Planning {
     void note_refusal(const Append& what, const core::Step& step) {
         const auto* cast = std::get_if<core::Cast>(&what.command);
         if (!cast || !step.refusal || step.refusal->why == core::Why::repeated) return;
+        // It is looked up then, and the vote is judged again.
+        if (step.refusal->why == core::Why::reviews_unknown) return;
         // Whoever presses Approve in a chat is led to the sign-in: that is on the way, and no refusal.
         const bool on_the_way = step.refusal->why == core::Why::step_up_required && !cast->sign_in;
         if (on_the_way && cast->via != core::Surface::api) return;
@@ -185,7 +190,9 @@ Summary summary_of(const core::Case& c, const core::Ruling& ruling) {
                     .due_at = core::due_at(c, ruling),
                     .counted = {},
                     .quorum = quorum_of(c),
-                    .behind = core::barred(c.applied, behind(c))};
+                    .behind = core::barred(c.applied, behind(c)),
+                    .review_due = {}};
+    if (ruling.review && ruling.review->open()) summary.review_due = ruling.review->due;
     for (const auto& vote : ruling.votes)
         if (vote.counted_for && vote.verdict == core::Verdict::approve)
             summary.counted.push_back(vote.person);

@@ -21,7 +21,6 @@
 namespace countersign::app {
 namespace {
 
-constexpr core::Duration directory_patience{std::chrono::seconds{2}};
 constexpr std::size_t page_max = 200;
 constexpr int judged_again_max = 3;  // while links between accounts change
 
@@ -75,13 +74,6 @@ void note_filed(const core::Case& c, core::State state) {
     const auto& requester = c.request->requester;
     log::info("requests", "{} filed: {} by {} ({}), {}", called(c), visible(c.request->action),
               visible(requester.name), visible(requester.account.text()), core::name_of(state));
-}
-
-// Says whether there is somebody behind the request whom their chat was not asked about.
-bool unasked(const CaseNow& now, const core::Directory& directory) {
-    return std::ranges::any_of(core::humans_behind(now.c.request), [&](const auto& human) {
-        return directory.presence(human) == core::Directory::Presence::unasked;
-    });
 }
 
 Result<Done> hide(const Hiding& hiding, core::Request& request, const core::Applied& applied,
@@ -215,17 +207,6 @@ Later<Appended> Requests::store(core::RequestId request, core::Command command, 
     }
 }
 
-// Makes the facts behind this vote, and behind the votes that would count beside it, young enough.
-Later<Done> Requests::refresh_voters(core::AccountId voter, CasePtr now, Deadline deadline) {
-    auto groups = core::all_groups_of(now->c.applied);
-    auto refreshed = co_await parts_.roster.ensure(voter, groups, deadline);
-    for (const auto& mark : now->ruling.votes) {
-        auto also = co_await parts_.roster.ensure(mark.account, groups, deadline);
-        if (!also) refreshed = pass(also);
-    }
-    co_return refreshed;
-}
-
 // Only its chat can say whether somebody is behind an account. Where that cannot be asked, whoever votes
 // before it was is told that nothing is known.
 Later<Done> Requests::ask_about_humans(core::Request request, Deadline deadline) {
@@ -330,37 +311,6 @@ Later<Done> Requests::meet(core::RequestId request, Deadline deadline) {
     Deadline soon{std::min(deadline.at, runtime_.now() + directory_patience)};
     co_await ask_about_humans(read->request, soon);
     co_return Done{};
-}
-
-Later<Done> Requests::know_voter(core::RequestId request, core::AccountId voter, Deadline deadline) {
-    auto met = co_await meet(request, deadline);
-    if (!met) co_return pass(met);
-    std::vector<core::GroupId> groups;
-    if (const auto* known = parts_.roster.remembered(request)) groups = *known;
-    auto people = co_await parts_.people.ensure(deadline);
-    if (!people) co_return pass(people);
-    Deadline patience{std::min(deadline.at, runtime_.now() + directory_patience)};
-    if (!parts_.roster.fresh(voter, groups, runtime_.now()))
-        co_await parts_.roster.ensure(voter, groups, patience);
-    co_return Done{};
-}
-
-Later<Answer> Requests::cast(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline) {
-    auto known = co_await know_voter(request, cast.account, deadline);
-    if (!known) co_return pass(known);
-    Deadline patience{std::min(deadline.at, runtime_.now() + directory_patience)};
-    auto answer = co_await append(request, cast, origin, deadline);
-    if (answer && answer->refusal && answer->refusal->why == core::Why::directory_stale) {
-        // Somebody else's facts may be the old ones: those of the votes that would count beside this one.
-        auto fresh = co_await refresh_voters(cast.account, answer->now, patience);
-        if (fresh) answer = co_await append(request, cast, origin, deadline);
-    }
-    if (answer && answer->refusal && answer->refusal->why == core::Why::unlinked &&
-        unasked(*answer->now, *parts_.roster.snapshot())) {
-        auto asked = co_await ask_about_humans(answer->now->c.request, patience);
-        if (asked) answer = co_await append(request, cast, origin, deadline);
-    }
-    co_return answer;
 }
 
 Later<Answer> Requests::vote(core::RequestId request, core::Cast ballot, Origin origin, Deadline deadline) {

@@ -1,10 +1,12 @@
 #include "countersign/app/roster.hpp"
 
 #include <algorithm>
+#include <set>
 #include <variant>
 
 #include "countersign/base/check.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/groups.hpp"
 #include "countersign/core/policy.hpp"
 
 namespace countersign::app {
@@ -13,6 +15,11 @@ Roster::Roster(core::Duration age_max) : age_max_(age_max) {}
 
 void Roster::add_source(core::Surface surface, AccountSource& source) {
     sources_.push_back({surface, &source});
+    snapshot_.reset();
+}
+
+void Roster::set_on_call(AccountSource& source) {
+    on_call_ = &source;
     snapshot_.reset();
 }
 
@@ -62,6 +69,7 @@ std::shared_ptr<const core::Directory> Roster::snapshot() {
     now.reserve(sources_.size());
     for (const auto& source : sources_)
         if (auto workspace = source.source->workspace()) now.push_back(std::move(workspace));
+    if (on_call_ != nullptr) now.push_back(on_call_->workspace());
     if (snapshot_ && now == built_from_) return snapshot_;
     built_from_ = now;
     snapshot_ = snapshot_ ? std::make_shared<const core::Directory>(snapshot_->with(std::move(now)))
@@ -88,6 +96,44 @@ std::vector<std::string> Roster::chat_groups(const std::vector<core::GroupId>& g
     return ids;
 }
 
+std::vector<std::string> Roster::on_call_keys(const std::vector<core::GroupId>& groups) const {
+    std::vector<std::string> keys;
+    std::vector<core::GroupId> open = groups;
+    std::set<core::GroupId> seen;
+    while (policy_ && !open.empty()) {
+        const core::GroupId group = std::move(open.back());
+        open.pop_back();
+        if (!seen.insert(group).second) continue;
+        auto record =
+            std::ranges::find(policy_->groups, core::group_before_not_from(group), &core::GroupRecord::name);
+        if (record == policy_->groups.end()) continue;
+        if (const auto* on_call = std::get_if<core::GroupRecord::OnCall>(&record->members)) {
+            auto key = on_call->key();
+            if (std::ranges::find(keys, key) == keys.end()) keys.push_back(std::move(key));
+        }
+        const auto* combined = std::get_if<core::GroupRecord::Combined>(&record->members);
+        if (combined == nullptr) continue;
+        for (const auto* parts : {&combined->of, &combined->except})
+            for (const auto& part : *parts)
+                if (const auto* of = std::get_if<core::GroupId>(&part)) open.push_back(*of);
+    }
+    return keys;
+}
+
+Later<Done> Roster::ensure_on_call(std::vector<core::GroupId> groups, core::Duration age, Deadline deadline) {
+    if (on_call_ == nullptr) co_return Done{};
+    auto keys = on_call_keys(groups);
+    if (keys.empty()) co_return Done{};
+    co_return co_await on_call_->refresh(std::nullopt, std::move(keys), age, deadline);
+}
+
+Later<Done> Roster::follow_on_call(Deadline deadline) {
+    std::vector<core::GroupId> all;
+    if (policy_)
+        for (const auto& group : policy_->groups) all.push_back(group.name);
+    co_return co_await ensure_on_call(std::move(all), std::min(on_call_age, age_max_), deadline);
+}
+
 Later<Done> Roster::ensure(core::AccountId account, std::vector<core::GroupId> groups, Deadline deadline) {
     Result<Done> worst = Done{};
     for (auto& source : sources_) {
@@ -99,6 +145,8 @@ Later<Done> Roster::ensure(core::AccountId account, std::vector<core::GroupId> g
             co_await source.source->refresh(std::move(theirs), std::move(ids), age_max_, deadline);
         if (!refreshed) worst = pass(refreshed);
     }
+    auto on_call = co_await ensure_on_call(std::move(groups), age_max_, deadline);
+    if (!on_call) worst = pass(on_call);
     co_return worst;
 }
 
@@ -110,12 +158,21 @@ Later<Done> Roster::ensure_groups(std::vector<core::GroupId> groups, Deadline de
         auto refreshed = co_await source.source->refresh(std::nullopt, std::move(ids), age_max_, deadline);
         if (!refreshed) worst = pass(refreshed);
     }
+    auto on_call = co_await ensure_on_call(std::move(groups), age_max_, deadline);
+    if (!on_call) worst = pass(on_call);
     co_return worst;
 }
 
 bool Roster::fresh(const core::AccountId& account, const std::vector<core::GroupId>& groups,
                    core::Instant now) {
     auto directory = snapshot();
+    if (on_call_ != nullptr) {
+        const auto known = on_call_->workspace();
+        for (const auto& key : on_call_keys(groups)) {
+            const auto its = known->groups.find(key);
+            if (its == known->groups.end() || its->second->as_of < now - age_max_) return false;
+        }
+    }
     auto as_of = directory->as_of(directory->full(account), groups);
     return as_of && *as_of >= now - age_max_;
 }

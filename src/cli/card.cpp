@@ -55,6 +55,7 @@ CardVote vote_of(const Value& vote, core::Verdict otherwise) {
                   std::string{vote["reason"].text()},
                   text_or_none(vote["counted_for"])};
     made.self_approval = vote["self_approval"].truth();
+    made.in_place_of = text_or_none(vote["in_place_of"]);
     if (auto ms = vote["after_card_ms"].integer()) made.after_card = std::chrono::milliseconds{*ms};
     return made;
 }
@@ -101,6 +102,26 @@ void add_risk(core::CardView& card, const Value& risk) {
     });
 }
 
+void add_review(core::CardView& card, const Value& review) {
+    if (review.members() == nullptr) return;
+    core::CardReview& made = card.review.emplace();
+    made.due = time_or_none(review["due_at"]).value_or(core::Instant{});
+    made.overdue = review["state"].text() == "overdue";
+    each(review["missing"], [&](const Value& one) {
+        core::CardReview::Missing missing{std::string{one["group"].text()}, {}};
+        each(one["could_review"], [&](const Value& person) { missing.could_review.push_back(who(person)); });
+        made.missing.push_back(std::move(missing));
+    });
+    each(review["given"], [&](const Value& one) {
+        core::CardReview::Given given{who(one["person"]),
+                                      {},
+                                      time_or_none(one["at"]).value_or(core::Instant{}),
+                                      std::string{one["reason"].text()}};
+        each(one["groups"], [&](const Value& group) { given.groups.emplace_back(group.text()); });
+        made.given.push_back(std::move(given));
+    });
+}
+
 void add_how_it_stands(core::CardView& card, const Value& request) {
     each(request["policy"]["rules"], [&](const Value& rule) { card.rules.emplace_back(rule.text()); });
     add_risk(card, request["policy"]["risk"]);
@@ -125,6 +146,7 @@ void add_how_it_stands(core::CardView& card, const Value& request) {
     card.decided_at = time_or_none(request["decided_at"]);
     card.claimed_at = time_or_none(request["claimed_at"]);
     card.reason = request["reason"].text();
+    add_review(card, request["review"]);
     if (request["outcome"].members() == nullptr) return;
     card.ended_at = time_or_none(request["outcome"]["at"]);
     card.outcome_detail = request["outcome"]["detail"].text();

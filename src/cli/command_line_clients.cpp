@@ -79,6 +79,11 @@ void CommandLine::add_client_verbs() {
     list_app->add_option("--action", list.action, "of one action")->type_name("A");
     list_app->add_option("--requester", list.requester, "asked for by this name")->type_name("N");
     list_app->add_option("--since", list.since, "created at or after, RFC 3339")->type_name("TIME");
+    list_app
+        ->add_option("--review", list.review,
+                     "those that somebody behind them approved, and nobody reviewed yet; overdue: in time")
+        ->type_name("WHICH")
+        ->check(CLI::IsMember({"open", "overdue"}));
     list_app->add_option("--limit", list.limit, "at most this many")->capture_default_str();
     list_app->add_flag("--json", list.json, "print a JSON array");
 }
@@ -100,7 +105,10 @@ void CommandLine::add_votes() {
         {core::Verdict::release, "release", "ends your hold, once you confirm it in your chat",
          "countersign release 1042"},
         {core::Verdict::withdraw, "withdraw", "takes your vote back, once you confirm it in your chat",
-         "countersign withdraw 1042"}};
+         "countersign withdraw 1042"},
+        {core::Verdict::review, "review",
+         "reviews what was approved by somebody behind it, once you confirm it in your chat",
+         "countersign review 1042 --reason 'called for, the pager log agrees'"}};
     for (const Words& words : all) {
         auto* made = verb(app, words.name, words.does, words.example, [this, verdict = words.verdict] {
             vote.verdict = verdict;

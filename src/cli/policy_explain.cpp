@@ -64,8 +64,7 @@ Result<core::Assumed> assumed_groups(const core::Policy& policy, const std::vect
         core::Assumed::Group group{core::GroupId{option.substr(0, equals)}, {}};
         auto record = std::ranges::find(policy.groups, group.name, &core::GroupRecord::name);
         if (record == policy.groups.end()) return wrong("the policy has no group of this name");
-        if (!std::holds_alternative<core::GroupRecord::InChat>(record->members))
-            return wrong("the policy itself lists the people of this group");
+        if (!core::kept_elsewhere(*record)) return wrong("the policy itself lists the people of this group");
         for (const std::string& member : split(option.substr(equals + 1), ',')) {
             if (trim(member).empty()) continue;
             group.members.emplace_back(trim(member));
@@ -98,6 +97,13 @@ Value terms_of(const core::Applied& applied) {
     if (applied.reason_required) terms.push("every approval says why");
     if (applied.resource_typed) terms.push("every approval types the resource's name");
     if (applied.self_approval) terms.push("some may approve what they ask for themselves (self_approval)");
+    if (applied.self_approval && applied.self_approval->review) {
+        const auto& review = *applied.self_approval->review;
+        for (const core::GroupId& group : review.by)
+            terms.push(fmt::format("then somebody of {} reviews it within {}", group.text(),
+                                   duration_of(review.within)));
+    }
+    if (applied.delegate) terms.push("whoever is away may have somebody else fill their slot (delegate)");
     if (applied.unlinked_allowed) terms.push("voters need not be shown to be somebody else (unlinked)");
     if (applied.widening) {
         std::vector<std::string> groups;

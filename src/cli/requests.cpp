@@ -61,6 +61,7 @@ std::string list_path(const ListOptions& options, const std::string& cursor, std
     add("approver", options.approver);
     add("requester", options.requester);
     add("since", options.since);
+    add("review", options.review);
     add("cursor", cursor);
     return path;
 }

@@ -62,6 +62,7 @@ struct ListOptions {
     std::string approver;  // --for
     std::string requester;
     std::string since;
+    std::string review;
     std::size_t limit = 50;
     bool json = false;
 };

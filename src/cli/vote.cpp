@@ -66,6 +66,11 @@ bool stands(const Value& request, const std::string& person, Verdict verdict) {
     const bool holds = request["held"]["person"].text() == person;
     if (verdict == Verdict::hold) return holds;
     if (verdict == Verdict::release) return request["held"].is_null();
+    if (verdict == Verdict::review) {
+        const auto* given = request["review"]["given"].items();
+        return given != nullptr &&
+               std::ranges::any_of(*given, [&](const Value& one) { return one["person"].text() == person; });
+    }
     const Value* theirs = nullptr;
     if (const auto* votes = request["votes"].items())
         for (const Value& vote : *votes)
@@ -80,7 +85,10 @@ Result<Value> once_it_stands(Client& client, Value request, const VoteOptions& o
     const std::string id{request["id"].text()};
     for (;;) {
         if (stands(request, asked.person, options.verdict)) return request;
-        if (core::final(core::parse_state(request["state"].text()).value_or(core::State::pending)))
+        const auto state = core::parse_state(request["state"].text()).value_or(core::State::pending);
+        const bool over = options.verdict == Verdict::review ? request["review"]["state"].text() == "done"
+                                                             : core::final(state);
+        if (over)
             return fail(Trouble::conflict, decision_line(request) + "; your vote came to nothing", "decided");
         const auto left = std::chrono::ceil<std::chrono::seconds>(until - client.now());
         if (left.count() <= 0)
@@ -117,7 +125,8 @@ int told(const Failure& failure) {
 }  // namespace
 
 int vote_verb(const VoteOptions& options) {
-    const bool needs_reason = options.verdict == Verdict::deny || options.verdict == Verdict::hold;
+    const bool needs_reason = options.verdict == Verdict::deny || options.verdict == Verdict::hold ||
+                              options.verdict == Verdict::review;
     if (needs_reason && trim(options.reason).empty()) {
         complain(fmt::format("say why: countersign {} {} --reason TEXT", core::name_of(options.verdict),
                              visible(options.id)));

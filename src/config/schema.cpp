@@ -7,6 +7,7 @@
 
 #include "config/evidence_settings.hpp"
 #include "config/issuer_settings.hpp"
+#include "config/reach_settings.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::config {
@@ -118,6 +119,11 @@ std::vector<Key> chat_keys() {
         {"teams.streaming", yes_or_no(teams(&Teams::streaming))},
         {"link_hosts", list(&Settings::link_hosts), Key::Shape::list},
         {"cards.collapse", yes_or_no(&Settings::collapse_cards)},
+        {"quiet_hours.from", set_quiet_from},
+        {"quiet_hours.to", set_quiet_to},
+        {"quiet_hours.timezone", set_quiet_zone},
+        {"on_call.url", set_on_call_url},
+        {"on_call.token", set_on_call_token, Key::Shape::secret},
     };
 }
 

@@ -6,6 +6,7 @@
 
 #include "config/document.hpp"
 #include "config/issuer_settings.hpp"
+#include "config/reach_settings.hpp"
 #include "config/schema.hpp"
 #include "countersign/adapters/config.hpp"
 #include "countersign/base/text.hpp"
@@ -29,12 +30,7 @@ std::vector<std::string> known_names() {
     return names;
 }
 
-// What belongs to the documented keys and is not built yet: no slip, and not ignored either.
-constexpr std::string_view later_key = "on_call";
-
 std::unexpected<Failure> unknown_key(const Item& item) {
-    if (item.key == later_key || item.key.starts_with(std::string{later_key} + "."))
-        return wrong(item, "is not supported by this version yet");
     std::string hint;
     if (auto near = nearest(item.key, known_names())) hint = fmt::format("; did you mean '{}'?", *near);
     return fail(Trouble::invalid_input,
@@ -116,38 +112,6 @@ Result<Done> apply_environment(Settings& settings, const Environment& environmen
     return Done{};
 }
 
-// Half a registration would be no Teams at all, in silence.
-Result<Done> complete(const Settings::Teams& teams) {
-    const bool certified = !teams.certificate.empty() || !teams.certificate_key.empty();
-    const bool managed = !teams.managed_identity_url.empty();
-    const bool some = !teams.app_password.empty() || certified || managed || !teams.tenant.empty() ||
-                      !teams.openid_metadata_url.empty() || !teams.login_url.empty() ||
-                      !teams.service_url_allow.empty() || !teams.channel.empty();
-    if (teams.app_id.empty() && some)
-        return std::unexpected(missing("teams.app_id", "the other keys of teams need it"));
-    if (teams.app_id.empty()) return Done{};
-    if (certified && (teams.certificate.empty() || teams.certificate_key.empty()))
-        return std::unexpected(
-            missing(teams.certificate.empty() ? "teams.certificate" : "teams.certificate_key",
-                    "a certificate and its key come together"));
-    if (certified && !teams.app_password.empty())
-        return fail(Trouble::invalid_input,
-                    "teams.app_password and teams.certificate are both given; keep one");
-    if (managed && (certified || !teams.app_password.empty()))
-        return fail(
-            Trouble::invalid_input,
-            "teams.managed_identity_url needs neither teams.app_password nor teams.certificate; keep one");
-    if (!managed && !teams.managed_identity_header.empty())
-        return std::unexpected(
-            missing("teams.managed_identity_url", "teams.managed_identity_header is sent there"));
-    if (!managed && !certified && teams.app_password.empty())
-        return std::unexpected(
-            missing("teams.app_password",
-                    "it is a client secret of the bot's registration; or give teams.certificate, or "
-                    "teams.managed_identity_url"));
-    return Done{};
-}
-
 }  // namespace
 
 std::string variable_of(std::string_view key) {
@@ -204,8 +168,8 @@ Result<Settings> load(const std::string& file, const Environment& environment) {
             Trouble::invalid_input,
             fmt::format("{}: an issuer needs `issuer`, as its tokens have it in `iss`", issuer.location));
     }
-    auto teams = complete(settings.teams);
-    if (!teams) return pass(teams);
+    auto whole_settings = complete_reach(settings);
+    if (!whole_settings) return pass(whole_settings);
     if (!settings.slack.api_url.ends_with('/')) settings.slack.api_url += '/';
     return settings;
 }

@@ -90,10 +90,11 @@ struct OtherKind {
     std::string_view example;
     bool (*valid)(std::string_view);
 };
-constexpr std::array<OtherKind, 4> other_kinds{
+constexpr std::array<OtherKind, 5> other_kinds{
     {{"email", "riley@example.com", valid_address},
      {"github", "riley-dev", valid_login},
      {"oidc", "https://issuer.example|subject", valid_issuer_and_subject},
+     {on_call_service, "PUSER01", [](std::string_view t) { return consists_of(t, letters_and_digits); }},
      {"token", "tok_ and 26 letters and digits, as `token list` shows it", [](std::string_view t) {
           auto token = TokenId::parse(t);
           return token && token->text() == t;

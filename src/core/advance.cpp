@@ -10,9 +10,11 @@
 #include "core/lists.hpp"
 #include "core/nudges.hpp"
 #include "core/repeats.hpp"
+#include "core/self_approvals.hpp"
 #include "core/sentences.hpp"
 #include "core/sign_ins.hpp"
 #include "core/tally.hpp"
+#include "core/vote_words.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/session.hpp"
@@ -76,9 +78,6 @@ class CaseUpdate {
     std::optional<Refusal> not_eligible(const Cast& cast, const Standing& voter) const;
     std::optional<Refusal> not_fresh(const Standing& voter) const;
     static std::optional<Refusal> not_apart(const Standing& voter);
-    std::optional<Refusal> no_reason(const Cast& cast, const Standing& voter) const;
-    bool types_resource(const Cast& cast) const;
-    std::optional<Refusal> not_typed(const Cast& cast) const;
     std::optional<Refusal> not_this_vote(const Cast& cast, const Standing& voter) const;
     std::optional<Refusal> not_a_releaser(const Standing& voter) const;
     bool holds(const Standing& voter) const;
@@ -87,11 +86,16 @@ class CaseUpdate {
     void release(const Cast& cast, const Standing& voter, const Behind& behind);
     void lower(const Cast& cast, const Standing& voter);
     void revoke(const Cast& cast);
+    void review(const Cast& cast);
     void vote(const Cast& cast, const Standing& voter, const Behind& behind);
     // Looks up again everybody whose vote has this verdict; refuses where that is not known freshly enough.
     std::optional<std::vector<Standing>> looked_up_again(const Tally& tally, Verdict verdict,
                                                          const Behind& behind);
     bool stale(const Standing& standing) const { return standing.as_of < now_ - age_max_; }
+    // What the directory says of an account now. Whoever is away counts only by what is known freshly enough
+    // of them: a voter with a slot of their own needs none of it.
+    Standing look_up(const Behind& behind, const AccountId& account) const;
+    std::vector<PersonId> spoken() const;
     std::size_t acts_of(const Standing& voter) const;
 
     const Case& case_;
@@ -103,6 +107,25 @@ class CaseUpdate {
     std::vector<Entry> appended_;
     std::optional<Refusal> refusal_;
 };
+
+Standing CaseUpdate::look_up(const Behind& behind, const AccountId& account) const {
+    Standing standing = standing_of(case_, behind, directory_, account);
+    const auto slots = groups_of(case_.applied);
+    const bool own =
+        std::ranges::any_of(slots, [&](const GroupId& group) { return contains(standing.groups, group); });
+    if (own)
+        std::erase_if(standing.stands_in, [&](const StandIn& one) { return one.as_of < now_ - age_max_; });
+    else
+        for (const StandIn& one : standing.stands_in) standing.as_of = std::min(standing.as_of, one.as_of);
+    return standing;
+}
+
+// Whoever voted, whichever way.
+std::vector<PersonId> CaseUpdate::spoken() const {
+    std::vector<PersonId> people;
+    for (const Tally::Mark& mark : tally_.marks()) people.push_back(*mark.person);
+    return people;
+}
 
 std::optional<Refusal> CaseUpdate::not_pending() const {
     if (tally_.state() == State::pending) return std::nullopt;
@@ -146,10 +169,18 @@ std::optional<Refusal> CaseUpdate::behind_it(const Cast& cast, const Standing& v
 std::optional<Refusal> CaseUpdate::not_eligible(const Cast& cast, const Standing& voter) const {
     const bool approval = cast.verdict == Verdict::approve || cast.verdict == Verdict::lower;
     const auto groups = approval ? groups_of(case_.applied) : denial_groups_of(case_.applied);
-    const auto own = slots_open_to(case_, voter);
+    const auto own = slots_open_to(case_, voter, approval ? spoken() : std::vector<PersonId>{});
     const bool eligible =
         std::ranges::any_of(own, [&](const GroupId& group) { return contains(groups, group); });
     if (eligible) return std::nullopt;
+    if (!voter.stands_in.empty() && approval)
+        return Refusal{Why::not_eligible,
+                       fmt::format("You could approve this in place of {}, who has voted themselves; ask "
+                                   "another member of {}.",
+                                   person_text(voter.stands_in.front().person), group_names(groups))};
+    for (const GroupId& group : groups)
+        if (auto read = directory_.on_call_read_at(group); read && (!*read || **read < now_ - age_max_))
+            return Refusal{Why::directory_stale, not_on_call_sentence(group)};
     return Refusal{Why::not_eligible,
                    fmt::format("Only members of {} can {} this request; ask to be added there, or ask one "
                                "of them.",
@@ -198,43 +229,6 @@ bool CaseUpdate::holds(const Standing& voter) const {
            directory_.person_of(holder) == voter.person;
 }
 
-std::optional<Refusal> CaseUpdate::no_reason(const Cast& cast, const Standing& voter) const {
-    if (readable(cast.reason)) return std::nullopt;
-    if (cast.verdict == Verdict::deny)
-        return Refusal{Why::reason_required, "Say why you deny this request, so that others can act on it."};
-    if (cast.verdict == Verdict::hold)
-        return Refusal{Why::reason_required, "Say why you hold this request, so that others can act on it."};
-    if (cast.verdict != Verdict::approve) return std::nullopt;
-    if (!voter.behind && case_.applied->reason_required)
-        return Refusal{Why::reason_required,
-                       "The policy asks for a reason with every approval of this request."};
-    if (!voter.behind || !case_.applied->self_approval) return std::nullopt;
-    if (!case_.applied->self_approval->reason_required && !case_.applied->reason_required)
-        return std::nullopt;
-    std::string sentence =
-        "You are behind this request, and the policy lets you approve it all the same if you say why";
-    if (case_.request->number != 0)
-        sentence +=
-            ": " + command_text(cast.account, fmt::format("approve {} your reason", case_.request->number));
-    return Refusal{Why::reason_required, sentence + "."};
-}
-
-bool CaseUpdate::types_resource(const Cast& cast) const {
-    const auto& resource = case_.request->resource;
-    return cast.verdict == Verdict::approve && resource && trim(cast.typed_resource) == *resource;
-}
-
-std::optional<Refusal> CaseUpdate::not_typed(const Cast& cast) const {
-    if (cast.verdict != Verdict::approve || !case_.applied->resource_typed || types_resource(cast))
-        return std::nullopt;
-    return Refusal{Why::confirmation_required,
-                   trim(cast.typed_resource).empty()
-                       ? "The policy asks whoever approves this to type the resource's name, exactly as the "
-                         "request says it."
-                       : "What you typed is not the resource's name; type it exactly as the request says it, "
-                         "and read once more what is asked for."};
-}
-
 std::optional<Refusal> CaseUpdate::not_this_vote(const Cast& cast, const Standing& voter) const {
     const Tally::Mark* mark = mark_of(voter);
     // Whoever turned out to be behind the request may give an approval again that was cast as anybody else's.
@@ -261,8 +255,9 @@ std::optional<Refusal> CaseUpdate::not_this_vote(const Cast& cast, const Standin
                        "This request has reached the number of votes it can record; file it again."};
     }
     if (auto away = not_signed_in(case_, cast, directory_, now_)) return away;
-    if (auto untyped = not_typed(cast)) return untyped;
-    if (auto reason = no_reason(cast, voter)) return reason;
+    if (auto untyped = not_typed(case_, cast)) return untyped;
+    if (auto reason = no_reason(case_, cast, voter)) return reason;
+    if (auto blocked = unreviewed(case_, cast, voter)) return blocked;
     if (cast.verdict == Verdict::withdraw && !mark) {
         return Refusal{Why::nothing_to_withdraw,
                        "You have no vote on this request that you could withdraw; approve or deny it first."};
@@ -290,7 +285,7 @@ std::optional<std::vector<Standing>> CaseUpdate::looked_up_again(const Tally& ta
                                                                  const Behind& behind) {
     std::vector<Standing> again;
     for (const AccountId& account : tally.accounts_that(verdict)) {
-        again.push_back(standing_of(case_, behind, directory_, account));
+        again.push_back(look_up(behind, account));
         if (again.back().klass != AccountClass::unknown && !stale(again.back())) continue;
         refuse(Why::directory_stale,
                fmt::format(
@@ -304,9 +299,10 @@ std::optional<std::vector<Standing>> CaseUpdate::looked_up_again(const Tally& ta
 
 void CaseUpdate::on(const Cast& cast) {
     if (cast.verdict == Verdict::revoke) return revoke(cast);
+    if (cast.verdict == Verdict::review) return review(cast);
     if ((refusal_ = not_pending())) return;
     const Behind behind{case_.request, case_.entries, directory_};
-    const Standing voter = standing_of(case_, behind, directory_, cast.account);
+    const Standing voter = look_up(behind, cast.account);
     if ((refusal_ = not_a_voter(cast, voter))) return;
     if (cast.verdict == Verdict::lower) return lower(cast, voter);
     if ((refusal_ = not_this_vote(cast, voter))) return;
@@ -329,7 +325,7 @@ void CaseUpdate::release(const Cast& cast, const Standing& voter, const Behind& 
 
 void CaseUpdate::vote(const Cast& cast, const Standing& voter, const Behind& behind) {
     Entry entry = Voted{now_,     voter, cast.verdict, clipped(cast.reason),
-                        cast.via, {},    std::nullopt, types_resource(cast)};
+                        cast.via, {},    std::nullopt, types_resource(case_, cast)};
     auto& voted = std::get<Voted>(entry);
     // The clocks of chats differ from ours: no card was there before its request.
     if (cast.card_since)
@@ -372,10 +368,22 @@ void CaseUpdate::revoke(const Cast& cast) {
     if (tally_.state() != State::approved)
         return refuse(Why::decided, decided_sentence(case_, tally_.ruling()));
     const Behind behind{case_.request, case_.entries, directory_};
-    const Standing voter = standing_of(case_, behind, directory_, cast.account);
+    const Standing voter = look_up(behind, cast.account);
     if ((refusal_ = wrong_class(voter, stale(voter)))) return;
     if (!voter.behind && (refusal_ = not_eligible(cast, voter))) return;
     append(Cancelled{now_, voter.account, clipped(cast.reason), voter, cast.via, std::nullopt});
+}
+
+// It may come when everything else about the request is over.
+void CaseUpdate::review(const Cast& cast) {
+    const Behind behind{case_.request, case_.entries, directory_};
+    const Standing voter = look_up(behind, cast.account);
+    if ((refusal_ = wrong_class(voter, stale(voter)))) return;
+    if ((refusal_ = not_fresh(voter))) return;
+    if ((refusal_ = not_this_request(cast))) return;
+    auto entry = reviewed_by(case_, tally_.ruling(), cast, voter, now_);
+    if (!entry) return refuse(entry.error().why, std::move(entry.error().sentence));
+    append(std::move(*entry));
 }
 
 void CaseUpdate::on(const Use& use) {
@@ -387,6 +395,7 @@ void CaseUpdate::on(const Use& use) {
 
 // One reminder stands for all that were missed.
 void CaseUpdate::on(const Tick&) {
+    if (auto due = review_due(case_, tally_.ruling()); due && now_ >= *due) append(ReviewOverdue{now_});
     if (tally_.state() != State::pending) return;
     const Nudges nudges{case_};
     if (nudges.reminder && now_ >= *nudges.reminder) append(Reminded{now_});
@@ -406,10 +415,10 @@ void CaseUpdate::on(const Rejudge&) {
     bool changed = behind.grew() || again.dead_end;
     for (const Tally::Mark& mark : tally_.marks()) {
         const Standing& before = *mark.standing;
-        again.recheck.push_back(standing_of(case_, behind, directory_, before.account));
+        again.recheck.push_back(look_up(behind, before.account));
         const Standing& now = again.recheck.back();
         changed = changed || now.person != before.person || now.behind != before.behind ||
-                  now.excluded != before.excluded;
+                  now.excluded != before.excluded || now.stands_in.size() != before.stands_in.size();
     }
     if (changed) append(std::move(again));
 }

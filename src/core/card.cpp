@@ -6,6 +6,7 @@
 #include "core/eligibility.hpp"
 #include "core/exclusions.hpp"
 #include "countersign/core/hidden.hpp"
+#include "countersign/core/review.hpp"
 #include "countersign/core/session.hpp"
 
 namespace countersign::core {
@@ -20,7 +21,8 @@ CardVote card_vote(const Case& c, const Naming& naming, const VoteMark& vote) {
             vote.counted_for ? std::optional{vote.counted_for->text()} : std::nullopt,
             vote.self_approval,
             after_card(c.entries[vote.entry]),
-            vote.sign_in.has_value()};
+            vote.sign_in.has_value(),
+            vote.in_place_of ? std::optional{naming.person(*vote.in_place_of).name} : std::nullopt};
 }
 
 // Whose act settled it: the last one who acted before it left pending, or who cancelled.
@@ -131,13 +133,36 @@ void hide_erased(CardView& view) {
     view.links.clear();
     for (CardVote& vote : view.votes) {
         vote.who = nobody;
+        if (vote.in_place_of) vote.in_place_of = nobody.name;
         erase(vote.reason);
     }
     if (view.decided_by) view.decided_by = nobody;
     if (view.outcome_detail) erase(*view.outcome_detail);
+    if (view.review)
+        for (CardReview::Given& given : view.review->given) {
+            given.who = nobody;
+            erase(given.reason);
+        }
     if (!view.held) return;
     view.held->who = nobody;
     erase(view.held->reason);
+}
+
+void add_review(CardView& view, const Case& c, const Ruling& ruling, const Directory& directory,
+                const Naming& naming) {
+    if (!ruling.review) return;
+    CardReview& review = view.review.emplace();
+    review.due = ruling.review->due;
+    review.overdue = ruling.review->overdue;
+    for (const Reviewers& one : reviewers(c, ruling, directory)) {
+        auto& missing = review.missing.emplace_back(one.group.text(), std::vector<Who>{}, one.more);
+        for (const PersonId& person : one.people) missing.could_review.push_back(naming.person(person));
+    }
+    for (const ReviewMark& mark : ruling.review->given) {
+        auto& given = review.given.emplace_back(naming.account(mark.account), std::vector<std::string>{},
+                                                mark.at, mark.reason);
+        for (const GroupId& group : mark.groups) given.groups.push_back(group.text());
+    }
 }
 
 void add_grants(CardView& view, const Case& c, const Ruling& ruling, const Naming& naming) {
@@ -189,6 +214,7 @@ CardView card(const Case& c, const Ruling& ruling, const Directory& directory, S
     view.expires_at = request.expires_at;
     view.terms = card_terms(c, ruling, directory, surface);
     add_end(view, c, ruling, naming);
+    add_review(view, c, ruling, directory, naming);
     if (request.words_erased) hide_erased(view);
     return view;
 }

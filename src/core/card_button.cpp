@@ -5,8 +5,9 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<Verdict, 6> verdicts_of_buttons{Verdict::approve, Verdict::deny,  Verdict::hold,
-                                                     Verdict::release, Verdict::lower, Verdict::revoke};
+constexpr std::array<Verdict, 7> verdicts_of_buttons{Verdict::approve, Verdict::deny,  Verdict::hold,
+                                                     Verdict::release, Verdict::lower, Verdict::revoke,
+                                                     Verdict::review};
 
 }  // namespace
 

@@ -30,6 +30,8 @@ void push_voters(CardLine& line, const CardView& card, Verdict verdict) {
         if (!vote.counted_for) continue;
         line.push_back(words(" ("));
         line.push_back(named(*vote.counted_for));
+        if (vote.in_place_of) line.push_back(words(", in place of "));
+        if (vote.in_place_of) line.push_back(named(*vote.in_place_of));
         line.push_back(words(vote.self_approval ? ", own request, allowed by policy)"
                              : vote.signed_in   ? ", signed in for it)"
                                                 : ")"));
@@ -142,6 +144,35 @@ void add_aftermath(std::vector<CardLine>& lines, const CardView& card) {
     if (!line.empty()) lines.push_back(std::move(line));
 }
 
+void add_review(std::vector<CardLine>& lines, const CardView& card) {
+    if (!card.review) return;
+    const CardReview& review = *card.review;
+    for (const CardReview::Given& given : review.given) {
+        CardLine line{strong("Reviewed"), words(" by "), person(given.who), words(" (")};
+        line.push_back(named(join(given.groups, ", ")));
+        line.push_back(words("): “"));
+        line.push_back(prose(prose_excerpt(given.reason, said_columns_max).text));
+        line.push_back(words("”"));
+        lines.push_back(std::move(line));
+    }
+    if (!review.open()) return;
+    CardLine line{strong(review.overdue ? "Review overdue" : "To be reviewed"), words(" by")};
+    for (std::size_t i = 0; i < review.missing.size() && i < groups_shown_max; ++i) {
+        const CardReview::Missing& missing = review.missing[i];
+        line.push_back(words(i == 0 ? " somebody of " : ", and by somebody of "));
+        line.push_back(named(missing.group));
+        if (missing.could_review.empty()) continue;
+        line.push_back(words(": "));
+        push_people(line, missing.could_review, missing.more);
+    }
+    if (review.missing.size() > groups_shown_max) line.push_back(words(" and others"));
+    line.push_back(words(review.overdue ? ", since " : ", until "));
+    line.push_back(moment(review.due));
+    lines.push_back(std::move(line));
+    if (review.overdue)
+        lines.push_back({quiet("Until then nobody approves a request of their own under this rule.")});
+}
+
 }  // namespace
 
 CardSection how_it_ended(const CardView& card) {
@@ -151,6 +182,7 @@ CardSection how_it_ended(const CardView& card) {
     for (auto& line : shadow_lines(card)) section.lines.push_back(std::move(line));
     for (auto& line : narrowed_lines(card)) section.lines.push_back(std::move(line));
     add_aftermath(section.lines, card);
+    add_review(section.lines, card);
     return section;
 }
 

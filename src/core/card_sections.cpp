@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "core/card_runs.hpp"
 #include "core/card_end.hpp"
+#include "core/card_runs.hpp"
 #include "core/card_takes.hpp"
 #include "core/card_what.hpp"
 #include "core/shown.hpp"
@@ -144,9 +144,10 @@ CardSection who_voted(const CardView& card) {
     std::deque<CardLine> telling;
     std::size_t rows = rows_of(section) + 1;
     for (const CardVote& vote : card.votes) {
-        if (blank(vote.reason) && vote.counted_for && !vote.self_approval) continue;
+        if (blank(vote.reason) && vote.counted_for && !vote.self_approval && !vote.in_place_of) continue;
         std::string said = " " + past(vote);
         if (vote.counted_for) said += " for " + short_name(*vote.counted_for);
+        if (vote.in_place_of) said += ", in place of " + short_name(*vote.in_place_of);
         telling.push_back({person(vote.who), words(std::move(said))});
         add_reason(telling.back(), vote.reason, reason_columns_max);
         rows += rows_of(telling.back());
@@ -215,6 +216,7 @@ CardSection all_votes(const CardView& card) {
                                        vote.self_approval ? " (own request, allowed by policy)"
                                        : vote.signed_in   ? " (signed in for it)"
                                                           : "");
+        if (vote.in_place_of) said += " in place of " + short_name(*vote.in_place_of);
         CardLine line{person(vote.who), words(std::move(said))};
         add_reason(line, vote.reason, full_reason_columns_max);
         section.lines.push_back(std::move(line));
@@ -241,26 +243,6 @@ CardSection all_labels(const CardView& card) {
 
 bool says_nothing(const CardSection& section) {
     return section.lines.empty() && section.raw.empty() && section.note.empty();
-}
-
-// "2 of security, then 1 of dba"; alternatives joined by "or".
-std::string still_needed(const Case& c, const Ruling& ruling) {
-    auto waits = [](const CountOf& slot, const Slots& asked, const Slots& missing) {
-        const auto its = std::ranges::find(asked.groups, slot.of, &CountOf::of);
-        return its != asked.groups.end() && std::ranges::any_of(its->after, [&](const GroupId& first) {
-                   return std::ranges::find(missing.groups, first, &CountOf::of) != missing.groups.end();
-               });
-    };
-    std::string all;
-    for (std::size_t i = 0; i < ruling.missing.size(); ++i) {
-        std::string one;
-        for (const CountOf& slot : ruling.missing[i].groups)
-            one += fmt::format("{}{}{} of {}", one.empty() ? "" : ", ",
-                               waits(slot, c.applied->alternatives.at(i), ruling.missing[i]) ? "then " : "",
-                               slot.count, slot.of.text());
-        all += (all.empty() ? "" : ", or ") + one;
-    }
-    return all;
 }
 
 // ---- sentences
@@ -369,8 +351,13 @@ std::string parameter_name(const std::string& path) {
 }
 
 std::vector<CardButton> card_buttons(const CardView& card) {
-    if (card.state == State::approved && card.session) return {CardButton::revoke, CardButton::details};
-    if (card.state != State::pending) return {};
+    if (card.state != State::pending) {
+        std::vector<CardButton> after;
+        if (card.state == State::approved && card.session) after.push_back(CardButton::revoke);
+        if (card.review && card.review->open()) after.push_back(CardButton::review);
+        if (!after.empty()) after.push_back(CardButton::details);
+        return after;
+    }
     std::vector<CardButton> buttons{CardButton::approve, CardButton::deny};
     if (!card.lowerable.empty() && !card.held) buttons.push_back(CardButton::lower);
     buttons.push_back(card.held ? CardButton::release : CardButton::hold);
@@ -436,38 +423,6 @@ std::vector<CardSection> full_view_sections(const CardView& card) {
     sections.push_back(all_votes(card));
     std::erase_if(sections, says_nothing);
     return sections;
-}
-
-CardSummary card_summary(const Case& c, const Ruling& ruling) {
-    const Request& request = c.request;
-    CardSummary summary{.id = request.id, .number = request.number, .line = request.action, .detail = {}};
-    if (request.environment) summary.line += " in " + *request.environment;
-    if (request.resource) summary.line += " on " + *request.resource;
-    summary.detail = fmt::format("{}, asked by {}", name_of(ruling.state), request.requester.name);
-    if (!open(ruling.state)) return summary;
-    const std::string expires = rfc3339(request.expires_at);
-    summary.detail += fmt::format(", expires {} {} UTC", expires.substr(0, 10), expires.substr(11, 5));
-    if (auto needed = still_needed(c, ruling); !needed.empty()) summary.detail += ", still needed: " + needed;
-    return summary;
-}
-
-std::string recorded_sentence(Verdict verdict, const Case& c, const Ruling& ruling) {
-    auto sentence = fmt::format("Your {} #{} is recorded.", words_of(verdict).noun, c.request->number);
-    for (const Entry& entry : c.entries)
-        if (const auto* ended = std::get_if<Cancelled>(&entry); ended && ended->narrowed)
-            return fmt::format("#{} is lowered ({}). {} takes its place, with a card of its own.",
-                               c.request->number, visible(ended->narrowed->what),
-                               ended->narrowed->into.text());
-    if (ruling.state != State::pending)
-        return sentence + fmt::format(" The request is {}.", name_of(ruling.state));
-    if (verdict == Verdict::deny) {
-        for (const Objection& one : objections(c))
-            sentence += fmt::format(" It is denied once {} of {} deny it ({} so far).", one.count,
-                                    one.group.text(), one.given);
-    }
-    if (ruling.held) sentence += " The request is on hold: nothing is decided until it is released.";
-    if (auto needed = still_needed(c, ruling); !needed.empty()) sentence += " Still needed: " + needed + ".";
-    return sentence;
 }
 
 }  // namespace countersign::core

@@ -262,6 +262,20 @@ std::vector<CardLine> next_lines(const CardView& card) {
     return lines;
 }
 
+// Says who is told in person only once it is day where they are; nobody is called by it.
+std::vector<CardLine> told_later_lines(const CardView& card) {
+    constexpr std::size_t named_max = 3;
+    std::vector<CardLine> lines;
+    for (std::size_t i = 0; i < card.told_later.size() && i < named_max; ++i) {
+        const auto& [who, until] = card.told_later[i];
+        lines.push_back(
+            {words("Quiet hours: "), named(who.name), words(" is told in person "), moment(until)});
+    }
+    if (card.told_later.size() > named_max)
+        lines.back().push_back(words(fmt::format(", and {} more later", card.told_later.size() - named_max)));
+    return lines;
+}
+
 }  // namespace
 
 CardSection what_it_takes(const CardView& card, std::size_t rows_max) {
@@ -284,6 +298,7 @@ CardSection what_it_takes(const CardView& card, std::size_t rows_max) {
     takes.add(Takes::useful, shadow_lines(card));
     takes.add(Takes::needed, next_lines(card));
     takes.add(Takes::useful, claim_lines(card, in_full));
+    takes.add(Takes::useful, told_later_lines(card));
     CardLine until{words("Expires "), moment(card.expires_at)};
     if (card.expires_at > card.created_at && card.created_at != Instant{})
         until.push_back(

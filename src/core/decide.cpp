@@ -6,6 +6,7 @@
 
 #include "core/lists.hpp"
 #include "core/nudges.hpp"
+#include "core/self_approvals.hpp"
 #include "core/tally.hpp"
 #include "countersign/base/check.hpp"
 #include "countersign/core/session.hpp"
@@ -87,15 +88,16 @@ void Tally::on(const Voted& entry) {
             if (!may_approve(mark)) return;
             break;
         case Verdict::deny:
-            if (!may_object(entry.voter, mark.groups)) return;
+            if (!may_object(entry.voter, with_stand_ins(entry.voter))) return;
             break;
         case Verdict::withdraw:
             if (entry.voter.klass != AccountClass::member) return;
             break;
         case Verdict::hold:
         case Verdict::release:
-        case Verdict::lower:  // these two are no votes, but end the case
+        case Verdict::lower:  // these three are no votes: they end the case, or come after it
         case Verdict::revoke:
+        case Verdict::review:
             return;
     }
     std::erase_if(marks_, [&](const Mark& other) {
@@ -115,7 +117,7 @@ void Tally::on(const Voted& entry) {
 }
 
 void Tally::on(const Held& entry) {
-    if (!in_time(entry.at) || held_ || !may_object(entry.voter, groups_among(entry.voter))) return;
+    if (!in_time(entry.at) || held_ || !may_object(entry.voter, with_stand_ins(entry.voter))) return;
     held_ = Hold{&entry, &entry.voter.person};
 }
 
@@ -195,21 +197,6 @@ std::optional<std::size_t> Tally::index_of(const GroupId& group) const {
     return std::nullopt;
 }
 
-GroupSet Tally::groups_among(const Standing& standing) const {
-    GroupSet set;
-    for (const GroupId& group : standing.groups)
-        if (auto index = index_of(group)) set.add(*index);
-    if (widened_for(standing))
-        for (std::size_t index = 0; index < slot_groups_; ++index) set.add(index);
-    return set;
-}
-
-bool Tally::widened_for(const Standing& standing) const {
-    return widened_ && std::ranges::all_of(applied_.widening->approvers, [&](const GroupId& group) {
-               return contains(standing.groups, group);
-           });
-}
-
 // Says whether this is somebody behind the request, as recorded by now.
 bool Tally::excluded(const Standing& standing) const {
     return standing.behind || contains(behind_, standing.person);
@@ -221,7 +208,7 @@ bool Tally::able(const Standing& standing) {
 
 // Somebody behind the request may approve it only by a vote that was cast as such, with its reason.
 bool Tally::may_approve(const Mark& mark) const {
-    return able(*mark.standing) && !mark.standing->excluded && mark.groups.any_below(slot_groups_) &&
+    return able(*mark.standing) && !mark.standing->excluded && slots_of(mark).any_below(slot_groups_) &&
            (!applied_.reason_required || !mark.vote->reason.empty()) &&
            (!applied_.resource_typed || mark.vote->resource_typed) && signed_in(*mark.vote) &&
            (!excluded(*mark.standing) || self_approves(mark));
@@ -251,7 +238,7 @@ bool Tally::may_release(const Released& entry) const {
 }
 
 bool Tally::ends_alone(const Mark& denial) const {
-    return applied_.deny.any && denial.groups.any_below(slot_groups_);
+    return applied_.deny.any && with_stand_ins(*denial.standing).any_below(slot_groups_);
 }
 
 // ---- what the votes come to
@@ -289,6 +276,7 @@ void Tally::recheck_approvals(Subset standings, Instant at) {
         count(seats);
         leave_pending(State::approved, at, {});
         grant_ends_ = grant_end(at);
+        open_review(at);
         return;
     }
 }
@@ -345,11 +333,14 @@ std::vector<std::size_t> Tally::voters(Subset subset) const {
 
 Tally::Seats Tally::seat(std::size_t alternative, std::vector<std::size_t> marks) const {
     const Slots& slots = applied_.alternatives[alternative];
+    std::vector<GroupSet> open;
+    open.reserve(marks.size());
+    for (std::size_t mark : marks) open.push_back(slots_of(marks_[mark]));
     VotersByGroup by_group(slots.groups.size());
     for (std::size_t g = 0; g < slots.groups.size(); ++g) {
         const auto index = index_of(slots.groups[g].of);
         for (std::size_t voter = 0; voter < marks.size(); ++voter)
-            if (index && marks_[marks[voter]].groups.has(*index)) by_group[g].push_back(voter);
+            if (index && open[voter].has(*index)) by_group[g].push_back(voter);
     }
     Assignment assignment = assign_in_turn(slots, std::move(by_group), marks.size());
     return {alternative, std::move(marks), std::move(assignment)};
@@ -406,19 +397,14 @@ void Tally::assert_quorum(const Seats& seats) const {
         COUNTERSIGN_CHECK(mark.vote->verdict == Verdict::approve);
         COUNTERSIGN_CHECK((!now.behind && !contains(behind_, now.person)) || self_approves(mark));
         COUNTERSIGN_CHECK(!now.excluded && signed_in(*mark.vote));
-        COUNTERSIGN_CHECK(contains(now.groups, slots.groups[group].of) || widened_for(now));
+        COUNTERSIGN_CHECK(contains(now.groups, slots.groups[group].of) || widened_for(now) ||
+                          absent_for(mark, slots.groups[group].of));
         COUNTERSIGN_CHECK(!contains(seen, now.person));
         seen.push_back(now.person);
         ++filled[group];
     }
     for (std::size_t group = 0; group < slots.groups.size(); ++group)
         COUNTERSIGN_CHECK(filled[group] == slots.groups[group].count);
-}
-
-bool may_approve_own(const SelfApproval& own, const Standing& standing) {
-    return contains(own.allow, standing.person) || std::ranges::any_of(own.groups, [&](const GroupId& group) {
-               return contains(standing.groups, group);
-           });
 }
 
 bool Tally::claimable(Instant at) const {
@@ -469,12 +455,18 @@ Ruling Tally::ruling() const {
         for (const Seats& seats : all)
             result.missing.push_back(unfilled(applied_.alternatives[seats.alternative], seats.assignment));
     }
+    for (std::size_t i = 0; i < marks_.size(); ++i) {
+        VoteMark& vote = result.votes[i];
+        const StandIn* away = vote.counted_for ? absent_for(marks_[i], *vote.counted_for) : nullptr;
+        if (away) vote.in_place_of = away->person;
+    }
     if (state_ == State::pending && held_)
         result.held =
             HoldMark{*held_->person, held_->entry->voter.account, held_->entry->reason, held_->entry->at};
     result.decided_at = decided_at_;
     result.reason = reason_;
     result.grant_ends = grant_ends_;
+    result.review = review_;
     return result;
 }
 
@@ -492,8 +484,9 @@ std::optional<Instant> Tally::due_at() const {
 std::optional<Instant> due_at(const Case& c, const Ruling& ruling) {
     if (ruling.state == State::pending)
         return std::min(c.request->expires_at, Nudges{c}.first().value_or(c.request->expires_at));
-    if (ruling.state == State::approved) return ruling.grant_ends;
-    return std::nullopt;
+    const auto review = review_due(c, ruling);
+    if (ruling.state != State::approved) return review;
+    return review && ruling.grant_ends ? std::min(*review, *ruling.grant_ends) : ruling.grant_ends;
 }
 
 }  // namespace countersign::core

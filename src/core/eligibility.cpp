@@ -8,6 +8,7 @@
 #include "core/exclusions.hpp"
 #include "core/lists.hpp"
 #include "core/quorum.hpp"
+#include "core/stand_ins.hpp"
 #include "core/tally.hpp"
 #include "countersign/base/text.hpp"
 
@@ -203,8 +204,12 @@ bool widened(const Case& c) {
     });
 }
 
-std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing) {
+std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing,
+                                   std::span<const PersonId> spoken) {
     auto groups = standing.groups;
+    for (const StandIn& one : standing.stands_in)
+        if (!contains(spoken, one.person))
+            for (const GroupId& group : one.groups) add_once(groups, group);
     const bool all =
         widened(c) && std::ranges::all_of(c.applied->widening->approvers, [&](const GroupId& group) {
             return contains(standing.groups, group);
@@ -249,13 +254,16 @@ Standing standing_of(const Case& c, const Behind& behind, const Directory& direc
     standing.self_approval = standing.behind && may_approve_own(c.applied, directory, voter, standing.person);
     const bool may_count = !standing.behind || standing.self_approval;
     if (may_count && !c.applied->unlinked_allowed) standing.unlinked = behind.unlinked_from(voter);
+    std::optional<Behind> excluded;
     if (!c.applied->exclude.empty()) {
         auto named = excluded_accounts(c.applied->exclude, c.request);
-        const Behind excluded{std::move(named.accounts), c.request->created_at, directory};
-        standing.excluded = named.problem || excluded.includes(voter, standing.person);
+        excluded.emplace(std::move(named.accounts), c.request->created_at, directory);
+        standing.excluded = named.problem || excluded->includes(voter, standing.person);
         if (may_count && !standing.excluded && !c.applied->unlinked_allowed)
-            for (const AccountId& one : excluded.unlinked_from(voter)) add_once(standing.unlinked, one);
+            for (const AccountId& one : excluded->unlinked_from(voter)) add_once(standing.unlinked, one);
     }
+    if (c.applied->delegate && !standing.behind && !standing.excluded)
+        standing.stands_in = stand_ins_of(c, behind, excluded ? &*excluded : nullptr, directory, standing);
     standing.as_of = directory.as_of(voter, standing.groups).value_or(Instant{});
     return standing;
 }
@@ -302,6 +310,7 @@ namespace {
 // Holds the approvals of a pending case as the matching sees them, from their latest standings.
 struct Present {
     std::vector<PersonId> persons;
+    std::vector<PersonId> spoken;  // whoever voted, whichever way
     std::vector<GroupsOfVoter> groups;
     std::vector<const GroupsOfVoter*> pointers() const {
         std::vector<const GroupsOfVoter*> all;
@@ -314,9 +323,10 @@ Present present_of(const Case& c) {
     Tally tally{c.request, c.applied};
     for (const Entry& entry : c.entries) tally.read(entry);
     Present present;
+    for (const Tally::Mark& mark : tally.marks()) present.spoken.push_back(*mark.person);
     for (const Standing& standing : tally.approvals()) {
         present.persons.push_back(standing.person);
-        present.groups.push_back(slots_open_to(c, standing));
+        present.groups.push_back(slots_open_to(c, standing, present.spoken));
     }
     return present;
 }
@@ -325,6 +335,20 @@ bool may_approve(const Standing& now, const std::vector<GroupId>& asked) {
     return (!now.behind || now.self_approval) && !now.excluded && now.unlinked.empty() &&
            now.klass == AccountClass::member &&
            std::ranges::any_of(now.groups, [&](const GroupId& group) { return contains(asked, group); });
+}
+
+// Whom somebody who is away has asked instead, where their approval would count for it.
+std::optional<PersonId> stand_in_for(const Case& c, const Behind& behind, const Directory& directory,
+                                     const PersonId& away, const std::vector<PersonId>& spoken) {
+    const Absence* absence = directory.absence(away);
+    if (!c.applied->delegate || !absence || !absence->instead || contains(spoken, away)) return std::nullopt;
+    Standing now = standing_of(c, behind, directory, *absence->instead);
+    const bool theirs =
+        std::ranges::any_of(now.stands_in, [&](const StandIn& one) { return one.person == away; });
+    now.groups = slots_open_to(c, now, spoken);
+    if (!theirs || contains(spoken, now.person) || !may_approve(now, groups_of(c.applied)))
+        return std::nullopt;
+    return now.person;
 }
 
 // Says whether some chat account of the person may fill a slot. Where its chat is not connected (an offline
@@ -400,6 +424,12 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
                     could += static_cast<std::size_t>(&candidates.back() - &person) + 1;
                     break;
                 }
+                if (auto instead = stand_in_for(c, behind, directory, person, present.spoken);
+                    instead && !contains(lack.could_approve, *instead) && !contains(candidates, *instead) &&
+                    lack.could_approve.size() < could_approve_max) {
+                    ++could;
+                    lack.could_approve.push_back(std::move(*instead));
+                }
                 if (!person_may(c, behind, directory, person, asked)) continue;
                 ++could;
                 if (lack.could_approve.size() < could_approve_max)
@@ -429,9 +459,9 @@ bool could_approve(const Case& c, const Ruling& ruling, const Directory& directo
     if (ruling.state != State::pending) return false;
     Behind behind{c.request, c.entries, directory};
     Standing now = standing_of(c, behind, directory, account);
-    now.groups = slots_open_to(c, now);
+    const Present present = present_of(c);
+    now.groups = slots_open_to(c, now, present.spoken);
     if (!may_approve(now, groups_of(c.applied))) return false;
-    Present present = present_of(c);
     if (contains(present.persons, now.person)) return false;
     auto voters = present.pointers();
     return std::ranges::any_of(c.applied->alternatives, [&](const Slots& slots) {

@@ -51,8 +51,10 @@ AccountId voting_account(const Directory& directory, const AccountId& account);
 
 // Says whether an escalation has added approvers by now.
 bool widened(const Case& c);
-// Returns the groups of a standing, and all that have slots where an escalation has opened those to it.
-std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing);
+// Returns the groups of a standing, those of whom it stands in for who are away and have not `spoken`
+// themselves, and all that have slots where an escalation has opened those to it.
+std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing,
+                                   std::span<const PersonId> spoken = {});
 
 Standing standing_of(const Case& c, const Behind& behind, const Directory& directory,
                      const AccountId& account);

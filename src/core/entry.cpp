@@ -5,9 +5,9 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<std::string_view, 12> kinds{"opened",   "voted",     "held",      "released",
-                                                 "lapsed",   "cancelled", "claimed",   "reported",
-                                                 "rejudged", "reminded",  "escalated", "used"};
+constexpr std::array<std::string_view, 14> kinds{
+    "opened",   "voted",    "held",     "released",  "lapsed", "cancelled", "claimed",
+    "reported", "rejudged", "reminded", "escalated", "used",   "reviewed",  "review_overdue"};
 static_assert(kinds.size() == std::variant_size_v<Entry>);
 
 }  // namespace

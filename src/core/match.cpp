@@ -114,6 +114,8 @@ class Combined {
         if (first) {
             if (rule.release) applied.release.push_back(*rule.release);
             applied.self_approval = rule.self_approval;
+            if (applied.self_approval && applied.self_approval->review)
+                applied.self_approval->review->rules = {rule.name};
             applied.unlinked_allowed = rule.unlinked_allowed;
             applied.hide = common(rule.hide, rule.hide);
             return;
@@ -129,9 +131,11 @@ class Combined {
         if (first) {
             applied.lower = rule.lower;
             applied.session = rule.session;
+            applied.delegate = rule.delegate;
             return;
         }
         std::erase_if(applied.lower, [&](const std::string& field) { return !contains(rule.lower, field); });
+        applied.delegate = applied.delegate && rule.delegate;
         if (!applied.session || !rule.session || applied.session->from != rule.session->from)
             return applied.session.reset();
         applied.session->max = std::min(applied.session->max, rule.session->max);
@@ -165,7 +169,18 @@ class Combined {
         });
         std::erase_if(both.groups,
                       [&](const GroupId& group) { return !contains(rule.self_approval->groups, group); });
+        review(both, rule);
         if (both.allow.empty() && both.groups.empty()) applied.self_approval.reset();
+    }
+
+    // Somebody of every rule's group reviews it, within the shortest time.
+    static void review(SelfApproval& both, const Rule& rule) {
+        const auto& asked = rule.self_approval->review;
+        if (!asked) return;
+        if (!both.review) both.review = ReviewTerms{{}, asked->within, {}};
+        for (const GroupId& group : asked->by) add_once(both.review->by, group);
+        both.review->within = std::min(both.review->within, asked->within);
+        both.review->rules.push_back(rule.name);
     }
 
     // Adds approvers only where every rule does, and not before the last one would.

@@ -71,6 +71,7 @@ struct Directory::Index {
     std::unordered_map<std::string, std::vector<PersonId>> mail;    // by folded address
     std::unordered_map<GroupId, const GroupRecord*> groups;
     std::unordered_map<PersonId, const Absence*> absences;
+    std::unordered_map<AccountId, std::vector<const Absence*>> named_instead;
 
     void add_people(const Policy& policy, const Directory& directory);
     void add_links(const std::vector<Link>& links, const Directory& directory);
@@ -189,6 +190,20 @@ void Directory::work_out() {
     index->add_links(ties_->links, *this);
     for (const Absence& absence : ties_->absences)
         index->absences.insert_or_assign(index->person_of(full(absence.account), *this), &absence);
+    // One person may be away by several accounts, of which one absence counts.
+    for (const auto& [person, absence] : index->absences) {
+        if (!absence->instead) continue;
+        // A person of the policy is named by any account that it lists for them, and by no link.
+        std::vector<AccountId> accounts{full(*absence->instead)};
+        if (auto own = index->own.find(PersonId{absence->instead->text()}); own != index->own.end())
+            accounts = own->second;
+        for (const AccountId& account : accounts) {
+            auto& theirs = index->named_instead[account];
+            if (theirs.size() < stand_ins_max) theirs.push_back(absence);
+        }
+    }
+    for (auto& [account, theirs] : index->named_instead)
+        std::ranges::sort(theirs, {}, [](const Absence* one) { return one->account; });
     index_ = std::move(index);
 }
 
@@ -218,6 +233,12 @@ bool Directory::has_chat(std::string_view surface) const {
 }
 
 const ChatGroup* Directory::chat_group(const GroupRecord& group, const Workspace** home) const {
+    if (const auto* on_call = std::get_if<GroupRecord::OnCall>(&group.members)) {
+        *home = workspace(on_call_service, {});
+        if (!*home) return nullptr;
+        auto found = (*home)->groups.find(on_call->key());
+        return found == (*home)->groups.end() ? nullptr : found->second.get();
+    }
     const auto* kept = std::get_if<GroupRecord::InChat>(&group.members);
     if (!kept) return nullptr;
     const std::string_view id{kept->id};
@@ -414,8 +435,11 @@ std::optional<std::vector<PersonId>> Directory::own_members(const GroupRecord& g
     const ChatGroup* chats = chat_group(group, &home);
     if (!chats) return std::nullopt;
     if (!chats->enabled) return all();
+    const bool on_call = std::holds_alternative<GroupRecord::OnCall>(group.members);
     for (const std::string& id : chats->members) {
         if (found.size() >= at_most) break;
+        // Whoever is on call and stands nowhere in the policy has no account here to vote with.
+        if (on_call && !listed_as(chat_account(home->surface, home->id, id))) continue;
         const ChatUser* seen = home->users.find(id);
         if (!seen || may(*seen)) found.insert(person_of(chat_account(home->surface, home->id, id)));
     }
@@ -434,6 +458,18 @@ std::vector<Directory::Link> Directory::ended_since(Instant since) const {
     for (const Link& link : ties_->links)
         if (link.ended && *link.ended >= since) ended.push_back(link);
     return ended;
+}
+
+std::vector<const Absence*> Directory::named_instead(const AccountId& account) const {
+    if (index_->named_instead.empty()) return {};
+    auto found = index_->named_instead.find(full(account));
+    return found == index_->named_instead.end() ? std::vector<const Absence*>{} : found->second;
+}
+
+std::optional<std::optional<Instant>> Directory::on_call_read_at(const GroupId& group) const {
+    const GroupRecord* record = find_group(group);
+    if (!record || !std::holds_alternative<GroupRecord::OnCall>(record->members)) return std::nullopt;
+    return read_at(*record);
 }
 
 const Absence* Directory::absence(const PersonId& person) const {

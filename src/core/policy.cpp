@@ -39,6 +39,8 @@ std::vector<GroupId> all_groups_of(const Applied& applied) {
         for (const GroupId& group : applied.widening->approvers) add_once(groups, group);
     if (applied.self_approval)
         for (const GroupId& group : applied.self_approval->groups) add_once(groups, group);
+    if (applied.self_approval && applied.self_approval->review)
+        for (const GroupId& group : applied.self_approval->review->by) add_once(groups, group);
     return groups;
 }
 

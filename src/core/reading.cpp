@@ -16,6 +16,12 @@ bool in_one_of(const Directory& directory, const AccountId& account, const std::
 // Whoever is asked to decide has to read what it is about.
 bool among_readers(const Applied& applied, const Directory& directory, const AccountId& account) {
     if (in_one_of(directory, account, all_groups_of(applied))) return true;
+    // Whoever stands in for one of them is asked as well.
+    const auto away = directory.named_instead(account);
+    const bool stands_in = applied.delegate && std::ranges::any_of(away, [&](const Absence* one) {
+                               return in_one_of(directory, directory.full(one->account), groups_of(applied));
+                           });
+    if (stands_in) return true;
     return std::ranges::all_of(applied.visible_to, [&](const std::vector<GroupId>& groups) {
         return in_one_of(directory, account, groups);
     });

@@ -42,6 +42,8 @@ class Builder {
     void add_group(const Assumed::Group& assumed) {
         auto group = std::ranges::find(policy_->groups, assumed.name, &GroupRecord::name);
         if (group == policy_->groups.end()) return;
+        if (const auto* on_call = std::get_if<GroupRecord::OnCall>(&group->members))
+            return add_on_call(*on_call, assumed.members);
         auto reference = chat_reference(*group);
         if (!reference) return;
         const AccountId group_account = with_workspace(*reference);
@@ -66,6 +68,27 @@ class Builder {
     }
 
   private:
+    // A person who has no account at the on-call service gets one that is called as they are.
+    void add_on_call(const GroupRecord::OnCall& on_call, const std::vector<std::string>& members) {
+        std::vector<std::string> users;
+        for (const std::string& member : members) {
+            auto person = std::ranges::find(policy_->people, member,
+                                            [](const PersonRecord& one) { return one.name.text(); });
+            if (person == policy_->people.end()) continue;
+            auto its = std::ranges::find(person->accounts, on_call_service,
+                                         [](const AccountId& one) { return parts(one).kind; });
+            if (its == person->accounts.end()) {
+                person->accounts.push_back(chat_account(on_call_service, {}, member));
+                its = person->accounts.end() - 1;
+            }
+            users.emplace_back(parts(*its).id);
+        }
+        std::ranges::sort(users);
+        Workspace& service = workspaces_[{std::string{on_call_service}, std::string{}}];
+        service.surface = on_call_service;
+        service.groups[on_call.key()] = std::make_shared<const ChatGroup>(
+            ChatGroup{on_call.key(), on_call.key(), std::move(users), true, as_of_});
+    }
     void note_home(const AccountId& account) {
         auto of = parts(account);
         if (in_chat(account) && !of.workspace.empty())

@@ -27,6 +27,8 @@ bool tells_of(const Entry& entry, const Command& command) {
             return cancelled->approver && cancelled->reason == reason &&
                    cancelled->narrowed.has_value() == (cast->verdict == Verdict::lower) &&
                    (cast->verdict == Verdict::lower || cast->verdict == Verdict::revoke);
+        if (const auto* reviewed = std::get_if<Reviewed>(&entry))
+            return cast->verdict == Verdict::review && reviewed->reason == reason;
         const auto* voted = std::get_if<Voted>(&entry);
         return voted && voted->verdict == cast->verdict && voted->reason == reason;
     }

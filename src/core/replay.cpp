@@ -22,7 +22,7 @@ void each_standing(const Case& stored, const auto& see) {
                                 see(one.voter);
                                 for (const Standing& again : one.recheck) see(again);
                             },
-                            [](const auto&) {}},
+                            [&](const Reviewed& one) { see(one.voter); }, [](const auto&) {}},
                    entry);
     }
 }
@@ -69,6 +69,10 @@ class Replayer {
                                 [&](Rejudged one) {
                                     for (Standing& again : one.recheck) again = as_of_candidate(again);
                                     one.dead_end.reset();
+                                    case_.entries.emplace_back(std::move(one));
+                                },
+                                [&](Reviewed one) {
+                                    one.voter = as_of_candidate(one.voter);
                                     case_.entries.emplace_back(std::move(one));
                                 },
                                 [](const Lapsed&) {},  // time is applied anew, at the end

@@ -58,6 +58,13 @@ std::string self_approval_sentence(const Case& c, const Standing& voter) {
         cancel);
 }
 
+std::string not_on_call_sentence(const GroupId& group) {
+    return fmt::format(
+        "Who is on call for {} is not known just now: the on-call service has not said it lately, so nobody "
+        "is taken for it. Try again in a moment, or have somebody of another group approve.",
+        group.text());
+}
+
 std::string not_releaser_sentence(const PersonId& holder, const std::vector<GroupId>& groups) {
     if (groups.empty())
         return fmt::format("Only {}, who holds this request, can release it; ask them to.",

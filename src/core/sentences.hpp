@@ -16,6 +16,8 @@ std::string command_text(const AccountId& account, std::string_view words);
 std::string group_names(const std::vector<GroupId>& groups);  // "security or dba"
 // Why somebody behind a request cannot do what they want, and what they can do.
 std::string self_approval_sentence(const Case& c, const Standing& voter);
+// Why nobody counts as on call just now.
+std::string not_on_call_sentence(const GroupId& group);
 std::string not_releaser_sentence(const PersonId& holder, const std::vector<GroupId>& groups);
 // "2 of leads or 3 of ops": whose denials end a request; empty: one of anybody eligible for a slot does.
 std::string denial_text(const Denial& deny);

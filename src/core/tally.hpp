@@ -11,9 +11,6 @@
 
 namespace countersign::core {
 
-// Says whether the rules name this person, or a group of theirs, as one who may approve what they ask for.
-bool may_approve_own(const SelfApproval& own, const Standing& standing);
-
 // Reads a case's entries one after the other. An entry that cannot follow what was read before means nothing.
 // Entries are referred to, not copied, so they must outlive the tally and every copy of it.
 class Tally {
@@ -76,6 +73,8 @@ class Tally {
     void on(const Reminded&) {}
     void on(const Escalated& entry);
     void on(const Used&) {}
+    void on(const Reviewed& entry);
+    void on(const ReviewOverdue&);
 
     std::optional<std::size_t> index_of(const GroupId& group) const;
     GroupSet groups_among(const Standing& standing) const;
@@ -84,6 +83,11 @@ class Tally {
     bool may_approve(const Mark& mark) const;
     bool signed_in(const Voted& vote) const;  // as the rules ask
     bool widened_for(const Standing& standing) const;
+    bool has_spoken(const StandIn& away) const;
+    // Whose slot the mark's voter fills by this group who is away; nullptr: nobody's.
+    const StandIn* absent_for(const Mark& mark, const GroupId& group) const;
+    GroupSet slots_of(const Mark& mark) const;  // that it may fill
+    GroupSet with_stand_ins(const Standing& standing) const;
     bool claimable(Instant at) const;
     Instant grant_end(Instant approved_at) const;
     bool self_approves(const Mark& mark) const;
@@ -95,6 +99,7 @@ class Tally {
     void leave_pending(State state, Instant at, const std::string& reason);
     void look_again(Subset standings);
     void recheck_approvals(Subset standings, Instant at);
+    void open_review(Instant at);
     bool denied_by_count(Subset subset) const;
     std::size_t denials(const GroupId& group, Subset subset) const;
     static bool among(Subset subset, const Mark& mark);
@@ -124,6 +129,7 @@ class Tally {
     std::optional<Instant> decided_at_;
     std::string reason_;
     std::optional<Instant> grant_ends_;
+    std::optional<Review> review_;
     std::size_t next_ = 0;  // index of the entry being read
 };
 

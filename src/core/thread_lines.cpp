@@ -13,6 +13,7 @@
 #include "countersign/base/overload.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/card.hpp"
+#include "countersign/core/review.hpp"
 #include "countersign/core/session.hpp"
 
 // What a card's thread says: each entry as one line with who and why.
@@ -46,7 +47,10 @@ std::string vote_text(const Applied& applied, const Voted& vote, std::size_t ind
     std::string text = vote.voter.self_approval ? "approves own request, allowed by policy,"
                                                 : std::string(words_of(vote.verdict).past);
     for (const VoteMark& mark : after.votes)
-        if (mark.entry == index && mark.counted_for) text += " for " + mark.counted_for->text();
+        if (mark.entry == index && mark.counted_for) {
+            text += " for " + mark.counted_for->text();
+            if (mark.in_place_of) text += ", in place of " + mark.in_place_of->text();
+        }
     if (vote.sign_in) text += ", signed in for it";
     text += through;
     if (after.held) text += ", which counts once the hold is released";
@@ -192,7 +196,14 @@ ThreadLine escalation_line(const Case& c, std::size_t index, const Directory& di
 std::string decision_text(const Case& c, const Ruling& after) {
     switch (after.state) {
         case State::approved:
-            return "Approved: the quorum is met.";
+            if (!after.review) return "Approved: the quorum is met.";
+            return fmt::format(
+                "Approved: the quorum is met, with an approval by who asked. Somebody of {} has to review it "
+                "within {}.",
+                group_names(after.review->missing),
+                duration_text(
+                    std::chrono::duration_cast<std::chrono::seconds>(c.applied->self_approval->review->within)
+                        .count()));
         case State::denied:
             return c.applied->deny.any ? "Denied: one denial is enough."
                                        : "Denied: " + denial_text(c.applied->deny) + " deny it.";
@@ -233,6 +244,31 @@ ThreadLine used_line(const Case& c, std::size_t index, const Used& used) {
     return {{},
             fmt::format("Used {} of {} times, now for {}.", before + 1, session ? session->uses : 0,
                         used.request.text())};
+}
+
+// Whoever may review it, one of each group in turn.
+void ask_reviewers(ThreadLine& line, const Case& c, const Ruling& ruling, const Directory& directory,
+                   const Naming& naming) {
+    const auto all = reviewers(c, ruling, directory);
+    for (std::size_t turn = 0; turn < could_approve_max; ++turn) {
+        for (const Reviewers& one : all) {
+            if (line.asks.size() == asked_max || turn >= one.people.size()) continue;
+            Who who = naming.person(one.people[turn]);
+            if (std::ranges::find(line.asks, who) == line.asks.end()) line.asks.push_back(std::move(who));
+        }
+    }
+}
+
+ThreadLine overdue_line(const Case& c, const Directory& directory, const Naming& naming) {
+    const Ruling ruling = decide(c);
+    if (!ruling.review || !ruling.review->open()) return {};
+    ThreadLine line;
+    line.text = fmt::format(
+        "Nobody of {} has reviewed in time that this was approved by who asked. Until somebody does, nobody "
+        "approves a request of their own under this rule.",
+        group_names(ruling.review->missing));
+    ask_reviewers(line, c, ruling, directory, naming);
+    return line;
 }
 
 // What the entry says, whatever came of it.
@@ -296,6 +332,13 @@ ThreadLine said_by(const Case& c, std::size_t index, const Ruling& after, const 
             [&](const Reminded&) { return reminder_line(c, directory, naming, now); },
             [&](const Escalated&) { return escalation_line(c, index, directory, now); },
             [&](const Used& used) { return used_line(c, index, used); },
+            [&](const Reviewed& reviewed) {
+                return ThreadLine{naming.account(reviewed.voter.account),
+                                  with_reason(fmt::format("reviewed that this was approved by who asked{}",
+                                                          through_text(reviewed.via)),
+                                              reviewed.reason)};
+            },
+            [&](const ReviewOverdue&) { return overdue_line(c, directory, naming); },
         },
         c.entries[index]);
 }
@@ -305,6 +348,7 @@ std::optional<AccountId> actor_of(const Entry& entry) {
     if (const auto* voted = std::get_if<Voted>(&entry)) return voted->voter.account;
     if (const auto* released = std::get_if<Released>(&entry)) return released->voter.account;
     if (const auto* cancelled = std::get_if<Cancelled>(&entry)) return cancelled->by;
+    if (const auto* reviewed = std::get_if<Reviewed>(&entry)) return reviewed->voter.account;
     return std::nullopt;
 }
 
@@ -342,6 +386,7 @@ ThreadLine thread_line(const Case& c, std::size_t index, const Directory& direct
     if (line.text.empty() || !decides(c, index)) return line;
     line.decision = decision_text(c, after);
     line.asks = requesters_to_tell(c, index, directory, surface);
+    if (after.review) ask_reviewers(line, c, decide(c), directory, naming);
     return line;
 }
 

@@ -5,7 +5,7 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<VerdictWords, 7> verdicts{{
+constexpr std::array<VerdictWords, 8> verdicts{{
     {"approve", "Approve", "approved", "approval of", "You approved this."},
     {"deny", "Deny", "denied", "denial of", "You denied this."},
     {"hold", "Hold", "put it on hold", "hold on", "You put this on hold."},
@@ -13,6 +13,7 @@ constexpr std::array<VerdictWords, 7> verdicts{{
     {"withdraw", "Take my vote back", "withdrew", "withdrawal from", "You took your vote back."},
     {"lower", "Lower", "lowered", "lowering of", "You lowered this."},
     {"revoke", "Revoke", "revoked", "revocation of", "You revoked this."},
+    {"review", "Review", "reviewed", "review of", "You reviewed this."},
 }};
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<std::string_view, 34> codes{"self_approval",
+constexpr std::array<std::string_view, 37> codes{"self_approval",
                                                  "not_eligible",
                                                  "guest",
                                                  "bot",
@@ -38,8 +38,11 @@ constexpr std::array<std::string_view, 34> codes{"self_approval",
                                                  "is_session",
                                                  "not_a_session",
                                                  "used_up",
-                                                 "not_covered"};
-static_assert(codes.size() == static_cast<std::size_t>(Why::not_covered) + 1);
+                                                 "not_covered",
+                                                 "nothing_to_review",
+                                                 "reviews_overdue",
+                                                 "reviews_unknown"};
+static_assert(codes.size() == static_cast<std::size_t>(Why::reviews_unknown) + 1);
 
 }  // namespace
 

@@ -94,7 +94,7 @@ class Questions {
     List approvals_{"Approvals",
                     {"Request", "Action", "Environment", "For whom", "Approved by", "Rules", "When"}};
     List own_{"Approvals of one's own request, and other break-glass",
-              {"Request", "Action", "Person", "Reason", "When"}};
+              {"Request", "Action", "Person", "Reason", "When", "Reviewed"}};
     List unanswered_{"Requests that nobody answered", {"Request", "Action", "Environment", "Filed", "Ended"}};
     List changes_{"Changes of rules, people, tokens and keys", {"When", "What", "About", "Event of the log"}};
 };
@@ -118,12 +118,24 @@ void Questions::take_approval(const core::Case& c, const core::Ruling& ruling) {
                     join(c.applied->rules, ", "), ruling.decided_at ? day_and_time(*ruling.decided_at) : ""});
 }
 
+// Who looked at it afterwards and what they found, or until when somebody should have.
+std::string review_text(const core::Ruling& ruling) {
+    if (!ruling.review) return "not asked for";
+    std::vector<std::string> said;
+    for (const core::ReviewMark& mark : ruling.review->given)
+        said.push_back(fmt::format("{} {}: {}", day_and_time(mark.at), mark.person.text(), mark.reason));
+    for (const core::GroupId& group : ruling.review->missing)
+        said.push_back(
+            fmt::format("by nobody of {}, due {}", group.text(), day_and_time(ruling.review->due)));
+    return join(said, "; ");
+}
+
 void Questions::take_votes(const core::Case& c, const core::Ruling& ruling) {
     for (const core::Entry& entry : c.entries) {
         const auto* voted = std::get_if<core::Voted>(&entry);
         if (voted && core::is_self_approval(entry))
             own_.add({name_of_request(c), c.request->action, voted->voter.person.text(), voted->reason,
-                      day_and_time(voted->at)});
+                      day_and_time(voted->at), review_text(ruling)});
     }
     bool silent = std::ranges::none_of(
         c.entries, [](const core::Entry& entry) { return std::holds_alternative<core::Voted>(entry); });

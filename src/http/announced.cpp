@@ -8,19 +8,28 @@ namespace {
 constexpr std::size_t problems_told_max = 50;
 
 core::Value told(const app::CardProblem& problem) {
-    return core::Value::object({{"channel", problem.target.channel},
-                                {"chat", core::name_of(problem.target.surface)},
-                                {"problem", problem.problem}});
+    auto card = core::Value::object(
+        {{"channel", problem.target.channel}, {"chat", core::name_of(problem.target.surface)}});
+    if (!problem.problem.empty()) card.set("problem", problem.problem);
+    if (problem.held_until) card.set("held_until", core::rfc3339(*problem.held_until));
+    return card;
 }
 
 }  // namespace
 
 Later<std::vector<app::CardProblem>> problems_of(app::OutboxStore& outbox, const app::CaseNow& now,
-                                                 Deadline deadline) {
+                                                 core::Instant now_at, Deadline deadline) {
     if (!core::open(now.ruling.state)) co_return std::vector<app::CardProblem>{};
     auto read = co_await outbox.problems(now.c.request->id, problems_told_max, deadline);
     // What is asked for is the request; that it stands nowhere is said where it is known.
-    co_return read ? std::move(*read) : std::vector<app::CardProblem>{};
+    if (!read) co_return std::vector<app::CardProblem>{};
+    // What was held by now is on its way.
+    for (app::CardProblem& problem : *read)
+        if (problem.held_until && *problem.held_until <= now_at) problem.held_until.reset();
+    std::erase_if(*read, [](const app::CardProblem& problem) {
+        return problem.problem.empty() && !problem.held_until;
+    });
+    co_return std::move(*read);
 }
 
 void tell_no_chat(core::Value& document) {
@@ -36,7 +45,7 @@ void tell_problems(core::Value& document, const std::vector<app::CardProblem>& p
     auto cards = core::Value::array();
     auto nowhere = core::Value::array();
     for (const app::CardProblem& problem : problems) {
-        if (!problem.request_shown) nowhere.push(told(problem));
+        if (!problem.request_shown && !problem.problem.empty()) nowhere.push(told(problem));
         auto card = told(problem);
         if (problem.fell_back) card.set("posted", "in the default channel");
         cards.push(std::move(card));

@@ -10,7 +10,7 @@ namespace countersign::http {
 // Looks for what is wrong with a pending request's cards; finds nothing where all is well, or where that is
 // not known.
 Later<std::vector<app::CardProblem>> problems_of(app::OutboxStore& outbox, const app::CaseNow& now,
-                                                 Deadline deadline);
+                                                 core::Instant now_at, Deadline deadline);
 // Adds `unannounced`, where there is no chat that could show the request.
 void tell_no_chat(core::Value& document);
 // Adds `problem` to the request's `cards`, and `unannounced` where no chat shows it.

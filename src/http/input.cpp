@@ -310,9 +310,9 @@ Result<EventQuery> event_query(const Target& target, const net::Fields& fields, 
 }
 
 Result<ListQuery> list_query(const Target& target, core::Instant now) {
-    constexpr std::array<std::string_view, 11> known{"state",     "action",   "resource", "environment",
+    constexpr std::array<std::string_view, 12> known{"state",     "action",   "resource", "environment",
                                                      "requester", "approver", "voter",    "since",
-                                                     "until",     "limit",    "cursor"};
+                                                     "until",     "limit",    "cursor",   "review"};
     auto fine = only_known(target, known);
     if (!fine) return pass(fine);
     ListQuery query;
@@ -331,6 +331,10 @@ Result<ListQuery> list_query(const Target& target, core::Instant now) {
     query.filter.resource = text_of(target, "resource");
     query.filter.environment = text_of(target, "environment");
     query.voter = text_of(target, "voter");
+    if (auto review = target.find("review")) {
+        if (*review != "open" && *review != "overdue") return bad_query("review", "takes open or overdue");
+        query.filter.review_due_by = *review == "open" ? core::end_of_time : now;
+    }
     auto limit = limit_of(target);
     if (!limit) return pass(limit);
     query.filter.limit = limit->value_or(query.filter.limit);

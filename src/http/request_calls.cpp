@@ -114,7 +114,8 @@ std::string RequestCalls::body_of(const app::CasePtr& now) {
     if (auto it = std::ranges::find_if(rendered_, same); it != rendered_.end()) return *it->body;
     auto body = core::canonical(document_of(*now, *directory));
     // `overdue` comes with time alone.
-    if (now->ruling.state == core::State::claimed) return body;
+    const bool reviewed_later = now->ruling.review && now->ruling.review->open();
+    if (now->ruling.state == core::State::claimed || reviewed_later) return body;
     if (rendered_.size() == rendered_max) rendered_.pop_front();
     rendered_.push_back({now, std::move(directory), std::make_shared<const std::string>(body)});
     return body;
@@ -271,7 +272,7 @@ Later<net::HttpResponse> RequestCalls::show(Call& call) {
         response.fields.add("ETag", etag_of(now->c.version()));
         response.fields.add("Cache-Control", "no-store");
     } else {
-        auto problems = co_await problems_of(parts_.outbox, *now, call.deadline);
+        auto problems = co_await problems_of(parts_.outbox, *now, runtime_.now(), call.deadline);
         response = answer(200, now);
         if (problems && !problems->empty()) response.body = body_with(*now, *problems);
         if (call.caller.only) tell_successor(response.body, now->c, settings_.access_key);

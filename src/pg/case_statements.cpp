@@ -24,10 +24,10 @@ const Query write_cases{R"(
 WITH step AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::bytea[], $5::bigint[], $6::int4[],
                          $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::bytea[], $12::uuid[],
-                         $13::timestamptz[], $24::text[])
+                         $13::timestamptz[], $24::text[], $25::timestamptz[])
         AS step(request_id, known, known_state, known_seal, people, version,
              state, due_at, counted, behind, seal, holder,
-             until, expected) LIMIT $23::int4),
+             until, expected, review_due) LIMIT $23::int4),
 mine AS MATERIALIZED (
     SELECT s.request_id, s.number FROM step JOIN request_state s ON s.request_id = step.request_id
      WHERE s.version = step.known AND s.state = step.known_state AND s.seal = step.known_seal
@@ -40,7 +40,7 @@ mine AS MATERIALIZED (
 updated AS (
     UPDATE request_state s
        SET version = step.version, state = step.state, due_at = step.due_at, counted = step.counted::uuid[],
-           behind = step.behind::uuid[], seal = step.seal
+           behind = step.behind::uuid[], seal = step.seal, review_due = step.review_due
       FROM mine JOIN step ON step.request_id = mine.request_id WHERE s.request_id = mine.request_id),
 new_entry AS MATERIALIZED (
     SELECT new_entry.*, CASE WHEN new_entry.actor IS NOT NULL THEN mine.number END AS number

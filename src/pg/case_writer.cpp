@@ -184,7 +184,8 @@ Sql<Done> CaseWriter::write_all(Session& session, std::vector<Step*>& steps,
 Sql<Done> CaseWriter::write_steps(Session& session, std::vector<Step*>& steps) {
     Column id{Oid::uuid}, known{Oid::int4}, known_state{Oid::text}, known_seal{Oid::bytea}, people{Oid::int8},
         version{Oid::int4}, state{Oid::text}, due{Oid::timestamptz}, counted{Oid::text}, behind{Oid::text},
-        seal{Oid::bytea}, holder{Oid::uuid}, until{Oid::timestamptz}, expected{Oid::text};
+        seal{Oid::bytea}, holder{Oid::uuid}, until{Oid::timestamptz}, expected{Oid::text},
+        review_due{Oid::timestamptz};
     Column e_request{Oid::uuid}, e_version{Oid::int4}, e_kind{Oid::text}, e_state{Oid::text},
         e_actor{Oid::uuid}, e_origin{Oid::uuid}, e_record{Oid::text}, e_words{Oid::text}, e_seal{Oid::bytea};
     Column limit{Oid::int4};
@@ -198,6 +199,7 @@ Sql<Done> CaseWriter::write_steps(Session& session, std::vector<Step*>& steps) {
         version.add(summary.version);
         state.add(name_of(summary.state));
         due.add(summary.due_at);
+        review_due.add(summary.review_due);
         counted.add(persons(summary.counted, step->known->salt));
         behind.add(persons(summary.behind, step->known->salt));
         seal.add(step->known->seal);
@@ -224,6 +226,7 @@ Sql<Done> CaseWriter::write_steps(Session& session, std::vector<Step*>& steps) {
                                 e_origin, e_record, e_words, e_seal);
     all.push_back(limit.only());
     all.push_back(expected.finished());
+    all.push_back(review_due.finished());
     auto rows = session.run(write_cases, all);
     if (!rows) return std::unexpected(rows.error());
     for (const auto& row : *rows) {

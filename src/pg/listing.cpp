@@ -34,7 +34,7 @@ WITH b AS MATERIALIZED (
 p AS MATERIALIZED (
     SELECT $2::text[] AS states, $3::text AS action, $4::text AS environment, $5::uuid AS resource,
            $6::uuid AS requester, $7::uuid AS asked_by, $8::uuid AS voter, $9::timestamptz AS since,
-           $10::timestamptz AS until, $14::bigint AS found_max),
+           $10::timestamptz AS until, $14::bigint AS found_max, $15::timestamptz AS review_due_by),
 )";
     static constexpr const char* matching = R"(
 SELECT c.id, c.number
@@ -45,7 +45,8 @@ SELECT c.id, c.number
        AND ($6::uuid IS NULL OR r.requester = $6) AND ($7::uuid IS NULL OR r.asked_by = $7)
        AND ($8::uuid IS NULL OR EXISTS (SELECT FROM entry e WHERE e.request_id = r.id AND e.actor = $8))
        AND ($9::timestamptz IS NULL OR r.created_at >= $9)
-       AND ($10::timestamptz IS NULL OR r.created_at < $10) OFFSET 0) m
+       AND ($10::timestamptz IS NULL OR r.created_at < $10)
+       AND ($15::timestamptz IS NULL OR s.review_due <= $15) OFFSET 0) m
  ORDER BY c.number DESC LIMIT $14)";
     static constexpr const char* counted = " SELECT count(*), min(number) FROM c";
 };
@@ -71,6 +72,12 @@ c AS NOT MATERIALIZED (
          WHERE state = wanted.state AND number > b.low AND number < b.high
          ORDER BY number DESC LIMIT $11) q
      ORDER BY q.number DESC LIMIT $11))"};
+const Listing by_review{R"(
+c AS NOT MATERIALIZED (
+    SELECT number, request_id AS id FROM request_state
+     WHERE review_due IS NOT NULL AND review_due <= $15
+       AND number > (SELECT low FROM b) AND number < (SELECT high FROM b)
+     ORDER BY number DESC LIMIT $11))"};
 // A person may have voted on a request more than once.
 const Listing by_voter{R"(
 c AS NOT MATERIALIZED (
@@ -80,6 +87,7 @@ c AS NOT MATERIALIZED (
 
 const Listing& first_condition(const app::ListFilter& filter) {
     auto few = [](core::State state) { return core::open(state); };
+    if (filter.review_due_by) return by_review;
     if (filter.voter) return by_voter;
     if (filter.resource) return by_resource;
     if (!filter.states.empty() && std::ranges::all_of(filter.states, few) && !filter.asked_by)
@@ -121,7 +129,7 @@ Result<Listed> list_requests(Session& session, const app::ListFilter& filter, co
         Arguments::of(before, names_of(filter.states), filter.action, filter.environment,
                       name(filter.resource, resource_name), name(filter.requester, requester_name),
                       name(filter.asked_by, caller_name), name(filter.voter, person_name), filter.since,
-                      filter.until, app::list_scan_max, low, high, limit + 1);
+                      filter.until, app::list_scan_max, low, high, limit + 1, filter.review_due_by);
     const Listing& listing = first_condition(filter);
     auto rows = again_if_lost(session, listing.found, arguments);
     if (!rows) return pass(rows);

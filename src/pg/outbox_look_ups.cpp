@@ -15,16 +15,19 @@ constexpr Query requests_shown_in{
     "AND coalesce(c.message_channel, b.message_channel) = $3"};
 
 constexpr Query keep_problem{
-    "UPDATE card SET problem = $2, fell_back = $3 WHERE id = $1 AND (problem, fell_back) IS DISTINCT FROM "
-    "($2, "
-    "$3)"};
+    "UPDATE card SET problem = $2, fell_back = $3, held_until = $4 WHERE id = $1 "
+    "AND (problem, fell_back, held_until) IS DISTINCT FROM ($2, $3, $4)"};
 const std::string select_problems =
-    "SELECT c.request_id, c.surface, c.channel, c.problem, c.fell_back, EXISTS (SELECT FROM card other LEFT "
-    "JOIN batch b ON b.id = other.batch_id WHERE other.request_id = c.request_id AND (other.fell_back OR "
-    "other.message IS NOT NULL OR b.message IS NOT NULL)) FROM card c "
-    "WHERE c.problem IS NOT NULL AND NOT c.closed AND (c.fell_back OR c.message IS NULL) ";
-const Query problems_of_request = composed(select_problems + "AND c.request_id = $1 ORDER BY c.id LIMIT $2");
-const Query all_problems = composed(select_problems + "ORDER BY c.id DESC LIMIT $1");
+    "SELECT c.request_id, c.surface, c.channel, coalesce(c.problem, ''), c.fell_back, EXISTS (SELECT FROM "
+    "card "
+    "other LEFT JOIN batch b ON b.id = other.batch_id WHERE other.request_id = c.request_id AND "
+    "(other.fell_back OR other.message IS NOT NULL OR b.message IS NOT NULL)), c.held_until FROM card c "
+    "WHERE NOT c.closed AND ";
+const std::string has_problem = "(c.problem IS NOT NULL AND (c.fell_back OR c.message IS NULL))";
+const Query problems_of_request =
+    composed(select_problems + "(" + has_problem +
+             " OR c.held_until IS NOT NULL) AND c.request_id = $1 ORDER BY c.id LIMIT $2");
+const Query all_problems = composed(select_problems + has_problem + " ORDER BY c.id DESC LIMIT $1");
 constexpr Query messages_of_requests{
     "SELECT DISTINCT ON (c.request_id) c.request_id, coalesce(c.message_channel, b.message_channel), "
     "coalesce(c.message, b.message) FROM card c LEFT JOIN batch b ON b.id = c.batch_id "
@@ -68,12 +71,12 @@ Later<std::vector<std::pair<core::RequestId, app::MessageRef>>> PgOutboxStore::m
         });
 }
 
-Later<Done> PgOutboxStore::note_problem(core::CardId card, std::string problem, bool fell_back,
-                                        Deadline deadline) {
+Later<Done> PgOutboxStore::note_problem(core::CardId card, app::CardNote note, Deadline deadline) {
     std::optional<std::string> kept;
-    if (!problem.empty()) kept = clip_utf8(problem, app::card_problem_bytes_max);
-    auto job = [=](Session& session) -> Result<Done> {
-        auto noted = again_if_lost(session, keep_problem, Arguments::of(card, kept, fell_back && kept));
+    if (!note.problem.empty()) kept = clip_utf8(note.problem, app::card_problem_bytes_max);
+    const bool fell_back = note.fell_back && kept;
+    auto job = [=, held = note.held_until](Session& session) -> Result<Done> {
+        auto noted = again_if_lost(session, keep_problem, Arguments::of(card, kept, fell_back, held));
         if (!noted) return pass(noted);
         return Done{};
     };
@@ -96,7 +99,8 @@ Later<std::vector<app::CardProblem>> PgOutboxStore::problems(std::optional<core:
                            {*surface, std::string(view(row[2]))},
                            std::string(view(row[3])),
                            view(row[4]) == "t",
-                           view(row[5]) == "t"});
+                           view(row[5]) == "t",
+                           instant_from(row[6])});
         }
         return all;
     };

@@ -23,8 +23,7 @@ class PgOutboxStore final : public app::OutboxStore {
     Later<std::vector<core::RequestId>> redraw(std::vector<core::RequestId> requests,
                                                Deadline deadline) override;
     Later<Done> hand_back(app::Lease lease, Deadline deadline) override;
-    Later<Done> note_problem(core::CardId card, std::string problem, bool fell_back,
-                             Deadline deadline) override;
+    Later<Done> note_problem(core::CardId card, app::CardNote note, Deadline deadline) override;
     Later<std::vector<app::CardProblem>> problems(std::optional<core::RequestId> request, std::size_t at_most,
                                                   Deadline deadline) override;
 

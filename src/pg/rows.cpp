@@ -15,7 +15,8 @@ const char* const case_columns = R"(
     s.request_id, s.version, s.state, s.quarantined, (extract(epoch FROM s.due_at) * 1000000)::bigint,
         s.counted,
     s.quorum, s.behind, encode(s.seal, 'hex'), x.records, x.words, x.states, x.origins, x.actors, x.seals,
-    r.number, r.record, r.rules, r.words, encode(r.salt, 'hex'), (SELECT version FROM people_head)
+    r.number, r.record, r.rules, r.words, encode(r.salt, 'hex'),
+    (extract(epoch FROM s.review_due) * 1000000)::bigint, (SELECT version FROM people_head)
   FROM wanted w
   JOIN request_state s ON s.request_id = w.request_id
   LEFT JOIN LATERAL (
@@ -50,7 +51,8 @@ enum : int {
     request_record_column,
     rules_column,
     request_words_column,
-    salt_column
+    salt_column,
+    review_due_column
 };
 
 template <class Int>
@@ -186,10 +188,12 @@ Result<Done> take_entries(StoredCase& known, const pqxx::row& row, const app::Se
 // The row of the state must say what the entries come to.
 Result<Done> compare(const StoredCase& known, const core::Ruling& ruling, const pqxx::row& row) {
     app::Summary summary = app::summary_of(known.c, ruling);
-    std::optional<core::Instant> due;
-    if (auto micros = number_from<std::int64_t>(row[due_column]))
-        due = core::Instant{core::Duration{*micros}};
-    bool same = view(row[state_column]) == name_of(summary.state) && due == summary.due_at &&
+    auto moment = [&](int column) {
+        auto micros = number_from<std::int64_t>(row[column]);
+        return micros ? std::optional{core::Instant{core::Duration{*micros}}} : std::nullopt;
+    };
+    bool same = view(row[state_column]) == name_of(summary.state) && moment(due_column) == summary.due_at &&
+                moment(review_due_column) == summary.review_due &&
                 without_dashes(view(row[counted_column])) == persons(summary.counted, known.salt) &&
                 without_dashes(view(row[behind_column])) == persons(summary.behind, known.salt) &&
                 number_from<std::int64_t>(row[quorum_column]) == std::int64_t{summary.quorum};

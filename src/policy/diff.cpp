@@ -109,6 +109,8 @@ std::vector<std::string> looser(const Result<Applied>& loose, const Result<Appli
     if (level(loose) == 0) return all;
     if (loose->self_approval && loose->self_approval != strict->self_approval)
         all.push_back("more people may approve what they ask for themselves");
+    if (loose->delegate && !strict->delegate)
+        all.push_back("whoever is away may have somebody else fill their slot");
     if (loose->unlinked_allowed && !strict->unlinked_allowed)
         all.push_back("voters need not be shown to be somebody else");
     if (loose->session && loose->session != strict->session &&
@@ -188,7 +190,8 @@ std::string source_of(const core::GroupRecord& group) {
         return fmt::format("{} of {}{}", any ? "any" : "all", list(made.of),
                            made.except.empty() ? "" : " without " + list(made.except));
     };
-    return std::visit(Overload{people, in_chat, combined}, group.members);
+    auto on_call = [](const core::GroupRecord::OnCall& one) { return "on call: " + one.key(); };
+    return std::visit(Overload{people, in_chat, combined, on_call}, group.members);
 }
 
 class Comparison {

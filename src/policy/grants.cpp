@@ -87,4 +87,21 @@ std::optional<core::SessionTerms> read_session(NodeReader& reader, const Node& n
     return terms;
 }
 
+std::optional<core::ReviewTerms> read_review(Reader& reader, const Node& node, Names& names) {
+    if (!reader.is_map_of(node, "`review`", review_keys.keys)) return std::nullopt;
+    const Node* by = Reader::find(node, "by");
+    const Node* within = Reader::find(node, "within");
+    if (by == nullptr || within == nullptr) {
+        reader.error(node,
+                     "`review` says who looks at it afterwards, and by when: { by: security, within: 24h }");
+        return std::nullopt;
+    }
+    auto group = read_group_name(reader, *by, names, "`by`");
+    auto longest = reader.duration(*within, "`within`");
+    if (!group || !longest) return std::nullopt;
+    if (*longest < core::review_soonest || *longest > core::review_latest)
+        reader.error(*within, "`within` is between 1s and 366d");
+    return core::ReviewTerms{{std::move(*group)}, *longest};
+}
+
 }  // namespace countersign::policy

@@ -17,6 +17,62 @@ std::vector<std::string> kinds_of_groups() {
 
 }  // namespace
 
+namespace {
+
+// An id of the on-call service, as its addresses have it: "PABC123".
+std::optional<std::string> read_service_id(NodeReader& reader, const Node& node, std::string_view what) {
+    constexpr std::size_t chars_max = 64;
+    auto id = reader.text(node, what);
+    if (!id) return std::nullopt;
+    const bool plain =
+        !id->empty() && id->size() <= chars_max &&
+        id->find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") ==
+            std::string::npos;
+    if (plain) return id;
+    reader.error(node, fmt::format("`{}` is not an id like PABC123, as the address of its page ends in",
+                                   visible(*id)));
+    return std::nullopt;
+}
+
+// An escalation policy by its id alone, or { escalation_policy: PABC123, level: 2 }, or { schedule: PXYZ789
+// }.
+std::optional<core::GroupRecord::OnCall> read_on_call(NodeReader& reader, const Node& node) {
+    core::GroupRecord::OnCall made;
+    if (node.kind != Node::Kind::map) {
+        auto id = read_service_id(reader, node, "`on_call`");
+        if (!id) return std::nullopt;
+        made.escalation_policy = std::move(*id);
+        return made;
+    }
+    if (!reader.is_map_of(node, "`on_call`", on_call_keys.keys)) return std::nullopt;
+    const Node* policy = NodeReader::find(node, "escalation_policy");
+    const Node* schedule = NodeReader::find(node, "schedule");
+    const Node* level = NodeReader::find(node, "level");
+    if ((policy != nullptr) == (schedule != nullptr)) {
+        reader.error(node, "`on_call` has one of `escalation_policy` and `schedule`");
+        return std::nullopt;
+    }
+    if (schedule && level) {
+        reader.error(*level, "`level` is of an escalation policy, and a schedule has none");
+        return std::nullopt;
+    }
+    auto id = policy ? read_service_id(reader, *policy, "`escalation_policy`")
+                     : read_service_id(reader, *schedule, "`schedule`");
+    if (!id) return std::nullopt;
+    (policy ? made.escalation_policy : made.schedule) = std::move(*id);
+    if (!level) return made;
+    auto value = scalar_value(*level);
+    auto whole = level->kind == Node::Kind::scalar && value ? value->integer() : std::nullopt;
+    if (!whole || *whole < 1 || *whole > std::int64_t{core::on_call_level_max}) {
+        reader.error(*level, fmt::format("`level` is a whole number from 1 to {}", core::on_call_level_max));
+        return std::nullopt;
+    }
+    made.level = static_cast<std::uint32_t>(*whole);
+    return made;
+}
+
+}  // namespace
+
 core::GroupRecord::People GroupsReader::read_members(NodeReader& reader, const Node& list) {
     core::GroupRecord::People people;
     if (list.kind != Node::Kind::list || list.items.empty()) {
@@ -58,6 +114,12 @@ std::optional<core::GroupRecord> GroupsReader::read(NodeReader& reader, const No
     const Node& members = value.items.front();
     if (kind == "people") {
         group.members = read_members(reader, members);
+        return group;
+    }
+    if (kind == "on_call") {
+        auto on_call = read_on_call(reader, members);
+        if (!on_call) return std::nullopt;
+        group.members = std::move(*on_call);
         return group;
     }
     auto id = reader.text(members, fmt::format("`{}`", kind));

@@ -23,11 +23,11 @@ inline std::vector<std::string> with_chats(std::vector<std::string> first,
     for (const core::ChatKind& chat : core::chat_kinds()) first.emplace_back(chat.*key);
     return first;
 }
-inline const MapSchema person_keys{"person",
-                                   with_chats({"email", "github", "oidc", "token"}, &core::ChatKind::name)};
+inline const MapSchema person_keys{
+    "person", with_chats({"email", "github", "oidc", "pagerduty", "token"}, &core::ChatKind::name)};
 // What a group is made of, and what each chat calls its groups.
 inline std::vector<std::string> all_group_keys() {
-    std::vector<std::string> keys{"people", "any", "all", "except"};
+    std::vector<std::string> keys{"people", "any", "all", "except", "on_call"};
     for (const core::ChatKind& chat : core::chat_kinds())
         for (std::string_view key : chat.group_keys)
             if (!key.empty()) keys.emplace_back(key);
@@ -35,10 +35,10 @@ inline std::vector<std::string> all_group_keys() {
 }
 inline const MapSchema group_keys{"group", all_group_keys()};
 inline const MapSchema rule_keys{
-    "rule", {"name",     "when",       "unless",   "require", "refuse", "allow",    "expires",
-             "grant",    "notify",     "deny",     "hold",    "remind", "escalate", "self_approval",
-             "unlinked", "hide",       "timezone", "accept",  "reason", "exclude",  "claim",
-             "confirm",  "visible_to", "shadow",   "step_up", "lower",  "session"}};
+    "rule", {"name",     "when",   "unless",  "require", "refuse",   "allow",         "expires",    "grant",
+             "notify",   "deny",   "hold",    "remind",  "escalate", "self_approval", "unlinked",   "hide",
+             "timezone", "accept", "reason",  "exclude", "claim",    "confirm",       "visible_to", "shadow",
+             "step_up",  "lower",  "session", "review",  "delegate"}};
 // The kinds of warnings, each of which may be accepted with a reason.
 inline const MapSchema accept_keys{
     "accept",
@@ -60,7 +60,10 @@ inline const MapSchema step_up_keys{"step_up", {"oidc"}};
 inline const MapSchema sign_in_keys{"oidc", {"acr", "amr"}};
 inline const MapSchema hold_keys{"hold", {"release"}};
 inline const MapSchema escalate_keys{"escalate", {"after", "to", "approvers"}};
-inline const MapSchema self_approval_keys{"self_approval", {"allow", "reason"}};
+inline const MapSchema self_approval_keys{"self_approval", {"allow", "reason", "review"}};
+inline const MapSchema review_keys{"review", {"by", "within"}};
+inline const MapSchema remind_keys{"remind", {"first", "factor"}};
+inline const MapSchema on_call_keys{"on_call", {"escalation_policy", "schedule", "level"}};
 inline const MapSchema risk_keys{"risk", {"when", "points"}};
 inline const MapSchema test_keys{
     "operators", {"eq",    "ne",    "in",     "gt",    "gte",         "lt",        "lte",
@@ -80,14 +83,14 @@ inline const MapSchema missing_keys{"missing", {"any"}};
 inline const MapSchema lack_keys{"lack", {"count", "of", "group", "could_approve"}};
 
 // Keys that the language keeps for later: refused, never ignored.
-inline const std::vector<std::string> reserved_rule_keys{"delegate", "review", "budget", "one_at_a_time"};
+inline const std::vector<std::string> reserved_rule_keys{"budget", "one_at_a_time"};
 inline const std::vector<std::string> reserved_slot_keys{"not_last"};
-inline const std::vector<std::string> reserved_group_keys{"on_call"};
+inline const std::vector<std::string> reserved_group_keys{};
 inline const std::vector<std::string> reserved_policy_keys{"visible_to"};
 // Keys of a rule that mean nothing without `require`.
-inline const std::vector<std::string> require_only_keys{"deny",          "hold",     "remind", "escalate",
-                                                        "self_approval", "unlinked", "reason", "exclude",
-                                                        "confirm",       "step_up",  "lower",  "session"};
+inline const std::vector<std::string> require_only_keys{
+    "deny",    "hold",    "remind",  "escalate", "self_approval", "unlinked", "reason",
+    "exclude", "confirm", "step_up", "lower",    "session",       "review",   "delegate"};
 
 // Fields of conditions that have one name; the others start with one of the prefixes.
 inline const std::vector<std::string> plain_fields{"action",
@@ -114,12 +117,12 @@ inline const std::vector<std::string> requirement_words{"all", "any", "then"};
 inline const std::string freeze_key = "freeze";  // a named window, where a field might stand
 
 inline std::vector<const MapSchema*> all_maps() {
-    return {&policy_keys, &person_keys, &group_keys,     &rule_keys,     &default_keys,
-            &count_keys,  &notify_keys, &hold_keys,      &escalate_keys, &self_approval_keys,
-            &risk_keys,   &test_keys,   &accept_keys,    &size_keys,     &policy_test_keys,
-            &vote_keys,   &expect_keys, &missing_keys,   &lack_keys,     &span_keys,
-            &slot_keys,   &claim_keys,  &exclusion_keys, &step_up_keys,  &sign_in_keys,
-            &session_keys};
+    return {&policy_keys,  &person_keys, &group_keys,     &rule_keys,     &default_keys,
+            &count_keys,   &notify_keys, &hold_keys,      &escalate_keys, &self_approval_keys,
+            &risk_keys,    &test_keys,   &accept_keys,    &size_keys,     &policy_test_keys,
+            &vote_keys,    &expect_keys, &missing_keys,   &lack_keys,     &span_keys,
+            &slot_keys,    &claim_keys,  &exclusion_keys, &step_up_keys,  &sign_in_keys,
+            &session_keys, &review_keys, &remind_keys,    &on_call_keys};
 }
 
 }  // namespace countersign::policy

@@ -54,6 +54,7 @@ bool depends_on_request(const core::Requirement& requirement) {
 std::vector<std::string_view> taken_away(const core::Rule& rule, const core::Rule& other) {
     std::vector<std::string_view> keys;
     if (rule.self_approval && !other.self_approval) keys.emplace_back("self_approval");
+    if (rule.delegate && !other.delegate) keys.emplace_back("delegate");
     if (rule.release && !other.release) keys.emplace_back("hold");
     if (!rule.hide.empty() && other.hide.empty()) keys.emplace_back("hide");
     if (rule.unlinked_allowed && !other.unlinked_allowed) keys.emplace_back("unlinked");
@@ -129,12 +130,12 @@ bool Lint::asks_no_more(const core::Rule& rule, const core::Rule& other) const {
                        core::all_channels(rule.notify).empty() && !rule.reason_required &&
                        rule.exclude.empty() && !rule.claim && !rule.resource_typed && !rule.step_up &&
                        rule.visible_to.empty();
-    const bool grants_as_much = (!other.release || rule.release == other.release) &&
-                                (!other.self_approval || rule.self_approval == other.self_approval) &&
-                                (!other.unlinked_allowed || rule.unlinked_allowed) &&
-                                (other.lower.empty() || rule.lower == other.lower) &&
-                                (!other.session || rule.session == other.session) &&
-                                (other.hide.empty() || rule.hide == other.hide);
+    const bool grants_as_much =
+        (!other.release || rule.release == other.release) &&
+        (!other.self_approval || rule.self_approval == other.self_approval) &&
+        (!other.unlinked_allowed || rule.unlinked_allowed) && (!other.delegate || rule.delegate) &&
+        (other.lower.empty() || rule.lower == other.lower) &&
+        (!other.session || rule.session == other.session) && (other.hide.empty() || rule.hide == other.hide);
     const bool certain = !rule.require || !other.require ||
                          (!depends_on_request(*rule.require) && !depends_on_request(*other.require));
     if (!plain || !certain || !grants_as_much || !rule.require || !other.require || other.deny) return false;

@@ -164,6 +164,23 @@ void Lint::lint_excluded(std::size_t i) {
     });
 }
 
+// Whoever approves their own request leaves nobody in the group to review it.
+void Lint::lint_review(std::size_t i) {
+    const auto& own = rules()[i].self_approval;
+    if (!own || !own->review) return;
+    for (const core::GroupId& group : own->review->by) {
+        const auto* people = members(group);
+        if (!people) continue;
+        for (const core::PersonId& person : own->allow) {
+            if (people->size() > 1 || people->front() != person) continue;
+            warn("unmeetable", i, "self_approval",
+                 fmt::format("lets `{}` approve requests of their own, and nobody else is in `{}` to review "
+                             "them: once the time for the first review is over, none is approved so again",
+                             person.text(), group.text()));
+        }
+    }
+}
+
 // A name in `requester.people` that nobody has. An account linked to nobody is a name too, with a colon.
 void Lint::lint_person(std::string_view person, const std::string& file, core::FilePosition at,
                        const Node* rule) {

@@ -208,6 +208,7 @@ void Lint::lint_rule(std::size_t i) {
     if (!rule.require) return;
     lint_people(*rule.require, *NodeReader::find(node, "require"), asker(i));
     lint_excluded(i);
+    lint_review(i);
     lint_times(i);
     if (rule.deny && !rule.deny_any) {
         const auto* people = members(rule.deny->of);

@@ -69,10 +69,12 @@ std::optional<core::CountOf> read_count_of(NodeReader& reader, const Node& node,
 // The name of a person that `people` lists.
 std::optional<core::PersonId> read_person_name(NodeReader& reader, const Node& node, const Names& names,
                                                std::string_view what);
-// The name of a group that `groups` defines; marks it as used.
 // Which numbers a voter may lower.
 std::vector<std::string> read_lower(NodeReader& reader, const Node& node, Names& names);
 std::optional<core::SessionTerms> read_session(NodeReader& reader, const Node& node, Names& names);
+// Who looks afterwards at what somebody approved who is behind it.
+std::optional<core::ReviewTerms> read_review(NodeReader& reader, const Node& node, Names& names);
+// The name of a group that `groups` defines; marks it as used.
 std::optional<core::GroupId> read_group_name(NodeReader& reader, const Node& node, Names& names,
                                              std::string_view what);
 // Checks a field that `{field}`, `exclude` or `same_as` names, as conditions do. False: a finding says why.

@@ -11,6 +11,7 @@ namespace countersign::policy {
 namespace {
 
 constexpr std::size_t rule_name_chars_max = 200;
+constexpr std::int64_t remind_factor_max = 10;
 
 bool has(const std::vector<std::string>& all, const std::string& one) {
     return std::ranges::find(all, one) != all.end();
@@ -39,10 +40,12 @@ class RuleReader {
     void claim(const Node& node);
     void hold(const Node& node);
     void remind(const Node& node);
+    void remind_less_and_less(const Node& node);
     void notify(const Node& node);
     void escalate(const Node& node);
     void self_approval(const Node& node);
     void unlinked(const Node& node);
+    void delegate(const Node& node);
     void shadow();
     void hide(const Node& node);
     const Node* find(std::string_view key) const { return NodeReader::find(node_, key); }
@@ -230,7 +233,34 @@ void RuleReader::hold(const Node& node) {
     rule_.release = read_group_name(reader_, *release, names_, "`release`");
 }
 
+// Each gap is `factor` times the one before, for as long as a request of this rule may be pending.
+void RuleReader::remind_less_and_less(const Node& node) {
+    if (!reader_.is_map_of(node, "`remind`", remind_keys.keys)) return;
+    const Node* first = Reader::find(node, "first");
+    if (!first)
+        return reader_.error(node, "`remind` is { first: 10m }, after which each gap doubles, or a list");
+    auto gap = reader_.duration(*first, "`first`");
+    std::int64_t factor = 2;
+    if (const Node* times = Reader::find(node, "factor")) {
+        auto value = scalar_value(*times);
+        auto whole = times->kind == Node::Kind::scalar && value ? value->integer() : std::nullopt;
+        if (!whole || *whole < 1 || *whole > remind_factor_max)
+            return reader_.error(*times,
+                                 fmt::format("`factor` is a whole number from 1 to {}", remind_factor_max));
+        factor = *whole;
+    }
+    if (!gap) return;
+    const core::Duration end = rule_.expires.value_or(core::expires_default);
+    core::Duration after = *gap;
+    for (std::size_t times = 0; times < policy_reminders_max && (times == 0 || after < end); ++times) {
+        rule_.remind.push_back(after);
+        *gap *= factor;
+        after += *gap;
+    }
+}
+
 void RuleReader::remind(const Node& node) {
+    if (node.kind == Node::Kind::map) return remind_less_and_less(node);
     const bool list = node.kind == Node::Kind::list;
     if (list && (node.items.empty() || node.items.size() > policy_reminders_max))
         return reader_.error(node, fmt::format("`remind` takes 1 to {} durations", policy_reminders_max));
@@ -293,6 +323,13 @@ void RuleReader::self_approval(const Node& node) {
         if (self.reason_required && (!word || word->text() != "required"))
             reader_.error(*reason, "`reason` is required or optional");
     }
+    // It may stand beside `self_approval` as well.
+    const Node* review = Reader::find(node, "review");
+    if (const Node* beside = find("review"); beside && review)
+        reader_.error(*beside, "`review` stands in `self_approval` already");
+    else if (beside)
+        review = beside;
+    if (review) self.review = read_review(reader_, *review, names_);
     if (!self.allow.empty() || !self.groups.empty()) rule_.self_approval = std::move(self);
 }
 
@@ -300,6 +337,13 @@ void RuleReader::unlinked(const Node& node) {
     auto value = scalar_value(node);
     rule_.unlinked_allowed = node.kind == Node::Kind::scalar && value && value->text() == "allow";
     if (!rule_.unlinked_allowed) reader_.error(node, "`unlinked` can only be allow");
+}
+
+void RuleReader::delegate(const Node& node) {
+    auto value = scalar_value(node);
+    const bool* truth = node.kind == Node::Kind::scalar && value ? value->boolean() : nullptr;
+    if (!truth) return reader_.error(node, "`delegate` is true or false");
+    rule_.delegate = *truth;
 }
 
 void RuleReader::hide(const Node& node) {
@@ -334,6 +378,10 @@ void RuleReader::what_goes_with_require() {
         if (key == "remind") remind(value);
         if (key == "escalate") escalate(value);
         if (key == "self_approval") self_approval(value);
+        if (key == "review" && !find("self_approval"))
+            reader_.error(node_.keys[i],
+                          "`review` is of approvals of one's own request: it means nothing without "
+                          "`self_approval`");
         if (key == "unlinked") unlinked(value);
         if (key == "hide") hide(value);
         if (key == "reason") reason(value);
@@ -342,6 +390,7 @@ void RuleReader::what_goes_with_require() {
         if (key == "confirm") confirm(value);
         if (key == "step_up") step_up(value);
         if (key == "visible_to") visible_to(value);
+        if (key == "delegate") delegate(value);
         if (key == "lower") rule_.lower = read_lower(reader_, value, names_);
         if (key == "session") rule_.session = read_session(reader_, value, names_);
     }

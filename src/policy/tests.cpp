@@ -109,7 +109,7 @@ void TestReader::read_groups(const Node& node, PolicyTest& test) {
         const std::string& name = node.keys[i].text;
         if (!is_group(node.keys[i], name)) continue;
         auto record = std::ranges::find(policy_.groups, core::GroupId{name}, &core::GroupRecord::name);
-        if (!std::holds_alternative<core::GroupRecord::InChat>(record->members)) {
+        if (!core::kept_elsewhere(*record)) {
             reader_.error(
                 node.keys[i],
                 fmt::format("the policy itself lists the people of `{}`; a test may only say who is "

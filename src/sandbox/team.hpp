@@ -29,6 +29,8 @@ struct User {
     bool ultra_restricted = false;
     bool admin = false;
     bool email_confirmed = true;
+    std::string zone = "Etc/UTC";
+    std::int64_t zone_offset_s = 0;  // east of Greenwich, now
     std::int64_t updated_s = 0;
 };
 core::Value describe(const User& user, bool with_email);

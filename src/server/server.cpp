@@ -17,6 +17,7 @@
 #include "server/client_limits.hpp"
 #include "server/issuers.hpp"
 #include "server/policy_keeper.hpp"
+#include "server/reach.hpp"
 
 namespace countersign::server {
 namespace {
@@ -132,6 +133,7 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       metrics_(http::make_metrics()),  // counted by all that follow, shown by the API
       // Whom chats know, joined with the policy: what votes are judged by.
       roster_(settings.identity_age_max),
+      quiet_(make_quiet_times(settings)),
       waiters_(ground.executor),  // long polls; every commit passes by here
       hiding_(keys_.server),
       receipts_(settings_.public_url, keys_.server, keys_.retired_servers),
@@ -205,7 +207,8 @@ app::Outbox::Parts Server::outbox_parts() {
             .chats = chats_,
             .counters = *metrics_,
             .receipts = &receipts_,
-            .batches = &database_->batches()};
+            .batches = &database_->batches(),
+            .quiet = quiet_.get()};
 }
 
 app::Batches::Parts Server::batch_parts() {
@@ -293,6 +296,7 @@ void Server::connect_chats() {
                             .batches = &database_->batches(),
                             .sign_in_links = sign_in_links_ ? &*sign_in_links_ : nullptr},
                            database_->references(), ground_);
+    ask_who_is_on_call();
     connected_ = std::move(made.chats);
     for (auto& route : made.routes) api_->add(std::move(route));
     for (const auto& chat : connected_) {
@@ -310,6 +314,18 @@ void Server::connect_chats() {
         log::warn("server", "no chat is configured: nobody is asked, and only tokens can vote");
 }
 
+void Server::ask_who_is_on_call() {
+    if (settings_.on_call.token.reveal().empty()) return;
+    on_call_dialer_.emplace(ground_.network, ground_.clock, on_call_guard(settings_));
+    on_call_client_ = net::make_http_client(*on_call_dialer_, ground_.clock, ground_.timers, ground_.executor,
+                                            on_call_answers);
+    rota_ = make_rota(settings_, {.clock = ground_.clock,
+                                  .timers = ground_.timers,
+                                  .client = *on_call_client_,
+                                  .executor = ground_.executor});
+    roster_.set_on_call(*rota_);
+}
+
 Server::~Server() {
     database_->stop();
 }
@@ -322,6 +338,8 @@ Result<std::unique_ptr<Server>> Server::make(const Ground& ground, const config:
     if (!login) return pass(login);
     auto chats = check_chats(settings);
     if (!chats) return pass(chats);
+    auto reach = check_reach(settings);
+    if (!reach) return pass(reach);
     net::TlsFiles tls{.certificate = settings.tls_certificate, .key = settings.tls_key};
     auto listener = ground.network.listen(settings.listen, tls.key.empty() ? nullptr : &tls);
     if (!listener) {
@@ -402,6 +420,7 @@ void Server::start_workers() {
     workers_.start_loop("unannounced", unannounced_.run());
     workers_.start_loop("people", people_follower_.run());
     workers_.start_loop("approvers", approver_follower_.run());
+    if (rota_) workers_.start_loop("on call", on_call_follower_.run());
     workers_.start_loop("other replicas", replicas_.run());
     if (traces_) workers_.start_loop("traces", traces_->run());
 }

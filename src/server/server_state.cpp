@@ -44,6 +44,10 @@ std::vector<http::Readiness> Server::readiness() const {
     all.push_back({.problem = [this] { return unannounced_.warning(); },
                    .name = "cards",
                    .weight = http::Readiness::Weight::only_told});
+    if (rota_)
+        all.push_back({.problem = [this] { return rota_->problem(); },
+                       .name = "on call",
+                       .weight = http::Readiness::Weight::only_told});
     if (witnesses_)
         all.push_back({.problem = [this] { return witnesses_->problem(); },
                        .name = "witnesses",

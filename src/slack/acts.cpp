@@ -43,7 +43,8 @@ std::optional<AnswerClick> answer_of(const wire::SlackClick& click) {
 // The verdict that a dialog of ours gives; nullopt: none does.
 std::optional<core::Verdict> verdict_of(std::string_view callback) {
     using core::Verdict;
-    constexpr std::array asking{Verdict::approve, Verdict::deny, Verdict::hold, Verdict::lower};
+    constexpr std::array asking{Verdict::approve, Verdict::deny, Verdict::hold, Verdict::lower,
+                                Verdict::review};
     const auto verdict = core::parse_verdict(callback);
     return verdict && std::ranges::find(asking, *verdict) != asking.end() ? verdict : std::nullopt;
 }
@@ -60,7 +61,7 @@ Clicked read_click(const wire::SlackClick& click) {
     if (auto answer = answer_of(click)) return std::move(*answer);
     if (click.action == wire::slack_list_page) {
         auto words = app::read_command(click.value);
-        if (words.verb == "list" || words.verb == "all" || words.verb == "mine")
+        if (words.verb == "list" || words.verb == "all" || words.verb == "mine" || words.verb == "reviews")
             return ListClick{std::move(words)};
         return std::monostate{};
     }

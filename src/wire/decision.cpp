@@ -111,6 +111,7 @@ Value votes_cast(const Decided& decided) {
         const auto* standing = standing_at(decided.c, mark.entry);
         if (standing) vote.set("groups", texts_of(standing->groups));
         if (mark.self_approval) vote.set("selfApproval", true);
+        if (mark.in_place_of) vote.set("inPlaceOf", mark.in_place_of->text());
         if (mark.sign_in) vote.set("signIn", sign_in_value(*mark.sign_in));
         votes.push(std::move(vote));
     }

@@ -87,6 +87,7 @@ Failure failure_of(const core::Refusal& refusal) {
         case Why::not_lowerable:
             trouble = Trouble::invalid_input;
             break;
+        case Why::reviews_unknown:
         case Why::directory_stale:
             trouble = Trouble::unavailable;
             break;

@@ -8,6 +8,7 @@
 #include "countersign/core/advance.hpp"
 #include "countersign/core/card.hpp"
 #include "countersign/core/hidden.hpp"
+#include "countersign/core/review.hpp"
 #include "countersign/core/session.hpp"
 
 namespace countersign::wire {
@@ -92,6 +93,7 @@ Value votes_of(const core::Case& c, const core::Ruling& ruling) {
                            {"reason", text_or_null(mark.reason)},
                            {"counted_for", mark.counted_for ? Value(mark.counted_for->text()) : Value()}});
         if (mark.self_approval) vote.set("self_approval", true);
+        if (mark.in_place_of) vote.set("in_place_of", mark.in_place_of->text());
         if (const auto after = core::after_card(c.entries[mark.entry]))
             vote.set("after_card_ms", std::chrono::duration_cast<std::chrono::milliseconds>(*after).count());
         if (mark.sign_in) vote.set("sign_in", sign_in_value(*mark.sign_in));
@@ -181,6 +183,29 @@ void what_became_of_it(Value& document, const core::Case& c, const core::Ruling&
     }
 }
 
+// Adds who has to look at an approval of one's own request afterwards, and who did.
+void review_of(Value& document, const core::Case& c, const core::Ruling& ruling,
+               const core::Directory& directory, core::Instant now) {
+    if (!ruling.review) return;
+    auto missing = Value::array();
+    for (const core::Reviewers& one : core::reviewers(c, ruling, directory))
+        missing.push(Value::object({{"group", one.group.text()}, {"could_review", texts(one.people)}}));
+    auto given = Value::array();
+    for (const core::ReviewMark& mark : ruling.review->given)
+        given.push(Value::object({{"person", mark.person.text()},
+                                  {"via", core::name_of(mark.via)},
+                                  {"at", core::rfc3339(mark.at)},
+                                  {"reason", text_or_null(mark.reason)},
+                                  {"groups", texts(mark.groups)}}));
+    const bool overdue = ruling.review->due <= now;
+    document.set("review", Value::object({{"state", !ruling.review->open() ? "done"
+                                                    : overdue              ? "overdue"
+                                                                           : "open"},
+                                          {"due_at", core::rfc3339(ruling.review->due)},
+                                          {"missing", std::move(missing)},
+                                          {"given", std::move(given)}}));
+}
+
 // Adds which request took the place of which, with lower numbers, and which session approved what.
 void other_requests(Value& document, const core::Case& c, const core::Directory& directory) {
     auto who = [&](const core::AccountId& account) { return directory.person_of(account).text(); };
@@ -251,6 +276,7 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
     document.set("decided_at", time_or_null(ruling.decided_at));
     document.set("reason", text_or_null(ruling.reason));
     what_became_of_it(document, c, ruling, now);
+    review_of(document, c, ruling, directory, now);
     other_requests(document, c, directory);
     return document;
 }

@@ -44,6 +44,7 @@ b::Json row_buttons(const app::ListedRequest& row) {
         buttons.push_back(b::button(slack_approve, "Approve", value, "primary"));
         buttons.push_back(b::button(slack_deny, "Deny", value, "danger"));
     }
+    if (row.can_review) buttons.push_back(b::button(slack_review, "Review", value, "primary"));
     buttons.push_back(b::button(slack_details, "Details", value));
     return b::actions(fmt::format("act.{}.row.full", value), std::move(buttons));
 }
@@ -93,6 +94,8 @@ SlackPrivate slack_private_list(const app::RequestList& list, const SlackStyle& 
 JsonText slack_home_view(const app::HomePage& page, const SlackStyle& style) {
     b::Items blocks;
     push_part(blocks, page.waiting, "Nothing waits for you.", "There are more: /approvals list", style);
+    if (!page.reviews.items.empty())
+        push_part(blocks, page.reviews, "Nothing.", "There are more: /approvals reviews", style);
     push_part(blocks, page.own, "None of the latest requests is yours and pending.",
               "There are more: /approvals mine", style);
     push_part(blocks, page.decided, "Nothing that you had to do with was decided lately.",

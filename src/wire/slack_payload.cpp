@@ -204,6 +204,7 @@ core::ChatUser read_slack_user(const Value& user, const SlackHome& home, core::I
         if (known.name.empty()) known.name = text_of(*name);
     known.handle = text_of(user["name"]);
     if (user["is_email_confirmed"].truth()) known.email = text_of(profile["email"]);
+    known.zone = text_of(user["tz"]);
     known.as_of = as_of;
     return known;
 }

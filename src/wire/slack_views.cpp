@@ -269,6 +269,11 @@ JsonText slack_reason_view(const ReasonAsked& asked, const SlackViewNote& note) 
     else if (asked.verdict == core::Verdict::approve && asked.needs_reason)
         blocks.push_back(
             b::section("why", b::plain("The policy asks for a reason with every approval of this request.")));
+    else if (asked.verdict == core::Verdict::review)
+        blocks.push_back(b::section(
+            "why",
+            b::plain("It was approved by somebody who is behind it. Say what you found: whether it was "
+                     "called for, and what came of it.")));
     add_number_inputs(blocks, asked.numbers);
     if (!asked.resource.empty()) add_resource_input(blocks, asked.resource);
     if (asked.needs_reason) {

@@ -166,6 +166,20 @@ void write_session(StoredWriter& w, const core::SessionTerms& session) {
     w.key("uses").whole(session.uses).end();
 }
 
+void write_self_approval(StoredWriter& w, const core::SelfApproval& own) {
+    w.key("self_approval").begin();
+    write_texts(w, "allow", own.allow);
+    if (!own.groups.empty()) write_texts(w, "groups", own.groups);
+    w.key("reason_required").truth(own.reason_required);
+    if (const auto& review = own.review) {
+        w.key("review").begin();
+        write_texts(w, "by", review->by);
+        write(w, "rules", review->rules);
+        w.key("within").whole(review->within.count()).end();
+    }
+    w.end();
+}
+
 void write_widening(StoredWriter& w, const core::Widening& widening) {
     w.key("widening").begin().key("after").whole(widening.after.count());
     write_texts(w, "approvers", widening.approvers);
@@ -191,6 +205,7 @@ std::string stored_applied(const core::Applied& a) {
                 .end_list();
         w.end_list();
     }
+    if (a.delegate) w.key("delegate").truth(true);
     if (a.deny != core::Denial{}) {
         w.key("deny").begin().key("any").truth(a.deny.any).key("counts");
         write(w, a.deny.counts);
@@ -229,12 +244,7 @@ std::string stored_applied(const core::Applied& a) {
         w.end_list();
     }
     write(w, "rules", a.rules);
-    if (a.self_approval) {
-        w.key("self_approval").begin();
-        write_texts(w, "allow", a.self_approval->allow);
-        if (!a.self_approval->groups.empty()) write_texts(w, "groups", a.self_approval->groups);
-        w.key("reason_required").truth(a.self_approval->reason_required).end();
-    }
+    if (a.self_approval) write_self_approval(w, *a.self_approval);
     if (a.session) write_session(w, *a.session);
     if (a.shadow) write_shadow(w, *a.shadow);
     if (!a.step_up.empty()) write_step_up(w, a.step_up);
@@ -333,6 +343,7 @@ void read_terms(StoredReader& r, core::Applied& a) {
             a.visible_to.push_back(std::move(groups));
         }
     }
+    a.delegate = r.truth_if_there("delegate");
     a.reason_required = r.truth_if_there("reason_required");
     a.resource_typed = r.truth_if_there("resource_typed");
     if (there("step_up")) read_step_up(r, a.step_up);
@@ -379,6 +390,13 @@ void read_extras(StoredReader& r, core::Applied& a) {
         a.self_approval =
             core::SelfApproval{self.ids<core::PersonId>("allow"), self.truth("reason_required"), {}};
         if (!self.member("groups").is_null()) a.self_approval->groups = self.ids<core::GroupId>("groups");
+        if (!self.member("review").is_null()) {
+            StoredReader review(self.member("review"));
+            a.self_approval->review =
+                core::ReviewTerms{review.ids<core::GroupId>("by"), core::Duration{review.whole("within")},
+                                  review.texts("rules")};
+            self.must(review.ok() && !a.self_approval->review->by.empty());
+        }
         r.must(self.ok());
     }
     if (there("shadow")) {

@@ -19,6 +19,16 @@ void write(StoredWriter& w, const core::Standing& s) {
     for (const auto& group : s.groups) w.text(group.text());
     w.end_list().key("person").own(s.person.text());
     if (s.self_approval) w.key("self_approval").truth(true);
+    if (!s.stands_in.empty()) {
+        w.key("stands_in").begin_list();
+        for (const auto& one : s.stands_in) {
+            w.begin().key("account").own(one.account.text()).key("as_of").at(one.as_of);
+            w.key("groups").begin_list();
+            for (const auto& group : one.groups) w.text(group.text());
+            w.end_list().key("person").own(one.person.text()).end();
+        }
+        w.end_list();
+    }
     w.key("unlinked");
     write_owns(w, s.unlinked);
     w.end();
@@ -125,6 +135,15 @@ void write_members(StoredWriter& w, const core::Used& e) {
     w.key("request").text(e.request.text());
 }
 
+void write_members(StoredWriter& w, const core::Reviewed& e) {
+    w.key("at").at(e.at).key("kind").text("reviewed").key("reason").own(e.reason);
+    w.key("via").text(name_of(e.via)).key("voter");
+    write(w, e.voter);
+}
+void write_members(StoredWriter& w, const core::ReviewOverdue& e) {
+    w.key("at").at(e.at).key("kind").text("review_overdue");
+}
+
 std::optional<core::AccountClass> parse_class(std::string_view text) {
     using enum core::AccountClass;
     for (auto klass : {member, guest, bot, deleted, foreign, unknown}) {
@@ -144,6 +163,13 @@ core::Standing read_standing(StoredReader& outer, const Value& value) {
                      .as_of = r.at("as_of"),
                      .self_approval = r.truth_if_there("self_approval"),
                      .excluded = r.truth_if_there("excluded")};
+    if (!r.member("stands_in").is_null())
+        for (const Value& item : r.list("stands_in")) {
+            StoredReader one(item);
+            s.stands_in.push_back({core::AccountId{one.text("account")}, core::PersonId{one.text("person")},
+                                   one.ids<core::GroupId>("groups"), one.at("as_of")});
+            r.must(one.ok());
+        }
     outer.must(r.ok());
     return s;
 }
@@ -252,6 +278,13 @@ std::optional<core::Entry> read_kind(StoredReader& r, const std::string& kind) {
     if (kind == "used")
         return core::Used{
             .at = r.at("at"), .request = read_request_id(r, "request"), .digest = r.text("digest")};
+    if (kind == "reviewed") {
+        return core::Reviewed{.at = r.at("at"),
+                              .voter = read_standing(r, r.member("voter")),
+                              .reason = r.text("reason"),
+                              .via = r.known(core::parse_surface(r.text("via")))};
+    }
+    if (kind == "review_overdue") return core::ReviewOverdue{.at = r.at("at")};
     if (kind == "claimed") {
         return core::Claimed{.at = r.at("at"), .by = core::AccountId{r.text("by")}, .key = r.text("key")};
     }

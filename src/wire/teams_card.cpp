@@ -223,6 +223,9 @@ class TeamsCardWriter {
             case core::CardButton::revoke:
                 actions.push_back(c::execute(title, press(act)));
                 return;
+            case core::CardButton::review:
+                if (!asks) actions.push_back(with_reason(title, teams_review));
+                return;
             case core::CardButton::details:
                 actions.push_back(c::submit(title, press(teams_details), true));
         }

@@ -86,6 +86,10 @@ Value change_of(const core::Case& c, const core::Entry& entry, const core::Direc
                             change.because(e.detail);
                         },
                         [&](const core::Used& e) { change.set("request", e.request.text()); },
+                        [&](const core::Reviewed& e) {
+                            change.by(e.voter, e.via);
+                            change.because(e.reason);
+                        },
                         [&](const core::Rejudged& e) { change.because(e.dead_end.value_or("")); },
                         [](const auto&) {}},  // what time does: lapses, reminders, escalations
                entry);

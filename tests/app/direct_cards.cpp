@@ -94,5 +94,72 @@ TEST_F(DirectCards, NoMoreThanTenPeopleAreShownIt) {
     EXPECT_THAT(places(request), testing::Contains("U0CAT")) << "no group crowds out another";
 }
 
+// The office's day begins at its own start: it is 03:00 there, on clocks that go by UTC.
+struct QuietNights : DirectCards {
+    QuietNights() {
+        auto zones = [](const std::string& name) -> std::shared_ptr<const core::Zone> {
+            auto bytes = system_zones().read(name);
+            auto zone = bytes ? core::Zone::parse(name, *bytes) : fail(Trouble::not_found, "");
+            return zone ? std::make_shared<const core::Zone>(std::move(*zone)) : nullptr;
+        };
+        office.quiet = std::make_unique<app::QuietTimes>(core::QuietHours{22 * 60, 7 * 60}, "", zones);
+        office.accounts.zone("U0AMY", "Asia/Tokyo");
+        office.accounts.zone("U0BEN", "Etc/UTC");
+        office.accounts.publish_all();
+        process->kill();
+        office.world.time.advance_to(*core::parse_rfc3339("2027-01-02T03:00:00Z"));
+        office.accounts.publish_all();
+        process = fresh();
+    }
+    std::vector<app::CardProblem> held(core::RequestId request) {
+        return office.get(office.store.problems(request, 10, office.soon())).value();
+    }
+    const core::Instant morning = *core::parse_rfc3339("2027-01-02T07:00:00Z");
+};
+
+TEST_F(QuietNights, NobodyIsToldInPersonWhileItIsNightWhereTheyAre) {
+    auto request = process->open("both")->c.request->id;
+    office.pass(1s);
+    EXPECT_THAT(places(request), UnorderedElementsAre("#deploys", "U0AMY", "U0CAT"))
+        << "it is noon where amy is, and nobody knows where cat is";
+    auto notes = held(request);
+    ASSERT_EQ(notes.size(), 1U);
+    EXPECT_EQ(notes[0].target.channel, "U0BEN");
+    EXPECT_EQ(notes[0].held_until, morning);
+    EXPECT_TRUE(notes[0].problem.empty());
+}
+
+TEST_F(QuietNights, InTheMorningTheyAreToldWhicheverProcessIsThereThen) {
+    auto asked = Process::ask("late");
+    auto request = process->open("late")->c.request->id;
+    office.pass(1s);
+    EXPECT_THAT(places(request), UnorderedElementsAre("#approvals", "U0AMY"));
+    process->kill();
+    auto second = fresh();
+    office.pass(3h + 59min + 50s);
+    EXPECT_THAT(places(request), UnorderedElementsAre("#approvals", "U0AMY"));
+    office.pass(30s);
+    EXPECT_THAT(places(request), UnorderedElementsAre("#approvals", "U0AMY", "U0BEN"));
+    expect_calm(request, 3);
+    process = std::move(second);
+}
+
+TEST_F(QuietNights, WhatIsDecidedByThenWakesNobody) {
+    auto request = process->open("late")->c.request->id;
+    office.pass(1s);
+    ASSERT_TRUE(process->vote(request, "U0AMY"));
+    office.pass(5h);
+    EXPECT_THAT(places(request), UnorderedElementsAre("#approvals", "U0AMY"));
+    EXPECT_EQ(office.store.rows_behind(), 0U) << "nothing is left to be said";
+    EXPECT_TRUE(held(request).empty());
+}
+
+TEST_F(QuietNights, AReminderIsHeldInPersonAndSaidInTheChannel) {
+    auto request = process->open("late")->c.request->id;
+    office.pass(1h + 1min);
+    for (const auto& message : shown(request)) EXPECT_EQ(message.lines.size(), 1U) << message.channel;
+    EXPECT_THAT(places(request), UnorderedElementsAre("#approvals", "U0AMY"));
+}
+
 }  // namespace
 }  // namespace countersign::test

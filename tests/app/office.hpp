@@ -88,6 +88,8 @@ rules:
     when: { action: both }
     require: { all: [ { count: 1, of: security }, { count: 1, of: dba } ] }
     notify: { slack: ["#deploys", direct] }
+  - { name: late, when: { action: late }, require: { of: security }, notify: direct,
+      expires: 8h, grant: 1m, remind: 1h }
   - name: on trial
     when: { action: trial }
     require: { count: 1, of: security }
@@ -134,6 +136,7 @@ struct Office {
     FakeAccounts accounts{world.time, "T0"};
     core::Duration age_max = 5min;
     std::string default_channel = "#approvals";  // of the next process
+    std::unique_ptr<app::QuietTimes> quiet;      // none: people are told in person at any time
 
     Office() {
         for (const char* user : {"U0REQ", "U0AMY", "U0BEN", "U0CAT", "U0DAN"}) accounts.user(user);
@@ -174,7 +177,8 @@ struct Process {
           roster(o.age_max),
           waiters(o.world.io.get_executor()),
           log(o.store, runtime.process, o.world.time, o.world.time, o.world.io.get_executor()),
-          outbox(runtime, o.world.io.get_executor(), {o.store, o.store, roster, chats, counters}),
+          outbox(runtime, o.world.io.get_executor(),
+                 {o.store, o.store, roster, chats, counters, nullptr, nullptr, o.quiet.get()}),
           webhooks({o.hooks, o.hooks, o.sender, o.world.time, o.dice}, Secret{std::string(32, 'k')}),
           people(runtime, o.people, roster),
           requests(runtime, {.cases = o.store,

@@ -37,6 +37,11 @@ class ConfigTest : public testing::Test {
         auto settings = read(text, environment);
         return settings ? "no problem" : settings.error().detail;
     }
+    Settings parsed(const std::string& text) {
+        auto settings = read(text);
+        EXPECT_TRUE(settings) << (settings ? "" : settings.error().detail);
+        return settings ? std::move(*settings) : Settings{};
+    }
     std::string folder_;
 };
 
@@ -347,8 +352,29 @@ TEST_F(ConfigTest, AWitnessIsItsKeyAndItsUrl) {
             << wrong;
 }
 
-TEST_F(ConfigTest, WhatIsNotBuiltYetIsNoSlip) {
-    EXPECT_THAT(problem("on_call: { url: x }\n"), HasSubstr("is not supported by this version yet"));
+TEST_F(ConfigTest, QuietHoursHaveABeginningAndAnEnd) {
+    auto s = parsed("quiet_hours: { from: \"22:00\", to: \"07:30\", timezone: Europe/Vienna }\n");
+    EXPECT_EQ(s.quiet.from, 22 * 60);
+    EXPECT_EQ(s.quiet.to, 7 * 60 + 30);
+    EXPECT_EQ(s.quiet.zone, "Europe/Vienna");
+    EXPECT_FALSE(parsed("").quiet.from);
+    EXPECT_THAT(problem("quiet_hours: { from: \"22:00\" }\n"), HasSubstr("quiet_hours.to"));
+    EXPECT_THAT(problem("quiet_hours: { timezone: UTC }\n"), HasSubstr("quiet_hours.from"));
+    EXPECT_THAT(problem("quiet_hours: { from: \"24:00\", to: \"07:00\" }\n"), HasSubstr("a time of day"));
+    EXPECT_THAT(problem("quiet_hours: { from: \"7\", to: \"07:00\" }\n"), HasSubstr("a time of day"));
+    EXPECT_THAT(problem("quiet_hours: { from: \"07:00\", to: \"07:00\" }\n"), HasSubstr("the same time"));
+}
+
+TEST_F(ConfigTest, TheOnCallServiceIsReachedOverHttps) {
+    auto s = parsed("on_call: { token: u+key, url: https://api.eu.pagerduty.com }\n");
+    EXPECT_EQ(s.on_call.url, "https://api.eu.pagerduty.com/");
+    EXPECT_EQ(s.on_call.token.reveal(), "u+key");
+    EXPECT_EQ(parsed("").on_call.url, "https://api.pagerduty.com/");
+    EXPECT_EQ(parsed("on_call: { url: \"http://127.0.0.1:99/x\" }\n").on_call.url, "http://127.0.0.1:99/x/");
+    for (const char* url : {"http://api.pagerduty.com/", "api.pagerduty.com", "https://x/?a=1"})
+        EXPECT_THAT(problem(std::string("on_call: { url: \"") + url + "\" }\n"),
+                    HasSubstr("an https address"));
+    EXPECT_THAT(problem("on_call: { token: \"a b\" }\n"), HasSubstr("without blanks"));
 }
 
 TEST_F(ConfigTest, AMissingFileIsNamed) {

@@ -115,7 +115,7 @@ TYPED_TEST(Batches, ThoseBeforeItAreWaitedForUnlessTheyCannotBePosted) {
     EXPECT_EQ(this->join(third).how, Joins::later);
     for (const auto& one : first) {
         auto noted = this->on.get(
-            this->on.outbox().note_problem(one.card.id, "not_in_channel", false, this->on.soon()));
+            this->on.outbox().note_problem(one.card.id, {.problem = "not_in_channel"}, this->on.soon()));
         EXPECT_TRUE(noted);
     }
     EXPECT_EQ(this->join(third).how, Joins::alone) << "its own card says why nobody sees it";

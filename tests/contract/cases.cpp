@@ -84,6 +84,50 @@ TYPED_TEST(Cases, EveryKindOfEntryReadsBackAsItWas) {
     EXPECT_TRUE(this->stored(third) == expired.now->c);
 }
 
+TYPED_TEST(Cases, WhatIsToBeReviewedIsListedUntilItWasAndComesDueAfterTheEnd) {
+    core::Applied applied = requires_of({asks({{1, "reviewers"}})});
+    applied.self_approval = core::SelfApproval{{core::PersonId{"riley"}}, true};
+    applied.self_approval->review = core::ReviewTerms{{core::GroupId{"security"}}, 24h, {"a rule"}};
+    core::RequestId other = this->opened(this->on.fresh(applied)).opened.request->id;
+    core::RequestId id = this->opened(this->on.fresh(applied)).opened.request->id;
+    const core::Instant start = this->on.clock.now();
+    auto vote = this->on.vote(id, "U0RILEY");
+    std::get<core::Cast>(vote.command).overdue_reviews.emplace();
+    ASSERT_EQ(this->appended(std::move(vote)).now->ruling.state, core::State::approved);
+    auto listed = [&](core::Instant due_by) {
+        app::ListFilter filter;
+        filter.review_due_by = due_by;
+        std::vector<core::RequestId> ids;
+        auto page = this->on.get(this->on.cases().list(filter, this->on.soon()));
+        if (page)
+            for (const core::Case& c : page->cases) ids.push_back(c.request->id);
+        return ids;
+    };
+    EXPECT_THAT(listed(core::end_of_time), ElementsAre(id));
+    EXPECT_THAT(listed(start + 23h), testing::IsEmpty());
+    EXPECT_THAT(listed(start + 24h), ElementsAre(id));
+    auto due = [&] {
+        return this->on.get(this->on.cases().due(this->on.clock.now(), 10, this->on.soon())).value();
+    };
+    this->on.clock.set(start + 24h);
+    EXPECT_THAT(due(), testing::Contains(id));
+    auto late = this->appended(this->on.command(id, core::Tick{}));
+    EXPECT_EQ(late.now->ruling.state, core::State::lapsed);
+    EXPECT_TRUE(late.now->ruling.review->overdue);
+    EXPECT_THAT(due(), ElementsAre(other));
+    EXPECT_TRUE(this->stored(id) == late.now->c);
+    EXPECT_THAT(listed(this->on.clock.now()), ElementsAre(id));
+    auto review = this->on.vote(id, "U0AMY", core::Verdict::review, "called for");
+    review.age_max = 48h;  // nobody has read the directory again since
+    auto reviewed = this->appended(std::move(review));
+    EXPECT_FALSE(reviewed.refusal) << reviewed.refusal->sentence;
+    EXPECT_TRUE(this->stored(id) == reviewed.now->c);
+    EXPECT_THAT(listed(core::end_of_time), testing::IsEmpty());
+    EXPECT_THAT(this->on.events_of(id),
+                ElementsAre("request.created", "request.voted", "breakglass.used", "request.approved",
+                            "request.lapsed", "breakglass.overdue", "breakglass.reviewed"));
+}
+
 TYPED_TEST(Cases, TimeRemindsAndEscalatesOnceEach) {
     core::Applied applied = requires_of({asks({{2, "security"}})});
     applied.remind = {1min, 10min};

@@ -119,8 +119,8 @@ TYPED_TEST(Outbox, ProblemsOfCardsAreRememberedUntilTheyAreMended) {
         return this->on.get(this->on.outbox().problems(of, 10, this->on.soon())).value();
     };
     auto note = [&](std::string why, bool fell_back) {
-        auto noted =
-            this->on.outbox().note_problem(this->card.id, std::move(why), fell_back, this->on.soon());
+        auto noted = this->on.outbox().note_problem(
+            this->card.id, {.problem = std::move(why), .fell_back = fell_back}, this->on.soon());
         ASSERT_TRUE(this->on.get(std::move(noted)));
     };
     EXPECT_TRUE(problems(this->id).empty());
@@ -138,6 +138,23 @@ TYPED_TEST(Outbox, ProblemsOfCardsAreRememberedUntilTheyAreMended) {
     EXPECT_EQ(problems(this->id), std::vector{problem}) << "it stands elsewhere";
     note("no such channel", false);
     EXPECT_TRUE(problems(this->id).empty()) << "it was posted after all";
+}
+
+TYPED_TEST(Outbox, WhatIsHeldFromAPersonIsToldOfTheirRequestAndIsNoTrouble) {
+    auto problems = [&](std::optional<core::RequestId> of) {
+        return this->on.get(this->on.outbox().problems(of, 10, this->on.soon())).value();
+    };
+    const core::Instant morning = this->on.clock.now() + 8h;
+    auto held = this->on.outbox().note_problem(this->card.id, {.held_until = morning}, this->on.soon());
+    ASSERT_TRUE(this->on.get(std::move(held)));
+    app::CardProblem expected{this->id, this->card.target, "", false, false, morning};
+    EXPECT_EQ(problems(this->id), std::vector{expected});
+    EXPECT_TRUE(problems(std::nullopt).empty());
+    this->done(1);
+    expected.request_shown = true;
+    EXPECT_EQ(problems(this->id), std::vector{expected}) << "its thread may be held as well";
+    ASSERT_TRUE(this->on.get(this->on.outbox().note_problem(this->card.id, {}, this->on.soon())));
+    EXPECT_TRUE(problems(this->id).empty());
 }
 
 TYPED_TEST(Outbox, ACopyOfARequestThatIsNotThereIsNothing) {

@@ -698,6 +698,7 @@ struct Expected {
                 break;
             case Verdict::lower:  // these have tests of their own
             case Verdict::revoke:
+            case Verdict::review:
                 return std::nullopt;
         }
         if (!before.held) return Why::not_held;

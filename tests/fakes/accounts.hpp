@@ -21,6 +21,7 @@ class FakeAccounts final : public app::AccountSource {
 
     // The truth, which becomes known through `refresh` alone.
     void user(const std::string& id, core::AccountClass klass = core::AccountClass::member);
+    void zone(const std::string& id, std::string name) { users_.at(id).zone = std::move(name); }
     void group(const std::string& id, std::vector<std::string> members);
     // Everything true becomes known, as of now.
     void publish_all();

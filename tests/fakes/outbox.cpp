@@ -279,12 +279,12 @@ Later<Done> Outbox::hand_back(app::Lease lease, Deadline) {
     co_return Done{};
 }
 
-Later<Done> Outbox::note_problem(core::CardId card, std::string problem, bool fell_back, Deadline) {
+Later<Done> Outbox::note_problem(core::CardId card, app::CardNote note, Deadline) {
     if (auto failed = trouble("note_problem")) co_return std::unexpected(*failed);
-    if (problem.empty())
+    if (note == app::CardNote{})
         problems_.erase(card);
     else if (cards_.contains(card))
-        problems_.insert_or_assign(card, std::pair{std::move(problem), fell_back});
+        problems_.insert_or_assign(card, std::move(note));
     co_return Done{};
 }
 
@@ -293,14 +293,17 @@ Later<std::vector<app::CardProblem>> Outbox::problems(std::optional<core::Reques
     if (auto failed = trouble("problems")) co_return std::unexpected(*failed);
     std::vector<app::CardProblem> all;
     for (const auto& [id, problem] : problems_) {
-        const auto& [why, fell_back] = problem;
         const Card& card = cards_.at(id);
-        const bool mended = card.state.message && !fell_back;
+        const bool held = request && problem.held_until;
+        const bool mended = (problem.problem.empty() || (card.state.message && !problem.fell_back)) && !held;
         if (card.state.closed || mended || (request && card.request != *request)) continue;
         auto states = states_of(card.request);
-        const bool shown =
-            fell_back || std::ranges::any_of(states, [](const auto& one) { return one.message.has_value(); });
-        if (all.size() < at_most) all.push_back({card.request, card.state.target, why, fell_back, shown});
+        const bool shown = problem.fell_back || std::ranges::any_of(states, [](const auto& one) {
+                               return one.message.has_value();
+                           });
+        if (all.size() < at_most)
+            all.push_back({card.request, card.state.target, problem.problem, problem.fell_back, shown,
+                           problem.held_until});
     }
     co_return all;
 }

@@ -25,8 +25,7 @@ class Outbox : public app::OutboxStore, public app::BatchStore {
     Later<std::vector<app::CardState>> cards_of(core::RequestId request, Deadline deadline) override;
     Later<std::vector<core::RequestId>> shown_in(app::CardTarget where, std::vector<core::RequestId> requests,
                                                  Deadline deadline) override;
-    Later<Done> note_problem(core::CardId card, std::string problem, bool fell_back,
-                             Deadline deadline) override;
+    Later<Done> note_problem(core::CardId card, app::CardNote note, Deadline deadline) override;
     Later<std::vector<app::CardProblem>> problems(std::optional<core::RequestId> request, std::size_t at_most,
                                                   Deadline deadline) override;
     Later<std::vector<std::pair<core::RequestId, app::MessageRef>>> messages_of(
@@ -95,7 +94,7 @@ class Outbox : public app::OutboxStore, public app::BatchStore {
     std::optional<app::MessageRef> message_of(const app::CardState& card) const;
     std::map<core::RequestId, Row> rows_;
     std::map<core::CardId, Card> cards_;
-    std::map<core::CardId, std::pair<std::string, bool>> problems_;  // why, and whether it fell back
+    std::map<core::CardId, app::CardNote> problems_;
     static bool may_lease(const Row& row, const app::Lease& lease) {
         return !row.holder || *row.holder == lease.holder;
     }

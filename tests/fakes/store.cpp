@@ -107,8 +107,11 @@ Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
     std::size_t limit = std::clamp<std::size_t>(filter.limit, 1, 200);
     for (auto place = numbers_.rbegin(); place != numbers_.rend(); ++place) {
         const core::Case& c = cases_.at(place->second).on.c;
-        core::State state = core::decide(c).state;
+        const core::Ruling ruling = core::decide(c);
+        const core::State state = ruling.state;
+        const bool reviewable = ruling.review && ruling.review->open();
         bool wanted =
+            (!filter.review_due_by || (reviewable && ruling.review->due <= *filter.review_due_by)) &&
             (filter.states.empty() || std::ranges::find(filter.states, state) != filter.states.end()) &&
             (!filter.action || c.request->action == *filter.action) &&
             (!filter.requester || c.request->requester.name == *filter.requester) &&

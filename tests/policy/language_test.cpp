@@ -48,8 +48,57 @@ core::Rule rule(std::string_view keys) {
 }
 
 TEST(PolicyLanguage, WhatThisVersionCannotHonourIsAnErrorAndNeverIgnored) {
-    EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    delegate: true")),
-                ElementsAre("p.yaml:7:5: error: `delegate` is not supported yet"));
+    EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    one_at_a_time: [action]")),
+                ElementsAre("p.yaml:7:5: error: `one_at_a_time` is not supported yet"));
+}
+
+TEST(PolicyLanguage, ARuleMayLetSomebodyElseFillTheSlotOfWhoeverIsAway) {
+    EXPECT_TRUE(rule("require: {of: g}\n    delegate: true").delegate);
+    EXPECT_FALSE(rule("require: {of: g}\n    delegate: false").delegate);
+    EXPECT_FALSE(rule("require: {of: g}").delegate);
+}
+
+TEST(PolicyLanguage, ApprovalsOfOnesOwnRequestMayBeReviewed) {
+    const core::ReviewTerms terms{{core::GroupId{"h"}}, std::chrono::hours{24}};
+    for (const char* words : {"self_approval: {allow: amy, review: {by: h, within: 24h}}",
+                              "self_approval: {allow: amy}\n    review: {by: h, within: 1d}"})
+        EXPECT_EQ(rule(std::string{"require: {of: g}\n    "} + words).self_approval.value().review, terms)
+            << words;
+}
+
+TEST(PolicyLanguage, RemindersMayComeLessAndLess) {
+    using namespace std::chrono_literals;
+    EXPECT_THAT(rule("require: {of: g}\n    remind: {first: 10m}\n    expires: 3h").remind,
+                ElementsAre(10min, 30min, 70min, 150min));
+    EXPECT_THAT(rule("require: {of: g}\n    remind: {first: 5m, factor: 3}").remind,
+                ElementsAre(5min, 20min));
+    EXPECT_THAT(rule("require: {of: g}\n    remind: {first: 20m, factor: 1}").remind,
+                ElementsAre(20min, 40min));
+    EXPECT_EQ(rule("require: {of: g}\n    remind: {first: 1s, factor: 1}\n    expires: 1d").remind.size(),
+              policy_reminders_max);
+}
+
+TEST(PolicyLanguage, AGroupMayBeWhoeverIsOnCall) {
+    auto group = [](std::string_view words) {
+        std::vector<PolicyFinding> findings;
+        auto policy = read_policy("version: 1\ngroups: {g: {on_call: " + std::string{words} + "}}\n",
+                                  "p.yaml", findings);
+        EXPECT_TRUE(policy) << (policy ? "" : policy.error().detail);
+        return policy ? std::get<core::GroupRecord::OnCall>((*policy)->groups.at(0).members).key() : "";
+    };
+    EXPECT_EQ(group("PABC123"), "escalation_policy=PABC123 level=1");
+    EXPECT_EQ(group("{escalation_policy: PABC123, level: 2}"), "escalation_policy=PABC123 level=2");
+    EXPECT_EQ(group("{schedule: PX}"), "schedule=PX");
+    for (const auto& [words, message] : std::vector<std::pair<std::string, std::string>>{
+             {"P-1", "`P-1` is not an id like PABC123"},
+             {"{level: 2}", "one of `escalation_policy` and `schedule`"},
+             {"{schedule: P1, escalation_policy: P2}", "one of `escalation_policy` and `schedule`"},
+             {"{schedule: P1, level: 1}", "a schedule has none"},
+             {"{escalation_policy: P1, level: 0}", "from 1 to 20"},
+             {"{policy: P1}", "unknown key `policy`"}})
+        EXPECT_THAT(errors_of("version: 1\ngroups: {g: {on_call: " + words + "}}\n"),
+                    Contains(HasSubstr(message)))
+            << words;
 }
 
 TEST(PolicyLanguage, ASignInIsAskedForInThreeWays) {
@@ -166,6 +215,14 @@ TEST(PolicyLanguage, ARuleCarriesItsTerms) {
              {"session: {from: parameters.minutes, max: 4h, uses: 0}",
               "`uses` is a whole number from 1 to 200"},
              {"session: {from: parameters.minutes, max: 4h, uses: 201}", "`uses` is a whole number"},
+             {"delegate: yes", "`delegate` is true or false"},
+             {"remind: {factor: 2}", "`remind` is { first: 10m }"},
+             {"remind: {first: 10m, factor: 11}", "`factor` is a whole number from 1 to 10"},
+             {"review: {by: h, within: 1d}", "it means nothing without `self_approval`"},
+             {"self_approval: {allow: amy, review: {by: h}}", "{ by: security, within: 24h }"},
+             {"self_approval: {allow: amy, review: {by: z, within: 1d}}", "there is no group `z`"},
+             {"self_approval: {allow: amy, review: {by: h, within: 1d}}\n    review: {by: h, within: 1d}",
+              "`review` stands in `self_approval` already"},
              {"budget: {count: 20, per: 1h}", "`budget` is not supported yet"},
              {"one_at_a_time: [action]", "`one_at_a_time` is not supported yet"}})
         EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    " + keys)), Contains(HasSubstr(message)))

@@ -78,7 +78,9 @@ std::vector<core::Entry> every_kind() {
         core::Cancelled{at, slack("U0AMY"), "enough", voter(), core::Surface::slack},
         core::Cancelled{at, slack("U0AMY"), "less", voter(), core::Surface::teams,
                         core::Cancelled::Narrowed{other, "sha256:aa", "rows 1 instead of 2"}},
-        core::Used{at, other, "sha256:bb"}};
+        core::Used{at, other, "sha256:bb"},
+        core::Reviewed{at, voter(), "called for", core::Surface::teams},
+        core::ReviewOverdue{at}};
 }
 
 TEST(Stored, ARequestReadsBackAsItWas) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,8 +72,17 @@ struct Settings {
     } login;
     std::size_t requests_per_minute = 600;  // per token; 0: any
     std::vector<std::string> link_hosts;
-    std::size_t pending_per_requester = 500;   // 0: off
-    bool collapse_cards = false;               // requests that are alike share a card
+    std::size_t pending_per_requester = 500;  // 0: off
+    bool collapse_cards = false;              // requests that are alike share a card
+    struct Quiet {                // hours in which nobody is told anything in person that is not an answer
+        std::optional<int> from;  // minutes after midnight, on everybody's own clocks; both or neither
+        std::optional<int> to;
+        std::string zone;  // of people whose chat tells none; empty: they are told at any time
+    } quiet;
+    struct OnCall {
+        std::string url = "https://api.pagerduty.com/";
+        Secret token;  // empty: groups that are on call have nobody
+    } on_call;
     std::string keys;                          // path of a folder; empty: in the home folder
     std::string signing_key;                   // path; empty: in `keys`
     std::string server_key;                    // path; empty: in `keys`

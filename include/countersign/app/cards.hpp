@@ -87,13 +87,22 @@ struct SettleAnswer {
     std::vector<core::RequestId> lost;  // no longer ours; what was said of their cards is kept
 };
 
-// A card that cannot be posted in its channel.
+// Why a card is not in its channel, or says nothing there for now.
+struct CardNote {
+    std::string problem = {};  // in the chat's words; empty: there is none
+    bool fell_back = false;    // it was posted in the chat's default channel instead
+    // Nothing is said to the person whose card it is before that; nullopt: nothing is kept from them.
+    std::optional<core::Instant> held_until = {};
+    friend bool operator==(const CardNote&, const CardNote&) = default;
+};
+// A card of which there is such a note.
 struct CardProblem {
     core::RequestId request;
     CardTarget target;
-    std::string problem;         // why, in the chat's words
+    std::string problem;         // why, in the chat's words; empty: it is only held
     bool fell_back = false;      // it was posted in the chat's default channel instead
     bool request_shown = false;  // some card of the request is posted somewhere
+    std::optional<core::Instant> held_until = {};
     friend bool operator==(const CardProblem&, const CardProblem&) = default;
 };
 inline constexpr std::size_t card_problem_bytes_max = 500;
@@ -135,10 +144,10 @@ class OutboxStore {
     virtual Later<std::vector<core::RequestId>> redraw(std::vector<core::RequestId> requests,
                                                        Deadline deadline) = 0;
     virtual Later<Done> hand_back(Lease lease, Deadline deadline) = 0;  // all of ours, at shutdown
-    // Remembers why a card is not in its channel; empty: it is.
-    virtual Later<Done> note_problem(core::CardId card, std::string problem, bool fell_back,
-                                     Deadline deadline) = 0;
-    // The problems of cards that are still to show something, the newest first: of one request, or of all.
+    // Remembers why a card is not in its channel; an empty note: it is.
+    virtual Later<Done> note_problem(core::CardId card, CardNote note, Deadline deadline) = 0;
+    // The problems of cards that are still to show something: of one request, with what is held, or of all,
+    // the newest first and without.
     virtual Later<std::vector<CardProblem>> problems(std::optional<core::RequestId> request,
                                                      std::size_t at_most, Deadline deadline) = 0;
 };

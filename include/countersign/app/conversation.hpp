@@ -232,7 +232,7 @@ class Conversation {
 
     rt::asio::awaitable<Reply> list(Act act, CommandWords words);
     rt::asio::awaitable<Reply> mine(Act act, CommandWords words);
-    rt::asio::awaitable<Reply> all(Act act, CommandWords words);
+    rt::asio::awaitable<Reply> reviews(Act act, CommandWords words);
     rt::asio::awaitable<Reply> show(Act act, CommandWords words);
     rt::asio::awaitable<Reply> vote_by_command(Act act, CommandWords words);
     rt::asio::awaitable<Reply> cancel(Act act, CommandWords words);
@@ -244,8 +244,7 @@ class Conversation {
     rt::asio::awaitable<Reply> answer_token(Act act, std::string token, bool agrees);
     rt::asio::awaitable<Reply> answer_vote(Act act, std::string question, bool agrees);
 
-    // What whoever acts may read of a request; not_found or forbidden with the sentence for them. A guest may
-    // be shown the card alone.
+    // What whoever acts may read of a request; else not_found or forbidden. Guests see the card at most.
     struct Found {
         CasePtr now;
         Access access = Access::nothing;
@@ -259,11 +258,12 @@ class Conversation {
     Reader reader_of(const core::AccountId& account, const std::string& channel) const;
     // While the database is away, these wait for it until the deadline.
     Later<CasePtr> stored(core::RequestId request, Deadline deadline);
-    // A page of pending requests, all that they may read or those that wait for them; `after`: where the page
-    // before ended.
+    // A page of pending requests, all they may read or those that wait for them, after that one.
     Later<RequestList> pending_page(Reader reader, bool waiting, std::optional<std::int64_t> after,
                                     Deadline deadline);
-    // The latest requests that the person is behind or voted on and may read, newest first.
+    Later<RequestList> reviews_page(Reader reader, bool own, std::optional<std::int64_t> after,
+                                    Deadline deadline);  // `own`: only where their review counts
+    // The latest that the person is behind or voted on and may read, newest first.
     Later<std::vector<CasePtr>> latest_of(Reader reader, Deadline deadline);
     Later<std::vector<ListedRequest>> listed(std::vector<CasePtr> cases, core::AccountId account,
                                              Deadline deadline);

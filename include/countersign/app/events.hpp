@@ -36,7 +36,6 @@ enum class AdminAct : std::uint8_t {
     token_created,
     token_confirmed,
     token_revoked,
-    breakglass_reviewed,
     log_published,
     key_published,
     key_retired,

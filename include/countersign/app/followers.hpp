@@ -80,4 +80,15 @@ class ApproverFollower {
     std::vector<core::RequestId> busy_;  // that somebody else worked on when they were to be drawn anew
 };
 
+// Keeps known who is on call, so that cards and lists name them.
+class OnCallFollower {
+  public:
+    OnCallFollower(const Runtime& runtime, Roster& roster) : runtime_(runtime), roster_(roster) {}
+    rt::asio::awaitable<void> run();
+
+  private:
+    const Runtime& runtime_;
+    Roster& roster_;
+};
+
 }  // namespace countersign::app

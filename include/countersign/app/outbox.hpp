@@ -4,6 +4,7 @@
 
 #include "countersign/app/batches.hpp"
 #include "countersign/app/leased_work.hpp"
+#include "countersign/app/quiet.hpp"
 #include "countersign/app/receipts.hpp"
 #include "countersign/app/requests.hpp"
 
@@ -21,7 +22,8 @@ class Outbox final : public CardWorker {
         const Chats& chats;
         Counters& counters;
         const ReceiptLinks* receipts = nullptr;  // nullptr: cards lead to none
-        BatchStore* batches = nullptr;  // nullptr: every request has a card of its own
+        BatchStore* batches = nullptr;           // nullptr: every request has a card of its own
+        QuietTimes* quiet = nullptr;             // nullptr: people are told in person at any time
     };
     Outbox(const Runtime& runtime, rt::asio::any_io_executor executor, Parts parts);
     ~Outbox() override;

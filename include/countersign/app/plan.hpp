@@ -29,6 +29,8 @@ struct Summary {
     std::vector<core::PersonId> counted;  // whose approvals fill slots
     std::uint32_t quorum = 0;  // how many people the easiest alternative asks for; 0: none is needed
     std::vector<core::PersonId> behind;  // who can never count
+    // Until when somebody should review an approval of one's own request; nullopt: nobody has to any more.
+    std::optional<core::Instant> review_due = {};
     friend bool operator==(const Summary&, const Summary&) = default;
 };
 Summary summary_of(const core::Case& c, const core::Ruling& ruling);

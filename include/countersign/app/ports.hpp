@@ -97,11 +97,13 @@ struct ListFilter {
     std::optional<std::string> action;
     std::optional<std::string> environment;
     std::optional<std::string> resource;
-    std::optional<std::string> requester;       // the requester's name
-    std::optional<std::string> asked_by;        // caller_key of the requester ("own")
-    std::optional<core::PersonId> voter;        // who approved, denied, held or released
-    std::optional<core::Instant> since;         // created at or after
-    std::optional<core::Instant> until;         // created before
+    std::optional<std::string> requester;  // the requester's name
+    std::optional<std::string> asked_by;   // caller_key of the requester ("own")
+    std::optional<core::PersonId> voter;   // who approved, denied, held or released
+    std::optional<core::Instant> since;    // created at or after
+    std::optional<core::Instant> until;    // created before
+    // Approved by somebody behind it, and somebody else has yet to review it, until this moment or before.
+    std::optional<core::Instant> review_due_by = {};
     std::size_t limit = 50;                     // 1..200
     std::optional<std::int64_t> before_number;  // the cursor: newest first, numbers below this one
 };

@@ -14,6 +14,7 @@ struct ListedRequest {
     bool can_vote = false;           // their approval would count now
     std::string votes = {};          // what people said so far: "ben approved"; hostile
     std::optional<MessageRef> card;  // where this chat shows it
+    bool can_review = false;         // their review would count now
 };
 struct RequestList {
     std::string heading;
@@ -23,6 +24,7 @@ struct RequestList {
 // What one person has to do with requests, each part a few of them.
 struct HomePage {
     RequestList waiting;  // for them
+    RequestList reviews;  // approved by somebody behind it, and they may review it
     RequestList own;      // pending, and they are behind it
     RequestList decided;  // lately, and they voted on it or are behind it
 };

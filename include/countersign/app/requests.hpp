@@ -132,6 +132,7 @@ class Requests {
     std::size_t waiting() const { return parts_.waiters.size(); }
 
   private:
+    static constexpr core::Duration directory_patience{std::chrono::seconds{2}};
     Later<std::size_t> first_after(const std::vector<PendingRequest>& all, std::int64_t number,
                                    Deadline deadline);
     bool may_concern(const PendingRequest& pending, const DueFilter& filter,
@@ -143,6 +144,9 @@ class Requests {
     Filed make_known(OpenedCase stored);
     Later<Done> meet(core::RequestId request, Deadline deadline);
     Later<Answer> cast(core::RequestId request, core::Cast cast, Origin origin, Deadline deadline);
+    // Numbers of requests whose overdue reviews keep people from approving this one for themselves, the
+    // newest first.
+    Later<std::vector<std::int64_t>> overdue_reviews(CasePtr now, Deadline deadline);
     Later<Done> refresh_voters(core::AccountId voter, CasePtr now, Deadline deadline);
     // `opens`: as in Append.
     Later<Appended> store(core::RequestId request, core::Command command, std::optional<Origin> origin,

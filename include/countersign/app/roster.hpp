@@ -16,6 +16,8 @@ class Roster {
   public:
     explicit Roster(core::Duration age_max);
     void add_source(core::Surface surface, AccountSource& source);
+    // Who is on call, where the policy asks for that.
+    void set_on_call(AccountSource& source);
     void set_policy(std::shared_ptr<const core::Policy> policy);
     // Links and absences as the database had them at `now`. nullopt: as they were.
     void set_people(std::optional<PeopleNews> news, core::Instant now);
@@ -37,6 +39,10 @@ class Roster {
     Later<Done> ensure(core::AccountId account, std::vector<core::GroupId> groups, Deadline deadline);
     // Refreshes the chat groups an opening rests on, so that dead ends are seen.
     Later<Done> ensure_groups(std::vector<core::GroupId> groups, Deadline deadline);
+    // Reads anew who is on call wherever the policy asks for it, where that is older than on_call_age: cards
+    // and lists name people without asking.
+    Later<Done> follow_on_call(Deadline deadline);
+    static constexpr core::Duration on_call_age = std::chrono::minutes{1};
     // Says whether what a vote of this account on these groups rests on is younger than age_max at `now`.
     bool fresh(const core::AccountId& account, const std::vector<core::GroupId>& groups, core::Instant now);
 
@@ -54,9 +60,13 @@ class Roster {
     void retie(core::Instant now);
     std::vector<std::string> chat_groups(const std::vector<core::GroupId>& groups,
                                          const Source& source) const;
+    // What these groups, and the groups that they are made of, ask the on-call service.
+    std::vector<std::string> on_call_keys(const std::vector<core::GroupId>& groups) const;
+    Later<Done> ensure_on_call(std::vector<core::GroupId> groups, core::Duration age, Deadline deadline);
 
     core::Duration age_max_;
     std::vector<Source> sources_;
+    AccountSource* on_call_ = nullptr;
     std::shared_ptr<const core::Policy> policy_;
     std::vector<std::string> trusted_;
     std::vector<core::Directory::Link> links_;

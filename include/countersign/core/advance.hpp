@@ -31,6 +31,9 @@ struct Cast {
     // With `lower` this says that all that is asked for stood before the voter, who then approves what takes
     // its place, too.
     bool saw_all = false;
+    // Numbers of requests whose reviews under rules of this one are overdue. Where the rules ask for reviews,
+    // nobody approves a request of their own before it is known that there are none.
+    std::optional<std::vector<std::int64_t>> overdue_reviews = {};
 };
 struct Cancel {
     AccountId by;

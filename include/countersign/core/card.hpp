@@ -23,9 +23,10 @@ struct CardVote {
     Instant at;
     std::string reason;
     std::optional<std::string> counted_for;
-    bool self_approval = false;               // of their own request, as the policy allows
-    std::optional<Duration> after_card = {};  // so long after its card was there
-    bool signed_in = false;                   // for this approval, at the OpenID provider
+    bool self_approval = false;                   // of their own request, as the policy allows
+    std::optional<Duration> after_card = {};      // so long after its card was there
+    bool signed_in = false;                       // for this approval, at the OpenID provider
+    std::optional<std::string> in_place_of = {};  // the name of who is away, and whose place it fills
 };
 struct CardObjection {
     std::string group;
@@ -69,6 +70,25 @@ struct CardSession {
     std::uint32_t uses = 0;  // the most there can be
     std::uint32_t used = 0;
 };
+// What others look at afterwards, because somebody behind the request approved it.
+struct CardReview {
+    struct Missing {
+        std::string group;
+        std::vector<Who> could_review;
+        std::size_t more = 0;  // so many further people could too
+    };
+    struct Given {
+        Who who;
+        std::vector<std::string> groups;
+        Instant at;
+        std::string reason;
+    };
+    std::vector<Missing> missing;
+    std::vector<Given> given;
+    Instant due;
+    bool overdue = false;
+    bool open() const { return !missing.empty(); }
+};
 // A request that took this one's place, or the one whose place this one took.
 struct CardNarrowed {
     Who by;
@@ -110,6 +130,7 @@ struct CardView {
     bool step_up = false;                   // whoever approves signs in for it
     std::vector<Lowerable> lowerable = {};  // while pending: what a voter may lower
     std::optional<CardSession> session = {};
+    std::optional<CardReview> review = {};
     std::optional<CardNarrowed> narrowed_from = {};
     std::optional<CardNarrowed> narrowed_into = {};
     bool by_session = false;      // approved beforehand, with a session
@@ -128,7 +149,9 @@ struct CardView {
     std::string reason;
     std::optional<std::string> outcome_detail;  // what the action reported
     bool words_erased = false;                  // what people wrote, and who they are, is not known any more
-    std::string receipt = {};                   // where the decision and its proof are shown; empty: nowhere
+    // While pending: who is to be told in person, and is not before then, because it is night where they are.
+    std::vector<std::pair<Who, Instant>> told_later = {};
+    std::string receipt = {};  // where the decision and its proof are shown; empty: nowhere
     bool buttons() const { return state == State::pending; }
 };
 

@@ -8,7 +8,7 @@
 namespace countersign::core {
 
 // A button below a card: each gives a verdict, but for Details, which opens the full view.
-enum class CardButton : std::uint8_t { approve, deny, hold, release, lower, revoke, details };
+enum class CardButton : std::uint8_t { approve, deny, hold, release, lower, revoke, review, details };
 
 std::string_view name_of(CardButton button);  // "Approve", as people read it
 // "approve", as the messages of chats carry it.

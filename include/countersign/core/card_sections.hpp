@@ -7,6 +7,7 @@
 
 #include "countersign/core/card.hpp"
 #include "countersign/core/card_button.hpp"
+#include "countersign/core/card_summary.hpp"
 
 // These sections put a card into words, once for every chat, the inbox and a terminal: each draws them in its
 // own way, and adds nothing of its own. What a card has no room for is left out here, so that all show the
@@ -71,7 +72,8 @@ std::vector<CardSection> uncut_card(const CardView& card);
 // change comes last: `votes`.
 std::vector<CardSection> full_view_sections(const CardView& card);
 
-// The buttons below a card, in order; none after the end, but for a session that can be revoked.
+// The buttons below a card, in order; none after the end, but for a session that can be revoked and for what
+// is to be reviewed.
 std::vector<CardButton> card_buttons(const CardView& card);
 
 std::string_view state_text(const CardView& card);  // "Approval needed", "Denied", …
@@ -83,17 +85,5 @@ std::string notification_text(const CardView& card);
 std::string thread_line_text(const ThreadLine& line);
 // Writes a parameter's name. One that could pass for something else stands in quotes, as JSON.
 std::string parameter_name(const std::string& path);
-
-// This is what a list says of one request.
-struct CardSummary {
-    RequestId id;
-    std::int64_t number = 0;
-    std::string line;    // what is asked for; hostile
-    std::string detail;  // how it stands; hostile
-};
-CardSummary card_summary(const Case& c, const Ruling& ruling);
-
-// What to tell a person whose vote was recorded.
-std::string recorded_sentence(Verdict verdict, const Case& c, const Ruling& ruling);
 
 }  // namespace countersign::core

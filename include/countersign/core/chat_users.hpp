@@ -25,6 +25,7 @@ struct ChatUser {
     std::string email;  // confirmed by the chat, else empty
     Instant as_of;
     std::string handle = {};  // what people type after an @, where the chat has such; it may change hands
+    std::string zone = {};    // "Europe/Vienna", as the chat knows their time zone; empty: it does not
     friend bool operator==(const ChatUser&, const ChatUser&) = default;
 };
 

@@ -27,7 +27,7 @@ std::optional<State> parse_state(std::string_view text);
 inline bool open(State state) {
     return state == State::pending;
 }
-// Says whether no entry can ever follow: true for all but pending, approved and claimed.
+// Says whether no other state can ever follow: true for all but pending, approved and claimed.
 bool final(State state);
 
 // Describes a person's latest accepted vote.
@@ -38,10 +38,11 @@ struct VoteMark {
     Surface via;
     Instant at;
     std::string reason;
-    std::optional<GroupId> counted_for;  // the slot that it fills
-    std::size_t entry;                   // index into the entries
-    bool self_approval = false;          // cast by somebody behind the request, as the rules allow
-    std::optional<SignIn> sign_in = {};  // of an approval that took one
+    std::optional<GroupId> counted_for;        // the slot that it fills
+    std::size_t entry;                         // index into the entries
+    bool self_approval = false;                // cast by somebody behind the request, as the rules allow
+    std::optional<SignIn> sign_in = {};        // of an approval that took one
+    std::optional<PersonId> in_place_of = {};  // who is away, and whose slot it fills
     friend bool operator==(const VoteMark&, const VoteMark&) = default;
 };
 struct HoldMark {
@@ -52,6 +53,27 @@ struct HoldMark {
     friend bool operator==(const HoldMark&, const HoldMark&) = default;
 };
 
+// Says that somebody reviewed an approval of one's own request.
+struct ReviewMark {
+    PersonId person;
+    AccountId account;
+    Surface via;
+    Instant at;
+    std::string reason;
+    std::vector<GroupId> groups;  // for which it counts
+    friend bool operator==(const ReviewMark&, const ReviewMark&) = default;
+};
+// What others have to look at because somebody behind the request approved it. It opens with the decision and
+// outlasts it.
+struct Review {
+    std::vector<GroupId> missing;  // somebody of each has yet to review it
+    Instant due;
+    bool overdue = false;  // that it is is on record
+    std::vector<ReviewMark> given;
+    bool open() const { return !missing.empty(); }
+    friend bool operator==(const Review&, const Review&) = default;
+};
+
 struct Ruling {
     State state = State::pending;
     std::vector<VoteMark> votes;  // each person's latest vote, in log order
@@ -60,8 +82,14 @@ struct Ruling {
     std::optional<Instant> decided_at;  // when the request left pending
     std::string reason;                 // the denier's, the canceller's or the policy's words
     std::optional<Instant> grant_ends;  // set while approved
+    std::optional<Review> review = {};  // only where a self-approval counted and the rules ask for it
     friend bool operator==(const Ruling&, const Ruling&) = default;
 };
+
+// Says whether no entry can ever follow.
+inline bool ended(const Ruling& ruling) {
+    return final(ruling.state) && !(ruling.review && ruling.review->open());
+}
 
 // Works out what the entries mean. It is total and deterministic, and has no effects. Slots are assigned by
 // maximum bipartite matching (the lexicographically first maximum one: slots in policy order, votes in log
@@ -73,7 +101,7 @@ inline Ruling decide(const Case& c) {
 }
 
 // Says when time next changes the case: the next reminder, the escalation or the expiry while pending, the
-// grant's end while approved; nullopt where it never will.
+// grant's end while approved, the end of the time for a review; nullopt where it never will.
 std::optional<Instant> due_at(const Case& c, const Ruling& ruling);
 
 }  // namespace countersign::core

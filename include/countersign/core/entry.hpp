@@ -19,6 +19,16 @@
 // worked out again years later and come out the same.
 namespace countersign::core {
 
+// Somebody is away, and named the voter to be asked instead, by this very account; the rules let the voter
+// fill a slot for them. None where either is behind the request or excluded from it.
+struct StandIn {
+    AccountId account;  // of the one who is away
+    PersonId person;
+    std::vector<GroupId> groups;  // that this account is in, among those with slots
+    Instant as_of;                // when the oldest of these facts was read from its chat
+    friend bool operator==(const StandIn&, const StandIn&) = default;
+};
+
 // Holds what the directory said of a voter at one moment.
 struct Standing {
     AccountId account;
@@ -33,6 +43,8 @@ struct Standing {
     // account.
     bool self_approval = false;
     bool excluded = false;  // named by the request as somebody whose approval does not count
+    // For whom the voter may fill a slot who is away: good while those say nothing themselves.
+    std::vector<StandIn> stands_in = {};
     friend bool operator==(const Standing&, const Standing&) = default;
 };
 
@@ -150,8 +162,22 @@ struct Used {
     std::string digest;  // of that request
     friend bool operator==(const Used&, const Used&) = default;
 };
+// Records that somebody looked afterwards at an approval of one's own request, and what they found. It may
+// come after the end, and changes no state.
+struct Reviewed {
+    Instant at;
+    Standing voter;
+    std::string reason;
+    Surface via = Surface::api;
+    friend bool operator==(const Reviewed&, const Reviewed&) = default;
+};
+// Records that nobody did in time.
+struct ReviewOverdue {
+    Instant at;
+    friend bool operator==(const ReviewOverdue&, const ReviewOverdue&) = default;
+};
 using Entry = std::variant<Opened, Voted, Held, Released, Lapsed, Cancelled, Claimed, Reported, Rejudged,
-                           Reminded, Escalated, Used>;
+                           Reminded, Escalated, Used, Reviewed, ReviewOverdue>;
 
 Instant at_of(const Entry& entry);
 std::string_view kind_of(const Entry& entry);  // "opened", "voted", …
@@ -174,7 +200,7 @@ struct Case {
 };
 inline constexpr std::size_t case_entries_max = 1'024;
 // So many of case_entries_max are kept free for what must always be possible: the end of time, a
-// cancellation, a claim and its outcome.
+// cancellation, a claim and its outcome, a review.
 inline constexpr std::size_t entries_reserved = 8;
 inline constexpr std::size_t vote_changes_max = 20;  // of one person
 

@@ -32,9 +32,21 @@ struct GroupRecord {
         std::vector<Part> of;      // never empty
         std::vector<Part> except;  // whoever is in one of these is out, by any account of theirs
     };
+    // Whoever is on call: persons of the policy, by their accounts at the on-call service.
+    struct OnCall {
+        std::string escalation_policy;  // an id of the service, "PABC123"; empty: any
+        std::string schedule;           // likewise; one of the two is given
+        std::uint32_t level = 1;        // of the escalation policy, from 1 on
+        // What tells it from others: "escalation_policy=PABC123 level=1".
+        std::string key() const;
+        friend bool operator==(const OnCall&, const OnCall&) = default;
+    };
     GroupId name;
-    std::variant<People, InChat, Combined> members;
+    std::variant<People, InChat, Combined, OnCall> members;
 };
+// Says whether a chat or the on-call service says who is in it, and not the policy.
+bool kept_elsewhere(const GroupRecord& group);
 inline constexpr std::size_t groups_nesting_max = 8;  // of groups made of groups
+inline constexpr std::uint32_t on_call_level_max = 20;
 
 }  // namespace countersign::core

@@ -29,9 +29,10 @@ struct ChatGroup {
     friend bool operator==(const ChatGroup&, const ChatGroup&) = default;
 };
 
-// What one chat says about its people: facts, not a client. Immutable once published.
+// What one chat says about its people: facts, not a client. Immutable once published. What a service says of
+// who is on call stands in one as well, by its groups alone.
 struct Workspace {
-    std::string surface;  // the chat's name in chat_kinds
+    std::string surface;  // the chat's name in chat_kinds, or on_call_service
     std::string id;       // team or tenant id
     ChatUsers users;
     // shared: a new Workspace differs from the last one in a few groups
@@ -39,6 +40,9 @@ struct Workspace {
     Instant doubted_before{};  // changes may have been missed: what was read earlier counts as never read
     Instant age_of(Instant as_of) const { return as_of < doubted_before ? Instant{} : as_of; }
 };
+
+// The name of the service that knows who is on call, and the kind of its accounts: "pagerduty:PUSER01".
+inline constexpr std::string_view on_call_service = "pagerduty";
 
 // Somebody who said they are away, until an instant that has not come yet. They keep every right.
 struct Absence {
@@ -132,6 +136,12 @@ class Directory {
     // Links that ended at or after `since`: whoever they joined stays excluded from what was open then.
     std::vector<Link> ended_since(Instant since) const;
     const Absence* absence(const PersonId& person) const;  // nullptr: here
+    // Absences in which this very account is named to be asked instead, at most stand_ins_max.
+    std::vector<const Absence*> named_instead(const AccountId& account) const;
+    static constexpr std::size_t stand_ins_max = 20;
+    // Says when it was last read who is on call, where the policy's group is made of that alone: nullopt
+    // where it never was. The outer one is empty for any other group.
+    std::optional<std::optional<Instant>> on_call_read_at(const GroupId& group) const;
 
   private:
     struct Index;
@@ -149,7 +159,8 @@ class Directory {
     // Instant::max(): it rests on nothing that is read; nullopt: it was never read.
     std::optional<Instant> read_at(const GroupRecord& group) const;
     friend class GroupTree;
-    // The chat group that a policy's group stands for, and its workspace; nullptr: never read.
+    // What a policy's group stands for, in a chat or at the on-call service, and its workspace; nullptr:
+    // never read.
     const ChatGroup* chat_group(const GroupRecord& group, const Workspace** home) const;
     bool trusts(std::string_view address) const;
     // The persons that e-mail joins with this one, itself included.

@@ -77,11 +77,23 @@ struct Escalation {
     friend bool operator==(const Escalation&, const Escalation&) = default;
 };
 
+// Others look afterwards at what somebody approved who is behind it: somebody of each of these groups, within
+// that time of the decision.
+struct ReviewTerms {
+    std::vector<GroupId> by;  // never empty
+    Duration within{};
+    std::vector<std::string> rules = {};  // the names of those that ask for it; frozen with the request
+    friend bool operator==(const ReviewTerms&, const ReviewTerms&) = default;
+};
+inline constexpr Duration review_soonest = std::chrono::seconds{1};
+inline constexpr Duration review_latest = std::chrono::days{366};
+
 // Lists persons who may approve a request that they are behind, where they are eligible.
 struct SelfApproval {
     std::vector<PersonId> allow;  // names of the policy; never empty
     bool reason_required = true;
     std::vector<GroupId> groups = {};  // whose people may as well
+    std::optional<ReviewTerms> review = std::nullopt;
     friend bool operator==(const SelfApproval&, const SelfApproval&) = default;
 };
 
@@ -134,6 +146,7 @@ struct Rule {
     bool reason_required = false;  // of every approval
     bool resource_typed = false;   // `confirm: resource`: whoever approves types the resource's name
     std::optional<StepUp> step_up = std::nullopt;  // whoever approves signs in for it
+    bool delegate = false;                         // whoever is away may have somebody else fill their slot
     std::vector<Exclusion> exclude = {};
     std::optional<ClaimTerms> claim = std::nullopt;
     std::vector<std::string> lower = {};  // fields of parameters whose numbers a voter may lower
@@ -251,9 +264,10 @@ struct Applied {
     // is empty, every full member may.
     std::vector<std::vector<GroupId>> visible_to = {};
     std::optional<Shadow> shadow = std::nullopt;  // only where a matching rule is on trial
-    // These two hold only where every `require` rule grants them.
+    // These three hold only where every `require` rule grants them.
     std::vector<std::string> lower = {};  // fields whose numbers a voter may lower
     std::optional<SessionTerms> session = std::nullopt;
+    bool delegate = false;  // whoever is away may have somebody else fill their slot
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 
@@ -264,7 +278,7 @@ std::vector<GroupId> groups_of(const Applied& applied);
 // Returns groups_of, then the groups whose people may deny or hold without filling a slot.
 std::vector<GroupId> denial_groups_of(const Applied& applied);
 // Returns denial_groups_of, then the groups whose people may release alone, may approve after an escalation,
-// or may approve what they ask for themselves: everybody who has a say.
+// may approve what they ask for themselves, or review that: everybody who has a say.
 std::vector<GroupId> all_groups_of(const Applied& applied);
 // Returns all_groups_of, then the groups whose people may read: whatever it takes to know who may.
 std::vector<GroupId> reading_groups_of(const Applied& applied);

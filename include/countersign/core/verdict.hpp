@@ -7,7 +7,7 @@
 
 namespace countersign::core {
 
-enum class Verdict : std::uint8_t { approve, deny, hold, release, withdraw, lower, revoke };
+enum class Verdict : std::uint8_t { approve, deny, hold, release, withdraw, lower, revoke, review };
 
 // How a verdict is called, wherever it is read or written.
 struct VerdictWords {

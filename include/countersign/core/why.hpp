@@ -39,7 +39,10 @@ enum class Why : std::uint8_t {
     is_session,
     not_a_session,
     used_up,
-    not_covered
+    not_covered,
+    nothing_to_review,
+    reviews_overdue,
+    reviews_unknown
 };
 std::string_view code_of(Why why);  // as in problem documents: "self_approval", "decided", …
 

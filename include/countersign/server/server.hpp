@@ -9,6 +9,7 @@
 #include "countersign/adapters/evidence.hpp"
 #include "countersign/adapters/http.hpp"
 #include "countersign/adapters/identity.hpp"
+#include "countersign/adapters/on_call.hpp"
 #include "countersign/adapters/otlp.hpp"
 #include "countersign/adapters/pg.hpp"
 #include "countersign/adapters/stream_out.hpp"
@@ -76,6 +77,7 @@ class Server {
     std::unique_ptr<evidence::LogPublisher> make_publisher();
     void open_pages();
     void connect_chats();
+    void ask_who_is_on_call();
     void make_log_followers();
     void make_streams_out();
     void make_witnesses();
@@ -94,6 +96,7 @@ class Server {
     std::unique_ptr<pg::Database> database_;
     std::unique_ptr<http::Metrics> metrics_;
     app::Roster roster_;
+    std::unique_ptr<app::QuietTimes> quiet_;  // null: people are told in person at any time
     app::Waiters waiters_;
     app::Hiding hiding_;
     app::ReceiptLinks receipts_;
@@ -113,6 +116,10 @@ class Server {
     net::GuardedDialer issuer_dialer_;
     std::unique_ptr<net::HttpClient> issuer_client_;
     std::unique_ptr<app::WorkloadIdentity> workloads_;
+    std::optional<net::GuardedDialer> on_call_dialer_;
+    std::unique_ptr<net::HttpClient> on_call_client_;
+    std::unique_ptr<on_call::Rota> rota_;  // null: nothing says who is on call
+    app::OnCallFollower on_call_follower_{runtime_, roster_};
     std::unique_ptr<app::SignInProvider> provider_;  // null: likewise
     std::size_t pending_ = 0;                        // requests, when they were last counted
     std::optional<core::Instant> oldest_pending_;    // when the oldest of them was made
