@@ -12,7 +12,6 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::size_t alternatives_shown_max = 2;
 constexpr std::size_t rules_shown_max = 2;
 
 }  // namespace

@@ -8,6 +8,8 @@
 // Lines that a card has both while its request is pending and after its end.
 namespace countersign::core {
 
+inline constexpr std::size_t alternatives_shown_max = 2;  // ways to meet a requirement; more are counted
+
 inline constexpr std::size_t groups_shown_max = 3;
 inline constexpr std::size_t closed_shown_max = 2;    // stretches of time
 inline constexpr std::size_t said_columns_max = 120;  // of what somebody wrote

@@ -87,10 +87,10 @@ std::optional<core::SessionTerms> read_session(NodeReader& reader, const Node& n
     return terms;
 }
 
-std::optional<core::ReviewTerms> read_review(Reader& reader, const Node& node, Names& names) {
+std::optional<core::ReviewTerms> read_review(NodeReader& reader, const Node& node, Names& names) {
     if (!reader.is_map_of(node, "`review`", review_keys.keys)) return std::nullopt;
-    const Node* by = Reader::find(node, "by");
-    const Node* within = Reader::find(node, "within");
+    const Node* by = NodeReader::find(node, "by");
+    const Node* within = NodeReader::find(node, "within");
     if (by == nullptr || within == nullptr) {
         reader.error(node,
                      "`review` says who looks at it afterwards, and by when: { by: security, within: 24h }");

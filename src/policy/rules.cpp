@@ -236,12 +236,12 @@ void RuleReader::hold(const Node& node) {
 // Each gap is `factor` times the one before, for as long as a request of this rule may be pending.
 void RuleReader::remind_less_and_less(const Node& node) {
     if (!reader_.is_map_of(node, "`remind`", remind_keys.keys)) return;
-    const Node* first = Reader::find(node, "first");
+    const Node* first = NodeReader::find(node, "first");
     if (!first)
         return reader_.error(node, "`remind` is { first: 10m }, after which each gap doubles, or a list");
     auto gap = reader_.duration(*first, "`first`");
     std::int64_t factor = 2;
-    if (const Node* times = Reader::find(node, "factor")) {
+    if (const Node* times = NodeReader::find(node, "factor")) {
         auto value = scalar_value(*times);
         auto whole = times->kind == Node::Kind::scalar && value ? value->integer() : std::nullopt;
         if (!whole || *whole < 1 || *whole > remind_factor_max)
@@ -324,7 +324,7 @@ void RuleReader::self_approval(const Node& node) {
             reader_.error(*reason, "`reason` is required or optional");
     }
     // It may stand beside `self_approval` as well.
-    const Node* review = Reader::find(node, "review");
+    const Node* review = NodeReader::find(node, "review");
     if (const Node* beside = find("review"); beside && review)
         reader_.error(*beside, "`review` stands in `self_approval` already");
     else if (beside)

@@ -224,7 +224,7 @@ class TeamsCardWriter {
                 actions.push_back(c::execute(title, press(act)));
                 return;
             case core::CardButton::review:
-                if (!asks) actions.push_back(with_reason(title, teams_review));
+                if (!asks) actions.push_back(with_reason(title, act));
                 return;
             case core::CardButton::details:
                 actions.push_back(c::submit(title, press(teams_details), true));

@@ -18,6 +18,7 @@ inline constexpr std::size_t slack_card_text_units_max = 9'500;  // whatever is 
 // These are the action_ids of our buttons. Those of a card are its buttons' ids.
 inline constexpr std::string_view slack_approve = "approve";
 inline constexpr std::string_view slack_deny = "deny";
+inline constexpr std::string_view slack_review = "review";
 inline constexpr std::string_view slack_details = "details";
 inline constexpr std::string_view slack_next_page = "next_page";
 inline constexpr std::string_view slack_page_before = "page_before";
