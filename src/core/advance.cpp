@@ -23,9 +23,11 @@ namespace {
 // Applies one command to one case.
 class CaseUpdate {
   public:
-    CaseUpdate(const Case& before, const Directory& directory, Instant now, Duration age_max)
+    CaseUpdate(const Case& before, const Directory& directory, const History& history, Instant now,
+               Duration age_max)
         : case_(before),
           directory_(directory),
+          history_(history),
           now_(now),
           age_max_(age_max),
           tally_(before.request, before.applied) {
@@ -60,6 +62,7 @@ class CaseUpdate {
     void on(const Claim& claim);
     void on(const Report& report);
     void on(const Use& use);
+    void on(const Supersede& supersede);
 
     void append(Entry entry) {
         // The list must not grow, because the tally refers to these entries.
@@ -91,11 +94,14 @@ class CaseUpdate {
     // Looks up again everybody whose vote has this verdict; refuses where that is not known freshly enough.
     std::optional<std::vector<Standing>> looked_up_again(const Tally& tally, Verdict verdict,
                                                          const Behind& behind);
+    // What the directory and the last requests say of somebody.
+    Standing standing_now(const Behind& behind, const AccountId& account) const;
     bool stale(const Standing& standing) const { return standing.as_of < now_ - age_max_; }
     std::size_t acts_of(const Standing& voter) const;
 
     const Case& case_;
     const Directory& directory_;
+    const History& history_;
     Instant now_;
     Duration age_max_;
     Tally tally_;
@@ -145,15 +151,7 @@ std::optional<Refusal> CaseUpdate::behind_it(const Cast& cast, const Standing& v
 
 std::optional<Refusal> CaseUpdate::not_eligible(const Cast& cast, const Standing& voter) const {
     const bool approval = cast.verdict == Verdict::approve || cast.verdict == Verdict::lower;
-    const auto groups = approval ? groups_of(case_.applied) : denial_groups_of(case_.applied);
-    const auto own = slots_open_to(case_, voter);
-    const bool eligible =
-        std::ranges::any_of(own, [&](const GroupId& group) { return contains(groups, group); });
-    if (eligible) return std::nullopt;
-    return Refusal{Why::not_eligible,
-                   fmt::format("Only members of {} can {} this request; ask to be added there, or ask one "
-                               "of them.",
-                               group_names(groups), approval ? "approve" : name_of(cast.verdict))};
+    return approval ? may_not_approve(case_, voter) : may_not_object(case_, voter, name_of(cast.verdict));
 }
 
 std::optional<Refusal> CaseUpdate::not_fresh(const Standing& voter) const {
@@ -286,11 +284,17 @@ std::optional<Refusal> CaseUpdate::not_a_releaser(const Standing& voter) const {
     return Refusal{Why::not_releaser, not_releaser_sentence(*tally_.held()->person, groups)};
 }
 
+Standing CaseUpdate::standing_now(const Behind& behind, const AccountId& account) const {
+    Standing standing = standing_of(case_, behind, directory_, account);
+    standing.filled_last = filled_last(case_.applied, history_, standing.person);
+    return standing;
+}
+
 std::optional<std::vector<Standing>> CaseUpdate::looked_up_again(const Tally& tally, Verdict verdict,
                                                                  const Behind& behind) {
     std::vector<Standing> again;
     for (const AccountId& account : tally.accounts_that(verdict)) {
-        again.push_back(standing_of(case_, behind, directory_, account));
+        again.push_back(standing_now(behind, account));
         if (again.back().klass != AccountClass::unknown && !stale(again.back())) continue;
         refuse(Why::directory_stale,
                fmt::format(
@@ -306,7 +310,7 @@ void CaseUpdate::on(const Cast& cast) {
     if (cast.verdict == Verdict::revoke) return revoke(cast);
     if ((refusal_ = not_pending())) return;
     const Behind behind{case_.request, case_.entries, directory_};
-    const Standing voter = standing_of(case_, behind, directory_, cast.account);
+    const Standing voter = standing_now(behind, cast.account);
     if ((refusal_ = not_a_voter(cast, voter))) return;
     if (cast.verdict == Verdict::lower) return lower(cast, voter);
     if ((refusal_ = not_this_vote(cast, voter))) return;
@@ -323,6 +327,9 @@ void CaseUpdate::release(const Cast& cast, const Standing& voter, const Behind& 
         auto again = looked_up_again(would, Verdict::approve, behind);
         if (!again) return;
         std::get<Released>(entry).recheck = std::move(*again);
+        Tally then = tally_;
+        then.read(entry);
+        if (then.state() == State::approved && (refusal_ = kept_back(case_, history_, now_))) return;
     }
     append(std::move(entry));
 }
@@ -351,6 +358,7 @@ void CaseUpdate::vote(const Cast& cast, const Standing& voter, const Behind& beh
         voted.recheck = std::move(*again);
         after = with_it().state();
     }
+    if (after == State::approved && (refusal_ = kept_back(case_, history_, now_))) return;
     if (after == State::pending) voted.dead_end = dead_end(case_.request, case_.applied, behind, directory_);
     append(std::move(entry));
 }
@@ -385,6 +393,12 @@ void CaseUpdate::on(const Use& use) {
     if (used_up(case_, appended_)) append(Lapsed{now_});
 }
 
+void CaseUpdate::on(const Supersede& supersede) {
+    auto entry = superseded(case_, tally_, supersede, now_);
+    if (!entry) return refuse(entry.error().why, std::move(entry.error().sentence));
+    append(std::move(*entry));
+}
+
 // One reminder stands for all that were missed.
 void CaseUpdate::on(const Tick&) {
     if (tally_.state() != State::pending) return;
@@ -406,7 +420,7 @@ void CaseUpdate::on(const Rejudge&) {
     bool changed = behind.grew() || again.dead_end;
     for (const Tally::Mark& mark : tally_.marks()) {
         const Standing& before = *mark.standing;
-        again.recheck.push_back(standing_of(case_, behind, directory_, before.account));
+        again.recheck.push_back(standing_now(behind, before.account));
         const Standing& now = again.recheck.back();
         changed = changed || now.person != before.person || now.behind != before.behind ||
                   now.excluded != before.excluded;
@@ -456,8 +470,8 @@ void CaseUpdate::on(const Report& report) {
 }  // namespace
 
 Step advance(const Case& before, const Command& command, const Directory& directory, Instant now,
-             Duration age_max) {
-    CaseUpdate update{before, directory, now, age_max};
+             Duration age_max, const History& history) {
+    CaseUpdate update{before, directory, history, now, age_max};
     update.apply(command);
     return std::move(update).take();
 }

@@ -51,7 +51,8 @@ AccountId voting_account(const Directory& directory, const AccountId& account);
 
 // Says whether an escalation has added approvers by now.
 bool widened(const Case& c);
-// Returns the groups of a standing, and all that have slots where an escalation has opened those to it.
+// Returns the groups of a standing, and all that have slots where an escalation has opened those to it, but
+// for those whose slots it filled last.
 std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing);
 
 Standing standing_of(const Case& c, const Behind& behind, const Directory& directory,

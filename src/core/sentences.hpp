@@ -17,6 +17,11 @@ std::string group_names(const std::vector<GroupId>& groups);  // "security or db
 // Why somebody behind a request cannot do what they want, and what they can do.
 std::string self_approval_sentence(const Case& c, const Standing& voter);
 std::string not_releaser_sentence(const PersonId& holder, const std::vector<GroupId>& groups);
+// Refuses an approval of somebody who may fill no slot; nullopt: they may.
+std::optional<Refusal> may_not_approve(const Case& c, const Standing& voter);
+// Refuses a denial or a hold (`what`) of somebody who may not object. Who filled a slot last may all the
+// same.
+std::optional<Refusal> may_not_object(const Case& c, const Standing& voter, std::string_view what);
 // "2 of leads or 3 of ops": whose denials end a request; empty: one of anybody eligible for a slot does.
 std::string denial_text(const Denial& deny);
 // What became of a request that takes no more votes, by whom and why.

@@ -82,6 +82,7 @@ class Tally {
     bool excluded(const Standing& standing) const;
     static bool able(const Standing& standing);
     bool may_approve(const Mark& mark) const;
+    bool may_fill(const Mark& mark, std::size_t group) const;
     bool signed_in(const Voted& vote) const;  // as the rules ask
     bool widened_for(const Standing& standing) const;
     bool claimable(Instant at) const;

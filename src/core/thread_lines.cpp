@@ -284,6 +284,11 @@ ThreadLine said_by(const Case& c, std::size_t index, const Ruling& after, const 
                         naming.account(cancelled.by),
                         with_reason(fmt::format("revoked the session{}", through_text(cancelled.via)),
                                     cancelled.reason)};
+                if (cancelled.superseded_by)
+                    return ThreadLine{naming.actor(c, cancelled.by),
+                                      "asked anew for something of which one goes on at a time, which ended "
+                                      "this request: " +
+                                          cancelled.superseded_by->text()};
                 return ThreadLine{naming.actor(c, cancelled.by),
                                   with_reason("cancelled this request", cancelled.reason)};
             },

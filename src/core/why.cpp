@@ -5,7 +5,7 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<std::string_view, 34> codes{"self_approval",
+constexpr std::array<std::string_view, 38> codes{"self_approval",
                                                  "not_eligible",
                                                  "guest",
                                                  "bot",
@@ -38,8 +38,12 @@ constexpr std::array<std::string_view, 34> codes{"self_approval",
                                                  "is_session",
                                                  "not_a_session",
                                                  "used_up",
-                                                 "not_covered"};
-static_assert(codes.size() == static_cast<std::size_t>(Why::not_covered) + 1);
+                                                 "not_covered",
+                                                 "budget_spent",
+                                                 "not_its_turn",
+                                                 "filled_last",
+                                                 "not_superseded"};
+static_assert(codes.size() == static_cast<std::size_t>(Why::not_superseded) + 1);
 
 }  // namespace
 

@@ -128,7 +128,7 @@ bool Lint::asks_no_more(const core::Rule& rule, const core::Rule& other) const {
     const bool plain = !rule.deny && rule.remind.empty() && !rule.escalate &&
                        core::all_channels(rule.notify).empty() && !rule.reason_required &&
                        rule.exclude.empty() && !rule.claim && !rule.resource_typed && !rule.step_up &&
-                       rule.visible_to.empty();
+                       rule.visible_to.empty() && rule.budgets.empty() && !rule.turns;
     const bool grants_as_much = (!other.release || rule.release == other.release) &&
                                 (!other.self_approval || rule.self_approval == other.self_approval) &&
                                 (!other.unlinked_allowed || rule.unlinked_allowed) &&

@@ -72,6 +72,13 @@ std::optional<core::PersonId> read_person_name(Reader& reader, const Node& node,
 // Which numbers a voter may lower.
 std::vector<std::string> read_lower(Reader& reader, const Node& node, Names& names);
 std::optional<core::SessionTerms> read_session(Reader& reader, const Node& node, Names& names);
+// `budget`, one or a list of them, of the rule of this name.
+std::vector<core::BudgetTerms> read_budgets(Reader& reader, const Node& node, const std::string& rule,
+                                            Names& names);
+std::optional<core::Turns> read_turns(Reader& reader, const Node& node, Names& names);
+// Checks a field that names one number of the parameters: no `[*]`, which could stand for several.
+bool is_one_parameter(Reader& reader, const Node& at, const std::string& field, Names& names,
+                      std::string_view what);
 std::optional<core::GroupId> read_group_name(Reader& reader, const Node& node, Names& names,
                                              std::string_view what);
 // Checks a field that `{field}`, `exclude` or `same_as` names, as conditions do. False: a finding says why.

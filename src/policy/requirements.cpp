@@ -86,10 +86,11 @@ class SlotReader {
         const Node* count = Reader::find(node_, "count");
         auto number = count ? reader_.count(*count) : std::optional<std::uint32_t>{1};
         core::CountFor slot{number.value_or(1), {}};
-        const bool good = (of ? of_group(*of, slot) : of_requester(*table, slot)) && not_from(slot);
+        const bool good =
+            (of ? of_group(*of, slot) : of_requester(*table, slot)) && not_from(slot) && not_last(slot);
         if (!good || !number) return std::nullopt;
         const bool plain = of && slot.one_of.empty() && slot.not_from.empty();
-        if (plain) return Requirement{core::CountOf{slot.count, core::GroupId{slot.of}, {}}};
+        if (plain) return Requirement{core::CountOf{slot.count, core::GroupId{slot.of}, {}, slot.not_last}};
         return Requirement{std::move(slot)};
     }
 
@@ -186,6 +187,26 @@ class SlotReader {
         return !texts.empty();
     }
 
+    bool not_last(core::CountFor& slot) {
+        const Node* node = Reader::find(node_, "not_last");
+        if (!node) return true;
+        if (Reader::find(node_, "of_requester")) {
+            reader_.error(*node,
+                          "`not_last` goes with a group in `of`: with `of_requester` nobody could "
+                          "take the place of whoever is asked");
+            return false;
+        }
+        auto value = reader_.scalar(*node, "`not_last`");
+        const auto number = value ? value->integer() : std::nullopt;
+        if (!number || *number < 1 || *number > std::int64_t{core::not_last_max}) {
+            reader_.error(*node, fmt::format("`not_last` is a whole number of requests from 1 to {}",
+                                             core::not_last_max));
+            return false;
+        }
+        slot.not_last = static_cast<std::uint32_t>(*number);
+        return true;
+    }
+
     Reader& reader_;
     const Node& node_;
     Names& names_;
@@ -221,7 +242,7 @@ std::optional<Requirement> read_requirement(Reader& reader, const Node& node, Na
     for (const std::string& one : requirement_words)
         if (Reader::find(node, one)) word = &one;
     if (!word) {
-        if (!reader.is_map_of(node, "`require`", slot_keys.keys, reserved_slot_keys)) return std::nullopt;
+        if (!reader.is_map_of(node, "`require`", slot_keys.keys)) return std::nullopt;
         return SlotReader{reader, node, names}.read();
     }
     if (!reader.is_map_of(node, "`require`", {*word})) return std::nullopt;

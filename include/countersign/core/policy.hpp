@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "countersign/base/result.hpp"
+#include "countersign/core/budget.hpp"
 #include "countersign/core/condition.hpp"
 #include "countersign/core/group_record.hpp"
 #include "countersign/core/ids.hpp"
@@ -33,6 +34,8 @@ struct CountOf {
     // Groups whose slots come first. While one of those is empty, the slots of this group are listed and
     // filled by nobody; votes for them are on record and are judged once it is their turn.
     std::vector<GroupId> after = {};
+    // Nobody fills it who filled one of this group for any of the last so many requests that asked so.
+    std::uint32_t not_last = 0;
 };
 // A slot whose group the request decides, once it is there. Where it decides nothing, nobody can fill it.
 struct CountFor {
@@ -45,6 +48,7 @@ struct CountFor {
     std::vector<std::pair<PersonId, GroupId>> of_requester = {};
     // Whose people may not fill it: groups, written as `of` is, or "requester.groups".
     std::vector<std::string> not_from = {};
+    std::uint32_t not_last = 0;  // as in CountOf
 };
 inline constexpr std::string_view requesters_groups = "requester.groups";
 struct RequireAll {
@@ -66,7 +70,7 @@ struct Slots {
     friend bool operator==(const Slots&, const Slots&) = default;
 };
 inline bool operator==(const CountOf& a, const CountOf& b) {
-    return a.count == b.count && a.of == b.of && a.after == b.after;
+    return a.count == b.count && a.of == b.of && a.after == b.after && a.not_last == b.not_last;
 }
 
 // Tells others when a request is still pending so long after it was opened.
@@ -107,6 +111,12 @@ struct ClaimTerms {
     std::optional<Condition> not_when;  // of time alone, judged at the claim
 };
 
+// A budget, and who is asked beyond it.
+struct BudgetTerms {
+    Budget budget;
+    std::optional<Requirement> over = std::nullopt;  // nullopt: whatever is beyond it is refused
+};
+
 struct Rule {
     std::string name;
     Condition when;
@@ -138,6 +148,8 @@ struct Rule {
     std::optional<ClaimTerms> claim = std::nullopt;
     std::vector<std::string> lower = {};  // fields of parameters whose numbers a voter may lower
     std::optional<SessionTerms> session = std::nullopt;
+    std::vector<BudgetTerms> budgets = {};
+    std::optional<Turns> turns = std::nullopt;  // `one_at_a_time`
     // Holds JSON Pointers (RFC 6901) below /parameters/, in which a token `*` stands for any one member or
     // item.
     std::vector<std::string> hide;
@@ -254,6 +266,11 @@ struct Applied {
     // These two hold only where every `require` rule grants them.
     std::vector<std::string> lower = {};  // fields whose numbers a voter may lower
     std::optional<SessionTerms> session = std::nullopt;
+    // What it counts toward once it is approved; and the rules beyond whose budgets it is, as others are
+    // asked for it.
+    std::vector<Budget> budgets = {};
+    std::vector<std::string> over_budget = {};
+    std::vector<Turns> turns = {};  // each `by` once; it waits for its turn in all of them
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 

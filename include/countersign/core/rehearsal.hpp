@@ -36,7 +36,7 @@ std::optional<AccountId> account_meant(const Policy& policy, std::string_view te
 class Rehearsal {
   public:
     // Sets `request.expires_at` from the rules that apply.
-    Rehearsal(Request request, Applied applied, const Directory& directory);
+    Rehearsal(Request request, Applied applied, const Directory& directory, History history = {});
     // Appends whatever the command leads to; facts about people count as fresh.
     const Step& act(const Command& command, Instant at);
     const Case& now() const { return case_; }
@@ -45,6 +45,7 @@ class Rehearsal {
 
   private:
     const Directory& directory_;
+    const History history_;
     Case case_;
     Step last_;
 };

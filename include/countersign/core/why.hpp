@@ -39,7 +39,11 @@ enum class Why : std::uint8_t {
     is_session,
     not_a_session,
     used_up,
-    not_covered
+    not_covered,
+    budget_spent,
+    not_its_turn,
+    filled_last,
+    not_superseded
 };
 std::string_view code_of(Why why);  // as in problem documents: "self_approval", "decided", …
 
