@@ -236,6 +236,7 @@ std::vector<Key> make_schema() {
         {"slack.connections", whole_number(connections, 1, 10)},
         {"slack.pace", set_pace},
         {"slack.channel", slack_text(&Settings::Slack::channel)},
+        {"slack.manager_field", slack_text(&Settings::Slack::manager_field)},
         {"teams.app_id", teams_guid(&Settings::Teams::app_id)},
         {"teams.app_password", teams_secret(&Settings::Teams::app_password), Key::Shape::secret},
         {"teams.certificate", teams_file(&Settings::Teams::certificate)},

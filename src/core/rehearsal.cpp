@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "countersign/core/groups.hpp"
+
 namespace countersign::core {
 namespace {
 
@@ -55,6 +57,21 @@ class Builder {
         const std::string id{parts(group_account).id};
         workspace_of(group_account).groups[id] =
             std::make_shared<const ChatGroup>(ChatGroup{id, id, std::move(users), true, as_of_});
+    }
+    void add_manager(const PersonId& person, const std::string& manager) {
+        const AccountId home = with_workspace(chat_account(Surface::slack, {}, "~" + person.text()));
+        std::vector<std::string> users;
+        for (const AccountId& account : accounts_of(manager, home)) {
+            add_user(account, AccountClass::member);
+            users.emplace_back(parts(account).id);
+        }
+        std::ranges::sort(users);
+        for (const AccountId& account : accounts_of(person.text(), home)) {
+            add_user(account, AccountClass::member);
+            const std::string id = std::string{manager_prefix} + std::string{parts(account).id};
+            workspace_of(account).groups[id] =
+                std::make_shared<const ChatGroup>(ChatGroup{id, id, users, true, as_of_});
+        }
     }
     Directory finish() && {
         std::vector<std::shared_ptr<const Workspace>> all;
@@ -139,6 +156,7 @@ Directory assumed_directory(const Policy& policy, const Assumed& assumed, Instan
     Builder builder{policy, as_of};
     for (const AccountId& account : assumed.accounts) builder.add_account(account, AccountClass::member);
     for (const Assumed::Group& group : assumed.groups) builder.add_group(group);
+    for (const auto& [person, manager] : assumed.managers) builder.add_manager(person, manager);
     for (const auto& [account, klass] : assumed.classes) builder.add_account(account, klass);
     return std::move(builder).finish();
 }

@@ -162,6 +162,8 @@ class RequirementReading {
         std::vector<Requirement> all;
         for (const auto& [person, target] : one.of_requester)
             all.push_back({CountOf{one.count, target, {}, one.not_last}});
+        if (one.managers)
+            all.push_back({CountOf{one.count, managers_of(PersonId{"the requester"}), {}, one.not_last}});
         for (const GroupId& group : one.one_of) all.push_back({CountOf{one.count, group, {}, one.not_last}});
         if (all.empty()) all.push_back({CountOf{one.count, GroupId{one.of}, {}, one.not_last}});
         return all;
@@ -254,6 +256,10 @@ std::vector<Requirement> Resolver::resolved(const CountFor& one) {
 std::vector<GroupId> Resolver::for_requesters(const CountFor& one) {
     std::vector<GroupId> asked;
     for (const std::string& person : facts_.people(false)) {
+        if (one.managers) {
+            add_once(asked, managers_of(PersonId{person}));
+            continue;
+        }
         auto row =
             std::ranges::find(one.of_requester, PersonId{person}, &std::pair<PersonId, GroupId>::first);
         if (row == one.of_requester.end()) {

@@ -100,7 +100,8 @@ inline const MapSchema test_keys{
 inline const MapSchema span_keys{"span", {"from", "to"}};
 inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
 // Of what stands under `tests`.
-inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "history", "votes", "expect"}};
+inline const MapSchema policy_test_keys{
+    "test", {"name", "request", "groups", "history", "managers", "votes", "expect"}};
 inline const MapSchema history_keys{"history", {"spent", "ahead", "last"}};
 inline const MapSchema vote_keys{"vote",
                                  {"by", "verdict", "reason", "resource", "sign_in", "after", "refused"}};

@@ -142,6 +142,15 @@ class SlotReader {
             reader_.error(node_, "`one_of` goes with a field in `of`, like owners-{labels.project}");
             return false;
         }
+        if (table.kind == Node::Kind::scalar) {
+            auto word = scalar_value(table);
+            slot.managers = word && word->text() == "manager";
+            if (!slot.managers)
+                reader_.error(table,
+                              "`of_requester` is manager, as the chat names them, or a table: { riley: "
+                              "ada }");
+            return slot.managers;
+        }
         if (!reader_.is_map(table, "`of_requester`")) return false;
         if (table.keys.empty()) reader_.error(table, "`of_requester` names nobody: { riley: ada }");
         for (std::size_t i = 0; i < table.keys.size(); ++i) {

@@ -120,6 +120,12 @@ class Run {
                 unsaid.push_back(std::string{group.name.text()});
         for (const core::GroupId& group : core::all_groups_of(applied)) {
             if (rehearsal.directory().members(group)) continue;
+            if (core::kept_manager(rehearsal.directory(), group)) {
+                result_.story.push_back(fmt::format(
+                    "who is {} is unknown, because a chat says that: add `managers: {{ riley: ada }}`",
+                    group.text()));
+                continue;
+            }
             const bool in_chat = std::ranges::find(unsaid, group.text()) != unsaid.end();
             result_.story.push_back(fmt::format(
                 "who is in group {} is unknown, because this test does not say who is in {}, kept in a "

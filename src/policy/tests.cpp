@@ -43,6 +43,7 @@ class TestReader {
     void read_groups(const Node& node, PolicyTest& test);
     void read_history(const Node& node, PolicyTest::Before& before);
     void read_last(const Node& node, PolicyTest::Before& before);
+    void read_managers(const Node& node, core::Assumed& assumed);
     std::optional<PolicyTest::Vote> read_vote(const Node& node);
     void read_expected(const Node& node, PolicyTest::Expected& expected);
     void read_outcome(const Node& node, PolicyTest::Expected& expected);
@@ -139,6 +140,19 @@ void TestReader::read_history(const Node& node, PolicyTest::Before& before) {
         if (!before.ahead) reader_.error(*ahead, "`ahead` can only be true");
     }
     if (const Node* last = Reader::find(node, "last")) read_last(*last, before);
+}
+
+void TestReader::read_managers(const Node& node, core::Assumed& assumed) {
+    if (!reader_.is_map(node, "`managers`")) return;
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+        const std::string& person = node.keys[i].text;
+        if (std::ranges::find(people_, person) == people_.end())
+            reader_.error(node.keys[i], fmt::format("there is no person `{}`{}", visible(person),
+                                                    Reader::hint(person, people_)));
+        auto manager = reader_.text(node.items[i], "a manager");
+        if (manager && somebody(node.items[i], *manager))
+            assumed.managers.emplace_back(core::PersonId{person}, std::move(*manager));
+    }
 }
 
 void TestReader::read_last(const Node& node, PolicyTest::Before& before) {
@@ -334,6 +348,7 @@ std::optional<PolicyTest> TestReader::read(const Node& node) {
                     .votes = {},
                     .expected = {}};
     if (const Node* groups = Reader::find(node, "groups")) read_groups(*groups, test);
+    if (const Node* managers = Reader::find(node, "managers")) read_managers(*managers, test.assumed);
     if (const Node* history = Reader::find(node, "history")) read_history(*history, test.before);
     if (const Node* votes = Reader::find(node, "votes")) {
         if (votes->kind != Node::Kind::list) reader_.error(*votes, "`votes` must be a list");

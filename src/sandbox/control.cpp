@@ -215,6 +215,8 @@ Value Control::set_user(const Value& order) {
     take_text(order, "real_name", user.real_name);
     take_text(order, "email", user.email);
     take_text(order, "team_id", user.team);
+    if (const auto* fields = order["fields"].members())
+        for (const auto& [field, value] : *fields) user.fields[field] = value.text();
     take_flag(order, "deleted", user.deleted);
     take_flag(order, "is_bot", user.bot);
     take_flag(order, "is_admin", user.admin);

@@ -30,8 +30,10 @@ struct User {
     bool admin = false;
     bool email_confirmed = true;
     std::int64_t updated_s = 0;
+    std::map<std::string, std::string> fields = {};  // of the profile, by id: "Xf0MANAGER"
 };
 core::Value describe(const User& user, bool with_email);
+core::Value profile_fields(const User& user);  // as users.profile.get tells them
 
 struct Group {
     std::string id;

@@ -6,6 +6,7 @@
 
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/groups.hpp"
 #include "countersign/core/policy.hpp"
 
 namespace countersign::slack {
@@ -30,6 +31,10 @@ constexpr std::string_view all_groups = "g:*";
 constexpr core::Duration groups_alone_for = std::chrono::hours{1};
 constexpr std::size_t users_per_page = 500;
 constexpr std::size_t user_pages_max = 1'000;
+
+bool is_manager_key(std::string_view key) {
+    return key.starts_with(group_key(core::manager_prefix));
+}
 
 std::size_t items_of(const Value& answer, std::string_view name) {
     const auto* items = answer[name].items();
@@ -57,11 +62,13 @@ std::vector<core::ChatGroup> read_groups(const Value& answer, core::Instant as_o
 }  // namespace
 
 SlackDirectory::SlackDirectory(WebApi& api, Workbench& workbench, const app::Runtime& runtime,
-                               app::Roster& roster, rt::asio::any_io_executor executor)
+                               app::Roster& roster, const std::string& manager_field,
+                               rt::asio::any_io_executor executor)
     : api_(api),
       workbench_(workbench),
       runtime_(runtime),
       roster_(roster),
+      manager_field_(manager_field),
       look_ups_(runtime,
                 {.area = "slack",
                  .chat = "Slack",
@@ -161,14 +168,15 @@ const std::vector<std::string>& SlackDirectory::policy_groups() const {
 
 // Reading a group is rationed by the minute (Tier 2): many are read together.
 std::string SlackDirectory::look_up_of(const std::string& key) const {
-    const bool together = key.starts_with('g') && runtime_.now() >= groups_alone_until_ &&
-                          policy_groups().size() > groups_alone_max;
+    const bool together = key.starts_with('g') && !is_manager_key(key) &&
+                          runtime_.now() >= groups_alone_until_ && policy_groups().size() > groups_alone_max;
     return together ? std::string{all_groups} : key;
 }
 
 Later<Done> SlackDirectory::fetch(const std::string& key) {
     auto id = key.substr(2);
     if (key == all_groups) return fetch_all_groups();
+    if (is_manager_key(key)) return fetch_manager(std::move(id));
     return key.starts_with('u') ? fetch_user(std::move(id)) : fetch_group(std::move(id));
 }
 
@@ -246,6 +254,48 @@ Later<Done> SlackDirectory::fetch_group(std::string id) {
     }
     keep_group(std::move(group));
     co_return Done{};
+}
+
+// Whoever a person's profile names is the one who stands in their group. `id`: "manager:U0RILEY".
+Later<Done> SlackDirectory::fetch_manager(std::string id) {
+    const auto asked_at = runtime_.now();
+    core::ChatGroup group{.id = id, .handle = {}, .members = {}, .enabled = true, .as_of = asked_at};
+    if (manager_field_.empty()) {
+        note_ =
+            "slack: a rule asks for the requester's manager, and `slack.manager_field` does not say which "
+            "field of profiles holds them: nobody is anybody's manager";
+    } else {
+        auto arguments = Value::object({{"user", id.substr(core::manager_prefix.size())}});
+        auto answer =
+            co_await api_.call(Method::users_profile, std::move(arguments), {}, {asked_at + look_up_max});
+        if (!answer && answer.error().trouble != Trouble::not_found) {
+            if (answer.error().code == "missing_scope")
+                note_ =
+                    "slack: profiles cannot be read, so nobody's manager is known: " + answer.error().detail;
+            co_return pass(answer);
+        }
+        if (answer && !holds_manager((*answer)["profile"], group))
+            note_ = "slack: the field `slack.manager_field` (" + manager_field_ +
+                    ") of a profile holds something else than one person";
+    }
+    const bool known = groups_.contains(id);
+    if (!known && managers_ >= managers_max) {
+        std::erase_if(groups_, [](const auto& one) { return one.first.starts_with(core::manager_prefix); });
+        managers_ = 0;
+    }
+    if (!known) ++managers_;
+    keep_group(std::move(group));
+    co_return Done{};
+}
+
+// False: the field holds something, and it is not one person.
+bool SlackDirectory::holds_manager(const Value& profile, core::ChatGroup& group) const {
+    const std::string_view manager = profile["fields"][manager_field_]["value"].text();
+    if (manager.empty()) return true;
+    const auto* slack = core::chat_kind("slack");
+    if (slack == nullptr || !slack->is_account_id(manager)) return false;
+    group.members.emplace_back(manager);
+    return true;
 }
 
 Later<Done> SlackDirectory::fetch_all_groups() {
@@ -333,6 +383,9 @@ void SlackDirectory::doubt_all() {
 // Sent for trifles too (a new status line). Only what matters to a vote makes us look again.
 void SlackDirectory::hear_user(const Value& user) {
     if (!home_) return;
+    // What changed is not said: it may be the manager.
+    const auto manager = group_key(std::string{core::manager_prefix} + std::string{user["id"].text()});
+    if (groups_.contains(manager.substr(2))) doubt(manager);
     const auto* known = users_.find(user["id"].text());
     if (!known && !listed_at_) return;
     // What was said takes effect at once, and counts as never read: a vote makes us ask.
@@ -385,6 +438,7 @@ std::vector<std::string> SlackDirectory::wanted() const {
 
 Method SlackDirectory::method_of(const std::string& key) {
     if (key == all_groups) return Method::usergroups;
+    if (is_manager_key(key)) return Method::users_profile;
     return key.starts_with('u') ? Method::users_info : Method::usergroup_users;
 }
 

@@ -211,6 +211,27 @@ TEST(HistoryTests, WhatATestSaysOfBeforeIsOfTheRightForm) {
     }
 }
 
+TEST(ManagerWords, OfRequesterIsATableOrTheWordManager) {
+    EXPECT_TRUE(std::get<core::CountFor>(rule_of("require: {of_requester: manager}").require->node).managers);
+    EXPECT_THAT(errors_of("require: {of_requester: boss}"),
+                ElementsAre(HasSubstr("`of_requester` is manager, as the chat names them, or a table")));
+    EXPECT_THAT(errors_of("require: {of_requester: manager, one_of: [g]}"),
+                ElementsAre(HasSubstr("`one_of` goes with a field in `of`")));
+}
+
+TEST(ManagerTests, ATestSaysWhoTheyAre) {
+    const std::string rule = "require: {of_requester: manager}";
+    EXPECT_THAT(differences(rule,
+                            "managers: {eve: dan}, votes: [{by: amy, verdict: approve, refused: "
+                            "not_eligible}, {by: dan, verdict: approve}], expect: {state: approved}"),
+                IsEmpty());
+    EXPECT_THAT(differences(rule,
+                            "votes: [{by: dan, verdict: approve, refused: not_eligible}], expect: "
+                            "{state: pending}"),
+                IsEmpty())
+        << "of whom a test does not say it, it is not known";
+}
+
 // ---- what a change makes easier
 
 std::vector<std::string> easier(const std::string& older, const std::string& newer) {

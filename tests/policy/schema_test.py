@@ -83,7 +83,7 @@ GOOD = {
                                    "over": {"any": [{"of": "g"}, {"of": "x"}]}}],
                           one_at_a_time={"by": "resource", "supersede": True}),
                      tests=[{"name": "t", "request": {"action": "a"}, "expect": {"state": "refused"},
-                             "history": {"spent": ["r"], "ahead": True, "last": {"g": ["amy"]}}}]),
+                             "managers": {"amy": "ben"}, "history": {"spent": ["r"], "ahead": True, "last": {"g": ["amy"]}}}]),
     "times": rules(rule(require={"of": "g"}, expires="1d2h3m4s", grant="10m", timezone="UTC", unlinked="allow",
                         notify={"slack": ["#x", "C1"], "teams": "19:x"})),
     "denial": rules(rule(require={"of": "g"}, deny={"count": 2, "of": "g"}, hold={"release": "g"}),

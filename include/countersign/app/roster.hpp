@@ -52,8 +52,7 @@ class Roster {
         AccountSource* source;
     };
     void retie(core::Instant now);
-    std::vector<std::string> chat_groups(const std::vector<core::GroupId>& groups,
-                                         const Source& source) const;
+    std::vector<std::string> chat_groups(const std::vector<core::GroupId>& groups, const Source& source);
 
     core::Duration age_max_;
     std::vector<Source> sources_;

@@ -49,6 +49,7 @@ struct CountFor {
     // Whose people may not fill it: groups, written as `of` is, or "requester.groups".
     std::vector<std::string> not_from = {};
     std::uint32_t not_last = 0;  // as in CountOf
+    bool managers = false;       // each human's manager is asked, as a chat names them
 };
 inline constexpr std::string_view requesters_groups = "requester.groups";
 struct RequireAll {

@@ -18,7 +18,9 @@ struct Assumed {
         GroupId name;
         std::vector<std::string> members;  // persons of the policy, accounts, or bare chat ids
     };
-    std::vector<Group> groups;        // those that the policy leaves to a chat; others stay unknown
+    std::vector<Group> groups;  // those that the policy leaves to a chat; others stay unknown
+    // Whom a chat names as somebody's manager, as members are named; of others it names none.
+    std::vector<std::pair<PersonId, std::string>> managers = {};
     std::vector<AccountId> accounts;  // further ones beside the policy's, as full members
     std::vector<std::pair<AccountId, AccountClass>> classes;  // accounts that are not full members
 };
