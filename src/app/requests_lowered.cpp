@@ -194,23 +194,21 @@ Later<Filed> Requests::file_in_turn(Asked asked, NewCase fresh, Deadline deadlin
                 continue;
             }
             for (const core::RequestId& before : one.ahead) {
-                auto ended = co_await supersede(before, asked.request, deadline);
+                core::Supersede command{asked.request.id, asked.request.requester.account};
+                Origin origin{"supersede:" + asked.request.id.text()};
+                auto ended = co_await append(before, std::move(command), std::move(origin), deadline);
                 if (!ended) co_return pass(ended);
+                // It was opened under rules that protect it, so it comes first.
+                if (ended->refusal && ended->refusal->why == core::Why::not_superseded)
+                    known.push_back({core::HeldBack::Kind::turn,
+                                     {},
+                                     one.sentence + ", and " + before.text() + " comes first"});
             }
         }
         auto again = co_await as_ruled(asked, known, deadline);
         if (!again) co_return pass(again);
         fresh = std::move(*again);
     }
-}
-
-// One that has ended meanwhile is as good as ended by this; one that may not be, comes first.
-Later<Done> Requests::supersede(core::RequestId before, const core::Request& by, Deadline deadline) {
-    core::Supersede command{by.id, by.requester.account};
-    Origin origin{"supersede:" + by.id.text()};
-    auto answer = co_await append(before, std::move(command), std::move(origin), deadline);
-    if (!answer) co_return pass(answer);
-    co_return Done{};
 }
 
 }  // namespace countersign::app

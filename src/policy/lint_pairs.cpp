@@ -30,7 +30,7 @@ bool asks_as_much(const core::Requirement& more, const core::Requirement& less) 
         return std::ranges::any_of(*asked, [&](const core::Slots& wanted) {
             return std::ranges::all_of(wanted.groups, [&](const core::CountOf& one) {
                 return std::ranges::any_of(given.groups, [&](const core::CountOf& other) {
-                    return other.of == one.of && other.count >= one.count;
+                    return other.of == one.of && other.count >= one.count && other.not_last >= one.not_last;
                 });
             });
         });
@@ -159,7 +159,9 @@ void Lint::lint_pair(std::size_t i, std::size_t j) {
     const core::Rule& other = rules()[j];
     if (rule.shadow || other.shadow) return;
     const bool beaten = (refuses(other) && !rule.refuse) || (asks(other) && rule.allow);
-    const bool same = (other.allow && rule.allow && other.hide == rule.hide) || asks_no_more(rule, other);
+    const bool unlimited = rule.budgets.empty() && !rule.turns;
+    const bool same =
+        (other.allow && rule.allow && unlimited && other.hide == rule.hide) || asks_no_more(rule, other);
     if ((!beaten && !same) || pointless_[i] || pointless_[j] || !within(i, j)) return;
     pointless_[i] = true;
     warn("pointless", i, "name",

@@ -141,6 +141,15 @@ TEST(HistoryLint, ARuleWithABudgetIsNotPointlessBesideOneThatAsksAsMuch) {
     EXPECT_THAT(of_kind("pointless", refusing_policy(rules + "}\n")), testing::SizeIs(1));
     EXPECT_THAT(of_kind("pointless", refusing_policy(rules + ", budget: {count: 1, per: 1h}}\n")), IsEmpty());
     EXPECT_THAT(of_kind("pointless", refusing_policy(rules + ", one_at_a_time: action}\n")), IsEmpty());
+    EXPECT_THAT(of_kind("pointless", refusing_policy("  - {name: all, require: {of: g}}\n"
+                                                     "  - {name: some, when: {action: a}, require: {of: g, "
+                                                     "not_last: 1}}\n")),
+                IsEmpty());
+    const std::string free =
+        "  - {name: all, when: {requester.name: ci}, allow: true}\n"
+        "  - {name: some, when: {requester.name: ci, action: a}, allow: true";
+    EXPECT_THAT(of_kind("pointless", refusing_policy(free + "}\n")), testing::SizeIs(1));
+    EXPECT_THAT(of_kind("pointless", refusing_policy(free + ", budget: {count: 1, per: 1h}}\n")), IsEmpty());
 }
 
 // ---- tests beside a policy

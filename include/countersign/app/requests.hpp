@@ -167,7 +167,6 @@ class Requests {
     };
     Later<NewCase> as_ruled(const Asked& asked, std::vector<core::HeldBack> held_back, Deadline deadline);
     Later<Filed> file_in_turn(Asked asked, NewCase fresh, Deadline deadline);
-    Later<Done> supersede(core::RequestId before, const core::Request& by, Deadline deadline);
     Later<OpenedCase> file(NewCase fresh, Deadline deadline);
     Later<std::shared_ptr<OpenedCase>> open_in_session(NewCase fresh, Deadline deadline);
     Answer committed(Appended appended);
