@@ -224,6 +224,20 @@ void CaseWriter::open_alone(Session& session, WaitingOpening& one) {
     }
 }
 
+namespace {
+
+// Says whether a request was opened with this key already, and not a day ago.
+Sql<bool> key_taken_by_another(Session& session, const app::NewCase& fresh) {
+    if (!fresh.idempotency) return false;
+    auto rows = session.run(key_used, Arguments::of(fresh.idempotency->token, fresh.idempotency->key));
+    if (!rows) return std::unexpected(rows.error());
+    if (rows->empty()) return false;
+    const auto created_at = instant_from((*rows)[0][2]);
+    return !created_at || *created_at >= fresh.opened.at - idempotency_kept;
+}
+
+}  // namespace
+
 // One new request, once the rows of other requests that it asks about are locked. Without an answer
 // afterwards its key is taken; with `held_back` in it nothing was written.
 Sql<Done> CaseWriter::write_opening(Session& session, OpeningJob& job, const app::Seals& seals) {
@@ -236,6 +250,10 @@ Sql<Done> CaseWriter::write_opening(Session& session, OpeningJob& job, const app
     }
     auto judged = app::judge_opening(job.fresh, (*locked)->history, now);
     if (!judged.held_back.empty()) {
+        // What comes a second time is not held back by itself.
+        auto taken = key_taken_by_another(session, job.fresh);
+        if (!taken) return std::unexpected(taken.error());
+        if (*taken) return Done{};
         job.answer.emplace(app::kept_back(job.fresh, std::move(judged.held_back)));
         return Done{};
     }

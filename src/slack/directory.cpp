@@ -32,10 +32,6 @@ constexpr core::Duration groups_alone_for = std::chrono::hours{1};
 constexpr std::size_t users_per_page = 500;
 constexpr std::size_t user_pages_max = 1'000;
 
-bool is_manager_key(std::string_view key) {
-    return key.starts_with(group_key(core::manager_prefix));
-}
-
 std::size_t items_of(const Value& answer, std::string_view name) {
     const auto* items = answer[name].items();
     return items ? items->size() : 0;
@@ -254,48 +250,6 @@ Later<Done> SlackDirectory::fetch_group(std::string id) {
     }
     keep_group(std::move(group));
     co_return Done{};
-}
-
-// Whoever a person's profile names is the one who stands in their group. `id`: "manager:U0RILEY".
-Later<Done> SlackDirectory::fetch_manager(std::string id) {
-    const auto asked_at = runtime_.now();
-    core::ChatGroup group{.id = id, .handle = {}, .members = {}, .enabled = true, .as_of = asked_at};
-    if (manager_field_.empty()) {
-        note_ =
-            "slack: a rule asks for the requester's manager, and `slack.manager_field` does not say which "
-            "field of profiles holds them: nobody is anybody's manager";
-    } else {
-        auto arguments = Value::object({{"user", id.substr(core::manager_prefix.size())}});
-        auto answer =
-            co_await api_.call(Method::users_profile, std::move(arguments), {}, {asked_at + look_up_max});
-        if (!answer && answer.error().trouble != Trouble::not_found) {
-            if (answer.error().code == "missing_scope")
-                note_ =
-                    "slack: profiles cannot be read, so nobody's manager is known: " + answer.error().detail;
-            co_return pass(answer);
-        }
-        if (answer && !holds_manager((*answer)["profile"], group))
-            note_ = "slack: the field `slack.manager_field` (" + manager_field_ +
-                    ") of a profile holds something else than one person";
-    }
-    const bool known = groups_.contains(id);
-    if (!known && managers_ >= managers_max) {
-        std::erase_if(groups_, [](const auto& one) { return one.first.starts_with(core::manager_prefix); });
-        managers_ = 0;
-    }
-    if (!known) ++managers_;
-    keep_group(std::move(group));
-    co_return Done{};
-}
-
-// False: the field holds something, and it is not one person.
-bool SlackDirectory::holds_manager(const Value& profile, core::ChatGroup& group) const {
-    const std::string_view manager = profile["fields"][manager_field_]["value"].text();
-    if (manager.empty()) return true;
-    const auto* slack = core::chat_kind("slack");
-    if (slack == nullptr || !slack->is_account_id(manager)) return false;
-    group.members.emplace_back(manager);
-    return true;
 }
 
 Later<Done> SlackDirectory::fetch_all_groups() {

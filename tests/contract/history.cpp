@@ -73,6 +73,22 @@ TYPED_TEST(History, WhatIsHeldBackIsNotStored) {
     EXPECT_THAT(this->opened(fresh).held_back, IsEmpty());
 }
 
+TYPED_TEST(History, WhatComesASecondTimeIsNotHeldBackByItself) {
+    auto turns = reviewed();
+    turns.turns = {{{"resource"}, true}};
+    for (const auto& applied : {allowed({counts(1, 1h)}), turns}) {
+        auto fresh = this->on.fresh(applied, {});
+        fresh.idempotency = this->key("once " + std::to_string(applied.turns.size()));
+        this->opened(fresh);
+        auto again = this->on.fresh(applied, {});
+        again.idempotency = fresh.idempotency;
+        auto had = this->opened(again);
+        EXPECT_TRUE(had.repeat);
+        EXPECT_THAT(had.held_back, IsEmpty());
+        EXPECT_EQ(had.opened.request->id.text(), fresh.request.id.text());
+    }
+}
+
 TYPED_TEST(History, VotesThatDecideAtOnceExceedNoBudget) {
     std::vector<core::RequestId> ids;
     for (int i = 0; i < 12; ++i)

@@ -121,6 +121,14 @@ class HistoryTest(unittest.TestCase):
         third = self.ask("plan", resource="shop")
         self.assertEqual(self.api.show(second["id"])["superseded_by"], third["id"], "an approval that nobody claimed ends, too")
 
+    def test_a_request_that_comes_twice_does_not_end_itself(self):
+        key = {"Idempotency-Key": "once"}
+        body = {"action": "plan", "resource": "cart", "on_behalf_of": ["slack:T0SIM/U0RILEY"]}
+        first = self.api.call("POST", "/v1/requests", body, key)
+        again = self.api.call("POST", "/v1/requests", body, key)
+        self.assertEqual((first.status, again.status), (201, 200), again.body)
+        self.assertEqual((again.json["id"], again.json["state"]), (first.json["id"], "pending"))
+
     def test_whoever_approved_the_last_one_leaves_the_next_to_others(self):
         first, second = (self.ask("pay") for _ in range(2))
         self.approve("amy", first)
