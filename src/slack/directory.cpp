@@ -337,9 +337,7 @@ void SlackDirectory::doubt_all() {
 // Sent for trifles too (a new status line). Only what matters to a vote makes us look again.
 void SlackDirectory::hear_user(const Value& user) {
     if (!home_) return;
-    // What changed is not said: it may be the manager.
-    const auto manager = group_key(std::string{core::manager_prefix} + std::string{user["id"].text()});
-    if (groups_.contains(manager.substr(2))) doubt(manager);
+    doubt_manager_of(std::string(user["id"].text()));
     const auto* known = users_.find(user["id"].text());
     if (!known && !listed_at_) return;
     // What was said takes effect at once, and counts as never read: a vote makes us ask.

@@ -60,6 +60,7 @@ class SlackDirectory {
     Later<Done> fetch_group(std::string id);
     Later<Done> fetch_manager(std::string id);
     static bool is_manager_key(std::string_view key);
+    void doubt_manager_of(const std::string& user);
     bool holds_manager(const core::Value& profile, core::ChatGroup& group) const;
     Later<Done> fetch_group_flags(Deadline deadline);
     Later<Done> fetch_all_groups();

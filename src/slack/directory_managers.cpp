@@ -50,6 +50,12 @@ Later<Done> SlackDirectory::fetch_manager(std::string id) {
     co_return Done{};
 }
 
+// Slack does not say what of a profile changed.
+void SlackDirectory::doubt_manager_of(const std::string& user) {
+    const std::string id = std::string{core::manager_prefix} + user;
+    if (groups_.contains(id)) doubt(std::string{group_keys_prefix} + id);
+}
+
 // False: the field holds something, and it is not one person.
 bool SlackDirectory::holds_manager(const core::Value& profile, core::ChatGroup& group) const {
     const std::string_view manager = profile["fields"][manager_field_]["value"].text();
