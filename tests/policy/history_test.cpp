@@ -21,7 +21,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::vector<std::string> errors_of(const std::string& keys) {
+std::vector<std::string> mistakes_in(const std::string& keys) {
     std::vector<PolicyFinding> findings;
     auto policy = read_policy(policy_with("  - name: r\n    " + keys + "\n"), "p.yaml", findings);
     std::vector<std::string> errors;
@@ -30,7 +30,7 @@ std::vector<std::string> errors_of(const std::string& keys) {
     EXPECT_EQ(policy.has_value(), errors.empty());
     return errors;
 }
-core::Rule rule_of(const std::string& keys) {
+core::Rule one_rule(const std::string& keys) {
     std::vector<PolicyFinding> findings;
     auto policy = read_policy(policy_with("  - name: r\n    " + keys + "\n"), "p.yaml", findings);
     EXPECT_TRUE(policy) << (policy ? "" : policy.error().detail);
@@ -39,11 +39,11 @@ core::Rule rule_of(const std::string& keys) {
 
 TEST(HistoryWords, ABudgetCountsOrAddsUp) {
     const core::Rule counted =
-        rule_of("allow: true\n    budget: {count: 20, per: 1h, by: [resource, action]}");
+        one_rule("allow: true\n    budget: {count: 20, per: 1h, by: [resource, action]}");
     ASSERT_EQ(counted.budgets.size(), 1U);
     EXPECT_EQ(counted.budgets[0].budget, (core::Budget{"r", 20, "", 0, 1h, {"action", "resource"}}));
     EXPECT_FALSE(counted.budgets[0].over);
-    const core::Rule summed = rule_of(
+    const core::Rule summed = one_rule(
         "require: {of: g}\n    budget: [{sum: parameters.amount, max: 0.5, per: 1d, over: {of: h}}, {count: "
         "2, "
         "per: 2d, by: requester}]");
@@ -75,15 +75,16 @@ TEST(HistoryWords, WhatABudgetCannotMeanIsAnError) {
              {"{count: 1, per: 1h, each: 2}", "unknown key `each` in `budget`"},
              {"[]", "`budget` takes 1 to 8"},
              {"[{count: 1, per: 1h}, {count: 2, per: 1h}]", "a budget of the same within the same time"}})
-        EXPECT_THAT(errors_of("allow: true\n    budget: " + budget), Contains(HasSubstr(message))) << budget;
-    EXPECT_THAT(errors_of("refuse: no\n    budget: {count: 1, per: 1h}"),
+        EXPECT_THAT(mistakes_in("allow: true\n    budget: " + budget), Contains(HasSubstr(message)))
+            << budget;
+    EXPECT_THAT(mistakes_in("refuse: no\n    budget: {count: 1, per: 1h}"),
                 ElementsAre("`budget` means nothing beside `refuse`"));
 }
 
 TEST(HistoryWords, OneAtATimeIsAListOrSaysThatItSupersedes) {
-    EXPECT_EQ(rule_of("allow: true\n    one_at_a_time: [resource, action]").turns,
+    EXPECT_EQ(one_rule("allow: true\n    one_at_a_time: [resource, action]").turns,
               (core::Turns{{"action", "resource"}, false}));
-    EXPECT_EQ(rule_of("allow: true\n    one_at_a_time: {by: labels.stack, supersede: true}").turns,
+    EXPECT_EQ(one_rule("allow: true\n    one_at_a_time: {by: labels.stack, supersede: true}").turns,
               (core::Turns{{"labels.stack"}, true}));
     for (const auto& [keys, message] : std::vector<std::pair<std::string, std::string>>{
              {"allow: true\n    one_at_a_time: {supersede: true}",
@@ -95,18 +96,18 @@ TEST(HistoryWords, OneAtATimeIsAListOrSaysThatItSupersedes) {
              {"require: {of: g}\n    session: {from: parameters.m, max: 1h, uses: 2}\n    one_at_a_time: "
               "action",
               "does not go with `session`"}})
-        EXPECT_THAT(errors_of(keys), Contains(HasSubstr(message))) << keys;
+        EXPECT_THAT(mistakes_in(keys), Contains(HasSubstr(message))) << keys;
 }
 
 TEST(HistoryWords, NotLastBelongsToASlotOfAGroup) {
-    EXPECT_EQ(std::get<core::CountOf>(rule_of("require: {of: g, not_last: 1}").require->node).not_last, 1U);
+    EXPECT_EQ(std::get<core::CountOf>(one_rule("require: {of: g, not_last: 1}").require->node).not_last, 1U);
     EXPECT_EQ(std::get<core::CountFor>(
-                  rule_of("require: {of: g, not_last: 2, not_from: requester.groups}").require->node)
+                  one_rule("require: {of: g, not_last: 2, not_from: requester.groups}").require->node)
                   .not_last,
               2U);
-    EXPECT_THAT(errors_of("require: {of: g, not_last: 0}"),
+    EXPECT_THAT(mistakes_in("require: {of: g, not_last: 0}"),
                 ElementsAre("`not_last` is a whole number of requests from 1 to 20"));
-    EXPECT_THAT(errors_of("require: {of_requester: {amy: ben}, not_last: 1}"),
+    EXPECT_THAT(mistakes_in("require: {of_requester: {amy: ben}, not_last: 1}"),
                 ElementsAre(HasSubstr("`not_last` goes with a group in `of`")));
 }
 
@@ -154,7 +155,7 @@ TEST(HistoryLint, ARuleWithABudgetIsNotPointlessBesideOneThatAsksAsMuch) {
 
 // ---- tests beside a policy
 
-std::vector<std::string> differences(const std::string& rule, const std::string& test) {
+std::vector<std::string> played(const std::string& rule, const std::string& test) {
     const std::string yaml =
         policy_with("  - {name: r, when: {action: a}, " + rule + "}\n") +
         "tests:\n  - {name: t, request: {action: a, resource: x, on_behalf_of: [eve], parameters: {amount: "
@@ -172,30 +173,30 @@ std::vector<std::string> differences(const std::string& rule, const std::string&
 
 TEST(HistoryTests, ABudgetIsSpentWhereATestSaysSo) {
     const std::string free = "allow: true, budget: {count: 2, per: 1h}";
-    EXPECT_THAT(differences(free, "expect: {state: approved}"), IsEmpty());
-    EXPECT_THAT(differences(free, "history: {spent: [r]}, expect: {state: refused, reason: \"*2 of 2*\"}"),
+    EXPECT_THAT(played(free, "expect: {state: approved}"), IsEmpty());
+    EXPECT_THAT(played(free, "history: {spent: [r]}, expect: {state: refused, reason: \"*2 of 2*\"}"),
                 IsEmpty());
-    EXPECT_THAT(differences("allow: true, budget: {count: 2, per: 1h, over: {of: g}}",
-                            "history: {spent: [r]}, votes: [{by: amy, verdict: approve}], expect: {state: "
-                            "approved, counted: {amy: g}}"),
+    EXPECT_THAT(played("allow: true, budget: {count: 2, per: 1h, over: {of: g}}",
+                       "history: {spent: [r]}, votes: [{by: amy, verdict: approve}], expect: {state: "
+                       "approved, counted: {amy: g}}"),
                 IsEmpty());
-    EXPECT_THAT(differences("allow: true, budget: {sum: parameters.amount, max: 6, per: 1h}",
-                            "expect: {state: refused, reason: \"this alone asks for more*\"}"),
+    EXPECT_THAT(played("allow: true, budget: {sum: parameters.amount, max: 6, per: 1h}",
+                       "expect: {state: refused, reason: \"this alone asks for more*\"}"),
                 IsEmpty());
 }
 
 TEST(HistoryTests, AVoteWaitsForRoom) {
-    EXPECT_THAT(differences("require: {of: g, not_last: 1}, one_at_a_time: [resource]",
-                            "history: {ahead: true, last: {g: [amy]}}, votes: [{by: amy, verdict: approve, "
-                            "refused: filled_last}, {by: ben, verdict: approve, refused: not_its_turn}], "
-                            "expect: {state: pending}"),
+    EXPECT_THAT(played("require: {of: g, not_last: 1}, one_at_a_time: [resource]",
+                       "history: {ahead: true, last: {g: [amy]}}, votes: [{by: amy, verdict: approve, "
+                       "refused: filled_last}, {by: ben, verdict: approve, refused: not_its_turn}], "
+                       "expect: {state: pending}"),
                 IsEmpty());
-    EXPECT_THAT(differences("require: {of: g}, one_at_a_time: {by: resource, supersede: true}",
-                            "history: {ahead: true}, votes: [{by: ben, verdict: approve}], expect: {state: "
-                            "approved}"),
+    EXPECT_THAT(played("require: {of: g}, one_at_a_time: {by: resource, supersede: true}",
+                       "history: {ahead: true}, votes: [{by: ben, verdict: approve}], expect: {state: "
+                       "approved}"),
                 IsEmpty());
-    EXPECT_THAT(differences("allow: true, one_at_a_time: [resource]",
-                            "history: {ahead: true}, expect: {state: refused, reason: \"*comes first*\"}"),
+    EXPECT_THAT(played("allow: true, one_at_a_time: [resource]",
+                       "history: {ahead: true}, expect: {state: refused, reason: \"*comes first*\"}"),
                 IsEmpty());
 }
 
@@ -221,29 +222,30 @@ TEST(HistoryTests, WhatATestSaysOfBeforeIsOfTheRightForm) {
 }
 
 TEST(ManagerWords, OfRequesterIsATableOrTheWordManager) {
-    EXPECT_TRUE(std::get<core::CountFor>(rule_of("require: {of_requester: manager}").require->node).managers);
-    EXPECT_THAT(errors_of("require: {of_requester: boss}"),
+    EXPECT_TRUE(
+        std::get<core::CountFor>(one_rule("require: {of_requester: manager}").require->node).managers);
+    EXPECT_THAT(mistakes_in("require: {of_requester: boss}"),
                 ElementsAre(HasSubstr("`of_requester` is manager, as the chat names them, or a table")));
-    EXPECT_THAT(errors_of("require: {of_requester: manager, one_of: [g]}"),
+    EXPECT_THAT(mistakes_in("require: {of_requester: manager, one_of: [g]}"),
                 ElementsAre(HasSubstr("`one_of` goes with a field in `of`")));
 }
 
 TEST(ManagerTests, ATestSaysWhoTheyAre) {
     const std::string rule = "require: {of_requester: manager}";
-    EXPECT_THAT(differences(rule,
-                            "managers: {eve: dan}, votes: [{by: amy, verdict: approve, refused: "
-                            "not_eligible}, {by: dan, verdict: approve}], expect: {state: approved}"),
+    EXPECT_THAT(played(rule,
+                       "managers: {eve: dan}, votes: [{by: amy, verdict: approve, refused: "
+                       "not_eligible}, {by: dan, verdict: approve}], expect: {state: approved}"),
                 IsEmpty());
-    EXPECT_THAT(differences(rule,
-                            "votes: [{by: dan, verdict: approve, refused: not_eligible}], expect: "
-                            "{state: pending}"),
+    EXPECT_THAT(played(rule,
+                       "votes: [{by: dan, verdict: approve, refused: not_eligible}], expect: "
+                       "{state: pending}"),
                 IsEmpty())
         << "of whom a test does not say it, it is not known";
 }
 
 // ---- what a change makes easier
 
-std::vector<std::string> easier(const std::string& older, const std::string& newer) {
+std::vector<std::string> loosened(const std::string& older, const std::string& newer) {
     auto policy_of = [](const std::string& rule) {
         std::vector<PolicyFinding> findings;
         auto policy = read_policy(refusing_policy("  - {name: r, when: {action: a}, " + rule + "}\n"),
@@ -261,33 +263,33 @@ TEST(HistoryDiff, WhatLoosensABudgetIsEasier) {
     const std::string base = "allow: true, budget: {count: 5, per: 1h, by: [requester]}";
     const auto gone =
         Contains(HasSubstr("a budget of 5 requests within 1h, each requester by itself is gone"));
-    EXPECT_THAT(easier(base, base), IsEmpty());
-    EXPECT_THAT(easier(base, "allow: true"), gone);
-    EXPECT_THAT(easier(base, "allow: true, budget: {count: 6, per: 1h, by: [requester]}"), gone);
-    EXPECT_THAT(easier(base, "allow: true, budget: {count: 5, per: 30m, by: [requester]}"), gone);
-    EXPECT_THAT(easier(base, "allow: true, budget: {count: 5, per: 1h, by: [requester, resource]}"), gone);
-    EXPECT_THAT(easier(base, "allow: true, budget: {count: 5, per: 1h}"), IsEmpty()) << "all share one";
-    EXPECT_THAT(easier(base, "allow: true, budget: {count: 5, per: 1h, by: [requester], over: {of: g}}"),
+    EXPECT_THAT(loosened(base, base), IsEmpty());
+    EXPECT_THAT(loosened(base, "allow: true"), gone);
+    EXPECT_THAT(loosened(base, "allow: true, budget: {count: 6, per: 1h, by: [requester]}"), gone);
+    EXPECT_THAT(loosened(base, "allow: true, budget: {count: 5, per: 30m, by: [requester]}"), gone);
+    EXPECT_THAT(loosened(base, "allow: true, budget: {count: 5, per: 1h, by: [requester, resource]}"), gone);
+    EXPECT_THAT(loosened(base, "allow: true, budget: {count: 5, per: 1h}"), IsEmpty()) << "all share one";
+    EXPECT_THAT(loosened(base, "allow: true, budget: {count: 5, per: 1h, by: [requester], over: {of: g}}"),
                 Contains(HasSubstr("beyond its budget: needs 1 of g instead of refused")));
     const std::string sum = "allow: true, budget: {sum: parameters.amount, max: 5, per: 1h}";
-    EXPECT_THAT(easier(sum, "allow: true, budget: {sum: parameters.amount, max: 6, per: 1h}"),
+    EXPECT_THAT(loosened(sum, "allow: true, budget: {sum: parameters.amount, max: 6, per: 1h}"),
                 Contains(HasSubstr("a budget of 5 of parameters.amount within 1h is gone or larger")));
 }
 
 TEST(HistoryDiff, WhatLetsSeveralGoOnOrTheSamePersonApproveAgainIsEasier) {
-    EXPECT_THAT(easier("require: {of: g}, one_at_a_time: [action]", "require: {of: g}"),
+    EXPECT_THAT(loosened("require: {of: g}, one_at_a_time: [action]", "require: {of: g}"),
                 Contains(HasSubstr("requests with the same action need not wait for one another")));
-    EXPECT_THAT(easier("require: {of: g}, one_at_a_time: [action]",
-                       "require: {of: g}, one_at_a_time: [action, resource]"),
+    EXPECT_THAT(loosened("require: {of: g}, one_at_a_time: [action]",
+                         "require: {of: g}, one_at_a_time: [action, resource]"),
                 Contains(HasSubstr("need not wait")));
     EXPECT_THAT(
-        easier("require: {of: g, not_last: 2}", "require: {of: g, not_last: 1}"),
+        loosened("require: {of: g, not_last: 2}", "require: {of: g, not_last: 1}"),
         Contains(HasSubstr("needs 1 of g (not of the last 1) instead of 1 of g (not of the last 2)")));
-    EXPECT_THAT(easier("require: {of: g}, visible_to: [g]", "require: {of: g}"),
+    EXPECT_THAT(loosened("require: {of: g}, visible_to: [g]", "require: {of: g}"),
                 Contains(HasSubstr("more people may read it")));
-    EXPECT_THAT(easier("require: {of: g}, visible_to: [g]", "require: {of: g}, visible_to: [g, h]"),
+    EXPECT_THAT(loosened("require: {of: g}, visible_to: [g]", "require: {of: g}, visible_to: [g, h]"),
                 Contains(HasSubstr("more people may read it")));
-    EXPECT_THAT(easier("require: {of: g}, visible_to: [g, h]", "require: {of: g}, visible_to: [g]"),
+    EXPECT_THAT(loosened("require: {of: g}, visible_to: [g, h]", "require: {of: g}, visible_to: [g]"),
                 IsEmpty());
 }
 
