@@ -170,8 +170,6 @@ BAD = {
     "step up": rules(rule(require={"of": "g"}, step_up=True)),
     "step up of a refusal": rules(rule(refuse="no", step_up="oidc")),
     "delegate": rules(rule(require={"of": "g"}, delegate=True)),
-    "history": rules(rule(require={"count": 1, "of": "g", "not_last": 2})),
-    "budget": rules(rule(allow=True, budget={"count": 20, "per": "1h"})),
     "a table beside a group": rules(rule(require={"of": "g", "of_requester": {"amy": "ben"}})),
     "claim of a refusal": rules(rule(refuse="no", claim={})),
     "two ways to make a group": {"version": 1, "groups": {"g": {"any": ["h"], "all": ["h"]}, "h": {"teams_team": "t"}}},
