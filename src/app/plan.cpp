@@ -73,13 +73,14 @@ const std::vector<core::PersonId>& behind(const core::Case& c) {
 // The state of one planning: the case as it grows, and what is to be written of it.
 class Planning {
   public:
-    Planning(OnRecord& record, core::Instant now)
-        : record_(record), now_(std::max(now, core::at_of(record.c.entries.back()))) {}
+    Planning(OnRecord& record, core::Instant now, const core::History& history)
+        : record_(record), history_(history), now_(std::max(now, core::at_of(record.c.entries.back()))) {}
 
     void take(const PlanCommand& command) {
         if (answered_from_record(command)) return;
         const Append& what = *command.append;
-        core::Step step = core::advance(record_.c, what.command, *what.directory, now_, what.age_max);
+        core::Step step =
+            core::advance(record_.c, what.command, *what.directory, now_, what.age_max, history_);
         if (record_.words_erased && !step.appended.empty()) {
             made_.answers.emplace_back(
                 fail(Trouble::conflict, "the texts of this request were erased: it cannot go on"));
@@ -130,6 +131,9 @@ class Planning {
                                  .origin = record_.origins.back(),
                                  .command = made_.answers.size()});
         if (escalates) escalate(command);
+        if (before == core::State::pending && record_.state == core::State::approved)
+            made_.records = core::after_approval(record_.c, last ? last->ruling : core::decide(record_.c),
+                                                 history_, now_);
     }
 
     void escalate(const PlanCommand& command) {
@@ -162,6 +166,7 @@ class Planning {
     }
 
     OnRecord& record_;
+    const core::History& history_;
     const core::Instant now_;
     Plan made_;
 };
@@ -207,9 +212,36 @@ Opening plan_opening(const core::Request& request, const core::Applied& applied,
     return opening;
 }
 
-Plan plan(OnRecord& record, std::span<const PlanCommand> commands, core::Instant now, const History&) {
+std::vector<core::HistoryKey> history_keys_of(const core::Case& c) {
+    return core::history_keys(c.request, c.applied, behind(c));
+}
+
+std::vector<core::HistoryKey> history_keys_of(const NewCase& fresh) {
+    if (fresh.opened.dead_end) return {};
+    return core::history_keys(fresh.request, fresh.applied, fresh.opened.behind);
+}
+
+OpenedCase kept_back(const NewCase& fresh, std::vector<core::HeldBack> held_back) {
+    return {.opened = {fresh.request, fresh.applied, {core::Entry{fresh.opened}}},
+            .ruling = fresh.ruling,
+            .held_back = std::move(held_back)};
+}
+
+JudgedOpening judge_opening(const NewCase& fresh, const core::History& history, core::Instant now) {
+    now = std::max(now, fresh.opened.at);
+    JudgedOpening judged;
+    judged.held_back =
+        core::held_back_at_opening(fresh.request, fresh.applied, fresh.ruling.state, history, now);
+    if (!judged.held_back.empty()) return judged;
+    const core::Case c{fresh.request, fresh.applied, {core::Entry{fresh.opened}}};
+    judged.records = core::after_opening(c, fresh.ruling, history, now);
+    return judged;
+}
+
+Plan plan(OnRecord& record, std::span<const PlanCommand> commands, core::Instant now,
+          const core::History& history) {
     COUNTERSIGN_CHECK(!record.c.entries.empty() && record.origins.size() == record.c.entries.size());
-    Planning planning(record, now);
+    Planning planning(record, now, history);
     for (const PlanCommand& command : commands) planning.take(command);
     return planning.finished();
 }

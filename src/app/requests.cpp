@@ -82,6 +82,13 @@ Result<Done> hide(const Hiding& hiding, core::Request& request, const core::Appl
         if (!core::may_hide(applied, sensitive[i]))
             return fail(Trouble::invalid_input, "no matching rule lists this pointer under `hide`",
                         "sensitive_not_allowed", "/sensitive/" + std::to_string(i));
+    if (core::asks_history(applied))
+        for (std::size_t i = 0; i < sensitive.size(); ++i)
+            if (core::counts_or_compares(applied, sensitive[i]))
+                return fail(Trouble::invalid_input,
+                            "a budget or `one_at_a_time` of the policy looks at this value, so it cannot be "
+                            "hidden",
+                            "sensitive_not_allowed", "/sensitive/" + std::to_string(i));
     return core::hide(request, sensitive, hiding.salt(request.id).reveal());
 }
 
@@ -230,7 +237,6 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     if (!bounds) co_return pass(bounds);
     auto known = core::read_people(ask.on_behalf_of, parts_.roster.snapshot()->policy());
     if (!known) co_return pass(known);
-    auto sensitive = std::move(ask.sensitive);
     auto room = co_await room_for_more(caller.key(), deadline);
     if (!room) co_return pass(room);
 
@@ -238,6 +244,7 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     std::optional<Idempotency> idempotency;
     if (ask.idempotency_key)
         idempotency = Idempotency{caller.token.id, std::move(*ask.idempotency_key), ask.fingerprint};
+    auto sensitive = std::move(ask.sensitive);
     auto expires_in = ask.expires_in;
     auto id = core::RequestId::mint(now, rt::chance(runtime_.entropy));
     std::optional<Subscription> callback;
@@ -246,27 +253,46 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
         if (!made) co_return pass(made);
         callback = std::move(*made);
     }
-    auto request = request_of(std::move(ask), requester_of(caller), id, now);
+    Asked asked{.request = request_of(std::move(ask), requester_of(caller), id, now),
+                .sensitive = std::move(sensitive),
+                .expires_in = expires_in,
+                .idempotency = std::move(idempotency),
+                .callback = std::move(callback),
+                .silent = {}};
     Deadline patience{std::min(deadline.at, now + directory_patience)};
-    auto silent = settle_numbers(caller, *parts_.roster.snapshot(), request.requester.humans);
-    co_await ask_about_humans(request, patience);
+    asked.silent = settle_numbers(caller, *parts_.roster.snapshot(), asked.request.requester.humans);
+    co_await ask_about_humans(asked.request, patience);
+    auto fresh = co_await as_ruled(asked, {}, deadline);
+    if (!fresh) co_return pass(fresh);
+    if (caller.workload && caller.workload->single_use) {
+        auto first = co_await not_used_before(*caller.workload, id, asked.idempotency, deadline);
+        if (!first) co_return pass(first);
+    }
+    co_return co_await file_in_turn(std::move(asked), std::move(*fresh), deadline);
+}
+
+// What the rules make of a request, as far as other requests let it.
+Later<NewCase> Requests::as_ruled(const Asked& asked, std::vector<core::HeldBack> held_back,
+                                  Deadline deadline) {
+    core::Request request = asked.request;
+    const auto now = request.created_at;
     auto directory = parts_.roster.snapshot();
-    auto applied = core::match(*directory, request, expires_in, now);
+    auto applied = core::match(*directory, request, asked.expires_in, now, held_back);
     if (!applied) co_return pass(applied);
-    if (!sensitive.empty()) {
-        auto hidden = hide(parts_.hiding, request, *applied, sensitive);
+    if (!asked.sensitive.empty()) {
+        auto hidden = hide(parts_.hiding, request, *applied, asked.sensitive);
         if (!hidden) co_return pass(hidden);
     }
     request.expires_at = now + applied->expires;
 
     // An unread group counts as able to meet anything.
+    Deadline patience{std::min(deadline.at, runtime_.now() + directory_patience)};
     auto groups = core::all_groups_of(*applied);
     if (!groups.empty()) co_await parts_.roster.ensure_groups(std::move(groups), patience);
     directory = parts_.roster.snapshot();
     auto opening = plan_opening(request, *applied, *directory, now);
     auto& excluded = opening.opened.behind_accounts;
-    excluded.insert(excluded.end(), std::make_move_iterator(silent.begin()),
-                    std::make_move_iterator(silent.end()));
+    excluded.insert(excluded.end(), asked.silent.begin(), asked.silent.end());
     bool pending = core::open(opening.ruling.state);
     auto cards = pending           ? card_targets(*applied)
                  : applied->shadow ? named_targets(*applied, parts_.chats)
@@ -275,19 +301,14 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
         std::ranges::move(
             direct_targets(request, *applied, opening.opened, *directory, parts_.chats.surfaces()),
             std::back_inserter(cards));
-    if (caller.workload && caller.workload->single_use) {
-        auto fresh = co_await not_used_before(*caller.workload, request.id, idempotency, deadline);
-        if (!fresh) co_return pass(fresh);
-    }
-    NewCase fresh{.request = std::move(request),
-                  .applied = std::move(*applied),
-                  .opened = std::move(opening.opened),
-                  .ruling = std::move(opening.ruling),
-                  .cards = std::move(cards),
-                  .idempotency = std::move(idempotency),
-                  .callback = std::move(callback),
-                  .lease = runtime_.lease()};
-    co_return co_await file(std::move(fresh), deadline);
+    co_return NewCase{.request = std::move(request),
+                      .applied = std::move(*applied),
+                      .opened = std::move(opening.opened),
+                      .ruling = std::move(opening.ruling),
+                      .cards = std::move(cards),
+                      .idempotency = asked.idempotency,
+                      .callback = asked.callback,
+                      .lease = runtime_.lease()};
 }
 
 Filed Requests::make_known(OpenedCase stored) {

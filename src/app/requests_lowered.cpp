@@ -19,6 +19,8 @@ namespace countersign::app {
 namespace {
 
 constexpr core::Duration groups_patience{std::chrono::seconds{2}};
+// Each round learns of another budget that is spent, or ends what came before.
+constexpr int held_back_rounds_max = 12;
 constexpr std::size_t sessions_looked_at_max = 50;  // open ones of one caller and action, the newest
 
 }  // namespace
@@ -97,6 +99,11 @@ Later<Answer> Requests::lower(core::RequestId request, core::Cast ballot, Origin
         opens = std::make_shared<const NewCase>(std::move(*made));
     }
     auto stored = co_await store(request, ballot, origin, opens, deadline);
+    if (!stored && stored.error().code == opening_held_back)
+        co_return Answer{.now = with_ruling(std::move(*before)),
+                         .refusal = core::Refusal{core::Why::not_lowerable,
+                                                  "It cannot be asked for with these numbers now (" +
+                                                      stored.error().detail + "), so nothing was changed."}};
     if (!stored) co_return pass(stored);
     CasePtr lowered;
     if (stored->opened) lowered = make_known(std::move(*stored->opened)).now;
@@ -128,9 +135,11 @@ Later<CasePtr> Requests::approve_lowered(core::Cast ballot, Origin origin, CaseP
     co_return std::move(answer->now);
 }
 
-Later<CasePtr> Requests::open_in_session(NewCase fresh, Deadline deadline) {
+// nullptr: no session covers it.
+Later<std::shared_ptr<OpenedCase>> Requests::open_in_session(NewCase fresh, Deadline deadline) {
     // One that hides nothing, is for one act, and could be asked of somebody.
-    if (fresh.opened.dead_end || core::session_of(fresh.request, fresh.applied)) co_return CasePtr{};
+    if (fresh.opened.dead_end || core::session_of(fresh.request, fresh.applied))
+        co_return std::shared_ptr<OpenedCase>{};
     ListFilter filter;
     filter.states = {core::State::approved};
     filter.action = fresh.request.action;
@@ -148,26 +157,59 @@ Later<CasePtr> Requests::open_in_session(NewCase fresh, Deadline deadline) {
         core::Use use{opens->request, opens->applied};
         auto used = co_await store(session.request->id, std::move(use),
                                    Origin{"use:" + opens->request.id.text()}, opens, deadline);
-        // Its key was used before, and stands for the request of then.
-        if (!used && used.error().code == key_taken) co_return CasePtr{};
+        // Its key was used before, and stands for the request of then; or a budget is spent.
+        if (!used && (used.error().code == key_taken || used.error().code == opening_held_back))
+            co_return std::shared_ptr<OpenedCase>{};
         if (!used) co_return pass(used);
-        CasePtr covered;
-        if (used->opened) covered = make_known(std::move(*used->opened)).now;
+        auto covered = std::move(used->opened);
         committed(std::move(*used));
         if (covered) co_return covered;
     }
-    co_return CasePtr{};
+    co_return std::shared_ptr<OpenedCase>{};
 }
 
-Later<Filed> Requests::file(NewCase fresh, Deadline deadline) {
+// Stores a new request, by a session where one covers it. Nothing is stored where other requests hold it
+// back.
+Later<OpenedCase> Requests::file(NewCase fresh, Deadline deadline) {
     if (core::open(fresh.ruling.state) && fresh.applied.session) {
         auto covered = co_await open_in_session(fresh, deadline);
         if (!covered) co_return pass(covered);
-        if (*covered) co_return Filed{std::move(*covered), false};
+        if (*covered) co_return std::move(**covered);
     }
-    auto stored = co_await parts_.cases.open(std::move(fresh), deadline);
-    if (!stored) co_return pass(stored);
-    co_return make_known(std::move(*stored));
+    co_return co_await parts_.cases.open(std::move(fresh), deadline);
+}
+
+// A budget may be spent, or others come first: then the rules are asked again, knowing that, and what they
+// say is filed. What is to end for it ends first.
+Later<Filed> Requests::file_in_turn(Asked asked, NewCase fresh, Deadline deadline) {
+    std::vector<core::HeldBack> known;
+    for (int attempt = 1;; ++attempt) {
+        auto stored = co_await file(fresh, deadline);
+        if (!stored) co_return pass(stored);
+        if (stored->held_back.empty()) co_return make_known(std::move(*stored));
+        if (attempt == held_back_rounds_max)
+            co_return fail(Trouble::overloaded, "requests like this one come and go too fast; try again");
+        for (core::HeldBack& one : stored->held_back) {
+            if (one.kind != core::HeldBack::Kind::supersedes) {
+                known.push_back(std::move(one));
+                continue;
+            }
+            for (const core::RequestId& before : one.ahead) {
+                core::Supersede command{asked.request.id, asked.request.requester.account};
+                Origin origin{"supersede:" + asked.request.id.text()};
+                auto ended = co_await append(before, std::move(command), std::move(origin), deadline);
+                if (!ended) co_return pass(ended);
+                // It was opened under rules that protect it, so it comes first.
+                if (ended->refusal && ended->refusal->why == core::Why::not_superseded)
+                    known.push_back({core::HeldBack::Kind::turn,
+                                     {},
+                                     one.sentence + ", and " + before.text() + " comes first"});
+            }
+        }
+        auto again = co_await as_ruled(asked, known, deadline);
+        if (!again) co_return pass(again);
+        fresh = std::move(*again);
+    }
 }
 
 }  // namespace countersign::app

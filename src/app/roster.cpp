@@ -77,8 +77,7 @@ std::shared_ptr<const core::Directory> Roster::snapshot() {
     return snapshot_;
 }
 
-std::vector<std::string> Roster::chat_groups(const std::vector<core::GroupId>& groups,
-                                             const Source& source) const {
+std::vector<std::string> Roster::chat_groups(const std::vector<core::GroupId>& groups, const Source& source) {
     std::vector<std::string> ids;
     if (!policy_) return ids;
     auto workspace = source.source->workspace();
@@ -92,6 +91,13 @@ std::vector<std::string> Roster::chat_groups(const std::vector<core::GroupId>& g
         } else if (!workspace || kept->id.compare(0, slash, workspace->id) == 0) {
             ids.push_back(kept->id.substr(slash + 1));
         }
+    }
+    for (const core::GroupId& group : groups) {
+        const auto kept = core::kept_manager(*snapshot(), group);
+        if (!kept || kept->chat != source.surface) continue;
+        const auto slash = kept->id.find('/');
+        if (slash == std::string::npos || (workspace && kept->id.compare(0, slash, workspace->id) == 0))
+            ids.push_back(slash == std::string::npos ? kept->id : kept->id.substr(slash + 1));
     }
     return ids;
 }

@@ -113,6 +113,12 @@ Value terms_of(const core::Applied& applied) {
     }
     for (const core::CountOf& one : applied.deny.counts)
         terms.push(fmt::format("denials of {} of {} end it", one.count, one.of.text()));
+    for (const core::Budget& one : applied.budgets)
+        terms.push(fmt::format("it counts toward a budget of {}: {}{}", visible(one.rule),
+                               core::budget_text(one), core::common_text(one.by)));
+    for (const core::Turns& one : applied.turns)
+        terms.push(fmt::format("of the same {} one goes on at a time; it {} those before it",
+                               join(one.by, " and "), one.supersede ? "ends" : "waits for"));
     if (applied.claim_after > core::Duration{})
         terms.push(fmt::format("no approval is claimed before {} after the opening",
                                duration_of(applied.claim_after)));

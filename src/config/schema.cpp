@@ -104,6 +104,7 @@ std::vector<Key> chat_keys() {
         {"slack.connections", whole_number(slack(&Slack::connections), 1, 10)},
         {"slack.pace", set_pace},
         {"slack.channel", text(slack(&Slack::channel))},
+        {"slack.manager_field", text(slack(&Slack::manager_field))},
         {"teams.app_id", guid(teams(&Teams::app_id))},
         {"teams.app_password", secret(teams(&Teams::app_password)), Key::Shape::secret},
         {"teams.certificate", content(teams(&Teams::certificate))},

@@ -25,9 +25,11 @@ namespace {
 // Applies one command to one case.
 class CaseUpdate {
   public:
-    CaseUpdate(const Case& before, const Directory& directory, Instant now, Duration age_max)
+    CaseUpdate(const Case& before, const Directory& directory, const History& history, Instant now,
+               Duration age_max)
         : case_(before),
           directory_(directory),
+          history_(history),
           now_(now),
           age_max_(age_max),
           tally_(before.request, before.applied) {
@@ -62,6 +64,7 @@ class CaseUpdate {
     void on(const Claim& claim);
     void on(const Report& report);
     void on(const Use& use);
+    void on(const Supersede& supersede);
 
     void append(Entry entry) {
         // The list must not grow, because the tally refers to these entries.
@@ -92,14 +95,15 @@ class CaseUpdate {
     std::optional<std::vector<Standing>> looked_up_again(const Tally& tally, Verdict verdict,
                                                          const Behind& behind);
     bool stale(const Standing& standing) const { return standing.as_of < now_ - age_max_; }
-    // What the directory says of an account now. Whoever is away counts only by what is known freshly enough
-    // of them: a voter with a slot of their own needs none of it.
+    // What the directory and the last requests say of an account now. Whoever is away counts only by what is
+    // known freshly enough of them: a voter with a slot of their own to fill needs none of it.
     Standing look_up(const Behind& behind, const AccountId& account) const;
     std::vector<PersonId> spoken() const;
     std::size_t acts_of(const Standing& voter) const;
 
     const Case& case_;
     const Directory& directory_;
+    const History& history_;
     Instant now_;
     Duration age_max_;
     Tally tally_;
@@ -110,9 +114,11 @@ class CaseUpdate {
 
 Standing CaseUpdate::look_up(const Behind& behind, const AccountId& account) const {
     Standing standing = standing_of(case_, behind, directory_, account);
+    standing.filled_last = filled_last(case_.applied, history_, standing.person);
     const auto slots = groups_of(case_.applied);
-    const bool own =
-        std::ranges::any_of(slots, [&](const GroupId& group) { return contains(standing.groups, group); });
+    const bool own = std::ranges::any_of(slots, [&](const GroupId& group) {
+        return contains(standing.groups, group) && !contains(standing.filled_last, group);
+    });
     if (own)
         std::erase_if(standing.stands_in, [&](const StandIn& one) { return one.as_of < now_ - age_max_; });
     else
@@ -168,23 +174,14 @@ std::optional<Refusal> CaseUpdate::behind_it(const Cast& cast, const Standing& v
 
 std::optional<Refusal> CaseUpdate::not_eligible(const Cast& cast, const Standing& voter) const {
     const bool approval = cast.verdict == Verdict::approve || cast.verdict == Verdict::lower;
-    const auto groups = approval ? groups_of(case_.applied) : denial_groups_of(case_.applied);
-    const auto own = slots_open_to(case_, voter, approval ? spoken() : std::vector<PersonId>{});
-    const bool eligible =
-        std::ranges::any_of(own, [&](const GroupId& group) { return contains(groups, group); });
-    if (eligible) return std::nullopt;
-    if (!voter.stands_in.empty() && approval)
-        return Refusal{Why::not_eligible,
-                       fmt::format("You could approve this in place of {}, who has voted themselves; ask "
-                                   "another member of {}.",
-                                   person_text(voter.stands_in.front().person), group_names(groups))};
-    for (const GroupId& group : groups)
+    auto refused = approval ? may_not_approve(case_, voter, spoken())
+                            : may_not_object(case_, voter, name_of(cast.verdict));
+    const bool for_another = approval && !voter.stands_in.empty();
+    if (!refused || refused->why != Why::not_eligible || for_another) return refused;
+    for (const GroupId& group : approval ? groups_of(case_.applied) : denial_groups_of(case_.applied))
         if (auto read = directory_.on_call_read_at(group); read && (!*read || **read < now_ - age_max_))
             return Refusal{Why::directory_stale, not_on_call_sentence(group)};
-    return Refusal{Why::not_eligible,
-                   fmt::format("Only members of {} can {} this request; ask to be added there, or ask one "
-                               "of them.",
-                               group_names(groups), approval ? "approve" : name_of(cast.verdict))};
+    return refused;
 }
 
 std::optional<Refusal> CaseUpdate::not_fresh(const Standing& voter) const {
@@ -319,6 +316,9 @@ void CaseUpdate::release(const Cast& cast, const Standing& voter, const Behind& 
         auto again = looked_up_again(would, Verdict::approve, behind);
         if (!again) return;
         std::get<Released>(entry).recheck = std::move(*again);
+        Tally then = tally_;
+        then.read(entry);
+        if (then.state() == State::approved && (refusal_ = kept_back(case_, history_, now_))) return;
     }
     append(std::move(entry));
 }
@@ -347,6 +347,7 @@ void CaseUpdate::vote(const Cast& cast, const Standing& voter, const Behind& beh
         voted.recheck = std::move(*again);
         after = with_it().state();
     }
+    if (after == State::approved && (refusal_ = kept_back(case_, history_, now_))) return;
     if (after == State::pending) voted.dead_end = dead_end(case_.request, case_.applied, behind, directory_);
     append(std::move(entry));
 }
@@ -391,6 +392,12 @@ void CaseUpdate::on(const Use& use) {
     if (!entry) return refuse(entry.error().why, std::move(entry.error().sentence));
     append(std::move(*entry));
     if (used_up(case_, appended_)) append(Lapsed{now_});
+}
+
+void CaseUpdate::on(const Supersede& supersede) {
+    auto entry = superseded(case_, tally_, supersede, now_);
+    if (!entry) return refuse(entry.error().why, std::move(entry.error().sentence));
+    append(std::move(*entry));
 }
 
 // One reminder stands for all that were missed.
@@ -465,8 +472,8 @@ void CaseUpdate::on(const Report& report) {
 }  // namespace
 
 Step advance(const Case& before, const Command& command, const Directory& directory, Instant now,
-             Duration age_max) {
-    CaseUpdate update{before, directory, now, age_max};
+             Duration age_max, const History& history) {
+    CaseUpdate update{before, directory, history, now, age_max};
     update.apply(command);
     return std::move(update).take();
 }

@@ -232,6 +232,14 @@ CardTerms card_terms(const Case& c, const Ruling& ruling, const Directory& direc
             terms.claim_closed.push_back(closed);
     if (ruling.state != State::pending || applied.kind != Applied::Kind::require) return terms;
     terms.reason_required = applied.reason_required;
+    terms.budgets = applied.budgets;
+    terms.over_budget = applied.over_budget;
+    terms.turns = applied.turns;
+    for (const Slots& slots : applied.alternatives)
+        for (const CountOf& one : slots.groups)
+            if (one.not_last != 0 &&
+                std::ranges::find(terms.not_last, one.of, &CountOf::of) == terms.not_last.end())
+                terms.not_last.push_back(one);
     const Naming naming{directory, surface};
     for (const AccountId& account : excluded_accounts(applied.exclude, c.request).accounts)
         terms.excluded.push_back({naming.account(account).name, std::nullopt});

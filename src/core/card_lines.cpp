@@ -93,4 +93,30 @@ std::vector<CardLine> narrowed_lines(const CardView& card) {
     return lines;
 }
 
+std::vector<CardLine> history_lines(const CardView& card) {
+    std::vector<CardLine> lines;
+    const CardTerms& terms = card.terms;
+    if (!terms.over_budget.empty()) {
+        CardLine line{strong("Beyond the budget"), words(" of ")};
+        for (std::size_t i = 0; i < terms.over_budget.size() && i < rules_shown_max; ++i) {
+            if (i > 0) line.push_back(words(", "));
+            line.push_back(named(terms.over_budget[i]));
+        }
+        if (terms.over_budget.size() > rules_shown_max) line.push_back(words(" and more"));
+        lines.push_back(std::move(line));
+    }
+    for (std::size_t i = 0; i < terms.budgets.size() && i < rules_shown_max; ++i)
+        lines.push_back({words("Counts toward a budget of "), named(terms.budgets[i].rule),
+                         words(": " + budget_text(terms.budgets[i]) + common_text(terms.budgets[i].by))});
+    for (const Turns& one : terms.turns)
+        lines.push_back({words(fmt::format("One at a time: it {} others with the same {}",
+                                           one.supersede ? "ended" : "waits for", join(one.by, " and ")))});
+    for (std::size_t i = 0; i < terms.not_last.size() && i < groups_shown_max; ++i)
+        lines.push_back({words("Not for whoever approved for "), named(terms.not_last[i].of.text()),
+                         words(terms.not_last[i].not_last == 1
+                                   ? " the last time"
+                                   : fmt::format(" one of the last {} times", terms.not_last[i].not_last))});
+    return lines;
+}
+
 }  // namespace countersign::core

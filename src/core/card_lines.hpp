@@ -24,4 +24,7 @@ std::vector<CardLine> shadow_lines(const CardView& card);
 // Says which request this one took the place of, or which one took its place.
 std::vector<CardLine> narrowed_lines(const CardView& card);
 
+// What other requests have a part in: budgets, turns, who approved last.
+std::vector<CardLine> history_lines(const CardView& card);
+
 }  // namespace countersign::core

@@ -296,6 +296,7 @@ CardSection what_it_takes(const CardView& card, std::size_t rows_max) {
     if (card.step_up)
         takes.add(Takes::needed, {{words("Whoever approves signs in for it, in the browser.")}});
     takes.add(Takes::useful, shadow_lines(card));
+    takes.add(Takes::useful, history_lines(card));
     takes.add(Takes::needed, next_lines(card));
     takes.add(Takes::useful, claim_lines(card, in_full));
     takes.add(Takes::useful, told_later_lines(card));

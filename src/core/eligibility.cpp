@@ -216,6 +216,7 @@ std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing,
         });
     if (all)
         for (const GroupId& group : groups_of(c.applied)) add_once(groups, group);
+    std::erase_if(groups, [&](const GroupId& group) { return contains(standing.filled_last, group); });
     return groups;
 }
 

@@ -52,7 +52,8 @@ AccountId voting_account(const Directory& directory, const AccountId& account);
 // Says whether an escalation has added approvers by now.
 bool widened(const Case& c);
 // Returns the groups of a standing, those of whom it stands in for who are away and have not `spoken`
-// themselves, and all that have slots where an escalation has opened those to it.
+// themselves, and all that have slots where an escalation has opened those to it; none of them is one whose
+// slots it filled last.
 std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing,
                                    std::span<const PersonId> spoken = {});
 

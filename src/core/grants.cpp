@@ -55,6 +55,29 @@ std::expected<Used, Refusal> used_by(const Case& session, const Tally& tally, co
     return Used{now, use.wanted->id, use.wanted->digest};
 }
 
+std::expected<Cancelled, Refusal> superseded(const Case& c, const Tally& tally, const Supersede& supersede,
+                                             Instant now) {
+    const bool may = std::ranges::any_of(c.applied->turns, [](const Turns& one) { return one.supersede; });
+    if (!may)
+        return std::unexpected(
+            Refusal{Why::not_superseded, "The rules of this request let no newer one take its turn."});
+    if (tally.state() != State::pending && tally.state() != State::approved)
+        return std::unexpected(Refusal{Why::decided, decided_sentence(c, tally.ruling())});
+    Cancelled cancelled{now, supersede.asked_by, "a newer request takes its turn"};
+    cancelled.superseded_by = supersede.by;
+    return cancelled;
+}
+
+std::optional<Refusal> kept_back(const Case& c, const History& history, Instant now) {
+    auto held = held_back(c.request, c.applied, history, now);
+    if (!held) return std::nullopt;
+    const bool budget = held->kind == HeldBack::Kind::budget;
+    return Refusal{budget ? Why::budget_spent : Why::not_its_turn,
+                   fmt::format("This would approve the request, and it cannot be approved now: {}. Nothing "
+                               "was recorded; try again then.",
+                               held->sentence)};
+}
+
 bool used_up(const Case& session, std::span<const Entry> added) {
     const auto terms = session_of(session.request, session.applied);
     const auto more =

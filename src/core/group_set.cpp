@@ -18,6 +18,13 @@ void GroupSet::add_further(std::size_t index) {
     further_[index - word_bits] = true;
 }
 
+void GroupSet::remove(std::size_t index) {
+    if (index < word_bits)
+        first_ &= ~(std::uint64_t{1} << index);
+    else if (has_further(index))
+        further_[index - word_bits] = false;
+}
+
 bool GroupSet::has_further(std::size_t index) const {
     return index - word_bits < further_.size() && further_[index - word_bits];
 }

@@ -15,6 +15,7 @@ class GroupSet {
         else
             add_further(index);
     }
+    void remove(std::size_t index);
     bool has(std::size_t index) const {
         return index < word_bits ? ((first_ >> index) & 1U) != 0 : has_further(index);
     }

@@ -12,6 +12,7 @@ namespace countersign::core {
 namespace {
 
 constexpr std::string_view alone = " alone";
+constexpr std::string_view manager_of = "manager of ";
 constexpr std::string_view not_from = " not from ";
 constexpr std::string_view between_names = ", ";
 
@@ -43,6 +44,29 @@ Membership turned(Membership one) {
 
 GroupId person_alone(const PersonId& person) {
     return GroupId{person.text() + std::string{alone}};
+}
+
+GroupId managers_of(const PersonId& person) {
+    return GroupId{std::string{manager_of} + person.text()};
+}
+
+std::optional<GroupRecord::InChat> kept_manager(const Directory& directory, const GroupId& group) {
+    const std::string plain = group_before_not_from(group).text();
+    if (!plain.starts_with(manager_of)) return std::nullopt;
+    const PersonId person{plain.substr(manager_of.size())};
+    auto accounts = directory.accounts_of(person);
+    accounts.emplace_back(person.text());
+    for (const AccountId& account : accounts) {
+        const bool own = directory.listed_in_policy(account) || account.text() == person.text();
+        const AccountId whole = directory.full(account);
+        const auto of = parts(whole);
+        if (!own || of.kind != name_of(Surface::slack)) continue;
+        std::string id{of.workspace};
+        if (!id.empty()) id += '/';
+        id += manager_prefix;
+        return GroupRecord::InChat{Surface::slack, id += of.id};
+    }
+    return std::nullopt;
 }
 
 GroupId without_groups(const GroupId& group, const std::vector<GroupId>& others) {
@@ -92,6 +116,10 @@ class GroupTree {
     Found find(const GroupId& group) const {
         Found found{directory_.find_group(group)};
         if (!found.record) found.made = made_up(group);
+        if (found.get() || !group.text().starts_with(manager_of)) return found;
+        // Who is known to no chat has nobody.
+        found.made = GroupRecord{group, GroupRecord::People{}};
+        if (auto kept = kept_manager(directory_, group)) found.made->members = std::move(*kept);
         return found;
     }
     Membership in(const Who& who, const Part& part, std::size_t depth) const;

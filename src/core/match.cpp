@@ -57,7 +57,8 @@ std::vector<std::string> common(const std::vector<std::string>& a, const std::ve
 
 class Combined {
   public:
-    Combined(const Directory& directory, const Facts& facts) : directory_(directory), facts_(facts) {}
+    Combined(const Directory& directory, const Facts& facts, const std::vector<HeldBack>& held_back)
+        : directory_(directory), facts_(facts), held_back_(held_back) {}
 
     Applied applied;
     std::optional<Alternatives> asked;
@@ -90,12 +91,67 @@ class Combined {
         if (rule.claim && rule.claim->not_when) closing_.push_back(&rule);
         unite(applied.notify, rule.notify);
         if (!rule.visible_to.empty()) add_once(applied.visible_to, rule.visible_to);
+        if (rule.turns) take_turns(*rule.turns);
+        auto asked_beyond = spend(rule);
+        if (!asked_beyond) return asked_beyond;
         if (!rule.require) {
             unite(hide, rule.hide);
             return Done{};
         }
         tighten(rule);
         return ask(*rule.require);
+    }
+
+    // Where two rules disagree, a request waits: nobody's request is ended that some rule protects.
+    void take_turns(const Turns& turns) {
+        auto same = std::ranges::find(applied.turns, turns.by, &Turns::by);
+        if (same == applied.turns.end())
+            applied.turns.push_back(turns);
+        else
+            same->supersede = same->supersede && turns.supersede;
+    }
+
+    // Beyond a budget others are asked as well, who then let it through without it, or nobody can.
+    Result<Done> spend(const Rule& rule) {
+        for (const BudgetTerms& terms : rule.budgets) {
+            if (!terms.budget.sum.empty()) say_amount(terms.budget);
+            auto spent = std::ranges::find_if(
+                held_back_, [&](const HeldBack& one) { return one.budget == terms.budget; });
+            if (spent == held_back_.end()) {
+                add_once(applied.budgets, terms.budget);
+                continue;
+            }
+            if (!terms.over) {
+                refuse(spent->sentence);
+                continue;
+            }
+            add_once(applied.over_budget, rule.name);
+            Rule beyond = rule;
+            beyond.require = terms.over;
+            tighten(beyond);
+            auto asked_too = ask(*terms.over);
+            if (!asked_too) return asked_too;
+        }
+        return Done{};
+    }
+
+    // A request that does not say how much it asks for cannot be counted, and leaving it out were a way
+    // round.
+    void say_amount(const Budget& budget) {
+        std::vector<std::optional<Value>> found;
+        Judge{facts_}.each_value(budget.sum,
+                                 [&](std::optional<Value> value) { found.push_back(std::move(value)); });
+        const bool good = found.size() == 1 && found.front() && found.front()->number() &&
+                          in_millionths(*found.front()->number());
+        if (!good)
+            refuse(fmt::format("rule {} counts {}, which has to be a number of 0 or more",
+                               visible(budget.rule), budget.sum));
+    }
+
+    // Others come first, whatever the rules say of it alone.
+    void wait_for_turn() {
+        for (const HeldBack& one : held_back_)
+            if (one.kind == HeldBack::Kind::turn) refuse(one.sentence);
     }
 
     // Takes over everything else that a `require` rule asks. One rule more only ever tightens.
@@ -275,6 +331,8 @@ class Combined {
             applied.kind = Applied::Kind::allow;
         }
         if (!required) applied.hide = std::move(hide);
+        // What a session covers would wait for the session itself.
+        if (!applied.turns.empty()) applied.session.reset();
         applied.expires = expires.value_or(expires_default);
         if (expires_in) applied.expires = std::min(applied.expires, *expires_in);
         applied.grant = grant.value_or(grant_default);
@@ -290,6 +348,7 @@ class Combined {
   private:
     const Directory& directory_;
     const Facts& facts_;
+    const std::vector<HeldBack>& held_back_;
     std::vector<const Rule*> closing_;  // those that say when nothing may be claimed
 };
 
@@ -308,7 +367,8 @@ namespace {
 Shadow judged_in_shadow(const Directory& directory, const Facts& facts,
                         const std::vector<const Rule*>& rules) {
     Shadow shadow;
-    Combined combined{directory, facts};
+    const std::vector<HeldBack> nothing;  // what is on trial spends no budget
+    Combined combined{directory, facts, nothing};
     auto taken = Result<Done>{Done{}};
     for (const Rule* rule : rules) {
         if (rule->shadow) shadow.rules.push_back(rule->name);
@@ -328,10 +388,10 @@ Shadow judged_in_shadow(const Directory& directory, const Facts& facts,
 }  // namespace
 
 Result<Applied> match(const Directory& directory, const Request& request, std::optional<Duration> expires_in,
-                      Instant now) {
+                      Instant now, const std::vector<HeldBack>& held_back) {
     const Policy& policy = directory.policy();
     Facts facts{directory, request, now};
-    Combined combined{directory, facts};
+    Combined combined{directory, facts, held_back};
     const auto risks = risks_of(policy, facts);
     facts.risk = points_of(risks);
     if (!policy.risk.empty()) combined.applied.risk = facts.risk;
@@ -357,6 +417,7 @@ Result<Applied> match(const Directory& directory, const Request& request, std::o
         auto taken = combined.take_default(policy.otherwise);
         if (!taken) return pass(taken);
     }
+    combined.wait_for_turn();
     return std::move(combined).finished(expires_in);
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "countersign/core/account_text.hpp"
+#include "countersign/core/groups.hpp"
 
 namespace countersign::core {
 namespace {
@@ -59,6 +60,21 @@ class Builder {
         const std::string id{parts(group_account).id};
         workspace_of(group_account).groups[id] =
             std::make_shared<const ChatGroup>(ChatGroup{id, id, std::move(users), true, as_of_});
+    }
+    void add_manager(const PersonId& person, const std::string& manager) {
+        const AccountId home = with_workspace(chat_account(Surface::slack, {}, "~" + person.text()));
+        std::vector<std::string> users;
+        for (const AccountId& account : accounts_of(manager, home)) {
+            add_user(account, AccountClass::member);
+            users.emplace_back(parts(account).id);
+        }
+        std::ranges::sort(users);
+        for (const AccountId& account : accounts_of(person.text(), home)) {
+            add_user(account, AccountClass::member);
+            const std::string id = std::string{manager_prefix} + std::string{parts(account).id};
+            workspace_of(account).groups[id] =
+                std::make_shared<const ChatGroup>(ChatGroup{id, id, users, true, as_of_});
+        }
     }
     Directory finish() && {
         std::vector<std::shared_ptr<const Workspace>> all;
@@ -165,18 +181,22 @@ Directory assumed_directory(const Policy& policy, const Assumed& assumed, Instan
     Builder builder{policy, as_of};
     for (const AccountId& account : assumed.accounts) builder.add_account(account, AccountClass::member);
     for (const Assumed::Group& group : assumed.groups) builder.add_group(group);
+    for (const auto& [person, manager] : assumed.managers) builder.add_manager(person, manager);
     for (const auto& [account, klass] : assumed.classes) builder.add_account(account, klass);
     return std::move(builder).finish();
 }
 
-Rehearsal::Rehearsal(Request request, Applied applied, const Directory& directory)
-    : directory_(directory), case_{std::move(request), std::move(applied), {}}, last_{} {
+Rehearsal::Rehearsal(Request request, Applied applied, const Directory& directory, History history)
+    : directory_(directory),
+      history_(std::move(history)),
+      case_{std::move(request), std::move(applied), {}},
+      last_{} {
     case_.request.change([&](Request& one) { one.expires_at = one.created_at + case_.applied->expires; });
     case_.entries.emplace_back(opening(case_.request, case_.applied, directory_, case_.request->created_at));
 }
 
 const Step& Rehearsal::act(const Command& command, Instant at) {
-    last_ = advance(case_, command, directory_, at, always_fresh);
+    last_ = advance(case_, command, directory_, at, always_fresh, history_);
     for (const Entry& entry : last_.appended) case_.entries.push_back(entry);
     return last_;
 }

@@ -29,7 +29,7 @@ namespace {
 bool covers(const Slots& more, const Slots& less) {
     return std::ranges::all_of(less.groups, [&](const CountOf& wanted) {
         return std::ranges::any_of(more.groups, [&](const CountOf& given) {
-            return given.of == wanted.of && given.count >= wanted.count;
+            return given.of == wanted.of && given.count >= wanted.count && given.not_last >= wanted.not_last;
         });
     });
 }
@@ -54,6 +54,7 @@ Slots merged(const Slots& a, const Slots& b, Together together) {
             continue;
         }
         same->count = together == Together::add ? same->count + one.count : std::max(same->count, one.count);
+        same->not_last = std::max(same->not_last, one.not_last);
         for (const GroupId& group : one.after)
             if (group != same->of) add_once(same->after, group);
     }
@@ -159,9 +160,12 @@ class RequirementReading {
     // Whatever it may come to, where there is no request to decide it.
     static std::vector<Requirement> unresolved(const CountFor& one) {
         std::vector<Requirement> all;
-        for (const auto& [person, target] : one.of_requester) all.push_back({CountOf{one.count, target}});
-        for (const GroupId& group : one.one_of) all.push_back({CountOf{one.count, group}});
-        if (all.empty()) all.push_back({CountOf{one.count, GroupId{one.of}}});
+        for (const auto& [person, target] : one.of_requester)
+            all.push_back({CountOf{one.count, target, {}, one.not_last}});
+        if (one.managers)
+            all.push_back({CountOf{one.count, managers_of(PersonId{"the requester"}), {}, one.not_last}});
+        for (const GroupId& group : one.one_of) all.push_back({CountOf{one.count, group, {}, one.not_last}});
+        if (all.empty()) all.push_back({CountOf{one.count, GroupId{one.of}, {}, one.not_last}});
         return all;
     }
 
@@ -241,7 +245,8 @@ std::vector<Requirement> Resolver::resolved(const CountFor& one) {
     for (const GroupId& group : asked) {
         auto without = kept_out(one, group);
         if (!without) return {};
-        all.of.push_back({CountOf{one.count, without->empty() ? group : without_groups(group, *without)}});
+        all.of.push_back({CountOf{
+            one.count, without->empty() ? group : without_groups(group, *without), {}, one.not_last}});
     }
     std::vector<Requirement> only;
     only.push_back({std::move(all)});
@@ -251,6 +256,10 @@ std::vector<Requirement> Resolver::resolved(const CountFor& one) {
 std::vector<GroupId> Resolver::for_requesters(const CountFor& one) {
     std::vector<GroupId> asked;
     for (const std::string& person : facts_.people(false)) {
+        if (one.managers) {
+            add_once(asked, managers_of(PersonId{person}));
+            continue;
+        }
         auto row =
             std::ranges::find(one.of_requester, PersonId{person}, &std::pair<PersonId, GroupId>::first);
         if (row == one.of_requester.end()) {

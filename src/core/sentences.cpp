@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/eligibility.hpp"
+#include "core/lists.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::core {
@@ -76,6 +78,51 @@ std::string not_releaser_sentence(const PersonId& holder, const std::vector<Grou
         person_text(holder), names.size() == 1 ? "" : "each of ", join(names, " and "));
 }
 
+namespace {
+
+bool is_among(const Case& c, const Standing& standing, std::span<const PersonId> spoken,
+              const std::vector<GroupId>& groups) {
+    return std::ranges::any_of(slots_open_to(c, standing, spoken),
+                               [&](const GroupId& group) { return contains(groups, group); });
+}
+
+bool is_among_any_turn(const Case& c, Standing standing, std::span<const PersonId> spoken,
+                       const std::vector<GroupId>& groups) {
+    standing.filled_last.clear();
+    return is_among(c, standing, spoken, groups);
+}
+
+Refusal no_member(const std::vector<GroupId>& groups, std::string_view what) {
+    return {Why::not_eligible,
+            fmt::format("Only members of {} can {} this request; ask to be added there, or ask one of them.",
+                        group_names(groups), what)};
+}
+
+}  // namespace
+
+std::optional<Refusal> may_not_approve(const Case& c, const Standing& voter,
+                                       std::span<const PersonId> spoken) {
+    const auto groups = groups_of(c.applied);
+    if (is_among(c, voter, spoken, groups)) return std::nullopt;
+    if (!is_among_any_turn(c, voter, spoken, groups)) {
+        if (voter.stands_in.empty()) return no_member(groups, "approve");
+        return Refusal{Why::not_eligible,
+                       fmt::format("You could approve this in place of {}, who has voted themselves; ask "
+                                   "another member of {}.",
+                                   person_text(voter.stands_in.front().person), group_names(groups))};
+    }
+    return Refusal{Why::filled_last,
+                   fmt::format("You approved one of the last of these for {}, and the policy asks for "
+                               "somebody else this time.",
+                               group_names(voter.filled_last))};
+}
+
+std::optional<Refusal> may_not_object(const Case& c, const Standing& voter, std::string_view what) {
+    const auto groups = denial_groups_of(c.applied);
+    if (is_among_any_turn(c, voter, {}, groups)) return std::nullopt;
+    return no_member(groups, what);
+}
+
 std::string denial_text(const Denial& deny) {
     std::vector<std::string> counts;
     for (const CountOf& one : deny.counts)
@@ -106,6 +153,9 @@ std::string decided_sentence(const Case& c, const Ruling& ruling) {
                 return fmt::format("This request was lowered by {} ({}); {} takes its place.",
                                    visible(std::get<Cancelled>(*entry).by.text()), visible(less->what),
                                    less->into.text());
+            if (const auto& newer = std::get<Cancelled>(*entry).superseded_by)
+                return fmt::format("This request was ended by a newer one, {}, which takes its turn.",
+                                   newer->text());
             return fmt::format("This request was cancelled by {}{}",
                                visible(std::get<Cancelled>(*entry).by.text()),
                                ruling.reason.empty() ? "." : because(ruling.reason));

@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,13 @@ std::string self_approval_sentence(const Case& c, const Standing& voter);
 // Why nobody counts as on call just now.
 std::string not_on_call_sentence(const GroupId& group);
 std::string not_releaser_sentence(const PersonId& holder, const std::vector<GroupId>& groups);
+// Refuses an approval of somebody who may fill no slot, where these people have `spoken` for themselves;
+// nullopt: they may.
+std::optional<Refusal> may_not_approve(const Case& c, const Standing& voter,
+                                       std::span<const PersonId> spoken);
+// Refuses a denial or a hold (`what`) of somebody who may not object. Who filled a slot last may all the
+// same.
+std::optional<Refusal> may_not_object(const Case& c, const Standing& voter, std::string_view what);
 // "2 of leads or 3 of ops": whose denials end a request; empty: one of anybody eligible for a slot does.
 std::string denial_text(const Denial& deny);
 // What became of a request that takes no more votes, by whom and why.

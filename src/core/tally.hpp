@@ -79,7 +79,9 @@ class Tally {
     std::optional<std::size_t> index_of(const GroupId& group) const;
     GroupSet groups_among(const Standing& standing) const;
     bool excluded(const Standing& standing) const;
-    static bool able(const Standing& standing);
+    static bool able(const Standing& standing) {
+        return standing.klass == AccountClass::member && standing.unlinked.empty();
+    }
     bool may_approve(const Mark& mark) const;
     bool signed_in(const Voted& vote) const;  // as the rules ask
     bool widened_for(const Standing& standing) const;
@@ -88,12 +90,16 @@ class Tally {
     const StandIn* absent_for(const Mark& mark, const GroupId& group) const;
     GroupSet slots_of(const Mark& mark) const;  // that it may fill
     GroupSet with_stand_ins(const Standing& standing) const;
-    bool claimable(Instant at) const;
+    bool claimable(Instant at) const { return may_be_claimed(applied_, opened_at_, at); }
     Instant grant_end(Instant approved_at) const;
     bool self_approves(const Mark& mark) const;
-    bool may_object(const Standing& standing, const GroupSet& groups) const;
+    bool may_object(const Standing& standing, const GroupSet& groups) const {  // denies or holds
+        return able(standing) && !excluded(standing) && groups.any_below(denial_groups_);
+    }
     bool may_release(const Released& entry) const;
-    bool ends_alone(const Mark& denial) const;
+    bool ends_alone(const Mark& denial) const {
+        return applied_.deny.any && with_stand_ins(*denial.standing).any_below(slot_groups_);
+    }
 
     bool in_time(Instant at) const { return state_ == State::pending && at < request_.expires_at; }
     void leave_pending(State state, Instant at, const std::string& reason);

@@ -271,6 +271,24 @@ ThreadLine overdue_line(const Case& c, const Directory& directory, const Naming&
     return line;
 }
 
+ThreadLine cancelled_line(const Case& c, const Cancelled& cancelled, const Naming& naming) {
+    if (cancelled.narrowed)
+        return {naming.account(cancelled.by),
+                with_reason(fmt::format("lowered what is asked for{} ({}); a new request takes the place of "
+                                        "this one",
+                                        through_text(cancelled.via), cancelled.narrowed->what),
+                            cancelled.reason)};
+    if (cancelled.approver)
+        return {
+            naming.account(cancelled.by),
+            with_reason(fmt::format("revoked the session{}", through_text(cancelled.via)), cancelled.reason)};
+    if (cancelled.superseded_by)
+        return {naming.actor(c, cancelled.by),
+                "asked anew for something of which one goes on at a time, which ended this request: " +
+                    cancelled.superseded_by->text()};
+    return {naming.actor(c, cancelled.by), with_reason("cancelled this request", cancelled.reason)};
+}
+
 // What the entry says, whatever came of it.
 ThreadLine said_by(const Case& c, std::size_t index, const Ruling& after, const Directory& directory,
                    const Naming& naming, Instant now) {
@@ -307,22 +325,7 @@ ThreadLine said_by(const Case& c, std::size_t index, const Ruling& after, const 
                                       ? "Nobody claimed the approval in time; it has lapsed."
                                       : "Nobody decided in time; the request has expired."};
             },
-            [&](const Cancelled& cancelled) {
-                if (cancelled.narrowed)
-                    return ThreadLine{
-                        naming.account(cancelled.by),
-                        with_reason(fmt::format("lowered what is asked for{} ({}); a new request takes the "
-                                                "place of this one",
-                                                through_text(cancelled.via), cancelled.narrowed->what),
-                                    cancelled.reason)};
-                if (cancelled.approver)
-                    return ThreadLine{
-                        naming.account(cancelled.by),
-                        with_reason(fmt::format("revoked the session{}", through_text(cancelled.via)),
-                                    cancelled.reason)};
-                return ThreadLine{naming.actor(c, cancelled.by),
-                                  with_reason("cancelled this request", cancelled.reason)};
-            },
+            [&](const Cancelled& cancelled) { return cancelled_line(c, cancelled, naming); },
             [&](const Claimed& claimed) {
                 return ThreadLine{naming.actor(c, claimed.by), "claimed the approval and starts"};
             },

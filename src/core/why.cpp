@@ -5,7 +5,7 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::array<std::string_view, 37> codes{"self_approval",
+constexpr std::array<std::string_view, 41> codes{"self_approval",
                                                  "not_eligible",
                                                  "guest",
                                                  "bot",
@@ -41,8 +41,12 @@ constexpr std::array<std::string_view, 37> codes{"self_approval",
                                                  "not_covered",
                                                  "nothing_to_review",
                                                  "reviews_overdue",
-                                                 "reviews_unknown"};
-static_assert(codes.size() == static_cast<std::size_t>(Why::reviews_unknown) + 1);
+                                                 "reviews_unknown",
+                                                 "budget_spent",
+                                                 "not_its_turn",
+                                                 "filled_last",
+                                                 "not_superseded"};
+static_assert(codes.size() == static_cast<std::size_t>(Why::not_superseded) + 1);
 
 }  // namespace
 

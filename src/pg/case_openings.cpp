@@ -5,6 +5,7 @@
 #include "pg/case_statements.hpp"
 #include "pg/case_step.hpp"
 #include "pg/case_writer.hpp"
+#include "pg/history_rows.hpp"
 #include "pg/rows.hpp"
 #include "pg/webhook_store.hpp"
 
@@ -223,16 +224,58 @@ void CaseWriter::open_alone(Session& session, WaitingOpening& one) {
     }
 }
 
+namespace {
+
+// Says whether a request was opened with this key already, and not a day ago.
+Sql<bool> key_taken_by_another(Session& session, const app::NewCase& fresh) {
+    if (!fresh.idempotency) return false;
+    auto rows = session.run(key_used, Arguments::of(fresh.idempotency->token, fresh.idempotency->key));
+    if (!rows) return std::unexpected(rows.error());
+    if (rows->empty()) return false;
+    const auto created_at = instant_from((*rows)[0][2]);
+    return !created_at || *created_at >= fresh.opened.at - idempotency_kept;
+}
+
+}  // namespace
+
+// One new request, once the rows of other requests that it asks about are locked. Without an answer
+// afterwards its key is taken; with `held_back` in it nothing was written.
+Sql<Done> CaseWriter::write_opening(Session& session, OpeningJob& job, const app::Seals& seals) {
+    const core::Instant now = clock_.now();
+    auto locked = lock_history(session, app::history_keys_of(job.fresh), seals, now);
+    if (!locked) return std::unexpected(locked.error());
+    if (!*locked) {
+        job.answer.emplace(std::unexpected(locked->error()));
+        return Done{};
+    }
+    auto judged = app::judge_opening(job.fresh, (*locked)->history, now);
+    if (!judged.held_back.empty()) {
+        // What comes a second time is not held back by itself.
+        auto taken = key_taken_by_another(session, job.fresh);
+        if (!taken) return std::unexpected(taken.error());
+        if (*taken) return Done{};
+        job.answer.emplace(app::kept_back(job.fresh, std::move(judged.held_back)));
+        return Done{};
+    }
+    auto written = write_openings(session, {&job}, seals);
+    if (!written || !job.answer) return written;
+    written = write_history(session, **locked, judged.records, seals, now);
+    if (written && job.fresh.callback) written = add_subscription(session, *job.fresh.callback, seals);
+    return written;
+}
+
 // Without an answer afterwards: its key is taken.
 Sql<Done> CaseWriter::open_once(Session& session, WaitingOpening& one) {
     auto seals = sealing_.of(session);
     if (!seals) return std::unexpected(seals.error());
     auto begun = session.begin();
     if (!begun) return begun;
-    std::vector<OpeningJob*> only{&one};
-    auto written = write_openings(session, only, **seals);
-    if (written && one.answered() && one.fresh.callback)
-        written = add_subscription(session, *one.fresh.callback, **seals);
+    auto written = write_opening(session, one, **seals);
+    const bool kept_back = one.answer && (!*one.answer || !(*one.answer)->held_back.empty());
+    if (written && kept_back) {
+        session.roll_back();
+        return Done{};
+    }
     if (written) written = session.commit();
     if (!written) one.answer.reset();
     return written;
@@ -253,16 +296,23 @@ Sql<bool> CaseWriter::write_opened(Session& session, Step& step, const app::Seal
             continue;
         }
         OpeningJob job{*item.what.opens, item.salt, item.chance};
-        auto written = write_openings(session, {&job}, seals);
+        auto written = write_opening(session, job, seals);
         if (!written) return std::unexpected(written.error());
-        if (!job.answer || !*job.answer) {
+        if (!job.answer) {
             item.refuse(
                 {Trouble::conflict, "this Idempotency-Key was used before", std::string(app::key_taken), {}});
             return false;
         }
-        if (job.fresh.callback) {
-            auto added = add_subscription(session, *job.fresh.callback, seals);
-            if (!added) return std::unexpected(added.error());
+        if (!*job.answer) {
+            item.refuse(job.answer->error());
+            return false;
+        }
+        if (!(*job.answer)->held_back.empty()) {
+            item.refuse({Trouble::conflict,
+                         (*job.answer)->held_back.front().sentence,
+                         std::string(app::opening_held_back),
+                         {}});
+            return false;
         }
         answer->opened = std::make_shared<app::OpenedCase>(std::move(**job.answer));
     }

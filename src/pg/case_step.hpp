@@ -59,6 +59,10 @@ struct CaseWriter::Step {
                std::ranges::all_of(answers,
                                    [](const auto& one) { return one && !one->refusal && !one->repeat; });
     }
+    // Other requests have a say in what decides this one. What opens another one beside it decides nothing.
+    bool asks_history() const {
+        return known && known->state == core::State::pending && core::asks_history(known->c.applied);
+    }
     bool hands_out_a_grant() const {
         return std::ranges::find(rows, "claimed", &EntryRow::kind) != rows.end();
     }

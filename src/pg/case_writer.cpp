@@ -8,6 +8,7 @@
 #include "pg/case_statements.hpp"
 #include "pg/case_step.hpp"
 #include "pg/event_log.hpp"
+#include "pg/history_rows.hpp"
 #include "pg/job.hpp"
 #include "pg/rows.hpp"
 #include "pg/sequencer.hpp"
@@ -91,7 +92,7 @@ void CaseWriter::know(Session& session, Steps& steps, const app::Seals& seals) {
     }
 }
 
-void CaseWriter::judge(Step& step, const app::Seals& seals) const {
+void CaseWriter::judge(Step& step, const app::Seals& seals, const core::History& history) const {
     StoredCase& known = *step.known;
     std::vector<app::PlanCommand> commands;
     for (const auto* item : step.items) {
@@ -99,7 +100,7 @@ void CaseWriter::judge(Step& step, const app::Seals& seals) const {
         if (item->what.origin && known.salt) origin = hex(origin_hash(*known.salt, item->what.origin->key));
         commands.push_back({&item->what, std::move(origin), item->maybe_ours, item->chance});
     }
-    step.plan = app::plan(known, commands, clock_.now(), {});
+    step.plan = app::plan(known, commands, clock_.now(), history);
     for (const auto& entry : step.plan.entries) step.rows.push_back(next_row(known, entry, seals));
     step.answers = std::move(step.plan.answers);
 }
@@ -119,7 +120,9 @@ void CaseWriter::together(Session& session, WaitingList& all) {
     for (auto& one : all) {
         if (now >= one->deadline().at) one->refuse({Trouble::overloaded, "busy, try again", {}, {}});
         auto* opening = dynamic_cast<WaitingOpening*>(one.get());
-        if (opening && !opening->answered() && !opening->fresh.callback) openings.push_back(opening);
+        // What waits for the rows of others is opened alone.
+        const bool alone = opening && (opening->fresh.callback || core::asks_history(opening->fresh.applied));
+        if (opening && !opening->answered() && !alone) openings.push_back(opening);
     }
     auto seals = sealing_.of(session);
     if (!seals) return;
@@ -127,8 +130,8 @@ void CaseWriter::together(Session& session, WaitingList& all) {
     know(session, steps, **seals);
     std::vector<Step*> plain;
     for (Step& step : steps) {
-        if (!step.known) continue;
-        judge(step, **seals);
+        if (!step.known || step.asks_history()) continue;
+        judge(step, **seals, {});
         if (step.plain())
             plain.push_back(&step);
         else
@@ -288,7 +291,12 @@ Sql<Done> CaseWriter::append_once(Session& session, Step& step) {
         session.roll_back();
         return Done{};
     }
-    judge(step, **seals);
+    auto judged = judge_with_history(session, step, **seals);
+    if (!judged) return std::unexpected(judged.error());
+    if (!*judged) {
+        session.roll_back();
+        return Done{};
+    }
     if (step.plan.wrote()) {
         std::vector<Step*> one{&step};
         auto written = write_steps(session, one);
@@ -305,6 +313,25 @@ Sql<Done> CaseWriter::append_once(Session& session, Step& step) {
     if (!kept) return kept;
     settle(step);
     return Done{};
+}
+
+// False: what is kept of other requests cannot be read, and everybody was told.
+Sql<bool> CaseWriter::judge_with_history(Session& session, Step& step, const app::Seals& seals) {
+    if (!step.asks_history()) {
+        judge(step, seals, {});
+        return true;
+    }
+    auto locked = lock_history(session, app::history_keys_of(step.known->c), seals, clock_.now());
+    if (!locked) return std::unexpected(locked.error());
+    if (!*locked) {
+        step.refuse_all(locked->error());
+        memory_.put(std::move(step.known));
+        return false;
+    }
+    judge(step, seals, (*locked)->history);
+    auto written = write_history(session, **locked, step.plan.records, seals, clock_.now());
+    if (!written) return std::unexpected(written.error());
+    return true;
 }
 
 // False: there is nothing to judge, and everybody was told why.

@@ -96,7 +96,7 @@ class CaseWriter {
 
     Steps steps_of(WaitingList& all);
     void know(Session& session, Steps& steps, const app::Seals& seals);
-    void judge(Step& step, const app::Seals& seals) const;
+    void judge(Step& step, const app::Seals& seals, const core::History& history) const;
     Sql<Done> write_all(Session& session, std::vector<Step*>& steps, std::vector<WaitingOpening*>& openings,
                         const app::Seals& seals);
     Sql<Done> write_steps(Session& session, std::vector<Step*>& steps);
@@ -108,10 +108,12 @@ class CaseWriter {
     Sql<Done> append_once(Session& session, Step& step);
     Sql<bool> lock(Session& session, Step& step, const app::Seals& seals);
     Sql<bool> taken_back(Session& session, Step& step);
+    Sql<bool> judge_with_history(Session& session, Step& step, const app::Seals& seals);
     Sql<bool> write_opened(Session& session, Step& step, const app::Seals& seals);
     Sql<Done> write_extras(Session& session, Step& step, const app::Seals& seals);
     void open_alone(Session& session, WaitingOpening& one);
     Sql<Done> open_once(Session& session, WaitingOpening& one);
+    Sql<Done> write_opening(Session& session, OpeningJob& job, const app::Seals& seals);
     Result<std::vector<core::Case>> read_rows(Session& session, const std::vector<core::RequestId>& requests,
                                               const std::function<void(const Failure&)>& unreadable);
     Result<app::OpenedCase> repeat_of(Session& session, const WaitingOpening& one, const app::Seals& seals);

@@ -26,10 +26,20 @@ std::string outcome_of(const Result<Applied>& applied) {
     return "needs " + slots_text(applied->alternatives);
 }
 
+// ", at most 20 requests within 1h", ", one at a time of the same action"
+std::string history_text(const Applied& applied) {
+    std::string text;
+    for (const core::Budget& one : applied.budgets)
+        text += fmt::format(", at most {}{}", core::budget_text(one), core::common_text(one.by));
+    for (const core::Turns& one : applied.turns)
+        text += fmt::format(", one at a time of the same {}", join(one.by, " and "));
+    return text;
+}
+
 bool fills(const core::Slots& given, const core::Slots& wanted) {
     return std::ranges::all_of(wanted.groups, [&](const core::CountOf& one) {
         return std::ranges::any_of(given.groups, [&](const core::CountOf& other) {
-            return other.of == one.of && other.count >= one.count;
+            return other.of == one.of && other.count >= one.count && other.not_last >= one.not_last;
         });
     });
 }
@@ -83,6 +93,42 @@ bool more_release(const std::vector<core::GroupId>& these, const std::vector<cor
                               }));
 }
 
+// A reader is in one group of every list; with no list every full member is one.
+bool more_readers(const std::vector<std::vector<core::GroupId>>& these,
+                  const std::vector<std::vector<core::GroupId>>& others) {
+    auto within = [](const std::vector<core::GroupId>& some, const std::vector<core::GroupId>& all) {
+        return std::ranges::all_of(
+            some, [&](const core::GroupId& one) { return std::ranges::find(all, one) != all.end(); });
+    };
+    return std::ranges::any_of(others, [&](const auto& asked) {
+        return std::ranges::none_of(these, [&](const auto& list) { return within(list, asked); });
+    });
+}
+
+// Says which budgets and turns of the other are not kept by these.
+std::vector<std::string> wider_history(const Applied& these, const Applied& others) {
+    std::vector<std::string> all;
+    for (const core::Budget& one : others.budgets) {
+        const bool kept = std::ranges::any_of(these.budgets, [&](const core::Budget& other) {
+            const bool same = other.sum == one.sum && (other.count == 0) == (one.count == 0);
+            // A budget that fewer requests share is a larger one.
+            const bool shared = std::ranges::includes(one.by, other.by);
+            return same && shared && other.per >= one.per && other.count <= one.count && other.max <= one.max;
+        });
+        if (!kept)
+            all.push_back(fmt::format("a budget of {}{} is gone or larger", core::budget_text(one),
+                                      core::common_text(one.by)));
+    }
+    for (const core::Turns& one : others.turns) {
+        const bool kept = std::ranges::any_of(
+            these.turns, [&](const core::Turns& other) { return std::ranges::includes(one.by, other.by); });
+        if (!kept)
+            all.push_back(fmt::format("requests with the same {} need not wait for one another",
+                                      join(one.by, " and ")));
+    }
+    return all;
+}
+
 // Says what of the one lets more through than the other does; empty: nothing.
 std::vector<std::string> looser(const Result<Applied>& loose, const Result<Applied>& strict) {
     if (level(loose) != level(strict) || level(loose) == 2)
@@ -102,6 +148,8 @@ std::vector<std::string> looser(const Result<Applied>& loose, const Result<Appli
     if (loose->grant > strict->grant)
         all.push_back(fmt::format("an approval may be claimed for {} instead of {}", words(loose->grant),
                                   words(strict->grant)));
+    for (std::string& what : wider_history(*loose, *strict)) all.push_back(std::move(what));
+    if (more_readers(loose->visible_to, strict->visible_to)) all.emplace_back("more people may read it");
     if (loose->claim_after < strict->claim_after) all.push_back("an approval may be claimed sooner");
     if (loose->claim_closed != strict->claim_closed &&
         loose->claim_closed.size() < strict->claim_closed.size())
@@ -204,6 +252,18 @@ class Comparison {
         for (const std::string& what : looser(after, before)) tell(Direction::easier, request, what);
         for (const std::string& what : looser(before, after))
             tell(Direction::harder, request, turned(before, after, what));
+        look_beyond(request, before, after);
+    }
+    // What becomes of it once the budgets that it counts toward are spent.
+    void look_beyond(const core::Request& request, const Result<Applied>& before,
+                     const Result<Applied>& after) {
+        if (!before || !after || before->budgets.empty() || after->budgets.empty()) return;
+        const auto was = beyond(older_, request, *before);
+        const auto is = beyond(newer_, request, *after);
+        for (const std::string& what : looser(is, was))
+            tell(Direction::easier, request, "beyond its budget: " + what);
+        for (const std::string& what : looser(was, is))
+            tell(Direction::harder, request, "beyond its budget: " + turned(was, is, what));
     }
     // Whoever is in a group now and was not, or the other way round; of groups kept in a chat nothing is
     // known.
@@ -271,6 +331,15 @@ class Comparison {
     }
 
   private:
+    static Result<Applied> beyond(const core::Policy& policy, const core::Request& request,
+                                  const Applied& applied) {
+        std::vector<core::HeldBack> spent;
+        for (const core::Budget& one : applied.budgets)
+            spent.push_back({core::HeldBack::Kind::budget, one, "its budget is spent"});
+        const core::Directory offline{
+            std::shared_ptr<const core::Policy>{std::shared_ptr<const core::Policy>{}, &policy}, {}};
+        return core::match(offline, request, std::nullopt, request.created_at, spent);
+    }
     using People = std::set<core::PersonId>;
     static std::map<core::GroupId, People> members_of(const core::Policy& policy) {
         std::map<core::GroupId, People> all;
@@ -330,7 +399,9 @@ std::vector<PolicyMatrixRow> policy_matrix(const core::Policy& policy,
     std::map<std::pair<std::string, std::string>, std::set<std::string>> rows;
     auto look = [&](const core::Request& request) {
         const auto applied = core::match(policy, request, std::nullopt, request.created_at);
-        rows[{request.action, request.environment.value_or("")}].insert(outcome_of(applied));
+        std::string outcome = outcome_of(applied);
+        if (applied && core::asks_history(*applied)) outcome += history_text(*applied);
+        rows[{request.action, request.environment.value_or("")}].insert(std::move(outcome));
     };
     for (const core::Request& request : more) look(request);
     for (const core::Request& request : policy::Samples{{&policy}}.make()) look(request);

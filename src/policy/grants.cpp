@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::string_view parameter_prefix = "parameters.";
 
-// One number of the parameters: no `[*]`, which could stand for several.
+}  // namespace
+
 bool is_one_parameter(NodeReader& reader, const Node& at, const std::string& field, Names& names,
                       std::string_view what) {
     if (!is_text_field(reader, at, field, names)) return false;
@@ -25,8 +26,6 @@ bool is_one_parameter(NodeReader& reader, const Node& at, const std::string& fie
         at, fmt::format("{} names a parameter, like parameters.rows, and not `{}`", what, visible(field)));
     return false;
 }
-
-}  // namespace
 
 std::vector<std::string> read_lower(NodeReader& reader, const Node& node, Names& names) {
     std::vector<std::string> fields;

@@ -93,7 +93,7 @@ core::GroupRecord::People GroupsReader::read_members(NodeReader& reader, const N
 
 std::optional<core::GroupRecord> GroupsReader::read(NodeReader& reader, const Node& key, const Node& value) {
     core::GroupRecord group{core::GroupId{key.text}, {}};
-    if (!reader.is_map_of(value, "a group", group_keys.keys, reserved_group_keys)) return std::nullopt;
+    if (!reader.is_map_of(value, "a group", group_keys.keys)) return std::nullopt;
     const Node* except = NodeReader::find(value, "except");
     const Node* any = NodeReader::find(value, "any");
     const Node* all = NodeReader::find(value, "all");

@@ -35,23 +35,54 @@ inline std::vector<std::string> all_group_keys() {
 }
 inline const MapSchema group_keys{"group", all_group_keys()};
 inline const MapSchema rule_keys{
-    "rule", {"name",     "when",   "unless",  "require", "refuse",   "allow",         "expires",    "grant",
-             "notify",   "deny",   "hold",    "remind",  "escalate", "self_approval", "unlinked",   "hide",
-             "timezone", "accept", "reason",  "exclude", "claim",    "confirm",       "visible_to", "shadow",
-             "step_up",  "lower",  "session", "review",  "delegate"}};
+    "rule",
+    {"name",     "when",   "unless",  "require", "refuse",   "allow",         "expires",      "grant",
+     "notify",   "deny",   "hold",    "remind",  "escalate", "self_approval", "unlinked",     "hide",
+     "timezone", "accept", "reason",  "exclude", "claim",    "confirm",       "visible_to",   "shadow",
+     "step_up",  "lower",  "session", "review",  "delegate", "budget",        "one_at_a_time"}};
 // The kinds of warnings, each of which may be accepted with a reason.
-inline const MapSchema accept_keys{
-    "accept",
-    {"all_members",    "any_element",    "cut_short",        "empty_text",         "gap",
-     "held_back",      "last_hour",      "loose_pattern",    "matches_everything", "needless_alternative",
-     "never_comes",    "never_matches",  "no_chat_account",  "no_human",           "no_timezone",
-     "omission",       "on_trial",       "one_mailbox",      "one_member",         "open_command",
-     "overlap",        "pointless",      "requester_needed", "spelling",           "uncovered_environment",
-     "unknown_person", "unlinked_grant", "unmeetable",       "unproven",           "untested",
-     "unused_freeze",  "unused_group",   "void_grant",       "weak_default",       "whole_value"}};
+inline const MapSchema accept_keys{"accept",
+                                   {"all_members",
+                                    "any_element",
+                                    "any_value",
+                                    "cut_short",
+                                    "empty_text",
+                                    "gap",
+                                    "held_back",
+                                    "last_hour",
+                                    "loose_pattern",
+                                    "matches_everything",
+                                    "needless_alternative",
+                                    "never_comes",
+                                    "never_matches",
+                                    "no_chat_account",
+                                    "no_human",
+                                    "no_timezone",
+                                    "omission",
+                                    "on_trial",
+                                    "one_mailbox",
+                                    "one_member",
+                                    "open_command",
+                                    "overlap",
+                                    "pointless",
+                                    "requester_needed",
+                                    "spelling",
+                                    "uncovered_environment",
+                                    "unknown_person",
+                                    "unlinked_grant",
+                                    "unmeetable",
+                                    "unproven",
+                                    "untested",
+                                    "unused_freeze",
+                                    "unused_group",
+                                    "void_grant",
+                                    "weak_default",
+                                    "whole_value"}};
 inline const MapSchema default_keys{"default", {"require"}};
 inline const MapSchema count_keys{"count", {"count", "of"}};
-inline const MapSchema slot_keys{"slot", {"count", "of", "one_of", "of_requester", "not_from"}};
+inline const MapSchema slot_keys{"slot", {"count", "of", "one_of", "of_requester", "not_from", "not_last"}};
+inline const MapSchema budget_keys{"budget", {"count", "sum", "max", "per", "by", "over"}};
+inline const MapSchema turns_keys{"turns", {"by", "supersede"}};
 inline const MapSchema claim_keys{"claim", {"not_before", "not_when"}};
 inline const MapSchema session_keys{"session", {"from", "max", "uses"}};
 inline const MapSchema exclusion_keys{"exclusion", {"email", "github", "oidc", "slack", "teams", "token"}};
@@ -72,7 +103,9 @@ inline const MapSchema test_keys{
 inline const MapSchema span_keys{"span", {"from", "to"}};
 inline const MapSchema size_keys{"size", {"eq", "gt", "gte", "lt", "lte"}};
 // These are the keys of what stands under `tests`.
-inline const MapSchema policy_test_keys{"test", {"name", "request", "groups", "votes", "expect"}};
+inline const MapSchema policy_test_keys{
+    "test", {"name", "request", "groups", "history", "managers", "votes", "expect"}};
+inline const MapSchema history_keys{"history", {"spent", "ahead", "last"}};
 inline const MapSchema vote_keys{"vote",
                                  {"by", "verdict", "reason", "resource", "sign_in", "after", "refused"}};
 inline const MapSchema expect_keys{
@@ -83,9 +116,6 @@ inline const MapSchema missing_keys{"missing", {"any"}};
 inline const MapSchema lack_keys{"lack", {"count", "of", "group", "could_approve"}};
 
 // Keys that the language keeps for later: refused, never ignored.
-inline const std::vector<std::string> reserved_rule_keys{"budget", "one_at_a_time"};
-inline const std::vector<std::string> reserved_slot_keys{"not_last"};
-inline const std::vector<std::string> reserved_group_keys{};
 inline const std::vector<std::string> reserved_policy_keys{"visible_to"};
 // Keys of a rule that mean nothing without `require`.
 inline const std::vector<std::string> require_only_keys{
@@ -122,7 +152,8 @@ inline std::vector<const MapSchema*> all_maps() {
             &risk_keys,    &test_keys,   &accept_keys,    &size_keys,     &policy_test_keys,
             &vote_keys,    &expect_keys, &missing_keys,   &lack_keys,     &span_keys,
             &slot_keys,    &claim_keys,  &exclusion_keys, &step_up_keys,  &sign_in_keys,
-            &session_keys, &review_keys, &remind_keys,    &on_call_keys};
+            &session_keys, &review_keys, &remind_keys,    &on_call_keys,  &budget_keys,
+            &turns_keys,   &history_keys};
 }
 
 }  // namespace countersign::policy

@@ -72,6 +72,7 @@ class Lint {
     // lint_rules.cpp
     void lint_rule(std::size_t i);
     void lint_allow(std::size_t i);
+    void lint_budgets(std::size_t i);
     void lint_times(std::size_t i);
     void lint_humans(std::size_t i);
     void lint_risk(std::size_t i);

@@ -30,7 +30,7 @@ bool asks_as_much(const core::Requirement& more, const core::Requirement& less) 
         return std::ranges::any_of(*asked, [&](const core::Slots& wanted) {
             return std::ranges::all_of(wanted.groups, [&](const core::CountOf& one) {
                 return std::ranges::any_of(given.groups, [&](const core::CountOf& other) {
-                    return other.of == one.of && other.count >= one.count;
+                    return other.of == one.of && other.count >= one.count && other.not_last >= one.not_last;
                 });
             });
         });
@@ -129,7 +129,7 @@ bool Lint::asks_no_more(const core::Rule& rule, const core::Rule& other) const {
     const bool plain = !rule.deny && rule.remind.empty() && !rule.escalate &&
                        core::all_channels(rule.notify).empty() && !rule.reason_required &&
                        rule.exclude.empty() && !rule.claim && !rule.resource_typed && !rule.step_up &&
-                       rule.visible_to.empty();
+                       rule.visible_to.empty() && rule.budgets.empty() && !rule.turns;
     const bool grants_as_much =
         (!other.release || rule.release == other.release) &&
         (!other.self_approval || rule.self_approval == other.self_approval) &&
@@ -160,7 +160,9 @@ void Lint::lint_pair(std::size_t i, std::size_t j) {
     const core::Rule& other = rules()[j];
     if (rule.shadow || other.shadow) return;
     const bool beaten = (refuses(other) && !rule.refuse) || (asks(other) && rule.allow);
-    const bool same = (other.allow && rule.allow && other.hide == rule.hide) || asks_no_more(rule, other);
+    const bool unlimited = rule.budgets.empty() && !rule.turns;
+    const bool same =
+        (other.allow && rule.allow && unlimited && other.hide == rule.hide) || asks_no_more(rule, other);
     if ((!beaten && !same) || pointless_[i] || pointless_[j] || !within(i, j)) return;
     pointless_[i] = true;
     warn("pointless", i, "name",

@@ -54,6 +54,12 @@ void Lint::lint_people(const core::Requirement& requirement, const Node& node, c
                  fmt::format("{} asks for {} of group `{}`, which has only {}", asker.name, one.count,
                              one.of.text(), people->size()),
                  asker.rule);
+        } else if (one.not_last != 0 && people->size() < one.count * (std::size_t{one.not_last} + 1)) {
+            warn("unmeetable", asker.file, place_of(at),
+                 fmt::format("{} asks for {} of group `{}` and none of the last {}: of {} people nobody is "
+                             "left after that many requests",
+                             asker.name, one.count, one.of.text(), one.not_last, people->size()),
+                 asker.rule);
         } else if (people->size() == one.count && one.count > 1 && only_way) {
             warn("all_members", asker.file, place_of(at),
                  fmt::format("{} asks for all {} members of group `{}`: nobody can approve what one "

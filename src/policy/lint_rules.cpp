@@ -204,6 +204,7 @@ void Lint::lint_rule(std::size_t i) {
              "is on trial: what it matches goes on without it, as after `allow`, also where `default` "
              "refuses");
     if (rule.allow) lint_allow(i);
+    lint_budgets(i);
     if (!rule.refuse) lint_humans(i);
     if (!rule.require) return;
     lint_people(*rule.require, *NodeReader::find(node, "require"), asker(i));
@@ -216,6 +217,29 @@ void Lint::lint_rule(std::size_t i) {
             warn("never_comes", i, "deny",
                  fmt::format("can never be denied: it asks for {} of group `{}`, which has only {}",
                              rule.deny->count, rule.deny->of.text(), people->size()));
+    }
+}
+
+// Whoever decides what the request says decides as well which budget it counts toward.
+void Lint::lint_budgets(std::size_t i) {
+    const core::Rule& rule = rules()[i];
+    const Node* node = NodeReader::find(*loaded_.rules[i], "budget");
+    if (!node) return;
+    for (std::size_t b = 0; b < rule.budgets.size(); ++b) {
+        const core::BudgetTerms& terms = rule.budgets[b];
+        const Node& its = node->kind == Node::Kind::list && b < node->items.size() ? node->items[b] : *node;
+        const Node* over = NodeReader::find(its, "over");
+        if (terms.over && over) lint_people(*terms.over, *over, asker(i));
+        const auto word = std::ranges::find_if(terms.budget.by, [](const std::string& field) {
+            return field != core::by_requester && is_callers_word(field);
+        });
+        const bool proven = std::ranges::find(terms.budget.by, core::by_requester) != terms.budget.by.end();
+        if (!rule.allow || proven || word == terms.budget.by.end()) continue;
+        warn("any_value", rule.file, place_of(key_of(its, "by")),
+             fmt::format("rule `{}` has a budget for each `{}`, and the caller decides what it says there: "
+                         "add `requester`, or a budget for all of them together",
+                         rule.name, *word),
+             loaded_.rules[i]);
     }
 }
 

@@ -72,6 +72,13 @@ std::optional<core::PersonId> read_person_name(NodeReader& reader, const Node& n
 // Which numbers a voter may lower.
 std::vector<std::string> read_lower(NodeReader& reader, const Node& node, Names& names);
 std::optional<core::SessionTerms> read_session(NodeReader& reader, const Node& node, Names& names);
+// `budget`, one or a list of them, of the rule of this name.
+std::vector<core::BudgetTerms> read_budgets(NodeReader& reader, const Node& node, const std::string& rule,
+                                            Names& names);
+std::optional<core::Turns> read_turns(NodeReader& reader, const Node& node, Names& names);
+// Checks a field that names one number of the parameters: no `[*]`, which could stand for several.
+bool is_one_parameter(NodeReader& reader, const Node& at, const std::string& field, Names& names,
+                      std::string_view what);
 // Who looks afterwards at what somebody approved who is behind it.
 std::optional<core::ReviewTerms> read_review(NodeReader& reader, const Node& node, Names& names);
 // The name of a group that `groups` defines; marks it as used.

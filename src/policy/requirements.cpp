@@ -86,10 +86,11 @@ class SlotReader {
         const Node* count = NodeReader::find(node_, "count");
         auto number = count ? reader_.count(*count) : std::optional<std::uint32_t>{1};
         core::CountFor slot{number.value_or(1), {}};
-        const bool good = (of ? of_group(*of, slot) : of_requester(*table, slot)) && not_from(slot);
+        const bool good =
+            (of ? of_group(*of, slot) : of_requester(*table, slot)) && not_from(slot) && not_last(slot);
         if (!good || !number) return std::nullopt;
         const bool plain = of && slot.one_of.empty() && slot.not_from.empty();
-        if (plain) return Requirement{core::CountOf{slot.count, core::GroupId{slot.of}, {}}};
+        if (plain) return Requirement{core::CountOf{slot.count, core::GroupId{slot.of}, {}, slot.not_last}};
         return Requirement{std::move(slot)};
     }
 
@@ -141,6 +142,15 @@ class SlotReader {
             reader_.error(node_, "`one_of` goes with a field in `of`, like owners-{labels.project}");
             return false;
         }
+        if (table.kind == Node::Kind::scalar) {
+            auto word = scalar_value(table);
+            slot.managers = word && word->text() == "manager";
+            if (!slot.managers)
+                reader_.error(table,
+                              "`of_requester` is manager, as the chat names them, or a table: { riley: "
+                              "ada }");
+            return slot.managers;
+        }
         if (!reader_.is_map(table, "`of_requester`")) return false;
         if (table.keys.empty()) reader_.error(table, "`of_requester` names nobody: { riley: ada }");
         for (std::size_t i = 0; i < table.keys.size(); ++i) {
@@ -186,6 +196,26 @@ class SlotReader {
         return !texts.empty();
     }
 
+    bool not_last(core::CountFor& slot) {
+        const Node* node = NodeReader::find(node_, "not_last");
+        if (!node) return true;
+        if (NodeReader::find(node_, "of_requester")) {
+            reader_.error(*node,
+                          "`not_last` goes with a group in `of`: with `of_requester` nobody could "
+                          "take the place of whoever is asked");
+            return false;
+        }
+        auto value = reader_.scalar(*node, "`not_last`");
+        const auto number = value ? value->integer() : std::nullopt;
+        if (!number || *number < 1 || *number > std::int64_t{core::not_last_max}) {
+            reader_.error(*node, fmt::format("`not_last` is a whole number of requests from 1 to {}",
+                                             core::not_last_max));
+            return false;
+        }
+        slot.not_last = static_cast<std::uint32_t>(*number);
+        return true;
+    }
+
     NodeReader& reader_;
     const Node& node_;
     Names& names_;
@@ -221,7 +251,7 @@ std::optional<Requirement> read_requirement(NodeReader& reader, const Node& node
     for (const std::string& one : requirement_words)
         if (NodeReader::find(node, one)) word = &one;
     if (!word) {
-        if (!reader.is_map_of(node, "`require`", slot_keys.keys, reserved_slot_keys)) return std::nullopt;
+        if (!reader.is_map_of(node, "`require`", slot_keys.keys)) return std::nullopt;
         return SlotReader{reader, node, names}.read();
     }
     if (!reader.is_map_of(node, "`require`", {*word})) return std::nullopt;

@@ -29,6 +29,7 @@ class RuleReader {
     bool name();
     void effect();
     void what_goes_with_require();
+    void earlier_requests(const std::string& key, const Node& value);
     void times();
     void deny(const Node& node);
     void deny_in_two_ways(const Node& node);
@@ -393,12 +394,23 @@ void RuleReader::what_goes_with_require() {
         if (key == "delegate") delegate(value);
         if (key == "lower") rule_.lower = read_lower(reader_, value, names_);
         if (key == "session") rule_.session = read_session(reader_, value, names_);
+        if (key == "budget" || key == "one_at_a_time") earlier_requests(key, value);
     }
 }
 
+void RuleReader::earlier_requests(const std::string& key, const Node& value) {
+    if (find("refuse")) return reader_.error(value, fmt::format("`{}` means nothing beside `refuse`", key));
+    if (key == "budget") {
+        rule_.budgets = read_budgets(reader_, value, rule_.name, names_);
+        return;
+    }
+    if (find("session"))
+        reader_.error(value, "`one_at_a_time` does not go with `session`, which lets several go on at once");
+    rule_.turns = read_turns(reader_, value, names_);
+}
+
 std::optional<core::Rule> RuleReader::read() {
-    if (!reader_.is_map_of(node_, "a rule", rule_keys.keys, reserved_rule_keys) &&
-        node_.kind != Node::Kind::map)
+    if (!reader_.is_map_of(node_, "a rule", rule_keys.keys) && node_.kind != Node::Kind::map)
         return std::nullopt;
     rule_.file = reader_.file();
     rule_.at = {node_.line, node_.column};

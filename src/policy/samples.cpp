@@ -124,6 +124,8 @@ void Samples::learn_needs(const core::Rule& rule) {
         else
             need(one.field.substr(0, star), Value::array());
     }
+    for (const core::BudgetTerms& terms : rule.budgets)
+        if (!terms.budget.sum.empty()) need(terms.budget.sum, Value{1});
     if (rule.require) learn_needs(*rule.require);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <span>
 
 #include "countersign/adapters/policy_tests.hpp"
 #include "countersign/base/text.hpp"
@@ -37,12 +38,12 @@ class Run {
         for (const PolicyTest::Vote& vote : test_.votes)
             if (!core::parts(vote.account).kind.empty()) assumed.accounts.push_back(vote.account);
         auto directory = core::assumed_directory(policy_, assumed, core::Instant::max());
-        auto applied = core::match(directory, request, test_.worded.expires_in, request.created_at);
+        auto applied = judged(directory);
         if (!applied) {
             result_.differences.push_back("the request cannot be judged: " + applied.error().detail);
             return std::move(result_);
         }
-        core::Rehearsal rehearsal{request, std::move(*applied), directory};
+        core::Rehearsal rehearsal{request, *applied, directory, history_of(*applied, directory)};
         tell_opening(rehearsal);
         for (const PolicyTest::Vote& vote : test_.votes) cast(rehearsal, vote);
         core::Instant last = request.created_at;
@@ -55,6 +56,58 @@ class Run {
     }
 
   private:
+    // What the rules make of the request, as far as those before it let it.
+    Result<core::Applied> judged(const core::Directory& directory) {
+        const core::Request& request = test_.worded.request;
+        const core::Instant now = request.created_at;
+        std::vector<core::HeldBack> known;
+        for (;;) {
+            auto applied = core::match(directory, request, test_.worded.expires_in, now, known);
+            if (!applied) return applied;
+            const core::Entry first{core::opening(request, *applied, directory, now)};
+            const auto state = core::decide(request, *applied, std::span(&first, 1)).state;
+            auto held =
+                core::held_back_at_opening(request, *applied, state, history_of(*applied, directory), now);
+            if (held.empty()) return applied;
+            for (core::HeldBack& one : held) {
+                if (one.kind == core::HeldBack::Kind::supersedes) {
+                    result_.story.emplace_back("the request before it is ended");
+                    superseded_ = true;
+                } else {
+                    known.push_back(std::move(one));
+                }
+            }
+        }
+    }
+
+    // What the test says of the requests before it, as a store would bring it.
+    core::History history_of(const core::Applied& applied, const core::Directory& directory) const {
+        const core::Request& request = test_.worded.request;
+        const PolicyTest::Before& before = test_.before;
+        core::History history;
+        history.name_of = [](const core::PersonId& person) { return person.text(); };
+        const auto behind = core::opening(request, applied, directory, request.created_at).behind;
+        const core::RequestId other{core::RequestId::Bytes{std::byte{1}}};
+        const bool ahead = before.ahead && !superseded_;
+        if (ahead) history.line.push_back({.id = other});
+        for (core::HistoryKey& key : core::history_keys(request, applied, behind)) {
+            core::HistoryRecord record;
+            if (key.kind == core::HistoryKey::Kind::turns && ahead) record.line.push_back(other);
+            if (key.kind == core::HistoryKey::Kind::budget) {
+                const core::Budget& budget = applied.budgets[key.term];
+                if (std::ranges::find(before.spent, budget.rule) != before.spent.end())
+                    record.uses.push_back({request.created_at, budget.count, budget.max});
+            }
+            if (key.group && before.last.contains(key.group->text())) {
+                auto& filled = record.last.emplace_back();
+                for (const core::AccountId& account : before.last.at(key.group->text()))
+                    filled.push_back(directory.person_of(account).text());
+            }
+            history.past.push_back({std::move(key), std::move(record)});
+        }
+        return history;
+    }
+
     void tell_opening(const core::Rehearsal& rehearsal) {
         const core::Applied& applied = rehearsal.now().applied;
         result_.story.push_back(applied.rules.empty()
@@ -66,6 +119,12 @@ class Run {
                 unsaid.push_back(std::string{group.name.text()});
         for (const core::GroupId& group : core::all_groups_of(applied)) {
             if (rehearsal.directory().members(group)) continue;
+            if (core::kept_manager(rehearsal.directory(), group)) {
+                result_.story.push_back(fmt::format(
+                    "who is {} is unknown, because a chat says that: add `managers: {{ riley: ada }}`",
+                    group.text()));
+                continue;
+            }
             const bool in_chat = std::ranges::find(unsaid, group.text()) != unsaid.end();
             result_.story.push_back(fmt::format(
                 "who is in group {} is unknown, because this test does not say who is in {}, kept in a "
@@ -284,6 +343,7 @@ class Run {
 
     const core::Policy& policy_;
     const PolicyTest& test_;
+    bool superseded_ = false;  // the request that the test says was ahead
     PolicyTestResult result_;
 };
 
@@ -296,12 +356,15 @@ std::string missing_text(const std::vector<std::vector<core::Lack>>& alternative
 }
 
 std::string slots_text(const std::vector<core::Slots>& alternatives) {
-    std::vector<std::vector<core::Lack>> lacks;
+    std::vector<std::string> all;
     for (const core::Slots& slots : alternatives) {
-        lacks.emplace_back();
-        for (const core::CountOf& one : slots.groups) lacks.back().push_back({one.of, one.count, {}});
+        std::vector<std::string> parts;
+        for (const core::CountOf& one : slots.groups)
+            parts.push_back(fmt::format("{} of {}", one.count, one.of.text()) +
+                            (one.not_last == 0 ? "" : fmt::format(" (not of the last {})", one.not_last)));
+        all.push_back(parts.empty() ? "nothing" : join(parts, " and "));
     }
-    return missing_text(lacks);
+    return all.empty() ? "nothing" : join(all, ", or ");
 }
 
 PolicyTestResult run_policy_test(const core::Policy& policy, const PolicyTest& test) {

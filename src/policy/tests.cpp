@@ -3,19 +3,15 @@
 #include <algorithm>
 
 #include "countersign/adapters/policy_tests.hpp"
-#include "countersign/app/requests.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/account_text.hpp"
 #include "countersign/core/groups.hpp"
-#include "countersign/wire/request.hpp"
 #include "policy/files.hpp"
 #include "policy/reader.hpp"
 
 namespace countersign {
 namespace policy {
 namespace {
-
-constexpr std::string_view usual_moment_text = "2026-01-05T12:00:00Z";
 
 // Finds the deepest node on the way to a JSON Pointer.
 const Node& at_pointer(const Node& root, std::string_view pointer) {
@@ -46,6 +42,9 @@ class TestReader {
   private:
     std::optional<WordedRequest> read_request(const Node& node);
     void read_groups(const Node& node, PolicyTest& test);
+    void read_history(const Node& node, PolicyTest::Before& before);
+    void read_last(const Node& node, PolicyTest::Before& before);
+    void read_managers(const Node& node, core::Assumed& assumed);
     std::optional<PolicyTest::Vote> read_vote(const Node& node);
     void read_expected(const Node& node, PolicyTest::Expected& expected);
     void read_outcome(const Node& node, PolicyTest::Expected& expected);
@@ -125,6 +124,51 @@ void TestReader::read_groups(const Node& node, PolicyTest& test) {
         for (const std::string& member : reader_.texts(node.items[i], "a member"))
             if (somebody(node.items[i], member)) group.members.push_back(member);
         test.assumed.groups.push_back(std::move(group));
+    }
+}
+
+void TestReader::read_history(const Node& node, PolicyTest::Before& before) {
+    if (!reader_.is_map_of(node, "`history`", history_keys.keys)) return;
+    if (node.keys.empty()) reader_.error(node, "`history` must say something: { spent: [a rule's name] }");
+    if (const Node* spent = NodeReader::find(node, "spent")) {
+        before.spent = reader_.texts(*spent, "a rule's name");
+        for (const std::string& name : before.spent) {
+            auto rule = std::ranges::find(policy_.rules, name, &core::Rule::name);
+            if (rule == policy_.rules.end())
+                reader_.error(*spent, fmt::format("there is no rule `{}`{}", visible(name),
+                                                  NodeReader::hint(name, rules_)));
+            else if (rule->budgets.empty())
+                reader_.error(*spent, fmt::format("rule `{}` has no `budget`", visible(name)));
+        }
+    }
+    if (const Node* ahead = NodeReader::find(node, "ahead")) {
+        auto value = scalar_value(*ahead);
+        before.ahead = value && value->truth();
+        if (!before.ahead) reader_.error(*ahead, "`ahead` can only be true");
+    }
+    if (const Node* last = NodeReader::find(node, "last")) read_last(*last, before);
+}
+
+void TestReader::read_managers(const Node& node, core::Assumed& assumed) {
+    if (!reader_.is_map(node, "`managers`")) return;
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+        const std::string& person = node.keys[i].text;
+        if (std::ranges::find(people_, person) == people_.end())
+            reader_.error(node.keys[i], fmt::format("there is no person `{}`{}", visible(person),
+                                                    NodeReader::hint(person, people_)));
+        auto manager = reader_.text(node.items[i], "a manager");
+        if (manager && somebody(node.items[i], *manager))
+            assumed.managers.emplace_back(core::PersonId{person}, std::move(*manager));
+    }
+}
+
+void TestReader::read_last(const Node& node, PolicyTest::Before& before) {
+    if (!reader_.is_map(node, "`last`")) return;
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+        if (!is_group(node.keys[i], node.keys[i].text)) continue;
+        for (const std::string& name : reader_.texts(node.items[i], "a person"))
+            if (auto account = somebody(node.items[i], name))
+                before.last[node.keys[i].text].push_back(std::move(*account));
     }
 }
 
@@ -309,9 +353,12 @@ std::optional<PolicyTest> TestReader::read(const Node& node) {
                     .name = printable(*text),
                     .worded = std::move(*worded),
                     .assumed = {},
+                    .before = {},
                     .votes = {},
                     .expected = {}};
     if (const Node* groups = NodeReader::find(node, "groups")) read_groups(*groups, test);
+    if (const Node* managers = NodeReader::find(node, "managers")) read_managers(*managers, test.assumed);
+    if (const Node* history = NodeReader::find(node, "history")) read_history(*history, test.before);
     if (const Node* votes = NodeReader::find(node, "votes")) {
         if (votes->kind != Node::Kind::list) reader_.error(*votes, "`votes` must be a list");
         if (votes->items.size() > policy_test_votes_max)
@@ -346,106 +393,6 @@ std::vector<core::Request> tested_requests(const Document& document, const core:
 }
 
 }  // namespace policy
-
-core::Instant usual_moment() {
-    return *core::parse_rfc3339(policy::usual_moment_text);
-}
-
-namespace {
-
-bool is_texts(const core::Value& value) {
-    return value.items() &&
-           std::ranges::all_of(*value.items(), [](const core::Value& one) { return one.string(); });
-}
-
-Result<core::Requester> requester_from(const core::Value& value) {
-    core::Requester requester;
-    requester.name = "policy test";
-    auto wrong = [](std::string pointer, std::string detail) {
-        return fail(Trouble::invalid_input, std::move(detail), "invalid_value", "/requester" + pointer);
-    };
-    if (const std::string* name = value.string()) {
-        requester.name = *name;
-        return requester;
-    }
-    const auto* members = value.members();
-    if (!members) return wrong("", "`requester` is a name, or { name: ci, kind: workload, humans: [riley] }");
-    for (const auto& [key, member] : *members) {
-        if (key == "name" && member.string()) {
-            requester.name = *member.string();
-        } else if (key == "kind" && (member.text() == "person" || member.text() == "workload")) {
-            requester.kind =
-                member.text() == "person" ? core::Requester::Kind::person : core::Requester::Kind::workload;
-        } else if (key == "account" && member.string()) {
-            requester.account = core::AccountId{*member.string()};
-        } else if (key == "humans" && is_texts(member)) {
-            for (const core::Value& human : *member.items())
-                requester.humans.emplace_back(std::string{human.text()});
-        } else if (key == "claims" && member.members()) {
-            requester.claims = member;
-        } else {
-            return wrong(
-                "/" + key,
-                fmt::format("`{}` is no member of a requester, or not of this form; it has name, kind "
-                            "(person or workload), account, humans (a list) and claims (a map)",
-                            visible(key)));
-        }
-    }
-    return requester;
-}
-
-// What the API's document of a filed request says beside what was asked.
-core::Value asked_part(const core::Value& document) {
-    core::Value body = core::Value::object();
-    for (const char* name :
-         {"action", "resource", "environment", "intent", "parameters", "labels", "on_behalf_of"})
-        if (!document[name].is_null()) body.set(name, document[name]);
-    if (!document["related"].is_null()) body.set("links", document["related"]);
-    body.set("at", document["created_at"]);
-    const core::Value& who = document["requester"];
-    core::Value requester =
-        core::Value::object({{"name", who["name"]}, {"kind", who["kind"]}, {"humans", who["people"]}});
-    for (const char* proven : {"account", "claims"})
-        if (!who[proven].is_null()) requester.set(proven, who[proven]);
-    body.set("requester", std::move(requester));
-    return body;
-}
-
-bool filed(const core::Value& document) {
-    return document["id"].string() && document["state"].string() && document["created_at"].string();
-}
-
-}  // namespace
-
-Result<WordedRequest> worded_request(core::Value body, core::Instant at) {
-    const bool was_filed = filed(body);
-    if (was_filed) body = asked_part(body);
-    core::Requester requester;
-    requester.name = "policy test";
-    if (auto* members = body.members()) {
-        if (const core::Value* moment = members->find("at")) {
-            auto parsed = core::parse_rfc3339(moment->text());
-            if (!parsed)
-                return fail(Trouble::invalid_input, "`at` is a moment like 2026-01-05T12:00:00Z",
-                            "invalid_value", "/at");
-            at = *parsed;
-            members->erase("at");
-        }
-        if (const core::Value* who = members->find("requester")) {
-            auto read = requester_from(*who);
-            if (!read) return pass(read);
-            requester = std::move(*read);
-            members->erase("requester");
-        }
-    }
-    auto ask = wire::ask_from(body);
-    if (!ask) return pass(ask);
-    auto expires_in = ask->expires_in;
-    auto sensitive = std::move(ask->sensitive);
-    auto request =
-        app::request_of(std::move(*ask), std::move(requester), core::RequestId{core::RequestId::Bytes{}}, at);
-    return WordedRequest{std::move(request), expires_in, std::move(sensitive), was_filed};
-}
 
 namespace {
 

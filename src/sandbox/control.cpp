@@ -217,6 +217,8 @@ Value Control::set_user(const Value& order) {
     take_text(order, "team_id", user.team);
     take_text(order, "tz", user.zone);
     if (auto offset = order["tz_offset"].integer()) user.zone_offset_s = *offset;
+    if (const auto* fields = order["fields"].members())
+        for (const auto& [field, value] : *fields) user.fields[field] = value.text();
     take_flag(order, "deleted", user.deleted);
     take_flag(order, "is_bot", user.bot);
     take_flag(order, "is_admin", user.admin);

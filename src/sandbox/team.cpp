@@ -35,6 +35,13 @@ Value describe(const User& user, bool with_email) {
     return out;
 }
 
+Value profile_fields(const User& user) {
+    Value fields = Value::object();
+    for (const auto& [id, value] : user.fields)
+        fields.set(id, Value::object({{"value", value}, {"alt", ""}}));
+    return fields;
+}
+
 Value describe(const Group& group, bool with_users) {
     Value users = Value::array();
     for (const auto& id : group.users) users.push(id);

@@ -32,8 +32,10 @@ struct User {
     std::string zone = "Etc/UTC";
     std::int64_t zone_offset_s = 0;  // east of Greenwich, now
     std::int64_t updated_s = 0;
+    std::map<std::string, std::string> fields = {};  // of the profile, by id: "Xf0MANAGER"
 };
 core::Value describe(const User& user, bool with_email);
+core::Value profile_fields(const User& user);  // as users.profile.get tells them
 
 struct Group {
     std::string id;

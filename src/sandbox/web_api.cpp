@@ -66,10 +66,10 @@ Answer no_with(std::string_view error, const Complaints& complaints) {
 }
 
 WebApi::WebApi(Workspace& workspace, Sockets& sockets, Secret app_token, Secret bot_token, rt::Timers& timers)
-    : scopes{"app_mentions:read", "channels:history", "channels:read",  "channels:join",
-             "chat:write",        "commands",         "groups:history", "groups:read",
-             "im:history",        "im:read",          "im:write",       "mpim:read",
-             "reactions:write",   "usergroups:read",  "users:read",     "users:read.email"},
+    : scopes{"app_mentions:read", "channels:history",  "channels:read",   "channels:join",   "chat:write",
+             "commands",          "groups:history",    "groups:read",     "im:history",      "im:read",
+             "im:write",          "mpim:read",         "reactions:write", "usergroups:read", "users:read",
+             "users:read.email",  "users.profile:read"},
       workspace_(workspace),
       sockets_(sockets),
       app_token_(std::move(app_token)),
@@ -100,6 +100,7 @@ const WebApi::Method* WebApi::find(std::string_view name) {
         Method{"users.info", Tier::four, false, "users:read", &WebApi::user_info},
         Method{"users.list", Tier::two, false, "users:read", &WebApi::user_list},
         Method{"users.lookupByEmail", Tier::three, false, "users:read.email", &WebApi::user_by_email},
+        Method{"users.profile.get", Tier::four, false, "users.profile:read", &WebApi::user_profile},
         Method{"views.open", Tier::four, true, "", &WebApi::view_open},
         Method{"views.publish", Tier::four, true, "", &WebApi::view_publish},
         Method{"views.push", Tier::four, true, "", &WebApi::view_push},

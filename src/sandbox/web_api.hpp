@@ -109,6 +109,7 @@ class WebApi {
     Answer replies(const Args&);
     Answer user_info(const Args&);
     Answer user_list(const Args&);
+    Answer user_profile(const Args&);
     Answer user_by_email(const Args&);
     Answer group_list(const Args&);
     Answer group_users(const Args&);

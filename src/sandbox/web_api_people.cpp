@@ -72,6 +72,14 @@ Answer WebApi::user_info(const Args& args) {
     return yes({{"user", describe(*user, with_email())}});
 }
 
+Answer WebApi::user_profile(const Args& args) {
+    const User* user = workspace_.find_user(args["user"].text());
+    if (!user) return no("user_not_found");
+    Value profile = describe(*user, with_email())["profile"];
+    profile.set("fields", profile_fields(*user));
+    return yes({{"profile", std::move(profile)}});
+}
+
 Answer WebApi::user_list(const Args& args) {
     Value::Array users;
     for (const auto& [id, user] : workspace_.team.users)

@@ -23,6 +23,7 @@ slack::SlackSettings slack_settings(const config::Settings& settings) {
                                            : slack::SlackSettings::Pace::automatic,
         .channel = settings.slack.channel,
         .link_hosts = settings.link_hosts,
+        .manager_field = settings.slack.manager_field,
     };
 }
 

@@ -69,7 +69,7 @@ class Adapter final : public Slack {
           workbench_(executor, {.threads = 1, .background = 1, .queue_max = 256},
                      [] { return std::make_unique<Bench>(); }),
           api_(settings_, *client_, runtime.clock, runtime.timers, runtime.entropy, workbench_),
-          directory_(api_, workbench_, runtime, parts.roster, executor),
+          directory_(api_, workbench_, runtime, parts.roster, settings_.manager_field, executor),
           interactions_(api_, directory_, runtime, parts, settings_, executor),
           sockets_(std::clamp<std::size_t>(settings_.connections, 1, connections_max), api_, dialer, runtime,
                    executor, hooks()),

@@ -6,6 +6,7 @@
 
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/core/groups.hpp"
 #include "countersign/core/policy.hpp"
 
 namespace countersign::slack {
@@ -57,11 +58,13 @@ std::vector<core::ChatGroup> read_groups(const Value& answer, core::Instant as_o
 }  // namespace
 
 SlackDirectory::SlackDirectory(WebApi& api, Workbench& workbench, const app::Runtime& runtime,
-                               app::Roster& roster, rt::asio::any_io_executor executor)
+                               app::Roster& roster, const std::string& manager_field,
+                               rt::asio::any_io_executor executor)
     : api_(api),
       workbench_(workbench),
       runtime_(runtime),
       roster_(roster),
+      manager_field_(manager_field),
       look_ups_(runtime,
                 {.area = "slack",
                  .chat = "Slack",
@@ -161,14 +164,15 @@ const std::vector<std::string>& SlackDirectory::policy_groups() const {
 
 // Reading a group is rationed by the minute (Tier 2): many are read together.
 std::string SlackDirectory::look_up_of(const std::string& key) const {
-    const bool together = key.starts_with('g') && runtime_.now() >= groups_alone_until_ &&
-                          policy_groups().size() > groups_alone_max;
+    const bool together = key.starts_with('g') && !is_manager_key(key) &&
+                          runtime_.now() >= groups_alone_until_ && policy_groups().size() > groups_alone_max;
     return together ? std::string{all_groups} : key;
 }
 
 Later<Done> SlackDirectory::fetch(const std::string& key) {
     auto id = key.substr(2);
     if (key == all_groups) return fetch_all_groups();
+    if (is_manager_key(key)) return fetch_manager(std::move(id));
     return key.starts_with('u') ? fetch_user(std::move(id)) : fetch_group(std::move(id));
 }
 
@@ -333,6 +337,7 @@ void SlackDirectory::doubt_all() {
 // Sent for trifles too (a new status line). Only what matters to a vote makes us look again.
 void SlackDirectory::hear_user(const Value& user) {
     if (!home_) return;
+    doubt_manager_of(std::string(user["id"].text()));
     const auto* known = users_.find(user["id"].text());
     if (!known && !listed_at_) return;
     // What was said takes effect at once, and counts as never read: a vote makes us ask.
@@ -385,6 +390,7 @@ std::vector<std::string> SlackDirectory::wanted() const {
 
 Method SlackDirectory::method_of(const std::string& key) {
     if (key == all_groups) return Method::usergroups;
+    if (is_manager_key(key)) return Method::users_profile;
     return key.starts_with('u') ? Method::users_info : Method::usergroup_users;
 }
 

@@ -20,12 +20,14 @@ namespace countersign::slack {
 // change that Slack announces makes them old at once. For the I/O thread.
 class SlackDirectory {
   public:
-    static constexpr std::size_t users_max = 200'000;   // remembered
-    static constexpr std::size_t warm_users_max = 200;  // kept fresh without being asked
+    static constexpr std::size_t users_max = 200'000;    // remembered
+    static constexpr std::size_t warm_users_max = 200;   // kept fresh without being asked
+    static constexpr std::size_t managers_max = 20'000;  // of so many people it is remembered who theirs is
     static constexpr core::Duration asked_lately = std::chrono::minutes{30};
 
+    // `manager_field`: as in SlackSettings; it must outlive this.
     SlackDirectory(WebApi& api, Workbench& workbench, const app::Runtime& runtime, app::Roster& roster,
-                   rt::asio::any_io_executor executor);
+                   const std::string& manager_field, rt::asio::any_io_executor executor);
 
     void connected_to(wire::SlackHome home);
     void app_is(std::string app);  // where auth.test did not say
@@ -56,6 +58,10 @@ class SlackDirectory {
     Later<Done> fetch(const std::string& key);
     Later<Done> fetch_user(std::string id);
     Later<Done> fetch_group(std::string id);
+    Later<Done> fetch_manager(std::string id);
+    static bool is_manager_key(std::string_view key);
+    void doubt_manager_of(const std::string& user);
+    bool holds_manager(const core::Value& profile, core::ChatGroup& group) const;
     Later<Done> fetch_group_flags(Deadline deadline);
     Later<Done> fetch_all_groups();
     Later<Done> list_users();
@@ -83,6 +89,8 @@ class SlackDirectory {
     Workbench& workbench_;
     const app::Runtime& runtime_;
     app::Roster& roster_;
+    const std::string& manager_field_;
+    std::size_t managers_ = 0;  // remembered
     Pacer spare_{Pacer::Mode::strict};
     app::LookUps look_ups_;  // keys are "U…" of a person, "S…" of a group, prefixed u: or g:
     rt::Signal nudge_;

@@ -34,6 +34,7 @@ constexpr std::array<MethodFacts, static_cast<std::size_t>(Method::count)> table
     {"usergroups.users.list", false, false, false, false, 20, true},
     {"usergroups.list", false, false, false, false, 20, true},
     {"users.list", false, false, false, false, 20, false},
+    {"users.profile.get", false, false, false, false, 100, true},
 }};
 
 // What a method with effects echoes, and nobody here reads.

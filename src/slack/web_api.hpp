@@ -32,6 +32,7 @@ enum class Method : std::uint8_t {
     usergroup_users,
     usergroups,
     users_list,
+    users_profile,
     count
 };
 

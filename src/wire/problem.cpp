@@ -75,6 +75,7 @@ Failure failure_of(const core::Refusal& refusal) {
         case Why::unlinked:
         case Why::not_releaser:
         case Why::excluded:
+        case Why::filled_last:
         case Why::step_up_required:
             trouble = Trouble::forbidden;
             break;

@@ -54,6 +54,39 @@ Value shadow_of(const core::Shadow& shadow) {
                           {"asks", std::move(asks)}});
 }
 
+Value list_of(const std::vector<std::string>& all) {
+    auto list = Value::array();
+    for (const auto& one : all) list.push(one);
+    return list;
+}
+
+// What the rules ask about other requests.
+void history_of(Value& policy, const core::Applied& applied) {
+    if (!applied.budgets.empty()) {
+        auto budgets = Value::array();
+        for (const core::Budget& one : applied.budgets) {
+            auto budget =
+                Value::object({{"rule", one.rule},
+                               {"seconds", std::chrono::duration_cast<std::chrono::seconds>(one.per).count()},
+                               {"by", list_of(one.by)}});
+            if (one.count != 0) {
+                budget.set("count", one.count);
+            } else {
+                budget.set("sum", one.sum);
+                budget.set("max", static_cast<double>(one.max) / static_cast<double>(core::millionths));
+            }
+            budgets.push(std::move(budget));
+        }
+        policy.set("budgets", std::move(budgets));
+    }
+    if (!applied.over_budget.empty()) policy.set("over_budget", list_of(applied.over_budget));
+    if (applied.turns.empty()) return;
+    auto turns = Value::array();
+    for (const core::Turns& one : applied.turns)
+        turns.push(Value::object({{"by", list_of(one.by)}, {"supersede", one.supersede}}));
+    policy.set("one_at_a_time", std::move(turns));
+}
+
 template <class Ids>
 Value texts(const Ids& ids) {
     auto list = Value::array();
@@ -218,6 +251,8 @@ void other_requests(Value& document, const core::Case& c, const core::Directory&
     if (opened && opened->session) document.set("approved_by_session", opened->session->text());
     for (const auto& entry : c.entries) {
         const auto* cancelled = std::get_if<core::Cancelled>(&entry);
+        if (cancelled && cancelled->superseded_by)
+            document.set("superseded_by", cancelled->superseded_by->text());
         if (!cancelled || !cancelled->narrowed) continue;
         document.set("narrowed_to", Value::object({{"id", cancelled->narrowed->into.text()},
                                                    {"digest", cancelled->narrowed->digest},
@@ -268,6 +303,7 @@ Value request_document(const core::Case& c, const core::Ruling& ruling, const co
         policy.set("risk", Value::object({{"points", *c.applied->risk}, {"parts", std::move(parts)}}));
     }
     if (c.applied->shadow) policy.set("shadow", shadow_of(*c.applied->shadow));
+    history_of(policy, c.applied);
     document.set("policy", std::move(policy));
     document.set("missing", missing_of(c, ruling, directory));
     document.set("votes", votes_of(c, ruling));

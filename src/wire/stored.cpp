@@ -53,7 +53,9 @@ void write(StoredWriter& w, const std::vector<core::CountOf>& counts) {
             for (const auto& group : one.after) w.text(group.text());
             w.end_list();
         }
-        w.key("count").whole(one.count).key("of").text(one.of.text()).end();
+        w.key("count").whole(one.count);
+        if (one.not_last != 0) w.key("not_last").whole(one.not_last);
+        w.key("of").text(one.of.text()).end();
     }
     w.end_list();
 }
@@ -86,6 +88,11 @@ std::vector<core::CountOf> read_counts(StoredReader& outer, const Value& list) {
         outer.must(count > 0 && count <= UINT32_MAX);
         counts.push_back({static_cast<std::uint32_t>(count), core::GroupId{r.text("of")}, {}});
         if (!r.member("after").is_null()) counts.back().after = r.ids<core::GroupId>("after");
+        if (!r.member("not_last").is_null()) {
+            const std::int64_t not_last = r.whole("not_last");
+            r.must(not_last > 0 && not_last <= std::int64_t{core::not_last_max});
+            counts.back().not_last = static_cast<std::uint32_t>(not_last);
+        }
         outer.must(r.ok());
     }
     return counts;
@@ -180,6 +187,39 @@ void write_self_approval(StoredWriter& w, const core::SelfApproval& own) {
     w.end();
 }
 
+void write_budgets(StoredWriter& w, const std::vector<core::Budget>& budgets) {
+    if (budgets.empty()) return;
+    w.key("budgets").begin_list();
+    for (const core::Budget& one : budgets) {
+        w.begin();
+        write(w, "by", one.by);
+        w.key("count").whole(one.count).key("max").whole(one.max).key("per").whole(one.per.count());
+        w.key("rule").text(one.rule).key("sum").text(one.sum).end();
+    }
+    w.end_list();
+}
+
+void write_turns(StoredWriter& w, const std::vector<core::Turns>& turns) {
+    if (turns.empty()) return;
+    w.key("turns").begin_list();
+    for (const core::Turns& one : turns) {
+        w.begin();
+        write(w, "by", one.by);
+        w.key("supersede").truth(one.supersede).end();
+    }
+    w.end_list();
+}
+
+void write_closed(StoredWriter& w, const std::vector<core::Span>& closed) {
+    w.key("claim_closed").begin_list();
+    for (const core::Span& one : closed)
+        w.begin_list()
+            .whole(one.from.time_since_epoch().count())
+            .whole(one.to.time_since_epoch().count())
+            .end_list();
+    w.end_list();
+}
+
 void write_widening(StoredWriter& w, const core::Widening& widening) {
     w.key("widening").begin().key("after").whole(widening.after.count());
     write_texts(w, "approvers", widening.approvers);
@@ -195,16 +235,9 @@ std::string stored_applied(const core::Applied& a) {
     w.begin().key("alternatives").begin_list();
     for (const auto& slots : a.alternatives) write(w, slots.groups);
     w.end_list();
+    write_budgets(w, a.budgets);
     if (a.claim_after.count() != 0) w.key("claim_after").whole(a.claim_after.count());
-    if (!a.claim_closed.empty()) {
-        w.key("claim_closed").begin_list();
-        for (const core::Span& one : a.claim_closed)
-            w.begin_list()
-                .whole(one.from.time_since_epoch().count())
-                .whole(one.to.time_since_epoch().count())
-                .end_list();
-        w.end_list();
-    }
+    if (!a.claim_closed.empty()) write_closed(w, a.claim_closed);
     if (a.delegate) w.key("delegate").truth(true);
     if (a.deny != core::Denial{}) {
         w.key("deny").begin().key("any").truth(a.deny.any).key("counts");
@@ -226,6 +259,7 @@ std::string stored_applied(const core::Applied& a) {
     w.key("kind").text(core::name_of(a.kind));
     if (!a.lower.empty()) write(w, "lower", a.lower);
     write(w, "notify", a.notify);
+    if (!a.over_budget.empty()) write(w, "over_budget", a.over_budget);
     w.key("policy_digest").text(a.policy_digest);
     if (a.reason_required) w.key("reason_required").truth(true);
     w.key("refusal").text(a.refusal);
@@ -248,6 +282,7 @@ std::string stored_applied(const core::Applied& a) {
     if (a.session) write_session(w, *a.session);
     if (a.shadow) write_shadow(w, *a.shadow);
     if (!a.step_up.empty()) write_step_up(w, a.step_up);
+    write_turns(w, a.turns);
     if (a.unlinked_allowed) w.key("unlinked_allowed").truth(true);
     write_readers(w, a.visible_to);
     if (a.widening) write_widening(w, *a.widening);
@@ -295,6 +330,29 @@ void read_step_up(StoredReader& r, std::vector<core::StepUp>& asked) {
         StoredReader item(one);
         asked.push_back({item.texts("acr"), item.texts("amr")});
         r.must(item.ok());
+    }
+}
+
+// What other requests have a part in.
+void read_history_terms(StoredReader& r, core::Applied& a) {
+    auto there = [&](std::string_view name) { return !r.member(name).is_null(); };
+    if (there("budgets")) {
+        for (const Value& one : r.list("budgets")) {
+            StoredReader item(one);
+            const std::int64_t count = item.whole("count");
+            item.must(count >= 0 && count <= UINT32_MAX);
+            a.budgets.push_back({item.text("rule"), static_cast<std::uint32_t>(count), item.text("sum"),
+                                 item.whole("max"), core::Duration{item.whole("per")}, item.texts("by")});
+            r.must(item.ok());
+        }
+    }
+    if (there("over_budget")) a.over_budget = r.texts("over_budget");
+    if (there("turns")) {
+        for (const Value& one : r.list("turns")) {
+            StoredReader item(one);
+            a.turns.push_back({item.texts("by"), item.truth("supersede")});
+            r.must(item.ok());
+        }
     }
 }
 
@@ -407,6 +465,7 @@ void read_extras(StoredReader& r, core::Applied& a) {
         r.must(shadow.ok());
     }
     read_terms(r, a);
+    read_history_terms(r, a);
     a.unlinked_allowed = r.truth_if_there("unlinked_allowed");
 }
 

@@ -15,6 +15,11 @@ void write(StoredWriter& w, const core::Standing& s) {
     w.begin().key("account").own(s.account.text()).key("as_of").at(s.as_of).key("behind").truth(s.behind);
     w.key("class").text(name_of(s.klass));
     if (s.excluded) w.key("excluded").truth(true);
+    if (!s.filled_last.empty()) {
+        w.key("filled_last").begin_list();
+        for (const auto& group : s.filled_last) w.text(group.text());
+        w.end_list();
+    }
     w.key("groups").begin_list();
     for (const auto& group : s.groups) w.text(group.text());
     w.end_list().key("person").own(s.person.text());
@@ -120,6 +125,7 @@ void write_members(StoredWriter& w, const core::Cancelled& e) {
         w.key("into").text(e.narrowed->into.text()).key("what").own(e.narrowed->what).end();
     }
     w.key("reason").own(e.reason);
+    if (e.superseded_by) w.key("superseded_by").text(e.superseded_by->text());
     if (e.approver) w.key("via").text(name_of(e.via));
 }
 void write_members(StoredWriter& w, const core::Claimed& e) {
@@ -162,7 +168,10 @@ core::Standing read_standing(StoredReader& outer, const Value& value) {
                      .unlinked = r.ids<core::AccountId>("unlinked"),
                      .as_of = r.at("as_of"),
                      .self_approval = r.truth_if_there("self_approval"),
-                     .excluded = r.truth_if_there("excluded")};
+                     .excluded = r.truth_if_there("excluded"),
+                     .stands_in = {},
+                     .filled_last = {}};
+    if (!r.member("filled_last").is_null()) s.filled_last = r.ids<core::GroupId>("filled_last");
     if (!r.member("stands_in").is_null())
         for (const Value& item : r.list("stands_in")) {
             StoredReader one(item);
@@ -225,6 +234,7 @@ core::Cancelled read_cancelled(StoredReader& r) {
                                                narrowed.text("what")};
         r.must(narrowed.ok());
     }
+    e.superseded_by = request_id_if_there(r, "superseded_by");
     return e;
 }
 

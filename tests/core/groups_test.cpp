@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/world.hpp"
+#include "countersign/core/match.hpp"
 
 // These tests are about groups that are made of others, and who may vote through them.
 namespace countersign::core::testing {
@@ -109,6 +110,87 @@ TEST(Groups, AVoteThroughACombinedGroupIsRefusedWhereItsFactsAreTooOld) {
     play.approve("U0CAT");
     EXPECT_EQ(play.state(), State::approved);
     EXPECT_EQ(play.counted(), "cat:made");
+}
+
+// ---- managers, as a chat names them
+
+World with_manager(std::vector<std::string> managers, const std::string& of = "U0RILEY") {
+    World world;
+    world.usergroup("manager:" + of, std::move(managers));
+    return world;
+}
+const GroupId rileys = managers_of(PersonId{"riley"});
+
+TEST(Managers, OneIsWhomTheProfileOfTheListedAccountNames) {
+    const World world = with_manager({"U0DAN"});
+    EXPECT_EQ(rileys, GroupId{"manager of riley"});
+    EXPECT_TRUE(world.directory().eligible(slack("U0DAN"), rileys));
+    EXPECT_FALSE(world.directory().eligible(slack("U0AMY"), rileys));
+    EXPECT_THAT(world.directory().members(rileys).value(), ElementsAre(PersonId{"slack:T0SIM/U0DAN"}));
+    EXPECT_EQ(world.directory().as_of(slack("U0DAN"), {rileys}), start);
+}
+
+TEST(Managers, NothingIsKnownBeforeTheProfileWasRead) {
+    const World world;
+    EXPECT_EQ(world.directory().membership(slack("U0DAN"), rileys), Membership::unknown);
+    EXPECT_EQ(world.directory().members(rileys), std::nullopt);
+    EXPECT_EQ(world.directory().as_of(slack("U0DAN"), {rileys}), std::nullopt);
+}
+
+TEST(Managers, WhoHasNoneOrIsInNoSlackHasNobody) {
+    EXPECT_THAT(with_manager({}).directory().members(rileys).value(), ::testing::IsEmpty());
+    const GroupId outsiders = managers_of(PersonId{"email:zoe@example.com"});
+    EXPECT_THAT(World{}.directory().members(outsiders).value(), ::testing::IsEmpty());
+    EXPECT_EQ(World{}.directory().membership(slack("U0DAN"), outsiders), Membership::no);
+}
+
+TEST(Managers, ALinkBringsNoOtherManager) {
+    World world = with_manager({"U0DAN"}, "U0EVE");
+    world.usergroup("manager:U0RILEY", {"U0AMY"});
+    world.links.push_back({slack("U0EVE"), PersonId{"riley"}});
+    EXPECT_FALSE(world.directory().eligible(slack("U0DAN"), rileys));
+    EXPECT_TRUE(world.directory().eligible(slack("U0AMY"), rileys));
+}
+
+TEST(Managers, WhomThePolicyDoesNotListIsAskedForByTheirOwnAccount) {
+    const World world = with_manager({"U0AMY"}, "U0DAN");
+    const GroupId dans = managers_of(PersonId{"slack:T0SIM/U0DAN"});
+    EXPECT_TRUE(world.directory().eligible(slack("U0AMY"), dans));
+    EXPECT_EQ(kept_manager(world.directory(), dans)->id, "T0SIM/manager:U0DAN");
+    EXPECT_EQ(kept_manager(world.directory(), GroupId{"security"}), std::nullopt);
+}
+
+TEST(Managers, TheSlotIsOfEachHumansManagerAndOfNobodyElse) {
+    World world = with_manager({"U0DAN"});
+    world.usergroup("manager:U0CAT", {"U0BEN"});
+    Rule rule;
+    rule.name = "leave";
+    CountFor slot{1, {}};
+    slot.managers = true;
+    rule.require = Requirement{slot};
+    world.policy.rules.push_back(rule);
+    Request two = request_of({slack("U0RILEY"), slack("U0CAT")});
+    const Applied applied = match(world.directory(), two, std::nullopt, start).value();
+    EXPECT_EQ(applied.alternatives, std::vector{asks({{1, "manager of riley"}, {1, "manager of cat"}})});
+    Play play{applied, two, world};
+    play.approve("U0AMY");
+    EXPECT_EQ(play.why(), Why::not_eligible);
+    play.approve("U0BEN");
+    play.approve("U0DAN");
+    EXPECT_EQ(play.state(), State::approved) << play.said();
+    EXPECT_EQ(match(world.directory(), request_of({}), std::nullopt, start)->kind, Applied::Kind::refuse);
+}
+
+TEST(Managers, WhoIsNoLongerTheManagerWhenItIsDecidedDoesNotCount) {
+    World world = with_manager({"U0DAN"});
+    Applied applied = requires_of({asks({{1, "manager of riley"}, {1, "dba"}})});
+    Play play{applied, request_of(), world};
+    play.approve("U0DAN");
+    play.world.usergroup("manager:U0RILEY", {"U0BEN"});
+    play.approve("U0CAT");
+    EXPECT_EQ(play.state(), State::pending);
+    play.approve("U0BEN");
+    EXPECT_EQ(play.state(), State::approved) << play.said();
 }
 
 }  // namespace

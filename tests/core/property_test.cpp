@@ -173,7 +173,15 @@ struct Naive {
         if (added(s))
             for (const Slots& slots : applied.alternatives)
                 for (const CountOf& one : slots.groups) all.push_back(one.of);
+        std::erase_if(all, [&](const GroupId& group) { return has(s.filled_last, group); });
         return all;
+    }
+    bool may_fill_any(const Standing& s) const {
+        const auto open = slots_of(s);
+        for (const Slots& slots : applied.alternatives)
+            for (const CountOf& one : slots.groups)
+                if (has(open, one.of)) return true;
+        return false;
     }
     bool claimable(Instant at) const {
         if (at < opened_at + applied.claim_after) return false;
@@ -195,7 +203,7 @@ struct Naive {
     }
     bool known(const Standing& s) const { return s.klass == AccountClass::member && s.unlinked.empty(); }
     bool may_approve(const Standing& s, bool own, const std::string& reason) const {
-        if (!known(s) || s.excluded || !in_a_slot(s)) return false;
+        if (!known(s) || s.excluded || !may_fill_any(s)) return false;
         if (applied.reason_required && reason.empty()) return false;
         if (!is_behind(s)) return true;
         if (!own || !s.self_approval || !applied.self_approval) return false;
@@ -385,6 +393,7 @@ Standing some_standing(Chance& chance, std::size_t person) {
                start};
     if (chance.one_in(15)) s.unlinked.emplace_back("github:x");
     s.excluded = chance.one_in(10);
+    if (chance.one_in(6)) s.filled_last = some_groups(chance);
     s.self_approval = chance.one_in(s.behind || name == "a" ? 2 : 12);
     return s;
 }

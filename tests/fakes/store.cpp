@@ -37,6 +37,13 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
         keys_.insert_or_assign({fresh.idempotency->token, fresh.idempotency->key},
                                Key{fresh.idempotency->fingerprint, fresh.request.id, fresh.opened.at});
     }
+    const auto keys = app::history_keys_of(fresh);
+    auto judged = app::judge_opening(fresh, history_of(keys), clock_.now());
+    if (!judged.held_back.empty()) {
+        if (fresh.idempotency) keys_.erase({fresh.idempotency->token, fresh.idempotency->key});
+        co_return app::kept_back(fresh, std::move(judged.held_back));
+    }
+    keep(keys, std::move(judged.records));
     fresh.request.number = numbers_.empty() ? 1 : numbers_.rbegin()->first + 1;
     core::RequestId id = fresh.request.id;
     numbers_.emplace(fresh.request.number, id);
@@ -49,6 +56,27 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
                  {.version = 1, .before = core::State::pending, .after = state, .origin = {}, .command = 0});
     cases_.emplace(id, Kept{{std::move(c), {std::string{}}, state, false}, {}});
     co_return opened;
+}
+
+core::History Store::history_of(const std::vector<core::HistoryKey>& keys) const {
+    core::History history;
+    history.name_of = [](const core::PersonId& person) { return "name of " + person.text(); };
+    for (const auto& key : keys) {
+        auto found = history_.find(key.text);
+        history.past.push_back({key, found == history_.end() ? core::HistoryRecord{} : found->second});
+        for (const auto& id : history.past.back().record.line) {
+            auto its = cases_.find(id);
+            if (its == cases_.end())
+                history.line.push_back({.id = id, .ended = true});
+            else
+                history.line.push_back(core::in_line(its->second.on.c, clock_.now()));
+        }
+    }
+    return history;
+}
+
+void Store::keep(const std::vector<core::HistoryKey>& keys, std::vector<core::HistoryRecord> records) {
+    for (std::size_t i = 0; i < records.size(); ++i) history_[keys[i].text] = std::move(records[i]);
 }
 
 std::optional<std::int32_t> Store::version_of(core::RequestId request) const {
@@ -67,8 +95,19 @@ Later<app::Appended> Store::append(app::Append append, Deadline) {
                        std::string(app::key_taken));
     app::PlanCommand command{&append, append.origin ? append.origin->key : std::string{}, false,
                              rt::chance(entropy_)};
-    app::Plan plan = app::plan(kept.on, std::span(&command, 1), clock_.now(), {});
+    const auto before = kept.on;
+    const auto keys = app::history_keys_of(kept.on.c);
+    app::Plan plan = app::plan(kept.on, std::span(&command, 1), clock_.now(), history_of(keys));
     const core::Case& c = kept.on.c;
+    if (append.opens && plan.wrote() && plan.answers.front() && !plan.answers.front()->refusal) {
+        const auto its = history_of(app::history_keys_of(*append.opens));
+        if (!app::judge_opening(*append.opens, its, clock_.now()).held_back.empty()) {
+            kept.on = before;
+            co_return fail(Trouble::conflict, "other requests keep this one back",
+                           std::string(app::opening_held_back));
+        }
+    }
+    if (!plan.records.empty()) keep(keys, std::move(plan.records));
     for (const auto& [id, target] : plan.cards) add_card(append.request, id, target, c.version() - 1);
     auto& answer = plan.answers.front();
     for (const auto& entry : plan.entries) remember_all(c, entry);

@@ -89,13 +89,16 @@ class Store final : public app::CaseStore,
         return Id::mint(clock_.now(), rt::chance(entropy_));
     }
     std::optional<std::int32_t> version_of(core::RequestId request) const override;
+    core::History history_of(const std::vector<core::HistoryKey>& keys) const;
+    void keep(const std::vector<core::HistoryKey>& keys, std::vector<core::HistoryRecord> records);
 
     const rt::Clock& clock_;
     rt::Entropy& entropy_;
     std::map<core::RequestId, Kept> cases_;
     std::map<std::int64_t, core::RequestId> numbers_;
     std::map<std::pair<core::TokenId, std::string>, Key> keys_;
-    app::Token* token(core::TokenId id);  // nullptr: no such token
+    std::map<std::string, core::HistoryRecord> history_;  // by a key's text
+    app::Token* token(core::TokenId id);                  // nullptr: no such token
     void keep(app::AdminEvent event);
 
     std::map<Sha256, app::Token> tokens_;

@@ -42,7 +42,10 @@ LOADER_ALONE = [re.compile(pattern) for pattern in (
     r"do not go together", r"cannot be compared with another field", r"unknown field", r"is no part of an element",
     r"is not a path like", r"is not about time", r"this field is a number",
     r"`\{` without `\}`", r"stands in an earlier step", r"`exclude` reads parameters", r"must be text, not blank",
-    r"is not a host", r"is not a folder", r"would let through who says nothing", r"this field is no list")]
+    r"is not a host", r"is not a folder", r"would let through who says nothing", r"this field is no list",
+    r"is a stretch of time from 1m to 92d", r"names a parameter, like", r"stands in `(by|one_at_a_time)` twice",
+    r"a budget of the same within", r"cannot go by requester\.people", r"has no `budget`",
+    r"means nothing beside `refuse`", r"does not go with `session`")]
 
 HEAD = {"version": 1, "people": {"amy": {"slack": "U1"}, "ben": {"slack": "U2"}, "x": {"slack": "U3"}},
         "groups": {"g": {"people": ["amy", "ben"]}, "x": {"slack_usergroup": "S1"}}}
@@ -74,6 +77,14 @@ GOOD = {
     "shell": {"version": 1, "timezone": "UTC", "default": "allow", "risk": [{"when": {"action": "a"}, "points": 40}],
               "rules": [], "tests": []},
     "default": {**HEAD, "default": {"require": {"count": 2, "of": "g"}}},
+    "budgets": rules(rule(allow=True, budget={"count": 20, "per": "1h", "by": ["requester", "resource"]},
+                          one_at_a_time=["action", "labels.a"]),
+                     rule(name="s", require={"of": "g", "not_last": 2},
+                          budget=[{"sum": "parameters.amount", "max": 50000.5, "per": "1d", "by": "requester.people",
+                                   "over": {"any": [{"of": "g"}, {"of": "x"}]}}],
+                          one_at_a_time={"by": "resource", "supersede": True}),
+                     tests=[{"name": "t", "request": {"action": "a"}, "expect": {"state": "refused"},
+                             "managers": {"amy": "ben"}, "history": {"spent": ["r"], "ahead": True, "last": {"g": ["amy"]}}}]),
     "times": rules(rule(require={"of": "g"}, expires="1d2h3m4s", grant="10m", timezone="UTC", unlinked="allow",
                         notify={"slack": ["#x", "C1"], "teams": "19:x"})),
     "denial": rules(rule(require={"of": "g"}, deny={"count": 2, "of": "g"}, hold={"release": "g"}),
@@ -166,8 +177,6 @@ BAD = {
     "review of a refusal": rules(rule(refuse="no", review={"by": "g", "within": "1d"})),
     "on call by both": {"version": 1, "groups": {"g": {"on_call": {"schedule": "P1", "escalation_policy": "P2"}}}},
     "level of a schedule": {"version": 1, "groups": {"g": {"on_call": {"schedule": "P1", "level": 2}}}},
-    "history": rules(rule(require={"count": 1, "of": "g", "not_last": 2})),
-    "budget": rules(rule(allow=True, budget={"count": 20, "per": "1h"})),
     "a table beside a group": rules(rule(require={"of": "g", "of_requester": {"amy": "ben"}})),
     "claim of a refusal": rules(rule(refuse="no", claim={})),
     "two ways to make a group": {"version": 1, "groups": {"g": {"any": ["h"], "all": ["h"]}, "h": {"teams_team": "t"}}},

@@ -8,6 +8,7 @@
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
 #include "countersign/wire/stored_entry.hpp"
+#include "countersign/wire/stored_history.hpp"
 
 namespace countersign::wire {
 namespace {
@@ -47,6 +48,18 @@ core::Standing own_voter() {
     return own;
 }
 
+core::Standing filled_last() {
+    core::Standing one = voter();
+    one.filled_last = {core::GroupId{"security"}};
+    return one;
+}
+
+core::Cancelled superseded() {
+    core::Cancelled ended{core::Instant{3s}, core::AccountId{"token:t"}, "a newer request takes its turn"};
+    ended.superseded_by = core::RequestId{core::RequestId::Bytes{}};
+    return ended;
+}
+
 std::vector<core::Entry> every_kind() {
     core::Instant at = core::testing::start + 1us;
     const core::RequestId other = core::RequestId::mint(at, {});
@@ -80,7 +93,10 @@ std::vector<core::Entry> every_kind() {
                         core::Cancelled::Narrowed{other, "sha256:aa", "rows 1 instead of 2"}},
         core::Used{at, other, "sha256:bb"},
         core::Reviewed{at, voter(), "called for", core::Surface::teams},
-        core::ReviewOverdue{at}};
+        core::ReviewOverdue{at},
+        superseded(),
+        core::Voted{
+            .at = at, .voter = filled_last(), .reason = "", .recheck = {filled_last()}, .dead_end = {}}};
 }
 
 TEST(Stored, ARequestReadsBackAsItWas) {
@@ -134,9 +150,31 @@ TEST(Stored, EverythingARuleCanSayReadsBackAsItWas) {
         core::Shadow{{"shells", "tries"}, false, "", {core::Slots{{{2, core::GroupId{"dba"}, {}}}}}};
     applied.claim_after = 30min;
     applied.claim_closed = {{core::Instant{5s}, core::Instant{9s}}, {core::Instant{20s}, core::end_of_time}};
+    applied.alternatives[0].groups[0].not_last = 2;
+    applied.budgets = {{"reads", 20, "", 0, 1h, {"requester"}},
+                       {"refunds", 0, "parameters.amount", 50'000 * core::millionths + 1, 24h, {}}};
+    applied.over_budget = {"refunds"};
+    applied.turns = {{{"action", "resource"}, true}, {{"labels.stack"}, false}};
     const std::string text = stored_applied(applied);
     EXPECT_EQ(read_stored_applied(text).value(), applied);
     EXPECT_EQ(core::canonical(parse_json(text, {.bytes_max = 100'000}).value()), text);
+}
+
+TEST(Stored, WhatIsKeptOfOtherRequestsReadsBackAsItWas) {
+    core::HistoryRecord record;
+    EXPECT_EQ(read_stored_history(stored_history(record)).value(), record);
+    const core::Instant at{5s};
+    record.uses = {{at, 1, 0}, {at + 1s, 7, core::budget_sum_max * core::millionths}};
+    record.line = {core::RequestId{core::RequestId::Bytes{}}};
+    record.last = {{"a", "b"}, {}, {"c"}};
+    const std::string text = stored_history(record);
+    EXPECT_EQ(read_stored_history(text).value(), record);
+    EXPECT_EQ(core::canonical(parse_json(text, {.bytes_max = 100'000}).value()), text);
+    for (const char* wrong :
+         {"", "{}", R"({"last":[],"line":[],"uses":[[1,2]]})", R"({"last":[1],"line":[],"uses":[]})",
+          R"({"last":[],"line":["req_1"],"uses":[]})", R"({"last":[],"line":[],"uses":[[1,-1,0]]})",
+          R"({"last":[],"line":[],"uses":[[1,1,-5]]})"})
+        EXPECT_FALSE(read_stored_history(wrong)) << wrong;
 }
 
 TEST(Stored, WhatWasStoredBeforeRulesCouldSayMoreStillReads) {

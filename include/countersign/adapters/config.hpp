@@ -31,6 +31,7 @@ struct Settings {
         std::size_t connections = 2;
         bool strict_pace = false;
         std::string channel;
+        std::string manager_field;
     } slack;
     struct Teams {
         std::string app_id;       // of the bot's registration, a GUID; empty: no Teams

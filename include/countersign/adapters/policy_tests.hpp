@@ -43,6 +43,12 @@ struct PolicyTest {
         std::string resource = {};           // typed for the resource's name
         bool sign_in = false;                // with the first account that the policy lists for that
     };
+    // What came before the request; nothing, where a test does not say.
+    struct Before {
+        std::vector<std::string> spent;  // rules whose budgets have no room left
+        bool ahead = false;              // another request of the same line has not ended
+        std::map<std::string, std::vector<core::AccountId>> last;  // by group: who filled its slots last
+    };
     struct Lack {
         std::string group;
         std::uint32_t count = 1;
@@ -70,6 +76,7 @@ struct PolicyTest {
     std::string name;
     WordedRequest worded;
     core::Assumed assumed;
+    Before before;
     std::vector<Vote> votes;
     Expected expected;
 };

@@ -19,6 +19,8 @@ struct SlackSettings {
     enum class Pace : std::uint8_t { automatic, strict } pace = Pace::automatic;
     std::string channel;  // default channel
     std::vector<std::string> link_hosts;
+    // The id of the profile field that holds somebody's manager, "Xf0MANAGER"; empty: none does.
+    std::string manager_field = {};
 };
 
 struct SlackHealth {

@@ -61,9 +61,19 @@ struct PlanCommand {
     std::array<std::byte, 10> chance;  // for the ids of what it makes
 };
 
-// What other requests have to say about this one. Rules with a history (a budget, "not the last checker")
-// will name keys, and a store will lock one row a key, in order, and bring what it counts.
-struct History {};
+// The keys of what other requests have to say about a case (budgets, turns, who approved last), as far as
+// commands may ask for it. A store locks one row a key, in one order everywhere, brings what they hold as
+// core::History, and writes down what is made of them in the same transaction.
+std::vector<core::HistoryKey> history_keys_of(const core::Case& c);
+std::vector<core::HistoryKey> history_keys_of(const NewCase& fresh);
+// What a new request comes to, once its rows of history are locked.
+struct JudgedOpening {
+    std::vector<core::HeldBack> held_back;     // none: it may be opened
+    std::vector<core::HistoryRecord> records;  // then: beside those of `past`, as they are with it
+};
+// The answer where it may not be.
+OpenedCase kept_back(const NewCase& fresh, std::vector<core::HeldBack> held_back);
+JudgedOpening judge_opening(const NewCase& fresh, const core::History& history, core::Instant now);
 
 struct PlannedEntry {
     std::int32_t version;  // of the case with this entry, which is its last then
@@ -97,13 +107,15 @@ struct Plan {
     std::vector<PlannedEntry> entries;  // the entries themselves were added to the case
     std::vector<RefusedVote> refused;
     std::vector<PlannedCard> cards;
-    core::Ruling ruling;                    // after all of it, where there are entries
-    std::vector<Result<Appended>> answers;  // one per command, in order
+    std::vector<core::HistoryRecord> records;  // beside those of `past`, as they are now; none: unchanged
+    core::Ruling ruling;                       // after all of it, where there are entries
+    std::vector<Result<Appended>> answers;     // one per command, in order
     bool wrote() const { return !entries.empty(); }
 };
 // Takes the commands in order, each seeing what the one before it did. `now` was read after the case was
 // locked or found unchanged; entries are never earlier than the entry before them. A command whose origin is
 // on record already is answered from the record and changes nothing.
-Plan plan(OnRecord& record, std::span<const PlanCommand> commands, core::Instant now, const History& history);
+Plan plan(OnRecord& record, std::span<const PlanCommand> commands, core::Instant now,
+          const core::History& history);
 
 }  // namespace countersign::app

@@ -48,6 +48,9 @@ struct OpenedCase {
     bool repeat = false;                // the idempotency key was used for this same request before
     bool leased = false;                // its cards are to be posted, by us under the lease
     std::vector<CardState> cards = {};  // with `leased`, where they are known
+    // Other requests keep it from being opened under these rules. Nothing was stored then: `opened` is what
+    // it would have been.
+    std::vector<core::HeldBack> held_back = {};
 };
 
 struct Append {
@@ -60,8 +63,9 @@ struct Append {
     Lease lease;
     std::vector<core::Surface> served = {};  // chats in which an escalation may post cards
     // A request that is opened in the same transaction where the command is accepted, and not otherwise: what
-    // takes the place of a lowered one, or what a session covers. conflict, code `key_taken`: its
-    // Idempotency-Key was used before, and nothing was written.
+    // takes the place of a lowered one, or what a session covers. conflict, and nothing was written: its
+    // Idempotency-Key was used before (code `key_taken`), or a budget is spent or others come first
+    // (`opening_held_back`).
     std::shared_ptr<const NewCase> opens = {};
     // The version of people's links that the directory was built from; none: it knows of no links. Where the
     // database has another one by now, nothing is judged: the answer is unavailable, with code `links_moved`.
@@ -69,6 +73,8 @@ struct Append {
 };
 inline constexpr std::string_view links_moved = "links_moved";
 inline constexpr std::string_view key_taken = "key_taken";
+// conflict: other requests keep back what a command was to open, and nothing was written.
+inline constexpr std::string_view opening_held_back = "opening_held_back";
 
 struct Appended {
     CasePtr now;  // never null

@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -157,10 +158,19 @@ class Requests {
     Later<Answer> lower(core::RequestId request, core::Cast ballot, Origin origin, Deadline deadline);
     Later<NewCase> lowered_case(core::Case before, core::Request less, core::AccountId by, Deadline deadline);
     Later<CasePtr> approve_lowered(core::Cast ballot, Origin origin, CasePtr lowered, Deadline deadline);
-    // Stores a new request, by a session where one covers it.
-    Later<Filed> file(NewCase fresh, Deadline deadline);
-    // The request as a session covers it; nullptr: none does.
-    Later<CasePtr> open_in_session(NewCase fresh, Deadline deadline);
+    // What is asked, before any rule has said what becomes of it.
+    struct Asked {
+        core::Request request;
+        std::vector<std::string> sensitive;
+        std::optional<core::Duration> expires_in;
+        std::optional<Idempotency> idempotency;
+        std::optional<Subscription> callback;
+        std::vector<core::AccountId> silent;  // further ones behind it
+    };
+    Later<NewCase> as_ruled(const Asked& asked, std::vector<core::HeldBack> held_back, Deadline deadline);
+    Later<Filed> file_in_turn(Asked asked, NewCase fresh, Deadline deadline);
+    Later<OpenedCase> file(NewCase fresh, Deadline deadline);
+    Later<std::shared_ptr<OpenedCase>> open_in_session(NewCase fresh, Deadline deadline);
     Answer committed(Appended appended);
 
     const Runtime& runtime_;

@@ -58,8 +58,7 @@ class Roster {
         AccountSource* source;
     };
     void retie(core::Instant now);
-    std::vector<std::string> chat_groups(const std::vector<core::GroupId>& groups,
-                                         const Source& source) const;
+    std::vector<std::string> chat_groups(const std::vector<core::GroupId>& groups, const Source& source);
     // What these groups, and the groups that they are made of, ask the on-call service.
     std::vector<std::string> on_call_keys(const std::vector<core::GroupId>& groups) const;
     Later<Done> ensure_on_call(std::vector<core::GroupId> groups, core::Duration age, Deadline deadline);

@@ -8,6 +8,7 @@
 
 #include "countersign/base/result.hpp"
 #include "countersign/core/decide.hpp"
+#include "countersign/core/history.hpp"
 #include "countersign/core/lowering.hpp"
 #include "countersign/core/people.hpp"
 #include "countersign/core/why.hpp"
@@ -55,9 +56,14 @@ struct Use {
     Shared<Request> wanted;
     Shared<Applied> asked;
 };
+// A newer request takes this one's turn, where the rules of this one let that be.
+struct Supersede {
+    RequestId by;
+    AccountId asked_by;
+};
 struct Tick {};     // appends whatever time has made due
 struct Rejudge {};  // links between accounts have changed
-using Command = std::variant<Cast, Cancel, Claim, Report, Tick, Rejudge, Use>;
+using Command = std::variant<Cast, Cancel, Claim, Report, Tick, Rejudge, Use, Supersede>;
 
 struct Refusal {
     Why why;
@@ -73,9 +79,9 @@ struct Step {
 
 // Says what a command does to a case, which changes in no other way. `now` was read after the case's row was
 // locked; entries are never earlier than the entry before them. A directory fact older than `age_max` refuses
-// a vote instead of guessing.
+// a vote instead of guessing. `history` was read under locks that are still held, where the rules ask for it.
 Step advance(const Case& before, const Command& command, const Directory& directory, Instant now,
-             Duration age_max);
+             Duration age_max, const History& history = {});
 
 // Says whether the entry is what such a command records: the verdict, reason and detail are compared, the
 // account and the time are not.

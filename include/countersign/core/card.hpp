@@ -51,9 +51,14 @@ struct CardTerms {
     std::optional<CardWidening> widening;  // while pending
     // While pending: whose approvals do not count though they do not ask. They are named and not mentioned.
     std::vector<Who> excluded;
-    bool reason_required = false;       // while pending: of every approval
-    std::optional<Instant> claim_from;  // an approval is of no use before
-    std::vector<Span> claim_closed;     // nor meanwhile: those that it could meet, in order
+    bool reason_required = false;  // while pending: of every approval
+    // While pending: what other requests have a part in.
+    std::vector<Budget> budgets = {};           // that it counts toward once it is approved
+    std::vector<std::string> over_budget = {};  // rules beyond whose budgets it is
+    std::vector<Turns> turns = {};
+    std::vector<CountOf> not_last = {};  // slots that nobody fills who filled one lately
+    std::optional<Instant> claim_from;   // an approval is of no use before
+    std::vector<Span> claim_closed;      // nor meanwhile: those that it could meet, in order
 };
 // The last request of the same action and resource that was approved, to compare with.
 struct CardBefore {

@@ -45,6 +45,8 @@ struct Standing {
     bool excluded = false;  // named by the request as somebody whose approval does not count
     // For whom the voter may fill a slot who is away: good while those say nothing themselves.
     std::vector<StandIn> stands_in = {};
+    // Slots of these are not theirs to fill: they did for one of the last requests.
+    std::vector<GroupId> filled_last = {};
     friend bool operator==(const Standing&, const Standing&) = default;
 };
 
@@ -129,6 +131,8 @@ struct Cancelled {
         friend bool operator==(const Narrowed&, const Narrowed&) = default;
     };
     std::optional<Narrowed> narrowed = std::nullopt;
+    // The request that takes its turn, as their rules say; `by` is who asked for that one.
+    std::optional<RequestId> superseded_by = std::nullopt;
     friend bool operator==(const Cancelled&, const Cancelled&) = default;
 };
 struct Claimed {

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "countersign/base/result.hpp"
+#include "countersign/core/budget.hpp"
 #include "countersign/core/condition.hpp"
 #include "countersign/core/group_record.hpp"
 #include "countersign/core/ids.hpp"
+#include "countersign/core/requirement.hpp"
 #include "countersign/core/step_up.hpp"
 #include "countersign/core/surface.hpp"
 #include "countersign/core/time.hpp"
@@ -20,54 +22,6 @@
 // These are a policy's values, which src/policy loads from YAML and `match` applies. Nothing here reads files
 // or parses.
 namespace countersign::core {
-
-inline constexpr std::size_t alternatives_max = 64;
-inline constexpr std::size_t slots_max = 200;  // people that one alternative may ask for
-
-// ---- requirements
-
-struct Requirement;
-struct CountOf {
-    std::uint32_t count = 1;
-    GroupId of;
-    // Groups whose slots come first. While one of those is empty, the slots of this group are listed and
-    // filled by nobody; votes for them are on record and are judged once it is their turn.
-    std::vector<GroupId> after = {};
-};
-// A slot whose group the request decides, once it is there. Where it decides nothing, nobody can fill it.
-struct CountFor {
-    std::uint32_t count = 1;
-    // A group's name, in which `{labels.project}` stands for what the request says there; then it has to come
-    // to one of `one_of`. Empty where `of_requester` says it.
-    std::string of;
-    std::vector<GroupId> one_of = {};
-    // For each human behind the request, who is asked: all of them are.
-    std::vector<std::pair<PersonId, GroupId>> of_requester = {};
-    // Whose people may not fill it: groups, written as `of` is, or "requester.groups".
-    std::vector<std::string> not_from = {};
-};
-inline constexpr std::string_view requesters_groups = "requester.groups";
-struct RequireAll {
-    std::vector<Requirement> of;
-};
-struct RequireAny {
-    std::vector<Requirement> of;
-};
-struct RequireThen {  // all of these, one after the other
-    std::vector<Requirement> of;
-};
-struct Requirement {
-    std::variant<CountOf, RequireAll, RequireAny, CountFor, RequireThen> node;
-};
-
-// Lists slots that people fill, each group once, in policy order: "2 of security, 1 of dba".
-struct Slots {
-    std::vector<CountOf> groups;
-    friend bool operator==(const Slots&, const Slots&) = default;
-};
-inline bool operator==(const CountOf& a, const CountOf& b) {
-    return a.count == b.count && a.of == b.of && a.after == b.after;
-}
 
 // Tells others when a request is still pending so long after it was opened.
 struct Escalation {
@@ -119,6 +73,12 @@ struct ClaimTerms {
     std::optional<Condition> not_when;  // of time alone, judged at the claim
 };
 
+// A budget, and who is asked beyond it.
+struct BudgetTerms {
+    Budget budget;
+    std::optional<Requirement> over = std::nullopt;  // nullopt: whatever is beyond it is refused
+};
+
 struct Rule {
     std::string name;
     Condition when;
@@ -151,6 +111,8 @@ struct Rule {
     std::optional<ClaimTerms> claim = std::nullopt;
     std::vector<std::string> lower = {};  // fields of parameters whose numbers a voter may lower
     std::optional<SessionTerms> session = std::nullopt;
+    std::vector<BudgetTerms> budgets = {};
+    std::optional<Turns> turns = std::nullopt;  // `one_at_a_time`
     // Holds JSON Pointers (RFC 6901) below /parameters/, in which a token `*` stands for any one member or
     // item.
     std::vector<std::string> hide;
@@ -268,6 +230,11 @@ struct Applied {
     std::vector<std::string> lower = {};  // fields whose numbers a voter may lower
     std::optional<SessionTerms> session = std::nullopt;
     bool delegate = false;  // whoever is away may have somebody else fill their slot
+    // What it counts toward once it is approved; and the rules beyond whose budgets it is, as others are
+    // asked for it.
+    std::vector<Budget> budgets = {};
+    std::vector<std::string> over_budget = {};
+    std::vector<Turns> turns = {};  // each `by` once; it waits for its turn in all of them
     friend bool operator==(const Applied&, const Applied&) = default;
 };
 

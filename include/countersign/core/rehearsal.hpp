@@ -18,7 +18,9 @@ struct Assumed {
         GroupId name;
         std::vector<std::string> members;  // persons of the policy, accounts, or bare chat ids
     };
-    std::vector<Group> groups;        // those that the policy leaves to a chat; others stay unknown
+    std::vector<Group> groups;  // those that the policy leaves to a chat; others stay unknown
+    // Whom a chat names as somebody's manager, as members are named; of others it names none.
+    std::vector<std::pair<PersonId, std::string>> managers = {};
     std::vector<AccountId> accounts;  // further ones beside the policy's, as full members
     std::vector<std::pair<AccountId, AccountClass>> classes;  // accounts that are not full members
 };
@@ -36,7 +38,7 @@ std::optional<AccountId> account_meant(const Policy& policy, std::string_view te
 class Rehearsal {
   public:
     // Sets `request.expires_at` from the rules that apply.
-    Rehearsal(Request request, Applied applied, const Directory& directory);
+    Rehearsal(Request request, Applied applied, const Directory& directory, History history = {});
     // Appends whatever the command leads to; facts about people count as fresh.
     const Step& act(const Command& command, Instant at);
     const Case& now() const { return case_; }
@@ -45,6 +47,7 @@ class Rehearsal {
 
   private:
     const Directory& directory_;
+    const History history_;
     Case case_;
     Step last_;
 };

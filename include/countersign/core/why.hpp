@@ -42,7 +42,11 @@ enum class Why : std::uint8_t {
     not_covered,
     nothing_to_review,
     reviews_overdue,
-    reviews_unknown
+    reviews_unknown,
+    budget_spent,
+    not_its_turn,
+    filled_last,
+    not_superseded
 };
 std::string_view code_of(Why why);  // as in problem documents: "self_approval", "decided", …
 
