@@ -8,7 +8,7 @@ ALTER TABLE entry ADD CONSTRAINT kind_known CHECK (kind IN ('opened', 'voted', '
 ALTER TABLE request_state ADD COLUMN review_due timestamptz;
 ALTER TABLE request_state DROP CONSTRAINT due_only_while_open;
 ALTER TABLE request_state ADD CONSTRAINT due_only_while_open
-    CHECK (due_at IS NULL OR state IN ('pending', 'approved') OR due_at = review_due);
+    CHECK (due_at IS NULL OR state IN ('pending', 'approved') OR coalesce(due_at = review_due, false));
 ALTER TABLE request_state ADD CONSTRAINT reviewed_after_approval
     CHECK (review_due IS NULL OR state IN ('approved', 'cancelled', 'claimed', 'succeeded', 'failed', 'lapsed'));
 CREATE INDEX request_state_review ON request_state (number) WHERE review_due IS NOT NULL;

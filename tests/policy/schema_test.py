@@ -35,7 +35,7 @@ PROBES = [None, True, False, 0, 1, 7, -1, 1.5, 60, "", "x", "30m", "0m", "any", 
 LOADER_ALONE = [re.compile(pattern) for pattern in (
     r"there is no (group|person|rule|time zone) `", r"two (people|groups|rules) are called", r"is listed (twice|under)",
     r"is in this group twice", r"is no regular expression", r"is not an address range", r"which it adds up",
-    r"combine to more than", r"ask for more than", r"neither a person of this policy nor an account",
+    r"combine to more than", r"ask for more than", r"neither a person of (this|the) policy nor an account",
     r"is not supported by this version yet", r"the policy itself lists the people", r"must be one visible line",
     r"`at` is a moment", r"callback", r"no request has", r"is never missing",
     r"there is no (freeze|group or person) `", r"is a group and a person", r"is made of itself", r"a date is written like",
@@ -69,8 +69,9 @@ NUMERIC = {"eq": 1, "ne": 2, "in": [1, 2], "exists": True, "gt": 0, "gte": 1, "l
 
 GOOD = {
     "people": {"version": 1, "people": {
-        "amy": {"email": ["amy@example.com", "a@example.com"], "slack": "T0SIM/U1", "teams": "8f0c/1-2",
-                "github": "amy-dev", "pagerduty": "PUSER01", "oidc": "https://issuer|subject", "token": "tok_01"}, "ben": {}},
+        "amy": {"email": ["amy@example.com", "a@example.com"], "slack": "T0SIM/U1", "teams": "8f0c2d4e-0000-4000-8000-1b2c3d4e5f60",
+                "github": "amy-dev", "pagerduty": "PUSER01", "oidc": "https://issuer.example|subject",
+                "token": "tok_01JD5Z3W9E8R2T6Y4V7X1C0B5N"}, "ben": {}},
         "groups": {"g": {"people": ["amy", "ben"]}, "s": {"slack_usergroup": "T0SIM/S0SEC"},
                    "t": {"teams_team": "tenant/19:team@thread"}, "o": {"on_call": "PABC123"},
                    "p": {"on_call": {"escalation_policy": "PABC123", "level": 2}}, "q": {"on_call": {"schedule": "PX"}}, "c": {"teams_channel": "19:channel@thread.tacv2"}}},

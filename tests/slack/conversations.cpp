@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "slack/office.hpp"
 
 // The adapter, the use cases and the reconciler against the local workspace, over the real protocols.
@@ -335,8 +337,9 @@ TEST(SlackConversation, WhatWasReadToTheEndNeedNotBePagedThroughAgain) {
     office.pass(1s);
     ASSERT_TRUE(has(office.views("U0AMY"), "Page 1 of 3")) << office.views("U0AMY").substr(0, 400);
     auto read = [&](std::int32_t page) {
-        app::Shown one = office.shown_before.all.begin()->second;
-        return one.seen == page && one.pages == 3;
+        return std::ranges::any_of(office.shown_before.all, [&](const auto& kept) {
+            return kept.second.seen == page && kept.second.pages == 3;
+        });
     };
     EXPECT_TRUE(read(1));
     office.submit("U0AMY", "");
