@@ -298,7 +298,7 @@ TEST(NotTheLast, NobodyFillsItAgainInPlaceOfSomebodyWhoIsAway) {
     const Vote other = play("ben", "U0CAT");
     EXPECT_EQ(other.state(), State::approved) << other.said();
     EXPECT_EQ(decide(other.c).votes.at(0).in_place_of, PersonId{"amy"});
-    EXPECT_EQ(other.kept.records.begin()->second.last, (std::vector<std::vector<std::string>>{{"cat"}}))
+    EXPECT_EQ(other.kept.records.begin()->second.last.back(), std::vector<std::string>{"cat"})
         << "who filled it is who is on record";
 }
 

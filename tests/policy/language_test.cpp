@@ -48,8 +48,8 @@ core::Rule rule(std::string_view keys) {
 }
 
 TEST(PolicyLanguage, WhatThisVersionCannotHonourIsAnErrorAndNeverIgnored) {
-    EXPECT_THAT(errors_of(with_rule("require: {of: g}\n    one_at_a_time: [action]")),
-                ElementsAre("p.yaml:7:5: error: `one_at_a_time` is not supported yet"));
+    EXPECT_THAT(errors_of(with_rule("require: {of: g}") + "visible_to: [g]\n"),
+                ElementsAre("p.yaml:7:1: error: `visible_to` is not supported yet"));
 }
 
 TEST(PolicyLanguage, ARuleMayLetSomebodyElseFillTheSlotOfWhoeverIsAway) {
