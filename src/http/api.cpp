@@ -235,7 +235,7 @@ rt::asio::awaitable<std::optional<net::HttpResponse>> RealApi::keep_door(const n
     if (!known) co_return std::nullopt;
     auto welcome = co_await gate_.may_enter(head, runtime_.within(call_patience));
     if (welcome) co_return std::nullopt;
-    co_return problem(told(std::move(welcome).error(), false), runtime_.now());
+    co_return refusal(*match.route, told(std::move(welcome).error(), false));
 }
 
 rt::asio::awaitable<net::HttpResponse> RealApi::answer(net::HttpExchange& exchange, Router::Match match,

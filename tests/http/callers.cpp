@@ -329,8 +329,10 @@ TEST_F(Callers, TheDoorkeeperKnowsFromTheHeadWhoIsLetIn) {
     EXPECT_EQ(keeps_out("/v1/requests", workload()), 0U);
     EXPECT_EQ(keeps_out("/v1/nothing", ""), 0U) << "there is nothing to guard: the handler says so";
     EXPECT_EQ(keeps_out("/%", ""), 400U);
+    EXPECT_EQ(keeps_out("/hooks/claude", ""), 200U) << "after any other status the agent runs the tool";
     for (int i = 0; i < 30; ++i) keeps_out("/v1/requests", "");
     EXPECT_EQ(keeps_out("/v1/requests", ""), 429U);
+    EXPECT_EQ(keeps_out("/hooks/claude", ""), 200U);
     EXPECT_EQ(keeps_out("/v1/requests", desk.token), 0U);
 }
 
