@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -117,6 +119,11 @@ class RealApi final : public Api {
     net::HttpDoorkeeper doorkeeper() override {
         return [this](const net::HttpRequest& head) { return keep_door(head); };
     }
+    net::HttpRefusalWords refusal_words() override {
+        return [this](const net::HttpRequest& head, net::HttpResponse refusal) {
+            return reworded(head, std::move(refusal));
+        };
+    }
     void add(net::Route route) override {
         router_.add({std::move(route.method), std::move(route.path), std::move(route.answer)});
     }
@@ -137,6 +144,7 @@ class RealApi final : public Api {
 
     rt::asio::awaitable<void> serve(net::HttpExchange& exchange);
     rt::asio::awaitable<std::optional<net::HttpResponse>> keep_door(const net::HttpRequest& head);
+    net::HttpResponse reworded(const net::HttpRequest& head, net::HttpResponse refusal) const;
     // How a call went, beside its answer.
     struct Course {
         bool waited = false;
@@ -236,6 +244,18 @@ rt::asio::awaitable<std::optional<net::HttpResponse>> RealApi::keep_door(const n
     auto welcome = co_await gate_.may_enter(head, runtime_.within(call_patience));
     if (welcome) co_return std::nullopt;
     co_return refusal(*match.route, told(std::move(welcome).error(), false));
+}
+
+net::HttpResponse RealApi::reworded(const net::HttpRequest& head, net::HttpResponse refusal) const {
+    constexpr unsigned decided = 200;  // by the doorkeeper, in the path's words
+    auto target = split_target(head.target);
+    if (!target || refusal.status == decided) return refusal;
+    auto match = router_.find(head.method, target->path);
+    if (match.route == nullptr || !match.route->told) return refusal;
+    return match.route->told({Trouble::invalid_input,
+                              fmt::format("the call could not be read (HTTP {})", refusal.status),
+                              {},
+                              {}});
 }
 
 rt::asio::awaitable<net::HttpResponse> RealApi::answer(net::HttpExchange& exchange, Router::Match match,

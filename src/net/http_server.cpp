@@ -159,6 +159,12 @@ rt::asio::awaitable<Incoming> read_request(ServerConnection& c) {
     RequestParser parser{c.server.limits.header_bytes_max, c.server.limits.body_bytes_max};
     auto reading = co_await read_head(c, parser);
     if (reading.is_whole) reading = co_await read_body(c, parser);
+    const bool reworded =
+        !reading.is_whole && reading.refusal && c.server.service.refusal_words && !parser.target().empty();
+    if (reworded) {
+        HttpRequest head{parser.method(), parser.target(), {}, {}, c.peer};
+        reading.refusal = c.server.service.refusal_words(head, std::move(*reading.refusal));
+    }
     if (!reading.is_whole) co_return Incoming{std::nullopt, std::move(reading.refusal)};
     Received received;
     received.request = {std::move(parser.method()), std::move(parser.target()), std::move(parser.fields()),

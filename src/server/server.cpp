@@ -365,8 +365,9 @@ void Server::reload(PolicyTold told) {
 }
 
 void Server::start() {
-    intake_.start("api listener", net::serve_http(*listener_, {api_->handler(), api_->doorkeeper()},
-                                                  sessions_, ground_.clock, ground_.timers));
+    intake_.start("api listener",
+                  net::serve_http(*listener_, {api_->handler(), api_->doorkeeper(), api_->refusal_words()},
+                                  sessions_, ground_.clock, ground_.timers));
     workers_.start_loop("schema", watch_schema());
     for (const auto& chat : connected_) intake_.start_loop(core::name_of(chat->surface()), chat->run());
 }

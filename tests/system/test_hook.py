@@ -463,6 +463,7 @@ class OverHttp(HookTest):
     def test_EveryFailureIsADenial(self):
         self.denied(self.post(token="cst_wrong"), "NOT RUN")
         self.denied(self.post(token=""), "NOT RUN")
+        self.denied(self.post(body=b" " * 400_000), "NOT RUN")
         self.denied(self.post(query="?wait=soon"), "seconds")
         self.denied(self.post(query="?nonsense=1"), "nonsense")
         self.denied(self.post(body=b"{"), "cannot be read")

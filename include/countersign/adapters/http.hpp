@@ -88,6 +88,8 @@ class Api {
     virtual net::HttpHandler handler() = 0;
     // Says from a request's head whether its body is worth reading: not without a token that is let in.
     virtual net::HttpDoorkeeper doorkeeper() = 0;
+    // What HTTP itself refuses (a body that is too large), as the path that was asked says it.
+    virtual net::HttpRefusalWords refusal_words() = 0;
     // Answers a path of another adapter, too. Before the first call.
     virtual void add(net::Route route) = 0;
     // Every call that is answered: its method and its path, {"GET", "/v1/requests/{id}"}.

@@ -60,13 +60,17 @@ class HttpExchange {
 using HttpDoorkeeper =
     std::function<rt::asio::awaitable<std::optional<HttpResponse>>(const HttpRequest& head)>;
 using HttpHandler = std::function<rt::asio::awaitable<void>(HttpExchange&)>;
+// Puts what HTTP itself refuses in the words of the path that was asked, as some clients take any status but
+// one for leave. `head` has what was understood of the request, and at least its method and target.
+using HttpRefusalWords = std::function<HttpResponse(const HttpRequest& head, HttpResponse refusal)>;
 // What serves requests. A handler alone is one, too.
 struct HttpService {
     template <class Handler>
-    HttpService(Handler given, HttpDoorkeeper keeper = {})
-        : handler(std::move(given)), doorkeeper(std::move(keeper)) {}
+    HttpService(Handler given, HttpDoorkeeper keeper = {}, HttpRefusalWords words = {})
+        : handler(std::move(given)), doorkeeper(std::move(keeper)), refusal_words(std::move(words)) {}
     HttpHandler handler;
-    HttpDoorkeeper doorkeeper;  // may be empty
+    HttpDoorkeeper doorkeeper;       // may be empty
+    HttpRefusalWords refusal_words;  // may be empty
 };
 
 // Serves until the listener closes; each connection is a task of `sessions`. Requests that HTTP itself
