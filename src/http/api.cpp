@@ -247,9 +247,8 @@ rt::asio::awaitable<std::optional<net::HttpResponse>> RealApi::keep_door(const n
 }
 
 net::HttpResponse RealApi::reworded(const net::HttpRequest& head, net::HttpResponse refusal) const {
-    constexpr unsigned decided = 200;  // by the doorkeeper, in the path's words
     auto target = split_target(head.target);
-    if (!target || refusal.status == decided) return refusal;
+    if (!target) return refusal;
     auto match = router_.find(head.method, target->path);
     if (match.route == nullptr || !match.route->told) return refusal;
     return match.route->told({Trouble::invalid_input,

@@ -64,6 +64,7 @@ struct Incoming {
 struct Reading {
     bool is_whole = false;
     std::optional<HttpResponse> refusal;
+    bool by_http = false;  // not by the doorkeeper, which knows the words of each path
     static Reading whole() { return {true, std::nullopt}; }
 };
 
@@ -71,7 +72,7 @@ Reading over() {
     return {};
 }
 Reading refused(Refusal refusal) {
-    return {false, problem_response(refusal)};
+    return {false, problem_response(refusal), true};
 }
 Reading too_slow(std::string_view what) {
     return refused({408, "too_slow", fmt::format("the request's {} took too long to arrive", what)});
@@ -159,8 +160,7 @@ rt::asio::awaitable<Incoming> read_request(ServerConnection& c) {
     RequestParser parser{c.server.limits.header_bytes_max, c.server.limits.body_bytes_max};
     auto reading = co_await read_head(c, parser);
     if (reading.is_whole) reading = co_await read_body(c, parser);
-    const bool reworded =
-        !reading.is_whole && reading.refusal && c.server.service.refusal_words && !parser.target().empty();
+    const bool reworded = reading.by_http && c.server.service.refusal_words && !parser.target().empty();
     if (reworded) {
         HttpRequest head{parser.method(), parser.target(), {}, {}, c.peer};
         reading.refusal = c.server.service.refusal_words(head, std::move(*reading.refusal));
