@@ -113,10 +113,11 @@ Behind::Behind(std::vector<AccountId> accounts, Instant since, const Directory& 
 
 void Behind::add_humans() {
     for (const AccountId& human : humans_) {
+        const PersonId their_person = directory_.person_of(human);
         known_.push_back({.presence = directory_.presence(human),
                           .listed = directory_.listed_in_policy(human),
-                          .accounts = directory_.accounts_of(directory_.person_of(human))});
-        add_once(persons_, directory_.person_of(human));
+                          .accounts = directory_.accounts_of(their_person)});
+        add_once(persons_, their_person);
         for (const PersonId& person : directory_.persons_alike(directory_.full(human)))
             add_once(persons_, person);
     }
