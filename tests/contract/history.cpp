@@ -42,6 +42,21 @@ class History : public CaseTest<Backend> {
         }
         return count;
     }
+    // So many of these votes approve; each of the others is refused for this reason.
+    std::size_t approving(std::vector<Later<app::Appended>> work, core::Why otherwise) {
+        std::size_t approved = 0;
+        for (const auto& answer : this->on.all(std::move(work))) {
+            EXPECT_TRUE(answer) << answer.error().detail;
+            if (!answer) continue;
+            if (answer->now->ruling.state == core::State::approved) {
+                ++approved;
+                continue;
+            }
+            EXPECT_TRUE(answer->refusal);
+            if (answer->refusal) EXPECT_EQ(answer->refusal->why, otherwise);
+        }
+        return approved;
+    }
     std::vector<Result<app::OpenedCase>> open_at_once(const core::Applied& applied, std::size_t count) {
         std::vector<Later<app::OpenedCase>> work;
         for (std::size_t i = 0; i < count; ++i)
@@ -96,17 +111,7 @@ TYPED_TEST(History, VotesThatDecideAtOnceExceedNoBudget) {
     std::vector<Later<app::Appended>> work;
     for (const auto& id : ids)
         work.push_back(this->on.cases().append(this->on.vote(id, "U0AMY"), this->on.soon()));
-    std::size_t approved = 0;
-    for (const auto& answer : this->on.all(std::move(work))) {
-        ASSERT_TRUE(answer) << answer.error().detail;
-        if (answer->now->ruling.state == core::State::approved) {
-            ++approved;
-            continue;
-        }
-        ASSERT_TRUE(answer->refusal);
-        EXPECT_EQ(answer->refusal->why, core::Why::budget_spent);
-    }
-    EXPECT_EQ(approved, 3U);
+    EXPECT_EQ(this->approving(std::move(work), core::Why::budget_spent), 3U);
     std::size_t stored = 0;
     for (const auto& id : ids)
         if (core::decide(this->stored(id)).state == core::State::approved) ++stored;
@@ -139,16 +144,7 @@ TYPED_TEST(History, WhoeverApprovedLastDoesNotApproveTheNextOneEvenAtOnce) {
         const auto id = this->opened(this->on.fresh(applied, {})).opened.request->id;
         work.push_back(this->on.cases().append(this->on.vote(id, "U0AMY"), this->on.soon()));
     }
-    std::size_t approved = 0;
-    for (const auto& answer : this->on.all(std::move(work))) {
-        ASSERT_TRUE(answer) << answer.error().detail;
-        if (answer->now->ruling.state == core::State::approved) {
-            ++approved;
-            continue;
-        }
-        EXPECT_EQ(answer->refusal->why, core::Why::filled_last);
-    }
-    EXPECT_EQ(approved, 1U);
+    EXPECT_EQ(this->approving(std::move(work), core::Why::filled_last), 1U);
     const auto next = this->opened(this->on.fresh(applied, {})).opened.request->id;
     EXPECT_EQ(this->appended(this->on.vote(next, "U0BEN")).now->ruling.state, core::State::approved);
     EXPECT_TRUE(this->stored(next).entries.size() == 2U);
