@@ -271,7 +271,7 @@ Later<Filed> Requests::open(const Caller& caller, Ask ask, Deadline deadline) {
     co_return co_await file_in_turn(std::move(asked), std::move(*fresh), deadline);
 }
 
-// What the rules make of a request, as far as other requests let it.
+// Works out what the rules make of a request that other requests keep back from what is listed.
 Later<NewCase> Requests::as_ruled(const Asked& asked, std::vector<core::HeldBack> held_back,
                                   Deadline deadline) {
     core::Request request = asked.request;

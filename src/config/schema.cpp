@@ -141,7 +141,7 @@ std::vector<Key> identity_keys() {
     };
 }
 
-// Where events, traces and what the server says of itself go.
+// These keys say where events, traces and what the server says of itself go.
 std::vector<Key> log_keys() {
     auto published = [](auto member) { return Member{&Settings::published_log, member}; };
     auto stream_out = [](auto member) { return Member{&Settings::stream_out, member}; };

@@ -126,7 +126,7 @@ Standing CaseUpdate::look_up(const Behind& behind, const AccountId& account) con
     return standing;
 }
 
-// Whoever voted, whichever way.
+// Returns the people whose votes stand, whatever they say: nobody speaks in their place.
 std::vector<PersonId> CaseUpdate::spoken() const {
     std::vector<PersonId> people;
     for (const Tally::Mark& mark : tally_.marks()) people.push_back(*mark.person);

@@ -52,7 +52,7 @@ Value common_value(const Request& request, std::string_view field) {
     COUNTERSIGN_CHECK(false);
 }
 
-// What this request adds to the budget.
+// Returns what the request adds to a budget that is a sum, in millionths; 0 where requests are counted.
 std::int64_t amount_of(const Request& request, const Budget& budget) {
     if (budget.sum.empty()) return 0;
     const Value said = parameter(request, budget.sum);

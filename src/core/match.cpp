@@ -331,7 +331,7 @@ class Combined {
             applied.kind = Applied::Kind::allow;
         }
         if (!required) applied.hide = std::move(hide);
-        // What a session covers would wait for the session itself.
+        // A request that a session covers would wait for the session itself, which is under way before it.
         if (!applied.turns.empty()) applied.session.reset();
         applied.expires = expires.value_or(expires_default);
         if (expires_in) applied.expires = std::min(applied.expires, *expires_in);

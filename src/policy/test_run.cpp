@@ -56,7 +56,7 @@ class Run {
     }
 
   private:
-    // What the rules make of the request, as far as those before it let it.
+    // Works out what the rules make of the request, after those before it that `history` tells of.
     Result<core::Applied> judged(const core::Directory& directory) {
         const core::Request& request = test_.worded.request;
         const core::Instant now = request.created_at;

@@ -75,7 +75,7 @@ struct CardSession {
     std::uint32_t uses = 0;  // the most there can be
     std::uint32_t used = 0;
 };
-// What others look at afterwards, because somebody behind the request approved it.
+// Somebody behind the request approved it, so that others look at it afterwards: who has, and who has yet to.
 struct CardReview {
     struct Missing {
         std::string group;

@@ -37,7 +37,7 @@ struct GroupRecord {
         std::string escalation_policy;  // an id of the service, "PABC123"; empty: any
         std::string schedule;           // likewise; one of the two is given
         std::uint32_t level = 1;        // of the escalation policy, from 1 on
-        // What tells it from others: "escalation_policy=PABC123 level=1".
+        // The key tells it from others and is what it is read by: "escalation_policy=PABC123 level=1".
         std::string key() const;
         friend bool operator==(const OnCall&, const OnCall&) = default;
     };

@@ -29,8 +29,8 @@ struct ChatGroup {
     friend bool operator==(const ChatGroup&, const ChatGroup&) = default;
 };
 
-// What one chat says about its people: facts, not a client. Immutable once published. What a service says of
-// who is on call stands in one as well, by its groups alone.
+// A workspace holds what one chat says about its people: facts, not a client. It is immutable once published.
+// The service that knows who is on call has one as well, with groups alone.
 struct Workspace {
     std::string surface;  // the chat's name in chat_kinds, or on_call_service
     std::string id;       // team or tenant id
@@ -159,8 +159,8 @@ class Directory {
     // Instant::max(): it rests on nothing that is read; nullopt: it was never read.
     std::optional<Instant> read_at(const GroupRecord& group) const;
     friend class GroupTree;
-    // What a policy's group stands for, in a chat or at the on-call service, and its workspace; nullptr:
-    // never read.
+    // Finds what a policy's group stands for, in a chat or at the on-call service, and its workspace; nullptr
+    // where that was never read.
     const ChatGroup* chat_group(const GroupRecord& group, const Workspace** home) const;
     bool trusts(std::string_view address) const;
     // The persons that e-mail joins with this one, itself included.

@@ -9,7 +9,7 @@
 // Headers, cookies and checks of origin that every page of ours needs beside its text.
 namespace countersign::net {
 
-// What a page needs beside being read.
+// A page says here what it must be allowed beside being read.
 struct PageNeeds {
     bool scripts = false;  // it runs scripts of this server
     bool origin =
