@@ -5,30 +5,22 @@
 #include <boost/beast/core/role.hpp>
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "countersign/net/byte_stream.hpp"
 #include "countersign/rt/clock.hpp"
-#include "net/frame_scanner.hpp"
 
 namespace countersign::net {
 
-inline constexpr std::size_t tapped_read_bytes = 4 * 1024;
 inline constexpr std::chrono::seconds last_word_time_max{1};  // between the close frames and the end of TCP
 
-// Wraps the stream below Beast: notes when something was heard, first returns the bytes that came with the
-// handshake's request, and lets a tap look at (or drop) whole frames. It is not final, because Asio derives
-// from it to look inside.
+// Wraps the stream below Beast: notes when something was heard, and first returns the bytes that came with
+// the handshake's request. It is not final, because Asio derives from it to look inside.
 class FrameStream : public ByteStream {
   public:
-    FrameStream(StreamPtr under, std::string first_bytes, const rt::Clock& clock, FrameTap* tap)
-        : heard_at(clock.now()), under_(std::move(under)), clock_(clock), ready_(std::move(first_bytes)) {
-        if (tap == nullptr) return;
-        scanner_.emplace(*tap);
-        unscanned_ = std::exchange(ready_, {});
-    }
+    FrameStream(StreamPtr under, std::string first_bytes, const rt::Clock& clock)
+        : heard_at(clock.now()), under_(std::move(under)), clock_(clock), ready_(std::move(first_bytes)) {}
     executor_type get_executor() override { return under_->get_executor(); }
     void close() override { under_->close(); }
     void cancel() override { under_->cancel(); }
@@ -53,7 +45,6 @@ class FrameStream : public ByteStream {
     using Buffers = BufferList<asio::mutable_buffer>;
 
     void start_read(const Buffers& buffers, IoHandler handler) override {
-        if (!unscanned_.empty()) scanner_->take(std::exchange(unscanned_, {}), ready_);
         if (!ready_.empty()) {
             std::size_t count = hand_out(buffers);
             asio::post(get_executor(), [count, handler = std::move(handler)]() mutable {
@@ -61,7 +52,6 @@ class FrameStream : public ByteStream {
             });
             return;
         }
-        if (scanner_) return read_scanned(buffers, std::move(handler));
         under_->async_read_some(
             buffers, [this, handler = std::move(handler)](error_code ec, std::size_t count) mutable {
                 if (count > 0) heard_at = clock_.now();
@@ -71,18 +61,6 @@ class FrameStream : public ByteStream {
     void start_write(const BufferList<asio::const_buffer>& buffers, IoHandler handler) override {
         under_->async_write_some(buffers, std::move(handler));
     }
-    void read_scanned(const Buffers& buffers, IoHandler handler) {
-        if (!tapped_) tapped_ = std::make_unique_for_overwrite<char[]>(tapped_read_bytes);
-        auto completed = [this, buffers, handler = std::move(handler)](error_code ec,
-                                                                       std::size_t count) mutable {
-            if (count > 0) heard_at = clock_.now();
-            scanner_->take({tapped_.get(), count}, ready_);
-            if (!ec && ready_.empty()) return read_scanned(buffers, std::move(handler));
-            std::size_t handed_out = hand_out(buffers);
-            std::move(handler)(handed_out > 0 ? error_code{} : ec, handed_out);
-        };
-        under_->async_read_some(asio::mutable_buffer{tapped_.get(), tapped_read_bytes}, std::move(completed));
-    }
     std::size_t hand_out(const Buffers& buffers) {
         std::size_t count = asio::buffer_copy(buffers, asio::buffer(ready_));
         ready_.erase(0, count);
@@ -91,10 +69,7 @@ class FrameStream : public ByteStream {
 
     StreamPtr under_;
     const rt::Clock& clock_;
-    std::string ready_;      // for Beast to read
-    std::string unscanned_;  // came with the handshake and was not scanned yet
-    std::optional<FrameScanner> scanner_;
-    std::unique_ptr<char[]> tapped_;
+    std::string ready_;  // for Beast to read
 };
 
 // Beast calls this to close the transport below a stream of its own.

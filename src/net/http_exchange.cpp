@@ -146,7 +146,7 @@ Later<Done> ServerExchange::end_stream() {
     co_return co_await send("0\r\n\r\n");
 }
 
-Later<std::unique_ptr<WebSocket>> ServerExchange::upgrade(const WebSocketLimits& limits, FrameTap* tap) {
+Later<std::unique_ptr<WebSocket>> ServerExchange::upgrade(const WebSocketLimits& limits, Interposed between) {
     if (answer_ == Answer::gone) co_return fail(Trouble::unavailable, "the connection was dropped");
     COUNTERSIGN_CHECK(answer_ == Answer::none);
     if (received_.version_1_0 || !asks_for_websocket(received_.request)) {
@@ -168,8 +168,10 @@ Later<std::unique_ptr<WebSocket>> ServerExchange::upgrade(const WebSocketLimits&
     }
     UpgradedConnection upgraded{std::move(c.stream), std::string(c.reader->bytes()), received_.request,
                                 c.server.date()};
+    if (between)
+        upgraded.stream = between(std::move(upgraded.stream), std::exchange(upgraded.first_bytes, {}));
     Deadline deadline{c.after(c.server.limits.write_time_max)};
-    co_return co_await accept_websocket(std::move(upgraded), c.server.clock, c.server.timers, limits, tap,
+    co_return co_await accept_websocket(std::move(upgraded), c.server.clock, c.server.timers, limits,
                                         deadline);
 }
 

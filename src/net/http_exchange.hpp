@@ -80,7 +80,7 @@ class ServerExchange final : public HttpExchange {
     Later<Done> respond(HttpResponse response) override;
     Later<Done> begin_stream(HttpResponse head) override;
     Later<Done> write(std::string_view chunk) override;
-    Later<std::unique_ptr<WebSocket>> upgrade(const WebSocketLimits& limits, FrameTap* tap) override;
+    Later<std::unique_ptr<WebSocket>> upgrade(const WebSocketLimits& limits, Interposed between) override;
     void drop() override {
         answer_ = Answer::gone;
         connection_.stream->close();

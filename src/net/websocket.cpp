@@ -57,7 +57,6 @@ using OutgoingPtr = std::shared_ptr<Outgoing>;
 struct SocketRole {
     bool is_client;
     WebSocketLimits limits;
-    FrameTap* tap;  // null where nobody watches
 };
 
 // Holds all of one WebSocket but its handle. Beast's operations, the keep-alive coroutine and calls under way
@@ -72,7 +71,6 @@ struct SocketState {
     const rt::Clock& clock;
     rt::Timers& timers;
     WebSocketLimits limits;
-    FrameTap* tap;
 
     // ---- reading
     boost::beast::flat_buffer incoming;
@@ -94,7 +92,6 @@ struct SocketState {
     bool shut = false;
     core::Instant closes_tcp_at = core::Instant::max();
 
-    bool deaf() const { return tap != nullptr && tap->deaf; }
     void limit_stream(core::Instant at) { frames.close_under_at(std::min(at, closes_tcp_at)); }
     // Closes TCP at `at` at the latest, whatever else is going on.
     void close_tcp_at(core::Instant at) {
@@ -126,13 +123,12 @@ using StatePtr = std::shared_ptr<SocketState>;
 
 SocketState::SocketState(StreamPtr stream, std::string first_bytes, SocketRole role, const rt::Clock& c,
                          rt::Timers& t)
-    : frames(std::move(stream), std::move(first_bytes), c, role.tap),
+    : frames(std::move(stream), std::move(first_bytes), c),
       beast(std::in_place, frames),
       is_client(role.is_client),
       clock(c),
       timers(t),
       limits(role.limits),
-      tap(role.tap),
       arrival(frames.get_executor()) {
     // Beast's own timeouts are off, because time is told by our own clock.
     const auto never = websocket::stream_base::none();
@@ -190,7 +186,6 @@ void on_read(const StatePtr& core, const error_code& ec) {
     WebSocketFrame frame{c.beast->got_text(), {static_cast<const char*>(bytes.data()), bytes.size()}};
     c.incoming.consume(bytes.size());
     if (c.incoming.capacity() > kept_buffer_bytes_max) c.incoming.shrink_to_fit();
-    if (c.deaf()) return read_next(core);
     c.unread_bytes += frame.payload.size();
     c.unread.push_back(std::move(frame));
     c.arrival.wake_now();
@@ -276,7 +271,6 @@ OutgoingPtr enqueue(const StatePtr& core, std::string payload, Outgoing::Kind ki
 // `payloads` is not empty.
 Later<Done> send(StatePtr core, std::vector<std::string> payloads, Outgoing::Kind kind, Deadline deadline) {
     SocketState& c = *core;
-    if (c.deaf()) co_return Done{};
     if (c.broken || c.closing || c.ended) co_return fail(Trouble::unavailable, "the WebSocket is closed");
     std::size_t bytes = 0;
     for (const std::string& payload : payloads) bytes += payload.size();
@@ -334,13 +328,11 @@ Later<bool> closing_handshake(StatePtr core, std::uint16_t code, std::string rea
     SocketState& c = *core;
     // It is shared because Beast may wait for longer than we do.
     auto result = std::make_shared<CloseResult>(c.frames.get_executor());
-    if (!c.deaf()) {
-        auto completed = [core, result](error_code ec) {
-            result->ec = ec;
-            result->over.notify_all();
-        };
-        c.beast->async_close(close_reason_of(code, reason), recycled(std::move(completed)));
-    }
+    auto completed = [core, result](error_code ec) {
+        result->ec = ec;
+        result->over.notify_all();
+    };
+    c.beast->async_close(close_reason_of(code, reason), recycled(std::move(completed)));
     while (!result->ec && !c.shut && c.clock.now() < deadline.at)
         co_await result->over.wait_until(c.timers, deadline.at);
     if (c.shut) co_return fail(Trouble::cancelled, "the WebSocket was shut");
@@ -434,10 +426,10 @@ Failure handshake_failure(const error_code& ec, const websocket::response_type& 
 }  // namespace
 
 Later<std::unique_ptr<WebSocket>> accept_websocket(UpgradedConnection connection, const rt::Clock& clock,
-                                                   rt::Timers& timers, WebSocketLimits limits, FrameTap* tap,
+                                                   rt::Timers& timers, WebSocketLimits limits,
                                                    Deadline deadline) {
     const HttpRequest& request = connection.request;
-    SocketRole server{.is_client = false, .limits = limits, .tap = tap};
+    SocketRole server{.is_client = false, .limits = limits};
     auto core = std::make_shared<SocketState>(std::move(connection.stream), std::move(connection.first_bytes),
                                               server, clock, timers);
     core->frames.close_under_at(deadline.at);
@@ -465,7 +457,7 @@ Later<std::unique_ptr<WebSocket>> connect_websocket(Dialer& dialer, WebSocketTar
     const Url& url = target.url;
     auto stream = co_await dialer.dial(url, deadline);
     if (!stream) co_return pass(stream);
-    SocketRole client{.is_client = true, .limits = limits, .tap = nullptr};
+    SocketRole client{.is_client = true, .limits = limits};
     auto core = std::make_shared<SocketState>(std::move(*stream), std::string{}, client, clock, timers);
     core->frames.close_under_at(deadline.at);
     core->beast->set_option(websocket::stream_base::decorator{

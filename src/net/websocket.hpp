@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "countersign/net/byte_stream.hpp"
-#include "countersign/net/frame_tap.hpp"
 #include "countersign/net/http.hpp"
 #include "countersign/net/websocket.hpp"
 
@@ -20,7 +19,7 @@ struct UpgradedConnection {
 
 // Answers the request's handshake and takes the connection over.
 Later<std::unique_ptr<WebSocket>> accept_websocket(UpgradedConnection connection, const rt::Clock& clock,
-                                                   rt::Timers& timers, WebSocketLimits limits, FrameTap* tap,
+                                                   rt::Timers& timers, WebSocketLimits limits,
                                                    Deadline deadline);
 
 }  // namespace countersign::net

@@ -318,7 +318,7 @@ std::size_t text_units(const Value& blocks) {
     return units;
 }
 
-Found find_element(const Value& blocks, std::string_view action_id, std::string_view block_id) {
+FoundElement find_element(const Value& blocks, std::string_view action_id, std::string_view block_id) {
     const auto* items = blocks.items();
     if (!items) return {};
     for (const auto& block : *items) {

@@ -39,10 +39,11 @@ void name_blocks(core::Value& blocks, Mint mint) {
 }
 
 // Points to an interactive element and the block it stands in, or to nothing.
-struct Found {
+struct FoundElement {
     const core::Value* block = nullptr;
     const core::Value* element = nullptr;
 };
-Found find_element(const core::Value& blocks, std::string_view action_id, std::string_view block_id = {});
+FoundElement find_element(const core::Value& blocks, std::string_view action_id,
+                          std::string_view block_id = {});
 
 }  // namespace countersign::sandbox

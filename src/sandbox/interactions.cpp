@@ -81,7 +81,8 @@ rt::asio::awaitable<Value> Interactions::click(const Value& order) {
     const Ephemeral* ephemeral = workspace_.find_ephemeral(user->id, ts);
     const Value* message = ephemeral ? &ephemeral->message : workspace_.find_message(channel->id, ts);
     if (!message) co_return refused("message_not_found", "no such message in this channel");
-    Found found = find_element((*message)["blocks"], order["action_id"].text(), order["block_id"].text());
+    FoundElement found =
+        find_element((*message)["blocks"], order["action_id"].text(), order["block_id"].text());
     if (!found.element)
         co_return refused("action_not_found", "the message has no element with this action_id");
 
@@ -112,7 +113,8 @@ rt::asio::awaitable<Value> Interactions::click_in_view(const User& user, const V
     View* view = workspace_.find_view(order["view_id"].text());
     if (!view || view->user != user.id)
         co_return refused("view_not_found", "this person has no such view open");
-    Found found = find_element(view->body["blocks"], order["action_id"].text(), order["block_id"].text());
+    FoundElement found =
+        find_element(view->body["blocks"], order["action_id"].text(), order["block_id"].text());
     if (!found.element) co_return refused("action_not_found", "the view has no element with this action_id");
     std::string id{view->body["id"].text()};
     Value body = view->body;

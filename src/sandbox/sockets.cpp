@@ -9,6 +9,7 @@
 
 #include "countersign/base/log.hpp"
 #include "sandbox/json.hpp"
+#include "sandbox/tapped_stream.hpp"
 
 namespace countersign::sandbox {
 
@@ -86,13 +87,16 @@ rt::asio::awaitable<void> Sockets::serve(net::HttpExchange& exchange, std::strin
         co_return;
     }
     auto link = std::make_shared<Link>(++last_link_);
-    link->tap.on_frame = [this](const net::FrameHead& head) {
+    link->tap->on_frame = [this](const FrameHead& head) {
         if (head.opcode == 0 || (!head.final && head.opcode < 8)) ++figures_.continuation_frames;
         if (head.bytes > client_frame_bytes_max) ++figures_.oversized_frames;
     };
     // It pings by itself, as Slack does.
     const net::WebSocketLimits limits{.message_bytes_max = client_frame_bytes_max, .silence_max = {}};
-    auto socket = co_await exchange.upgrade(limits, &link->tap);
+    auto between = [link](net::StreamPtr connection, std::string first_bytes) {
+        return tapped(std::move(connection), std::move(first_bytes), link->tap);
+    };
+    auto socket = co_await exchange.upgrade(limits, std::move(between));
     if (!socket) co_return;
     link->socket = std::move(*socket);
     ++figures_.opened;
@@ -105,7 +109,7 @@ rt::asio::awaitable<bool> Sockets::greet(LinkPtr link) {
     if (full || faults.too_many_first > 0) {
         if (!full) --faults.too_many_first;
         co_await send(link, disconnect_text("too_many_websockets"));
-        co_await link->socket->close(1000, "", Deadline{clock_.now() + close_time_max});
+        co_await close(link, 1000);
         co_return false;
     }
     const auto now = clock_.now();
@@ -197,9 +201,19 @@ Sockets::LinkPtr Sockets::pick() {
 }
 
 rt::asio::awaitable<bool> Sockets::send(LinkPtr link, std::string text) {
+    if (link->tap->deaf) co_return true;
     auto sent = co_await link->socket->write(std::move(text), Deadline{clock_.now() + write_time_max});
     if (!sent) link->socket->shut();
     co_return sent.has_value();
+}
+
+rt::asio::awaitable<void> Sockets::close(LinkPtr link, std::uint16_t code) {
+    const Deadline deadline{clock_.now() + close_time_max};
+    // A half-open peer says nothing at its end either.
+    if (link->tap->deaf)
+        link->socket->shut();
+    else
+        co_await link->socket->close(code, "", deadline);
 }
 
 rt::asio::awaitable<Delivery> Sockets::deliver(std::string_view type, Value payload, bool takes_answer) {
@@ -293,7 +307,7 @@ rt::asio::awaitable<void> Sockets::care_for(LinkPtr link) {
     if (now >= link->close_at) {
         link->live = false;
         link->close_at = core::Instant::max();
-        co_await link->socket->close(1000, "", Deadline{now + close_time_max});
+        co_await close(link, 1000);
         co_return;
     }
     if (!link->warned && now >= link->warn_at) {
@@ -302,7 +316,8 @@ rt::asio::awaitable<void> Sockets::care_for(LinkPtr link) {
     }
     if (now < link->ping_at) co_return;
     link->ping_at = now + ping_every;
-    if (now - link->socket->last_heard() > silence_max && !link->tap.deaf) {
+    if (link->tap->deaf) co_return;
+    if (now - link->socket->last_heard() > silence_max) {
         link->socket->shut();
         co_return;
     }
@@ -355,7 +370,7 @@ rt::asio::awaitable<void> Sockets::disconnect_all(std::string_view reason, core:
 rt::asio::awaitable<void> Sockets::close_all(std::uint16_t code) {
     std::vector<LinkPtr> links;
     for (const auto& [number, link] : links_) links.push_back(link);
-    for (auto& link : links) co_await link->socket->close(code, "", Deadline{clock_.now() + close_time_max});
+    for (auto& link : links) co_await close(link, code);
 }
 
 rt::asio::awaitable<void> Sockets::send_raw(std::string text) {
@@ -368,7 +383,7 @@ void Sockets::drop_all() {
 }
 
 void Sockets::set_deaf(bool deaf) {
-    for (const auto& [number, link] : links_) link->tap.deaf = deaf;
+    for (const auto& [number, link] : links_) link->tap->deaf = deaf;
 }
 
 Value Sockets::describe() const {

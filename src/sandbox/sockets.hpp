@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "countersign/core/value.hpp"
-#include "countersign/net/frame_tap.hpp"
 #include "countersign/net/http_server.hpp"
 #include "countersign/net/websocket.hpp"
 #include "countersign/rt/signal.hpp"
+#include "sandbox/frame_tap.hpp"
 #include "sandbox/workspace.hpp"
 
 namespace countersign::sandbox {
@@ -82,7 +82,7 @@ class Sockets {
     struct Link {
         explicit Link(std::uint64_t given) : number(given) {}
         std::uint64_t number;
-        net::FrameTap tap;
+        const std::shared_ptr<FrameTap> tap = std::make_shared<FrameTap>();
         std::unique_ptr<net::WebSocket> socket;
         bool live = false;
         bool warned = false;
@@ -113,6 +113,7 @@ class Sockets {
     void on_frame(Link& link, const net::WebSocketFrame& frame);
     LinkPtr pick();
     rt::asio::awaitable<bool> send(LinkPtr link, std::string text);
+    rt::asio::awaitable<void> close(LinkPtr link, std::uint16_t code);
     rt::asio::awaitable<bool> send_event(Event& event);
     rt::asio::awaitable<void> care_for(LinkPtr link);
     rt::asio::awaitable<void> send_due_events();

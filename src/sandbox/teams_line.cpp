@@ -16,7 +16,7 @@ constexpr core::Duration dial_again_after = std::chrono::milliseconds{500};
 constexpr core::Duration end_within = std::chrono::seconds{1};
 constexpr core::Duration look_every = std::chrono::minutes{1};
 constexpr std::uint16_t normal_close = 1000;
-constexpr std::string_view channel = "msteams";
+constexpr std::string_view channel_id = "msteams";
 
 }  // namespace
 
@@ -33,7 +33,7 @@ Later<std::shared_ptr<streaming::Peer>> TeamsLine::dial(core::Value claims, Dead
         for (const auto& [name, value] : *others) all.set(name, value);
     net::Fields fields;
     fields.add("Authorization", "Bearer " + parts_.connector.mint(all));
-    fields.add("channelid", std::string(channel));
+    fields.add("channelid", std::string(channel_id));
     auto socket =
         co_await net::connect_websocket(parts_.dialer, {*url, std::move(fields)}, parts_.clock, parts_.timers,
                                         {.message_bytes_max = body_bytes_max}, deadline);

@@ -26,14 +26,14 @@ std::string get(const TeamsPeople::Query& query, std::string_view name) {
 }
 
 // An action of a card and the card in which it stands, which is where its inputs are.
-struct Found {
+struct FoundAction {
     const Value* action = nullptr;
     const Value* scope = nullptr;
 };
 
 // Buttons that only open a card of their own are looked into.
-Found find_action(const Value& card, std::string_view title) {
-    Found found;
+FoundAction find_action(const Value& card, std::string_view title) {
+    FoundAction found;
     auto look = [&](const Value& actions) {
         if (const auto* items = actions.items())
             for (const Value& action : *items) {
@@ -53,7 +53,7 @@ Found find_action(const Value& card, std::string_view title) {
 
 // The data that a button sends, with what was typed; nullopt: something that is required is missing, so the
 // client sends nothing.
-std::optional<Value> data_of(const Found& found, const Value& order) {
+std::optional<Value> data_of(const FoundAction& found, const Value& order) {
     Value data = (*found.action)["data"];
     if ((*found.action)["associatedInputs"].text() == "none") return data;
     const auto* body = (*found.scope)["body"].items();

@@ -4,7 +4,6 @@
 
 #include "countersign/base/check.hpp"
 #include "countersign/base/text.hpp"
-#include "countersign/net/frame_tap.hpp"
 #include "countersign/net/websocket.hpp"
 #include "net/net_world.hpp"
 #include "net/raw_frames.hpp"
@@ -28,7 +27,6 @@ rt::asio::awaitable<void> read_all(net::WebSocket& socket) {
 struct Scene : test::NetWorld {
     bool closes = false;
     std::string bytes;
-    net::FrameTap tap;
 
     rt::asio::awaitable<void> use(net::WebSocket& socket) {
         if (closes) {
@@ -38,8 +36,7 @@ struct Scene : test::NetWorld {
         co_await read_all(socket);
     }
     rt::asio::awaitable<void> serve_socket(net::HttpExchange& exchange) {
-        auto socket =
-            co_await exchange.upgrade({.message_bytes_max = message_bytes_max, .silence_max = {}}, &tap);
+        auto socket = co_await exchange.upgrade({.message_bytes_max = message_bytes_max, .silence_max = {}});
         if (socket) co_await use(**socket);
     }
     rt::asio::awaitable<void> client() {

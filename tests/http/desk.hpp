@@ -37,7 +37,7 @@ class FakeExchange final : public net::HttpExchange {
         answers.front().body += chunk;
         co_return Done{};
     }
-    Later<std::unique_ptr<net::WebSocket>> upgrade(const net::WebSocketLimits&, net::FrameTap*) override {
+    Later<std::unique_ptr<net::WebSocket>> upgrade(const net::WebSocketLimits&, net::Interposed) override {
         co_return fail(Trouble::unavailable, "no WebSockets");
     }
     void drop() override { dropped = true; }

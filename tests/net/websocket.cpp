@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "countersign/net/frame_tap.hpp"
 #include "countersign/rt/background.hpp"
 #include "net/net_world.hpp"
+#include "net/overheard.hpp"
 #include "net/raw_frames.hpp"
 
 namespace countersign {
@@ -320,11 +320,12 @@ struct ServedSockets {
     std::vector<std::string> received;
     std::optional<Failure> end;
     std::uint16_t code = 0;
-    net::FrameTap tap;
-    std::vector<net::FrameHead> heads;
+    test::Overheard overheard;
 };
+
 asio::awaitable<void> echo_socket(net::HttpExchange& exchange, NetWorld& world, ServedSockets& served) {
-    auto socket = co_await exchange.upgrade({.message_bytes_max = 1'000'000, .silence_max = {}}, &served.tap);
+    auto socket = co_await exchange.upgrade({.message_bytes_max = 1'000'000, .silence_max = {}},
+                                            test::overhear(served.overheard));
     if (!socket) co_return;
     for (;;) {
         auto message = co_await (*socket)->read();
@@ -346,7 +347,6 @@ struct TwoEnds : NetWorld {
 
     explicit TwoEnds(std::uint64_t seed = 1, net::WebSocketLimits limits = {}) {
         network->set_conditions({.seed = seed, .split = true});
-        served.tap.on_frame = [this](const net::FrameHead& head) { served.heads.push_back(head); };
         serve([this](net::HttpExchange& exchange) { return echo_socket(exchange, *this, served); });
         spawn(connect(limits));
         settle();
@@ -385,8 +385,9 @@ TEST(WebSocket, ConcurrentWritesLeaveInOrderAndUnfragmented) {
         EXPECT_EQ(world.served.received, texts);
         ASSERT_EQ(world.heard.messages.size(), 50U);
         EXPECT_EQ(world.heard.messages[49], "echo " + texts[49]);
-        EXPECT_EQ(world.served.heads.size(), 50U);
-        for (const net::FrameHead& head : world.served.heads) EXPECT_TRUE(head.final);
+        const auto frames = test::raw_frames_of_client(world.served.overheard.bytes);
+        ASSERT_EQ(frames.size(), 50U);
+        for (std::size_t i = 0; i < 50; ++i) EXPECT_EQ(frames[i].payload, texts[i]);
     }
 }
 
@@ -411,7 +412,7 @@ TEST(WebSocket, ADeafPeerIsNoticedByItsSilence) {
     world.spawn(hear(world, *world.socket, world.heard));
     world.run_until(world.start + 60s);
     EXPECT_FALSE(world.heard.end) << "the peer answers pings";
-    world.served.tap.deaf = true;
+    world.served.overheard.deaf = true;
     world.run_until(world.start + 100s);
     ASSERT_TRUE(world.heard.end);
     EXPECT_EQ(world.heard.end->trouble, Trouble::unavailable);

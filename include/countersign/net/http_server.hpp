@@ -26,7 +26,10 @@ struct HttpServerLimits {
 
 class WebSocket;
 struct WebSocketLimits;  // both defined in net/websocket.hpp
-struct FrameTap;         // defined in net/frame_tap.hpp
+
+// Wraps a connection: whoever reads the result gets `first_bytes` before what the connection brings. It
+// exists for servers that simulate a faulty peer.
+using Interposed = std::function<StreamPtr(StreamPtr connection, std::string first_bytes)>;
 
 // Holds one request and the ways to answer it. A handler answers exactly once: `respond`, or `begin_stream`
 // followed by writes, or `upgrade`. A handler that returns without answering is a bug: 500 is sent.
@@ -39,10 +42,9 @@ class HttpExchange {
     virtual Later<Done> begin_stream(HttpResponse head) = 0;
     virtual Later<Done> write(std::string_view chunk) = 0;
     // Does the RFC 6455 handshake; the connection belongs to the WebSocket from then on. A message over
-    // the limit closes it with 1009. With a tap (which must outlive the WebSocket) it reports each inbound
-    // frame and can be made deaf.
+    // the limit closes it with 1009. `between`: what is put between the connection and its frames.
     virtual Later<std::unique_ptr<WebSocket>> upgrade(const WebSocketLimits& limits,
-                                                      FrameTap* tap = nullptr) = 0;
+                                                      Interposed between = {}) = 0;
     // Closes the connection without an answer, which counts as the answer. It exists for servers that
     // simulate a failing one.
     virtual void drop() = 0;

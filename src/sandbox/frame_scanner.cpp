@@ -1,8 +1,8 @@
-#include "net/frame_scanner.hpp"
+#include "sandbox/frame_scanner.hpp"
 
 #include <algorithm>
 
-namespace countersign::net {
+namespace countersign::sandbox {
 namespace {
 
 constexpr std::size_t shortest_head = 2;
@@ -52,4 +52,4 @@ void FrameScanner::take(std::string_view bytes, std::string& heard) {
     }
 }
 
-}  // namespace countersign::net
+}  // namespace countersign::sandbox

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "countersign/net/frame_tap.hpp"
+#include "sandbox/frame_tap.hpp"
 
-namespace countersign::net {
+namespace countersign::sandbox {
 
 // Follows the inbound bytes of one WebSocket on their way to its parser: tells the tap of every frame's head
 // (RFC 6455 §5.2), and while the tap is deaf drops messages that begin, whole ones. It validates nothing.
@@ -29,4 +29,4 @@ class FrameScanner {
     bool hears_message_ = true;
 };
 
-}  // namespace countersign::net
+}  // namespace countersign::sandbox

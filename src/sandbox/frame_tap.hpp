@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 
-namespace countersign::net {
+namespace countersign::sandbox {
 
 struct FrameHead {
     bool final = true;        // FIN
@@ -11,13 +11,13 @@ struct FrameHead {
     std::uint64_t bytes = 0;  // payload bytes
 };
 
-// Lets a server that simulates a faulty peer observe one WebSocket's inbound frames, or ignore them.
+// Lets the workspace observe the inbound frames of one of its WebSockets, or ignore them.
 struct FrameTap {
     // Gets every inbound frame's head before it is processed.
     std::function<void(const FrameHead&)> on_frame;
-    // While set, nothing is answered and nothing is sent, yet TCP stays open (a half-open peer). It applies
-    // to messages that begin while it is set.
+    // While set, no message that begins is heard, nor answered by a pong or a close frame, yet TCP stays open
+    // (a half-open peer).
     bool deaf = false;
 };
 
-}  // namespace countersign::net
+}  // namespace countersign::sandbox
