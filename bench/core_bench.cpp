@@ -11,6 +11,7 @@
 #include "countersign/core/card.hpp"
 #include "countersign/core/decide.hpp"
 #include "countersign/core/match.hpp"
+#include "countersign/core/people.hpp"
 #include "countersign/core/policy.hpp"
 #include "countersign/core/request.hpp"
 #include "countersign/core/value.hpp"
@@ -197,6 +198,39 @@ void draw_a_card(benchmark::State& state) {
               core::Value::object({{"rows", 120'000}, {"destination", "s3://exports/x"}, {"all", false}}));
 }
 BENCHMARK(draw_a_card)->Unit(benchmark::kMicrosecond);
+
+// Says who could still approve, of 64 people whom the policy lists with an account of a chat that knows them.
+void name_64_possible_approvers(benchmark::State& state) {
+    core::Policy policy;
+    core::Workspace workspace;
+    workspace.surface = "slack";
+    workspace.id = "T0BENCH";
+    core::GroupRecord::People members;
+    std::vector<core::ChatUser> users;
+    for (int i = 0; i < 64; ++i) {
+        auto name = fmt::format("person{:02}", i);
+        auto id = fmt::format("U0P{:03}", i);
+        policy.people.push_back({core::PersonId{name}, {core::AccountId{"slack:T0BENCH/" + id}}});
+        members.people.emplace_back(name);
+        users.push_back({id, core::AccountClass::member, name, name + "@example.com", core::Instant{}});
+    }
+    workspace.users.put(std::move(users));
+    policy.groups.push_back({core::GroupId{"group0"}, std::move(members)});
+    core::Directory directory{std::make_shared<const core::Policy>(policy),
+                              {std::make_shared<const core::Workspace>(std::move(workspace))}};
+    auto c = sample_case();
+    c.applied.change([](core::Applied& applied) {
+        applied.alternatives.front().groups.resize(1, applied.alternatives.front().groups.front());
+    });
+    c.request.change(
+        [](core::Request& request) { request.on_behalf_of = {core::AccountId{"slack:T0BENCH/U0P063"}}; });
+    c.entries.resize(1, c.entries.front());
+    const auto ruling = core::decide(c);
+    if (core::lacking(c, ruling, directory).at(0).at(0).more != 43)
+        return state.SkipWithError("the sample does not have 63 possible approvers");
+    for (auto _ : state) benchmark::DoNotOptimize(core::lacking(c, ruling, directory));
+}
+BENCHMARK(name_64_possible_approvers)->Unit(benchmark::kMicrosecond);
 
 void draw_a_card_of_a_command(benchmark::State& state) {
     auto attached = core::Value::object({{"export.sql", std::string(64, 'a')}});

@@ -241,32 +241,48 @@ AccountId voting_account(const Directory& directory, const AccountId& account) {
     return fallback.value_or(whole);
 }
 
-Standing standing_of(const Case& c, const Behind& behind, const Directory& directory,
-                     const AccountId& account) {
-    AccountId voter = voting_account(directory, account);
-    Standing standing{voter, directory.person_of(voter), AccountClass::unknown, {}, false, {}, Instant{}};
-    if (const ChatUser* user = directory.user(voter)) {
+Voters::Voters(const Case& c, const Behind& behind, const Directory& directory)
+    : case_(c),
+      behind_(behind),
+      directory_(directory),
+      slots_(groups_of(c.applied)),
+      groups_(all_groups_of(c.applied)) {
+    if (c.applied->exclude.empty()) return;
+    auto named = excluded_accounts(c.applied->exclude, c.request);
+    nobody_counts_ = named.problem.has_value();
+    excluded_.emplace(std::move(named.accounts), c.request->created_at, directory);
+}
+
+Standing Voters::standing_of(const AccountId& account) const {
+    const Applied& applied = case_.applied;
+    AccountId voter = voting_account(directory_, account);
+    Standing standing{voter, directory_.person_of(voter), AccountClass::unknown, {}, false, {}, Instant{}};
+    if (const ChatUser* user = directory_.user(voter)) {
         standing.klass = user->klass;
-    } else if (directory.elsewhere(voter)) {
+    } else if (directory_.elsewhere(voter)) {
         standing.klass = AccountClass::foreign;
     }
-    for (const GroupId& group : all_groups_of(c.applied))
-        if (directory.eligible(voter, group)) standing.groups.push_back(group);
-    standing.behind = behind.includes(voter, standing.person);
-    standing.self_approval = standing.behind && may_approve_own(c.applied, directory, voter, standing.person);
+    for (const GroupId& group : groups_)
+        if (directory_.eligible(voter, group)) standing.groups.push_back(group);
+    standing.behind = behind_.includes(voter, standing.person);
+    standing.self_approval = standing.behind && may_approve_own(applied, directory_, voter, standing.person);
     const bool may_count = !standing.behind || standing.self_approval;
-    if (may_count && !c.applied->unlinked_allowed) standing.unlinked = behind.unlinked_from(voter);
-    std::optional<Behind> excluded;
-    if (!c.applied->exclude.empty()) {
-        auto named = excluded_accounts(c.applied->exclude, c.request);
-        excluded.emplace(std::move(named.accounts), c.request->created_at, directory);
-        standing.excluded = named.problem || excluded->includes(voter, standing.person);
-        if (may_count && !standing.excluded && !c.applied->unlinked_allowed)
-            for (const AccountId& one : excluded->unlinked_from(voter)) add_once(standing.unlinked, one);
+    if (may_count && !applied.unlinked_allowed) standing.unlinked = behind_.unlinked_from(voter);
+    if (excluded_) {
+        standing.excluded = nobody_counts_ || excluded_->includes(voter, standing.person);
+        if (may_count && !standing.excluded && !applied.unlinked_allowed)
+            for (const AccountId& one : excluded_->unlinked_from(voter)) add_once(standing.unlinked, one);
     }
-    if (c.applied->delegate && !standing.behind && !standing.excluded)
-        standing.stands_in = stand_ins_of(c, behind, excluded ? &*excluded : nullptr, directory, standing);
-    standing.as_of = directory.as_of(voter, standing.groups).value_or(Instant{});
+    if (applied.delegate && !standing.behind && !standing.excluded)
+        standing.stands_in =
+            stand_ins_of(case_, behind_, excluded_ ? &*excluded_ : nullptr, directory_, standing);
+    return standing;
+}
+
+Standing standing_of(const Case& c, const Behind& behind, const Directory& directory,
+                     const AccountId& account) {
+    Standing standing = Voters{c, behind, directory}.standing_of(account);
+    standing.as_of = directory.as_of(standing.account, standing.groups).value_or(Instant{});
     return standing;
 }
 
@@ -340,32 +356,31 @@ bool may_approve(const Standing& now, const std::vector<GroupId>& asked) {
 }
 
 // Whom somebody who is away has asked instead, where their approval would count for it.
-std::optional<PersonId> stand_in_for(const Case& c, const Behind& behind, const Directory& directory,
+std::optional<PersonId> stand_in_for(const Case& c, const Voters& voters, const Directory& directory,
                                      const PersonId& away, const std::vector<PersonId>& spoken) {
     const Absence* absence = directory.absence(away);
     if (!c.applied->delegate || !absence || !absence->instead || contains(spoken, away)) return std::nullopt;
-    Standing now = standing_of(c, behind, directory, *absence->instead);
+    Standing now = voters.standing_of(*absence->instead);
     const bool theirs =
         std::ranges::any_of(now.stands_in, [&](const StandIn& one) { return one.person == away; });
     now.groups = slots_open_to(c, now, spoken);
-    if (!theirs || contains(spoken, now.person) || !may_approve(now, groups_of(c.applied)))
-        return std::nullopt;
+    if (!theirs || contains(spoken, now.person) || !may_approve(now, voters.slots())) return std::nullopt;
     return now.person;
 }
 
 // Says whether some chat account of the person may fill a slot. Where its chat is not connected (an offline
 // check), or the policy lists none, the answer is yes.
-bool person_may(const Case& c, const Behind& behind, const Directory& directory, const PersonId& person,
-                const std::vector<GroupId>& asked) {
-    if (behind.includes(person) && !c.applied->self_approval) return false;
-    bool any = behind.includes(person);
+bool person_may(const Case& c, const Voters& voters, const Directory& directory, const PersonId& person) {
+    const bool behind = voters.behind().includes(person);
+    if (behind && !c.applied->self_approval) return false;
+    bool any = behind;
     for (const AccountId& account : directory.accounts_of(person)) {
         if (!in_chat(account)) continue;
         any = true;
-        Standing now = standing_of(c, behind, directory, account);
+        Standing now = voters.standing_of(account);
         if (!directory.connected(account) && !directory.elsewhere(account)) now.klass = AccountClass::member;
         now.groups = slots_open_to(c, now);
-        if (may_approve(now, asked)) return true;
+        if (may_approve(now, voters.slots())) return true;
     }
     return !any;
 }
@@ -395,20 +410,20 @@ constexpr std::size_t counted_max = 200;
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory) {
     std::vector<std::vector<Lack>> all;
     if (ruling.state != State::pending) return all;
-    Behind behind{c.request, c.entries, directory};
+    const Behind behind{c.request, c.entries, directory};
+    const Voters voters{c, behind, directory};
     Present present = present_of(c);
-    auto voters = present.pointers();
-    const auto asked = groups_of(c.applied);
+    auto approvals = present.pointers();
     const auto added = widened(c) ? added_approvers(c.applied, directory) : std::nullopt;
     for (const Slots& slots : c.applied->alternatives) {
-        Assignment assignment = assign_in_turn(slots, voters);
+        Assignment assignment = assign_in_turn(slots, approvals);
         const auto turn = turns(slots, assignment);
         std::vector<Lack> lacks;
         for (const CountOf& missing : unfilled(slots, assignment).groups) {
             auto wanted = static_cast<std::size_t>(std::ranges::find(slots.groups, missing.of, &CountOf::of) -
                                                    slots.groups.begin());
             std::vector<PersonId> candidates;
-            for (std::size_t g : openings(slots, voters, assignment, wanted)) {
+            for (std::size_t g : openings(slots, approvals, assignment, wanted)) {
                 auto members = directory.members(slots.groups[g].of);
                 if (members) candidates.insert(candidates.end(), members->begin(), members->end());
             }
@@ -426,13 +441,13 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
                     could += static_cast<std::size_t>(&candidates.back() - &person) + 1;
                     break;
                 }
-                if (auto instead = stand_in_for(c, behind, directory, person, present.spoken);
+                if (auto instead = stand_in_for(c, voters, directory, person, present.spoken);
                     instead && !contains(lack.could_approve, *instead) && !contains(candidates, *instead) &&
                     lack.could_approve.size() < could_approve_max) {
                     ++could;
                     lack.could_approve.push_back(std::move(*instead));
                 }
-                if (!person_may(c, behind, directory, person, asked)) continue;
+                if (!person_may(c, voters, directory, person)) continue;
                 ++could;
                 if (lack.could_approve.size() < could_approve_max)
                     (directory.absence(person) ? away : lack.could_approve).push_back(person);

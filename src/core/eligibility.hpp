@@ -57,6 +57,27 @@ bool widened(const Case& c);
 std::vector<GroupId> slots_open_to(const Case& c, const Standing& standing,
                                    std::span<const PersonId> spoken = {});
 
+// Says how accounts stand to one case, however many are looked at: what does not depend on the account is
+// found once. It refers to all that it was made with.
+class Voters {
+  public:
+    Voters(const Case& c, const Behind& behind, const Directory& directory);
+    // Leaves as_of empty, which takes another look at each group.
+    Standing standing_of(const AccountId& account) const;
+    const Behind& behind() const { return behind_; }
+    // Returns the groups that have slots.
+    const std::vector<GroupId>& slots() const { return slots_; }
+
+  private:
+    const Case& case_;
+    const Behind& behind_;
+    const Directory& directory_;
+    const std::vector<GroupId> slots_;
+    const std::vector<GroupId> groups_;  // all that have a say
+    std::optional<Behind> excluded_;     // by the rules, beside those behind the request
+    bool nobody_counts_ = false;         // it cannot be told whom the rules exclude
+};
+
 Standing standing_of(const Case& c, const Behind& behind, const Directory& directory,
                      const AccountId& account);
 
