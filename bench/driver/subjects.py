@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 
-from . import process
+from . import filling, process
 from .postgres import free_port
 from .standin import Trouble
 
@@ -22,6 +22,7 @@ BODY = json.dumps({"action": "db.export", "resource": "postgres://orders/users",
 
 class Subject:
     name = ""
+    filled = None  # (finished, pending): so many requests are there already
     sockets = 1
     has_waiters = False
     has_readiness = False
@@ -173,6 +174,13 @@ class Countersign(Subject):
         self.verb("migrate")
         self.token = self.verb("token", "create", "--name", "bench", "--scope", "request,read").strip()
 
+    def fill(self, finished, pending):
+        """Goes on with a database that holds so many requests."""
+        self.stop()
+        filling.fill(self.postgres, "countersign", finished, pending)
+        self.spawn()
+        self.await_port()
+
     def settings(self):
         return {"COUNTERSIGN_DATABASE": self.database, "COUNTERSIGN_POLICY": str(self.policy),
                 "COUNTERSIGN_KEYS": str(self.keys)}
@@ -229,10 +237,20 @@ class Countersign(Subject):
         return statistics.median(times)
 
 
-def all_of(binaries, postgres):
+class FilledCountersign(Countersign):
+    name = "countersign, filled"
+
+    def __init__(self, binary, postgres, filled):
+        super().__init__(binary, postgres)
+        self.filled = filled
+
+
+def all_of(binaries, postgres, filled):
     out = [EmptyBot(binaries.empty_bot)]
     if binaries.countersign.exists():
         out.append(Countersign(binaries.countersign, postgres))
+        if filled:
+            out.append(FilledCountersign(binaries.countersign, postgres, filled))
     else:
         print(f"countersign: skipped, {binaries.countersign} is not there", flush=True)
     if binaries.go_peer:
