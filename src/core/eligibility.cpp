@@ -253,6 +253,11 @@ Voters::Voters(const Case& c, const Behind& behind, const Directory& directory)
     excluded_.emplace(std::move(named.accounts), c.request->created_at, directory);
 }
 
+bool Voters::never_count(const PersonId& person) const {
+    return nobody_counts_ || (behind_.includes(person) && !case_.applied->self_approval) ||
+           (excluded_ && excluded_->includes(person));
+}
+
 Standing Voters::standing_of(const AccountId& account) const {
     const Applied& applied = case_.applied;
     AccountId voter = voting_account(directory_, account);
@@ -404,9 +409,6 @@ void settle_absences(Lack& lack, const std::vector<PersonId>& away, const Direct
 
 }  // namespace
 
-// So many people of a group are looked at one by one; all others are taken for people who could approve.
-constexpr std::size_t counted_max = 200;
-
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory) {
     std::vector<std::vector<Lack>> all;
     if (ruling.state != State::pending) return all;
@@ -436,10 +438,11 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
             std::vector<PersonId> away;
             std::size_t could = 0;
             for (const PersonId& person : candidates) {
-                if (contains(present.persons, person)) continue;
-                if (could == counted_max) {
-                    could += static_cast<std::size_t>(&candidates.back() - &person) + 1;
-                    break;
+                if (contains(present.persons, person) || voters.never_count(person)) continue;
+                // All whose names are said were looked at; of the others it is said how many they are.
+                if (lack.could_approve.size() == could_approve_max) {
+                    ++could;
+                    continue;
                 }
                 if (auto instead = stand_in_for(c, voters, directory, person, present.spoken);
                     instead && !contains(lack.could_approve, *instead) && !contains(candidates, *instead) &&

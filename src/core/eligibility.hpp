@@ -64,6 +64,8 @@ class Voters {
     Voters(const Case& c, const Behind& behind, const Directory& directory);
     // Leaves as_of empty, which takes another look at each group.
     Standing standing_of(const AccountId& account) const;
+    // Says whether no account of this person could fill a slot, whatever groups it is in.
+    bool never_count(const PersonId& person) const;
     const Behind& behind() const { return behind_; }
     // Returns the groups that have slots.
     const std::vector<GroupId>& slots() const { return slots_; }

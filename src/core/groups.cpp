@@ -1,6 +1,7 @@
 #include "countersign/core/groups.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 
 #include "countersign/base/text.hpp"
@@ -259,6 +260,28 @@ Membership Directory::membership(const AccountId& account, const GroupId& group)
 Membership Directory::membership(const PersonId& person, const GroupId& group) const {
     const GroupTree tree{*this};
     return tree.in(tree.person(person), group);
+}
+
+// Whoever is in a group follows from what never changes here, and is asked for every request of its rules.
+struct Directory::Members {
+    static constexpr std::size_t groups_max = 1'000;  // a slot's own groups could be any number
+    std::mutex mutex;
+    std::unordered_map<GroupId, std::optional<std::vector<PersonId>>> known;
+};
+
+std::shared_ptr<Directory::Members> Directory::no_members_known() {
+    return std::make_shared<Members>();
+}
+
+std::optional<std::vector<PersonId>> Directory::members(const GroupId& group) const {
+    {
+        std::lock_guard lock(members_->mutex);
+        if (auto found = members_->known.find(group); found != members_->known.end()) return found->second;
+    }
+    auto people = members(group, std::size_t(-1));
+    std::lock_guard lock(members_->mutex);
+    if (members_->known.size() < Members::groups_max) members_->known.try_emplace(group, people);
+    return people;
 }
 
 std::optional<std::vector<PersonId>> Directory::members(const GroupId& group, std::size_t at_most) const {

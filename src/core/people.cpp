@@ -210,6 +210,7 @@ void Directory::work_out() {
 Directory Directory::with(std::vector<std::shared_ptr<const Workspace>> workspaces) const {
     Directory next = *this;
     next.workspaces_ = std::move(workspaces);
+    next.members_ = no_members_known();
     const bool same_homes = std::ranges::equal(
         next.workspaces_, workspaces_,
         [](const auto& a, const auto& b) { return a->surface == b->surface && a->id == b->id; });

@@ -463,6 +463,21 @@ TEST(Lacking, NamesWhoseApprovalWouldHelpAndNobodyElse) {
     EXPECT_TRUE(lacking(unread.c, decide(unread.c), unread.world.directory())[0][0].could_approve.empty());
 }
 
+TEST(Lacking, OfTheUnnamedItCountsNobodyWhoHasSpokenOrIsBehindTheRequest) {
+    World world;
+    std::vector<std::string> many;
+    for (int i = 100; i < 140; ++i) {
+        many.push_back("U1" + std::to_string(i));
+        world.user(many.back(), AccountClass::member);
+    }
+    world.usergroup("S0SEC", many);
+    Play play{requires_of({asks({{2, "security"}})}), request_of({slack("U1135")}), world};
+    play.approve("U1136");
+    const auto lacks = lacking(play.c, decide(play.c), play.world.directory());
+    EXPECT_EQ(lacks.at(0).at(0).could_approve.size(), could_approve_max);
+    EXPECT_EQ(lacks.at(0).at(0).more, 40 - could_approve_max - 2);
+}
+
 TEST(Lacking, WhoIsNotLinkedApartFromTheRequesterCannotHelpYet) {
     Play play{one_reviewer(), request_of({AccountId{"github:octocat"}})};
     EXPECT_TRUE(lacking(play.c, decide(play.c), play.world.directory())[0][0].could_approve.empty());

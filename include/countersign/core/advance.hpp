@@ -100,7 +100,7 @@ struct Lack {
     GroupId group;
     std::uint32_t count = 1;
     std::vector<PersonId> could_approve;
-    std::size_t more = 0;  // so many further people could too, those who are away among them
+    std::size_t more = 0;  // so many others could too, as far as that shows without looking at each
     bool later = false;    // other slots come first, so nobody is asked for these yet
     friend bool operator==(const Lack&, const Lack&) = default;
 };

@@ -123,10 +123,11 @@ class Directory {
     Membership membership(const AccountId& account, const GroupId& group) const;
     // Says the same of all accounts of the person, those that links add included: for taking rights away.
     Membership membership(const PersonId& person, const GroupId& group) const;
-    // Persons of a group, sorted; nullopt: unknown (a chat group that was never read). Stops once it has
-    // found `at_most`, whichever those are.
-    std::optional<std::vector<PersonId>> members(const GroupId& group,
-                                                 std::size_t at_most = std::size_t(-1)) const;
+    // Persons of a group, sorted; nullopt: unknown (a chat group that was never read). They are found once
+    // for all copies of this directory. Thread-safe.
+    std::optional<std::vector<PersonId>> members(const GroupId& group) const;
+    // Stops once it has found `at_most`, whichever those are.
+    std::optional<std::vector<PersonId>> members(const GroupId& group, std::size_t at_most) const;
     // The chat groups and users that an answer about these groups rests on: when was the oldest read?
     // nullopt: something was never read.
     std::optional<Instant> as_of(const AccountId& account, const std::vector<GroupId>& groups) const;
@@ -145,7 +146,9 @@ class Directory {
 
   private:
     struct Index;
+    struct Members;
     void work_out();
+    static std::shared_ptr<Members> no_members_known();
     // Finds the full form of an account without a copy where it has that already; else `made` becomes it.
     const AccountId& full(const AccountId& account, std::optional<AccountId>& made) const;
     const Workspace* workspace(std::string_view surface, std::string_view id) const;
@@ -170,6 +173,7 @@ class Directory {
     std::vector<std::shared_ptr<const Workspace>> workspaces_;
     std::shared_ptr<const Ties> ties_;
     std::shared_ptr<const Index> index_;  // shared: a Directory is copied into every job
+    std::shared_ptr<Members> members_ = no_members_known();
 };
 
 }  // namespace countersign::core
