@@ -388,5 +388,45 @@ TEST(Claims, SeveralRulesCloseTogetherAndWhatWasNotLookedAtIsClosed) {
     EXPECT_EQ(alone.claim_closed.back().from, start + 24h * 92);
 }
 
+TEST(Lacking, NamesWhoseApprovalWouldHelpAndNobodyElse) {
+    Play play{prod_export()};
+    auto lacks = lacking(play.c, decide(play.c), play.world.directory());
+    ASSERT_EQ(lacks.size(), 1U);
+    EXPECT_EQ(lacks[0][0], (Lack{GroupId{"security"}, 2, {PersonId{"amy"}, PersonId{"ben"}}}));
+    EXPECT_EQ(lacks[0][1], (Lack{GroupId{"dba"}, 1, {PersonId{"cat"}}}));
+    play.approve("U0AMY");
+    auto directory = play.world.directory();
+    auto ruling = decide(play.c);
+    EXPECT_FALSE(could_approve(play.c, ruling, directory, slack("U0AMY")));
+    EXPECT_TRUE(could_approve(play.c, ruling, directory, slack("U0BEN")));
+    EXPECT_TRUE(could_approve(play.c, ruling, directory, slack("U0CAT")));
+    EXPECT_FALSE(could_approve(play.c, ruling, directory, slack("U0RILEY")));
+    EXPECT_FALSE(could_approve(play.c, ruling, directory, slack("U0DAN")));
+    EXPECT_FALSE(could_approve(play.c, ruling, directory, slack("U0GUEST")));
+    Play unread{prod_export()};
+    unread.world.workspace.groups.clear();
+    EXPECT_TRUE(lacking(unread.c, decide(unread.c), unread.world.directory())[0][0].could_approve.empty());
+}
+
+TEST(Lacking, OfTheUnnamedItCountsNobodyWhoHasSpokenOrIsBehindTheRequest) {
+    World world;
+    std::vector<std::string> many;
+    for (int i = 100; i < 140; ++i) {
+        many.push_back("U1" + std::to_string(i));
+        world.user(many.back(), AccountClass::member);
+    }
+    world.usergroup("S0SEC", many);
+    Play play{requires_of({asks({{2, "security"}})}), request_of({slack("U1135")}), world};
+    play.approve("U1136");
+    const auto lacks = lacking(play.c, decide(play.c), play.world.directory());
+    EXPECT_EQ(lacks.at(0).at(0).could_approve.size(), could_approve_max);
+    EXPECT_EQ(lacks.at(0).at(0).more, 40 - could_approve_max - 2);
+}
+
+TEST(Lacking, WhoIsNotLinkedApartFromTheRequesterCannotHelpYet) {
+    Play play{one_reviewer(), request_of({AccountId{"github:octocat"}})};
+    EXPECT_TRUE(lacking(play.c, decide(play.c), play.world.directory())[0][0].could_approve.empty());
+}
+
 }  // namespace
 }  // namespace countersign::core::testing
