@@ -84,6 +84,7 @@ class Lint {
     void lint_alternatives(const core::Requirement& requirement, const Node& node, const Asker& asker);
     void lint_excluded(std::size_t i);
     void lint_review(std::size_t i);
+    void lint_sign_in(std::size_t i);
     void lint_person(std::string_view person, const std::string& file, core::FilePosition at,
                      const Node* rule);
     void lint_addresses();

@@ -187,6 +187,34 @@ void Lint::lint_review(std::size_t i) {
     }
 }
 
+// Only the policy says who signs in for whom.
+void Lint::lint_sign_in(std::size_t i) {
+    const core::Rule& rule = rules()[i];
+    if (!rule.step_up || rule.shadow) return;
+    const auto alternatives = core::alternatives_of(*rule.require);
+    if (!alternatives) return;
+    std::vector<core::PersonId> silent;
+    auto signs_in = [&](const core::PersonId& person) {
+        const auto& accounts = loaded_.policy.people[loaded_.names.people.at(person.text())].accounts;
+        return std::ranges::any_of(
+            accounts, [](const core::AccountId& one) { return core::parts(one).kind == "oidc"; });
+    };
+    for (const core::Slots& slots : *alternatives)
+        for (const core::CountOf& one : slots.groups) {
+            const auto* people = members(one.of);
+            if (!people) continue;
+            for (const core::PersonId& person : *people)
+                if (!signs_in(person) && std::ranges::find(silent, person) == silent.end())
+                    silent.push_back(person);
+        }
+    if (silent.empty()) return;
+    warn("no_sign_in", i, "step_up",
+         fmt::format(
+             "asks whoever approves to sign in, and {} {} no `oidc` account in `people` to do so with: "
+             "what they approve never counts",
+             some_names(silent), silent.size() == 1 ? "has" : "have"));
+}
+
 // A name in `requester.people` that nobody has. An account linked to nobody is a name too, with a colon.
 void Lint::lint_person(std::string_view person, const std::string& file, core::FilePosition at,
                        const Node* rule) {

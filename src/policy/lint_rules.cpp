@@ -210,6 +210,7 @@ void Lint::lint_rule(std::size_t i) {
     lint_people(*rule.require, *NodeReader::find(node, "require"), asker(i));
     lint_excluded(i);
     lint_review(i);
+    lint_sign_in(i);
     lint_times(i);
     if (rule.deny && !rule.deny_any) {
         const auto* people = members(rule.deny->of);

@@ -340,6 +340,14 @@ TEST(PolicyLint, SmallDoorsAreTold) {
                 "version: 1\npeople: {amy: {email: a@x.y}, ben: {slack: U2}}\n"
                 "groups:\n  g: {people: [amy, ben]}\ndefault: {require: {of: g}}\n"),
         ElementsAre("4:3 `amy` of group `g` has no account in a chat here, by which alone people vote"));
+    const std::string signing =
+        "version: 1\npeople: {amy: {slack: U1, oidc: 'https://id.example|1'}, ben: {slack: U2}}\n"
+        "groups: {g: {people: [amy, ben]}}\nrules:\n  - {name: r, require: {of: g}, ";
+    EXPECT_THAT(
+        of_kind("no_sign_in", signing + "step_up: oidc}\n"),
+        ElementsAre(HasSubstr("rule `r` asks whoever approves to sign in, and `ben` has no `oidc` account")));
+    EXPECT_THAT(of_kind("no_sign_in", signing + "step_up: oidc, shadow: true}\n"), IsEmpty());
+    EXPECT_THAT(of_kind("no_sign_in", signing + "expires: 30m}\n"), IsEmpty());
 }
 
 TEST(PolicyLint, TrueWarningsAreNotDrownedInFalseOnes) {
