@@ -199,7 +199,7 @@ rt::asio::awaitable<void> announce(Process& process, server::Server& server, con
                                    std::string api, bool& fine) {
     server::Ground ground = process.ground();
     core::Instant give_up = ground.clock.now() + ready_max;
-    while (!server.problems().empty() && ground.clock.now() < give_up) {
+    while (!server.ready() && ground.clock.now() < give_up) {
         auto ec = co_await ground.timers.sleep_until(ground.clock.now() + ready_poll);
         if (ec) co_return;
     }

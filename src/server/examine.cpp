@@ -7,12 +7,16 @@
 
 #include "countersign/adapters/pg.hpp"
 #include "countersign/base/text.hpp"
+#include "countersign/net/guarded_dialer.hpp"
+#include "countersign/net/http_client.hpp"
 #include "countersign/net/network.hpp"
 #include "countersign/rt/tasks.hpp"
 #include "countersign/rt/workbench.hpp"
 #include "countersign/server/keys.hpp"
 #include "server/chats.hpp"
+#include "server/client_limits.hpp"
 #include "server/issuers.hpp"
+#include "server/reach.hpp"
 
 namespace countersign::server {
 namespace {
@@ -48,6 +52,30 @@ Later<app::Checks> look_at_database(rt::Workbench& bench, const config::Settings
     co_return co_await rt::work<app::Checks>(bench, true, std::move(job));
 }
 
+// Asks the on-call service once about every group that is whoever is on call.
+Later<app::Checks> look_at_on_call(const config::Settings& settings, const core::Policy& policy,
+                                   const Ground& ground, Deadline deadline) {
+    std::vector<std::string> keys;
+    for (const auto& group : policy.groups)
+        if (const auto* on_call = std::get_if<core::GroupRecord::OnCall>(&group.members))
+            keys.push_back(on_call->key());
+    const auto chats = chats_of(settings);
+    if (keys.empty() || settings.on_call.token.reveal().empty())
+        co_return app::check_on_call(policy, {}, chats);
+    net::GuardedDialer dialer{ground.network, ground.clock, on_call_guard(settings)};
+    auto client =
+        net::make_http_client(dialer, ground.clock, ground.timers, ground.executor, on_call_answers);
+    auto rota = make_rota(
+        settings,
+        {.clock = ground.clock, .timers = ground.timers, .client = *client, .executor = ground.executor});
+    auto read = co_await rota->refresh(std::nullopt, std::move(keys), settings.identity_age_max, deadline);
+    const auto people = rota->workspace();
+    co_return app::check_on_call(
+        policy,
+        {.asked = true, .people = people.get(), .problem = read ? std::string{} : read.error().detail},
+        chats);
+}
+
 app::Runtime runtime_for(const Ground& ground) {
     return {.clock = ground.clock,
             .timers = ground.timers,
@@ -80,15 +108,20 @@ Later<app::Checks> examine(const config::Settings& settings, const std::string& 
                         }};
     std::optional<Result<app::Checks>> database;
     std::optional<Result<app::Checks>> chats;
-    rt::TaskGroup tasks{ground.executor, 2, rt::report_bug};
+    std::optional<Result<app::Checks>> on_call;
+    rt::TaskGroup tasks{ground.executor, 3, rt::report_bug};
     auto of_database = look_at_database(bench, settings, ground.clock);
     tasks.start("database", rt::keep(std::move(of_database), database));
     auto of_chats = examine_chats(settings, policy, runtime, ground, deadline);
     tasks.start("chats", rt::keep(std::move(of_chats), chats));
+    auto of_on_call = look_at_on_call(settings, policy, ground, deadline);
+    tasks.start("on call", rt::keep(std::move(of_on_call), on_call));
     constexpr core::Duration grace = std::chrono::seconds{2};
     co_await tasks.end(ground.timers, deadline.at + grace);
-    for (auto* part : {&database, &chats})
+    for (auto* part : {&database, &chats, &on_call})
         if (*part && **part) all.insert(all.end(), (**part)->begin(), (**part)->end());
+    auto sign_in = app::check_sign_in(policy, !settings.login.issuer.empty());
+    all.insert(all.end(), sign_in.begin(), sign_in.end());
     auto surfaces = chats_of(settings);
     if (surfaces.empty()) {
         all.push_back({"chats", Check::State::warning,
@@ -108,7 +141,13 @@ Later<app::Checks> examine_names(const config::Settings& settings, const core::P
                        "no chat is configured: give the server's --config FILE, or set "
                        "COUNTERSIGN_SLACK_BOT_TOKEN and COUNTERSIGN_SLACK_APP_TOKEN");
     const auto runtime = runtime_for(ground);
-    co_return co_await examine_chats(settings, policy, runtime, ground, deadline);
+    auto all = co_await examine_chats(settings, policy, runtime, ground, deadline);
+    if (!all) co_return all;
+    auto on_call = co_await look_at_on_call(settings, policy, ground, deadline);
+    if (on_call) all->insert(all->end(), on_call->begin(), on_call->end());
+    auto sign_in = app::check_sign_in(policy, !settings.login.issuer.empty());
+    all->insert(all->end(), sign_in.begin(), sign_in.end());
+    co_return all;
 }
 
 }  // namespace countersign::server

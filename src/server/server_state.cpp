@@ -1,10 +1,12 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "countersign/app/checks.hpp"
 #include "countersign/server/server.hpp"
 
 // What a server says of itself: whether it is ready, what is wrong, and its numbers.
@@ -30,7 +32,17 @@ std::string Server::schema_problem() const {
     return fine ? std::string{} : schema_.detail;
 }
 
-std::vector<http::Readiness> Server::readiness() const {
+std::string Server::on_call_problem() {
+    const auto directory = roster_.snapshot();
+    const auto known = rota_ ? rota_->workspace() : nullptr;
+    return app::problem_of(app::check_on_call(directory->policy(),
+                                              {.asked = rota_ != nullptr,
+                                               .people = known.get(),
+                                               .problem = rota_ ? rota_->problem() : std::string{}},
+                                              chats_.surfaces()));
+}
+
+std::vector<http::Readiness> Server::readiness() {
     std::vector<http::Readiness> all{
         {.problem = [this] { return database_problem(); }, .name = "database"},
         {.problem = [this] { return schema_problem(); }, .name = "schema"},
@@ -44,10 +56,16 @@ std::vector<http::Readiness> Server::readiness() const {
     all.push_back({.problem = [this] { return unannounced_.warning(); },
                    .name = "cards",
                    .weight = http::Readiness::Weight::only_told});
-    if (rota_)
-        all.push_back({.problem = [this] { return rota_->problem(); },
-                       .name = "on call",
-                       .weight = http::Readiness::Weight::only_told});
+    all.push_back({.problem = [this] { return on_call_problem(); },
+                   .name = "on call",
+                   .weight = http::Readiness::Weight::only_told});
+    all.push_back({.problem =
+                       [this] {
+                           return app::problem_of(app::check_sign_in(roster_.snapshot()->policy(),
+                                                                     !settings_.login.issuer.empty()));
+                       },
+                   .name = "sign-in",
+                   .weight = http::Readiness::Weight::only_told});
     if (witnesses_)
         all.push_back({.problem = [this] { return witnesses_->problem(); },
                        .name = "witnesses",
@@ -136,7 +154,14 @@ rt::asio::awaitable<void> Server::watch_pending() {
     }
 }
 
-std::vector<std::string> Server::problems() const {
+bool Server::ready() {
+    const auto all = readiness();
+    return std::ranges::all_of(all, [](const http::Readiness& part) {
+        return part.weight == http::Readiness::Weight::only_told || part.problem().empty();
+    });
+}
+
+std::vector<std::string> Server::problems() {
     std::vector<std::string> found;
     for (const auto& part : readiness()) {
         std::string problem = part.problem();

@@ -7,6 +7,7 @@ import subprocess
 import time
 import unittest
 
+from pagerduty import PagerDuty
 from process import Parts
 
 NAMES = ["configuration", "policy", "keys", "tls", "database.reachable", "database.version", "database.writable",
@@ -42,6 +43,29 @@ groups:
 rules:
   - { name: deploys, when: { action: "deploy.*" }, require: { count: 1, of: reviewers }, notify: { teams: "19:nowhere@thread.tacv2" } }
   - { name: others, when: { action: "other.*" }, require: { count: 1, of: ops } }
+"""
+
+
+ON_CALL = """
+version: 1
+people:
+  amy: { slack: U0AMY, pagerduty: PUAMY }
+  ghost: { email: ghost@example.com, pagerduty: PUGHOST }
+groups:
+  primary: { on_call: PABC123 }
+rules:
+  - { name: restarts, when: { action: restart }, require: { count: 1, of: primary } }
+"""
+
+SIGN_IN = """
+version: 1
+people:
+  amy: { slack: U0AMY, oidc: "https://login.example.com|1" }
+  ben: { slack: U0BEN, oidc: "https://login.example.com|2" }
+groups:
+  reviewers: { people: [amy, ben] }
+rules:
+  - { name: by hand, when: { action: drop }, require: { count: 1, of: reviewers }, step_up: oidc }
 """
 
 
@@ -94,6 +118,35 @@ class Doctor(DoctorTest):
         self.is_wrong(checks, "slack.people", r"ghost \(U0GHOST\) is nobody here; guest \(U0GUEST\) is guest; gone \(U0GONE\) is deleted")
         self.is_wrong(checks, "approvers.reviewers", "1 of 2 .*nobody", "warning")
         self.is_wrong(checks, "approvers.lost", "1 of 1 .*nobody")
+
+    def test_WhoIsOnCallWithoutAnAccountToVoteWithIsNamed(self):
+        service = PagerDuty()
+        self.addCleanup(service.stop)
+        service.users = ["PUAMY", "PUGHOST", "PUDESK"]
+        policy = self.folder.write("on_call.yaml", ON_CALL)
+        answers = {"POLICY": policy, "ON_CALL_URL": service.url, "ON_CALL_TOKEN": "u+key"}
+        self.is_wrong(self.look(**answers), "on_call.primary",
+                      "2 of 3 on call for primary cannot vote: PUDESK, who is nobody of `people`; "
+                      "ghost, who has no account in a chat", "warning")
+        service.users = ["PUGHOST"]
+        self.is_wrong(self.look(**answers), "on_call.primary", "1 of 1 on call for primary cannot vote")
+        service.users = []
+        self.is_wrong(self.look(**answers), "on_call.primary", "nobody is on call for primary", "warning")
+        service.users = ["PUAMY"]
+        self.assertEqual(self.look(**answers)["on_call.primary"]["state"], "ok")
+        service.status = 401
+        self.is_wrong(self.look(**answers), "on_call.primary", "refuses the API key")
+        self.is_wrong(self.look(**{**answers, "ON_CALL_TOKEN": ""}), "on_call.primary", "`on_call.token` is not set")
+
+    def test_ASignInWithoutAProviderIsNamed(self):
+        policy = self.folder.write("sign_in.yaml", SIGN_IN)
+        self.is_wrong(self.look(POLICY=policy), "sign_in", "no OpenID provider is set.*: by hand$")
+        done = self.parts.verb("policy", "check", "--online", policy)
+        self.assertEqual(done.code, 1)
+        self.assertRegex(done.text(), "error: sign_in: .*nobody can approve what these rules match: by hand")
+        self.assertNotIn("no OpenID provider", self.parts.verb("policy", "check", policy).text(), "it cannot know")
+        checks = self.look(IDENTITY_LOGIN_ISSUER="https://login.example.com", IDENTITY_LOGIN_CLIENT_ID="c")
+        self.assertEqual(checks["sign_in"]["state"], "ok")
 
     def test_APolicyIsCheckedAgainstTheChatsBeforeItIsLoaded(self):
         file = self.folder.write("online.yaml", "# S0NONE is in a comment\n" + POLICY)

@@ -1,15 +1,13 @@
 """How people are reached: whoever is away has somebody else fill their slot, whoever is on call is asked at PagerDuty, and
 nobody is woken. The real server, PostgreSQL, the workspace, and a service of our own that answers as PagerDuty does."""
 import datetime
-import http.server
 import json
 import pathlib
 import sys
-import threading
 import unittest
-import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from pagerduty import PagerDuty  # noqa: E402
 from process import Api, Client, Parts, TempFolder, wait_until  # noqa: E402
 
 POLICY = """
@@ -33,44 +31,15 @@ rules:
   - name: by whoever is on call
     when: { action: restart }
     require: { count: 1, of: oncall }
+  - name: signed in for
+    when: { action: wipe }
+    require: { count: 1, of: security }
+    step_up: oidc
   - name: in person
     when: { action: export }
     require: { count: 1, of: security }
     notify: direct
 """
-
-
-class PagerDuty:
-    """`GET /oncalls` as the service answers it."""
-
-    def __init__(self):
-        self.users, self.status, self.asked = ["PUAMY"], 200, []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                url = urllib.parse.urlsplit(self.path)
-                outer.asked.append((url.path, urllib.parse.parse_qs(url.query), dict(self.headers)))
-                body = json.dumps({"oncalls": [
-                    {"user": {"id": user, "type": "user_reference"}, "escalation_policy": {"id": "PABC123"},
-                     "schedule": None, "escalation_level": 1, "start": None, "end": None} for user in outer.users],
-                    "limit": 100, "offset": 0, "more": False, "total": None}).encode()
-                self.send_response(outer.status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def clock(hours):
@@ -161,6 +130,25 @@ class Reach(unittest.TestCase):
             self.service.status = 200
         wait_until("amy's turn", lambda: self.workspace.approve("amy", request["id"]) and
                    self.api.show(request["id"])["state"] == "approved", 40)
+
+    def test_a_sign_in_that_nobody_can_do_is_told_of_by_readyz(self):
+        ready = self.api.ready()
+        self.assertEqual((ready.status, ready.json["status"]), (200, "ready"))
+        self.assertRegex(" ".join(ready.json["warnings"]), "sign-in: .*no OpenID provider is set.*: signed in for")
+
+    def test_whoever_is_on_call_and_cannot_vote_is_told_of_by_readyz(self):
+        self.service.users = ["PUAMY", "PUSTRANGER"]
+        try:
+            def warned():
+                ready = self.api.ready()
+                return "PUSTRANGER" in json.dumps(ready.json.get("warnings", [])) and ready
+            ready = wait_until("a warning", warned, 60)
+            self.assertEqual((ready.status, ready.json["status"]), (200, "ready"))
+            self.assertIn("1 of 2 on call for oncall cannot vote: PUSTRANGER, who is nobody of `people`",
+                          " ".join(ready.json["warnings"]))
+        finally:
+            self.service.users = ["PUAMY"]
+        wait_until("no warning", lambda: "PUSTRANGER" not in json.dumps(self.api.ready().json), 60)
 
     # ---- quiet hours
 

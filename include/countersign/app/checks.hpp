@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "countersign/core/people.hpp"
 #include "countersign/core/policy.hpp"
 #include "countersign/core/surface.hpp"
 
@@ -41,5 +42,19 @@ ChatNames names_in(const core::Policy& policy, core::Surface chat, const std::st
 
 // Who of the policy's groups has no account in any of these chats, and so cannot vote there.
 Checks check_approvers(const core::Policy& policy, const std::vector<core::Surface>& chats);
+
+// Who is on call for a group of the policy, and has no account in any of these chats (or none at all in
+// `people`), and so cannot vote there. Nothing where no group is of whoever is on call.
+struct OnCallKnown {
+    bool asked = false;                       // the settings have a token for the service
+    const core::Workspace* people = nullptr;  // what it said; nullptr: nothing
+    std::string problem = {};                 // why it said nothing lately; empty: it did
+};
+Checks check_on_call(const core::Policy& policy, const OnCallKnown& known,
+                     const std::vector<core::Surface>& chats);
+// Rules that ask whoever approves to sign in, without a provider to do so at. Nothing where no rule asks.
+Checks check_sign_in(const core::Policy& policy, bool provider);
+// What is wrong with these in one line; empty: nothing.
+std::string problem_of(const Checks& checks);
 
 }  // namespace countersign::app

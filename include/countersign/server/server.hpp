@@ -61,7 +61,8 @@ class Server {
     void reload(PolicyTold told);
     std::uint16_t port() const { return listener_->port(); }
     pg::Database& database() { return *database_; }
-    std::vector<std::string> problems() const;  // what /readyz says; empty: ready
+    std::vector<std::string> problems();  // what /readyz says, warnings among it
+    bool ready();                         // warnings aside
 
   private:
     Server(const Ground& ground, const config::Settings& settings, Keys keys,
@@ -78,12 +79,13 @@ class Server {
     void open_pages();
     void connect_chats();
     void ask_who_is_on_call();
+    std::string on_call_problem();
     void make_log_followers();
     void make_streams_out();
     void make_witnesses();
     rt::asio::awaitable<void> watch_schema();
     void start_workers();
-    std::vector<http::Readiness> readiness() const;
+    std::vector<http::Readiness> readiness();
     std::string database_problem() const;
     std::string schema_problem() const;
 
