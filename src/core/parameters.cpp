@@ -51,11 +51,17 @@ std::size_t count(const Value& value, std::size_t most) {
     std::size_t counted = 0;
     const Value::Object* object = value.members();
     if (object && !object->empty() && !is_commitment(value)) {
-        for (const auto& member : *object) counted += count(member.second, most - counted);
+        for (const auto& member : *object) {
+            if (counted == most) break;
+            counted += count(member.second, most - counted);
+        }
         return counted;
     }
     if (const Value::Array* array = value.items(); array && !array->empty()) {
-        for (const Value& item : *array) counted += count(item, most - counted);
+        for (const Value& item : *array) {
+            if (counted == most) break;
+            counted += count(item, most - counted);
+        }
         return counted;
     }
     return 1;
