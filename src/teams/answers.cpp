@@ -19,7 +19,10 @@ wire::TeamsCard list_card(const app::RequestList& list) {
     auto heading = list.heading;
     if (list.next)
         heading += fmt::format(" · more: {} {}", core::chat_kind(core::Surface::teams)->command, *list.next);
-    return wire::teams_list(heading, summaries(list));
+    std::vector<core::RequestId> to_review;
+    for (const app::ListedRequest& row : list.items)
+        if (row.can_review) to_review.push_back(row.summary.id);
+    return wire::teams_list(heading, summaries(list), to_review);
 }
 
 }  // namespace

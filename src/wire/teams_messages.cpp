@@ -103,7 +103,8 @@ TeamsCard teams_announcement(std::string_view words, std::string_view raw) {
     return made(std::move(body), {}, inert(words));
 }
 
-TeamsCard teams_list(std::string_view heading, const std::vector<core::CardSummary>& items) {
+TeamsCard teams_list(std::string_view heading, const std::vector<core::CardSummary>& items,
+                     const std::vector<core::RequestId>& to_review) {
     c::Items body(c::heading(inert(heading)));
     for (const core::CardSummary& item : items) {
         constexpr std::size_t item_chars_max = 240;
@@ -116,7 +117,12 @@ TeamsCard teams_list(std::string_view heading, const std::vector<core::CardSumma
         const std::string id = item.id.text();
         auto details = c::submit(fmt::format("Details of #{}", item.number),
                                  {.act = teams_details, .request = id}, true);
-        body.push_back(json_object("actions", c::Items(details).take(), "type", "ActionSet"));
+        c::Items actions;
+        if (std::ranges::find(to_review, item.id) != to_review.end())
+            actions.push_back(c::submit(fmt::format("Review #{}", item.number),
+                                        {.act = core::name_of(core::Verdict::review), .request = id}, true));
+        actions.push_back(details);
+        body.push_back(json_object("actions", std::move(actions).take(), "type", "ActionSet"));
     }
     return made(std::move(body), {}, inert(heading));
 }

@@ -19,7 +19,9 @@ TeamsCard teams_thread_line(const core::ThreadLine& line, const TeamsStyle& styl
 TeamsCard teams_lines(const std::vector<std::string>& lines);  // each hostile on its own
 // Draws what is announced in a channel: a sentence of ours, and below it a text exactly as it is.
 TeamsCard teams_announcement(std::string_view words, std::string_view raw);
-TeamsCard teams_list(std::string_view heading, const std::vector<core::CardSummary>& items);
+// `to_review`: those of them that whoever reads the list may review.
+TeamsCard teams_list(std::string_view heading, const std::vector<core::CardSummary>& items,
+                     const std::vector<core::RequestId>& to_review = {});
 // `about` and `id` of the question; both buttons carry them.
 TeamsCard teams_question(const std::vector<std::string>& lines, std::string_view about, std::string_view id);
 // Leads whoever approves a request to their sign-in; `about` is the request in a few words, `address` is
