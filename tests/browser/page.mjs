@@ -76,6 +76,39 @@ try {
     await page.waitForFunction(() => !document.querySelector('#modal').open, { timeout: 15000 });
     await has(`[data-ts="${second.ts}"]`, 'Denied by @ben');
   });
+  await step('what is typed into a dialog stays, whatever the page learns meanwhile', async () => {
+    // An answer about dialogs that was on its way before this one was opened.
+    await page.evaluate(() => {
+      const real = window.fetch;
+      const held = [];
+      window.fetch = async (path, ...more) => {
+        const answer = await real(path, ...more);
+        if (String(path).startsWith('/control/views') && held.length === 0) await new Promise((go) => held.push(go));
+        return answer;
+      };
+      window.letGo = () => { window.fetch = real; held[0](); };
+    });
+    await page.$eval('input[name=me]:checked', (node) => node.dispatchEvent(new Event('change', { bubbles: true })));
+    const one = await bot.postCard();
+    await page.waitForSelector(`[data-ts="${one.ts}"]`);
+    await press(one.ts, 'deny');
+    await page.waitForSelector('dialog#modal[open] textarea');
+    await page.type('#modal textarea', 'window is closed');
+    await page.evaluate(() => window.letGo());
+    await new Promise((done) => setTimeout(done, 300));
+    assert.equal(await page.$eval('#modal', (node) => node.open), true);
+    assert.equal(await page.$eval('#modal textarea', (node) => node.value), 'window is closed');
+    // The page looks again, while somebody types at the beginning.
+    await page.$eval('#modal textarea', (node) => { node.focus(); node.setSelectionRange(0, 0); });
+    await page.keyboard.type('The ');
+    await page.$eval('input[name=me]:checked', (node) => node.dispatchEvent(new Event('change', { bubbles: true })));
+    await new Promise((done) => setTimeout(done, 300));
+    await page.keyboard.type('change ');
+    assert.equal(await page.$eval('#modal textarea', (node) => node.value), 'The change window is closed');
+    await page.$eval('#modal-submit', (node) => node.click());
+    await page.waitForFunction(() => !document.querySelector('#modal').open, { timeout: 15000 });
+    await has(`[data-ts="${one.ts}"]`, 'Denied by @ben');
+  });
   await step('the reason stands in the thread', async () => {
     await has(`[data-ts="${second.ts}"] .replies`, '1 reply');
     await page.$eval(`[data-ts="${second.ts}"] .replies`, (node) => node.click());

@@ -8,7 +8,7 @@ const store = {
 };
 const S = {
   team: null, me: store.get('me') ?? 'U0AMY', channel: null, thread: null,
-  messages: new Map(), private: [], warnings: new Map(), unread: new Map(), views: [], draft: {}, home: null, fresh: new Set(),
+  messages: new Map(), private: [], warnings: new Map(), unread: new Map(), views: [], draft: {}, home: null, atHome: false, fresh: new Set(),
 };
 
 async function get(path) {
@@ -96,7 +96,7 @@ function actor(run) {
     }
     const options = optionsOf(element);
     if (options) {
-      return el('select', { class: 'input inline', 'data-action': element.action_id, 'aria-label': plainText(element.placeholder) || 'Choose', onchange: (event) => fire(event.target.value, event.target) },
+      return el('select', { class: 'input inline', 'data-action': element.action_id, 'aria-label': plainText(element.placeholder) || 'Choose', onchange: (event) => { const chosen = event.target.value; if (element.type === 'overflow') event.target.value = ''; fire(chosen, event.target); } },
         el('option', { value: '' }, plainText(element.placeholder) || (element.type === 'overflow' ? '⋯' : 'Choose…')),
         options.map((option) => el('option', { value: option.value }, option.label)));
     }
@@ -175,7 +175,7 @@ function drawMessages() {
   const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
   const { main, thread } = visibleMessages();
   drawList($('messages'), main, false);
-  $('empty').hidden = main.length > 0;
+  $('empty').hidden = main.length > 0 || S.atHome;
   $('empty').textContent = channel(S.channel)?.is_member === false && !channel(S.channel)?.is_im ? 'The app is not in this channel.' : 'Nothing here yet. Requests that ask for an approval appear here.';
   if (atEnd) scroll.scrollTop = scroll.scrollHeight;
   $('thread').hidden = !S.thread;
@@ -198,7 +198,7 @@ function openThread(ts) {
 function drawSide() {
   const item = (id, mark, label) => {
     const count = S.unread.get(id) ?? 0;
-    return el('li', {}, el('button', { type: 'button', 'aria-current': id === S.channel ? 'true' : undefined, onclick: () => show(id) },
+    return el('li', {}, el('button', { type: 'button', 'aria-current': id === S.channel && !S.atHome ? 'true' : undefined, onclick: () => show(id) },
       el('span', { class: 'hash', 'aria-hidden': 'true' }, mark), el('span', { class: count ? 'label unread' : 'label' }, label),
       count > 0 && el('span', { class: 'badge' }, count, el('span', { class: 'visually-hidden' }, ' new'))));
   };
@@ -228,12 +228,14 @@ function drawLink(sockets) {
 }
 
 async function show(id) {
+  S.atHome = false;
   S.channel = id;
   S.thread = null;
   S.unread.delete(id);
   store.set('channel', id);
   if (location.hash.slice(1).split('/')[0] !== id) history.replaceState(null, '', `#${id}`);
   drawSide();
+  drawHome();
   if (!S.messages.has(id)) await load(id);
   drawMessages();
   $('scroll').scrollTop = $('scroll').scrollHeight;
@@ -250,6 +252,7 @@ async function become(id) {
   drawSide();
   await Promise.all([loadPrivate(), loadViews()]);
   drawMessages();
+  if (S.atHome) await openHome();
 }
 async function loadPrivate() {
   const me = S.me;
@@ -259,10 +262,17 @@ async function loadPrivate() {
 
 // ---- modals
 
+let viewsAsked = 0;
+let viewsKnown = 0;
 async function loadViews() {
   const me = S.me;
-  const { views } = await get(`/control/views?user=${encodeURIComponent(me)}`);
-  if (me !== S.me) return;
+  const asked = ++viewsAsked;
+  const { views, home } = await get(`/control/views?user=${encodeURIComponent(me)}`);
+  // An answer that comes after a later one is older: it must not close a dialog that was opened meanwhile.
+  if (me !== S.me || asked < viewsKnown) return;
+  viewsKnown = asked;
+  S.home = home ?? null;
+  drawHome();
   // What was asked for before a submission was refused must not wipe the refusal away.
   const had = S.views.at(-1);
   const top = views.at(-1);
@@ -272,20 +282,56 @@ async function loadViews() {
   drawModal();
 }
 
+// ---- the app's own page for one person
+
+function drawHome() {
+  const node = $('home');
+  node.hidden = !S.atHome;
+  $('messages').hidden = $('composer').hidden = S.atHome;
+  $('open-home').setAttribute('aria-current', S.atHome ? 'true' : 'false');
+  if (!S.atHome) return;
+  $('empty').hidden = true;
+  $('channel-name').textContent = 'App Home';
+  $('channel-about').textContent = `as ${names.user(S.me) ?? S.me}`;
+  const act = actor(async (element, block, value, button) => {
+    button?.setAttribute('aria-busy', 'true');
+    await post('click', { user: S.me, view_id: S.home.id, block_id: block.block_id, action_id: element.action_id, value });
+    button?.removeAttribute('aria-busy');
+  });
+  node.replaceChildren(S.home
+    ? el('div', { class: 'blocks card' }, S.home.blocks.map((block) => renderBlock(block, names, act, () => null)))
+    : el('p', { class: 'empty' }, 'The app has drawn nothing here yet.'));
+}
+async function openHome() {
+  S.atHome = true;
+  S.thread = null;
+  drawSide();
+  drawMessages();
+  drawHome();
+  await post('open_home', { user: S.me });
+}
+
 let trapped = '';
+let face = '';
 function drawModal(problem = '') {
   const dialog = $('modal');
   const top = S.views.at(-1);
   if (!top) {
     if (dialog.open) dialog.close();
-    trapped = '';
+    trapped = face = '';
     return;
   }
   const { view, errors } = top;
   if (trapped !== view.id) S.draft = {};
   const fresh = trapped !== view.id;
   trapped = view.id;
-  const focus = dialog.contains(document.activeElement) ? document.activeElement.id : '';
+  // Whoever is typing keeps their place where nothing else has changed.
+  const now = JSON.stringify([view, errors, problem, S.me]);
+  if (!fresh && dialog.open && now === face) return;
+  face = now;
+  const typing = dialog.contains(document.activeElement) ? document.activeElement : null;
+  const focus = typing?.id ?? '';
+  const caret = typing?.tagName === 'TEXTAREA' ? [typing.selectionStart, typing.selectionEnd] : null;
   const act = actor(async (element, block, value, node) => {
     node?.setAttribute('aria-busy', 'true');
     const answer = await post('click', { user: S.me, view_id: view.id, block_id: block.block_id, action_id: element.action_id, value, values: S.draft });
@@ -306,6 +352,7 @@ function drawModal(problem = '') {
   const target = (!fresh && focus && document.getElementById(focus)) || dialog.querySelector('[aria-invalid=true]') || dialog.querySelector('.input') || dialog.querySelector('.dialog-foot .btn');
   // A long dialog is read from its beginning, wherever its first field is.
   target?.focus({ preventScroll: fresh });
+  if (caret && target?.tagName === 'TEXTAREA' && target.id === focus) target.setSelectionRange(...caret);
   if (fresh) dialog.querySelector('.dialog-body').scrollTop = 0;
 }
 
@@ -360,7 +407,8 @@ async function submit(view, button) {
   }
   button?.removeAttribute('aria-busy');
   if (answer.error === 'invalid_input') {
-    S.views.at(-1).errors = answer.errors;
+    const refused = S.views.find((one) => one.view.id === view.id);
+    if (refused) refused.errors = answer.errors;
     drawModal();
   } else if (answer.error) {
     drawModal(answer.error === 'operation_timeout' || answer.error === 'dispatch_failed' ? 'We had some trouble connecting. Try again?' : trouble(answer));
@@ -473,6 +521,7 @@ async function begin() {
 
 wire($('composer'), $('composer-text'), () => null);
 wire($('thread-composer'), $('thread-text'), () => S.thread);
+$('open-home').addEventListener('click', openHome);
 $('thread-close').addEventListener('click', () => { S.thread = null; drawMessages(); $('composer-text').focus(); });
 addEventListener('hashchange', () => { const id = location.hash.slice(1).split('/')[0]; if (channel(id) && id !== S.channel) show(id); });
 addEventListener('keydown', (event) => { if (event.key === 'Escape' && S.thread && !$('modal').open) { S.thread = null; drawMessages(); } });
