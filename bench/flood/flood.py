@@ -88,7 +88,7 @@ class Flood:
             if metadata.get("event_type") == "countersign_request":
                 found.add(metadata["event_payload"]["request_id"])
             elif metadata.get("event_type") == "countersign_batch":
-                found.update(re.findall(r"row\.(req_[0-9a-z]+)", json.dumps(message["blocks"]), re.IGNORECASE))
+                found.update(re.findall(r'"(?:row|act)\.(req_\w+)', json.dumps(message["blocks"])))
             else:
                 continue
             messages += 1
@@ -104,7 +104,8 @@ class Flood:
             if not rows:
                 continue
             self.workspace.control("click", {"user": "U0BEN", "channel": "C0BUSY", "ts": message["ts"],
-                                             "action_id": "approve", "block_id": f"act.{rows[0]}.row.full"})
+                                             "action_id": "row", "value": f"approve {rows[0]}",
+                                             "block_id": f"act.{rows[0]}.row.full"})
             at = time.monotonic()
             self.workspace.control("submit_view", {"user": "U0BEN", "values": {}})
             if self.parts.api.show(rows[0])["state"] == "approved":

@@ -52,6 +52,9 @@ struct Batches::Impl final : LeasedWork {
     asio::awaitable<void> work(Batch batch);
     asio::awaitable<ShownBatch> bring_in_line(Batch batch);
     asio::awaitable<ShownBatch> show(Batch batch, Chat& chat, std::vector<CasePtr> cases);
+    core::BatchView view_of(const Batch& batch, const std::vector<CasePtr>& cases);
+    asio::awaitable<ShownBatch> retire(ShownBatch shown, Chat& chat, core::BatchView view,
+                                       std::vector<MessageRef> copies);
     asio::awaitable<void> note_problem(const Batch& batch, const std::vector<CasePtr>& cases,
                                        std::string problem);
     ShownBatch failed(const Batch& batch, const Failure& failure) const;
@@ -141,24 +144,48 @@ asio::awaitable<ShownBatch> Batches::Impl::bring_in_line(Batch batch) {
     std::ranges::sort(cases, {}, [](const CasePtr& now) { return now->c.request->number; });
     if (cases.empty()) co_return ShownBatch{.id = batch.id, .revision = batch.revision, .closed = true};
     auto& chat = entry->chat;
-    if (!batch.message && batch.unsure) {
+    std::vector<MessageRef> copies;
+    if (batch.unsure) {
         auto found =
             co_await chat.find_batch(batch.id, batch.target.channel, batch.created_at, chat_deadline());
         if (!found) co_return failed(batch, found.error());
-        if (!found->empty()) batch.message = std::move(found->front());
+        for (MessageRef& one : *found) {
+            if (!batch.message) batch.message = one;
+            if (batch.message != one) copies.push_back(std::move(one));
+        }
     }
-    co_return co_await show(std::move(batch), chat, std::move(cases));
+    auto view = view_of(batch, cases);
+    auto shown = co_await show(std::move(batch), chat, std::move(cases));
+    co_return co_await retire(std::move(shown), chat, std::move(view), std::move(copies));
+}
+
+core::BatchView Batches::Impl::view_of(const Batch& batch, const std::vector<CasePtr>& cases) {
+    auto directory = parts.roster.snapshot();
+    std::vector<core::CardView> cards;
+    for (const CasePtr& now : cases)
+        cards.push_back(core::card(now->c, now->ruling, *directory, batch.target.surface));
+    return core::batch_view(batch.id, cards);
+}
+
+// Two lists of the same requests are one too many. What a chat does not let us change is left.
+asio::awaitable<ShownBatch> Batches::Impl::retire(ShownBatch shown, Chat& chat, core::BatchView view,
+                                                  std::vector<MessageRef> copies) {
+    for (const MessageRef& copy : copies) {
+        auto retired = co_await chat.retire_batch(copy, view, chat_deadline());
+        if (retired) continue;
+        const auto how = answer_of(retired.error()).how;
+        if (how == CardAnswer::How::gone || how == CardAnswer::How::refused) continue;
+        shown.unsure = true;
+        shown.closed = false;
+        shown.again_at = std::max(shown.again_at.value_or(core::Instant{}), runtime.now() + batch_effect_max);
+    }
+    co_return shown;
 }
 
 asio::awaitable<ShownBatch> Batches::Impl::show(Batch batch, Chat& chat, std::vector<CasePtr> cases) {
-    auto directory = parts.roster.snapshot();
-    std::vector<core::CardView> cards;
-    bool all_final = true;
-    for (const CasePtr& now : cases) {
-        cards.push_back(core::card(now->c, now->ruling, *directory, batch.target.surface));
-        all_final = all_final && core::ended(now->ruling);
-    }
-    const auto view = core::batch_view(batch.id, cards);
+    const bool all_final =
+        std::ranges::all_of(cases, [](const CasePtr& now) { return core::ended(now->ruling); });
+    const auto view = view_of(batch, cases);
     ShownBatch shown{.id = batch.id, .revision = batch.revision, .closed = all_final};
     if (!batch.message) {
         // Nobody has to be told of what ended before it could be shown.
@@ -170,7 +197,7 @@ asio::awaitable<ShownBatch> Batches::Impl::show(Batch batch, Chat& chat, std::ve
         const bool refused = !posted && (answer_of(posted.error()).how == CardAnswer::How::refused ||
                                          answer_of(posted.error()).how == CardAnswer::How::gone);
         if (refused)
-            log::warn("outbox", "a card of {} alike requests cannot be shown in {}: {}", cards.size(),
+            log::warn("outbox", "a card of {} alike requests cannot be shown in {}: {}", cases.size(),
                       visible(batch.target.channel), posted.error().detail);
         if (refused || (posted && batch.attempts > 0))
             co_await note_problem(batch, cases, posted ? std::string{} : posted.error().detail);

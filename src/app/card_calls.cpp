@@ -156,20 +156,48 @@ Later<CardAnswer> CardCalls::attempt(CardStep step, core::RequestId request, Cas
         co_return co_await search(*entry, std::move(step), request, std::move(now));
     if (step.act == Act::post || step.act == Act::say)
         if (auto until = quiet_until(step, *now)) co_return co_await hold(std::move(step), *until);
-    if (step.act == Act::list) co_return co_await list(*entry, std::move(step), std::move(now), first);
-    if (step.act != Act::say) co_return co_await show(*entry, std::move(step), std::move(now));
+    if (step.act == Act::list) co_return co_await list(std::move(step));
+    if (step.act == Act::say) co_return co_await say(*entry, std::move(step), std::move(now), first);
+    co_return co_await show(*entry, std::move(step), std::move(now));
+}
+
+Later<CardAnswer> CardCalls::say(const Chats::Entry& entry, CardStep step, CasePtr now, bool first) {
     const auto until = chat_deadline();
     auto line = lines_of(step, now->c, *parts_.roster.snapshot(), runtime_.now());
     if (line.text.empty()) co_return CardAnswer{};
+    std::optional<CardAnswer> instead;
+    if (step.batch) instead = co_await find_thread(step);
+    if (instead && instead->how != CardAnswer::How::done) co_return std::move(*instead);
     if (first) {
-        auto told = co_await tell_requesters(*entry, step, now);
+        auto told = co_await tell_requesters(entry, step, now);
         if (!told) co_return pass(told);
     }
-    LineMark mark{request, step.to - 1};
-    auto said = co_await entry->chat.say(step.message, line, mark, until);
+    if (instead) co_return std::move(*instead);
+    if (step.batch) line.about = now->c.request->number;
+    LineMark mark{now->c.request->id, step.to - 1};
+    auto said = co_await entry.chat.say(step.message, line, mark, until);
+    if (!said && step.batch && said.error().trouble == Trouble::not_found) {
+        // Whoever removed the list did not decide anything: it is shown anew, unless nothing in it is open.
+        auto listed = co_await list(std::move(step));
+        if (!listed) co_return pass(listed);
+        co_return CardAnswer{.how = CardAnswer::How::unavailable};
+    }
     if (!said) co_return pass(said);
     if (held_.erase(step.card) > 0) co_await note_problem(step.card, {});
     co_return CardAnswer{};
+}
+
+asio::awaitable<std::optional<CardAnswer>> CardCalls::find_thread(CardStep& step) {
+    const CardAnswer later{.how = CardAnswer::How::unavailable};
+    if (parts_.batches == nullptr) co_return later;
+    auto known = co_await parts_.batches->batched(*step.batch, store_deadline());
+    if (!known) co_return later;
+    if (known->message) {
+        step.message = std::move(*known->message);
+        co_return std::nullopt;
+    }
+    // What had ended before it could be listed is told nowhere; a list that is not posted yet is waited for.
+    co_return known->closed ? CardAnswer{} : later;
 }
 
 std::optional<core::Instant> CardCalls::quiet_until(const CardStep& step, const CaseNow& now) {
@@ -306,15 +334,11 @@ Later<Done> CardCalls::tell_requesters(const Chats::Entry& chat, const CardStep&
     co_return Done{};
 }
 
-// A row of a batch says how its request stands; lines in a thread would bury those of the others.
-Later<CardAnswer> CardCalls::list(const Chats::Entry& entry, CardStep step, CasePtr now, bool first) {
+// A row of a batch says how its request stands.
+Later<CardAnswer> CardCalls::list(CardStep step) {
     if (parts_.batches == nullptr)  // another process is set up to show them
         co_return CardAnswer{.how = CardAnswer::How::overloaded,
                              .not_before = runtime_.now() + other_chats_pause};
-    if (first) {
-        auto told = co_await tell_requesters(entry, step, now);
-        if (!told) co_return pass(told);
-    }
     auto changed = co_await parts_.batches->batch_changed(step.card, store_deadline());
     if (!changed) co_return fail(Trouble::unavailable, changed.error().detail);
     co_return CardAnswer{};
@@ -369,6 +393,10 @@ Later<CardAnswer> CardCalls::search(const Chats::Entry& entry, CardStep step, co
             if (!found) co_return pass(found);
         }
         co_return CardAnswer{.messages = std::move(*found)};
+    }
+    if (step.batch) {
+        auto instead = co_await find_thread(step);
+        if (instead) co_return std::move(*instead);
     }
     auto told = co_await chat.told_in_thread(step.message, request, chat_deadline());
     if (!told) co_return pass(told);

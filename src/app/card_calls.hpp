@@ -50,7 +50,11 @@ class CardCalls {
     CardAnswer after(const Failure& failure, const CardStep& step, core::RequestId request);
     void note_failure(const Failure& failure, const CardStep& step);
     void note_success(const CardStep& step);
-    Later<CardAnswer> list(const Chats::Entry& entry, CardStep step, CasePtr now, bool first);
+    Later<CardAnswer> list(CardStep step);
+    Later<CardAnswer> say(const Chats::Entry& entry, CardStep step, CasePtr now, bool first);
+    // The answer in place of the step: the card's batch has no message whose thread could be written or read.
+    // nullopt: it has, and the step's is that.
+    rt::asio::awaitable<std::optional<CardAnswer>> find_thread(CardStep& step);
     // How `refused`: the card is posted by itself.
     rt::asio::awaitable<CardAnswer> join(const Chats::Entry& entry, CardStep step, CasePtr now);
     Later<CardAnswer> show(const Chats::Entry& entry, CardStep step, CasePtr now);

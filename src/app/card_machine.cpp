@@ -48,7 +48,8 @@ void CardMachine::merge(std::vector<CardState> cards, Doubts doubts) {
         card->rests_until.reset();
         card->shut_until.reset();
         bool old = doubts == Doubts::rested || (doubts == Doubts::of_others && !own_doubt);
-        card->doubt_can_end = taken_over || (old && state.message && state.shown_version >= row_version_);
+        bool shown = (state.message || state.batch) && state.shown_version >= row_version_;
+        card->doubt_can_end = taken_over || (old && shown);
     }
     std::ranges::sort(cards_, {}, [](const Card& card) { return card.state.id; });
     cards_known_ = true;
@@ -153,8 +154,8 @@ std::optional<CardStep::Act> CardMachine::wanted(const Card& card, core::Instant
     bool untold = state.told_version < version();
     if (card.rests_until && now < *card.rests_until) return std::nullopt;
     if (state.batch) {
-        const bool behind = state.shown_version < version() || untold || state.unsure;
-        return behind ? std::optional{Act::list} : std::nullopt;
+        if (state.shown_version < version()) return Act::list;
+        return untold ? next_line(card) : std::nullopt;
     }
     if (may_be_found(card)) return std::nullopt;
     if (to_be_searched(card, now)) return Act::look;
@@ -162,8 +163,11 @@ std::optional<CardStep::Act> CardMachine::wanted(const Card& card, core::Instant
     if (is_second(card)) return card.retired ? std::nullopt : std::optional{Act::retire};
     bool to_be_edited = state.shown_version < version() || (state.unsure && !card.edited);
     if (to_be_edited && !(card.shut_until && now < *card.shut_until)) return Act::edit;
-    if (!untold) return std::nullopt;
-    if (!state.unsure) return Act::say;
+    return untold ? next_line(card) : std::nullopt;
+}
+
+std::optional<CardStep::Act> CardMachine::next_line(const Card& card) {
+    if (!card.state.unsure) return Act::say;
     // A line that may still come is waited for.
     if (!card.doubt_can_end) return std::nullopt;
     return card.thread_read ? Act::say : Act::read_thread;
@@ -180,7 +184,8 @@ CardStep CardMachine::begin(Card& card, Act act) {
             .since = card.state.created_at,
             .from = card.state.told_version,
             .to = version(),
-            .first_try = act == Act::post && !card.state.unsure};
+            .first_try = act == Act::post && !card.state.unsure,
+            .batch = card.state.batch};
 }
 
 std::optional<CardStep> CardMachine::next(core::Instant now) {

@@ -101,6 +101,7 @@ class CardMachine {
     bool to_be_searched(const Card& card, core::Instant now) const;
     bool idle(core::Instant now) const;
     std::optional<Act> wanted(const Card& card, core::Instant now) const;
+    static std::optional<Act> next_line(const Card& card);
     std::optional<core::Instant> again_at(core::Instant now) const;
     bool shows_all(const Card& card) const {
         return (card.state.message || card.state.batch) && card.state.shown_version >= version();

@@ -85,6 +85,7 @@ void CardMachine::done(Card& card, const CardStep& step, const CardAnswer& answe
             if (answer.batch) {
                 state.batch = card.stored.batch = answer.batch;
                 state.shown_version = card.showing;
+                card.thread_read = true;
                 break;
             }
             state.message = answer.messages.front();
@@ -105,8 +106,7 @@ void CardMachine::done(Card& card, const CardStep& step, const CardAnswer& answe
             state.told_version = std::max(state.told_version, step.to);
             break;
         case Act::list:
-            state.shown_version = state.told_version = card.showing;
-            state.unsure = false;
+            state.shown_version = card.showing;
             break;
         case Act::adopt:
         case Act::read:
@@ -229,7 +229,9 @@ void CardMachine::conclude(core::Instant now) {
         bool second = state.message && is_second(card);
         if (!second && state.told_version < version()) continue;
         bool shown = state.shown_version >= version();
-        bool sure = !state.unsure || (card.doubt_can_end && card.edited && !to_be_searched(card, now));
+        // What is left of a batch's card are its lines, and they are all said.
+        bool sure =
+            !state.unsure || state.batch || (card.doubt_can_end && card.edited && !to_be_searched(card, now));
         if (shown && sure) state.unsure = false;
         bool finished = shown && sure && (second ? card.retired : final_case());
         if (finished || (card.shut_until && final_case())) close(card);

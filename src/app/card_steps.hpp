@@ -25,9 +25,10 @@ struct CardStep {
     CardTarget target = {};
     MessageRef message = {};   // but for read, look and post
     core::Instant since = {};  // look: not before
-    std::int32_t from = 0;     // say, list
-    std::int32_t to = 0;       // say, list
+    std::int32_t from = 0;     // say
+    std::int32_t to = 0;       // say
     bool first_try = false;    // post: nothing was tried before, so that it may join a batch instead
+    std::optional<core::BatchId> batch = {};  // its message is this one's
 };
 
 // What became of a step.

@@ -9,6 +9,7 @@
 #include "app/conversation_shown.hpp"
 #include "app/conversation_words.hpp"
 #include "countersign/app/conversation.hpp"
+#include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 
 // Approving several requests that are alike at once: each is shown, and each is a vote by itself.
@@ -16,6 +17,12 @@ namespace countersign::app {
 
 using core::Verdict;
 using rt::asio::awaitable;
+
+namespace {
+
+constexpr core::Duration list_note_within{std::chrono::seconds{5}};
+
+}  // namespace
 
 std::string number_text(const CaseNow& now) {
     return fmt::format("#{}", now.c.request->number);
@@ -69,11 +76,11 @@ awaitable<Conversation::Together> Conversation::put_before(Act act, core::Reques
 
 awaitable<Reply> Conversation::ask_to_approve_together(Act act, core::BatchId batch) {
     if (parts_.batches == nullptr) co_return told("This list of requests is not known here.");
-    auto requests = co_await parts_.batches->batched(batch, Deadline{act.answer_by});
-    if (!requests) co_return told(not_found_sentence(requests.error()));
+    auto known = co_await parts_.batches->batched(batch, Deadline{act.answer_by});
+    if (!known) co_return told(not_found_sentence(known.error()));
     ApproveTogether question{.batch = batch, .cards = {}, .left_out = {}};
     std::size_t further = 0;
-    for (const core::RequestId& request : *requests) {
+    for (const core::RequestId& request : known->requests) {
         if (question.cards.size() == approve_together_max) {
             ++further;
             continue;
@@ -92,6 +99,13 @@ awaitable<Reply> Conversation::ask_to_approve_together(Act act, core::BatchId ba
     Lines lines{.text = std::move(question.left_out), .title = "Nothing to approve"};
     if (lines.text.empty()) lines.text.emplace_back("Every one of these is decided, or approved by you.");
     co_return Reply{std::move(lines)};
+}
+
+awaitable<void> Conversation::saw_list(core::RequestId request, MessageRef message) {
+    if (parts_.batches == nullptr) co_return;
+    auto noted = co_await parts_.batches->batch_clicked(request, manner_.chat, std::move(message),
+                                                        runtime_.within(list_note_within));
+    if (!noted) log::warn("app", "could not take note of a list's copy: {}", noted.error().detail);
 }
 
 awaitable<Conversation::OneVote> Conversation::approve_one(Act act, AskedAbout asked) {

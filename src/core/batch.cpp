@@ -12,9 +12,11 @@
 namespace countersign::core {
 namespace {
 
-constexpr std::size_t intent_columns_batch = 70;
-constexpr std::size_t resource_columns_batch = 60;
-constexpr std::size_t name_columns_batch = 60;
+// A row takes three lines of a phone at most.
+constexpr std::size_t intent_columns_batch = 28;
+constexpr std::size_t resource_columns_batch = 20;
+constexpr std::size_t name_columns_batch = 40;
+constexpr std::size_t stands_columns_batch = 34;
 
 std::string clipped_name(std::string_view text, std::size_t columns) {
     auto shown = visible(clip_utf8(text, columns));
@@ -47,6 +49,8 @@ std::string stands_text(const CardView& card) {
     std::string text{state_text(card)};
     if (card.state != State::pending) {
         if (card.decided_by) text += " by " + clipped_name(card.decided_by->name, name_columns_batch);
+        if (card.review && card.review->open())
+            text += card.review->overdue ? " · review overdue" : " · to be reviewed";
         return text;
     }
     if (card.held) text += " by " + clipped_name(card.held->who.name, name_columns_batch);
@@ -55,12 +59,26 @@ std::string stands_text(const CardView& card) {
     return text;
 }
 
+// The line is inert already.
+std::string cut_line(std::string line, std::size_t columns) {
+    const auto kept = clip_utf8(line, columns).size();
+    if (kept < line.size()) line = line.substr(0, kept) + "…";
+    return line;
+}
+
 std::string what_text(const CardView& card) {
     std::string text;
     if (card.resource) text = clipped_name(*card.resource, resource_columns_batch);
     if (blank(card.intent)) return text;
     if (!text.empty()) text += " · ";
     return text + "“" + prose_excerpt(card.intent, intent_columns_batch).text + "”";
+}
+
+// A row has no room for what is rare.
+std::vector<CardButton> row_buttons(const CardView& card) {
+    auto buttons = card_buttons(card);
+    std::erase(buttons, CardButton::lower);
+    return buttons;
 }
 
 std::string asks_text(const CardView& card) {
@@ -96,8 +114,8 @@ std::size_t BatchView::open() const {
 BatchView batch_view(BatchId id, const std::vector<CardView>& cards) {
     BatchView view{.id = id, .headline = {}, .who = {}, .rows = {}, .notification = {}};
     for (const CardView& card : cards)
-        view.rows.push_back(
-            {card.id, card.number, card.state == State::pending, what_text(card), stands_text(card)});
+        view.rows.push_back({card.id, card.number, card.state == State::pending, row_buttons(card),
+                             what_text(card), cut_line(stands_text(card), stands_columns_batch)});
     const CardView& first = cards.front();
     const std::size_t open = view.open();
     const auto what = headline_text(first);

@@ -336,7 +336,8 @@ std::string notification_text(const CardView& card) {
 std::string thread_line_text(const ThreadLine& line) {
     constexpr std::size_t columns_max = 300;
     std::string text;
-    if (!line.who.name.empty()) text = short_name(line.who.name) + " ";
+    if (line.about > 0) text = fmt::format("#{}: ", line.about);
+    if (!line.who.name.empty()) text += short_name(line.who.name) + " ";
     text += prose_excerpt(line.text, columns_max).text;
     return line.decision.empty() ? text : fmt::format("{} · {}", text, line.decision);
 }

@@ -85,7 +85,16 @@ UPDATE batch b
        closed = false, due_at = CASE WHEN b.holder IS NULL THEN $9 ELSE b.due_at END
  WHERE b.id = $1 AND $4::text IS NOT NULL AND NOT EXISTS (SELECT FROM mine))"};
 
-constexpr Query requests_of_batch{"SELECT request_id FROM card WHERE batch_id = $1 ORDER BY id"};
+// Whoever works on a batch may just have posted that message.
+constexpr Query doubt_batch{R"(
+UPDATE batch b SET unsure = true, revision = revision + 1, closed = false, due_at = coalesce(b.due_at, $5)
+  FROM card c
+ WHERE c.request_id = $1 AND c.surface = $2 AND b.id = c.batch_id
+   AND b.holder IS NULL AND b.message IS DISTINCT FROM $4 AND coalesce(b.message_channel, $3) = $3)"};
+
+constexpr Query requests_of_batch{R"(
+SELECT c.request_id, b.message_channel, b.message, b.closed
+  FROM batch b JOIN card c ON c.batch_id = b.id WHERE b.id = $1 ORDER BY c.id)"};
 constexpr Query free_batches{"UPDATE batch SET holder = NULL, due_at = $2 WHERE holder = $1"};
 
 // The batch that the card is to join, which may have to be made first.
@@ -215,19 +224,37 @@ Later<Done> PgBatchStore::batch_shown(app::ShownBatch shown, app::Lease lease, D
     return run_job<Done>(pool_, rt::Lane::background, clock_, deadline, std::move(job));
 }
 
-Later<std::vector<core::RequestId>> PgBatchStore::batched(core::BatchId batch, Deadline deadline) {
-    using Ids = std::vector<core::RequestId>;
-    return run_job<Ids>(pool_, rt::Lane::interactive, clock_, deadline,
-                        [batch](Session& session) -> Result<Ids> {
-                            auto rows = again_if_lost(session, requests_of_batch, Arguments::of(batch));
-                            if (!rows) return pass(rows);
-                            Ids ids;
-                            for (const auto& row : *rows)
-                                if (auto id = id_from<core::RequestId>(view(row[0]))) ids.push_back(*id);
-                            if (ids.empty())
-                                return fail(Trouble::not_found, "This list of requests is not known here.");
-                            return ids;
-                        });
+Later<app::KnownBatch> PgBatchStore::batched(core::BatchId batch, Deadline deadline) {
+    using Known = app::KnownBatch;
+    return run_job<Known>(pool_, rt::Lane::interactive, clock_, deadline,
+                          [batch](Session& session) -> Result<Known> {
+                              auto rows = again_if_lost(session, requests_of_batch, Arguments::of(batch));
+                              if (!rows) return pass(rows);
+                              Known known;
+                              for (const auto& row : *rows) {
+                                  if (auto id = id_from<core::RequestId>(view(row[0])))
+                                      known.requests.push_back(*id);
+                                  if (!row[2].is_null())
+                                      known.message = {std::string(view(row[1])), std::string(view(row[2]))};
+                                  known.closed = view(row[3]) == "t";
+                              }
+                              if (known.requests.empty())
+                                  return fail(Trouble::not_found, "This list of requests is not known here.");
+                              return known;
+                          });
+}
+
+Later<Done> PgBatchStore::batch_clicked(core::RequestId request, core::Surface surface,
+                                        app::MessageRef message, Deadline deadline) {
+    const auto now = clock_.now();
+    auto job = [=, message = std::move(message)](Session& session) -> Result<Done> {
+        auto done = again_if_lost(
+            session, doubt_batch,
+            Arguments::of(request, core::name_of(surface), message.channel, message.message, now));
+        if (!done) return pass(done);
+        return Done{};
+    };
+    return run_job<Done>(pool_, rt::Lane::background, clock_, deadline, std::move(job));
 }
 
 Later<Done> PgBatchStore::hand_batches_back(app::Lease lease, Deadline deadline) {

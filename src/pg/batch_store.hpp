@@ -14,7 +14,9 @@ class PgBatchStore final : public app::BatchStore {
     Later<std::vector<app::Batch>> batches_due(app::Lease lease, core::Instant now, std::size_t at_most,
                                                Deadline deadline) override;
     Later<Done> batch_shown(app::ShownBatch shown, app::Lease lease, Deadline deadline) override;
-    Later<std::vector<core::RequestId>> batched(core::BatchId batch, Deadline deadline) override;
+    Later<app::KnownBatch> batched(core::BatchId batch, Deadline deadline) override;
+    Later<Done> batch_clicked(core::RequestId request, core::Surface surface, app::MessageRef message,
+                              Deadline deadline) override;
     Later<Done> hand_batches_back(app::Lease lease, Deadline deadline) override;
 
   private:

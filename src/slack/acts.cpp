@@ -70,6 +70,15 @@ Clicked read_click(const wire::SlackClick& click) {
         if (!batch || batch->text() != click.value) return std::monostate{};
         return TogetherClick{*batch};
     }
+    if (click.action == wire::slack_row) {
+        const auto blank = click.value.find(' ');
+        if (blank == std::string::npos || !core::parse_card_button(click.value.substr(0, blank)))
+            return std::monostate{};
+        auto chosen = click;
+        chosen.action = click.value.substr(0, blank);
+        chosen.value = click.value.substr(blank + 1);
+        return read_click(chosen);
+    }
     auto request = request_of(click.value);
     const bool forward = click.action == wire::slack_next_page;
     if (request && !click.view.empty() && (forward || click.action == wire::slack_page_before)) {
@@ -88,14 +97,14 @@ Clicked read_click(const wire::SlackClick& click) {
     }
     auto button = core::parse_card_button(click.action);
     if (!request || !button) return std::monostate{};
-    CardClick card{.request = *request, .button = *button, .shown = app::CardExtent::whole, .card = {}};
+    CardClick card{
+        .request = *request, .button = *button, .shown = app::CardExtent::whole, .card = {}, .list = {}};
     if (wire::slack_opens_full_view(click.block)) card.shown = app::CardExtent::part;
     if (click.block.empty()) card.shown = app::CardExtent::unknown;
     // A list is no card of the requests in it.
     const bool listed = click.block.ends_with(wire::slack_row_suffix);
-    const bool for_all =
-        !listed && !click.ephemeral && !click.message.empty() && !click.actor.channel.empty();
-    if (for_all) card.card = app::MessageRef{click.actor.channel, click.message};
+    const bool for_all = !click.ephemeral && !click.message.empty() && !click.actor.channel.empty();
+    if (for_all) (listed ? card.list : card.card) = app::MessageRef{click.actor.channel, click.message};
     return card;
 }
 

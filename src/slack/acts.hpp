@@ -17,6 +17,7 @@ struct CardClick {
     app::CardButton button;
     app::CardExtent shown;
     std::optional<app::MessageRef> card;  // the message, where everybody sees it
+    std::optional<app::MessageRef> list;  // likewise, where it lists several requests
 };
 // A click on the button of a question whether to approve what was shown.
 struct ApprovalClick {

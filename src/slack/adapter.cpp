@@ -107,6 +107,10 @@ class Adapter final : public Slack {
                               Deadline deadline) override {
         co_return co_await refresh_shown(message, wire::slack_batch(batch, style()), deadline);
     }
+    Later<Done> retire_batch(const app::MessageRef& message, const core::BatchView& batch,
+                             Deadline deadline) override {
+        co_return co_await retire_shown(message, wire::slack_retired_batch(batch), deadline);
+    }
     Later<std::vector<app::MessageRef>> find_batch(core::BatchId batch, const std::string& channel,
                                                    core::Instant since, Deadline deadline) override {
         About about{.event = wire::slack_batch_event, .member = "batch_id", .id = batch.text()};
@@ -147,6 +151,7 @@ class Adapter final : public Slack {
     Later<app::MessageRef> post_shown(wire::SlackMessage shown, const std::string& channel,
                                       Deadline deadline);
     Later<Done> refresh_shown(const app::MessageRef& posted, wire::SlackMessage shown, Deadline deadline);
+    Later<Done> retire_shown(const app::MessageRef& posted, wire::SlackMessage shown, Deadline deadline);
 
     SlackSettings settings_;
     const app::Runtime& runtime_;
@@ -303,7 +308,11 @@ Later<Done> Adapter::refresh_shown(const app::MessageRef& posted, wire::SlackMes
 }
 
 Later<Done> Adapter::retire(const app::MessageRef& posted, const core::CardView& card, Deadline deadline) {
-    auto shown = wire::slack_retired_card(card);
+    co_return co_await retire_shown(posted, wire::slack_retired_card(card), deadline);
+}
+
+Later<Done> Adapter::retire_shown(const app::MessageRef& posted, wire::SlackMessage shown,
+                                  Deadline deadline) {
     // Empty metadata takes away what made it a card.
     auto arguments =
         wire::json_object("blocks", shown.blocks, "channel", posted.channel, "link_names", false, "metadata",

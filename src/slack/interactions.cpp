@@ -200,6 +200,7 @@ awaitable<void> Interactions::handle_click(Received received, wire::SlackClick c
     const bool of_no_request = reply.of_no_request;
     co_await draw(std::move(click.actor), std::move(reply), std::move(note), received.at);
     if (on_card.card) co_await note_card(on_card.request, std::move(*on_card.card), of_no_request);
+    if (on_card.list) co_await conversation_.saw_list(on_card.request, std::move(*on_card.list));
 }
 
 // A card whose request does not exist loses its buttons.

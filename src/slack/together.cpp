@@ -23,7 +23,10 @@ awaitable<void> Interactions::handle_together(Received received, wire::SlackClic
     }
     for (const core::CardView& card : asks->cards) note.asked.push_back({card.id, card.version, card.digest});
     auto view = wire::slack_together_view(*asks, style(), note);
+    const auto first = note.asked.front().request;
+    app::MessageRef list{click.actor.channel, click.message};
     co_await show_view(std::move(click.actor), std::move(view), received.at);
+    co_await conversation_.saw_list(first, std::move(list));
 }
 
 awaitable<void> Interactions::submit_together(Received received, wire::SlackSubmission submission,

@@ -7,6 +7,7 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/wire/json.hpp"
+#include "countersign/wire/slack_card.hpp"
 #include "wire/slack_blocks.hpp"
 
 namespace countersign::wire {
@@ -31,19 +32,19 @@ std::string batch_block(std::string_view part, const core::BatchView& batch) {
     return fmt::format("{}.{}.{}", part, batch.id.text(), batch.open());
 }
 
-b::Json row_words(const core::BatchRow& row) {
-    b::Items words(b::bold(fmt::format("#{}", row.number)));
-    if (!row.what.empty()) words.push_back(b::text("  " + batch_line(row.what)));
-    words.push_back(b::text("\n" + batch_line(row.stands)));
-    return b::rich_text(fmt::format("row.{}", row.id.text()), b::Items(b::rich_section(std::move(words))));
-}
-
-// Approve opens the full view: a row does not say all that is asked for.
-b::Json exceptions(const core::BatchRow& row) {
-    const auto value = row.id.text();
-    b::Items buttons(b::button(slack_approve, "Approve", value), b::button(slack_deny, "Deny", value),
-                     b::button(slack_details, "Details", value));
-    return b::actions(fmt::format("act.{}{}", value, slack_row_suffix), std::move(buttons));
+// A row is as low as it can be: what can be done about its request alone stands in a menu beside it. Approve
+// opens the full view there, because a row does not say all that is asked for.
+b::Json row_of(const core::BatchRow& row) {
+    const auto id = row.id.text();
+    std::string words = fmt::format("#{}", row.number);
+    if (!row.what.empty()) words += "  " + batch_line(row.what);
+    words += "\n" + batch_line(row.stands);
+    if (row.buttons.empty()) return b::section(fmt::format("row.{}", id), b::plain(words));
+    std::vector<std::pair<std::string, std::string>> options;
+    for (const core::CardButton one : row.buttons)
+        options.emplace_back(core::name_of(one), fmt::format("{} {}", core::id_of(one), id));
+    return b::section(fmt::format("act.{}{}", id, slack_row_suffix), b::plain(words),
+                      b::menu(slack_row, options));
 }
 
 // What of a card is asked for: the rest is the same for all of them, and stands on the list.
@@ -81,10 +82,7 @@ std::string note_text(const SlackTogetherNote& note) {
 SlackMessage slack_batch(const core::BatchView& batch, const SlackStyle&) {
     b::Items blocks(b::header(batch_block("head", batch), batch_line(batch.headline)),
                     b::section(batch_block("who", batch), b::plain(batch_line(batch.who))));
-    for (const core::BatchRow& row : batch.rows) {
-        blocks.push_back(row_words(row));
-        if (row.open) blocks.push_back(exceptions(row));
-    }
+    for (const core::BatchRow& row : batch.rows) blocks.push_back(row_of(row));
     if (batch.open() > 0) {
         const auto label = fmt::format("Approve {} together …", batch.open());
         blocks.push_back(b::actions(batch_block("together", batch),
@@ -99,6 +97,12 @@ SlackMessage slack_batch(const core::BatchView& batch, const SlackStyle&) {
     message.metadata = json_object("event_payload", json_object("batch_id", batch.id.text()), "event_type",
                                    slack_batch_event);
     return message;
+}
+
+SlackMessage slack_retired_batch(const core::BatchView& batch) {
+    const auto first = batch.rows.empty() ? 0 : batch.rows.front().number;
+    return slack_words_alone(fmt::format(
+        "This was a second list of the requests from #{} on. The other one in this channel counts.", first));
 }
 
 JsonText slack_together_view(const app::ApproveTogether& question, const SlackStyle& style,

@@ -98,6 +98,17 @@ Json section(std::string_view id, const Json& its_text) {
     return json_object("block_id", id, "text", its_text, "type", "section");
 }
 
+Json section(std::string_view id, const Json& its_text, const Json& beside) {
+    return json_object("accessory", beside, "block_id", id, "text", its_text, "type", "section");
+}
+
+Json menu(std::string_view action, const std::vector<std::pair<std::string, std::string>>& options) {
+    Items offered;
+    for (const auto& [label, value] : options)
+        offered.push_back(json_object("text", plain(label), "value", value));
+    return json_object("action_id", action, "options", std::move(offered).take(), "type", "overflow");
+}
+
 Json context(std::string_view id, std::string_view mrkdwn_text) {
     return json_object("block_id", id, "elements", Items(mrkdwn(mrkdwn_text)).take(), "type", "context");
 }

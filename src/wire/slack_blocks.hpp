@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "countersign/core/card_sections.hpp"
@@ -32,6 +33,9 @@ Json plain(std::string_view text);   // plain_text object; text must not be empt
 Json mrkdwn(std::string_view text);  // our own words, hostile parts already escaped
 Json header(std::string_view id, std::string_view text);
 Json section(std::string_view id, const Json& text);
+Json section(std::string_view id, const Json& text, const Json& beside);
+// A menu behind three dots; each option is a label and a value of at most 150 characters, at most five.
+Json menu(std::string_view action, const std::vector<std::pair<std::string, std::string>>& options);
 Json context(std::string_view id, std::string_view mrkdwn_text);
 // Opens an address of at most 3,000 bytes in the browser.
 Json link_button(std::string_view action, std::string_view label, std::string_view address);

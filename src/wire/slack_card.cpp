@@ -203,6 +203,7 @@ bool slack_opens_full_view(std::string_view block_id) {
 
 SlackMessage slack_thread_line(const core::ThreadLine& line, const SlackStyle& style) {
     b::Items words;
+    if (line.about > 0) words.push_back(b::bold(fmt::format("#{}  ", line.about)));
     if (!line.who.name.empty() || line.who.account) {
         words.push_back(b::person(line.who, style));
         words.push_back(b::text(" "));

@@ -63,6 +63,7 @@ SlackInteraction read_click(const Value& payload) {
     click.action = text_of(action["action_id"]);
     click.block = text_of(action["block_id"]);
     click.value = text_of(action["value"]);
+    if (click.value.empty()) click.value = text_of(action["selected_option"]["value"]);
     click.action_ts = text_of(action["action_ts"]);
     return click;
 }

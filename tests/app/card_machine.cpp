@@ -73,6 +73,83 @@ TEST_F(CardsOf, ACommitWhileTheLastOneIsBeingWrittenGoesOnAtOnce) {
     EXPECT_EQ(settles().version, 2);
 }
 
+// ---- in a batch
+
+struct CardsInABatch : CardsOf {
+    const core::BatchId batch{core::BatchId::Bytes{}};
+    CardsInABatch() { card.batch = batch; }
+    void listed() { card.shown_version = card.told_version = play.c.version(); }
+};
+
+TEST_F(CardsInABatch, ACardThatJoinsOneIsShownByIt) {
+    card.batch.reset();
+    opened();
+    succeeds(Act::post, {.batch = batch});
+    auto row = settles();
+    EXPECT_EQ(row.how, Row::done);
+    EXPECT_EQ(settled_card(row).shown_version, 1);
+}
+
+TEST_F(CardsInABatch, AVoteIsListedAndThenTold) {
+    listed();
+    vote("U0AMY");
+    machine.committed(known(), std::vector{card}, lease());
+    succeeds(Act::list);
+    auto say = step(Act::say);
+    EXPECT_EQ(say.batch, batch);
+    EXPECT_EQ(say.from, 1);
+    EXPECT_EQ(say.to, 2);
+    answer(say);
+    EXPECT_EQ(settles().how, Row::done);
+}
+
+TEST_F(CardsInABatch, ALineOfUnknownOutcomeIsLookedForInTheThread) {
+    listed();
+    vote("U0AMY");
+    machine.committed(known(), std::vector{card}, lease());
+    succeeds(Act::list);
+    fails(Act::say, How::unknown);
+    auto row = settles();
+    EXPECT_TRUE(settled_card(row).unsure);
+    machine.settled(lease(), std::nullopt);
+    keep(row);
+    now = row.again_at + 10min;
+    claim();
+    succeeds(Act::read_thread, {.told = 2});
+    row = settles();
+    EXPECT_EQ(row.how, Row::done);
+    EXPECT_EQ(settled_card(row).told_version, 2);
+    EXPECT_FALSE(settled_card(row).unsure);
+}
+
+TEST_F(CardsInABatch, WhatADeadHolderMayHaveSaidIsLookedFor) {
+    listed();
+    vote("U0AMY");
+    now += 10min;
+    claim(true);
+    succeeds(Act::list);
+    succeeds(Act::read_thread, {.told = 0});
+    succeeds(Act::say);
+    EXPECT_EQ(settles().how, Row::done);
+}
+
+TEST_F(CardsInABatch, ALineWaitsWhereTheListIsNotPostedYet) {
+    listed();
+    vote("U0AMY");
+    machine.committed(known(), std::vector{card}, lease());
+    succeeds(Act::list);
+    fails(Act::say, How::unavailable);
+    auto row = settles();
+    EXPECT_EQ(row.how, Row::put_off);
+    machine.settled(lease(), std::nullopt);
+    keep(row);
+    EXPECT_EQ(card.told_version, 1);
+    now = row.again_at;
+    claim();
+    succeeds(Act::say);
+    EXPECT_EQ(settles().how, Row::done);
+}
+
 // ---- lines
 
 TEST_F(CardsOf, LinesWaitForTheMessageAndAreNotForgotten) {

@@ -90,8 +90,11 @@ TYPED_TEST(Batches, FromTheThirdAlikeCardOnTheyShareOne) {
     EXPECT_EQ(due[0].target, third.card.target);
     EXPECT_FALSE(due[0].message);
     EXPECT_FALSE(due[0].unsure);
-    auto requests = this->on.get(this->on.batches().batched(due[0].id, this->on.soon()));
-    EXPECT_EQ(requests.value(), (std::vector{third.request, fourth.request}));
+    auto known = this->on.get(this->on.batches().batched(due[0].id, this->on.soon()));
+    ASSERT_TRUE(known);
+    EXPECT_EQ(known->requests, (std::vector{third.request, fourth.request}));
+    EXPECT_FALSE(known->message);
+    EXPECT_FALSE(known->closed);
     auto none =
         this->on.get(this->on.batches().batched(core::BatchId{core::BatchId::Bytes{}}, this->on.soon()));
     EXPECT_EQ(none.error().trouble, Trouble::not_found);
@@ -195,6 +198,31 @@ TYPED_TEST(Batches, LeasesAreHandedBack) {
     auto again = this->due(this->on.lease_of_another());
     ASSERT_EQ(again.size(), 1U);
     EXPECT_FALSE(again[0].unsure);
+}
+
+TYPED_TEST(Batches, AClickOnAnotherMessageMakesItUnsure) {
+    auto third = this->third();
+    auto clicked = [&](std::string channel, std::string ts) {
+        EXPECT_TRUE(this->on.get(this->on.batches().batch_clicked(
+            third.request, core::Surface::slack, {std::move(channel), std::move(ts)}, this->on.soon())));
+    };
+    auto batch = this->due().at(0);
+    clicked("C1", "9.9");
+    this->shown(this->all_of(batch, true));
+    EXPECT_TRUE(this->due().empty()) << "whoever works on it has just posted that message";
+    auto known = this->on.get(this->on.batches().batched(batch.id, this->on.soon()));
+    EXPECT_EQ(known->message, (app::MessageRef{"C1", "9.9"}));
+    EXPECT_TRUE(known->closed);
+    clicked("C1", "9.9");
+    clicked("C2", "8.8");
+    EXPECT_TRUE(this->due().empty()) << "it is the one that is known, or stands elsewhere";
+    clicked("C1", "8.8");
+    auto again = this->due();
+    ASSERT_EQ(again.size(), 1U);
+    EXPECT_TRUE(again[0].unsure);
+    EXPECT_EQ(again[0].message, (app::MessageRef{"C1", "9.9"}));
+    this->shown(this->all_of(again[0], true));
+    EXPECT_TRUE(this->due().empty());
 }
 
 TYPED_TEST(Batches, ItsMessageIsWhereEachOfItsRequestsStands) {

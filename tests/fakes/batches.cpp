@@ -123,14 +123,28 @@ Later<Done> Outbox::batch_shown(app::ShownBatch shown, app::Lease lease, Deadlin
     co_return Done{};
 }
 
-Later<std::vector<core::RequestId>> Outbox::batched(core::BatchId batch, Deadline) {
+Later<app::KnownBatch> Outbox::batched(core::BatchId batch, Deadline) {
     if (auto failed = trouble("batched")) co_return std::unexpected(*failed);
     auto found = batches_.find(batch);
     if (found == batches_.end())
         co_return fail(Trouble::not_found, "This list of requests is not known here.");
-    std::vector<core::RequestId> requests;
-    for (const auto& [card, request] : found->second.state.cards) requests.push_back(request);
-    co_return requests;
+    app::KnownBatch known{.message = found->second.state.message, .closed = found->second.closed};
+    for (const auto& [card, request] : found->second.state.cards) known.requests.push_back(request);
+    co_return known;
+}
+
+Later<Done> Outbox::batch_clicked(core::RequestId request, core::Surface surface, app::MessageRef message,
+                                  Deadline) {
+    if (auto failed = trouble("batch_clicked")) co_return std::unexpected(*failed);
+    for (const auto& [id, card] : cards_) {
+        if (card.request != request || !card.state.batch || card.state.target.surface != surface) continue;
+        OneBatch& batch = batches_.at(*card.state.batch);
+        const auto& known = batch.state.message;
+        if (batch.holder || known == message || (known && known->channel != message.channel)) continue;
+        batch.state.unsure = true;
+        rise(batch);
+    }
+    co_return Done{};
 }
 
 Later<Done> Outbox::hand_batches_back(app::Lease lease, Deadline) {

@@ -42,7 +42,9 @@ class Outbox : public app::OutboxStore, public app::BatchStore {
     Later<std::vector<app::Batch>> batches_due(app::Lease lease, core::Instant now, std::size_t at_most,
                                                Deadline deadline) override;
     Later<Done> batch_shown(app::ShownBatch shown, app::Lease lease, Deadline deadline) override;
-    Later<std::vector<core::RequestId>> batched(core::BatchId batch, Deadline deadline) override;
+    Later<app::KnownBatch> batched(core::BatchId batch, Deadline deadline) override;
+    Later<Done> batch_clicked(core::RequestId request, core::Surface surface, app::MessageRef message,
+                              Deadline deadline) override;
     Later<Done> hand_batches_back(app::Lease lease, Deadline deadline) override;
     // Batches whose message does not show them as they are.
     std::size_t batches_behind() const;

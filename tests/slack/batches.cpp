@@ -62,7 +62,10 @@ struct Alike : test::SlackOffice {
     Value press(std::string_view user, std::string_view action, const core::RequestId* row = nullptr) {
         auto order = Value::object(
             {{"user", user}, {"channel", "C0APPROVALS"}, {"ts", the_list()["ts"]}, {"action_id", action}});
-        if (row != nullptr) order.set("block_id", "act." + row->text() + ".row.full");
+        if (row != nullptr)
+            order.set("block_id", "act." + row->text() + ".row.full")
+                .set("action_id", "row")
+                .set("value", std::string(action) + " " + row->text());
         auto answer = control("click", order);
         pass(1s);
         return answer;
@@ -71,6 +74,25 @@ struct Alike : test::SlackOffice {
         auto answer = control("submit_view", Value::object({{"user", user}, {"values", Value::object()}}));
         pass(1s);
         return answer;
+    }
+    // The lines in the list's thread, in order.
+    std::vector<std::string> thread() {
+        const auto list = the_list()["ts"];
+        std::vector<std::string> lines;
+        for (const auto& message : *messages().items())
+            if (message["thread_ts"].text() == list.text() && message["ts"].text() != list.text())
+                lines.emplace_back(message["text"].text());
+        return lines;
+    }
+    // A second message that lists the same, as one that was posted twice.
+    Value copy_of_the_list() {
+        auto list = the_list();
+        auto copy = call("chat.postMessage", Value::object({{"channel", "C0APPROVALS"},
+                                                            {"text", list["text"]},
+                                                            {"blocks", list["blocks"]},
+                                                            {"metadata", list["metadata"]}}));
+        EXPECT_TRUE(copy.body["ok"].truth()) << copy.text;
+        return copy.body["ts"];
     }
     std::size_t approvals(core::RequestId request) { return read(request)->ruling.votes.size(); }
 };
@@ -126,7 +148,7 @@ TEST(SlackBatches, ApprovedTogetherTheyAreOneVoteEachForWhatWasShown) {
     auto list = office.shown();
     EXPECT_TRUE(has(list, "3 alike, all decided")) << list;
     EXPECT_TRUE(has(list, "Approved by ben")) << list;
-    EXPECT_FALSE(has(list, "\"button\"")) << list;
+    EXPECT_FALSE(has(list, "\"button\"") || has(list, "\"overflow\"")) << list;
 }
 
 TEST(SlackBatches, ExceptionsAreMadeByRow) {
@@ -144,6 +166,132 @@ TEST(SlackBatches, ExceptionsAreMadeByRow) {
     EXPECT_TRUE(has(office.views("U0BEN"), "part 2")) << office.views("U0BEN");
     office.press("U0BEN", "approve_together");
     EXPECT_TRUE(has(office.views("U0BEN"), "Approve 2 shown")) << office.views("U0BEN");
+}
+
+TEST(SlackBatches, WhatHappensToEachIsALineInTheThreadOfTheList) {
+    Alike office;
+    auto filed = office.file_many(5);
+    EXPECT_TRUE(office.thread().empty());
+    office.press("U0AMY", "deny", &filed[3]);
+    office.submit("U0AMY", "not this one");
+    office.quiet();
+    ASSERT_EQ(office.thread().size(), 1U);
+    EXPECT_EQ(office.thread().front(),
+              "#4: amy denied this request: not this one · Denied: one denial is enough.");
+    office.press("U0BEN", "approve_together");
+    office.send("U0BEN");
+    office.quiet();
+    const auto lines = office.thread();
+    ASSERT_EQ(lines.size(), 3U);
+    for (const char* number : {"#3: ben approved", "#5: ben approved"})
+        EXPECT_THAT(lines, testing::Contains(testing::HasSubstr(number)));
+    for (std::size_t i = 1; i < 3; ++i)
+        EXPECT_TRUE(has(lines[i], "Approved: the quorum is met.")) << lines[i];
+}
+
+TEST(SlackBatches, ALineWhosePostingWasNotHeardOfIsNotSaidTwice) {
+    Alike office;
+    auto filed = office.file_many(3);
+    office.fault(Value::object({{"method", "chat.postMessage"}, {"work", true}, {"drop", true}}));
+    office.press("U0AMY", "deny", &filed[2]);
+    office.submit("U0AMY", "not this one");
+    EXPECT_TRUE(office.until([&] { return office.store.rows_behind() == 0; }, 5min));
+    EXPECT_EQ(office.thread().size(), 1U);
+    EXPECT_GE(office.calls("conversations.replies"), 1U);
+}
+
+TEST(SlackBatches, LinesWaitForTheListAndAreNotForgotten) {
+    Alike office;
+    office.file_many(2);
+    office.fault(Value::object({{"method", "chat.postMessage"}, {"error", "internal_error"}, {"times", 3}}));
+    auto third = office.file("part 2");
+    office.pass(100ms);
+    auto voted = office.get(office.requests.vote(third,
+                                                 core::Cast{.account = core::AccountId{"slack:T0SIM/U0AMY"},
+                                                            .verdict = core::Verdict::hold,
+                                                            .reason = "wait",
+                                                            .via = core::Surface::slack,
+                                                            .shown_digest = {}},
+                                                 app::Origin{"held"}, office.soon()));
+    ASSERT_TRUE(voted);
+    EXPECT_TRUE(office.until([&] { return office.store.rows_behind() == 0; }, 5min));
+    ASSERT_EQ(office.lists().size(), 1U);
+    EXPECT_THAT(office.thread(), testing::ElementsAre(testing::HasSubstr("#3: amy")));
+}
+
+TEST(SlackBatches, OfAListThatWasPostedTwiceOneIsRetired) {
+    Alike office;
+    office.file_many(2);
+    office.fault(
+        Value::object({{"method", "chat.postMessage"}, {"work", true}, {"twice", true}, {"drop", true}}));
+    office.file("part 2");
+    office.file("part 3");
+    office.quiet();
+    EXPECT_EQ(office.lists().size(), 1U);
+    EXPECT_TRUE(
+        has(core::canonical(office.messages()), "This was a second list of the requests from #3 on."));
+}
+
+TEST(SlackBatches, ASecondListIsRetiredOnceSomebodyClicksOnOne) {
+    Alike office;
+    auto filed = office.file_many(4);
+    const auto first = office.the_list()["ts"];
+    const auto copy = office.copy_of_the_list();
+    ASSERT_EQ(office.lists().size(), 2U);
+    office.control("click", Value::object({{"user", "U0AMY"},
+                                           {"channel", "C0APPROVALS"},
+                                           {"ts", copy},
+                                           {"action_id", "row"},
+                                           {"value", "details " + filed[2].text()},
+                                           {"block_id", "act." + filed[2].text() + ".row.full"}}));
+    office.quiet();
+    EXPECT_EQ(office.the_list()["ts"].text(), first.text());
+    const auto all = core::canonical(office.messages());
+    EXPECT_TRUE(has(all, "This was a second list of the requests from #3 on.")) << all;
+    // Clicks on the one that stays look for nothing.
+    const auto searches = office.calls("conversations.history");
+    office.press("U0AMY", "details", &filed[2]);
+    office.press("U0BEN", "approve_together");
+    office.quiet();
+    EXPECT_EQ(office.calls("conversations.history"), searches);
+}
+
+TEST(SlackBatches, WhatIsToBeReviewedHasAButtonInItsRow) {
+    Alike office;
+    std::vector<PolicyFinding> findings;
+    auto policy = read_policy(R"(
+version: 1
+people: { riley: { slack: U0RILEY }, amy: { slack: U0AMY }, ben: { slack: U0BEN } }
+groups: { ops: { people: [riley, ben] }, security: { people: [amy, ben] } }
+rules:
+  - name: by night
+    when: { action: deploy }
+    require: { count: 1, of: ops }
+    self_approval: { allow: [riley], reason: required, review: { by: security, within: 1d } }
+)",
+                              "review.yaml", findings);
+    ASSERT_TRUE(policy) << findings.front().text();
+    office.roster.set_policy(*policy);
+    office.caller.token.owner = core::AccountId{"riley"};
+    auto filed = office.file_many(4);
+    auto own = office.get(office.requests.vote(filed[2],
+                                               core::Cast{.account = core::AccountId{"slack:T0SIM/U0RILEY"},
+                                                          .verdict = core::Verdict::approve,
+                                                          .reason = "nobody else is awake",
+                                                          .via = core::Surface::slack,
+                                                          .shown_digest = {}},
+                                               app::Origin{"own"}, office.soon()));
+    ASSERT_TRUE(own && !own->refusal) << (own ? own->refusal->sentence : own.error().detail);
+    office.quiet();
+    EXPECT_EQ(office.state(filed[2]), State::approved);
+    EXPECT_TRUE(has(office.shown(), "to be reviewed")) << office.shown();
+    office.press("U0AMY", "review", &filed[2]);
+    office.submit("U0AMY", "called for, the pager log agrees");
+    office.quiet();
+    EXPECT_FALSE(office.read(filed[2])->ruling.review->open());
+    EXPECT_FALSE(has(office.shown(), "review " + filed[2].text())) << office.shown();
+    EXPECT_TRUE(has(office.shown(), "4 alike") || has(office.shown(), "2 alike")) << office.shown();
+    EXPECT_THAT(office.thread(), testing::Contains(testing::HasSubstr("the pager log agrees")));
 }
 
 TEST(SlackBatches, WhatACardHasNoRoomForIsNotAmongThem) {

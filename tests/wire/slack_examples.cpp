@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "countersign/wire/json.hpp"
+#include "countersign/wire/slack_batch.hpp"
 #include "countersign/wire/slack_card.hpp"
 #include "wire/golden.hpp"
 #include "wire/slack_sample.hpp"
@@ -142,6 +143,62 @@ TEST(SlackExamples, LookAsAgreed) {
     expect_card("of_an_agent", agent_card());
     auto full = full_card();
     expect_card("of_everything", full);
+}
+
+core::RequestId numbered(std::int64_t number) {
+    core::RequestId::Bytes bytes{};
+    bytes[15] = static_cast<std::byte>(number);
+    return core::RequestId{bytes};
+}
+
+std::vector<CardView> alike_cards(std::size_t count) {
+    std::vector<CardView> cards;
+    for (std::size_t i = 0; i < count; ++i) {
+        auto card = command_card();
+        card.number = 1042 + static_cast<std::int64_t>(i);
+        card.id = numbered(card.number - 1000);
+        card.resource = "orders_" + std::to_string(i);
+        card.intent = "Nightly export, part " + std::to_string(i + 1);
+        cards.push_back(std::move(card));
+    }
+    return cards;
+}
+
+void expect_list(const std::string& name, const std::vector<CardView>& cards) {
+    const core::BatchId id{core::BatchId::Bytes{}};
+    const auto message = slack_batch(core::batch_view(id, cards), style);
+    test::expect_golden(
+        "slack_card_" + name,
+        Value::object({{"text", message.text},
+                       {"blocks", parse_json(message.blocks.text, {.bytes_max = 1'000'000}).value()},
+                       {"metadata", parse_json(message.metadata.text, {.bytes_max = 1'000}).value()}}));
+}
+
+TEST(SlackExamples, AListOfRequestsThatAreAlikeLooksAsAgreed) {
+    auto some = alike_cards(4);
+    some[1].state = State::denied;
+    some[1].decided_by = slack_person("amy", "U0AMY");
+    some[2].held = core::CardVote{slack_person("cat", "U0CAT"), Verdict::hold,
+                                  core::Surface::slack,         at(10, 2),
+                                  "wait for the backup",        {}};
+    expect_list("of_many_alike", some);
+    auto full = alike_cards(core::batch_rows_max);
+    for (CardView& card : full) {
+        card.action = std::string(40, 'a') + "." + std::string(23, 'b');
+        card.environment = std::string(40, 'e');
+        card.resource = std::string(1'000, 'r');
+        card.intent = std::string(4'000, 'i');
+        card.requester.name = std::string(200, 'n');
+        card.rules.assign(20, std::string(200, 'u'));
+        card.missing.assign(5, {{std::string(200, 'g'), 3, {}, 400}, {"dba", 2, {}, 0}});
+        card.held = core::CardVote{slack_person(std::string(200, 'h').c_str(), "U0CAT"),
+                                   Verdict::hold,
+                                   core::Surface::slack,
+                                   at(10, 2),
+                                   "wait",
+                                   {}};
+    }
+    expect_list("of_many_alike_and_everything", full);
 }
 
 }  // namespace

@@ -26,6 +26,12 @@ struct Batch {
     core::Instant created_at{};
     std::vector<std::pair<core::CardId, core::RequestId>> cards = {};  // in order
 };
+// What whoever looks at one is to know.
+struct KnownBatch {
+    std::vector<core::RequestId> requests = {};  // in order
+    std::optional<MessageRef> message = {};
+    bool closed = false;  // every request in it has ended, and nothing is shown any more
+};
 // Tells the store what became of a batch that was leased.
 struct ShownBatch {
     core::BatchId id;
@@ -54,7 +60,7 @@ struct ApproveTogether {
     std::vector<core::CardView> cards;  // at least one, at most approve_together_max, each whole
     std::vector<std::string> left_out;  // which others are not among them and why; hostile
 };
-inline constexpr std::size_t approve_together_max = 10;
+inline constexpr std::size_t approve_together_max = core::batch_rows_max;
 // What was put before somebody of one of them.
 struct AskedAbout {
     core::RequestId request;
@@ -77,8 +83,12 @@ class BatchStore {
     // Writes down what was done and gives the lease back. Whoever lost the lease meanwhile is heard as far as
     // there is a message, and the batch is shown again.
     virtual Later<Done> batch_shown(ShownBatch shown, Lease lease, Deadline deadline) = 0;
-    // The requests in it, in order; not_found: there is no such batch.
-    virtual Later<std::vector<core::RequestId>> batched(core::BatchId batch, Deadline deadline) = 0;
+    // not_found: there is no such batch.
+    virtual Later<KnownBatch> batched(core::BatchId batch, Deadline deadline) = 0;
+    // Somebody clicked on this message, which lists the request. Where it is not the one known, and nobody
+    // works on the batch, there are two: it is due, and unsure.
+    virtual Later<Done> batch_clicked(core::RequestId request, core::Surface surface, MessageRef message,
+                                      Deadline deadline) = 0;
     virtual Later<Done> hand_batches_back(Lease lease, Deadline deadline) = 0;
 };
 

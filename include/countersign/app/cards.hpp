@@ -178,12 +178,15 @@ class Chat {
     // How many entries the lines in the card's thread tell of; 0: none, or cannot know.
     virtual Later<std::int32_t> told_in_thread(const MessageRef& card, core::RequestId request,
                                                Deadline deadline) = 0;
-    // Says whether it can list several requests on one message; else none of the next three is called.
+    // Says whether it can list several requests on one message; else none of the next four is called.
     virtual bool shows_batches() const { return false; }
     virtual Later<MessageRef> post_batch(const core::BatchView&, const std::string& /*channel*/, Deadline) {
         co_return fail(Trouble::invalid_input, "this chat shows no batches");
     }
     virtual Later<Done> refresh_batch(const MessageRef&, const core::BatchView&, Deadline) {
+        co_return fail(Trouble::invalid_input, "this chat shows no batches");
+    }
+    virtual Later<Done> retire_batch(const MessageRef&, const core::BatchView&, Deadline) {
         co_return fail(Trouble::invalid_input, "this chat shows no batches");
     }
     // Finds messages of our own that list this batch, as find_posted does those of a request.

@@ -153,8 +153,7 @@ class Conversation {
     struct Manner {
         core::Surface chat;
         std::function<bool(const core::CardView& card)> shows_everything;  // of what is asked, unshortened
-        // Finds the account that a word of a command mentions, or that its chat knows by that handle;
-        // nullopt: none, or several.
+        // Finds the account that a word mentions, or names by its handle; nullopt: none, or several.
         std::function<std::optional<core::AccountId>(std::string_view word)> mentioned;
         std::size_t listed_max = 10;  // requests on one page of a list
     };
@@ -193,8 +192,9 @@ class Conversation {
     // Reads what is to be shown to the person on their own page of this chat.
     Later<HomePage> home(core::AccountId account, Deadline deadline);
 
-    // One that nobody knew of (it was never learned that it was posted) joins the request's other cards.
+    // One that nobody knew of joins the request's other cards; of two that list it, one is retired.
     rt::asio::awaitable<void> saw_card(core::RequestId request, MessageRef message);
+    rt::asio::awaitable<void> saw_list(core::RequestId request, MessageRef message);
     // Says whether this message shows a request that does not exist, as one lost at a failover. Only a
     // database that takes writes is believed: another one may not have heard of the request yet.
     rt::asio::awaitable<bool> shows_nothing(core::RequestId request, MessageRef message);

@@ -172,6 +172,7 @@ struct ThreadLine {
     std::string text;            // the rest of the sentence, hostile; empty: there is nothing to say any more
     std::vector<Who> asks = {};  // people to be called by mentions after it, at most asked_max
     std::string decision = {};   // ours: what the request came to by it, below the sentence; empty: nothing
+    std::int64_t about = 0;      // number of the request where several share the thread; 0: it has one alone
 };
 inline constexpr std::size_t asked_max = 10;
 // `c` may have gone on since that entry: a reminder asks for what is missing now. `now`: for how much time is

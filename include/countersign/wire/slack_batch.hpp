@@ -12,12 +12,15 @@ namespace countersign::wire {
 
 // action_id of the button that asks about all of them, and callback_id of the dialog that it opens.
 inline constexpr std::string_view slack_together = "approve_together";
+// action_id of the menu of a row; its values are a button's id, a blank and the request's full id.
+inline constexpr std::string_view slack_row = "row";
 // event_type in the metadata of such a card; its payload says `batch_id`.
 inline constexpr std::string_view slack_batch_event = "countersign_batch";
 // What the block_id of a list's row of buttons ends in: the message is no card of that request.
 inline constexpr std::string_view slack_row_suffix = ".row.full";
 
 SlackMessage slack_batch(const core::BatchView& batch, const SlackStyle& style);
+SlackMessage slack_retired_batch(const core::BatchView& batch);
 
 // The dialog carries this back to us.
 struct SlackTogetherNote {
