@@ -2,6 +2,7 @@
 #include <chrono>
 #include <utility>
 
+#include "countersign/app/housekeeping.hpp"
 #include "pg/case_statements.hpp"
 #include "pg/case_step.hpp"
 #include "pg/case_writer.hpp"
@@ -12,8 +13,6 @@
 // How new requests are written.
 namespace countersign::pg {
 namespace {
-
-constexpr auto idempotency_kept = std::chrono::hours{24};
 
 // The cards of a new request, in the order of their ids.
 std::vector<app::CardState> cards_of(const OpeningJob& one) {
@@ -138,7 +137,7 @@ struct OpeningRows {
         key_seal.add(
             one ? std::optional(seals.seal(key_seal_input(*one, fresh.request.id, fresh.request.created_at)))
                 : std::nullopt);
-        forget_keys_before = fresh.opened.at - idempotency_kept;
+        forget_keys_before = fresh.opened.at - app::idempotency_holds;
     }
     Parameters finished() const {
         Parameters all =
@@ -233,7 +232,7 @@ Sql<bool> key_taken_by_another(Session& session, const app::NewCase& fresh) {
     if (!rows) return std::unexpected(rows.error());
     if (rows->empty()) return false;
     const auto created_at = instant_from((*rows)[0][2]);
-    return !created_at || *created_at >= fresh.opened.at - idempotency_kept;
+    return !created_at || *created_at >= fresh.opened.at - app::idempotency_holds;
 }
 
 }  // namespace

@@ -4,10 +4,11 @@
 #include "countersign/base/log.hpp"
 #include "countersign/base/text.hpp"
 #include "pg/audit_store.hpp"
+#include "pg/batch_store.hpp"
 #include "pg/case_store.hpp"
 #include "pg/erase_store.hpp"
 #include "pg/event_log.hpp"
-#include "pg/batch_store.hpp"
+#include "pg/expired_rows.hpp"
 #include "pg/outbox_store.hpp"
 #include "pg/people_store.hpp"
 #include "pg/reference_store.hpp"
@@ -49,6 +50,7 @@ class PgDatabase final : public Database {
           references_(pool_, sealing_, clock),
           shown_(pool_, sealing_, clock),
           streams_(pool_, clock),
+          expired_(pool_, clock),
           clock_(clock) {}
     ~PgDatabase() override { stop(); }
 
@@ -68,6 +70,7 @@ class PgDatabase final : public Database {
     app::ReferenceStore& references() override { return references_; }
     app::ShownStore& shown() override { return shown_; }
     app::StreamPositions& streams() override { return streams_; }
+    app::ExpiredRows& expired() override { return expired_; }
     bool reachable() const override { return health_.up(); }
     std::string problem() const override { return health_.problem(); }
     std::string warning() const override { return health_.warning(); }
@@ -107,6 +110,7 @@ class PgDatabase final : public Database {
     PgReferenceStore references_;
     PgShownStore shown_;
     PgStreamPositions streams_;
+    PgExpiredRows expired_;
     const rt::Clock& clock_;
 };
 

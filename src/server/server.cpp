@@ -176,6 +176,7 @@ Server::Server(const Ground& ground, const config::Settings& settings, Keys keys
       // What time, other replicas and changes of people bring about by themselves.
       scheduler_(runtime_, database_->cases(), requests_),
       replicas_(runtime_, database_->cases(), waiters_, log_),
+      housekeeper_(runtime_, database_->expired()),
       people_follower_(runtime_, people_, roster_, requests_),
       sessions_(ground.executor, sessions_max, rt::report_bug),
       intake_(ground.executor, tasks_max, rt::report_bug),
@@ -423,6 +424,7 @@ void Server::start_workers() {
     workers_.start_loop("approvers", approver_follower_.run());
     if (rota_) workers_.start_loop("on call", on_call_follower_.run());
     workers_.start_loop("other replicas", replicas_.run());
+    workers_.start_loop("expired rows", housekeeper_.run());
     if (traces_) workers_.start_loop("traces", traces_->run());
 }
 

@@ -9,6 +9,7 @@
 #include "countersign/app/batches.hpp"
 #include "countersign/app/checks.hpp"
 #include "countersign/app/events.hpp"
+#include "countersign/app/housekeeping.hpp"
 #include "countersign/app/identity.hpp"
 #include "countersign/app/log_tail.hpp"
 #include "countersign/app/people.hpp"
@@ -65,6 +66,7 @@ class Database {
     virtual app::ReferenceStore& references() = 0;
     virtual app::ShownStore& shown() = 0;
     virtual app::StreamPositions& streams() = 0;
+    virtual app::ExpiredRows& expired() = 0;
     virtual Later<SchemaReport> schema(Deadline deadline) = 0;
     virtual bool reachable() const = 0;  // the last job or connection attempt succeeded
     // Why nothing can be written, in a sentence that anybody may read; empty: as far as is known, it can.

@@ -17,6 +17,7 @@
 #include "countersign/adapters/webhooks.hpp"
 #include "countersign/app/followers.hpp"
 #include "countersign/app/hiding.hpp"
+#include "countersign/app/housekeeping.hpp"
 #include "countersign/app/linking.hpp"
 #include "countersign/app/outbox.hpp"
 #include "countersign/app/receipts.hpp"
@@ -137,6 +138,7 @@ class Server {
     std::vector<std::unique_ptr<stream_out::StreamOut>> streams_out_;
     app::Scheduler scheduler_;
     app::ReplicaFollower replicas_;
+    app::Housekeeper housekeeper_;
     app::PeopleFollower people_follower_;
     app::ApproverFollower approver_follower_{runtime_,
                                              {roster_, database_->cases(), database_->outbox(), outbox_}};
