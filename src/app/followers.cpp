@@ -18,25 +18,33 @@ constexpr std::size_t judged_per_page_max = 200;
 constexpr std::size_t redrawn_per_page_max = 100;
 
 // Who is in the policy's groups, without those who are away and those of whom it is known that they can never
-// vote: where this is the same, cards name the same people. That an account is looked up for the first time
-// changes nothing.
+// vote: where this is the same, cards name the same people. That one more account is looked up for the first
+// time changes nothing, but whether anybody, and whether everybody, of a group was.
 std::string approvers_of(const core::Directory& directory) {
     std::string all;
     for (const auto& group : directory.policy().groups) {
         all += group.name.text() + "\n";
         auto members = directory.members(group.name);
         if (!members) continue;
+        bool some = false;
+        bool every = true;
         for (const auto& person : *members) {
             const auto* absence = directory.absence(person);
             all += person.text() + (absence ? "-" : "+");
             if (absence && absence->instead) all += absence->instead->text();
-            for (const auto& account : directory.accounts_of(person))
-                if (const auto* user = directory.user(account))
-                    if (user->klass != core::AccountClass::member &&
-                        user->klass != core::AccountClass::unknown)
-                        all += '!';
+            bool known = false;
+            for (const auto& account : directory.accounts_of(person)) {
+                const auto* user = directory.user(account);
+                if (user == nullptr) continue;
+                known = true;
+                if (user->klass != core::AccountClass::member && user->klass != core::AccountClass::unknown)
+                    all += '!';
+            }
+            some = some || known;
+            every = every && known;
             all += '\n';
         }
+        all += every ? "all\n" : some ? "some\n" : "none\n";
     }
     return all;
 }

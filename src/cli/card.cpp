@@ -40,7 +40,11 @@ void each(const Value& list, const See& see) {
 std::vector<CardLack> lacks_of(const Value& list) {
     std::vector<CardLack> lacks;
     each(list, [&](const Value& one) {
-        CardLack lack{std::string{one["group"].text()}, count_of(one["count"]), {}, 0, one["later"].truth()};
+        CardLack lack{std::string{one["group"].text()},
+                      count_of(one["count"]),
+                      {},
+                      count_of(one["more"]),
+                      one["later"].truth()};
         each(one["could_approve"], [&](const Value& person) { lack.could_approve.push_back(who(person)); });
         lacks.push_back(std::move(lack));
     });

@@ -27,9 +27,11 @@ std::string lack_text(const core::Value& lack) {
     std::string text = fmt::format("{} of {}", lack["count"].whole(1), shown(lack["group"]));
     const auto* people = lack["could_approve"].items();
     if (people == nullptr) return text;
-    if (people->empty()) return text + " (nobody can at the moment)";
+    const auto more = lack["more"].whole(0);
+    if (people->empty() && more == 0) return text + " (nobody can at the moment)";
     std::vector<std::string> names;
     for (const core::Value& person : *people) names.push_back(shown(person));
+    if (more > 0) names.push_back(fmt::format("{} more", more));
     return fmt::format("{} ({})", text, join(names, ", "));
 }
 

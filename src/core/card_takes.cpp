@@ -72,6 +72,8 @@ void push_lack(CardLine& line, const CardLack& lack, const CardView& card) {
     line.push_back(named(lack.group));
     if (lack.could_approve.empty() && lack.more == 0)
         return line.push_back(words(": nobody known can give it"));
+    if (lack.could_approve.empty())
+        return line.push_back(words(fmt::format(": {} not looked up yet", count_of(lack.more, "member"))));
     line.push_back(words(": "));
     const bool several = card.missing.size() * card.missing.front().size() > 2;
     push_people(line, lack.could_approve, lack.more, several ? 2 : 6);

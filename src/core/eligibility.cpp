@@ -373,26 +373,28 @@ std::optional<PersonId> stand_in_for(const Case& c, const Voters& voters, const 
     return now.person;
 }
 
-// Says whether some chat account of the person may fill a slot. Where its chat is not connected (an offline
-// check), or the policy lists none, the answer is yes.
-bool person_may(const Case& c, const Voters& voters, const Directory& directory, const PersonId& person) {
+// Says whether some chat account of the person may fill a slot: `if_member` where the chat was not asked yet.
+// Where its chat is not connected (an offline check), or the policy lists none, the answer is yes.
+enum class May : std::uint8_t { no, yes, if_member };
+May person_may(const Case& c, const Voters& voters, const Directory& directory, const PersonId& person) {
     const bool behind = voters.behind().includes(person);
-    if (behind && !c.applied->self_approval) return false;
+    if (behind && !c.applied->self_approval) return May::no;
     bool any = behind;
+    May may = May::no;
     for (const AccountId& account : directory.accounts_of(person)) {
         if (!in_chat(account)) continue;
         any = true;
         Standing now = voters.standing_of(account);
-        if (!directory.connected(account) && !directory.elsewhere(account)) now.klass = AccountClass::member;
+        const bool offline = !directory.connected(account) && !directory.elsewhere(account);
+        const bool unasked = directory.connected(account) && directory.user(account) == nullptr;
+        if (offline || unasked) now.klass = AccountClass::member;
         now.groups = slots_open_to(c, now);
-        if (may_approve(now, voters.slots())) return true;
+        if (!may_approve(now, voters.slots())) continue;
+        if (!unasked) return May::yes;
+        may = May::if_member;
     }
-    return !any;
+    return any ? may : May::yes;
 }
-
-}  // namespace
-
-namespace {
 
 // Puts those who are away last, where too few others are left, and those whom they named instead first.
 void settle_absences(Lack& lack, const std::vector<PersonId>& away, const Directory& directory) {
@@ -409,6 +411,7 @@ void settle_absences(Lack& lack, const std::vector<PersonId>& away, const Direct
 
 }  // namespace
 
+constexpr std::size_t looked_at_max = 200;  // people of a group, where too few of them can be named
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory) {
     std::vector<std::vector<Lack>> all;
     if (ruling.state != State::pending) return all;
@@ -440,7 +443,7 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
             for (const PersonId& person : candidates) {
                 if (contains(present.persons, person) || voters.never_count(person)) continue;
                 // All whose names are said were looked at; of the others it is said how many they are.
-                if (lack.could_approve.size() == could_approve_max) {
+                if (lack.could_approve.size() == could_approve_max || could >= looked_at_max) {
                     ++could;
                     continue;
                 }
@@ -450,9 +453,11 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
                     ++could;
                     lack.could_approve.push_back(std::move(*instead));
                 }
-                if (!person_may(c, voters, directory, person)) continue;
+                const May may = person_may(c, voters, directory, person);
+                if (may == May::no) continue;
                 ++could;
-                if (lack.could_approve.size() < could_approve_max)
+                // Whom the chat was not asked about is counted and not named: they may be a guest.
+                if (may == May::yes && lack.could_approve.size() < could_approve_max)
                     (directory.absence(person) ? away : lack.could_approve).push_back(person);
             }
             settle_absences(lack, away, directory);

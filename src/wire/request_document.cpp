@@ -102,6 +102,7 @@ Value missing_of(const core::Case& c, const core::Ruling& ruling, const core::Di
             auto one = Value::object({{"group", lack.group.text()},
                                       {"count", lack.count},
                                       {"could_approve", texts(lack.could_approve)}});
+            if (lack.more > 0) one.set("more", static_cast<std::int64_t>(lack.more));
             if (lack.later) one.set("later", true);
             list.push(std::move(one));
         }

@@ -116,6 +116,14 @@ TEST(CardText, NamesAFewOfManyAndSaysHowManyMoreThereAre) {
     EXPECT_THAT(text_of(sections_of(play), Part::takes), HasSubstr(" and 24 more\n"));
 }
 
+TEST(CardText, SaysHowManyWereNotLookedUpYetWhereNobodyElseCanGiveIt) {
+    World world;
+    world.usergroup("S0SEC", {"U0NEW1", "U0NEW2"});
+    Play play{requires_of({asks({{1, "security"}})}), request_of(), world};
+    EXPECT_THAT(text_of(sections_of(play), Part::takes),
+                HasSubstr("1 of security: 2 members not looked up yet\n"));
+}
+
 TEST(CardText, AHeldRequestWhoseQuorumIsMetNeedsARelease) {
     Play play{requires_of({asks({{1, "security"}})})};
     play.cast("U0BEN", Verdict::hold, "let me look");

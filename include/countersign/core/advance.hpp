@@ -100,8 +100,10 @@ struct Lack {
     GroupId group;
     std::uint32_t count = 1;
     std::vector<PersonId> could_approve;
-    std::size_t more = 0;  // so many others could too, as far as that shows without looking at each
-    bool later = false;    // other slots come first, so nobody is asked for these yet
+    // So many others could too, as far as that shows without looking at each: whoever is away, or was not
+    // looked up yet, is counted.
+    std::size_t more = 0;
+    bool later = false;  // other slots come first, so nobody is asked for these yet
     friend bool operator==(const Lack&, const Lack&) = default;
 };
 std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, const Directory& directory);
