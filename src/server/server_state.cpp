@@ -91,6 +91,10 @@ std::vector<http::Readiness> Server::readiness() {
         all.push_back({.problem = [&its = *chat] { return its.problem(); },
                        .name = std::string(core::name_of(chat->surface())),
                        .weight = http::Readiness::Weight::one_of_several});
+    for (const auto& chat : connected_)
+        all.push_back({.problem = [&its = *chat] { return join(its.notes(), "; "); },
+                       .name = fmt::format("{} notes", core::name_of(chat->surface())),
+                       .weight = http::Readiness::Weight::only_told});
     return all;
 }
 

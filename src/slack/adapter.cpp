@@ -80,6 +80,7 @@ class Adapter final : public Slack {
     const std::string& default_channel() const override { return settings_.channel; }
     awaitable<void> run() override;
     std::string problem() const override;
+    std::vector<std::string> notes() const override { return health().notes; }
     SlackHealth health() const override;
     std::size_t connections() const override { return sockets_.live(); }
     void on_acknowledged(std::function<void(core::Duration)> told) override {
@@ -205,6 +206,8 @@ awaitable<bool> Adapter::learn_home() {
     for (;;) {
         auto answer =
             co_await api_.call(Method::auth_test, Value::object(), {}, {runtime_.now() + ask_within});
+        if (answer && wire::read_slack_home(*answer).team.empty())
+            answer = fail(Trouble::unavailable, "auth.test does not say which workspace this is");
         if (answer) {
             auto home = wire::read_slack_home(*answer);
             log::info("slack", "connected to {} ({}) as {}", visible(home.team), visible(home.team_name),

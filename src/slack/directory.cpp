@@ -15,11 +15,9 @@ using core::Value;
 
 namespace {
 
-constexpr core::Duration look_up_max = std::chrono::seconds{10};
 constexpr core::Duration list_page_max = std::chrono::minutes{5};  // with the wait for its turn
 constexpr core::Duration warm_every = std::chrono::seconds{5};
 constexpr core::Duration warm_rest = std::chrono::seconds{20};  // after a failure
-constexpr core::Duration group_flags_age_max = std::chrono::minutes{1};
 
 std::string user_key(std::string_view id) {
     return "u:" + std::string(id);
@@ -28,31 +26,12 @@ std::string group_key(std::string_view id) {
     return "g:" + std::string(id);
 }
 constexpr std::string_view all_groups = "g:*";
-constexpr core::Duration groups_alone_for = std::chrono::hours{1};
 constexpr std::size_t users_per_page = 500;
 constexpr std::size_t user_pages_max = 1'000;
 
 std::size_t items_of(const Value& answer, std::string_view name) {
     const auto* items = answer[name].items();
     return items ? items->size() : 0;
-}
-
-std::vector<core::ChatGroup> read_groups(const Value& answer, core::Instant as_of) {
-    std::vector<core::ChatGroup> groups;
-    const auto* items = answer["usergroups"].items();
-    if (!items) return groups;
-    for (const Value& item : *items) {
-        core::ChatGroup group{.id = std::string(item["id"].text()),
-                              .handle = std::string(item["handle"].text()),
-                              .members = {},
-                              .enabled = item["date_delete"].whole() == 0 && !item["is_external"].truth(),
-                              .as_of = as_of};
-        if (const auto* users = item["users"].items())
-            for (const Value& user : *users) group.members.emplace_back(user.text());
-        std::ranges::sort(group.members);
-        groups.push_back(std::move(group));
-    }
-    return groups;
 }
 
 }  // namespace
@@ -68,7 +47,7 @@ SlackDirectory::SlackDirectory(WebApi& api, Workbench& workbench, const app::Run
       look_ups_(runtime,
                 {.area = "slack",
                  .chat = "Slack",
-                 .fetch = [this](std::string key) { return fetch(key); },
+                 .fetch = [this](std::string key) { return fetch(std::move(key)); },
                  .doubt = [this](const std::string& key) { doubt_again(key); },
                  .failed = [this] { warm_not_before_ = runtime_.now() + warm_rest; }},
                 executor),
@@ -162,6 +141,20 @@ const std::vector<std::string>& SlackDirectory::policy_groups() const {
     return policy_groups_;
 }
 
+// Those whom the policy lists with an account of this workspace.
+std::vector<std::string> SlackDirectory::policy_people() const {
+    std::vector<std::string> ids;
+    auto directory = roster_.snapshot();
+    if (!directory || !directory->policy_ptr()) return ids;
+    for (const auto& person : directory->policy().people)
+        for (const core::AccountId& account : person.accounts) {
+            auto its = core::parts(account);
+            if (its.kind == "slack" && (its.workspace.empty() || its.workspace == home_->team))
+                ids.emplace_back(its.id);
+        }
+    return ids;
+}
+
 // Reading a group is rationed by the minute (Tier 2): many are read together.
 std::string SlackDirectory::look_up_of(const std::string& key) const {
     const bool together = key.starts_with('g') && !is_manager_key(key) &&
@@ -169,11 +162,38 @@ std::string SlackDirectory::look_up_of(const std::string& key) const {
     return together ? std::string{all_groups} : key;
 }
 
-Later<Done> SlackDirectory::fetch(const std::string& key) {
+Later<Done> SlackDirectory::fetch(std::string key) {
     auto id = key.substr(2);
-    if (key == all_groups) return fetch_all_groups();
-    if (is_manager_key(key)) return fetch_manager(std::move(id));
-    return key.starts_with('u') ? fetch_user(std::move(id)) : fetch_group(std::move(id));
+    Result<Done> fetched = Done{};
+    if (key == all_groups)
+        fetched = co_await fetch_all_groups();
+    else if (is_manager_key(key))
+        fetched = co_await fetch_manager(std::move(id));
+    else if (key.starts_with('u'))
+        fetched = co_await fetch_user(std::move(id));
+    else
+        fetched = co_await fetch_group(std::move(id));
+    if (is_manager_key(key)) co_return fetched;
+    const bool person = key.starts_with('u');
+    auto& note = person ? people_note_ : groups_note_;
+    note.clear();
+    if (!fetched)
+        note = std::string(person ? "people" : "user groups") +
+               " cannot be looked up: " + fetched.error().detail;
+    co_return fetched;
+}
+
+std::string SlackDirectory::note() const {
+    for (const std::string* note : {&unsaid_, &people_note_, &groups_note_, &managers_note_})
+        if (!note->empty()) return *note;
+    return {};
+}
+
+Failure SlackDirectory::says_nothing(Method method, std::string_view of_what) {
+    return {Trouble::unavailable,
+            std::string(facts(method).name) + " does not say " + std::string(of_what),
+            {},
+            {}};
 }
 
 void SlackDirectory::doubt_again(const std::string& key) {
@@ -186,6 +206,9 @@ Later<Done> SlackDirectory::fetch_user(std::string id) {
     auto arguments = Value::object({{"user", id}});
     auto answer = co_await api_.call(Method::users_info, std::move(arguments), {}, {asked_at + look_up_max});
     if (!answer && answer.error().trouble != Trouble::not_found) co_return pass(answer);
+    // An answer without what was asked for is none: nobody is taken for somebody who is not there.
+    if (answer && (*answer)["user"]["id"].text().empty())
+        co_return std::unexpected(says_nothing(Method::users_info, "who " + visible(id) + " is"));
     if (!answer ||
         (*answer)["user"]["id"].text() != id) {  // not there, or somebody else: nobody we may count
         keep_user(
@@ -199,14 +222,12 @@ Later<Done> SlackDirectory::fetch_user(std::string id) {
 }
 
 void SlackDirectory::watch_flags(const Value& user, const core::ChatUser& known) {
-    std::string missing;
-    for (std::string_view flag : {"deleted", "is_bot", "is_restricted", "is_ultra_restricted"})
-        if (user[flag].boolean() == nullptr) missing += (missing.empty() ? "" : ", ") + std::string(flag);
+    const std::string missing = join(wire::unsaid_flags(user), ", ");
     const bool unsaid = known.klass == core::AccountClass::unknown && !missing.empty();
     if (!unsaid && known.klass != core::AccountClass::member) return;
     std::string said;
     if (unsaid)
-        said = "slack: users.info does not say " + missing + " of " + visible(known.id) +
+        said = "users.info does not say " + missing + " of " + visible(known.id) +
                ": nobody of whom Slack does not say all of these can vote";
     if (unsaid && unsaid_.empty()) log::error("slack", "{}", said);
     if (!unsaid && !unsaid_.empty()) log::info("slack", "users.info says again who is a full member");
@@ -226,75 +247,6 @@ std::optional<std::string> SlackDirectory::called(std::string_view name) const {
         if (found) break;
     }
     return several ? std::nullopt : found;
-}
-
-Later<Done> SlackDirectory::fetch_group(std::string id) {
-    auto asked_at = runtime_.now();
-    Deadline deadline{asked_at + look_up_max};
-    auto arguments = Value::object({{"usergroup", id}});
-    auto answer = co_await api_.call(Method::usergroup_users, std::move(arguments), {}, deadline);
-    core::ChatGroup group{.id = id, .handle = {}, .members = {}, .enabled = false, .as_of = asked_at};
-    if (!answer && answer.error().trouble != Trouble::not_found) {
-        if (answer.error().code == "missing_scope" || answer.error().code == "plan_upgrade_required")
-            note_ = "slack: user groups cannot be read: " + answer.error().detail;
-        co_return pass(answer);
-    }
-    if (answer) {
-        if (asked_at - group_flags_as_of_ > group_flags_age_max) co_await fetch_group_flags(deadline);
-        auto flags = group_flags_.find(id);
-        group.enabled = flags == group_flags_.end() || flags->second.enabled;
-        if (flags != group_flags_.end()) group.handle = flags->second.handle;
-        if (const auto* users = (*answer)["users"].items())
-            for (const Value& user : *users) group.members.emplace_back(user.text());
-        std::ranges::sort(group.members);
-    }
-    keep_group(std::move(group));
-    co_return Done{};
-}
-
-Later<Done> SlackDirectory::fetch_all_groups() {
-    auto asked_at = runtime_.now();
-    auto arguments = Value::object({{"include_disabled", true}, {"include_users", true}});
-    auto answer = co_await api_.call(Method::usergroups, std::move(arguments), {}, {asked_at + look_up_max});
-    if (!answer) {
-        if (answer.error().trouble == Trouble::too_large) groups_alone_until_ = asked_at + groups_alone_for;
-        if (answer.error().code == "missing_scope" || answer.error().code == "plan_upgrade_required")
-            note_ = "slack: user groups cannot be read: " + answer.error().detail;
-        co_return pass(answer);
-    }
-    using Groups = std::vector<core::ChatGroup>;
-    const bool big = items_of(*answer, "usergroups") > items_here_max / 10;  // each with its members
-    Workbench::Job<Groups> read = [all = std::move(*answer), asked_at](Bench&) -> Result<Groups> {
-        return read_groups(all, asked_at);
-    };
-    auto groups = co_await work<Groups>(workbench_, big, std::move(read));
-    if (!groups) co_return pass(groups);
-    // Only those that somebody asks about are kept; one that is not there any more authorises nobody.
-    std::set<std::string> wanted;
-    wanted.insert(policy_groups().begin(), policy_groups().end());
-    for (auto& group : *groups)
-        if (wanted.erase(group.id) > 0) keep_group(std::move(group));
-    for (const std::string& id : wanted)
-        keep_group({.id = id, .handle = {}, .members = {}, .enabled = false, .as_of = asked_at});
-    co_return Done{};
-}
-
-// Which groups are switched off or another organisation's: these authorise nobody.
-Later<Done> SlackDirectory::fetch_group_flags(Deadline deadline) {
-    auto asked_at = runtime_.now();
-    auto arguments = Value::object({{"include_disabled", true}});
-    auto answer = co_await api_.call(Method::usergroups, std::move(arguments), {}, deadline);
-    if (!answer) co_return pass(answer);
-    group_flags_.clear();
-    group_flags_as_of_ = asked_at;
-    if (const auto* groups = (*answer)["usergroups"].items())
-        for (const Value& group : *groups) {
-            bool deleted = group["date_delete"].whole() != 0;
-            bool external = group["is_external"].truth();
-            group_flags_[std::string(group["id"].text())] = {std::string(group["handle"].text()),
-                                                             !deleted && !external};
-        }
-    co_return Done{};
 }
 
 void SlackDirectory::keep_user(core::ChatUser user) {
@@ -359,32 +311,27 @@ void SlackDirectory::hear(const wire::SlackEvent& event) {
     }
 }
 
-// Whom a vote may soon rest on: the policy's people and groups, their members, and who voted lately.
+// Whom a vote may soon rest on: who voted lately, the members of the policy's groups, and its people. Short
+// lists come first, so that a group with a thousand members leaves nobody else's unknown.
 std::vector<std::string> SlackDirectory::wanted() const {
-    std::set<std::string> users;
     std::vector<std::string> keys;
-    auto now = runtime_.now();
-    for (const auto& [id, at] : asked_)
-        if (now - at < asked_lately) users.insert(id);
-    auto directory = roster_.snapshot();
-    if (directory && directory->policy_ptr()) {
-        for (const auto& person : directory->policy().people)
-            for (const core::AccountId& account : person.accounts) {
-                auto its = core::parts(account);
-                if (its.kind == "slack" && (its.workspace.empty() || its.workspace == home_->team))
-                    users.insert(std::string(its.id));
-            }
-    }
+    std::vector<std::vector<std::string>> lists;
     for (const std::string& id : policy_groups()) {
         keys.push_back(group_key(id));
-        if (users.size() > warm_users_max) continue;
-        if (auto known = groups_.find(id); known != groups_.end())
-            users.insert(known->second->members.begin(), known->second->members.end());
+        if (auto known = groups_.find(id); known != groups_.end()) lists.push_back(known->second->members);
     }
-    for (const std::string& id : users) {
-        if (keys.size() >= warm_users_max + policy_groups().size()) break;
-        keys.push_back(user_key(id));
-    }
+    lists.push_back(policy_people());
+    std::ranges::sort(lists, {}, [](const auto& list) { return list.size(); });
+    std::vector<std::string> voters;
+    const auto now = runtime_.now();
+    for (const auto& [id, at] : asked_)
+        if (now - at < asked_lately) voters.push_back(id);
+    lists.insert(lists.begin(), std::move(voters));
+    std::set<std::string> users;
+    for (const auto& list : lists)
+        for (const std::string& id : list)
+            if (users.size() < warm_users_max) users.insert(id);
+    for (const std::string& id : users) keys.push_back(user_key(id));
     return keys;
 }
 

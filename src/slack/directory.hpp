@@ -24,6 +24,7 @@ class SlackDirectory {
     static constexpr std::size_t warm_users_max = 200;   // kept fresh without being asked
     static constexpr std::size_t managers_max = 20'000;  // of so many people it is remembered who theirs is
     static constexpr core::Duration asked_lately = std::chrono::minutes{30};
+    static constexpr core::Duration look_up_max = std::chrono::seconds{10};  // for one look-up
 
     // `manager_field`: as in SlackSettings; it must outlive this.
     SlackDirectory(WebApi& api, Workbench& workbench, const app::Runtime& runtime, app::Roster& roster,
@@ -49,17 +50,19 @@ class SlackDirectory {
     static constexpr std::size_t groups_alone_max = 4;       // more groups than that are read with one call
     rt::asio::awaitable<void> stop(core::Instant deadline);  // ends look-ups too
     // What an admin should know; empty: nothing.
-    const std::string& note() const { return unsaid_.empty() ? note_ : unsaid_; }
+    std::string note() const;
     // The one user who is called that, by their handle or the name that others see, as the chat last said it.
     // nullopt: nobody, or several are.
     std::optional<std::string> called(std::string_view name) const;
 
   private:
-    Later<Done> fetch(const std::string& key);
+    Later<Done> fetch(std::string key);
     Later<Done> fetch_user(std::string id);
     Later<Done> fetch_group(std::string id);
     Later<Done> fetch_manager(std::string id);
     static bool is_manager_key(std::string_view key);
+    // An answer that lacks what was asked for.
+    static Failure says_nothing(Method method, std::string_view of_what);
     void doubt_manager_of(const std::string& user);
     bool holds_manager(const core::Value& profile, core::ChatGroup& group) const;
     Later<Done> fetch_group_flags(Deadline deadline);
@@ -75,6 +78,7 @@ class SlackDirectory {
     void doubt_again(const std::string& key);  // what a look-up brought
     void hear_user(const core::Value& user);
     std::vector<std::string> wanted() const;
+    std::vector<std::string> policy_people() const;
     enum class Warmed : std::uint8_t { all, some, none_now };
     // Starts look-ups that nobody waits for, as far as they leave room for those that a vote waits for.
     Warmed warm_up();
@@ -109,7 +113,10 @@ class SlackDirectory {
     // What policy_groups worked out, and from which policy.
     mutable std::shared_ptr<const core::Policy> groups_from_;
     mutable std::vector<std::string> policy_groups_;
-    std::string note_;
+    std::string
+        people_note_;  // why people, and groups, could not be looked up the last time; empty: they could
+    std::string groups_note_;
+    std::string managers_note_;
     std::string unsaid_;  // which of a person's flags Slack does not tell; empty: none that is missing
     bool stopped_ = false;
     core::ChatUsers users_;

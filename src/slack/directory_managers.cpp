@@ -23,8 +23,8 @@ Later<Done> SlackDirectory::fetch_manager(std::string id) {
     const auto asked_at = runtime_.now();
     core::ChatGroup group{.id = id, .handle = {}, .members = {}, .enabled = true, .as_of = asked_at};
     if (manager_field_.empty()) {
-        note_ =
-            "slack: a rule asks for the requester's manager, and `slack.manager_field` does not say which "
+        managers_note_ =
+            "a rule asks for the requester's manager, and `slack.manager_field` does not say which "
             "field of profiles holds them: nobody is anybody's manager";
     } else {
         auto arguments = core::Value::object({{"user", id.substr(core::manager_prefix.size())}});
@@ -32,13 +32,13 @@ Later<Done> SlackDirectory::fetch_manager(std::string id) {
                                          {asked_at + profile_look_up_max});
         if (!answer && answer.error().trouble != Trouble::not_found) {
             if (answer.error().code == "missing_scope")
-                note_ =
-                    "slack: profiles cannot be read, so nobody's manager is known: " + answer.error().detail;
+                managers_note_ =
+                    "profiles cannot be read, so nobody's manager is known: " + answer.error().detail;
             co_return pass(answer);
         }
         if (answer && !holds_manager((*answer)["profile"], group))
-            note_ = "slack: the field `slack.manager_field` (" + manager_field_ +
-                    ") of a profile holds something else than one person";
+            managers_note_ = "the field `slack.manager_field` (" + manager_field_ +
+                             ") of a profile holds something else than one person";
     }
     const bool known = groups_.contains(id);
     if (!known && managers_ >= managers_max) {

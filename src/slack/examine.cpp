@@ -38,6 +38,12 @@ Check not_looked_at(std::string name, const Failure& why) {
             late ? "run `countersign doctor` again" : "see what Slack says"};
 }
 
+// What Slack left out, which no setting of ours mends.
+Check unsaid(std::string name, std::string what) {
+    return {std::move(name), Check::State::failed, std::move(what),
+            "nobody of whom Slack does not say this can vote: see what answers at slack.api_url"};
+}
+
 class Examination {
   public:
     Examination(SlackSettings settings, const app::ChatNames& names, const app::Runtime& runtime,
@@ -91,6 +97,12 @@ awaitable<bool> Examination::bot_token() {
         co_return false;
     }
     home_ = wire::read_slack_home(*answer);
+    if (home_.team.empty()) {
+        checks_.push_back({"slack.bot_token", Check::State::failed,
+                           "auth.test does not say which workspace this is",
+                           "see what answers at slack.api_url"});
+        co_return false;
+    }
     checks_.push_back({"slack.bot_token",
                        Check::State::ok,
                        fmt::format("{} in {} ({})", home_.bot_user, home_.team_name, home_.team),
@@ -158,8 +170,12 @@ awaitable<void> Examination::groups() {
         co_return;
     }
     std::map<std::string, Value, std::less<>> known;
-    if (const auto* items = (*answer)["usergroups"].items())
-        for (const Value& one : *items) known.insert_or_assign(std::string(one["id"].text()), one);
+    const auto* items = (*answer)["usergroups"].items();
+    if (items == nullptr) {
+        checks_.push_back(unsaid("slack.groups", "usergroups.list does not say which groups there are"));
+        co_return;
+    }
+    for (const Value& one : *items) known.insert_or_assign(std::string(one["id"].text()), one);
     std::vector<Check::Wrong> wrong;
     for (const auto& id : names_.groups) {
         auto found = known.find(here(id));
@@ -188,6 +204,12 @@ awaitable<void> Examination::people() {
             check.detail =
                 fmt::format("{} of {} looked at: {}", looked_at, names_.people.size(), check.detail);
             checks_.push_back(std::move(check));
+            co_return;
+        }
+        const auto said = answer ? wire::unsaid_flags((*answer)["user"]) : std::vector<std::string>{};
+        if (!said.empty()) {
+            checks_.push_back(unsaid("slack.people", fmt::format("users.info does not say {} of {} ({})",
+                                                                 join(said, ", "), person, id)));
             co_return;
         }
         ++looked_at;

@@ -113,11 +113,7 @@ core::AccountClass classify(const Value& user, const std::string& id, const Slac
     if (user["is_restricted"].truth() || user["is_ultra_restricted"].truth()) return guest;
     if (user["is_invited_user"].truth()) return unknown;  // invited, not joined
     // Absent means unknown: a member is one of whom Slack says all of it.
-    const bool* bot_said = user["is_bot"].boolean();
-    const bool* restricted_said = user["is_restricted"].boolean();
-    const bool* ultra_said = user["is_ultra_restricted"].boolean();
-    if (!deleted_said || !bot_said || !restricted_said || !ultra_said) return unknown;
-    return member;
+    return unsaid_flags(user).empty() ? member : unknown;
 }
 
 }  // namespace
@@ -181,6 +177,13 @@ SlackEvent read_slack_event(Value payload) {
     if (Value::Object* members = payload.members())
         if (Value* inner = members->find("event")) event.event = std::move(*inner);
     return event;
+}
+
+std::vector<std::string> unsaid_flags(const Value& user) {
+    std::vector<std::string> unsaid;
+    for (const char* flag : {"deleted", "is_bot", "is_restricted", "is_ultra_restricted"})
+        if (user[flag].boolean() == nullptr) unsaid.emplace_back(flag);
+    return unsaid;
 }
 
 SlackHome read_slack_home(const Value& auth_test) {

@@ -339,33 +339,5 @@ TEST(SlackLookUps, WhatNobodyWaitsForNeverMeetsALimit) {
         EXPECT_NE(call["status"].whole(), 429) << core::canonical(call);
 }
 
-// ---- what Slack does not say
-
-TEST(SlackPeople, WhomSlackDoesNotCallAFullMemberIsToldSoAndAnAdministratorToo) {
-    SlackOffice office;
-    auto request = office.ask("deploy");
-    auto card = office.posted(request);
-    const std::string answer =
-        R"({"ok":true,"user":{"id":"U0AMY","team_id":"T0SIM","name":"amy","deleted":false,"is_bot":false,)"
-        R"("is_ultra_restricted":false,"profile":{"display_name":"amy"}}})";
-    office.fault(Value::object({{"method", "users.info"}, {"times", 1'000}, {"body", answer}}));
-    office.control("users", Value::object({{"id", "U0AMY"}, {"email", "other@sim.example"}}));
-    office.pass(3s);
-    office.click(card, "U0AMY", "approve");
-    office.pass(1s);
-    EXPECT_EQ(office.state(request), State::pending);
-    ASSERT_FALSE(office.whispers("U0AMY").empty());
-    EXPECT_TRUE(has(office.whispers("U0AMY").back(), "trying again changes nothing"))
-        << office.whispers("U0AMY").back();
-    ASSERT_FALSE(office.bot->health().notes.empty());
-    EXPECT_TRUE(has(office.bot->health().notes.front(), "does not say is_restricted of U0AMY"));
-    office.fault(Value::object({{"clear", true}}));
-    office.control("users", Value::object({{"id", "U0AMY"}, {"email", "amy@sim.example"}}));
-    office.pass(3s);
-    office.click(card, "U0AMY", "approve");
-    EXPECT_EQ(office.state(request), State::approved);
-    EXPECT_TRUE(office.bot->health().notes.empty());
-}
-
 }  // namespace
 }  // namespace countersign::slack

@@ -27,7 +27,7 @@ struct SlackHealth {
     std::size_t live = 0;            // sockets past their hello
     std::string problem;             // empty: fine; else what is wrong and what to do, for /readyz and doctor
     std::string team;                // "T0SIM", once known
-    std::vector<std::string> notes;  // worth an admin's look, though it works; for doctor
+    std::vector<std::string> notes;  // worth an admin's look, though it works: warnings of /readyz
 };
 
 // Slack as one adapter: Socket Mode in, Web API out, and what Slack knows about people.

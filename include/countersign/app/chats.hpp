@@ -19,6 +19,8 @@ class ConnectedChat : public Chat, public AccountSource, public Confidant, publi
     // Connects and stays connected, until cancelled. Never gives up: `problem` says what is wrong.
     virtual rt::asio::awaitable<void> run() = 0;
     virtual std::string problem() const = 0;  // and what to do about it; empty: people are heard
+    // What works and is worth an administrator's look.
+    virtual std::vector<std::string> notes() const { return {}; }
     // For metrics: connections over which people are heard now, and how long clicks and commands waited for
     // their acknowledgement, each as it is sent.
     virtual std::size_t connections() const { return 0; }

@@ -112,5 +112,7 @@ SlackHome read_slack_home(const core::Value& auth_test);
 // A user object as users.info and user_change give it, judged by the rules for voters: whatever is not
 // clearly a full, active, human member of this workspace is something else.
 core::ChatUser read_slack_user(const core::Value& user, const SlackHome& home, core::Instant as_of);
+// Without all of these nobody is known to be a full member: the ones that a user object lacks.
+std::vector<std::string> unsaid_flags(const core::Value& user);
 
 }  // namespace countersign::wire
