@@ -74,6 +74,23 @@ std::string place_of(const CardStep& step) {
     return visible(step.target.channel) + " in " + std::string(core::name_of(step.target.surface));
 }
 
+// What a channel may take while it takes nothing else.
+std::string_view what_of(const CardStep& step) {
+    switch (step.act) {
+        case CardStep::Act::edit:
+        case CardStep::Act::retire:
+            return "change of a card";
+        case CardStep::Act::say:
+            return "line";
+        default:
+            return "card";
+    }
+}
+
+std::string failing_key(const CardStep& step) {
+    return fmt::format("{} {}", what_of(step), place_of(step));
+}
+
 }  // namespace
 
 Deadline CardCalls::store_deadline() const {
@@ -82,26 +99,27 @@ Deadline CardCalls::store_deadline() const {
 
 void CardCalls::note_failure(const Failure& failure, const CardStep& step) {
     if (failing_.size() >= failing_max) failing_.clear();
-    auto& place = failing_.try_emplace(place_of(step), Failing{.since = runtime_.now()}).first->second;
+    auto& place = failing_.try_emplace(failing_key(step), Failing{.since = runtime_.now()}).first->second;
     ++place.times;
     const auto now = runtime_.now();
     const bool busy = failure.trouble == Trouble::overloaded;
     const bool long_enough = now - place.since >= (busy ? busy_said_after : failing_said_after);
     if (!long_enough || (place.said_at && now - *place.said_at < failing_said_every)) return;
     place.said_at = now;
-    log::warn("outbox", "{} has taken no card for {} ({} attempts), and is tried again: {}", place_of(step),
+    log::warn("outbox", "{} has taken no {} for {} ({} attempts), and is tried again: {}", place_of(step),
+              what_of(step),
               duration_text(std::chrono::duration_cast<std::chrono::seconds>(now - place.since).count()),
               place.times, failure.detail);
 }
 
 void CardCalls::note_success(const CardStep& step) {
     if (failing_.empty()) return;
-    auto found = failing_.find(place_of(step));
+    auto found = failing_.find(failing_key(step));
     if (found == failing_.end()) return;
     const auto& place = found->second;
     if (place.said_at)
         log::info(
-            "outbox", "{} takes cards again, after {}", place_of(step),
+            "outbox", "{} takes {}s again, after {}", place_of(step), what_of(step),
             duration_text(
                 std::chrono::duration_cast<std::chrono::seconds>(runtime_.now() - place.since).count()));
     failing_.erase(found);
@@ -138,7 +156,8 @@ asio::awaitable<CardAnswer> CardCalls::carry_out(CardStep step, core::RequestId 
         runtime_.trace(std::move(span), begun);
     }
     if (!answer) co_return after(answer.error(), step, request);
-    if (answer->how == CardAnswer::How::done && shows) note_success(step);
+    const bool said = step.act == Act::say;
+    if (answer->how == CardAnswer::How::done && (shows || said)) note_success(step);
     co_return std::move(*answer);
 }
 

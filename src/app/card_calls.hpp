@@ -74,7 +74,7 @@ class CardCalls {
 
     const Runtime& runtime_;
     Outbox::Parts parts_;
-    std::unordered_map<std::string, Failing> failing_;  // by chat and channel
+    std::unordered_map<std::string, Failing> failing_;  // by what, chat and channel
     std::set<core::CardId> troubled_;                   // cards of which there is a note on record
     std::set<core::CardId> held_;                       // of them, those whose person is told later
     PrivatePace private_pace_;

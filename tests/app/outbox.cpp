@@ -417,5 +417,32 @@ TEST_F(Cards, AChannelThatTakesNoCardsForAWhileIsSpokenOf) {
     EXPECT_EQ(shown(id).size(), 1U);
 }
 
+TEST_F(Cards, ACardThatCannotBeChangedForAWhileIsSpokenOfThoughLinesGoThrough) {
+    auto id = process->open("db.export")->c.request->id;
+    office.pass(2s);
+    fail_next(Act::refresh, Fault::unavailable, 1'000);
+    testing::internal::CaptureStderr();
+    ASSERT_TRUE(process->vote(id, "U0AMY"));
+    office.pass(20s);
+    ASSERT_TRUE(process->vote(id, "U0CAT"));
+    office.pass(20s);
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                testing::HasSubstr("#approvals in slack has taken no change of a card for"));
+}
+
+TEST_F(Cards, ALineThatFailedOnceIsNoTroubleOfTheNextHour) {
+    auto id = process->open("db.export")->c.request->id;
+    office.pass(2s);
+    testing::internal::CaptureStderr();
+    fail_next(Act::say, Fault::unavailable, 1);
+    ASSERT_TRUE(process->vote(id, "U0AMY"));
+    office.pass(10min);
+    fail_next(Act::say, Fault::unavailable, 1);
+    ASSERT_TRUE(process->vote(id, "U0CAT"));
+    office.pass(1min);
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                testing::Not(testing::HasSubstr("has taken no line")));
+}
+
 }  // namespace
 }  // namespace countersign::test
