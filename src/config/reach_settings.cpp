@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "config/address_settings.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/quiet.hpp"
-#include "countersign/net/url.hpp"
 
 namespace countersign::config {
 namespace {
@@ -80,9 +80,7 @@ Result<Done> set_quiet_zone(Settings& settings, const Item& item, const std::str
 
 Result<Done> set_on_call_url(Settings& settings, const Item& item, const std::string&) {
     auto url = net::parse_url(item.text);
-    const bool local = url && (url->host == "127.0.0.1" || url->host == "localhost" || url->host == "::1");
-    const bool fine = url && (url->scheme == "https" || (url->scheme == "http" && local)) &&
-                      url->target.find('?') == std::string::npos;
+    const bool fine = url && fit_for_secrets(*url) && url->target.find('?') == std::string::npos;
     if (!fine) return wrong(item, "must be an https address such as https://api.pagerduty.com/");
     settings.on_call.url = item.text;
     if (!settings.on_call.url.ends_with('/')) settings.on_call.url += '/';

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "config/address_settings.hpp"
 #include "config/evidence_settings.hpp"
 #include "config/issuer_settings.hpp"
 #include "config/reach_settings.hpp"
@@ -74,8 +75,8 @@ Result<Done> set_no_issuers(Settings&, const Item& item, const std::string&) {
 
 std::vector<Key> server_keys() {
     return {
-        {"listen", text(&Settings::listen)},
-        {"public_url", text(&Settings::public_url)},
+        {"listen", set_listen},
+        {"public_url", set_public_url},
         {"tls.certificate", key_file(&Settings::tls_certificate)},
         {"tls.key", key_file(&Settings::tls_key)},
         {"database", secret(&Settings::database), Key::Shape::secret},
@@ -100,10 +101,10 @@ std::vector<Key> chat_keys() {
     return {
         {"slack.app_token", secret(slack(&Slack::app_token)), Key::Shape::secret},
         {"slack.bot_token", secret(slack(&Slack::bot_token)), Key::Shape::secret},
-        {"slack.api_url", text(slack(&Slack::api_url))},
+        {"slack.api_url", set_slack_api_url},
         {"slack.connections", whole_number(slack(&Slack::connections), 1, 10)},
         {"slack.pace", set_pace},
-        {"slack.channel", text(slack(&Slack::channel))},
+        {"slack.channel", set_slack_channel},
         {"slack.manager_field", text(slack(&Slack::manager_field))},
         {"teams.app_id", guid(teams(&Teams::app_id))},
         {"teams.app_password", secret(teams(&Teams::app_password)), Key::Shape::secret},
@@ -118,7 +119,7 @@ std::vector<Key> chat_keys() {
         {"teams.channel", text(teams(&Teams::channel))},
         {"teams.targeted_messages", yes_or_no(teams(&Teams::targeted_messages))},
         {"teams.streaming", yes_or_no(teams(&Teams::streaming))},
-        {"link_hosts", list(&Settings::link_hosts), Key::Shape::list},
+        {"link_hosts", set_link_hosts, Key::Shape::list},
         {"cards.collapse", yes_or_no(&Settings::collapse_cards)},
         {"quiet_hours.from", set_quiet_from},
         {"quiet_hours.to", set_quiet_to},

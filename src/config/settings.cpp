@@ -170,7 +170,6 @@ Result<Settings> load(const std::string& file, const Environment& environment) {
     }
     auto whole_settings = complete_reach(settings);
     if (!whole_settings) return pass(whole_settings);
-    if (!settings.slack.api_url.ends_with('/')) settings.slack.api_url += '/';
     return settings;
 }
 

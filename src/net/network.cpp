@@ -252,6 +252,15 @@ std::optional<HostPort> split_host_port(const std::string& text) {
     return out;
 }
 
+std::optional<tcp::endpoint> endpoint_of(const std::string& address_and_port) {
+    auto parts = split_host_port(address_and_port);
+    if (!parts) return std::nullopt;
+    error_code ec;
+    auto address = asio::ip::make_address(parts->host, ec);
+    if (ec) return std::nullopt;
+    return tcp::endpoint{address, parts->port};
+}
+
 struct Resolution {
     explicit Resolution(const asio::any_io_executor& executor) : resolver(executor), answered(executor) {}
     tcp::resolver resolver;
@@ -269,17 +278,15 @@ class RealNetwork final : public Network {
 
     Result<std::unique_ptr<Listener>> listen(const std::string& address_and_port,
                                              const TlsFiles* tls) override {
-        auto parts = split_host_port(address_and_port);
-        error_code ec;
-        auto address = parts ? asio::ip::make_address(parts->host, ec) : asio::ip::address{};
-        if (!parts || ec)
+        auto endpoint = endpoint_of(address_and_port);
+        if (!endpoint)
             return fail(
                 Trouble::invalid_input,
                 fmt::format("`{}` is not an address to listen on; write 127.0.0.1:8080, 0.0.0.0:8080 or "
                             "[::]:8080",
                             address_and_port),
                 "bad_address");
-        auto acceptor = open_acceptor({address, parts->port}, address_and_port);
+        auto acceptor = open_acceptor(*endpoint, address_and_port);
         if (!acceptor) return pass(acceptor);
         if (tls == nullptr) return std::make_unique<PlainListener>(all_, std::move(*acceptor));
         auto context = TlsContext::server(*tls);
@@ -398,6 +405,10 @@ class RealNetwork final : public Network {
 };
 
 }  // namespace
+
+bool can_listen_on(const std::string& address_and_port) {
+    return endpoint_of(address_and_port).has_value();
+}
 
 std::unique_ptr<Network> make_network(rt::asio::any_io_executor executor, const rt::Clock& clock,
                                       rt::Timers& timers) {

@@ -105,12 +105,12 @@ log: { level: debug, format: json }
 
 TEST_F(ConfigTest, TheEnvironmentAloneIsEnough) {
     auto s = load("", {{"COUNTERSIGN_DATABASE", "postgresql:///x"},
-                       {"COUNTERSIGN_SLACK_API_URL", "http://h/api/"},
+                       {"COUNTERSIGN_SLACK_API_URL", "https://h/api"},
                        {"COUNTERSIGN_LINK_HOSTS", "a.example, b.example"},
                        {"COUNTERSIGN_POLICY", "p.yaml"}});
     ASSERT_TRUE(s) << s.error().detail;
     EXPECT_EQ(s->database.reveal(), "postgresql:///x");
-    EXPECT_EQ(s->slack.api_url, "http://h/api/");
+    EXPECT_EQ(s->slack.api_url, "https://h/api/");
     EXPECT_EQ(s->link_hosts, (std::vector<std::string>{"a.example", "b.example"}));
     EXPECT_EQ(s->policy, "p.yaml");
 }
@@ -161,6 +161,42 @@ TEST_F(ConfigTest, AnIllTypedValueSaysWhatItMustBe) {
     EXPECT_THAT(problem("- a\n"), HasSubstr("a map of keys"));
     EXPECT_THAT(problem("a: [\n"), HasSubstr("this is not YAML"));
     EXPECT_THAT(problem("listen: !!str x\n"), HasSubstr("YAML tags"));
+}
+
+TEST_F(ConfigTest, AnAddressThatCouldNotBeUsedIsRefusedBeforeTheServerStarts) {
+    for (const char* wrong : {"8480", "127.0.0.1", "':8480'", "127.0.0.1:99999", "example.com:80", "'[::1]'"})
+        EXPECT_THAT(problem(fmt::format("listen: {}\n", wrong)),
+                    HasSubstr("listen must be an address and a port"))
+            << wrong;
+    for (const char* fine : {"127.0.0.1:0", "'[::]:8480'", "localhost:8480"})
+        EXPECT_EQ(problem(fmt::format("listen: {}\n", fine)), "no problem") << fine;
+    for (const char* wrong :
+         {"approvals.example.com", "ftp://a.example", "https://a.example/?x=1", "https://u@a.example"})
+        EXPECT_THAT(problem(fmt::format("public_url: {}\n", wrong)),
+                    HasSubstr("public_url must be the address"))
+            << wrong;
+    EXPECT_EQ(read("public_url: https://a.example/approvals/\n")->public_url, "https://a.example/approvals");
+}
+
+TEST_F(ConfigTest, TokensGoToSlackByHttpsAlone) {
+    for (const char* wrong :
+         {"http://slack.com/api/", "slack.com/api", "ftp://slack.com/api/", "https://s.example/?x="})
+        EXPECT_THAT(problem(fmt::format("slack: {{ api_url: \"{}\" }}\n", wrong)),
+                    HasSubstr("must be an https address"))
+            << wrong;
+    EXPECT_EQ(read("slack: { api_url: 'http://localhost:8490/api' }\n")->slack.api_url,
+              "http://localhost:8490/api/");
+}
+
+TEST_F(ConfigTest, WhatWouldNeverMatchIsRefused) {
+    for (const char* wrong :
+         {"https://ci.example.com", "'*.example.com'", "'*'", "ci.example.com:8443", "''"})
+        EXPECT_THAT(problem(fmt::format("link_hosts: [{}]\n", wrong)),
+                    HasSubstr("link_hosts must list hosts"))
+            << wrong;
+    EXPECT_THAT(problem("slack: { channel: '#a b' }\n"), HasSubstr("slack.channel must be one channel"));
+    EXPECT_THAT(problem("slack: { channel: '#' }\n"), HasSubstr("slack.channel must be one channel"));
+    EXPECT_EQ(read("slack: { channel: C0123ABCD }\n")->slack.channel, "C0123ABCD");
 }
 
 TEST_F(ConfigTest, StreamingSocketsAreOffUnlessAskedFor) {

@@ -29,6 +29,9 @@ class Network : public Dialer, public Connector {
     virtual Result<Done> trust(const std::string& pem_file) = 0;
 };
 
+// Says whether `listen` would take this for an address.
+bool can_listen_on(const std::string& address_and_port);
+
 std::unique_ptr<Network> make_network(rt::asio::any_io_executor executor, const rt::Clock& clock,
                                       rt::Timers& timers);
 
