@@ -65,6 +65,7 @@ struct CommandLine {
     void add_slack_verbs();
     void add_teams_verbs();
     void add_client_verbs();
+    void add_lists();
     void add_votes();
     void add_top();
     void add_logins();

@@ -51,6 +51,10 @@ void CommandLine::add_client_verbs() {
 
     one("history", "tells all that happened to a request", "countersign history 1042", history_verb);
 
+    add_lists();
+}
+
+void CommandLine::add_lists() {
     auto* events_app =
         verb(app, "events", "tells what happens, from the log of everything",
              "countersign events --follow --type request.approved", [this] { return events_verb(events); });
@@ -76,9 +80,16 @@ void CommandLine::add_client_verbs() {
     list_app->add_option("--state", list.state, "pending, approved, denied, …")->type_name("S");
     list_app->add_option("--for", list.approver, "those a person could approve; me: the token's owner")
         ->type_name("P");
+    list_app->add_option("--voter", list.voter, "those on which they voted; me: the token's owner")
+        ->type_name("P");
     list_app->add_option("--action", list.action, "of one action")->type_name("A");
+    list_app->add_option("--resource", list.resource, "of one resource")->type_name("R");
+    list_app->add_option("--environment", list.environment, "of one environment")->type_name("E");
     list_app->add_option("--requester", list.requester, "asked for by this name")->type_name("N");
-    list_app->add_option("--since", list.since, "created at or after, RFC 3339")->type_name("TIME");
+    list_app->add_option("--since", list.since, "created at or after: a moment, or an age such as 7d")
+        ->type_name("TIME");
+    list_app->add_option("--until", list.until, "created before: a moment, or an age such as 7d")
+        ->type_name("TIME");
     list_app
         ->add_option("--review", list.review,
                      "those that somebody behind them approved, and nobody reviewed yet; overdue: in time")

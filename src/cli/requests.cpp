@@ -58,9 +58,13 @@ std::string list_path(const ListOptions& options, const std::string& cursor, std
     };
     add("state", options.state);
     add("action", options.action);
+    add("resource", options.resource);
+    add("environment", options.environment);
     add("approver", options.approver);
+    add("voter", options.voter);
     add("requester", options.requester);
     add("since", options.since);
+    add("until", options.until);
     add("review", options.review);
     add("cursor", cursor);
     return path;

@@ -59,9 +59,13 @@ int top_verb(const TopOptions& options);
 struct ListOptions {
     std::string state;
     std::string action;
+    std::string resource;
+    std::string environment;
     std::string approver;  // --for
+    std::string voter;
     std::string requester;
     std::string since;
+    std::string until;
     std::string review;
     std::size_t limit = 50;
     bool json = false;
