@@ -357,6 +357,14 @@ TEST(CommandWords, ArePartedByWhateverPeopleTypeBetweenThem) {
     EXPECT_EQ(app::read_command("12").verb, "show");
     EXPECT_EQ(app::read_command("12").number, "12");
     EXPECT_EQ(app::read_command("#12,").verb, "show");
+    // As wide as some keyboards type them, and marked as chats and texts mark them.
+    for (const char* typed : {"show １２", "ｓｈｏｗ　＃１２", "show `12`", "show *12*", "show (#12)",
+                              "show \"12\".", "show <12>"}) {
+        EXPECT_EQ(app::read_command(typed).verb, "show") << typed;
+        EXPECT_EQ(app::read_command(typed).number, "12") << typed;
+    }
+    EXPECT_EQ(app::read_command("＃１２").verb, "show");
+    EXPECT_EQ(app::read_command("show \xEF\xBC").number, "\xEF\xBC") << "half a sign stays what it is";
     // Marks inside words stay.
     EXPECT_EQ(app::read_command("deny 12 no, not now!").rest, "no, not now!");
 }
