@@ -21,6 +21,32 @@ std::string verb_of(const core::Rule& rule) {
     return rule.require ? "requires approval" : "allows";
 }
 
+std::vector<core::GroupId> sorted(std::vector<core::GroupId> groups) {
+    std::ranges::sort(groups);
+    return groups;
+}
+
+// The group of an alternative that one requirement asks before another group which the other asks first.
+std::optional<std::pair<core::GroupId, core::GroupId>> contrary(const core::Requirement& a,
+                                                                const core::Requirement& b) {
+    const auto ours = core::alternatives_of(a);
+    const auto theirs = core::alternatives_of(b);
+    if (!ours || !theirs) return std::nullopt;
+    auto before = [](const std::vector<core::Slots>& all, const core::GroupId& first,
+                     const core::GroupId& then) {
+        return std::ranges::any_of(all, [&](const core::Slots& slots) {
+            return std::ranges::any_of(slots.groups, [&](const core::CountOf& one) {
+                return one.of == then && std::ranges::find(one.after, first) != one.after.end();
+            });
+        });
+    };
+    for (const core::Slots& slots : *ours)
+        for (const core::CountOf& one : slots.groups)
+            for (const core::GroupId& first : one.after)
+                if (before(*theirs, one.of, first)) return std::pair{first, one.of};
+    return std::nullopt;
+}
+
 // Tells whether meeting the one requirement always meets the other.
 bool asks_as_much(const core::Requirement& more, const core::Requirement& less) {
     auto filled = core::alternatives_of(more);
@@ -30,7 +56,8 @@ bool asks_as_much(const core::Requirement& more, const core::Requirement& less) 
         return std::ranges::any_of(*asked, [&](const core::Slots& wanted) {
             return std::ranges::all_of(wanted.groups, [&](const core::CountOf& one) {
                 return std::ranges::any_of(given.groups, [&](const core::CountOf& other) {
-                    return other.of == one.of && other.count >= one.count && other.not_last >= one.not_last;
+                    return other.of == one.of && other.count >= one.count && other.not_last >= one.not_last &&
+                           std::ranges::includes(sorted(other.after), sorted(one.after));
                 });
             });
         });
@@ -208,8 +235,14 @@ void Lint::lint_interplay(std::size_t i) {
         const bool unsaid = shorter && rule.expires && !other.expires;
         const bool unused =
             rule.grant && !other.grant && core::grant_default < *rule.grant && !told.contains("grant");
-        if ((taken.empty() && !never && !unsaid && !unused) || !ways_[j].complete || !may_meet(i, j))
-            continue;
+        const auto turned = i < j && asks(other) ? contrary(*rule.require, *other.require) : std::nullopt;
+        const bool something = !taken.empty() || never || unsaid || unused || turned;
+        if (!something || !ways_[j].complete || !may_meet(i, j)) continue;
+        if (turned)
+            warn("contrary_order", i, "require",
+                 fmt::format("asks `{}` before `{}`, and {} the other way round: where both match, neither "
+                             "order holds",
+                             turned->first.text(), turned->second.text(), named(j)));
         for (std::string_view key : taken) {
             told.insert(key);
             warn("void_grant", i, key,

@@ -221,24 +221,43 @@ void Lint::lint_rule(std::size_t i) {
     }
 }
 
+// Tells whether the caller decides how many values there are of what a budget has one for each of: a rule
+// that names the values of a field, or proves who is behind its requests, leaves none to choose.
+bool caller_chooses(const core::Rule& rule, std::string_view field) {
+    const bool people = field == core::by_people;
+    if (!people && !is_callers_word(field)) return false;
+    return !any_test(rule.when, [&](const Test& test, bool negated) {
+        if (people) return test.field.starts_with("requester.people") || test.field == "requester.groups";
+        const auto values = values_of(test);
+        return !negated && test.field == field && test.op != Operator::ne && !values.empty() &&
+               std::ranges::none_of(values, [](const core::Value& one) {
+                   return one.text().find('*') != std::string_view::npos;
+               });
+    });
+}
+
 // Whoever decides what the request says decides as well which budget it counts toward.
 void Lint::lint_budgets(std::size_t i) {
     const core::Rule& rule = rules()[i];
     const Node* node = NodeReader::find(*loaded_.rules[i], "budget");
     if (!node) return;
+    auto chosen = [&](const core::Budget& budget) {
+        return std::ranges::find_if(budget.by,
+                                    [&](const std::string& field) { return caller_chooses(rule, field); });
+    };
+    const bool bounded = std::ranges::any_of(rule.budgets, [&](const core::BudgetTerms& one) {
+        return chosen(one.budget) == one.budget.by.end();
+    });
     for (std::size_t b = 0; b < rule.budgets.size(); ++b) {
         const core::BudgetTerms& terms = rule.budgets[b];
         const Node& its = node->kind == Node::Kind::list && b < node->items.size() ? node->items[b] : *node;
         const Node* over = NodeReader::find(its, "over");
         if (terms.over && over) lint_people(*terms.over, *over, asker(i));
-        const auto word = std::ranges::find_if(terms.budget.by, [](const std::string& field) {
-            return field != core::by_requester && is_callers_word(field);
-        });
-        const bool proven = std::ranges::find(terms.budget.by, core::by_requester) != terms.budget.by.end();
-        if (!rule.allow || proven || word == terms.budget.by.end()) continue;
+        const auto word = chosen(terms.budget);
+        if (!rule.allow || bounded || word == terms.budget.by.end()) continue;
         warn("any_value", rule.file, place_of(key_of(its, "by")),
              fmt::format("rule `{}` has a budget for each `{}`, and the caller decides what it says there: "
-                         "add `requester`, or a budget for all of them together",
+                         "add a budget for all of them together, or name the values there are",
                          rule.name, *word),
              loaded_.rules[i]);
     }
@@ -258,6 +277,11 @@ void Lint::lint_allow(std::size_t i) {
         warn("open_command", i, "when",
              "allows a command by a part of it: what else stands there, like a second command, is open; name "
              "whole commands");
+    else if (any_test(rule.when, [](const Test& test, bool negated) {
+                 return negated != (test.op == Operator::ne) && is_command(test.field);
+             }))
+        warn("open_command", i, "when",
+             "allows every command but some: there is always another way to write one; name whole commands");
     const auto asks = [&](std::string_view field, bool size) {
         return any_test(rule.when, [&](const Test& test, bool negated) {
             return !negated && test.field.starts_with(field) && (!size || test.op == Operator::size);

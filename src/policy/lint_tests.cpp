@@ -40,6 +40,29 @@ bool has_word(std::string_view regex) {
     return false;
 }
 
+// The alternatives of an expression that stand in no parentheses: each of them is for the whole value.
+std::vector<std::string_view> branches_of(std::string_view regex) {
+    std::vector<std::string_view> branches;
+    std::size_t begin = 0;
+    int depth = 0;
+    bool in_class = false;
+    for (std::size_t i = 0; i < regex.size(); ++i) {
+        const char c = regex[i];
+        if (c == '\\') {
+            ++i;
+        } else if (in_class || c == '[') {
+            in_class = c != ']';
+        } else if (c == '|' && depth == 0) {
+            branches.push_back(regex.substr(begin, i - begin));
+            begin = i + 1;
+        } else {
+            depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+        }
+    }
+    branches.push_back(regex.substr(begin));
+    return branches;
+}
+
 // Tells whether an expression leaves an end open, or says where it is.
 bool knows_its_ends(std::string_view regex) {
     while (regex.starts_with("(?")) {
@@ -48,6 +71,10 @@ bool knows_its_ends(std::string_view regex) {
             break;
         regex.remove_prefix(close + 1);
     }
+    // In `^a|b|c$` the anchors are of the outer ones alone.
+    if (const auto branches = branches_of(regex); branches.size() > 1)
+        return std::ranges::all_of(
+            branches, [](std::string_view one) { return !has_word(one) || knows_its_ends(one); });
     for (std::string_view begin : {"^", "\\A", ".*", ".+"})
         if (regex.starts_with(begin)) return true;
     for (std::string_view end : {"$", "\\z", ".*", ".+"})
@@ -60,6 +87,26 @@ bool has_gap(std::string_view regex) {
     for (std::string_view gap : {".*", ".+", "[^", "\\S"})
         if (regex.find(gap) != std::string_view::npos) return true;
     return false;
+}
+
+// Tells whether a field holds a URL, a path or a host, by what such fields are called.
+bool is_called(std::string_view field, std::initializer_list<std::string_view> names) {
+    const std::string name = lower_ascii(field.substr(field.rfind('.') + 1));
+    return std::ranges::any_of(
+        names, [&](std::string_view one) { return name == one || name.ends_with("_" + std::string{one}); });
+}
+
+// A part of a URL or path may stand anywhere in it, and the end of a host's name belongs to other hosts, too.
+bool takes_in_strangers(const Test& test) {
+    const std::string_view text = test.operand.text();
+    const auto* items = test.op == Operator::host ? test.operand.items() : nullptr;
+    if (test.op == Operator::contains)
+        return is_called(test.field, {"url", "uri", "path", "host", "hostname", "domain"});
+    if (test.op == Operator::ends_with)
+        return is_called(test.field, {"host", "hostname", "domain"}) && !text.starts_with('.');
+    return items && std::ranges::any_of(*items, [](const core::Value& one) {
+               return one.text().starts_with("*.") && one.text().find('.', 2) == std::string_view::npos;
+           });
 }
 
 // A pattern over URLs or paths, in which `*` crosses what must not be crossed.
@@ -84,6 +131,15 @@ bool is_loose_location(const Test& test) {
 bool asks_existence_alone(const Condition& condition, const std::string& field) {
     return !any_test(condition, [&](const Test& test, bool) {
         return test.field == field && test.op != Operator::exists;
+    });
+}
+
+// Tells whether all elements of a list, or how many they are, are asked about too.
+bool asks_more_of(const Condition& condition, const std::string& field) {
+    return any_test(condition, [&](const Test& test, bool negated) {
+        if (test.field != field) return false;
+        if (test.op == Operator::size) return !negated;
+        return test.op == (negated ? Operator::some : Operator::every);
     });
 }
 
@@ -136,6 +192,16 @@ void Lint::lint_text(const Test& test, const std::string& file, bool opens, cons
              "before "
              "a host: ask for `host` or `under`",
              rule);
+    else if (opens && takes_in_strangers(test))
+        warn("loose_pattern", file, test.at,
+             "this fits what others own, too: ask for the whole `host`, for `*.` and a domain of yours, or "
+             "for "
+             "`under`",
+             rule);
+    if (opens && test.op == Operator::under && test.operand.items() &&
+        std::ranges::any_of(*test.operand.items(), [](const core::Value& one) { return one.text() == "/"; }))
+        warn("matches_everything", file, test.at, "everything is under `/`: name the folder that is meant",
+             rule);
 }
 
 void Lint::lint_condition(const Condition& condition, const std::string& file, Purpose purpose,
@@ -155,6 +221,12 @@ void Lint::lint_condition(const Condition& condition, const std::string& file, P
             tell("any_element", test,
                  "`[*]` is true when any one element fits; an `allow` usually means all: say `every` of the "
                  "list");
+        if (allows && !negated && test.op == Operator::some && is_callers_word(test.field) &&
+            !asks_more_of(condition, test.field))
+            tell("any_element", test,
+                 "`some` is true when one element fits, whatever the others are; an `allow` usually means "
+                 "all: "
+                 "say `every`, or the list's `size` as well");
         if (test.op == Operator::regex && fits_any_text(test))
             tell("matches_everything", test,
                  fmt::format("this regular expression matches everything; to ask whether there is a value at "
@@ -206,6 +278,24 @@ void Lint::lint_windows() {
 
 // ---- across rules
 
+// The caller's fields that a rule names outside of its conditions, each with the key that it stands at.
+std::vector<std::pair<std::string_view, std::string>> fields_beside(const core::Rule& rule) {
+    std::vector<std::pair<std::string_view, std::string>> all;
+    auto add = [&](std::string_view key, const std::string& field) {
+        if (is_callers_word(field)) all.emplace_back(key, field);
+    };
+    for (const core::BudgetTerms& one : rule.budgets) {
+        add("budget", one.budget.sum);
+        for (const std::string& field : one.budget.by) add("budget", field);
+    }
+    for (const std::string& field : rule.turns ? rule.turns->by : std::vector<std::string>{})
+        add("one_at_a_time", field);
+    for (const std::string& field : rule.lower) add("lower", field);
+    for (const core::Exclusion& one : rule.exclude) add("exclude", one.field);
+    if (rule.session) add("session", rule.session->from);
+    return all;
+}
+
 // Names and values that are one slip apart: one of them is perhaps meant to be the other.
 void Lint::lint_spelling() {
     struct Used {
@@ -235,6 +325,9 @@ void Lint::lint_spelling() {
     };
     for (std::size_t i = 0; i < rules().size(); ++i) collect(whens_[i], rules()[i].file, loaded_.rules[i]);
     for (const core::RiskEntry& entry : loaded_.policy.risk) collect(entry.when, entry.file, nullptr);
+    for (std::size_t i = 0; i < rules().size(); ++i)
+        for (const auto& [key, field] : fields_beside(rules()[i]))
+            use("", field, rules()[i].file, place_of(key_of(*loaded_.rules[i], key)), loaded_.rules[i]);
     for (const auto& [field, all] : words) {
         for (std::size_t i = 1; i < all.size(); ++i) {
             auto near =

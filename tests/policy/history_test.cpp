@@ -131,8 +131,21 @@ TEST(HistoryLint, ABudgetForWhateverTheCallerSaysIsWarnedOf) {
     };
     EXPECT_THAT(found("{count: 1, per: 1h, by: [action, labels.team]}"),
                 ElementsAre(HasSubstr("has a budget for each `labels.team`, and the caller decides")));
-    EXPECT_THAT(found("{count: 1, per: 1h, by: [requester, labels.team]}"), IsEmpty());
+    EXPECT_THAT(found("{count: 1, per: 1h, by: [requester, labels.team]}"), testing::SizeIs(1))
+        << "one caller says one team after the other";
+    EXPECT_THAT(found("{count: 1, per: 1h, by: [requester.people]}"), testing::SizeIs(1));
+    EXPECT_THAT(found("[{count: 1, per: 1h, by: [labels.team]}, {count: 9, per: 1h, by: [requester]}]"),
+                IsEmpty());
     EXPECT_THAT(found("{count: 1, per: 1h}"), IsEmpty());
+    auto where = [](const std::string& when, const std::string& by) {
+        return of_kind("any_value",
+                       refusing_policy("  - {name: r, when: {" + when +
+                                       "}, allow: true, budget: {count: 1, per: 1h, by: " + by + "}}\n"));
+    };
+    EXPECT_THAT(where("labels.team: [a, b]", "labels.team"), IsEmpty());
+    EXPECT_THAT(where("labels.team: [a, 'b*']", "labels.team"), testing::SizeIs(1));
+    EXPECT_THAT(where("not: {labels.team: a}", "labels.team"), testing::SizeIs(1));
+    EXPECT_THAT(where("requester.people: amy", "requester.people"), IsEmpty());
 }
 
 TEST(HistoryLint, ARuleWithABudgetIsNotPointlessBesideOneThatAsksAsMuch) {

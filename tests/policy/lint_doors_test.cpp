@@ -206,8 +206,21 @@ TEST(PolicyLint, APartOfACommandSaysNothingOfTheRest) {
         EXPECT_THAT(of(when, "refuse: x"), IsEmpty()) << when;
     }
     for (const char* when : {"parameters.command: git status", "parameters.command: [ls, ps]",
-                             "parameters.title: 'git*'", "not: {parameters.command: 'rm*'}"})
+                             "parameters.title: 'git*'", "not: {parameters.title: 'rm*'}"})
         EXPECT_THAT(of(when), IsEmpty()) << when;
+}
+
+TEST(PolicyLint, WhatACommandIsNotSaysNothingOfWhatItIs) {
+    auto of = [](const std::string& when, const std::string& effect = "allow: true") {
+        return of_kind("open_command", refusing_policy("  - {name: r, when: {requester.name: ci, " + when +
+                                                       "}, " + effect + "}\n"));
+    };
+    for (const char* when : {"not: {parameters.command: 'rm*'}", "not: {parameters.sql: {contains: DROP}}",
+                             "parameters.command: {ne: reboot}", "not: {any: [{parameters.cmd: rm}]}"}) {
+        EXPECT_THAT(of(when), ElementsAre(HasSubstr("allows every command but some"))) << when;
+        EXPECT_THAT(of(when, "require: {of: g}"), IsEmpty()) << when;
+    }
+    EXPECT_THAT(of("parameters.command: ls, not: {parameters.title: x}"), IsEmpty());
 }
 
 TEST(PolicyLint, PatternsOverUrlsAndPathsCrossTooMuch) {
@@ -220,15 +233,21 @@ TEST(PolicyLint, PatternsOverUrlsAndPathsCrossTooMuch) {
           "parameters.p: ['/a/*', x]", "resource: {glob: 's3://b/*'}",
           "resource: {regex: 'https://.*[.]example[.]com/.*'}", "parameters.p: {regex: '^/project/[^;]+'}",
           "parameters.u: {ends_with: .example.com/hook}", "parameters.files: {every: '/project/*'}",
-          "parameters.files: {every: {.path: {starts_with: /project/}}}"}) {
+          "parameters.files: {every: {.path: {starts_with: /project/}}}",
+          "parameters.url: {contains: .example.com}", "parameters.callback_url: {contains: example.com}",
+          "parameters.host: {ends_with: example.com}", "parameters.u: {host: [example.com, '*.com']}",
+          "parameters.links: {every: {.url: {contains: example}}}"}) {
         EXPECT_EQ(of(when, "allow: true").size(), 1U) << when;
         EXPECT_THAT(of(when, "refuse: x"), IsEmpty()) << when;
         EXPECT_EQ(of("not: {" + std::string{when} + "}", "refuse: x").size(), 1U) << when;
     }
-    for (const char* when : {"parameters.u: {host: '*.example.com'}", "parameters.p: {under: /project}",
-                             "parameters.p: /project/a", "parameters.p: 'a*'", "action: 'deploy.*'",
-                             "parameters.p: {regex: '/project/[a-z]+'}", "parameters.p: {ends_with: .md}",
-                             "parameters.files: {every: {under: /project}}"})
+    for (const char* when :
+         {"parameters.u: {host: '*.example.com'}", "parameters.p: {under: /project}",
+          "parameters.p: /project/a", "parameters.p: 'a*'", "action: 'deploy.*'",
+          "parameters.p: {regex: '/project/[a-z]+'}", "parameters.p: {ends_with: .md}",
+          "parameters.host: {ends_with: .example.com}", "parameters.u: {host: example.com}",
+          "parameters.title: {contains: /}", "parameters.owner: {ends_with: '@example.com'}",
+          "parameters.files: {every: {under: /project}}"})
         EXPECT_THAT(of(when, "allow: true"), IsEmpty()) << when;
 }
 
@@ -237,10 +256,11 @@ TEST(PolicyLint, ARegularExpressionIsForTheWholeValue) {
         return of_kind("whole_value", refusing_policy("  - {name: r, when: {parameters.sql: {regex: '" +
                                                       regex + "'}}, refuse: x}\n"));
     };
-    for (const char* regex : {"DROP (TABLE|DATABASE)", "(?i)drop table", "drop"})
+    for (const char* regex : {"DROP (TABLE|DATABASE)", "(?i)drop table", "drop", "^drop|delete|truncate$",
+                              "(?i).*drop.*|delete", "drop|delete"})
         EXPECT_EQ(of(regex).size(), 1U) << regex;
-    for (const char* regex :
-         {".*DROP.*", "^DROP$", "(?i)drop.*", "(?i).*drop", "[a-z]+", "\\d+", "^(GET|HEAD)"})
+    for (const char* regex : {".*DROP.*", "^DROP$", "(?i)drop.*", "(?i).*drop", "[a-z]+", "\\d+",
+                              "^(GET|HEAD)", "^GET$|^HEAD$", ".*drop.*|.*[|(]delete.*", "(get|head).*"})
         EXPECT_THAT(of(regex), IsEmpty()) << regex;
     EXPECT_EQ(
         of_kind("whole_value",
@@ -248,6 +268,80 @@ TEST(PolicyLint, ARegularExpressionIsForTheWholeValue) {
             .size(),
         1U)
         << "within a list";
+}
+
+TEST(PolicyLint, OneElementThatFitsSaysNothingOfTheOthers) {
+    auto of = [](const std::string& when, const std::string& effect = "allow: true") {
+        return of_kind("any_element", refusing_policy("  - {name: r, when: {requester.name: ci, " + when +
+                                                      "}, " + effect + "}\n"));
+    };
+    EXPECT_THAT(of("parameters.types: {some: [aws_instance]}"),
+                ElementsAre(HasSubstr("`some` is true when")));
+    for (const char* when :
+         {"parameters.types: {every: [aws_instance]}", "parameters.types: {some: [a], every: [a, b]}",
+          "parameters.types: {some: [a], size: 1}", "not: {parameters.types: {some: [a]}}",
+          "all: [{parameters.types: {some: [a]}}, {not: {parameters.types: {some: [c]}}}]"})
+        EXPECT_THAT(of(when), IsEmpty()) << when;
+    EXPECT_THAT(of("parameters.types: {some: [aws_iam_role]}", "refuse: x"), IsEmpty());
+}
+
+TEST(PolicyLint, EverythingIsUnderTheRoot) {
+    auto of = [](const std::string& folder) {
+        return of_kind("matches_everything",
+                       refusing_policy("  - {name: r, when: {requester.name: ci, parameters.p: {under: " +
+                                       folder + "}}, allow: true}\n"));
+    };
+    EXPECT_THAT(of("/"), ElementsAre(HasSubstr("name the folder that is meant")));
+    EXPECT_THAT(of("[/srv, /]"), testing::SizeIs(1));
+    EXPECT_THAT(of("/srv"), IsEmpty());
+}
+
+TEST(PolicyLint, TwoOrdersThatContradictOneAnotherAreTold) {
+    const std::string first = "  - {name: r, require: {then: [{of: g}, {of: h}]}}\n";
+    auto of = [&](const std::string& kind, const std::string& other) {
+        return of_kind(kind,
+                       refusing_policy(first + "  - {name: s, when: {action: a}, require: " + other + "}\n"));
+    };
+    EXPECT_THAT(of("contrary_order", "{then: [{of: h}, {of: g}]}"),
+                ElementsAre("5:15 rule `r` asks `g` before `h`, and rule `s` (p.yaml:6) the other way round: "
+                            "where both match, neither order holds"));
+    EXPECT_THAT(of("contrary_order", "{then: [{of: g}, {of: h}]}"), IsEmpty());
+    EXPECT_THAT(of("contrary_order", "{all: [{of: h}, {of: g}]}"), IsEmpty());
+    EXPECT_THAT(of("pointless", "{then: [{of: h}, {of: g}]}"), IsEmpty())
+        << "it takes the other's order away";
+    EXPECT_THAT(of("pointless", "{all: [{of: h}, {of: g}]}"), testing::SizeIs(1));
+    EXPECT_THAT(
+        of_kind("pointless",
+                refusing_policy("  - {name: r, require: {all: [{of: g}, {of: h}]}}\n"
+                                "  - {name: s, when: {action: a}, require: {then: [{of: g}, {of: h}]}}\n")),
+        IsEmpty())
+        << "it adds an order";
+}
+
+TEST(PolicyLint, AnAlternativeThatHoldsAnotherIsNeverNeeded) {
+    auto of = [](const std::string& require) {
+        return of_kind("needless_alternative",
+                       refusing_policy("  - {name: r, require: {any: " + require + "}}\n"));
+    };
+    EXPECT_THAT(of("[{then: [{of: g}, {of: h}]}, {of: h}]"), ElementsAre(HasSubstr("it is never needed")));
+    EXPECT_THAT(of("[{of: h}, {all: [{count: 2, of: g}, {of: h}]}]"), testing::SizeIs(1));
+    EXPECT_THAT(of("[{all: [{of: g}, {of: h}]}, {count: 2, of: g}]"), IsEmpty());
+    EXPECT_THAT(of("[{all: [{of: g}, {count: 2, of: h}]}, {all: [{count: 2, of: g}, {of: h}]}]"), IsEmpty());
+}
+
+TEST(PolicyLint, FieldsBesideConditionsAreSpeltAsTheConditionsSpellThem) {
+    auto of = [](const std::string& beside) {
+        return of_kind("spelling",
+                       refusing_policy("  - {name: r, when: {parameters.amount: {gt: 5, missing: holds}}, "
+                                       "require: {of: g}, " +
+                                       beside + "}\n"));
+    };
+    for (const char* beside :
+         {"budget: {sum: parameters.amonut, max: 5, per: 1d}", "lower: [parameters.amonut]",
+          "budget: {count: 5, per: 1d, by: parameters.Amount}", "one_at_a_time: [parameters.amonut]",
+          "session: {from: parameters.amounts, max: 1h, uses: 2}", "exclude: [{github: parameters.amoumt}]"})
+        EXPECT_THAT(of(beside), ElementsAre(HasSubstr("is nearly `parameters.amount`"))) << beside;
+    EXPECT_THAT(of("lower: [parameters.amount]"), IsEmpty());
 }
 
 TEST(PolicyLint, NoNumberFallsBetweenTwoRules) {
