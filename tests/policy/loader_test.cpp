@@ -43,7 +43,14 @@ TEST(PolicyFiles, TheSamplePolicyLoads) {
     ASSERT_TRUE(policy) << policy.error().detail;
     EXPECT_EQ((*policy)->people.size(), 5U);
     EXPECT_EQ((*policy)->groups.size(), 3U);
-    EXPECT_EQ((*policy)->rules.size(), 5U);
+    EXPECT_EQ((*policy)->rules.size(), 10U);
+    auto some = [&](auto has) { return std::ranges::any_of((*policy)->rules, has); };
+    EXPECT_TRUE(some([](const core::Rule& one) { return one.unless.has_value(); }));
+    EXPECT_TRUE(some([](const core::Rule& one) { return !one.budgets.empty(); }));
+    EXPECT_TRUE(some([](const core::Rule& one) { return one.session && !one.lower.empty(); }));
+    EXPECT_TRUE(some([](const core::Rule& one) {
+        return one.require && std::holds_alternative<core::RequireThen>(one.require->node);
+    }));
     EXPECT_EQ((*policy)->otherwise.kind, core::PolicyDefault::Kind::require);
     EXPECT_EQ((*policy)->rules[0].grant, core::Duration{std::chrono::minutes{10}});
     for (const auto& finding : findings)
