@@ -6,6 +6,7 @@
 #include "core/nudges.hpp"
 #include "core/self_approvals.hpp"
 #include "core/tally.hpp"
+#include "countersign/core/advance.hpp"
 
 namespace countersign::core {
 namespace {
@@ -41,6 +42,16 @@ std::optional<Instant> due_at(const Case& c, const Ruling& ruling) {
     const auto review = review_due(c, ruling);
     if (ruling.state != State::approved) return review;
     return review && ruling.grant_ends ? std::min(*review, *ruling.grant_ends) : ruling.grant_ends;
+}
+
+std::vector<Objection> objections(const Case& c) {
+    std::vector<Objection> all;
+    if (c.applied->deny.counts.empty()) return all;
+    Tally tally{c.request, c.applied};
+    for (const Entry& entry : c.entries) tally.read(entry);
+    for (const CountOf& one : c.applied->deny.counts)
+        all.push_back({one.of, one.count, static_cast<std::uint32_t>(tally.denials(one.of))});
+    return all;
 }
 
 }  // namespace countersign::core

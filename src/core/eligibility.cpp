@@ -360,12 +360,19 @@ bool may_approve(const Standing& now, const std::vector<GroupId>& asked) {
            std::ranges::any_of(now.groups, [&](const GroupId& group) { return contains(asked, group); });
 }
 
+// How an account stands to a case for those who ask whom to ask: with what earlier requests say of it.
+Standing standing_to_ask(const Case& c, const Voters& voters, const AccountId& account) {
+    Standing now = voters.standing_of(account);
+    if (c.earlier) now.filled_last = filled_last(c.applied, *c.earlier, now.person);
+    return now;
+}
+
 // Whom somebody who is away has asked instead, where their approval would count for it.
 std::optional<PersonId> stand_in_for(const Case& c, const Voters& voters, const Directory& directory,
                                      const PersonId& away, const std::vector<PersonId>& spoken) {
     const Absence* absence = directory.absence(away);
     if (!c.applied->delegate || !absence || !absence->instead || contains(spoken, away)) return std::nullopt;
-    Standing now = voters.standing_of(*absence->instead);
+    Standing now = standing_to_ask(c, voters, *absence->instead);
     const bool theirs =
         std::ranges::any_of(now.stands_in, [&](const StandIn& one) { return one.person == away; });
     now.groups = slots_open_to(c, now, spoken);
@@ -384,7 +391,7 @@ May person_may(const Case& c, const Voters& voters, const Directory& directory, 
     for (const AccountId& account : directory.accounts_of(person)) {
         if (!in_chat(account)) continue;
         any = true;
-        Standing now = voters.standing_of(account);
+        Standing now = standing_to_ask(c, voters, account);
         const bool offline = !directory.connected(account) && !directory.elsewhere(account);
         const bool unasked = directory.connected(account) && directory.user(account) == nullptr;
         if (offline || unasked) now.klass = AccountClass::member;
@@ -469,21 +476,11 @@ std::vector<std::vector<Lack>> lacking(const Case& c, const Ruling& ruling, cons
     return all;
 }
 
-std::vector<Objection> objections(const Case& c) {
-    std::vector<Objection> all;
-    if (c.applied->deny.counts.empty()) return all;
-    Tally tally{c.request, c.applied};
-    for (const Entry& entry : c.entries) tally.read(entry);
-    for (const CountOf& one : c.applied->deny.counts)
-        all.push_back({one.of, one.count, static_cast<std::uint32_t>(tally.denials(one.of))});
-    return all;
-}
-
 bool could_approve(const Case& c, const Ruling& ruling, const Directory& directory,
                    const AccountId& account) {
     if (ruling.state != State::pending) return false;
-    Behind behind{c.request, c.entries, directory};
-    Standing now = standing_of(c, behind, directory, account);
+    const Behind behind{c.request, c.entries, directory};
+    Standing now = standing_to_ask(c, Voters{c, behind, directory}, account);
     const Present present = present_of(c);
     now.groups = slots_open_to(c, now, present.spoken);
     if (!may_approve(now, groups_of(c.applied))) return false;

@@ -84,9 +84,13 @@ class Keys {
         if (behind_.empty()) return keep({kind, with_values(what, by, {}), term});
         for (const PersonId& person : behind_) keep({kind, with_values(what, by, person.text()), term});
     }
-    void add(const GroupId& group) {
-        keep({HistoryKey::Kind::last, canonical(Value::array().push("last").push(plain(group).text())), 0,
-              plain(group)});
+    void add_last(const Applied& applied) {
+        for (const Slots& slots : applied.alternatives)
+            for (const CountOf& one : slots.groups)
+                if (one.not_last != 0)
+                    keep({HistoryKey::Kind::last,
+                          canonical(Value::array().push("last").push(plain(one.of).text())), 0,
+                          plain(one.of)});
     }
     std::vector<HistoryKey> take() { return std::move(keys_); }
 
@@ -279,9 +283,14 @@ std::vector<HistoryKey> history_keys(const Request& request, const Applied& appl
     }
     for (std::size_t i = 0; i < applied.turns.size(); ++i)
         keys.add(HistoryKey::Kind::turns, i, Value::array().push("turns"), applied.turns[i].by);
-    for (const Slots& slots : applied.alternatives)
-        for (const CountOf& one : slots.groups)
-            if (one.not_last != 0) keys.add(one.of);
+    keys.add_last(applied);
+    return keys.take();
+}
+
+std::vector<HistoryKey> last_keys(const Request& request, const Applied& applied) {
+    const std::vector<PersonId> nobody;
+    Keys keys{request, nobody};
+    if (applied.kind != Applied::Kind::refuse) keys.add_last(applied);
     return keys.take();
 }
 

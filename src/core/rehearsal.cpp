@@ -188,15 +188,15 @@ Directory assumed_directory(const Policy& policy, const Assumed& assumed, Instan
 
 Rehearsal::Rehearsal(Request request, Applied applied, const Directory& directory, History history)
     : directory_(directory),
-      history_(std::move(history)),
-      case_{std::move(request), std::move(applied), {}},
+      history_(std::make_shared<const History>(std::move(history))),
+      case_{std::move(request), std::move(applied), {}, history_},
       last_{} {
     case_.request.change([&](Request& one) { one.expires_at = one.created_at + case_.applied->expires; });
     case_.entries.emplace_back(opening(case_.request, case_.applied, directory_, case_.request->created_at));
 }
 
 const Step& Rehearsal::act(const Command& command, Instant at) {
-    last_ = advance(case_, command, directory_, at, always_fresh, history_);
+    last_ = advance(case_, command, directory_, at, always_fresh, *history_);
     for (const Entry& entry : last_.appended) case_.entries.push_back(entry);
     return last_;
 }

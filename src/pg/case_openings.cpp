@@ -260,6 +260,8 @@ Sql<Done> CaseWriter::write_opening(Session& session, OpeningJob& job, const app
     if (!written || !job.answer) return written;
     written = write_history(session, **locked, judged.records, seals, now);
     if (written && job.fresh.callback) written = add_subscription(session, *job.fresh.callback, seals);
+    if (!core::last_keys(job.fresh.request, job.fresh.applied).empty())
+        (*job.answer)->opened.earlier = std::make_shared<const core::History>(std::move((*locked)->history));
     return written;
 }
 

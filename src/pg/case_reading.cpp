@@ -3,6 +3,7 @@
 #include "countersign/base/log.hpp"
 #include "pg/case_statements.hpp"
 #include "pg/case_writer.hpp"
+#include "pg/history_rows.hpp"
 #include "pg/job.hpp"
 #include "pg/rows.hpp"
 
@@ -50,6 +51,8 @@ Result<std::vector<core::Case>> CaseWriter::read_rows(Session& session,
         if (auto id = request_of(row)) quarantine(session, *id, failure);
         unreadable(failure);
     }
+    auto added = in_session<Done>([&] { return add_earlier(session, cases, *seals); });
+    if (!added) return pass(added);
     return cases;
 }
 

@@ -19,6 +19,8 @@ constexpr Query add_history{
 constexpr Query lock_rows{
     "SELECT key, version, record, encode(seal, 'hex') FROM history WHERE key = ANY ($1::uuid[]) ORDER BY key "
     "FOR NO KEY UPDATE"};
+constexpr Query read_history{
+    "SELECT key, version, record, encode(seal, 'hex') FROM history WHERE key = ANY ($1::uuid[])"};
 constexpr Query change_history{
     "UPDATE history SET version = $2, changed_at = $3, record = $4, seal = $5 WHERE key = $1"};
 
@@ -46,6 +48,11 @@ Result<Rows> rows_from(const pqxx::result& found, const app::Seals& seals) {
         rows.emplace(name, std::pair{*version, std::move(*record)});
     }
     return rows;
+}
+
+std::function<std::string(const core::PersonId&)> names_by(const app::Seals& seals) {
+    return
+        [&seals](const core::PersonId& person) { return hex(seals.pseudonym("history of", person.text())); };
 }
 
 // One that cannot be read holds its place, and one that is not there has none.
@@ -76,9 +83,7 @@ Sql<std::vector<core::InLine>> read_line(Session& session, const std::vector<cor
 Sql<Result<LockedHistory>> lock_history(Session& session, const std::vector<core::HistoryKey>& keys,
                                         const app::Seals& seals, core::Instant now) {
     LockedHistory locked;
-    locked.history.name_of = [&seals](const core::PersonId& person) {
-        return hex(seals.pseudonym("history of", person.text()));
-    };
+    locked.history.name_of = names_by(seals);
     if (keys.empty()) return Result<LockedHistory>{std::move(locked)};
     const std::string empty = wire::stored_history({});
     std::vector<std::string> names, empty_seals;
@@ -110,6 +115,36 @@ Sql<Result<LockedHistory>> lock_history(Session& session, const std::vector<core
     if (!line) return std::unexpected(line.error());
     locked.history.line = std::move(*line);
     return Result<LockedHistory>{std::move(locked)};
+}
+
+Sql<Done> add_earlier(Session& session, std::vector<core::Case>& cases, const app::Seals& seals) {
+    std::map<const core::Case*, std::vector<core::HistoryKey>> asking;
+    std::vector<std::string> names;
+    for (const core::Case& c : cases) {
+        auto keys = core::last_keys(c.request, c.applied);
+        if (keys.empty() || !core::open(core::decide(c).state)) continue;
+        for (const core::HistoryKey& key : keys) names.push_back(hex(seals.pseudonym("history", key.text)));
+        asking.emplace(&c, std::move(keys));
+    }
+    if (asking.empty()) return Done{};
+    auto found = session.run(read_history, Arguments::of(names));
+    if (!found) return std::unexpected(found.error());
+    auto rows = rows_from(*found, seals);
+    if (!rows) {
+        log::error("pg", "{}: cards name people who would be refused", rows.error().detail);
+        return Done{};
+    }
+    for (core::Case& c : cases) {
+        auto its = asking.find(&c);
+        if (its == asking.end()) continue;
+        core::History earlier{.past = {}, .line = {}, .name_of = names_by(seals)};
+        for (const core::HistoryKey& key : its->second) {
+            auto row = rows->find(seals.pseudonym("history", key.text));
+            earlier.past.push_back({key, row == rows->end() ? core::HistoryRecord{} : row->second.second});
+        }
+        c.earlier = std::make_shared<const core::History>(std::move(earlier));
+    }
+    return Done{};
 }
 
 Sql<Done> write_history(Session& session, const LockedHistory& locked,

@@ -22,6 +22,9 @@ struct LockedHistory {
 // outlive what is answered. corrupt: a row is not what this server wrote; nothing may be decided by it.
 Sql<Result<LockedHistory>> lock_history(Session& session, const std::vector<core::HistoryKey>& keys,
                                         const app::Seals& seals, core::Instant now);
+// Adds to the cases that wait for approvals who filled their slots lately, where their rules ask for others.
+// Nothing is locked, so it says whom to ask and decides nothing. What cannot be read is not known.
+Sql<Done> add_earlier(Session& session, std::vector<core::Case>& cases, const app::Seals& seals);
 // Writes the records, beside the locked rows, where they differ from what was there.
 Sql<Done> write_history(Session& session, const LockedHistory& locked,
                         const std::vector<core::HistoryRecord>& records, const app::Seals& seals,

@@ -150,6 +150,35 @@ TYPED_TEST(History, WhoeverApprovedLastDoesNotApproveTheNextOneEvenAtOnce) {
     EXPECT_TRUE(this->stored(next).entries.size() == 2U);
 }
 
+TYPED_TEST(History, WhoeverReadsARequestKnowsWhoFilledItsSlotsLast) {
+    auto applied = reviewed();
+    applied.alternatives[0].groups[0].not_last = 1;
+    const auto read = [&](const core::RequestId& id) {
+        const auto one = this->stored(id);
+        const auto all = this->on.get(this->on.cases().read_all({id}, this->on.soon()));
+        EXPECT_TRUE(all && one.earlier && all->at(0).earlier);
+        std::vector<bool> last;
+        for (const char* person : {"amy", "ben"}) {
+            last.push_back(!filled_last(applied, *one.earlier, core::PersonId{person}).empty());
+            EXPECT_EQ(!filled_last(applied, *all->at(0).earlier, core::PersonId{person}).empty(),
+                      last.back());
+        }
+        return last;
+    };
+    const auto waits = this->opened(this->on.fresh(applied, {})).opened.request->id;
+    EXPECT_EQ(read(waits), (std::vector{false, false}));
+    const auto first = this->opened(this->on.fresh(applied, {})).opened.request->id;
+    EXPECT_EQ(this->appended(this->on.vote(first, "U0AMY")).now->ruling.state, core::State::approved);
+    EXPECT_EQ(read(waits), (std::vector{true, false}));
+    const auto next = this->opened(this->on.fresh(applied, {})).opened;
+    ASSERT_TRUE(next.earlier);
+    EXPECT_THAT(filled_last(applied, *next.earlier, core::PersonId{"amy"}), Not(IsEmpty()));
+    EXPECT_THAT(filled_last(applied, *next.earlier, core::PersonId{"ben"}), IsEmpty());
+    const auto other = this->opened(this->on.fresh(reviewed(), {})).opened.request->id;
+    EXPECT_EQ(this->stored(other).earlier, nullptr) << "its rules do not ask";
+    EXPECT_EQ(this->stored(first).earlier, nullptr) << "nobody is asked any more";
+}
+
 TYPED_TEST(History, OneGoesOnAtATime) {
     auto applied = reviewed();
     applied.turns = {{{"action", "resource"}, false}};

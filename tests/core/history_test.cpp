@@ -240,6 +240,28 @@ TEST(NotTheLast, WhoeverFilledASlotLeavesTheNextOneToOthers) {
     EXPECT_EQ(play("U0AMY"), std::nullopt);
 }
 
+TEST(NotTheLast, WhoWouldBeRefusedIsNotNamedWhereItIsKnown) {
+    Applied applied = requires_of({asks({{1, "reviewers"}})});
+    applied.alternatives[0].groups[0].not_last = 1;
+    Vote vote{applied};
+    vote.kept.records[history_keys(vote.c.request, applied, {}).at(0).text].last = {{"amy"}};
+    const Directory directory = vote.world.directory();
+    auto named = [&](const char* person) {
+        const auto lacks = lacking(vote.c, decide(vote.c), directory);
+        return std::ranges::count(lacks.at(0).at(0).could_approve, PersonId{person}) == 1;
+    };
+    auto could = [&](const char* user) {
+        return could_approve(vote.c, decide(vote.c), directory, slack(user));
+    };
+    EXPECT_TRUE(named("amy") && named("ben") && could("U0AMY") && could("U0BEN")) << "nobody has looked";
+    vote.c.earlier = std::make_shared<const History>(vote.kept.of(vote.c.request, applied));
+    EXPECT_FALSE(named("amy") || could("U0AMY"));
+    EXPECT_TRUE(named("ben") && could("U0BEN"));
+    Case unread = vote.c;
+    unread.earlier = nullptr;
+    EXPECT_EQ(unread, vote.c) << "what was looked up is no part of a case";
+}
+
 TEST(NotTheLast, TheyMayDenyAllTheSame) {
     Applied applied = requires_of({asks({{1, "reviewers"}})});
     applied.alternatives[0].groups[0].not_last = 1;

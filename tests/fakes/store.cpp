@@ -48,7 +48,7 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
     core::RequestId id = fresh.request.id;
     numbers_.emplace(fresh.request.number, id);
     core::Case c{std::move(fresh.request), std::move(fresh.applied), {core::Entry{fresh.opened}}};
-    app::OpenedCase opened{.opened = c, .ruling = std::move(fresh.ruling)};
+    app::OpenedCase opened{.opened = with_earlier(c), .ruling = std::move(fresh.ruling)};
     opened.cards = Outbox::opened(id, fresh.cards, fresh.lease);
     opened.leased = !opened.cards.empty();
     core::State state = opened.ruling.state;
@@ -56,6 +56,13 @@ Later<app::OpenedCase> Store::open(app::NewCase fresh, Deadline) {
                  {.version = 1, .before = core::State::pending, .after = state, .origin = {}, .command = 0});
     cases_.emplace(id, Kept{{std::move(c), {std::string{}}, state, false}, {}});
     co_return opened;
+}
+
+core::Case Store::with_earlier(core::Case c) const {
+    const auto keys = core::last_keys(c.request, c.applied);
+    if (!keys.empty() && core::open(core::decide(c).state))
+        c.earlier = std::make_shared<const core::History>(history_of(keys));
+    return c;
 }
 
 core::History Store::history_of(const std::vector<core::HistoryKey>& keys) const {
@@ -130,14 +137,14 @@ Later<core::Case> Store::read(core::RequestId request, Deadline) {
     if (auto failed = trouble("read")) co_return std::unexpected(*failed);
     auto found = cases_.find(request);
     if (found == cases_.end()) co_return missing();
-    co_return found->second.on.c;
+    co_return with_earlier(found->second.on.c);
 }
 
 Later<core::Case> Store::read_number(std::int64_t number, Deadline) {
     if (auto failed = trouble("read_number")) co_return std::unexpected(*failed);
     auto found = numbers_.find(number);
     if (found == numbers_.end()) co_return missing();
-    co_return cases_.at(found->second).on.c;
+    co_return with_earlier(cases_.at(found->second).on.c);
 }
 
 Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
@@ -166,7 +173,7 @@ Later<app::ListPage> Store::list(app::ListFilter filter, Deadline) {
             page.next_before = page.cases.back().request->number;
             break;
         }
-        page.cases.push_back(c);
+        page.cases.push_back(with_earlier(c));
     }
     co_return page;
 }
@@ -185,7 +192,8 @@ Later<std::vector<core::Case>> Store::read_all(std::vector<core::RequestId> requ
     if (auto failed = trouble("read_all")) co_return std::unexpected(*failed);
     std::vector<core::Case> cases;
     for (const auto& id : requests)
-        if (auto kept = cases_.find(id); kept != cases_.end()) cases.push_back(kept->second.on.c);
+        if (auto kept = cases_.find(id); kept != cases_.end())
+            cases.push_back(with_earlier(kept->second.on.c));
     co_return cases;
 }
 

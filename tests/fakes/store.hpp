@@ -89,6 +89,7 @@ class Store final : public app::CaseStore,
         return Id::mint(clock_.now(), rt::chance(entropy_));
     }
     std::optional<std::int32_t> version_of(core::RequestId request) const override;
+    core::Case with_earlier(core::Case c) const;
     core::History history_of(const std::vector<core::HistoryKey>& keys) const;
     void keep(const std::vector<core::HistoryKey>& keys, std::vector<core::HistoryRecord> records);
 

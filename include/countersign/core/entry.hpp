@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -194,13 +195,20 @@ std::optional<Duration> after_card(const Entry& entry);
 // A vote that came sooner can hardly rest on what the card says; the card tells whoever votes next.
 inline constexpr Duration hasty_within = std::chrono::seconds{2};
 
+struct History;
+
 // Holds one request with everything recorded about it. It is bounded, and loaded whole under its row lock.
 struct Case {
     Shared<Request> request;
     Shared<Applied> applied;
     std::vector<Entry> entries;  // the first is Opened
+    // Who filled slots lately, as it was when this was read; nullptr: that is not known. It says whom to ask
+    // and decides nothing, so two cases are the same without it.
+    std::shared_ptr<const History> earlier = nullptr;
     std::int32_t version() const { return static_cast<std::int32_t>(entries.size()); }
-    friend bool operator==(const Case&, const Case&) = default;
+    friend bool operator==(const Case& a, const Case& b) {
+        return a.request == b.request && a.applied == b.applied && a.entries == b.entries;
+    }
 };
 inline constexpr std::size_t case_entries_max = 1'024;
 // So many of case_entries_max are kept free for what must always be possible: the end of time, a

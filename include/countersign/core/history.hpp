@@ -30,6 +30,8 @@ bool counts_or_compares(const Applied& applied, std::string_view pointer);
 // Returns the keys of a request, which follow from what it says and from who is behind it. Each once.
 std::vector<HistoryKey> history_keys(const Request& request, const Applied& applied,
                                      const std::vector<PersonId>& behind);
+// Returns those of them that tell who filled slots lately, where the rules ask for others.
+std::vector<HistoryKey> last_keys(const Request& request, const Applied& applied);
 
 // What is kept under one key.
 struct HistoryRecord {

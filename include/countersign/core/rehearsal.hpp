@@ -47,7 +47,7 @@ class Rehearsal {
 
   private:
     const Directory& directory_;
-    const History history_;
+    const std::shared_ptr<const History> history_;
     Case case_;
     Step last_;
 };
