@@ -337,6 +337,29 @@ std::optional<HeldBack> held_back(const Request& request, const Applied& applied
     return std::nullopt;
 }
 
+std::vector<std::string> contradictions(const Request& request, const Applied& applied, bool approved) {
+    std::vector<std::string> all;
+    for (const Budget& budget : applied.budgets) {
+        if (!contains(applied.rules, budget.rule))
+            all.push_back(fmt::format("it counts toward a budget of rule {}, which it does not match",
+                                      visible(budget.rule)));
+        const std::int64_t amount = amount_of(request, budget);
+        if (approved && !fits(budget, {}, amount))
+            all.push_back(
+                fmt::format("it was approved for {} of {}, which alone is more than its budget ({})",
+                            millionths_text(amount), budget.sum, budget_text(budget)));
+    }
+    for (const std::string& rule : applied.over_budget) {
+        if (!contains(applied.rules, rule))
+            all.push_back(
+                fmt::format("it is beyond a budget of rule {}, which it does not match", visible(rule)));
+        if (applied.kind == Applied::Kind::allow)
+            all.push_back(
+                fmt::format("it is beyond a budget of rule {}, and nobody was asked", visible(rule)));
+    }
+    return all;
+}
+
 std::vector<GroupId> filled_last(const Applied& applied, const History& history, const PersonId& person) {
     std::vector<GroupId> groups;
     if (!history.name_of) return groups;

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "countersign/core/history.hpp"
 #include "countersign/wire/leaves.hpp"
 #include "countersign/wire/stored.hpp"
 #include "countersign/wire/stored_entry.hpp"
@@ -122,6 +123,10 @@ void CaseReader::judge() const {
         return;
     }
     if (checked_.erased) return;
+    const bool approved = std::ranges::any_of(
+        recorded_.entries, [](const app::RecordedEntry& one) { return one.state == core::State::approved; });
+    for (const std::string& wrong : core::contradictions(worded_->request, worded_->applied, approved))
+        problem(wrong);
     if (core::decide(*worded_).state != recorded_.entries.back().state)
         problem("its words come to another state than its record");
 }

@@ -220,6 +220,40 @@ TEST(Budgets, TheVoteThatWouldSpendMoreThanThereIsIsRefusedAndMayComeAgain) {
     EXPECT_EQ(vote.kept.records.begin()->second.uses.size(), 1U);
 }
 
+TEST(BudgetsOnRecord, WhatCannotBeSoIsSaid) {
+    using ::testing::ElementsAre;
+    using ::testing::HasSubstr;
+    Request request = request_of({});
+    request.parameters = Value::object().set("amount", Value{500});
+    auto applied = [](Applied::Kind kind, std::int64_t max, std::string rule) {
+        Applied one;
+        one.kind = kind;
+        one.rules = {"refunds"};
+        one.budgets = {{std::move(rule), 0, "parameters.amount", max * millionths, 24h, {}}};
+        return one;
+    };
+    const auto allow = Applied::Kind::allow;
+    EXPECT_THAT(contradictions(request, applied(allow, 500, "refunds"), true), ::testing::IsEmpty());
+    EXPECT_THAT(
+        contradictions(request, applied(allow, 499, "refunds"), true),
+        ElementsAre("it was approved for 500 of parameters.amount, which alone is more than its budget "
+                    "(499 of parameters.amount within 1d)"));
+    EXPECT_THAT(contradictions(request, applied(allow, 499, "refunds"), false), ::testing::IsEmpty());
+    EXPECT_THAT(contradictions(request_of({}), applied(allow, 499, "refunds"), true), ::testing::SizeIs(1))
+        << "no amount is said";
+    EXPECT_THAT(contradictions(request, applied(allow, 500, "others"), true),
+                ElementsAre("it counts toward a budget of rule others, which it does not match"));
+    Applied over = requires_of({asks({{1, "security"}})});
+    over.rules = {"refunds"};
+    over.over_budget = {"refunds"};
+    EXPECT_THAT(contradictions(request, over, true), ::testing::IsEmpty()) << "others were asked for it";
+    over.kind = allow;
+    EXPECT_THAT(contradictions(request, over, true), ElementsAre(HasSubstr("and nobody was asked")));
+    over.kind = Applied::Kind::require;
+    over.over_budget = {"payments"};
+    EXPECT_THAT(contradictions(request, over, true), ElementsAre(HasSubstr("which it does not match")));
+}
+
 TEST(NotTheLast, WhoeverFilledASlotLeavesTheNextOneToOthers) {
     Applied applied = requires_of({asks({{1, "reviewers"}})});
     applied.alternatives[0].groups[0].not_last = 2;

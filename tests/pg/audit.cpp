@@ -77,6 +77,19 @@ TEST_F(AnAudit, OfWhatNobodyChangedFindsNothing) {
     for (const auto& one : done.findings) ADD_FAILURE() << one.where << ": " << one.what;
 }
 
+TEST_F(AnAudit, ABudgetThatARequestCannotCountTowardIsNamed) {
+    auto applied = core::testing::requires_of({core::testing::asks({{2, "security"}})});
+    applied.rules = {"exports"};
+    applied.budgets = {{"exports", 5, {}, 0, 1h, {}}};
+    ASSERT_TRUE(on.get(on.cases().open(on.fresh(applied), on.soon())));
+    published();
+    EXPECT_TRUE(audit().findings.empty());
+    applied.budgets[0].rule = "imports";
+    ASSERT_TRUE(on.get(on.cases().open(on.fresh(applied), on.soon())));
+    published();
+    expect_found("request #4", "it counts toward a budget of rule imports, which it does not match");
+}
+
 TEST_F(AnAudit, AVoteThatWasChangedIsNamed) {
     as_owner("entry",
              "UPDATE entry SET record = replace(record, '\"approve\"', '\"deny\"') WHERE version = 2");

@@ -102,6 +102,10 @@ std::optional<HeldBack> held_back(const Request& request, const Applied& applied
 // Returns the groups whose slots this person may not fill, because they did for one of the last requests.
 std::vector<GroupId> filled_last(const Applied& applied, const History& history, const PersonId& person);
 
+// Says in sentences what is recorded of the budgets of a request, and cannot be so; empty: nothing. What
+// other requests had spent is no part of it, so whether there was room is not judged.
+std::vector<std::string> contradictions(const Request& request, const Applied& applied, bool approved);
+
 // Returns the records, beside those of `past`, as they are once the case is as `ruling` says: newly opened,
 // or newly approved.
 std::vector<HistoryRecord> after_opening(const Case& c, const Ruling& ruling, const History& history,
