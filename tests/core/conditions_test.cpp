@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <random>
 #include <set>
@@ -83,9 +84,44 @@ core::Test scalar_test(Dice& dice, const std::string& field) {
     return test;
 }
 
+// This asks about the moment at which a request is opened, on the clocks of UTC.
+core::Test time_test(Dice& dice) {
+    auto two = [](std::size_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
+    auto day = [&] { return two(1 + dice.below(12)) + "-" + two(1 + dice.below(28)); };
+    auto moment = [&] { return two(dice.below(24)) + ":" + two(dice.below(60)); };
+    switch (dice.below(4)) {
+        case 0:
+            return {"time.of_day", Operator::between,
+                    Value::object().set("from", moment()).set("to", moment())};
+        case 1:
+            return {"time.date", Operator::between, Value::object().set("from", day()).set("to", day())};
+        case 2:
+            return {"time.hour", dice.one_in(2) ? Operator::gte : Operator::lt, Value{dice.below(24)}};
+        default:
+            return {"time.weekday", Operator::in, Value::Array{1 + dice.below(7), 1 + dice.below(7)}};
+    }
+}
+
+core::Test shape_test(Dice& dice) {
+    switch (dice.below(3)) {
+        case 0:
+            return {"parameters.list", Operator::size, Value{dice.below(4)}};
+        case 1:
+            return {"parameters.scalar", dice.one_in(2) ? Operator::starts_with : Operator::ends_with,
+                    Value{words[dice.below(3)]}};
+        default:
+            return {"parameters.scalar", Operator::glob, Value{words[dice.below(3)] + "*"}};
+    }
+}
+
 core::Test some_test(Dice& dice, bool allow) {
     core::Test test;
-    switch (dice.below(8)) {
+    switch (dice.below(10)) {
+        case 8:
+            return time_test(dice);
+        case 9:
+            test = shape_test(dice);
+            break;
         case 5:
             test = {"requester.groups", Operator::in,
                     Value::Array{groups[dice.below(4)], groups[dice.below(4)]}};
@@ -169,9 +205,45 @@ Holds all_of(const std::vector<Holds>& all) {
     return {std::ranges::all_of(all, &Holds::may), std::ranges::all_of(all, &Holds::must)};
 }
 
+// Days and minutes are counted; what ends before it begins goes on in the next year, or on the next day.
+bool within(int value, int from, int to, bool with_end) {
+    const int end = with_end ? to + 1 : to;
+    return from <= to ? from <= value && value < end : value >= from || value < end;
+}
+
+Holds of_time(const core::Test& test, Instant at) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count();
+    const auto days = seconds / 86'400;
+    const int minute = static_cast<int>(seconds % 86'400 / 60);
+    if (test.field == "time.hour") {
+        const auto bound = static_cast<int>(*test.operand.number());
+        return surely(test.op == Operator::lt ? minute / 60 < bound : minute / 60 >= bound);
+    }
+    if (test.field == "time.weekday") {
+        const auto weekday = (days + 3) % 7 + 1;  // the first day of all was a Thursday
+        return surely(std::ranges::any_of(*test.operand.items(), [&](const Value& one) {
+            return static_cast<std::int64_t>(*one.number()) == weekday;
+        }));
+    }
+    auto number = [](std::string_view text, std::size_t begin) {
+        return (text[begin] - '0') * 10 + (text[begin + 1] - '0');
+    };
+    const auto from = test.operand["from"].text();
+    const auto to = test.operand["to"].text();
+    const int scale = test.field == "time.date" ? 100 : 60;
+    const int begin = number(from, 0) * scale + number(from, 3);
+    const int end = number(to, 0) * scale + number(to, 3);
+    if (test.field == "time.of_day") return surely(within(minute, begin, end, false));
+    const std::time_t then = seconds;
+    std::tm broken{};
+    gmtime_r(&then, &broken);
+    return surely(within((broken.tm_mon + 1) * 100 + broken.tm_mday, begin, end, true));
+}
+
 struct Naive {
     const Request& request;
     bool allow;
+    Instant at;
 
     Holds missing(const core::Test& test, bool negated) const {
         if (test.missing_holds) return surely(!negated);
@@ -218,7 +290,20 @@ struct Naive {
         const bool every = test.op == Operator::ne ? !(allow && negated) : strict;
         return every ? all_of(each) : some_of(each);
     }
+    Holds shape(const core::Test& test, bool negated) const {
+        const Value& value = (*request.parameters)[test.field.substr(11)];
+        if (value.is_null()) return missing(test, negated);
+        if (test.op == Operator::size)
+            return surely(value.items()->size() == static_cast<std::size_t>(*test.operand.number()));
+        if (!value.string()) return nobody_knows;
+        // A word is one letter long, so that it starts, ends and fits with itself alone.
+        return surely(value.text() == test.operand.text().substr(0, 1));
+    }
     Holds of(const core::Test& test, bool negated) const {
+        if (test.field.starts_with("time.")) return of_time(test, at);
+        if (test.op == Operator::size || test.op == Operator::starts_with || test.op == Operator::ends_with ||
+            test.op == Operator::glob)
+            return shape(test, negated);
         if (test.field == "requester.people") return people(test, negated);
         if (test.field == "requester.groups") return in_groups(test, negated);
         if (test.op == Operator::contains) {
@@ -295,10 +380,11 @@ TEST(Property, ConditionsAgreeWithTheNaiveWay) {
         add_groups(policy);
         policy.rules = {rule};
         for (const std::string& word : words) policy.people.push_back({PersonId{word}, {}});
-        auto applied = match(policy, request, std::nullopt, start);
+        const Instant at = start + std::chrono::minutes{dice.below(3 * 366 * 24 * 60)};
+        auto applied = match(policy, request, std::nullopt, at);
         ASSERT_TRUE(applied);
-        const bool excepted = rule.unless && Naive{request, !rule.allow}.applies(*rule.unless);
-        const bool expected = Naive{request, rule.allow}.applies(rule.when) && !excepted;
+        const bool excepted = rule.unless && Naive{request, !rule.allow, at}.applies(*rule.unless);
+        const bool expected = Naive{request, rule.allow, at}.applies(rule.when) && !excepted;
         EXPECT_EQ(!applied->rules.empty(), expected);
         ++seen[{rule.allow, expected}];
     }

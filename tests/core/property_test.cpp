@@ -873,9 +873,20 @@ TEST(Property, StoriesThroughAdvanceGoAsThoughtOutFromTheFacts) {
 // ---- rules
 
 Requirement some_requirement(Chance& chance, int depth) {
-    if (depth == 0 || chance.one_in(2))
-        return {CountOf{1 + static_cast<std::uint32_t>(chance.below(3)), chance.of(groups)}};
+    if (depth == 0 || chance.one_in(2)) {
+        CountOf one{1 + static_cast<std::uint32_t>(chance.below(3)), chance.of(groups)};
+        if (chance.one_in(6)) one.not_last = 1 + static_cast<std::uint32_t>(chance.below(3));
+        return {one};
+    }
     std::vector<Requirement> of;
+    // Each group has its turn once.
+    if (chance.one_in(4)) {
+        for (const GroupId& group : groups)
+            if (chance.one_in(2))
+                of.insert(of.begin() + static_cast<std::ptrdiff_t>(chance.below(of.size() + 1)),
+                          Requirement{CountOf{1 + static_cast<std::uint32_t>(chance.below(2)), group}});
+        if (!of.empty()) return {RequireThen{std::move(of)}};
+    }
     for (std::size_t i = 1 + chance.below(3); i > 0; --i) of.push_back(some_requirement(chance, depth - 1));
     if (chance.one_in(2)) return {RequireAll{std::move(of)}};
     return {RequireAny{std::move(of)}};
@@ -903,21 +914,31 @@ Rule some_rule(Chance& chance, std::size_t index) {
 
 // ---- several rules at once, slot by slot: every choice that every `any` leaves, and of those the least ones
 
-using Needs = std::map<GroupId, std::uint32_t>;  // without zeros
+struct Need {
+    std::uint32_t count = 0;
+    std::uint32_t not_last = 0;
+    auto operator<=>(const Need&) const = default;
+};
+using Needs = std::map<GroupId, Need>;  // without zeros
 
 std::set<Needs> choices(const Requirement& requirement) {
-    if (const auto* one = std::get_if<CountOf>(&requirement.node)) return {{{one->of, one->count}}};
+    if (const auto* one = std::get_if<CountOf>(&requirement.node))
+        return {{{one->of, {one->count, one->not_last}}}};
     if (const auto* any = std::get_if<RequireAny>(&requirement.node)) {
         std::set<Needs> all;
         for (const Requirement& part : any->of) all.merge(choices(part));
         return all;
     }
     std::set<Needs> sums{{}};
-    for (const Requirement& part : std::get<RequireAll>(requirement.node).of) {
+    const auto* then = std::get_if<RequireThen>(&requirement.node);
+    for (const Requirement& part : then ? then->of : std::get<RequireAll>(requirement.node).of) {
         std::set<Needs> more;
         for (const Needs& sum : sums) {
             for (Needs needs : choices(part)) {
-                for (const auto& [group, count] : sum) needs[group] += count;
+                for (const auto& [group, need] : sum) {
+                    needs[group].count += need.count;
+                    needs[group].not_last = std::max(needs[group].not_last, need.not_last);
+                }
                 more.insert(std::move(needs));
             }
         }
@@ -929,7 +950,8 @@ std::set<Needs> choices(const Requirement& requirement) {
 bool meets(const Needs& given, const Needs& wanted) {
     return std::ranges::all_of(wanted, [&](const auto& one) {
         auto found = given.find(one.first);
-        return found != given.end() && found->second >= one.second;
+        return found != given.end() && found->second.count >= one.second.count &&
+               found->second.not_last >= one.second.not_last;
     });
 }
 
@@ -947,13 +969,141 @@ std::set<Needs> needs_of(const std::vector<const Rule*>& rules) {
         std::set<Needs> more;
         for (const Needs& had : together) {
             for (Needs needs : choices(*rule->require)) {
-                for (const auto& [group, count] : had) needs[group] = std::max(needs[group], count);
+                for (const auto& [group, need] : had) {
+                    needs[group].count = std::max(needs[group].count, need.count);
+                    needs[group].not_last = std::max(needs[group].not_last, need.not_last);
+                }
                 more.insert(std::move(needs));
             }
         }
         together = least(more);
     }
     return together;
+}
+
+// A right is granted only where every rule that requires grants it.
+template <class T, class Get>
+std::set<T> in_all(const std::vector<const Rule*>& rules, Get get) {
+    std::set<T> left;
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+        const auto its = get(*rules[i]);
+        std::set<T> both;
+        for (const T& one : its)
+            if (i == 0 || left.contains(one)) both.insert(one);
+        left = both;
+    }
+    return left;
+}
+
+// Which groups come after which, and whether there is a choice anywhere.
+using Orders = std::map<GroupId, std::set<GroupId>>;
+
+bool has_choice(const Requirement& requirement) {
+    const auto* all = std::get_if<RequireAll>(&requirement.node);
+    const auto* any = std::get_if<RequireAny>(&requirement.node);
+    if (any) return any->of.size() > 1 || has_choice(any->of.front());
+    return all && std::ranges::any_of(all->of, has_choice);
+}
+
+void add_orders(const Requirement& requirement, Orders& orders) {
+    if (const auto* all = std::get_if<RequireAll>(&requirement.node))
+        for (const Requirement& part : all->of) add_orders(part, orders);
+    if (const auto* any = std::get_if<RequireAny>(&requirement.node))
+        for (const Requirement& part : any->of) add_orders(part, orders);
+    const auto* then = std::get_if<RequireThen>(&requirement.node);
+    std::vector<GroupId> before;
+    for (const Requirement& step : then ? then->of : std::vector<Requirement>{}) {
+        const GroupId& group = std::get<CountOf>(step.node).of;
+        orders[group].insert(before.begin(), before.end());
+        before.push_back(group);
+    }
+}
+
+void expect_orders(const Applied& applied, const std::vector<const Rule*>& require) {
+    Orders orders;
+    for (const Rule* rule : require) {
+        if (has_choice(*rule->require)) return;
+        add_orders(*rule->require, orders);
+    }
+    ASSERT_EQ(applied.alternatives.size(), 1U);
+    for (const CountOf& one : applied.alternatives[0].groups)
+        EXPECT_EQ(std::set(one.after.begin(), one.after.end()), orders[one.of]) << one.of.text();
+}
+
+// What a rule of any effect may say.
+void add_some_history(Chance& chance, Rule& rule) {
+    const std::vector<std::vector<std::string>> fields{{"action"}, {"resource"}, {"action", "resource"}};
+    if (chance.one_in(3)) rule.turns = Turns{chance.of(fields), chance.one_in(2)};
+    for (std::size_t i = chance.below(4); i > 1; --i) {
+        const auto count = 1 + static_cast<std::uint32_t>(chance.below(5));
+        rule.budgets.push_back({Budget{rule.name, count, {}, 0, 1h, chance.of(fields)}});
+    }
+    if (chance.one_in(3)) rule.claim = ClaimTerms{1min * (1 + chance.below(30)), std::nullopt};
+    if (chance.one_in(4)) rule.visible_to = some_groups(chance);
+}
+
+void expect_history(const Applied& applied, const std::vector<const Rule*>& matching) {
+    std::vector<Budget> budgets;
+    std::map<std::vector<std::string>, bool> turns;
+    std::set<std::vector<GroupId>> visible_to;
+    Duration claim_after{};
+    for (const Rule* rule : matching) {
+        for (const BudgetTerms& one : rule->budgets)
+            if (!has(budgets, one.budget)) budgets.push_back(one.budget);
+        if (rule->turns) {
+            bool& supersede = turns.try_emplace(rule->turns->by, true).first->second;
+            supersede = supersede && rule->turns->supersede;
+        }
+        if (rule->claim) claim_after = std::max(claim_after, rule->claim->not_before);
+        if (!rule->visible_to.empty()) visible_to.insert(rule->visible_to);
+    }
+    EXPECT_EQ(applied.budgets, budgets);
+    EXPECT_EQ(applied.claim_after, claim_after);
+    EXPECT_EQ(std::set(applied.visible_to.begin(), applied.visible_to.end()), visible_to);
+    ASSERT_EQ(applied.turns.size(), turns.size());
+    for (const Turns& one : applied.turns) EXPECT_EQ(one.supersede, turns.at(one.by));
+}
+
+// What only a rule that requires may say.
+void add_some_ways(Chance& chance, Rule& rule) {
+    const std::vector<std::string> numbers{"parameters.a", "parameters.b"};
+    for (const std::string& field : numbers)
+        if (!chance.one_in(3)) rule.lower.push_back(field);
+    if (!chance.one_in(3))
+        rule.session = SessionTerms{chance.of(numbers), 1min * (1 + chance.below(60)),
+                                    1 + static_cast<std::uint32_t>(chance.below(9))};
+    rule.delegate = !chance.one_in(4);
+    rule.resource_typed = chance.one_in(6);
+    if (chance.one_in(6)) rule.step_up = StepUp{{chance.one_in(2) ? "phr" : "high"}, {}};
+    if (chance.one_in(4)) rule.exclude = {{chance.one_in(2) ? "" : "github", "parameters.authors[*]"}};
+}
+
+void expect_ways(const Applied& applied, const std::vector<const Rule*>& require) {
+    EXPECT_EQ(std::set(applied.lower.begin(), applied.lower.end()),
+              in_all<std::string>(require, [](const Rule& rule) { return rule.lower; }));
+    EXPECT_EQ(applied.delegate,
+              std::ranges::all_of(require, [](const Rule* rule) { return rule->delegate; }));
+    EXPECT_EQ(applied.resource_typed,
+              std::ranges::any_of(require, [](const Rule* rule) { return rule->resource_typed; }));
+    std::optional<SessionTerms> session = require.front()->session;
+    std::set<std::string> step_up;
+    std::set<std::string> exclude;
+    for (const Rule* rule : require) {
+        if (session && rule->session && session->from == rule->session->from)
+            session = SessionTerms{session->from, std::min(session->max, rule->session->max),
+                                   std::min(session->uses, rule->session->uses)};
+        else
+            session.reset();
+        if (rule->step_up) step_up.insert(rule->step_up->acr.front());
+        for (const Exclusion& one : rule->exclude) exclude.insert(one.kind);
+    }
+    // Whatever takes turns would wait for its own session.
+    if (!applied.turns.empty()) session.reset();
+    EXPECT_EQ(applied.session, session);
+    ASSERT_EQ(applied.step_up.size(), step_up.size());
+    for (const StepUp& one : applied.step_up) EXPECT_TRUE(step_up.contains(one.acr.front()));
+    ASSERT_EQ(applied.exclude.size(), exclude.size());
+    for (const Exclusion& one : applied.exclude) EXPECT_TRUE(exclude.contains(one.kind));
 }
 
 void add_some_grants(Chance& chance, Rule& rule) {
@@ -979,20 +1129,6 @@ void add_some_grants(Chance& chance, Rule& rule) {
                                    {{Surface::slack, {"#" + std::to_string(chance.below(3))}}},
                                    chance.one_in(3) ? std::nullopt : std::optional{chance.of(groups)}};
     if (chance.one_in(2)) rule.grant = std::chrono::minutes{1 + chance.below(30)};
-}
-
-// A right is granted only where every rule that requires grants it.
-template <class T, class Get>
-std::set<T> in_all(const std::vector<const Rule*>& rules, Get get) {
-    std::set<T> left;
-    for (std::size_t i = 0; i < rules.size(); ++i) {
-        const auto its = get(*rules[i]);
-        std::set<T> both;
-        for (const T& one : its)
-            if (i == 0 || left.contains(one)) both.insert(one);
-        left = both;
-    }
-    return left;
 }
 
 void expect_combined(const Applied& applied, const std::vector<const Rule*>& require) {
@@ -1089,8 +1225,13 @@ TEST(Property, RulesCombineSlotBySlotAndGrantOnlyWhatAllOfThemGrant) {
         for (std::size_t i = 0; i < 1 + chance.below(4); ++i) {
             policy.rules.push_back(some_rule(chance, i));
             if (policy.rules.back().require) add_some_grants(chance, policy.rules.back());
+            if (policy.rules.back().require) add_some_ways(chance, policy.rules.back());
+            add_some_history(chance, policy.rules.back());
         }
-        auto applied = match(policy, request_of(), std::nullopt, start);
+        Request request = request_of();
+        request.resource = "r";
+        request.parameters = Value::object().set("authors", Value::array());
+        auto applied = match(policy, request, std::nullopt, start);
         std::vector<const Rule*> matching;
         std::vector<const Rule*> require;
         bool refuses = false;
@@ -1120,18 +1261,24 @@ TEST(Property, RulesCombineSlotBySlotAndGrantOnlyWhatAllOfThemGrant) {
         EXPECT_EQ(applied->expires, expires);
         EXPECT_EQ(applied->grant, grant);
         ++seen[refuses ? "refuse" : require.size() > 1 ? "several" : "other"];
+        std::vector<const Rule*> those;
+        for (const Rule& rule : policy.rules)
+            if (has(applied->rules, rule.name)) those.push_back(&rule);
+        expect_history(*applied, those);
         if (require.empty()) return;
         expect_combined(*applied, require);
+        expect_ways(*applied, require);
         if (applied->kind != Applied::Kind::require) return;
         std::set<Needs> got;
         for (const Slots& slots : applied->alternatives) {
             Needs one;
-            for (const CountOf& wanted : slots.groups) one[wanted.of] += wanted.count;
+            for (const CountOf& wanted : slots.groups) one[wanted.of] = {wanted.count, wanted.not_last};
             EXPECT_EQ(one.size(), slots.groups.size()) << "each group once";
             got.insert(one);
         }
         EXPECT_EQ(got.size(), applied->alternatives.size());
         EXPECT_EQ(got, needs_of(require));
+        expect_orders(*applied, require);
     });
     if (number_from("COUNTERSIGN_CASES", 20'000) < 20'000) return;
     for (const char* what : {"refuse", "several", "other"}) EXPECT_GT(seen[what], 0U) << what;
