@@ -13,10 +13,10 @@ namespace countersign::core {
 namespace {
 
 // A row takes three lines of a phone at most.
-constexpr std::size_t intent_columns_batch = 28;
-constexpr std::size_t resource_columns_batch = 20;
+constexpr std::size_t intent_columns_batch = 24;
+constexpr std::size_t resource_columns_batch = 16;
 constexpr std::size_t name_columns_batch = 40;
-constexpr std::size_t stands_columns_batch = 34;
+constexpr std::size_t stands_columns_batch = 31;
 
 std::string clipped_name(std::string_view text, std::size_t columns) {
     auto shown = visible(clip_utf8(text, columns));
@@ -49,9 +49,8 @@ std::string stands_text(const CardView& card) {
     std::string text{state_text(card)};
     if (card.state != State::pending) {
         if (card.decided_by) text += " by " + clipped_name(card.decided_by->name, name_columns_batch);
-        if (card.review && card.review->open())
-            text += card.review->overdue ? " · review overdue" : " · to be reviewed";
-        return text;
+        if (!card.review || !card.review->open()) return text;
+        return (card.review->overdue ? "Review overdue · " : "To be reviewed · ") + text;
     }
     if (card.held) text += " by " + clipped_name(card.held->who.name, name_columns_batch);
     if (auto groups = groups_text(card); !groups.empty()) text += ": " + groups;
@@ -71,7 +70,7 @@ std::string what_text(const CardView& card) {
     if (card.resource) text = clipped_name(*card.resource, resource_columns_batch);
     if (blank(card.intent)) return text;
     if (!text.empty()) text += " · ";
-    return text + "“" + prose_excerpt(card.intent, intent_columns_batch).text + "”";
+    return text + "“" + clipped_name(card.intent, intent_columns_batch) + "”";
 }
 
 // A row has no room for what is rare.

@@ -18,7 +18,7 @@ using Part = CardSection::Part;
 
 namespace {
 
-constexpr std::size_t batch_row_units_max = 160;  // of each line of a row
+constexpr std::size_t batch_row_units_max = 76;  // of each line: about two of a phone
 constexpr std::size_t together_note_bytes_max = 3'000;
 constexpr std::size_t left_out_shown_max = 20;
 
@@ -87,9 +87,6 @@ SlackMessage slack_batch(const core::BatchView& batch, const SlackStyle&) {
         const auto label = fmt::format("Approve {} together …", batch.open());
         blocks.push_back(b::actions(batch_block("together", batch),
                                     b::Items(b::button(slack_together, label, batch.id.text(), "primary"))));
-        blocks.push_back(
-            b::context(batch_block("note", batch),
-                       "Every one is shown in full first, and each approval is recorded by itself."));
     }
     SlackMessage message;
     message.text = slack_escaped(batch.notification);

@@ -16,7 +16,7 @@ namespace countersign::core {
 inline constexpr std::size_t alike_from = 3;
 inline constexpr Duration alike_within = std::chrono::seconds{60};
 // Further ones begin another card: so many fill about one and a half screens of a phone.
-inline constexpr std::size_t batch_rows_max = 12;
+inline constexpr std::size_t batch_rows_max = 8;
 
 // What is the same in requests that are alike: rules, caller, action and environment. Unambiguous, and in the
 // clear.

@@ -96,7 +96,7 @@ function actor(run) {
     }
     const options = optionsOf(element);
     if (options) {
-      return el('select', { class: 'input inline', 'data-action': element.action_id, 'aria-label': plainText(element.placeholder) || 'Choose', onchange: (event) => { const chosen = event.target.value; if (element.type === 'overflow') event.target.value = ''; fire(chosen, event.target); } },
+      return el('select', { class: element.type === 'overflow' ? 'input inline menu' : 'input inline', 'data-action': element.action_id, 'aria-label': plainText(element.placeholder) || 'Choose', onchange: (event) => { const chosen = event.target.value; if (element.type === 'overflow') event.target.value = ''; fire(chosen, event.target); } },
         el('option', { value: '' }, plainText(element.placeholder) || (element.type === 'overflow' ? '⋯' : 'Choose…')),
         options.map((option) => el('option', { value: option.value }, option.label)));
     }
