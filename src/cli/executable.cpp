@@ -155,29 +155,94 @@ Result<Done> see_program(const std::string& path, int file) {
     return Done{};
 }
 
-// The program that `env` starts, from the rest of a first line such as "#!/usr/bin/env -S python3 -u".
-std::optional<std::string> started_by_env(std::string_view rest) {
-    bool splits = rest.starts_with("-S") || rest.starts_with("--split-string");
-    if (!splits)
-        return rest.empty() || rest.starts_with('-') ? std::nullopt : std::optional{std::string{rest}};
-    for (const std::string& word : split(rest.starts_with("-S") ? rest.substr(2) : rest.substr(14), ' ')) {
-        bool of_env = word.empty() || word.starts_with('-') || word.find('=') != std::string::npos;
-        if (!of_env) return word;
+constexpr std::string_view env_blanks = " \t\v\f\r";
+
+std::vector<std::string_view> words_of(std::string_view text) {
+    std::vector<std::string_view> words;
+    while (true) {
+        text.remove_prefix(std::min(text.find_first_not_of(env_blanks), text.size()));
+        if (text.empty()) return words;
+        words.push_back(text.substr(0, text.find_first_of(env_blanks)));
+        text.remove_prefix(words.back().size());
     }
-    return std::nullopt;
+}
+
+// Reads the words that `env -S` splits its text into, as far as the program that it starts. Empty: it is not
+// known which one that is, because of options, quoting or variables that are not followed here.
+std::string_view started_by_words(const std::vector<std::string_view>& words, bool without_path) {
+    std::size_t at = 0;
+    auto word = [&] { return at < words.size() ? words[at] : std::string_view{}; };
+    auto plain = [](std::string_view text) {
+        return text.find_first_of("'\"\\$#") == std::string_view::npos;
+    };
+    for (; word().starts_with('-') && word() != "--"; ++at) {
+        if (word() == "-v" || word() == "--debug") continue;
+        if (word() == "-i" || word() == "--ignore-environment") {
+            without_path = true;
+            continue;
+        }
+        std::string_view name;
+        for (std::string_view option : {"--unset=", "-u"})
+            if (name.empty() && word().starts_with(option)) name = word().substr(option.size());
+        if (word() == "-u" || word() == "--unset") {
+            ++at;
+            name = word();
+        }
+        if (name.empty() || name == "PATH" || !plain(name)) return {};
+    }
+    if (word() == "--") ++at;
+    for (; word().find('=') != std::string_view::npos; ++at)
+        if (word().starts_with("PATH=") || !plain(word())) return {};
+    bool found = plain(word()) && (!without_path || word().find('/') != std::string_view::npos);
+    return found ? word() : std::string_view{};
+}
+
+// The program that `env` starts, from the rest of a first line such as "#!/usr/bin/env -S python3 -u". Empty
+// as above. What has no option -S is one word, however many blanks are in it.
+std::string_view started_by_env(std::string_view rest) {
+    constexpr std::string_view long_option = "--split-string=";
+    if (rest.starts_with(long_option))
+        return started_by_words(words_of(rest.substr(long_option.size())), false);
+    if (!rest.starts_with('-')) return rest.find('=') == std::string_view::npos ? rest : std::string_view{};
+    const auto flags = rest.substr(1, std::min(rest.find('S'), rest.size()) - 1);
+    if (flags.size() + 1 >= rest.size() || flags.find_first_not_of("iv") != std::string_view::npos) return {};
+    return started_by_words(words_of(rest.substr(flags.size() + 2)),
+                            flags.find('i') != std::string_view::npos);
 }
 
 Result<Done> see_inside(Executable& executable, const std::string& path, const std::string& folder,
                         unsigned depth);
 
-// `line`: what follows "#!", to the line's end.
-Result<Done> see_script(Executable& executable, const std::string& path, std::string_view line,
+// Env looks for a program as we do, and starts it as the kernel starts any: a script by its interpreter.
+Result<Done> see_env(Executable& executable, const std::string& path, std::string_view rest,
+                     const std::string& folder, unsigned depth) {
+    std::string wanted{started_by_env(rest)};
+    // Without a PATH env looks in places of its own.
+    bool lost = std::getenv("PATH") == nullptr && wanted.find('/') == std::string::npos;
+    if (wanted.empty() || lost)
+        return not_startable(
+            fmt::format("{} leaves to env what to start, by `{}`, and nobody could say which program that "
+                        "is: begin it with the path of its interpreter, or with #!/usr/bin/env and a name",
+                        visible(path), visible(rest)));
+    auto found = look_up(wanted);
+    if (!found)
+        return not_startable(
+            fmt::format("{} is run by {}, which the PATH does not lead to", visible(path), visible(wanted)));
+    executable.interpreters.push_back(in_folder(*found, folder));
+    return see_inside(executable, *found, folder, depth + 1);
+}
+
+// `line`: what follows "#!", as far as the kernel reads it; `whole`: to the line's end.
+Result<Done> see_script(Executable& executable, const std::string& path, std::string_view line, bool whole,
                         const std::string& folder, unsigned depth) {
     executable.by_name = true;
-    constexpr std::string_view blanks = " \t";
-    line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
+    constexpr std::string_view blanks{" \t\0", 3};
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     std::string name{line.substr(0, line.find_first_of(blanks))};
     if (name.empty()) return not_startable(fmt::format("{} names no interpreter after #!", visible(path)));
+    if (!whole && name.size() == line.size())
+        return not_startable(fmt::format("the first line of {} is longer than the kernel reads ({} bytes)",
+                                         visible(path), first_line_bytes_max));
     auto there = may_be_started(name);
     if (!there) {
         std::string hint = name.ends_with('\r')
@@ -189,17 +254,10 @@ Result<Done> see_script(Executable& executable, const std::string& path, std::st
     if (depth >= interpreters_in_a_row_max)
         return not_startable(fmt::format("{}: too many interpreters in a row", visible(path)));
     executable.interpreters.push_back(in_folder(name, folder));
-    auto rest = trim(line.substr(std::min(line.size(), name.size())));
-    if (name == "env" || name.ends_with("/env")) {
-        if (auto wanted = started_by_env(rest)) {
-            auto found = look_up(*wanted);
-            if (!found)
-                return not_startable(fmt::format("{} is run by {}, which the PATH does not lead to",
-                                                 visible(path), visible(*wanted)));
-            executable.interpreters.push_back(in_folder(*found, folder));
-        }
-    }
-    return see_inside(executable, name, folder, depth + 1);
+    auto interpreter = see_inside(executable, name, folder, depth + 1);
+    if (!interpreter || (name != "env" && !name.ends_with("/env"))) return interpreter;
+    line.remove_prefix(name.size());
+    return see_env(executable, path, trim(line.substr(0, line.find('\0'))), folder, depth);
 }
 
 Result<Done> see_inside(Executable& executable, const std::string& path, const std::string& folder,
@@ -212,8 +270,11 @@ Result<Done> see_inside(Executable& executable, const std::string& path, const s
     auto count = ::pread(file.number(), bytes.data(), bytes.size(), 0);
     std::string_view begin{bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0))};
     if (begin.starts_with(ELFMAG)) return see_program(path, file.number());
-    if (begin.starts_with("#!"))
-        return see_script(executable, path, begin.substr(2, begin.find('\n') - 2), folder, depth);
+    if (begin.starts_with("#!")) {
+        auto end = begin.find('\n');
+        bool whole = end != std::string_view::npos || begin.size() < first_line_bytes_max;
+        return see_script(executable, path, begin.substr(2, whole ? end - 2 : end), whole, folder, depth);
+    }
     executable.by_name = true;
     if (kernel_knows_other_formats()) return Done{};
     return not_startable(

@@ -23,6 +23,14 @@ class ExecutableTest : public testing::Test {
         EXPECT_EQ(found.error().code, code) << found.error().detail;
         return found.error().detail;
     }
+    // Looks `name` up while `folder` stands in the PATH before all else.
+    static Result<Executable> within(const std::string& folder, const std::string& name) {
+        std::string before = ::getenv("PATH");
+        ::setenv("PATH", (folder + ":" + before).c_str(), 1);
+        auto found = find_executable(name, "/");
+        ::setenv("PATH", before.c_str(), 1);
+        return found;
+    }
     // A program's head as the linker writes it, that asks for a loader.
     static std::string program(unsigned short machine, const std::string& loader) {
         Elf64_Ehdr header{};
@@ -115,6 +123,62 @@ TEST_F(ExecutableTest, InterpretersAreListedInTheOrderInWhichTheyStart) {
     auto with_options = find_executable(folder_.script("options", "#!/usr/bin/env -S A=1 sh -e\n"), "/");
     ASSERT_TRUE(with_options) << with_options.error().detail;
     EXPECT_THAT(with_options->interpreters, ElementsAre("/usr/bin/env", EndsWith("/sh")));
+}
+
+TEST_F(ExecutableTest, TheInterpretersOfWhatEnvStartsAreListedToo) {
+    std::string last = folder_.script("last", "#!/bin/sh\n");
+    folder_.script("countersign-next", "#!" + last + "\n");
+    for (const char* line : {"#!/usr/bin/env countersign-next\n", "#!/usr/bin/env -S countersign-next -x\n",
+                             "#!/usr/bin/env -vS -u B A=1 countersign-next\n",
+                             "#!/usr/bin/env --split-string=-- countersign-next \"$1\"\n"}) {
+        auto found = within(folder_.path(), folder_.script("by-env", line));
+        ASSERT_TRUE(found) << line << found.error().detail;
+        EXPECT_THAT(found->interpreters,
+                    ElementsAre("/usr/bin/env", EndsWith("/countersign-next"), last, "/bin/sh"))
+            << line;
+    }
+    folder_.script("countersign-next", "#!/no/such/sh\n");
+    auto lost = within(folder_.path(), folder_.script("by-env", "#!/usr/bin/env countersign-next\n"));
+    ASSERT_FALSE(lost);
+    EXPECT_THAT(lost.error().detail, HasSubstr("/no/such/sh"));
+}
+
+TEST_F(ExecutableTest, WhatEnvWouldStartInAWayThatIsNotUnderstoodIsRefused) {
+    folder_.script("countersign-next", "#!/bin/sh\n");
+    for (const char* words :
+         {"-S PATH=/elsewhere countersign-next", "-S -u PATH countersign-next", "-S -uPATH countersign-next",
+          "-S -i countersign-next", "-iS countersign-next", "-S - countersign-next",
+          "-S -C /elsewhere countersign-next", "-S -P /elsewhere countersign-next",
+          "-S --chdir=/ countersign-next", "-S ${TOOL}", "-S 'countersign-next'", "-S countersign\\_next",
+          "-S A=1", "-S", "-i", "-u", "-S -u", "--split-string=-S countersign-next", "--unset=PATH"}) {
+        auto found =
+            within(folder_.path(), folder_.script("by-env", "#!/usr/bin/env " + std::string{words} + "\n"));
+        ASSERT_FALSE(found) << words;
+        EXPECT_EQ(found.error().code, command_not_startable);
+        EXPECT_THAT(found.error().detail, HasSubstr("env")) << words;
+    }
+    std::string path = ::getenv("PATH");
+    ::unsetenv("PATH");
+    EXPECT_THAT(problem(folder_.script("without-path", "#!/usr/bin/env sh\n")), HasSubstr("leaves to env"));
+    ::setenv("PATH", path.c_str(), 1);
+    auto by_path = find_executable(folder_.script("by-path", "#!/usr/bin/env -iS /bin/sh -e\n"), "/");
+    ASSERT_TRUE(by_path) << by_path.error().detail;
+    EXPECT_THAT(by_path->interpreters, ElementsAre("/usr/bin/env", "/bin/sh"));
+}
+
+TEST_F(ExecutableTest, AFirstLineIsReadAsFarAsTheKernelReadsIt) {
+    EXPECT_EQ(problem(folder_.script("padded", "#!/bin/sh" + std::string(400, ' ') + "-e\n")), "none");
+    std::string folder = folder_.path() + "/" + std::string(240 - folder_.path().size(), 'd');
+    std::filesystem::create_directory(folder);
+    for (std::size_t bytes : {253U, 254U, 255U}) {
+        std::string name(bytes - folder.size() - 1, 's');
+        std::filesystem::copy("/bin/sh", folder + "/" + name);
+        auto said = problem(folder_.script("long", "#!" + folder + "/" + name + "\n"));
+        EXPECT_THAT(said, HasSubstr(bytes < 254 ? "none" : "longer than the kernel reads")) << bytes;
+    }
+    auto cut = find_executable(folder_.script("cut-by-zero", std::string{"#!/bin/sh\0x\n", 13}), "/");
+    ASSERT_TRUE(cut) << cut.error().detail;
+    EXPECT_THAT(cut->interpreters, ElementsAre("/bin/sh"));
 }
 
 TEST_F(ExecutableTest, AProgramThatCannotBeLoadedHereIsRefused) {
