@@ -206,17 +206,17 @@ Later<Reply> Client::insist(Call wanted, core::Duration give_up_after,
         if (reply || exit_of(reply.error()) != exit_unreachable) co_return reply;
         if (failures == 0 && on_trouble) on_trouble(reply.error());
         if (now() >= give_up) co_return reply;
-        auto paused = co_await pause(failures, reply.error().not_before);
+        auto paused = co_await pause(failures, reply.error().not_before, give_up);
         if (!paused) co_return pass(paused);
     }
 }
 
-Later<Done> Client::pause(unsigned failures, std::optional<core::Instant> not_before) {
+Later<Done> Client::pause(unsigned failures, std::optional<core::Instant> not_before, core::Instant give_up) {
     auto most =
         std::min<core::Duration>(pause_max, std::chrono::milliseconds{250} * (1U << std::min(failures, 6U)));
     auto length = core::Duration{static_cast<core::Duration::rep>(static_cast<double>(most.count()) *
                                                                   (0.5 + rt::fraction(loop_.entropy()) / 2))};
-    auto until = std::max(now() + length, not_before.value_or(core::Instant::min()));
+    auto until = std::max(now() + length, std::min(not_before.value_or(core::Instant::min()), give_up));
     auto ec = co_await loop_.timers().sleep_until(until);
     if (ec) co_return fail(Trouble::cancelled, "interrupted");
     co_return Done{};

@@ -85,8 +85,9 @@ class Client {
     Later<Reply> insist(Call call, core::Duration give_up_after,
                         std::function<void(const Failure&)> on_trouble);
     // The wait before attempt `failures` + 1: growing, jittered, at most 5 s; or as long as the server asked
-    // for, at most a minute.
-    Later<Done> pause(unsigned failures, std::optional<core::Instant> not_before = std::nullopt);
+    // for, at most a minute, and not past `give_up`, when the last attempt is made.
+    Later<Done> pause(unsigned failures, std::optional<core::Instant> not_before = std::nullopt,
+                      core::Instant give_up = core::Instant::max());
 
     const ClientSettings& settings() const { return settings_; }
     core::Instant now() const { return loop_.now(); }

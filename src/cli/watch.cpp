@@ -57,7 +57,8 @@ Later<Done> Watch::after_failure(const Failure& failure, core::Instant begun) {
     if (failures_ == 0) failing_since_ = client_.now();
     if (client_.now() - failing_since_ >= how_.unreachable_after) co_return std::unexpected(failure);
     if (failures_ == 0 && how_.on_trouble) how_.on_trouble(failure);
-    co_return co_await client_.pause(failures_++, failure.not_before);
+    const auto give_up = std::min(failing_since_ + how_.unreachable_after, how_.until);
+    co_return co_await client_.pause(failures_++, failure.not_before, give_up);
 }
 
 Later<core::Value> Watch::decided() {

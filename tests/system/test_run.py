@@ -332,6 +332,18 @@ class Answers(RunTest):
                 self.assertEqual((run.code, faults), (3, []), run.text())
                 self.assertEqual(self.newest("x")["state"], "failed")
 
+    def test_NobodyWaitsLongerThanTheirPatienceBecauseAnAnswerAsksForIt(self):
+        request = self.api.open("db.export", environment="dev")["id"]
+        short = ["--unreachable-after", "2s"]
+        for status in (429, 503):
+            there = self.proxy(fault=lambda method, target, status=status: status, retry_after=3600)
+            for verb in (["show", request], ["list"], ["cancel", request], ["wait", request, *short],
+                         ["run", "--action", "x", *short, "--", "true"]):
+                with self.subTest(status=status, verb=verb[0]):
+                    run = self.client.run(*verb, environment=there, seconds=30)
+                    self.assertEqual((run.code, run.out), (20, []), run.text())
+                    self.assertIn(str(status), run.text())
+
     def test_ARedirectionIsNotFollowed(self):
         run = self.client.run("list", environment=self.proxy(fault=lambda method, target: 302))
         self.assertEqual(run.code, 2, run.text())
