@@ -24,15 +24,56 @@ namespace {
 
 constexpr std::size_t piece_bytes = 256 * 1024;
 
-// Variables that make a loader, a shell or an interpreter run other code than the command line says.
-constexpr std::array<std::string_view, 19> steering{
-    "PATH",      "GLIBC_TUNABLES", "GCONV_PATH", "BASH_ENV",         "ENV",
-    "SHELLOPTS", "BASHOPTS",       "PYTHONPATH", "PYTHONHOME",       "PYTHONSTARTUP",
-    "PERL5LIB",  "PERL5OPT",       "PERL5DB",    "RUBYLIB",          "RUBYOPT",
-    "NODE_PATH", "NODE_OPTIONS",   "CLASSPATH",  "JAVA_TOOL_OPTIONS"};
+// Variables that make a loader, a shell or an interpreter run other code than the command line says. What
+// programs read that are none (git, make) is left out: their variables often hold secrets.
+constexpr std::array<std::string_view, 43> steering{"PATH",
+                                                    "GLIBC_TUNABLES",
+                                                    "GCONV_PATH",
+                                                    "OPENSSL_CONF",
+                                                    "OPENSSL_MODULES",
+                                                    "OPENSSL_ENGINES",
+                                                    "BASH_ENV",
+                                                    "ENV",
+                                                    "SHELLOPTS",
+                                                    "BASHOPTS",
+                                                    "PS4",
+                                                    "ZDOTDIR",
+                                                    "FPATH",
+                                                    "PYTHONPATH",
+                                                    "PYTHONHOME",
+                                                    "PYTHONSTARTUP",
+                                                    "PYTHONUSERBASE",
+                                                    "PYTHONWARNINGS",
+                                                    "PYTHONBREAKPOINT",
+                                                    "PYTHONINSPECT",
+                                                    "PYTHONEXECUTABLE",
+                                                    "PYTHONPLATLIBDIR",
+                                                    "PYTHONPYCACHEPREFIX",
+                                                    "PERLLIB",
+                                                    "PERL5LIB",
+                                                    "PERL5OPT",
+                                                    "PERL5DB",
+                                                    "RUBYLIB",
+                                                    "RUBYOPT",
+                                                    "RUBYSHELL",
+                                                    "RUBYGEMS_GEMDEPS",
+                                                    "GEM_HOME",
+                                                    "GEM_PATH",
+                                                    "BUNDLE_GEMFILE",
+                                                    "BUNDLE_PATH",
+                                                    "NODE_PATH",
+                                                    "NODE_OPTIONS",
+                                                    "CLASSPATH",
+                                                    "JAVA_TOOL_OPTIONS",
+                                                    "_JAVA_OPTIONS",
+                                                    "JDK_JAVA_OPTIONS",
+                                                    "PHPRC",
+                                                    "PHP_INI_SCAN_DIR"};
+constexpr std::array<std::string_view, 5> steering_families{"LD_", "BASH_FUNC_", "LUA_INIT", "LUA_PATH",
+                                                            "LUA_CPATH"};
 
 bool steers(std::string_view name) {
-    return name.starts_with("LD_") || name.starts_with("BASH_FUNC_") ||
+    return std::ranges::any_of(steering_families, [&](auto family) { return name.starts_with(family); }) ||
            std::ranges::find(steering, name) != steering.end();
 }
 
@@ -98,10 +139,15 @@ Result<Done> Look::environment() {
         env.set(name, std::move(*text));
         return Done{};
     };
+    for (const std::string& name : command_.env)
+        if (withheld(name))
+            return fail(Trouble::invalid_input,
+                        fmt::format("--env {}: no command is given this variable", visible(name)));
     for (char** each = environ; *each != nullptr; ++each) {
         std::string_view both = *each;
         std::string name{both.substr(0, both.find('='))};
-        if (!steers(name) || name.size() == both.size()) continue;
+        const bool named = std::ranges::find(command_.env, name) != command_.env.end();
+        if ((!steers(name) && !named) || name.size() == both.size()) continue;
         // Programs differ in which of two they take.
         if (!env[name].is_null())
             return fail(
@@ -110,17 +156,10 @@ Result<Done> Look::environment() {
         auto added = add(name, *each + name.size() + 1);
         if (!added) return pass(added);
     }
-    for (const std::string& name : command_.env) {
-        if (withheld(name))
-            return fail(Trouble::invalid_input,
-                        fmt::format("--env {}: no command is given this variable", visible(name)));
-        const char* value = std::getenv(name.c_str());
-        if (value == nullptr)
+    for (const std::string& name : command_.env)
+        if (env[name].is_null())
             return fail(Trouble::invalid_input,
                         fmt::format("--env {}: this variable is not set", visible(name)));
-        auto added = add(name, value);
-        if (!added) return pass(added);
-    }
     facts_.parameters.set("env", std::move(env));
     return Done{};
 }

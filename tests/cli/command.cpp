@@ -71,6 +71,59 @@ TEST_F(CommandTest, VariablesThatSteerOtherProgramsAreFiled) {
     EXPECT_TRUE(env["WRAPPED_OTHER"].is_null());
 }
 
+TEST_F(CommandTest, VariablesThatSteerInterpretersAreFiledInEveryFamily) {
+    for (const char* name : {"PS4",
+                             "ZDOTDIR",
+                             "PYTHONUSERBASE",
+                             "PYTHONWARNINGS",
+                             "PYTHONBREAKPOINT",
+                             "PYTHONINSPECT",
+                             "PYTHONPLATLIBDIR",
+                             "PYTHONPYCACHEPREFIX",
+                             "PERLLIB",
+                             "PERL5OPT",
+                             "GEM_HOME",
+                             "GEM_PATH",
+                             "RUBYGEMS_GEMDEPS",
+                             "BUNDLE_GEMFILE",
+                             "NODE_OPTIONS",
+                             "_JAVA_OPTIONS",
+                             "JDK_JAVA_OPTIONS",
+                             "LUA_INIT_5_4",
+                             "LUA_CPATH",
+                             "PHPRC",
+                             "PHP_INI_SCAN_DIR",
+                             "OPENSSL_CONF",
+                             "OPENSSL_MODULES"}) {
+        ::setenv(name, "x", 1);
+        auto filed = facts({.argv = {"true"}}).parameters;
+        ::unsetenv(name);
+        EXPECT_EQ((*filed.find("env"))[name], core::Value{"x"}) << name;
+    }
+    for (const char* name : {"PYTHONUNBUFFERED", "NODE_ENV", "GIT_CONFIG_VALUE_0", "MAKEFLAGS"}) {
+        ::setenv(name, "x", 1);
+        auto filed = facts({.argv = {"true"}}).parameters;
+        ::unsetenv(name);
+        EXPECT_TRUE((*filed.find("env"))[name].is_null())
+            << name << " makes no interpreter run other code, or may hold a secret";
+    }
+}
+
+TEST_F(CommandTest, AVariableThatIsSetTwiceIsRefusedWhereItsValueIsApproved) {
+    std::string one = "WRAPPED_TWICE=one";
+    std::string two = "WRAPPED_TWICE=two";
+    std::vector<char*> twice{one.data(), two.data()};
+    char** before = environ;
+    for (char** each = environ; *each != nullptr; ++each) twice.push_back(*each);
+    twice.push_back(nullptr);
+    environ = twice.data();
+    auto named = problem({.argv = {"true"}, .env = {"WRAPPED_TWICE"}});
+    auto unnamed = problem({.argv = {"true"}});
+    environ = before;
+    EXPECT_THAT(named, HasSubstr("WRAPPED_TWICE is set twice"));
+    EXPECT_EQ(unnamed, "none");
+}
+
 TEST_F(CommandTest, FilesThatArgumentsNameAreAttached) {
     std::string job = folder_.write("job.py", "print()");
     std::string plan = folder_.write("p.plan", "plan");
