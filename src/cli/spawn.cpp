@@ -17,6 +17,11 @@
 #include <cstdint>
 #include <cstring>
 #include <ctime>
+#include <fstream>
+#include <iterator>
+#include <span>
+#include <sstream>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -81,12 +86,27 @@ class GroupWitness {
         std::uint32_t count;
         bool saw;
     };
-    [[noreturn]] static void witness(int socket, pid_t wrapper);
+    [[noreturn]] static void witness(int socket, pid_t wrapper, std::span<char> command_line);
 
     pid_t pid_ = -1;
     Descriptor socket_;
     std::uint32_t count_ = 0;
 };
+
+// The memory in which the kernel looks for our command line. Empty where /proc does not say.
+std::span<char> command_line_memory() {
+    constexpr int fields_before =
+        45;  // of those behind the name: see proc_pid_stat(5), arg_start and arg_end
+    std::ifstream file{"/proc/self/stat"};
+    std::string text{std::istreambuf_iterator<char>{file}, {}};
+    std::istringstream fields{text.substr(std::min(text.rfind(')') + 1, text.size()))};
+    std::string skipped;
+    for (int i = 0; i < fields_before; ++i) fields >> skipped;
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    if (!(fields >> begin >> end) || begin == 0 || end <= begin) return {};
+    return {reinterpret_cast<char*>(begin), end - begin};
+}
 
 GroupWitness::GroupWitness() {
     std::array<int, 2> ends{};
@@ -94,8 +114,9 @@ GroupWitness::GroupWitness() {
     socket_ = Descriptor{ends[0]};
     Descriptor other{ends[1]};
     pid_t wrapper = ::getpid();
+    auto command_line = command_line_memory();
     pid_ = ::fork();
-    if (pid_ == 0) witness(ends[1], wrapper);
+    if (pid_ == 0) witness(ends[1], wrapper, command_line);
 }
 
 GroupWitness::~GroupWitness() {
@@ -104,8 +125,13 @@ GroupWitness::~GroupWitness() {
     ::waitpid(pid_, nullptr, 0);
 }
 
-// Keeps nothing open but its end of the socket, and ends when the wrapper does.
-void GroupWitness::witness(int socket, pid_t wrapper) {
+// Keeps nothing open but its end of the socket, and ends when the wrapper does. It has another name: who
+// sends a signal to every process of ours by name (pkill) does not mean the group.
+void GroupWitness::witness(int socket, pid_t wrapper, std::span<char> command_line) {
+    constexpr std::string_view name = "signal-witness";
+    ::prctl(PR_SET_NAME, name.data());
+    std::ranges::fill(command_line, '\0');
+    if (command_line.size() > name.size()) std::ranges::copy(name, command_line.begin());
     ::dup2(socket, STDIN_FILENO);
     close_descriptors(STDIN_FILENO + 1, descriptor_max, 0);
     sigset_t all;

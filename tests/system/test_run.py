@@ -107,9 +107,9 @@ class Signals(RunTest):
         ignored = int(run.out[0].split()[1], 16)
         self.assertEqual([number for number in (signal.SIGCHLD, signal.SIGPIPE) if not ignored >> (number - 1) & 1], [])
 
-    def terminal(self, *arguments):
+    def terminal(self, *arguments, **more):
         """The verb as leader of a session on a terminal of its own, as `ssh -t` starts it: (pid, master)."""
-        environment = {**os.environ, **self.client.environment}
+        environment = {**os.environ, **self.client.environment, **more}
         pid, master = pty.fork()
         if pid == 0:
             os.execve(binary(), [binary(), *arguments], environment)
@@ -130,6 +130,27 @@ class Signals(RunTest):
         self.assertEqual(self.code(pid), 6)
         self.assertEqual(pathlib.Path(count).read_text(), "x\n")
         os.close(master)
+
+    def test_ASignalByNameReachesTheCommand(self):
+        def named(group, word):
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    if os.getpgid(int(pid)) == group and any(word in pathlib.Path("/proc", pid, file).read_bytes() for file in ("comm", "cmdline")):
+                        yield int(pid)
+                except OSError:
+                    pass  # it has ended meanwhile
+
+        for word in (b"countersign", b"run", b"--environment"):
+            with self.subTest(word):
+                ready = os.path.join(self.folder.path, f"named-{word.decode()}")
+                pid, master = self.terminal(*FREE, "--", "bash", "-c", "trap 'exit 9' TERM; >$READY; while :; do sleep 0.05; done", READY=ready)
+                self.addCleanup(os.close, master)
+                wait_until("the command", lambda: os.path.exists(ready))
+                found = list(named(pid, word))
+                for each in found or [pid]:
+                    os.kill(each, signal.SIGTERM)  # as pkill does it, one after the other
+                wait_until("its end", lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT))
+                self.assertEqual((self.code(pid), found), (9, [pid]))
 
     def test_AHangupThatOnlyTheSessionsLeaderIsToldOfReachesTheCommand(self):
         ready = os.path.join(self.folder.path, "hangup")
