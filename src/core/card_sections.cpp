@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/card_end.hpp"
+#include "core/card_mixed.hpp"
 #include "core/card_runs.hpp"
 #include "core/card_takes.hpp"
 #include "core/card_what.hpp"
@@ -403,6 +404,7 @@ std::vector<CardSection> uncut_card(const CardView& card) {
         sections.push_back({Part::what, {}, {{strong("Resource "), literal(quoted_text(*card.resource))}}});
     std::ranges::move(all_that_is_asked(card), std::back_inserter(sections));
     sections.push_back(all_labels(card));
+    sections.push_back(all_mixed_words(card));
     if (card.state == State::pending) {
         sections.push_back(who_voted(card));
         sections.push_back(what_it_takes(card, SIZE_MAX));
@@ -420,6 +422,7 @@ std::vector<CardSection> full_view_sections(const CardView& card) {
     std::ranges::move(all_that_is_asked(card), std::back_inserter(sections));
     sections.push_back(all_links(card));
     sections.push_back(all_labels(card));
+    sections.push_back(all_mixed_words(card));
     if (card.state == State::pending) sections.push_back(what_it_takes(card, SIZE_MAX));
     sections.push_back(all_votes(card));
     std::erase_if(sections, says_nothing);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/card_compared.hpp"
+#include "core/card_mixed.hpp"
 #include "core/card_runs.hpp"
 #include "core/folders.hpp"
 #include "core/parameters.hpp"
@@ -229,30 +230,19 @@ class What {
     }
 
     void mixed_words() {
-        std::vector<MixedWord> mixed;
-        auto look = [&](std::string_view text) {
-            constexpr std::size_t bytes_max = 2'048;
-            text = clip_utf8(text, bytes_max);
-            const bool ascii = std::ranges::none_of(text, [](char c) { return (c & 0x80) != 0; });
-            if (ascii || mixed.size() > mixed_words_shown_max) return;
-            for (MixedWord& one : mixed_scripts(text))
-                if (std::ranges::find(mixed, one) == mixed.end()) mixed.push_back(std::move(one));
-        };
-        if (card_.resource) look(*card_.resource);
-        look(card_.intent);
+        constexpr std::size_t text_bytes_max = 2'048;
+        const std::size_t shown = rows_ < what_rows_usual ? 1 : mixed_words_shown_max;
+        MixedWords mixed{text_bytes_max, shown};
+        mixed.look_beside_parameters(card_);
         if (run_)
             for (std::size_t i = 0; i < run_->argv->size() && i < looked_at_max; ++i)
-                look((*run_->argv)[i].text());
+                mixed.look((*run_->argv)[i].text());
         for (const auto* some : {&raw_, &table_})
             for (const Parameter& one : *some) {
-                look(one.path);
-                look(one.value->text());
+                mixed.look(one.path);
+                mixed.look(one.value->text());
             }
-        const std::size_t shown = rows_ < what_rows_usual ? 1 : mixed_words_shown_max;
-        for (std::size_t i = 0; i < mixed.size() && i < shown; ++i)
-            fact({strong("Careful: "), named(mixed[i].word),
-                  words(fmt::format(" mixes {} letters", mixed[i].scripts))});
-        if (mixed.size() > shown) fact({strong("Careful: "), words("other words do so too")});
+        for (CardLine& line : mixed.lines(shown)) fact(std::move(line));
     }
 
     void command() {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "core/card_compared.hpp"
 #include "core/card_runs.hpp"
 #include "core/card_words.hpp"
@@ -240,6 +242,29 @@ TEST(CardWhat, ValuesThatAreNoPlainWordsAreJson) {
 TEST(CardWhat, WordsThatMixScriptsAreMarked) {
     EXPECT_THAT(what(asked(Value::object({{"target", "pr\u043Ed"}}))),
                 HasSubstr("Careful: pr\u043Ed mixes Latin and Cyrillic letters\n"));
+}
+
+TEST(CardWhat, WordsThatMixScriptsAreMarkedWhereverTheyStandAndInEveryView) {
+    const std::string mixed = "pr\u043Ed";
+    const std::vector<std::function<void(CardView&)>> places{
+        [&](CardView& card) { card.resource = "host/" + mixed; },
+        [&](CardView& card) { card.intent = "to " + mixed; },
+        [&](CardView& card) { card.labels = {{"job", mixed}}; },
+        [&](CardView& card) { card.labels = {{mixed, "job"}}; },
+        [&](CardView& card) { card.links = {{"Run", "https://" + mixed + ".example/"}}; },
+        [&](CardView& card) { card.links = {{mixed, "https://ci.example/"}}; }};
+    const std::string marked = "Careful: " + mixed + " mixes Latin and Cyrillic letters\n";
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        CardView card = view_of(asked(Value::object({{"rows", 1}})));
+        EXPECT_THAT(text_of(card_text(card).sections, Part::what), Not(HasSubstr("Careful"))) << i;
+        places[i](card);
+        EXPECT_THAT(text_of(card_text(card).sections, Part::what), HasSubstr(marked)) << i;
+        EXPECT_THAT(text_of(full_view_sections(card), Part::what), HasSubstr(marked)) << i;
+        EXPECT_THAT(text_of(uncut_card(card), Part::what), HasSubstr(marked)) << i;
+    }
+    CardView card = view_of(asked(Value::object({{"query", std::string(5'000, 'x') + " " + mixed}})));
+    EXPECT_THAT(text_of(full_view_sections(card), Part::what), HasSubstr(marked))
+        << "behind what a card reads of a text";
 }
 
 TEST(CardWhat, ALongValueShowsItsEndAndIsNotWhole) {
