@@ -95,7 +95,9 @@ bool FieldReader::known(const Node& key) {
         if (name == "requester.groups") type_ = FieldType::group;
         return true;
     }
-    if (name.starts_with("labels.") && name.size() > 7) return true;
+    constexpr std::string_view labels = "labels.";
+    if (name.starts_with(labels) && name.size() > labels.size())
+        return is_possible_label(reader_, key, std::string_view{name}.substr(labels.size()));
     auto candidates = plain_fields;
     candidates.insert(candidates.end(), {"labels.job", "labels.data", "requester.claims.sub"});
     candidates.insert(candidates.end(), combinators.begin(), combinators.end());

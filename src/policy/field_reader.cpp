@@ -123,10 +123,12 @@ bool FieldReader::may_be_there(const Test& test, const Node& at) {
     using enum Operator;
     auto one = [&](const Value& value, const Node& where) {
         const std::string* text = value.string();
-        const bool star = text && text->find('*') != std::string::npos;
-        const bool part = test.op == glob || test.op == starts_with || test.op == ends_with;
-        return !text || type_ != FieldType::text ||
-               is_possible(reader_, where, field_, *text, part || (star && test.op == in));
+        if (!text || type_ != FieldType::text) return true;
+        std::string example = *text;
+        if (test.op == glob || test.op == in) std::ranges::replace(example, '*', 'x');
+        if (test.op == starts_with || test.op == contains) example += 'x';
+        if (test.op == ends_with || test.op == contains) example.insert(0, "x");
+        return is_possible(reader_, where, field_, *text, example);
     };
     if (test.op == regex || test.op == cidr || test.op == host || test.op == under) return true;
     const auto* items = test.operand.items();
@@ -176,6 +178,7 @@ std::optional<Condition> FieldReader::finished(Test test, const Node& value) {
         reader_.error(value, of_text ? "this field is a number" : "this field is text, which has no order");
         return std::nullopt;
     }
+    if (test.op == contains && !may_be_there(test, value)) return std::nullopt;
     if (test.op == same_as || test.op == contains) return Condition{std::move(test)};
     if (!fits_the_field(test, value) || !may_be_there(test, value)) return std::nullopt;
     const std::string* text = test.operand.string();

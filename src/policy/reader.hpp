@@ -89,10 +89,12 @@ bool is_text_field(NodeReader& reader, const Node& at, std::string_view field, N
 // The channels under `notify` or `to`: one text or a list for each chat, `{ slack: …, teams: … }`.
 core::ChannelsByChat read_channels(NodeReader& reader, const Node& node, std::string_view what);
 
-// Tells whether any request may have such a text in the field, and says why not. A pattern is a part of a
-// text, or has stars.
+// Tells whether any request may have such a text in the field, and says why not. `example`: a text that fits
+// what is asked for, as "prodx" fits "prod*"; the same where that is a whole text.
 bool is_possible(NodeReader& reader, const Node& at, const std::string& field, std::string_view text,
-                 bool pattern);
+                 std::string_view example);
+// Tells whether any request may have a label of that name, and says why not.
+bool is_possible_label(NodeReader& reader, const Node& at, std::string_view name);
 
 // Checks an `accept`: kinds of warnings, each with the reason why it is taken.
 void read_accepted(NodeReader& reader, const Node& node);

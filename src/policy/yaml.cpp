@@ -44,6 +44,11 @@ class TreeBuilder : public YAML::EventHandler {
     }
     void OnScalar(const YAML::Mark& at, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& value) override {
+        // The library reads these two escapes as bytes that are no text.
+        if (!valid_utf8(value))
+            refuse(
+                at,
+                "the escapes \\N and \\_ are not supported; write \\u0085 or \\u00A0 where they are meant");
         Node& node = begin(at, tag, anchor, Node::Kind::scalar);
         node.text = value;
         node.plain = tag != "!";

@@ -278,6 +278,39 @@ TEST(PolicyTypes, ConditionsThatCannotBeMeantAreErrors) {
             << when;
 }
 
+TEST(PolicyTypes, ValuesThatNoRequestHasAreErrorsInEveryOperator) {
+    for (const auto& [when, message] : std::vector<std::pair<std::string, std::string>>{
+             {"{environment: {contains: Prod}}", "no request has an environment `Prod`"},
+             {"{environment: {starts_with: 'prod*'}}", "no request has an environment `prod*`"},
+             {"{action: {contains: [db, Drop]}}", "no request has an action `Drop`"},
+             {"{resource: \"a\\tb*\"}", "`a\\u{9}b*` has the invisible character"},
+             {"{resource: [x, \"a\\u00A0*\"]}", "has the invisible character"},
+             {"{resource: ' *'}", "has a blank at its beginning"},
+             {"{resource: {starts_with: ' a'}}", "has a blank at its beginning"},
+             {"{resource: {ends_with: 'a '}}", "has a blank at its end"},
+             {"{labels.job: {starts_with: \"a\\u200B\"}}", "has the invisible character"},
+             {"{labels.job: {contains: \"\\u200B\"}}", "has the invisible character"},
+             {"{\"labels.jo\\u200Bb\": x}", "no request has a label `jo\\u{200B}b`: it has the invisible"},
+             {"{'labels.job ': x}", "no request has a label `job `: it has a blank at its end"},
+             {"{environment: {same_as: \"labels.jo\\tb\"}}", "no request has a label"},
+             {"{resource: \"a\\_b\"}", "the escapes \\N and \\_ are not supported"},
+             {"{parameters.a: \"a\\Nb\"}", "the escapes \\N and \\_ are not supported"}})
+        EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: " + when + "\n")),
+                    Contains(HasSubstr(message)))
+            << when;
+}
+
+TEST(PolicyTypes, PartsOfWhatARequestMayHaveArePossible) {
+    for (const char* when :
+         {"{resource: {starts_with: 'a '}}", "{resource: {ends_with: ' a'}}", "{resource: {contains: ' '}}",
+          "{resource: 'a *'}", "{resource: '* a'}", "{environment: {contains: /}}", "{environment: '*'}",
+          "{action: {ends_with: .drop}}", "{action: '*.drop'}", "{'labels.the job': x}",
+          "{parameters.a: {contains: \"\\u00A0\"}}"})
+        EXPECT_THAT(findings_of(with_whole_rule("    refuse: x\n    when: " + std::string{when} + "\n")),
+                    Not(Contains(HasSubstr("error"))))
+            << when;
+}
+
 TEST(PolicyTypes, SilenceOpensNoAllow) {
     auto of = [](const std::string& risk, const std::string& when) {
         return findings_of("version: 1\nrisk: [{when: {" + risk +
