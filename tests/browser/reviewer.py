@@ -42,7 +42,7 @@ def ask(dev):
     own = dev.api.open("restart", environment="production", on_behalf_of=["riley"], intent="The shop is down")
     signed = dev.api.open("wipe", environment="production", resource="archive", intent="Make room")
     others = {"own": own, "signed": signed, "mine": dev.api.open("deploy.mine", on_behalf_of=["riley"], intent="Mine"),
-              "large": dev.api.open("deploy.large", parameters={f"member{i}": f"value {i} of many" for i in range(200)}),
+              "large": dev.api.open("deploy.large", parameters={f"member{i}": f"value {i} " + "x" * 500 for i in range(200)}),
               "listed": dev.api.open("deploy.listed", intent="Listed"),
               "home": dev.api.open("deploy.home", intent="At home")}
     named = {name: {"id": one["id"], "number": one["number"]} for name, one in others.items()}
