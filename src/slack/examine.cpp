@@ -206,16 +206,18 @@ awaitable<void> Examination::people() {
             checks_.push_back(std::move(check));
             co_return;
         }
-        const auto said = answer ? wire::unsaid_flags((*answer)["user"]) : std::vector<std::string>{};
+        auto klass = core::AccountClass::unknown;
+        const bool found = answer && (*answer)["user"]["id"].text() == id;
+        if (found) klass = wire::read_slack_user((*answer)["user"], home_, now_).klass;
+        // Of whom Slack knows nothing but that they are gone, or a bot, it says no more.
+        const bool untold = answer && klass == core::AccountClass::unknown;
+        const auto said = untold ? wire::unsaid_flags((*answer)["user"]) : std::vector<std::string>{};
         if (!said.empty()) {
             checks_.push_back(unsaid("slack.people", fmt::format("users.info does not say {} of {} ({})",
                                                                  join(said, ", "), person, id)));
             co_return;
         }
         ++looked_at;
-        auto klass = core::AccountClass::unknown;
-        if (answer && (*answer)["user"]["id"].text() == id)
-            klass = wire::read_slack_user((*answer)["user"], home_, now_).klass;
         if (klass != core::AccountClass::member)
             wrong.push_back(
                 {account,

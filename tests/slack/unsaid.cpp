@@ -80,12 +80,11 @@ TEST(SlackUnsaid, AnAnswerWithoutMembersDoesNotEmptyAGroup) {
     EXPECT_EQ(office.read(request)->ruling.votes.size(), 0U);
 }
 
-// The list of groups alone says whether one is switched off.
-void a_disabled_group_without_the_list(const std::string& body, std::int64_t status) {
+// The list of groups alone says whether one is switched off, or another organisation's.
+void a_group_without_the_list(const std::string& body, std::int64_t status) {
     SlackOffice office;
     auto request = office.ask("db.export");
     auto card = office.posted(request);
-    office.control("groups", Value::object({{"id", "S0SEC"}, {"disabled", true}, {"silent", true}}));
     auto fault = Value::object({{"method", "usergroups.list"}, {"times", 1'000}});
     if (status != 0) fault.set("http_status", status);
     if (!body.empty()) fault.set("body", body);
@@ -97,10 +96,10 @@ void a_disabled_group_without_the_list(const std::string& body, std::int64_t sta
     EXPECT_TRUE(has(note_of(office), "user groups cannot be looked up")) << note_of(office);
 }
 TEST(SlackUnsaid, WhileTheListOfGroupsCannotBeReadNoneAuthorises) {
-    a_disabled_group_without_the_list("", 503);
+    a_group_without_the_list("", 503);
 }
 TEST(SlackUnsaid, AListOfGroupsWithoutGroupsAuthorisesNobody) {
-    a_disabled_group_without_the_list(R"({"ok":true})", 0);
+    a_group_without_the_list(R"({"ok":true})", 0);
 }
 
 TEST(SlackUnsaid, AnAnswerWithoutAWorkspaceConnectsToNone) {

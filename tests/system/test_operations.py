@@ -96,7 +96,8 @@ class WhatIsTold(unittest.TestCase):
 
     def test_EveryPartOfReadyzHasAMeasure(self):
         self.assertEqual(self.told.labels["countersign_part_ready"]["part"],
-                         {"database", "schema", "server", "published log", "cards", "durability", "slack"})
+                         {"database", "schema", "server", "published log", "cards", "durability", "slack", "slack notes", "on call",
+                          "sign-in"})
 
 
 class Alerts(unittest.TestCase):
