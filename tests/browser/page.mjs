@@ -22,7 +22,7 @@ const step = async (title, body) => {
   console.log(`ok - ${name}: ${title}`);
 };
 const text = (selector) => page.$eval(selector, (node) => node.textContent);
-const has = (selector, words) => page.waitForFunction((s, w) => [...document.querySelectorAll(s)].some((node) => node.textContent.includes(w)), { timeout: 15000 }, selector, words);
+const has = (selector, words) => page.waitForFunction((s, w) => [...document.querySelectorAll(s)].some((node) => node.textContent.includes(w)), { timeout: 45000 }, selector, words);
 const actAs = async (id) => { await page.$eval(`input[name=me][value=${id}]`, (node) => node.click()); await page.waitForFunction((who) => document.querySelector('input[name=me]:checked')?.value === who, {}, id); };
 const press = (ts, action) => page.$eval(`[data-ts="${ts}"] [data-action="${action}"]`, (node) => node.click());
 
@@ -54,7 +54,7 @@ try {
     await has('.message.private', 'Your approval is recorded.');
     await shot('approved');
     await actAs('U0BEN');
-    await page.waitForFunction(() => !document.querySelector('.message.private'), { timeout: 15000 });
+    await page.waitForFunction(() => !document.querySelector('.message.private'), { timeout: 45000 });
   });
   let second;
   await step('ben denies in a dialog that insists on a reason', async () => {
@@ -73,7 +73,7 @@ try {
     await page.$eval('#modal textarea', (node) => { node.value = ''; node.dispatchEvent(new Event('input', { bubbles: true })); });
     await page.type('#modal textarea', 'The change window is closed until Monday');
     await page.$eval('#modal-submit', (node) => node.click());
-    await page.waitForFunction(() => !document.querySelector('#modal').open, { timeout: 15000 });
+    await page.waitForFunction(() => !document.querySelector('#modal').open, { timeout: 45000 });
     await has(`[data-ts="${second.ts}"]`, 'Denied by @ben');
   });
   await step('what is typed into a dialog stays, whatever the page learns meanwhile', async () => {
@@ -106,7 +106,7 @@ try {
     await page.keyboard.type('change ');
     assert.equal(await page.$eval('#modal textarea', (node) => node.value), 'The change window is closed');
     await page.$eval('#modal-submit', (node) => node.click());
-    await page.waitForFunction(() => !document.querySelector('#modal').open, { timeout: 15000 });
+    await page.waitForFunction(() => !document.querySelector('#modal').open, { timeout: 45000 });
     await has(`[data-ts="${one.ts}"]`, 'Denied by @ben');
   });
   await step('the reason stands in the thread', async () => {
