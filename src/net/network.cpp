@@ -273,8 +273,7 @@ struct Resolution {
 class RealNetwork final : public Network {
   public:
     RealNetwork(asio::any_io_executor executor, const rt::Clock& clock, rt::Timers& timers)
-        : all_(std::make_shared<LiveStreams>(std::move(executor), clock, timers)),
-          client_(TlsContext::client()) {}
+        : all_(std::make_shared<LiveStreams>(std::move(executor), clock, timers)) {}
 
     Result<std::unique_ptr<Listener>> listen(const std::string& address_and_port,
                                              const TlsFiles* tls) override {
@@ -294,7 +293,7 @@ class RealNetwork final : public Network {
         return std::make_unique<TlsListener>(all_, std::move(*acceptor), *tls, std::move(*context));
     }
 
-    Result<Done> trust(const std::string& pem_file) override { return client_.trust(pem_file); }
+    Result<Done> trust(const std::string& pem_file) override { return client().trust(pem_file); }
 
     Later<StreamPtr> dial(const Url& url, Deadline deadline) override {
         auto addresses = co_await resolve(url.host, deadline);
@@ -382,7 +381,7 @@ class RealNetwork final : public Network {
     Later<LiveStreamPtr> connect_tcp(const Url& url, Address address, core::Instant until) {
         LiveStreamPtr stream;
         if (url.tls())
-            stream = make_tls_stream(all_, client_);
+            stream = make_tls_stream(all_, client());
         else
             stream = std::make_unique<TcpStream>(all_);
         stream->close_at(until);
@@ -399,9 +398,16 @@ class RealNetwork final : public Network {
         co_return std::move(stream);
     }
 
+    // Reading the system's store of certificates takes tens of milliseconds, which whoever speaks plain http
+    // to its own machine does not have to wait for.
+    TlsContext& client() {
+        if (!client_) client_.emplace(TlsContext::client());
+        return *client_;
+    }
+
     // It is shared because streams may outlive their network.
     std::shared_ptr<LiveStreams> all_;
-    TlsContext client_;
+    std::optional<TlsContext> client_;  // none until it is first needed
 };
 
 }  // namespace
