@@ -38,7 +38,7 @@ Check not_looked_at(std::string name, const Failure& why) {
             late ? "run `countersign doctor` again" : "see what Slack says"};
 }
 
-// What Slack left out, which no setting of ours mends.
+// Makes the row for what Slack's answer leaves out: no setting of this server mends that.
 Check unsaid(std::string name, std::string what) {
     return {std::move(name), Check::State::failed, std::move(what),
             "nobody of whom Slack does not say this can vote: see what answers at slack.api_url"};
@@ -209,7 +209,7 @@ awaitable<void> Examination::people() {
         auto klass = core::AccountClass::unknown;
         const bool found = answer && (*answer)["user"]["id"].text() == id;
         if (found) klass = wire::read_slack_user((*answer)["user"], home_, now_).klass;
-        // Of whom Slack knows nothing but that they are gone, or a bot, it says no more.
+        // Slack says of deleted users and bots only that they are that: their other flags are not missing.
         const bool untold = answer && klass == core::AccountClass::unknown;
         const auto said = untold ? wire::unsaid_flags((*answer)["user"]) : std::vector<std::string>{};
         if (!said.empty()) {

@@ -357,7 +357,7 @@ TEST(CommandWords, ArePartedByWhateverPeopleTypeBetweenThem) {
     EXPECT_EQ(app::read_command("12").verb, "show");
     EXPECT_EQ(app::read_command("12").number, "12");
     EXPECT_EQ(app::read_command("#12,").verb, "show");
-    // As wide as some keyboards type them, and marked as chats and texts mark them.
+    // Some keyboards type signs of twice the width, and chats and texts put marks around a number.
     for (const char* typed : {"show １２", "ｓｈｏｗ　＃１２", "show `12`", "show *12*", "show (#12)",
                               "show \"12\".", "show <12>"}) {
         EXPECT_EQ(app::read_command(typed).verb, "show") << typed;
