@@ -51,7 +51,8 @@ struct Batches::Impl final : LeasedWork {
 
     asio::awaitable<void> work(Batch batch);
     asio::awaitable<ShownBatch> bring_in_line(Batch batch);
-    asio::awaitable<ShownBatch> show(Batch batch, Chat& chat, std::vector<CasePtr> cases);
+    asio::awaitable<ShownBatch> show(Batch batch, Chat& chat, const core::BatchView& view,
+                                     std::vector<CasePtr> cases);
     core::BatchView view_of(const Batch& batch, const std::vector<CasePtr>& cases);
     asio::awaitable<ShownBatch> retire(ShownBatch shown, Chat& chat, core::BatchView view,
                                        std::vector<MessageRef> copies);
@@ -155,7 +156,7 @@ asio::awaitable<ShownBatch> Batches::Impl::bring_in_line(Batch batch) {
         }
     }
     auto view = view_of(batch, cases);
-    auto shown = co_await show(std::move(batch), chat, std::move(cases));
+    auto shown = co_await show(std::move(batch), chat, view, std::move(cases));
     co_return co_await retire(std::move(shown), chat, std::move(view), std::move(copies));
 }
 
@@ -182,10 +183,10 @@ asio::awaitable<ShownBatch> Batches::Impl::retire(ShownBatch shown, Chat& chat, 
     co_return shown;
 }
 
-asio::awaitable<ShownBatch> Batches::Impl::show(Batch batch, Chat& chat, std::vector<CasePtr> cases) {
+asio::awaitable<ShownBatch> Batches::Impl::show(Batch batch, Chat& chat, const core::BatchView& view,
+                                                std::vector<CasePtr> cases) {
     const bool all_final =
         std::ranges::all_of(cases, [](const CasePtr& now) { return core::ended(now->ruling); });
-    const auto view = view_of(batch, cases);
     ShownBatch shown{.id = batch.id, .revision = batch.revision, .closed = all_final};
     if (!batch.message) {
         // Nobody has to be told of what ended before it could be shown.
