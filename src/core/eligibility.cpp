@@ -480,15 +480,16 @@ bool could_approve(const Case& c, const Ruling& ruling, const Directory& directo
                    const AccountId& account) {
     if (ruling.state != State::pending) return false;
     const Behind behind{c.request, c.entries, directory};
-    Standing now = standing_to_ask(c, Voters{c, behind, directory}, account);
+    const Voters voters{c, behind, directory};
+    Standing now = standing_to_ask(c, voters, account);
     const Present present = present_of(c);
     now.groups = slots_open_to(c, now, present.spoken);
-    if (!may_approve(now, groups_of(c.applied))) return false;
+    if (!may_approve(now, voters.slots())) return false;
     if (contains(present.persons, now.person)) return false;
-    auto voters = present.pointers();
+    const auto approvals = present.pointers();
     return std::ranges::any_of(c.applied->alternatives, [&](const Slots& slots) {
-        Assignment before = assign_in_turn(slots, voters);
-        auto more = voters;
+        Assignment before = assign_in_turn(slots, approvals);
+        auto more = approvals;
         more.push_back(&now.groups);
         return assign_in_turn(slots, more).filled > before.filled;
     });
