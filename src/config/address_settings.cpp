@@ -6,6 +6,7 @@
 
 #include "countersign/base/text.hpp"
 #include "countersign/net/network.hpp"
+#include "countersign/net/url.hpp"
 
 namespace countersign::config {
 namespace {
@@ -15,11 +16,6 @@ bool plain_host(std::string_view host) {
 }
 
 }  // namespace
-
-bool fit_for_secrets(const net::Url& url) {
-    const bool local = url.host == "127.0.0.1" || url.host == "localhost" || url.host == "::1";
-    return url.scheme == "https" || (url.scheme == "http" && local);
-}
 
 Result<Done> set_listen(Settings& settings, const Item& item, const std::string&) {
     if (!net::can_listen_on(item.text))
@@ -44,7 +40,7 @@ Result<Done> set_public_url(Settings& settings, const Item& item, const std::str
 
 Result<Done> set_slack_api_url(Settings& settings, const Item& item, const std::string&) {
     const auto url = net::parse_url(item.text);
-    if (!url || !fit_for_secrets(*url) || url->target.find('?') != std::string::npos)
+    if (!url || !url->secure() || url->target.find('?') != std::string::npos)
         return wrong(
             item,
             "must be an https address such as https://slack.com/api/ (http only on this machine): the "

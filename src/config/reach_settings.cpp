@@ -80,7 +80,7 @@ Result<Done> set_quiet_zone(Settings& settings, const Item& item, const std::str
 
 Result<Done> set_on_call_url(Settings& settings, const Item& item, const std::string&) {
     auto url = net::parse_url(item.text);
-    const bool fine = url && fit_for_secrets(*url) && url->target.find('?') == std::string::npos;
+    const bool fine = url && url->secure() && url->target.find('?') == std::string::npos;
     if (!fine) return wrong(item, "must be an https address such as https://api.pagerduty.com/");
     settings.on_call.url = item.text;
     if (!settings.on_call.url.ends_with('/')) settings.on_call.url += '/';

@@ -88,6 +88,11 @@ std::string Url::origin() const {
     return scheme + "://" + authority();
 }
 
+bool Url::secure() const {
+    const bool here = host == "localhost" || host == "127.0.0.1" || host == "::1";
+    return scheme == "https" || (scheme == "http" && here);
+}
+
 Result<Url> parse_url(std::string_view text) {
     if (text.size() > url_bytes_max)
         return bad_url(fmt::format("the URL is longer than {} bytes", url_bytes_max));

@@ -20,6 +20,8 @@ struct Url {
     bool tls() const { return scheme == "https" || scheme == "wss"; }
     std::string authority() const;  // host, and port unless it is the scheme's own
     std::string origin() const;     // scheme://authority
+    // Tells whether nobody on the way can read or change what is sent there: https, or http to this machine.
+    bool secure() const;
 };
 // Fails with invalid_input where the URL is not absolute, has another scheme, user info, a fragment or
 // control characters, or is over 8 KiB.
