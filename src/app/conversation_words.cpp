@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "countersign/base/lookalike.hpp"
 #include "countersign/base/text.hpp"
 
 namespace countersign::app {
@@ -47,28 +48,9 @@ std::string_view next_word(std::string_view& text) {
     return word;
 }
 
-// "show 1042" of "ｓｈｏｗ　１０４２": some keyboards type signs of twice the width, U+FF01 to U+FF5E, which
-// are those of ASCII in their order.
-std::string of_usual_width(std::string_view word) {
-    constexpr unsigned wide_first = 0xFF01;
-    constexpr unsigned wide_last = 0xFF5E;
-    constexpr std::size_t wide_bytes = 3;  // and the first of them is 0xEF
-    std::string usual;
-    while (!word.empty()) {
-        auto byte = [&](std::size_t at) { return static_cast<unsigned char>(word[at]); };
-        unsigned sign = 0;
-        if (word.size() >= wide_bytes && byte(0) == 0xEF)
-            sign = 0xF000U | (byte(1) & 0x3FU) << 6U | (byte(2) & 0x3FU);
-        const bool wide = sign >= wide_first && sign <= wide_last;
-        usual += wide ? static_cast<char>(sign - wide_first + '!') : word.front();
-        word.remove_prefix(wide ? wide_bytes : 1);
-    }
-    return usual;
-}
-
 // "1042" of "#1042,", of "`1042`" and of "(1042)".
 std::string without_marks(std::string_view word) {
-    std::string usual = of_usual_width(word);
+    std::string usual = narrow(word);
     std::string_view rest = usual;
     auto front = [&] {
         return !rest.empty() && std::string_view{"#(`*_\"'<"}.find(rest.front()) != rest.npos;

@@ -41,24 +41,40 @@ void each_of(std::string_view text, const See& see) {
     }
 }
 
+// The ASCII character that a full-width one stands for; 0: it is none.
+char narrow_of(char32_t c) {
+    const bool wide = c >= full_width_first && c <= full_width_last;
+    return wide ? static_cast<char>(c - full_width_first + '!') : '\0';
+}
+
 char ascii_like(char32_t c) {
-    if (c >= full_width_first && c <= full_width_last) return static_cast<char>(c - full_width_first + '!');
+    if (const char narrow = narrow_of(c)) return narrow;
     const auto* found = std::ranges::find(lookalikes, c, &Lookalike::foreign);
     return found == lookalikes.end() ? '\0' : found->ascii;
 }
 
-}  // namespace
-
-std::string latinized(std::string_view text) {
+// Puts `instead` of a character in its place where that is not 0.
+template <class Instead>
+std::string replaced(std::string_view text, const Instead& instead) {
     std::string out;
     each_of(text, [&](const unicode::CodePoint& c, std::string_view bytes) {
-        const char ascii = c.length > 0 ? ascii_like(c.value) : '\0';
+        const char ascii = c.length > 0 ? instead(c.value) : '\0';
         if (ascii == '\0')
             out += bytes;
         else
             out += ascii;
     });
     return out;
+}
+
+}  // namespace
+
+std::string latinized(std::string_view text) {
+    return replaced(text, ascii_like);
+}
+
+std::string narrow(std::string_view text) {
+    return replaced(text, narrow_of);
 }
 
 std::optional<std::string> beyond_ascii(std::string_view text) {

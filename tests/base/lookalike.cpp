@@ -13,6 +13,11 @@ TEST(Lookalikes, AreWrittenAsWhatTheyAreDrawnLike) {
     EXPECT_EQ(latinized(""), "");
 }
 
+TEST(Lookalikes, FullWidthCharactersAreWrittenAsTheAsciiOnes) {
+    EXPECT_EQ(narrow("\uFF53\uFF48\uFF4F\uFF57\u3000\uFF03\uFF11\uFF12\uFF01\uFF5E"), "show\u3000#12!~");
+    EXPECT_EQ(narrow("12 \u0430 \xEF\xBC \uFF5F\uFF00"), "12 \u0430 \xEF\xBC \uFF5F\uFF00");
+}
+
 TEST(Lookalikes, TheFirstCharacterBeyondAsciiIsNamed) {
     EXPECT_EQ(beyond_ascii("riley@example.com"), std::nullopt);
     EXPECT_EQ(beyond_ascii("r\u0456l\u0435y"), "\u0456 (U+0456)");
