@@ -76,6 +76,10 @@ Later<app::Checks> look_at_on_call(const config::Settings& settings, const core:
         chats);
 }
 
+void add(app::Checks& all, const app::Checks& more) {
+    all.insert(all.end(), more.begin(), more.end());
+}
+
 app::Runtime runtime_for(const Ground& ground) {
     return {.clock = ground.clock,
             .timers = ground.timers,
@@ -119,17 +123,15 @@ Later<app::Checks> examine(const config::Settings& settings, const std::string& 
     constexpr core::Duration grace = std::chrono::seconds{2};
     co_await tasks.end(ground.timers, deadline.at + grace);
     for (auto* part : {&database, &chats, &on_call})
-        if (*part && **part) all.insert(all.end(), (**part)->begin(), (**part)->end());
-    auto sign_in = app::check_sign_in(policy, !settings.login.issuer.empty());
-    all.insert(all.end(), sign_in.begin(), sign_in.end());
+        if (*part && **part) add(all, ***part);
+    add(all, app::check_sign_in(policy, !settings.login.issuer.empty()));
     auto surfaces = chats_of(settings);
     if (surfaces.empty()) {
         all.push_back({"chats", Check::State::warning,
                        "no chat is configured: nobody is asked, and only tokens can vote",
                        "`countersign init` prints the steps for Slack and Teams"});
     } else {
-        auto approvers = app::check_approvers(policy, surfaces);
-        all.insert(all.end(), approvers.begin(), approvers.end());
+        add(all, app::check_approvers(policy, surfaces));
     }
     co_return all;
 }
@@ -144,9 +146,8 @@ Later<app::Checks> examine_names(const config::Settings& settings, const core::P
     auto all = co_await examine_chats(settings, policy, runtime, ground, deadline);
     if (!all) co_return all;
     auto on_call = co_await look_at_on_call(settings, policy, ground, deadline);
-    if (on_call) all->insert(all->end(), on_call->begin(), on_call->end());
-    auto sign_in = app::check_sign_in(policy, !settings.login.issuer.empty());
-    all->insert(all->end(), sign_in.begin(), sign_in.end());
+    if (on_call) add(*all, *on_call);
+    add(*all, app::check_sign_in(policy, !settings.login.issuer.empty()));
     co_return all;
 }
 

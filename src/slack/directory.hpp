@@ -113,8 +113,8 @@ class SlackDirectory {
     // What policy_groups worked out, and from which policy.
     mutable std::shared_ptr<const core::Policy> groups_from_;
     mutable std::vector<std::string> policy_groups_;
-    std::string
-        people_note_;  // why people, and groups, could not be looked up the last time; empty: they could
+    // Why people, groups and managers could not be looked up the last time; empty: they could.
+    std::string people_note_;
     std::string groups_note_;
     std::string managers_note_;
     std::string unsaid_;  // which of a person's flags Slack does not tell; empty: none that is missing
