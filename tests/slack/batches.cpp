@@ -75,6 +75,16 @@ struct Alike : test::SlackOffice {
         pass(1s);
         return answer;
     }
+    // A vote that is cast elsewhere than on the list.
+    auto votes(core::RequestId request, std::string_view user, core::Verdict verdict,
+                             std::string reason = {}) {
+        const core::Cast cast{.account = core::AccountId{"slack:T0SIM/" + std::string(user)},
+                              .verdict = verdict,
+                              .reason = std::move(reason),
+                              .via = core::Surface::slack,
+                              .shown_digest = {}};
+        return get(requests.vote(request, cast, app::Origin{"elsewhere " + request.text()}, soon()));
+    }
     // The lines in the list's thread, in order.
     std::vector<std::string> thread() {
         const auto list = the_list()["ts"];
@@ -206,14 +216,7 @@ TEST(SlackBatches, LinesWaitForTheListAndAreNotForgotten) {
     office.fault(Value::object({{"method", "chat.postMessage"}, {"error", "internal_error"}, {"times", 3}}));
     auto third = office.file("part 2");
     office.pass(100ms);
-    auto voted = office.get(office.requests.vote(third,
-                                                 core::Cast{.account = core::AccountId{"slack:T0SIM/U0AMY"},
-                                                            .verdict = core::Verdict::hold,
-                                                            .reason = "wait",
-                                                            .via = core::Surface::slack,
-                                                            .shown_digest = {}},
-                                                 app::Origin{"held"}, office.soon()));
-    ASSERT_TRUE(voted);
+    ASSERT_TRUE(office.votes(third, "U0AMY", core::Verdict::hold, "wait"));
     EXPECT_TRUE(office.until([&] { return office.store.rows_behind() == 0; }, 5min));
     ASSERT_EQ(office.lists().size(), 1U);
     EXPECT_THAT(office.thread(), testing::ElementsAre(testing::HasSubstr("#3: amy")));
@@ -274,13 +277,7 @@ rules:
     office.roster.set_policy(*policy);
     office.caller.token.owner = core::AccountId{"riley"};
     auto filed = office.file_many(4);
-    auto own = office.get(office.requests.vote(filed[2],
-                                               core::Cast{.account = core::AccountId{"slack:T0SIM/U0RILEY"},
-                                                          .verdict = core::Verdict::approve,
-                                                          .reason = "nobody else is awake",
-                                                          .via = core::Surface::slack,
-                                                          .shown_digest = {}},
-                                               app::Origin{"own"}, office.soon()));
+    auto own = office.votes(filed[2], "U0RILEY", core::Verdict::approve, "nobody else is awake");
     ASSERT_TRUE(own && !own->refusal) << (own ? own->refusal->sentence : own.error().detail);
     office.quiet();
     EXPECT_EQ(office.state(filed[2]), State::approved);
@@ -318,14 +315,7 @@ TEST(SlackBatches, WhatChangedSinceItWasShownIsNotApproved) {
     office.press("U0BEN", "approve_together");
     office.press("U0CAT", "deny", &filed[2]);
     office.submit("U0CAT", "stop");
-    auto held = office.get(office.requests.vote(filed[3],
-                                                core::Cast{.account = core::AccountId{"slack:T0SIM/U0AMY"},
-                                                           .verdict = core::Verdict::hold,
-                                                           .reason = "wait",
-                                                           .via = core::Surface::slack,
-                                                           .shown_digest = {}},
-                                                app::Origin{"held"}, office.soon()));
-    ASSERT_TRUE(held);
+    ASSERT_TRUE(office.votes(filed[3], "U0AMY", core::Verdict::hold, "wait"));
     office.send("U0BEN");
     EXPECT_EQ(office.approvals(filed[3]), 0U);
     auto dialog = office.views("U0BEN");
@@ -372,13 +362,7 @@ TEST(SlackBatches, AListThatWasRemovedIsPostedAgainWhileSomethingIsOpen) {
     office.control("delete_message",
                    Value::object({{"channel", "C0APPROVALS"}, {"ts", office.the_list()["ts"]}}));
     EXPECT_EQ(office.lists().size(), 0U);
-    auto voted = office.get(office.requests.vote(filed[2],
-                                                 core::Cast{.account = core::AccountId{"slack:T0SIM/U0AMY"},
-                                                            .reason = {},
-                                                            .via = core::Surface::slack,
-                                                            .shown_digest = {}},
-                                                 app::Origin{"voted"}, office.soon()));
-    ASSERT_TRUE(voted);
+    ASSERT_TRUE(office.votes(filed[2], "U0AMY", core::Verdict::approve));
     office.quiet();
     EXPECT_TRUE(has(office.shown(), "2 alike, 1 open")) << office.shown();
 }
