@@ -59,6 +59,35 @@ class Links(unittest.TestCase):
         self.assertEqual(len(list(complaints(page))), 3)
 
 
+def named_tests(page):
+    """The tests that a page names: `Suite.Name`, or `tests/system/test_x.py: test_name`."""
+    text = page.read_text()
+    yield from re.findall(r"`([A-Z]\w+\.[A-Z]\w+)`", text)
+    yield from re.findall(r"`(tests/\w+/\w+\.py: \w+)`", text)
+
+
+def tests_there():
+    found = set()
+    for source in (ROOT / "tests").glob("*/*.[ch]pp"):
+        found |= {f"{suite}.{name}" for suite, name in re.findall(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", source.read_text(), re.M)}
+    for source in (ROOT / "tests").glob("*/*.py"):
+        found |= {f"{source.relative_to(ROOT)}: {name}" for name in re.findall(r"^    def (test_\w+)", source.read_text(), re.M)}
+    return found
+
+
+class ThreatModel(unittest.TestCase):
+    page = ROOT / "docs" / "threat-model.md"
+
+    def test_EveryTestThatItNamesIsThere(self):
+        named = list(named_tests(self.page))
+        self.assertGreater(len(named), 80)
+        self.assertEqual(sorted(set(named) - tests_there()), [])
+
+    def test_EveryRowNamesATestThatShowsIt(self):
+        rows = [line for line in self.page.read_text().splitlines() if line.startswith("| ") and not line.endswith("| shown by |")]
+        self.assertEqual([row for row in rows if "`" not in row.split(" | ")[-1]], [])
+
+
 class Index(unittest.TestCase):
     def test_ItHasAPathForEachReader(self):
         self.assertEqual(re.findall(r"^## (.+)$", (ROOT / "docs" / "index.md").read_text(), re.M)[:len(READERS)], READERS)
