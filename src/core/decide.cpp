@@ -26,6 +26,10 @@ std::optional<State> parse_state(std::string_view text) {
     return static_cast<State>(found - states.begin());
 }
 
+std::span<const std::string_view> state_names() {
+    return states;
+}
+
 bool final(State state) {
     return state != State::pending && state != State::approved && state != State::claimed;
 }

@@ -1,5 +1,7 @@
 #include "http/input.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -195,7 +197,9 @@ Result<std::vector<core::State>> states_of(const Target& target) {
         if (name != "state") continue;
         for (const auto& word : split(value, ',')) {
             auto state = core::parse_state(word);
-            if (!state) return bad_query("state", "\"" + visible(word) + "\" is not a state");
+            if (!state)
+                return bad_query("state", fmt::format("\"{}\" is none of {}", visible(clip_utf8(word, 100)),
+                                                      fmt::join(core::state_names(), ", ")));
             states.push_back(*state);
         }
     }

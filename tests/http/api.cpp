@@ -379,6 +379,10 @@ TEST_F(Api, AListIsNarrowedDown) {
     EXPECT_THAT(ids("until=2100-01-01T00:00:00Z&since=1h"), testing::SizeIs(2));
     EXPECT_EQ(desk.get("/v1/requests?voter=ammy").code(), "bad_query");
     EXPECT_EQ(desk.get("/v1/requests?until=soon").code(), "bad_query");
+    auto state = desk.get("/v1/requests?state=open");
+    EXPECT_EQ(state.code(), "bad_query");
+    EXPECT_THAT(std::string(state.body["detail"].text()),
+                HasSubstr("\"open\" is none of pending, approved, denied"));
     EXPECT_THAT(ids("requester=nobody"), testing::IsEmpty());
     EXPECT_THAT(ids("since=1h"), testing::SizeIs(2));
     for (const char* bad : {"state=open", "limit=0", "limit=201", "limit=x", "cursor=zzz", "since=yesterday"})

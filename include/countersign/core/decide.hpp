@@ -24,6 +24,7 @@ enum class State : std::uint8_t {
 };
 std::string_view name_of(State state);
 std::optional<State> parse_state(std::string_view text);
+std::span<const std::string_view> state_names();
 inline bool open(State state) {
     return state == State::pending;
 }
