@@ -40,6 +40,22 @@ void look_at_files(const config::Settings& settings, const std::string& home, ap
          open ? "set tls.certificate and tls.key, or listen on 127.0.0.1 behind a proxy with TLS" : ""});
 }
 
+// A process that stands still keeps its sockets, and what people click on them is lost to them.
+Check check_watchdog(core::Duration patience) {
+    constexpr std::string_view managed =
+        "have a service manager watch it: WatchdogSec of systemd, or a liveness probe of /healthz";
+    if (patience <= core::Duration::zero())
+        return {"watchdog", Check::State::warning,
+                "a process whose loop hangs goes on holding its chats' connections, and what people click "
+                "there is lost",
+                fmt::format("set `watchdog` to 5s, and {}", managed)};
+    return {"watchdog", Check::State::ok,
+            fmt::format(
+                "a process whose loop hangs ends after {}; one that is stopped as a whole does not: {}",
+                duration_text(std::chrono::duration_cast<std::chrono::seconds>(patience).count()), managed),
+            ""};
+}
+
 Later<app::Checks> look_at_database(rt::Workbench& bench, const config::Settings& settings,
                                     const rt::Clock& clock) {
     if (settings.database.empty())
@@ -106,6 +122,7 @@ Later<app::Checks> examine(const config::Settings& settings, const std::string& 
                            const core::Policy& policy, const Ground& ground, Deadline deadline) {
     app::Checks all;
     look_at_files(settings, home, all);
+    all.push_back(check_watchdog(settings.loop_patience));
     const auto runtime = runtime_for(ground);
     rt::Workbench bench{ground.executor, {.threads = 1, .background = 1, .queue_max = 1}, [] {
                             return std::make_unique<rt::Bench>();

@@ -10,9 +10,9 @@ import unittest
 from pagerduty import PagerDuty
 from process import Parts
 
-NAMES = ["configuration", "policy", "keys", "tls", "database.reachable", "database.version", "database.writable",
-         "database.schema", "database.durable", "database.connections", "database.role", "clock", "slack.bot_token",
-         "slack.scopes", "slack.sockets", "slack.channels", "slack.groups", "slack.people", "approvers"]
+NAMES = ["configuration", "policy", "keys", "tls", "watchdog", "database.reachable", "database.version",
+         "database.writable", "database.schema", "database.durable", "database.connections", "database.role", "clock",
+         "slack.bot_token", "slack.scopes", "slack.sockets", "slack.channels", "slack.groups", "slack.people", "approvers"]
 POLICY = """
 version: 1
 people:
@@ -119,6 +119,10 @@ class Doctor(DoctorTest):
         self.is_wrong(checks, "slack.people", r"ghost \(U0GHOST\) is nobody here; guest \(U0GUEST\) is guest; gone \(U0GONE\) is deleted")
         self.is_wrong(checks, "approvers.reviewers", "1 of 2 .*nobody", "warning")
         self.is_wrong(checks, "approvers.lost", "1 of 1 .*nobody")
+
+    def test_AProcessThatWouldHangForEverIsAWarning(self):
+        self.assertRegex(self.look()["watchdog"]["detail"], "ends after 5s; one that is stopped as a whole does not")
+        self.is_wrong(self.look(WATCHDOG="off"), "watchdog", "what people click there is lost", "warning")
 
     def test_WhoIsOnCallWithoutAnAccountToVoteWithIsNamed(self):
         service = PagerDuty()
