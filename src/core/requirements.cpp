@@ -25,21 +25,15 @@ std::unexpected<Failure> too_many_alternatives() {
 
 namespace {
 
-// Says whether filling `more` always fills `less` too.
-bool covers(const Slots& more, const Slots& less) {
-    return std::ranges::all_of(less.groups, [&](const CountOf& wanted) {
-        return std::ranges::any_of(more.groups, [&](const CountOf& given) {
-            return given.of == wanted.of && given.count >= wanted.count && given.not_last >= wanted.not_last;
-        });
-    });
-}
-
 Alternatives pruned(Alternatives all) {
+    auto covers = [&](std::size_t more, std::size_t less) {
+        return core::covers(all[more], all[less], SlotOrder::ignored);
+    };
     Alternatives kept;
     for (std::size_t i = 0; i < all.size(); ++i) {
         bool needless = false;
         for (std::size_t j = 0; !needless && j < all.size(); ++j)
-            needless = i != j && covers(all[i], all[j]) && (j < i || !covers(all[j], all[i]));
+            needless = i != j && covers(i, j) && (j < i || !covers(j, i));
         if (!needless) kept.push_back(all[i]);
     }
     return kept;

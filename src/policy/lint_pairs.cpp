@@ -21,11 +21,6 @@ std::string verb_of(const core::Rule& rule) {
     return rule.require ? "requires approval" : "allows";
 }
 
-std::vector<core::GroupId> sorted(std::vector<core::GroupId> groups) {
-    std::ranges::sort(groups);
-    return groups;
-}
-
 // The group of an alternative that one requirement asks before another group which the other asks first.
 std::optional<std::pair<core::GroupId, core::GroupId>> contrary(const core::Requirement& a,
                                                                 const core::Requirement& b) {
@@ -51,17 +46,7 @@ std::optional<std::pair<core::GroupId, core::GroupId>> contrary(const core::Requ
 bool asks_as_much(const core::Requirement& more, const core::Requirement& less) {
     auto filled = core::alternatives_of(more);
     auto asked = core::alternatives_of(less);
-    if (!filled || !asked) return false;
-    return std::ranges::all_of(*filled, [&](const core::Slots& given) {
-        return std::ranges::any_of(*asked, [&](const core::Slots& wanted) {
-            return std::ranges::all_of(wanted.groups, [&](const core::CountOf& one) {
-                return std::ranges::any_of(given.groups, [&](const core::CountOf& other) {
-                    return other.of == one.of && other.count >= one.count && other.not_last >= one.not_last &&
-                           std::ranges::includes(sorted(other.after), sorted(one.after));
-                });
-            });
-        });
-    });
+    return filled && asked && core::covers(*filled, *asked, core::SlotOrder::kept);
 }
 
 // Tells whether a request decides who is asked.

@@ -99,24 +99,13 @@ void Lint::lint_together(const core::Requirement& requirement, const Node& node,
 void Lint::lint_alternatives(const core::Requirement& requirement, const Node& node, const Asker& asker) {
     const auto* any = std::get_if<core::RequireAny>(&requirement.node);
     const Node* list = any ? NodeReader::find(node, "any") : nullptr;
-    auto meets = [](const core::Slots& more, const core::Slots& less) {
-        return std::ranges::all_of(less.groups, [&](const core::CountOf& one) {
-            return std::ranges::any_of(more.groups, [&](const core::CountOf& other) {
-                return other.of == one.of && other.count >= one.count && other.not_last >= one.not_last;
-            });
-        });
-    };
     for (std::size_t a = 0; list && a < any->of.size() && a < list->items.size(); ++a) {
         if (std::holds_alternative<core::CountOf>(any->of[a].node)) continue;
         const auto larger = core::alternatives_of(any->of[a]);
         for (std::size_t b = 0; larger && b < any->of.size() && b < list->items.size(); ++b) {
             const auto smaller = core::alternatives_of(any->of[b]);
             if (a == b || !smaller || *larger == *smaller) continue;
-            const bool never = std::ranges::all_of(*larger, [&](const core::Slots& more) {
-                return std::ranges::any_of(*smaller,
-                                           [&](const core::Slots& less) { return meets(more, less); });
-            });
-            if (!never) continue;
+            if (!core::covers(*larger, *smaller, core::SlotOrder::ignored)) continue;
             warn("needless_alternative", asker.file, place_of(list->items[a]),
                  fmt::format(
                      "{} takes this, but whoever gives it gives what is enough as well (line {}): it is "

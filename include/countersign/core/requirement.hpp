@@ -62,4 +62,10 @@ inline bool operator==(const CountOf& a, const CountOf& b) {
     return a.count == b.count && a.of == b.of && a.after == b.after && a.not_last == b.not_last;
 }
 
+enum class SlotOrder : std::uint8_t { ignored, kept };
+// Tells whether filling `more` always fills `less` too; `kept`: also in the order that `less` asks for.
+bool covers(const Slots& more, const Slots& less, SlotOrder order);
+// Tells of alternatives whether one of `less` is filled whichever of `more` is.
+bool covers(const std::vector<Slots>& more, const std::vector<Slots>& less, SlotOrder order);
+
 }  // namespace countersign::core
