@@ -1,32 +1,21 @@
 // Random conditions against a second, naive way of thinking: not three values of truth, but what may hold and
-// what must. COUNTERSIGN_CASES sets how many (for soaks), COUNTERSIGN_SEED where they begin.
+// what must.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <ctime>
 #include <map>
-#include <random>
 #include <set>
 
 #include "core/world.hpp"
 #include "countersign/core/match.hpp"
+#include "support/random_cases.hpp"
 
 namespace countersign::core::testing::conditions {
 namespace {
 
 using Operator = core::Test::Operator;
-
-std::uint64_t setting(const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-struct Dice {
-    std::mt19937_64 generator;
-    std::size_t below(std::size_t n) { return generator() % n; }
-    bool one_in(std::size_t n) { return below(n) == 0; }
-};
+using support::Chance;
 
 const std::vector<std::string> words{"a", "b", "c"};
 
@@ -48,122 +37,122 @@ bool is_in(const std::string& person, std::string_view group) {
     return group == "two" ? person != "c" : person != "a";
 }
 
-Value some_scalar(Dice& dice) {
-    if (dice.one_in(3)) return Value{dice.below(3)};
-    return Value{words[dice.below(3)]};
+Value some_scalar(Chance& chance) {
+    if (chance.one_in(3)) return Value{chance.below(3)};
+    return Value{words[chance.below(3)]};
 }
 
-Value some_list(Dice& dice) {
+Value some_list(Chance& chance) {
     Value list = Value::array();
-    for (std::size_t i = dice.below(4); i > 0; --i) list.push(some_scalar(dice));
+    for (std::size_t i = chance.below(4); i > 0; --i) list.push(some_scalar(chance));
     return list;
 }
 
 // ---- random tests and trees of them
 
-core::Test scalar_test(Dice& dice, const std::string& field) {
+core::Test scalar_test(Chance& chance, const std::string& field) {
     core::Test test;
     test.field = field;
-    switch (dice.below(4)) {
+    switch (chance.below(4)) {
         case 0:
             test.op = Operator::gt;
-            test.operand = Value{dice.below(3)};
+            test.operand = Value{chance.below(3)};
             break;
         case 1:
             test.op = Operator::ne;
-            test.operand = some_scalar(dice);
+            test.operand = some_scalar(chance);
             break;
         case 2:
             test.op = Operator::in;
-            test.operand = Value::Array{some_scalar(dice), some_scalar(dice)};
+            test.operand = Value::Array{some_scalar(chance), some_scalar(chance)};
             break;
         default:
             test.op = Operator::eq;
-            test.operand = some_scalar(dice);
+            test.operand = some_scalar(chance);
     }
     return test;
 }
 
 // This asks about the moment at which a request is opened, on the clocks of UTC.
-core::Test time_test(Dice& dice) {
+core::Test time_test(Chance& chance) {
     auto two = [](std::size_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
-    auto day = [&] { return two(1 + dice.below(12)) + "-" + two(1 + dice.below(28)); };
-    auto moment = [&] { return two(dice.below(24)) + ":" + two(dice.below(60)); };
-    switch (dice.below(4)) {
+    auto day = [&] { return two(1 + chance.below(12)) + "-" + two(1 + chance.below(28)); };
+    auto moment = [&] { return two(chance.below(24)) + ":" + two(chance.below(60)); };
+    switch (chance.below(4)) {
         case 0:
             return {"time.of_day", Operator::between,
                     Value::object().set("from", moment()).set("to", moment())};
         case 1:
             return {"time.date", Operator::between, Value::object().set("from", day()).set("to", day())};
         case 2:
-            return {"time.hour", dice.one_in(2) ? Operator::gte : Operator::lt, Value{dice.below(24)}};
+            return {"time.hour", chance.one_in(2) ? Operator::gte : Operator::lt, Value{chance.below(24)}};
         default:
-            return {"time.weekday", Operator::in, Value::Array{1 + dice.below(7), 1 + dice.below(7)}};
+            return {"time.weekday", Operator::in, Value::Array{1 + chance.below(7), 1 + chance.below(7)}};
     }
 }
 
-core::Test shape_test(Dice& dice) {
-    switch (dice.below(3)) {
+core::Test shape_test(Chance& chance) {
+    switch (chance.below(3)) {
         case 0:
-            return {"parameters.list", Operator::size, Value{dice.below(4)}};
+            return {"parameters.list", Operator::size, Value{chance.below(4)}};
         case 1:
-            return {"parameters.scalar", dice.one_in(2) ? Operator::starts_with : Operator::ends_with,
-                    Value{words[dice.below(3)]}};
+            return {"parameters.scalar", chance.one_in(2) ? Operator::starts_with : Operator::ends_with,
+                    Value{words[chance.below(3)]}};
         default:
-            return {"parameters.scalar", Operator::glob, Value{words[dice.below(3)] + "*"}};
+            return {"parameters.scalar", Operator::glob, Value{words[chance.below(3)] + "*"}};
     }
 }
 
-core::Test some_test(Dice& dice, bool allow) {
+core::Test some_test(Chance& chance, bool allow) {
     core::Test test;
-    switch (dice.below(10)) {
+    switch (chance.below(10)) {
         case 8:
-            return time_test(dice);
+            return time_test(chance);
         case 9:
-            test = shape_test(dice);
+            test = shape_test(chance);
             break;
         case 5:
             test = {"requester.groups", Operator::in,
-                    Value::Array{groups[dice.below(4)], groups[dice.below(4)]}};
+                    Value::Array{groups[chance.below(4)], groups[chance.below(4)]}};
             break;
         case 6:
-            test = {dice.one_in(2) ? "parameters.list" : "parameters.scalar", Operator::contains,
-                    some_list(dice)};
+            test = {chance.one_in(2) ? "parameters.list" : "parameters.scalar", Operator::contains,
+                    some_list(chance)};
             break;
         case 7:
             test = {"parameters.scalar", Operator::same_as, Value{"parameters.other"}};
             break;
         case 0:
-            test = scalar_test(dice, "requester.people");
+            test = scalar_test(chance, "requester.people");
             test.operand = test.op == Operator::in
-                               ? Value{Value::Array{words[dice.below(3)], words[dice.below(3)]}}
-                               : Value{words[dice.below(3)]};
+                               ? Value{Value::Array{words[chance.below(3)], words[chance.below(3)]}}
+                               : Value{words[chance.below(3)]};
             if (test.op == Operator::gt) test.op = Operator::eq;
             return test;
         case 1:
             test.field = "parameters.list";
-            test.op = dice.one_in(2) ? Operator::every : Operator::some;
-            test.element = std::make_shared<const Condition>(Condition{scalar_test(dice, "")});
+            test.op = chance.one_in(2) ? Operator::every : Operator::some;
+            test.element = std::make_shared<const Condition>(Condition{scalar_test(chance, "")});
             break;
         case 2:
-            return {"parameters.scalar", Operator::exists, Value{dice.one_in(2)}};
+            return {"parameters.scalar", Operator::exists, Value{chance.one_in(2)}};
         case 3:
-            test = scalar_test(dice, "parameters.list[*]");
+            test = scalar_test(chance, "parameters.list[*]");
             break;
         default:
-            test = scalar_test(dice, "parameters.scalar");
+            test = scalar_test(chance, "parameters.scalar");
     }
-    test.missing_holds = !allow && dice.one_in(2);
+    test.missing_holds = !allow && chance.one_in(2);
     return test;
 }
 
-Condition some_condition(Dice& dice, bool allow, int depth) {
-    if (depth == 0 || dice.one_in(3)) return {some_test(dice, allow)};
+Condition some_condition(Chance& chance, bool allow, int depth) {
+    if (depth == 0 || chance.one_in(3)) return {some_test(chance, allow)};
     std::vector<Condition> parts;
-    for (std::size_t i = 1 + dice.below(3); i > 0; --i)
-        parts.push_back(some_condition(dice, allow, depth - 1));
-    if (dice.one_in(3)) return {NotOf{{parts.front()}}};
-    if (dice.one_in(2)) return {AllOf{std::move(parts)}};
+    for (std::size_t i = 1 + chance.below(3); i > 0; --i)
+        parts.push_back(some_condition(chance, allow, depth - 1));
+    if (chance.one_in(3)) return {NotOf{{parts.front()}}};
+    if (chance.one_in(2)) return {AllOf{std::move(parts)}};
     return {AnyOf{std::move(parts)}};
 }
 
@@ -348,73 +337,65 @@ struct Naive {
     }
 };
 
-Request some_request(Dice& dice) {
+Request some_request(Chance& chance) {
     Request request = request_of({});
     for (const std::string& word : words) {
-        if (dice.one_in(3)) request.requester.humans.emplace_back(word);
-        if (dice.one_in(4)) request.on_behalf_of.emplace_back(word);
+        if (chance.one_in(3)) request.requester.humans.emplace_back(word);
+        if (chance.one_in(4)) request.on_behalf_of.emplace_back(word);
     }
     Value parameters = Value::object();
-    if (!dice.one_in(3)) parameters.set("scalar", some_scalar(dice));
-    if (!dice.one_in(3)) parameters.set("list", some_list(dice));
-    if (!dice.one_in(3)) parameters.set("other", some_scalar(dice));
+    if (!chance.one_in(3)) parameters.set("scalar", some_scalar(chance));
+    if (!chance.one_in(3)) parameters.set("list", some_list(chance));
+    if (!chance.one_in(3)) parameters.set("other", some_scalar(chance));
     request.parameters = std::move(parameters);
     return request;
 }
 
 TEST(Property, ConditionsAgreeWithTheNaiveWay) {
     std::map<std::pair<bool, bool>, std::size_t> seen;
-    const auto first = setting("COUNTERSIGN_SEED", 1);
-    const auto count = setting("COUNTERSIGN_CASES", 20'000);
-    for (std::uint64_t seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
-        SCOPED_TRACE("seed " + std::to_string(seed));
-        Dice dice{std::mt19937_64{seed}};
+    support::for_each_case([&](Chance& chance) {
         Rule rule;
         rule.name = "r";
-        rule.allow = dice.one_in(2);
+        rule.allow = chance.one_in(2);
         if (!rule.allow) rule.refuse = "no";
-        rule.when = some_condition(dice, rule.allow, 3);
-        if (dice.one_in(3)) rule.unless = some_condition(dice, true, 2);
-        const Request request = some_request(dice);
+        rule.when = some_condition(chance, rule.allow, 3);
+        if (chance.one_in(3)) rule.unless = some_condition(chance, true, 2);
+        const Request request = some_request(chance);
         Policy policy;
         add_groups(policy);
         policy.rules = {rule};
         for (const std::string& word : words) policy.people.push_back({PersonId{word}, {}});
-        const Instant at = start + std::chrono::minutes{dice.below(3 * 366 * 24 * 60)};
+        const Instant at = start + std::chrono::minutes{chance.below(3 * 366 * 24 * 60)};
         auto applied = match(policy, request, std::nullopt, at);
         ASSERT_TRUE(applied);
         const bool excepted = rule.unless && Naive{request, !rule.allow, at}.applies(*rule.unless);
         const bool expected = Naive{request, rule.allow, at}.applies(rule.when) && !excepted;
         EXPECT_EQ(!applied->rules.empty(), expected);
         ++seen[{rule.allow, expected}];
-    }
-    if (count < 20'000) return;  // too few to see them all
+    });
+    if (!support::sees_every_kind()) return;
     for (bool allow : {false, true})
         for (bool applies : {false, true}) EXPECT_GT((seen[{allow, applies}]), 0U) << allow << applies;
 }
 
 // Saying less never lets through what saying more did not, where the rules say that silence counts.
 TEST(Property, LeavingOutNeverHelpsWhereMissingHolds) {
-    const auto first = setting("COUNTERSIGN_SEED", 1);
-    const auto count = setting("COUNTERSIGN_CASES", 20'000);
     std::size_t compared = 0;
-    for (std::uint64_t seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
-        SCOPED_TRACE("seed " + std::to_string(seed));
-        Dice dice{std::mt19937_64{seed}};
+    support::for_each_case([&](Chance& chance) {
         Rule rule;
         rule.name = "r";
         rule.refuse = "no";
-        core::Test test = scalar_test(dice, "parameters.scalar");
+        core::Test test = scalar_test(chance, "parameters.scalar");
         test.missing_holds = true;
-        rule.when = dice.one_in(2) ? Condition{test} : Condition{NotOf{{{test}}}};
+        rule.when = chance.one_in(2) ? Condition{test} : Condition{NotOf{{{test}}}};
         Policy policy;
         policy.rules = {rule};
         Request silent = request_of({});
         silent.parameters = Value::object();
         EXPECT_FALSE(match(policy, silent, std::nullopt, start)->rules.empty());
         ++compared;
-    }
-    EXPECT_EQ(compared, count);
+    });
+    EXPECT_GT(compared, 0U);
 }
 
 }  // namespace

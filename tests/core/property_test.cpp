@@ -1,52 +1,21 @@
-// Random cases are compared with a second, naive implementation. COUNTERSIGN_CASES sets how many (for soaks),
-// COUNTERSIGN_SEED where they begin; a failure names its seed.
+// Random cases are compared with a second, naive implementation.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
-#include <random>
 #include <set>
 
 #include "core/quorum.hpp"
 #include "core/world.hpp"
 #include "countersign/base/text.hpp"
 #include "countersign/core/match.hpp"
+#include "support/random_cases.hpp"
 
 namespace countersign::core::testing {
 namespace {
 
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-class Chance {
-  public:
-    explicit Chance(std::uint64_t seed) : generator_(seed) {}
-    std::size_t below(std::size_t n) { return generator_() % n; }
-    bool one_in(std::size_t n) { return below(n) == 0; }
-    template <class T>
-    const T& of(const std::vector<T>& all) {
-        return all[below(all.size())];
-    }
-
-  private:
-    std::mt19937_64 generator_;
-};
-
-// `weight` says how many simple cases one of these costs.
-template <class Body>
-void for_each_case(Body body, std::uint64_t weight = 1) {
-    const auto first = number_from("COUNTERSIGN_SEED", 1);
-    const auto count = number_from("COUNTERSIGN_CASES", 20'000) / weight;
-    for (std::uint64_t seed = first; seed < first + count; ++seed) {
-        SCOPED_TRACE("seed " + std::to_string(seed));
-        Chance chance{seed};
-        body(chance);
-        if (::testing::Test::HasFailure()) return;
-    }
-}
+using support::Chance;
+using support::for_each_case;
 
 const std::vector<GroupId> groups{GroupId{"g0"}, GroupId{"g1"}, GroupId{"g2"}, GroupId{"g3"}};
 
@@ -541,7 +510,7 @@ TEST(Property, DecideAgreesWithTheNaiveWay) {
         }
     });
     // A short run does not see them all.
-    if (number_from("COUNTERSIGN_CASES", 20'000) < 20'000) return;
+    if (!support::sees_every_kind()) return;
     for (State state : {State::pending, State::approved, State::denied, State::refused, State::expired,
                         State::cancelled, State::claimed, State::succeeded, State::failed, State::lapsed})
         EXPECT_GT(seen[name_of(state)], 0U) << name_of(state);
@@ -864,7 +833,7 @@ TEST(Property, StoriesThroughAdvanceGoAsThoughtOutFromTheFacts) {
         },
         10);
     // A short run does not see them all.
-    if (number_from("COUNTERSIGN_CASES", 20'000) < 20'000) return;
+    if (!support::sees_every_kind()) return;
     for (const char* what : {"pending", "approved", "denied", "refused", "own approval", "self_approval",
                              "unlinked", "not_releaser", "not_eligible", "reason_required", "repeated"})
         EXPECT_GT(seen[what], 0U) << what;
@@ -1280,7 +1249,7 @@ TEST(Property, RulesCombineSlotBySlotAndGrantOnlyWhatAllOfThemGrant) {
         EXPECT_EQ(got, needs_of(require));
         expect_orders(*applied, require);
     });
-    if (number_from("COUNTERSIGN_CASES", 20'000) < 20'000) return;
+    if (!support::sees_every_kind()) return;
     for (const char* what : {"refuse", "several", "other"}) EXPECT_GT(seen[what], 0U) << what;
     EXPECT_LT(seen["too many"], seen["all"] / 100);
 }
